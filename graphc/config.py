@@ -1,0 +1,407 @@
+"""One frozen configuration, and where each of its fields came from.
+
+A field is decided by the first of these that names it: the innermost `override` around the call, a `set_*` function,
+an environment variable, the config file, the default. The config file is TOML; it is `config.toml` in the user's
+config folder of this platform (on Linux `~/.config/graphc/`), or the file that `GRAPHC_CONFIG` names:
+
+    backend = "cpu"
+    threads = 4
+    cache_dir = "~/.cache/graphc"
+
+| field | variable | in words |
+| --- | --- | --- |
+| `backend` | `GRAPHC_BACKEND` | `numpy`, `cpu` or `cuda`; not set: the best present |
+| `threads` | `GRAPHC_THREADS` | how many threads a program may use; not set: as many as the machine allows |
+| `floatx` | `GRAPHC_FLOATX` | the dtype of weights and of Python floats |
+| `epsilon` | `GRAPHC_EPSILON` | the fuzz factor of losses and layers |
+| `image_data_format` | `GRAPHC_IMAGE_DATA_FORMAT` | `channels_last` or `channels_first` |
+| `cache_dir` | `GRAPHC_CACHE` | folder of built artefacts and data sets; not set: the user's cache folder |
+| `dump` | `GRAPHC_DUMP` | folder that gets every stage of what is compiled; not set: none |
+| `compiler` | `GRAPHC_CC` | the C compiler; not set: `$CC`, then the machine's own |
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from numbers import Real
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import platformdirs
+
+from graphc.dtypes import FLOATS
+from graphc.errors import ArgumentError, FileError
+
+BACKENDS = ("numpy", "cpu", "cuda")
+DATA_FORMATS = ("channels_last", "channels_first")
+FLOATX = tuple(t.name for t in FLOATS)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting of graphc; see the module's table for what each field means."""
+
+    backend: str | None = None
+    threads: int | None = None
+    floatx: str = "float32"
+    epsilon: float = 1e-7
+    image_data_format: str = "channels_last"
+    cache_dir: Path | None = None
+    dump: Path | None = None
+    compiler: str | None = None
+
+
+FIELDS = tuple(f.name for f in fields(Config))
+
+_VARIABLES = MappingProxyType(
+    {
+        "backend": "GRAPHC_BACKEND",
+        "threads": "GRAPHC_THREADS",
+        "floatx": "GRAPHC_FLOATX",
+        "epsilon": "GRAPHC_EPSILON",
+        "image_data_format": "GRAPHC_IMAGE_DATA_FORMAT",
+        "cache_dir": "GRAPHC_CACHE",
+        "dump": "GRAPHC_DUMP",
+        "compiler": "GRAPHC_CC",
+    }
+)
+
+
+# What a value of each field must be. Each check returns the value in its final type or raises ValueError with what
+# was expected; whoever calls it knows the file, variable or argument and says so.
+
+
+def _one_of(names: tuple[str, ...]) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        if isinstance(value, str) and value in names:
+            return value
+        raise ValueError("one of " + ", ".join(names))
+
+    return check
+
+
+def _count(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise ValueError("a whole number, 1 or more")
+
+
+def _small(value: object) -> float:
+    if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) and float(value) > 0:
+        return float(value)
+    raise ValueError("a number above 0")
+
+
+def _folder(value: object) -> Path:
+    if isinstance(value, str | os.PathLike) and isinstance(text := os.fspath(value), str) and text:
+        try:
+            return Path(text).expanduser()
+        except RuntimeError:  # `~nobody`: no such user
+            pass
+    raise ValueError("the path of a folder")
+
+
+def _command(value: object) -> str:
+    if isinstance(value, str | os.PathLike) and isinstance(text := os.fspath(value), str) and text.strip():
+        return text
+    raise ValueError("the name or path of a C compiler")
+
+
+_CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
+    {
+        "backend": _one_of(BACKENDS),
+        "threads": _count,
+        "floatx": _one_of(FLOATX),
+        "epsilon": _small,
+        "image_data_format": _one_of(DATA_FORMATS),
+        "cache_dir": _folder,
+        "dump": _folder,
+        "compiler": _command,
+    }
+)
+_OPTIONAL = frozenset({"backend", "threads", "cache_dir", "dump", "compiler"})
+
+
+def _checked(name: str, value: object, source: str) -> Any:
+    """The value in its final type, or an `ArgumentError` that names the source and the field."""
+    if name not in _CHECKS:
+        near = difflib.get_close_matches(name, FIELDS, n=1)
+        raise ArgumentError(
+            f"{source}: there is no setting {name!r}",
+            got=repr(name),
+            expected="one of " + ", ".join(FIELDS),
+            hint=f"did you mean {near[0]!r}?" if near else None,
+        )
+    if value is None and name in _OPTIONAL:
+        return None
+    try:
+        return _CHECKS[name](value)
+    except ValueError as error:
+        raise ArgumentError(f"{source}: bad value for {name!r}", got=repr(value), expected=str(error)) from None
+
+
+# ---------------------------------------------------------------- the file and the environment
+
+# Any: each value has passed the check of its field, and so has that field's type.
+_Layer = Mapping[str, Any]
+_EMPTY: _Layer = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What file and environment say: the merged config and the source of each field that is not a default."""
+
+    config: Config
+    sources: Mapping[str, str]
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
+    """The variables that decide anything, as a hashable snapshot. An empty variable counts as not set."""
+    names = ("GRAPHC_CONFIG", "XDG_CONFIG_HOME", "HOME", *_VARIABLES.values())
+    return tuple((name, value) for name in names if (value := os.environ.get(name)))
+
+
+@lru_cache(maxsize=16)
+def _base(environment: tuple[tuple[str, str], ...]) -> _Base:
+    """Reads file and environment once per distinct environment: a later change of a variable is seen, at little cost.
+
+    The file itself is read once a process; a config that changes under a running program would be a surprise.
+    """
+    variables = dict(environment)
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    path, given = _file(variables)
+    for name, value in _read(path, given).items():
+        values[name] = value
+        sources[name] = f"config file {path}"
+    for name, variable in _VARIABLES.items():
+        if variable in variables:
+            values[name] = _checked(name, _parse(name, variables[variable]), f"environment variable {variable}")
+            sources[name] = variable
+    return _Base(Config(**values), MappingProxyType(sources))
+
+
+def _file(variables: Mapping[str, str]) -> tuple[Path, bool]:
+    """The config file, and whether the user named it (then it must exist)."""
+    if "GRAPHC_CONFIG" in variables:
+        return Path(os.path.expanduser(variables["GRAPHC_CONFIG"])), True
+    return platformdirs.user_config_path("graphc", appauthor=False) / "config.toml", False
+
+
+def _read(path: Path, given: bool) -> _Layer:
+    try:
+        table = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        if not given:
+            return _EMPTY
+        raise ArgumentError(f"there is no config file {path}", hint="create it, or unset GRAPHC_CONFIG") from None
+    except OSError as error:
+        raise FileError(f"the config file {path} cannot be read", got=error.strerror) from error
+    except ValueError as error:  # bad UTF-8, or bad TOML
+        raise ArgumentError(f"the config file {path} is not valid TOML", got=error) from None
+    layer = {name: _checked(name, value, f"config file {path}") for name, value in table.items()}
+    # A relative path in a file is relative to that file: it means the same from wherever the program is started.
+    return {name: path.parent / value if isinstance(value, Path) else value for name, value in layer.items()}
+
+
+def _parse(name: str, text: str) -> object:
+    """Turns a variable's text into the type that its check wants; text that is no number stays text and fails there."""
+    kinds: dict[str, Callable[[str], object]] = {"threads": int, "epsilon": float}
+    try:
+        return kinds.get(name, str)(text)
+    except ValueError:
+        return text
+
+
+# ---------------------------------------------------------------- settings made by the program
+
+
+class _Process:
+    """Holds what the `set_*` functions chose, for the whole process.
+
+    Keras's `set_floatx` and its like are process-wide by contract, so one mutable cell is needed. It is this one; its
+    content is an immutable mapping that is replaced as a whole, so that a reader in another thread sees the old or
+    the new settings and never a mixture.
+    """
+
+    __slots__ = ("layer",)
+
+    def __init__(self) -> None:
+        self.layer: _Layer = _EMPTY
+
+
+_process = _Process()
+
+# The scoped overrides live in a context variable and not in `_process`: each thread and each asyncio task has its own,
+# so that `with override(...)` in one never changes what another compiles. It holds only the fields overridden, so that
+# a `set_*` of another field inside the scope is still seen. The default is None since defaults are shared.
+_scoped: ContextVar[_Layer | None] = ContextVar("graphc_config", default=None)
+
+
+def current() -> Config:
+    """Returns the settings that hold at this point of the program.
+
+    Raises:
+        ArgumentError: if the config file or a variable has an unknown name or a bad value.
+        FileError: if the config file exists and cannot be read.
+
+    Example:
+
+    >>> with override(backend="numpy", threads=2):
+    ...     current().backend, current().threads
+    ('numpy', 2)
+    """
+    config = _base(_environment()).config
+    layer = {**_process.layer, **(_scoped.get() or _EMPTY)}
+    return replace(config, **layer) if layer else config
+
+
+def where(field: str) -> str:
+    """Returns what decided a field, to be shown to the user beside its value.
+
+    Args:
+        field: Name of a field of `Config`.
+
+    Returns:
+        `"context"` for an `override`, `"argument"` for a `set_*` function, the name of an environment variable,
+        `"config file PATH"`, or `"default"`.
+
+    Raises:
+        ArgumentError: if there is no such field, or as for `current`.
+
+    Example:
+
+    >>> with override(epsilon=1e-5):
+    ...     where("epsilon")
+    'context'
+    """
+    if field not in FIELDS:
+        _checked(field, None, "where()")
+    if field in (_scoped.get() or _EMPTY):
+        return "context"
+    if field in _process.layer:
+        return "argument"
+    return _base(_environment()).sources.get(field, "default")
+
+
+@contextmanager
+def override(**settings: object) -> Iterator[Config]:
+    """Changes settings inside a `with` block, for the current thread or asyncio task alone.
+
+    Args:
+        **settings: Fields of `Config` and their values.
+
+    Returns:
+        A context manager that gives the `Config` in force inside.
+
+    Raises:
+        ArgumentError: if a name is unknown or a value bad.
+
+    Example:
+
+    >>> with override(floatx="bfloat16"):
+    ...     floatx()
+    'bfloat16'
+    """
+    layer = {name: _checked(name, value, "override()") for name, value in settings.items()}
+    token = _scoped.set({**(_scoped.get() or _EMPTY), **layer})
+    try:
+        yield current()
+    finally:
+        _scoped.reset(token)
+
+
+def _set(name: str, value: object, source: str) -> None:
+    _process.layer = MappingProxyType({**_process.layer, name: _checked(name, value, source)})
+
+
+def set_backend(backend: str | None) -> None:
+    """Chooses the backend for the whole process; `None` leaves it to the best one present.
+
+    Whether the backend is there is checked when something is compiled for it.
+
+    Args:
+        backend: `"numpy"`, `"cpu"`, `"cuda"` or `None`.
+
+    Raises:
+        ArgumentError: if there is no backend of that name.
+    """
+    _set("backend", backend, "set_backend()")
+
+
+def floatx() -> str:
+    """Returns the default float dtype, as a string.
+
+    Example:
+
+    >>> floatx()
+    'float32'
+    """
+    return current().floatx
+
+
+def set_floatx(value: str) -> None:
+    """Sets the default float dtype for the whole process.
+
+    Args:
+        value: `"float16"`, `"bfloat16"`, `"float32"` or `"float64"`.
+
+    Raises:
+        ArgumentError: if it is none of these.
+    """
+    _set("floatx", value, "set_floatx()")
+
+
+def epsilon() -> float:
+    """Returns the fuzz factor used in numeric expressions.
+
+    Example:
+
+    >>> epsilon()
+    1e-07
+    """
+    return current().epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Sets the fuzz factor used in numeric expressions, for the whole process.
+
+    Args:
+        value: A number above 0.
+
+    Raises:
+        ArgumentError: if it is not a finite number above 0.
+    """
+    _set("epsilon", value, "set_epsilon()")
+
+
+def image_data_format() -> str:
+    """Returns the default image data format.
+
+    Example:
+
+    >>> image_data_format()
+    'channels_last'
+    """
+    return current().image_data_format
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Sets the default image data format for the whole process.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Raises:
+        ArgumentError: if it is neither.
+    """
+    _set("image_data_format", data_format, "set_image_data_format()")

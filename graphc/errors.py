@@ -1,0 +1,106 @@
+"""The error classes of graphc.
+
+Every error that a user can cause is a `GraphcError`. Its message answers, one line each, what the user needs:
+what went wrong, in which layer, at which line of their code, what came, what was expected, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class GraphcError(Exception):
+    """Base class of all errors that graphc raises on purpose.
+
+    Args:
+        problem: One sentence that says what is wrong.
+        layer: Path of the layer concerned, such as `"sequential/dense_1"`.
+        where: The user's file and line, as `"train.py:12"`.
+        got: What came.
+        expected: What was expected instead.
+        hint: What to do about it.
+
+    Example:
+
+    >>> print(ShapeError("the inputs of `add` do not broadcast", got="(3,) and (4,)", hint="reshape one of them"))
+    the inputs of `add` do not broadcast
+      got:      (3,) and (4,)
+      to do:    reshape one of them
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        layer: str | None = None,
+        where: str | None = None,
+        got: object = None,
+        expected: object = None,
+        hint: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.layer = layer
+        self.where = where
+        self.got = got
+        self.expected = expected
+        self.hint = hint
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        rows = (
+            ("layer", self.layer),
+            ("at", self.where),
+            ("got", self.got),
+            ("expected", self.expected),
+            ("to do", self.hint),
+        )
+        lines = [f"  {name + ':':<9} {value}" for name, value in rows if value is not None]
+        return "\n".join([self.problem, *lines])
+
+    def locate(self, *, layer: str | None = None, where: str | None = None) -> GraphcError:
+        """Fills in the layer and the user's line where the raiser did not know them; returns the error itself."""
+        self.layer = self.layer or layer
+        self.where = self.where or where
+        return self
+
+
+class ShapeError(GraphcError, ValueError):
+    """A shape or rank does not fit."""
+
+
+class DTypeError(GraphcError, TypeError):
+    """A dtype does not fit."""
+
+
+class ArgumentError(GraphcError, ValueError):
+    """An argument has a value that cannot be used: an unknown name, a number out of range, a wrong count."""
+
+
+class DataError(GraphcError, ValueError):
+    """The user's data cannot be used: empty, of unequal lengths, labels out of range."""
+
+
+class StateError(GraphcError, RuntimeError):
+    """A call came at the wrong time, such as `fit` before `compile`."""
+
+
+class BackendError(GraphcError, RuntimeError):
+    """A backend that was asked for is absent, or failed."""
+
+
+class CompileError(GraphcError, RuntimeError):
+    """Generated source could not be built."""
+
+
+class FileError(GraphcError, OSError):
+    """A file could not be read or written, or holds something else than it should."""
+
+
+class VerificationError(GraphcError, AssertionError):
+    """An invariant of the compiler is broken: a graph, kernel or plan that should not exist. A bug of ours."""
+
+
+class DataWarning(UserWarning):
+    """The user's data looks wrong but can be used, such as NaN values in an array."""
+
+
+class CacheWarning(UserWarning):
+    """The cache cannot be used, so that work is done again which it would have saved; results are the same."""

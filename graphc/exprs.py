@@ -1,0 +1,139 @@
+"""Scalar expressions: what one element of a tensor is computed from.
+
+Operations lower to these; the loop IR (`graphc.codegen.kernel`) adds loads from memory and statements around them.
+The functions that a `Call` names, the intrinsics, are the scalar instruction set that every renderer provides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from graphc import dtypes
+from graphc.dims import Dim
+from graphc.dtypes import DType
+from graphc.errors import VerificationError
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A literal."""
+
+    value: bool | int | float
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    """A scalar bound by a statement around it."""
+
+    name: str
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The value of an integer expression over axes and sizes, as a scalar."""
+
+    dim: Dim
+    dtype: DType = dtypes.int64
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An intrinsic applied to operands of one dtype (but for the condition of `select`)."""
+
+    name: str
+    args: tuple[Expr, ...]
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A conversion between dtypes; floats to integers truncate."""
+
+    arg: Expr
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """An element of a buffer, at an index in each of its axes.
+
+    Where a guard stands and is false, nothing is read and the value is unspecified: a `select` around it picks another.
+    """
+
+    buffer: str
+    index: tuple[Dim, ...]
+    dtype: DType
+    guard: Expr | None = None
+
+
+Expr: TypeAlias = Const | Var | Index | Call | Cast | Load
+
+# name: number of operands, and what comes out: "same" dtype as the operands, or "bool".
+INTRINSICS: dict[str, tuple[int, str]] = {
+    **dict.fromkeys(("neg", "abs", "sign", "bit_not"), (1, "same")),
+    **dict.fromkeys(("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "cbrt"), (1, "same")),
+    **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"), (1, "same")),
+    **dict.fromkeys(("asinh", "acosh", "atanh", "erf", "erfc", "erfinv"), (1, "same")),
+    **dict.fromkeys(("floor", "ceil", "round", "trunc"), (1, "same")),
+    **dict.fromkeys(("add", "sub", "mul", "div", "floordiv", "mod", "pow", "min", "max", "atan2"), (2, "same")),
+    **dict.fromkeys(("bit_and", "bit_or", "bit_xor", "shift_left", "shift_right", "mulhi"), (2, "same")),
+    **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor"), (2, "bool")),
+    **dict.fromkeys(("not", "isnan", "isinf", "isfinite"), (1, "bool")),
+    "select": (3, "same"),
+}
+
+
+def call(name: str, *args: Expr) -> Expr:
+    """An intrinsic applied to operands; its dtype follows from theirs.
+
+    Raises:
+        VerificationError: if there is no such intrinsic, or the operands do not fit it.
+    """
+    arity, result = INTRINSICS.get(name, (None, ""))
+    operands = args[1:] if name == "select" else args
+    if arity != len(args) or any(operand.dtype is not operands[0].dtype for operand in operands):
+        raise VerificationError("an intrinsic does not fit its operands", got=f"{name}{args}")
+    return Call(name, args, dtypes.bool_ if result == "bool" else operands[0].dtype)
+
+
+def cast(arg: Expr, dtype: DType) -> Expr:
+    """The operand as another dtype; the operand itself where it has that dtype already."""
+    if arg.dtype is dtype:
+        return arg
+    if isinstance(arg, Index):
+        return Index(arg.dim, dtype) if dtype.is_integer else Cast(arg, dtype)
+    return Cast(arg, dtype)
+
+
+def const(value: bool | int | float, dtype: DType) -> Const:
+    """A literal of a dtype; the Python value is converted to the dtype's kind."""
+    kind = bool if dtype.is_bool else float if dtype.is_float else int
+    return Const(kind(value), dtype)
+
+
+def select(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
+    """`then` where the condition holds, else `otherwise`; only the one chosen is evaluated."""
+    return call("select", condition, then, otherwise)
+
+
+def compare(name: str, a: Dim, b: Dim) -> Expr:
+    """A comparison of integer expressions, folded where both are numbers."""
+    if isinstance(a, int) and isinstance(b, int):
+        outcome = {"lt": a < b, "le": a <= b, "gt": a > b, "ge": a >= b, "eq": a == b, "ne": a != b}[name]
+        return Const(outcome, dtypes.bool_)
+    return call(name, Index(a), Index(b))
+
+
+TRUE = Const(True, dtypes.bool_)
+
+
+def both(a: Expr, b: Expr) -> Expr:
+    """`a and b`, without the part that is known to hold."""
+    if a == TRUE:
+        return b
+    if b == TRUE or a == b:
+        return a
+    return call("and", a, b)

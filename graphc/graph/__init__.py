@@ -1,0 +1,1 @@
+"""The typed tensor graph: types, nodes, builder, verifier, and its text, JSON and picture forms."""

@@ -1,0 +1,220 @@
+"""Building graphs: nodes are typed as they are added, and equal pure nodes are one node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from graphc.dims import Dim, Shape
+from graphc.dtypes import DType
+from graphc.errors import GraphcError, VerificationError
+from graphc.graph.core import Graph
+from graphc.graph.registry import Primitive, primitive
+from graphc.graph.types import Array, Attrs, Loc, Node, Origin, Ref, TensorType, union
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value of a graph under construction."""
+
+    builder: Builder
+    ref: Ref
+
+    @property
+    def type(self) -> TensorType:
+        return self.builder.type(self.ref)
+
+    @property
+    def shape(self) -> Shape:
+        return self.type.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self.type.dtype
+
+    @property
+    def rank(self) -> int:
+        return len(self.type.shape)
+
+
+class Builder:
+    """Collects nodes, and makes them a graph.
+
+    Args:
+        symbols: The ranges of the symbolic sizes that types may mention.
+    """
+
+    def __init__(self, symbols: Mapping[str, tuple[int, int]] | None = None) -> None:
+        self.symbols = dict(symbols or {})
+        self.nodes: list[Node] = []
+        self.updates: dict[int, Ref] = {}
+        self.loc: Loc = ()
+        self._known: dict[tuple[str, Attrs, tuple[Ref, ...]], int] = {}
+
+    def type(self, ref: Ref) -> TensorType:
+        """The type of a value."""
+        return self.nodes[ref.node].outs[ref.out]
+
+    def node(self, ref: Ref) -> Node:
+        """The node that a value comes from."""
+        return self.nodes[ref.node]
+
+    @contextmanager
+    def located(self, loc: Loc) -> Iterator[None]:
+        """Nodes added within are said to come from `loc`."""
+        before, self.loc = self.loc, loc
+        try:
+            yield
+        finally:
+            self.loc = before
+
+    def add(self, op: str, inputs: tuple[Ref, ...], attrs: Mapping[str, Any]) -> Node:
+        """Adds a node, or returns the equal one that is there; its origins are then those of both.
+
+        Raises:
+            GraphcError: if the operands do not fit the operation, with layer and line of the node's origin.
+        """
+        frozen = attrs if isinstance(attrs, Attrs) else Attrs(attrs)
+        key = (op, frozen, inputs)
+        known = self._known.get(key)
+        if known is not None:
+            return self._merge_origin(known)
+        try:
+            types = primitive(op).infer(*(self.type(ref) for ref in inputs), **frozen)
+        except GraphcError as error:
+            origin = self.loc[-1] if self.loc else Origin()
+            where = f"{origin.file}:{origin.line}" if origin.file else None
+            raise error.locate(layer=origin.layer or None, where=where) from None
+        outs = types if isinstance(types, tuple) else (types,)
+        node = Node(len(self.nodes), op, frozen, inputs, outs, self.loc)
+        self.nodes.append(node)
+        self._known[key] = node.id
+        return node
+
+    def _merge_origin(self, id: int) -> Node:
+        node = self.nodes[id]
+        if self.loc and node.loc != self.loc:
+            node = replace(node, loc=union(node.loc, self.loc))
+            self.nodes[id] = node
+        return node
+
+    def value(self, ref: Ref) -> Value:
+        """A handle on a value."""
+        return Value(self, ref)
+
+    def apply(self, op: str, *operands: Value, **attrs: Any) -> Value:
+        """Adds an operation with one result.
+
+        Raises:
+            VerificationError: if an operand belongs to another graph.
+        """
+        return self.apply_many(op, *operands, **attrs)[0]
+
+    def apply_many(self, op: str, *operands: Value, **attrs: Any) -> tuple[Value, ...]:
+        """Adds an operation with any number of results."""
+        if any(operand.builder is not self for operand in operands):
+            raise VerificationError("an operand belongs to another graph", got=op)
+        node = self.add(op, tuple(operand.ref for operand in operands), attrs)
+        return tuple(Value(self, Ref(node.id, out)) for out in range(len(node.outs)))
+
+    def input(self, name: str, type: TensorType) -> Value:
+        """Adds what the caller passes under a name."""
+        return self.apply("input", name=name, shape=type.shape, dtype=type.dtype)
+
+    def state(self, name: str, type: TensorType) -> Value:
+        """Adds what lives between runs under a name."""
+        return self.apply("state", name=name, shape=type.shape, dtype=type.dtype)
+
+    def constant(self, value: Any, dtype: DType) -> Value:
+        """Adds a constant: a number or an array."""
+        return self.apply("constant", value=Array.of(np.asarray(value, dtype=dtype.numpy)))
+
+    def full(self, value: bool | int | float, shape: Shape, dtype: DType) -> Value:
+        """Adds a tensor that has the same number everywhere."""
+        return self.broadcast(self.constant(value, dtype), shape, ())
+
+    def broadcast(self, operand: Value, shape: Shape, axes: tuple[int, ...]) -> Value:
+        """Adds `operand` repeated to `shape`; its axis `i` becomes axis `axes[i]`."""
+        if operand.shape == shape and axes == tuple(range(len(shape))):
+            return operand
+        return self.apply("broadcast", operand, shape=shape, axes=axes)
+
+    def size(self, dim: Dim, dtype: DType) -> Value:
+        """Adds a size as a scalar."""
+        return self.apply("size", dim=dim, dtype=dtype)
+
+    def update(self, state: Value, value: Value) -> None:
+        """Says what a state becomes after a run.
+
+        Raises:
+            VerificationError: if the types differ, or `state` is not a state.
+        """
+        if self.node(state.ref).op != "state" or state.type != value.type:
+            raise VerificationError("a state cannot take this value", got=str(value.type), expected=str(state.type))
+        self.updates[state.ref.node] = value.ref
+
+    def finish(self, outputs: Iterable[Value | Ref]) -> Graph:
+        """The graph of all that was added."""
+        refs = [output.ref if isinstance(output, Value) else output for output in outputs]
+        return Graph(self.nodes, refs, self.updates, self.symbols)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A node of a graph under construction, as gradient rules see it."""
+
+    builder: Builder
+    node: Node
+
+    @property
+    def operands(self) -> tuple[Value, ...]:
+        return tuple(Value(self.builder, ref) for ref in self.node.inputs)
+
+    @property
+    def results(self) -> tuple[Value, ...]:
+        return tuple(Value(self.builder, Ref(self.node.id, out)) for out in range(len(self.node.outs)))
+
+    @property
+    def result(self) -> Value:
+        return self.results[0]
+
+    @property
+    def attrs(self) -> Attrs:
+        return self.node.attrs
+
+
+def build_like(graph: Graph) -> Builder:
+    """An empty builder with a graph's symbols."""
+    return Builder(graph.symbols)
+
+
+def copy_node(builder: Builder, node: Node, mapping: Mapping[Ref, Ref]) -> Node:
+    """Adds a node of another graph, its inputs taken from `mapping`."""
+    with builder.located(node.loc):
+        return builder.add(node.op, tuple(mapping[ref] for ref in node.inputs), node.attrs)
+
+
+def inline(builder: Builder, graph: Graph, arguments: Mapping[str, Value]) -> list[Value]:
+    """Adds a graph's nodes with values in place of its inputs; returns its outputs.
+
+    Raises:
+        VerificationError: if an input has no argument.
+    """
+    mapping: dict[Ref, Ref] = {}
+    for node in graph.table.values():
+        if node.op == "input":
+            if node.attrs["name"] not in arguments:
+                raise VerificationError("an input has no argument", got=node.attrs["name"])
+            mapping[Ref(node.id)] = arguments[node.attrs["name"]].ref
+            continue
+        copied = copy_node(builder, node, mapping)
+        for out in range(len(node.outs)):
+            mapping[Ref(node.id, out)] = Ref(copied.id, out)
+    return [Value(builder, mapping[ref]) for ref in graph.outputs]
+
+
+__all__ = ["Applied", "Builder", "Primitive", "Value", "build_like", "copy_node", "inline"]

@@ -1,0 +1,117 @@
+"""The graph that everything is compiled from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import networkx as nx
+
+from graphc.errors import VerificationError
+from graphc.graph.types import Node, Ref, TensorType
+
+
+class Graph(nx.MultiDiGraph):
+    """A typed tensor graph: a networkx multigraph whose nodes are operations and whose edges are values.
+
+    networkx sees integer ids as nodes, each with the `Node` under the key `"node"`, and an edge for each input, keyed by
+    its position, with `"out"` telling which output of the producer it is. Ids only grow along edges, hence are a
+    topological order. A graph is not changed once built: passes make new ones.
+
+    Args:
+        nodes: The operations, ids ascending.
+        outputs: The values that the graph returns.
+        updates: The value that each state node (by id) takes after a run; the only mutation there is.
+        symbols: The least and the greatest value of each symbolic size.
+    """
+
+    def __init__(
+        self,
+        nodes: Iterable[Node] = (),
+        outputs: Iterable[Ref] = (),
+        updates: Mapping[int, Ref] | None = None,
+        symbols: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.table: dict[int, Node] = {}
+        self.outputs = tuple(outputs)
+        self.updates = dict(updates or {})
+        self.symbols = dict(symbols or {})
+        for node in nodes:
+            self.table[node.id] = node
+        self.add_nodes_from((node.id, {"node": node}) for node in self.table.values())
+        self.add_edges_from(
+            (ref.node, node.id, position, {"out": ref.out})
+            for node in self.table.values()
+            for position, ref in enumerate(node.inputs)
+        )
+
+    def node(self, id: int) -> Node:
+        """The operation with an id."""
+        return self.table[id]
+
+    def type(self, ref: Ref) -> TensorType:
+        """The type of a value."""
+        return self.table[ref.node].outs[ref.out]
+
+    def of_op(self, *ops: str) -> list[Node]:
+        """The nodes of some operations, in order."""
+        return [node for node in self.table.values() if node.op in ops]
+
+    @cached_property
+    def inputs(self) -> dict[str, Node]:
+        """The nodes that stand for what the caller passes, by name."""
+        return {node.attrs["name"]: node for node in self.of_op("input")}
+
+    @cached_property
+    def states(self) -> dict[str, Node]:
+        """The nodes that stand for what lives between runs (weights, moments, counters), by name."""
+        return {node.attrs["name"]: node for node in self.of_op("state")}
+
+    @cached_property
+    def roots(self) -> tuple[Ref, ...]:
+        """The values that a run must produce: outputs, then updates."""
+        return (*self.outputs, *self.updates.values())
+
+    @cached_property
+    def users(self) -> dict[Ref, list[int]]:
+        """The ids of the nodes that read each value, once for every use, ascending."""
+        users: dict[Ref, list[int]] = {}
+        for node in self.table.values():
+            for ref in node.inputs:
+                users.setdefault(ref, []).append(node.id)
+        return users
+
+    @cached_property
+    def fingerprint(self) -> tuple[Any, ...]:
+        """What makes two graphs compute the same in the same way; origins do not count."""
+        nodes = tuple((n.id, n.op, n.attrs, n.inputs, n.outs) for n in self.table.values())
+        return nodes, self.outputs, tuple(self.updates.items()), tuple(sorted(self.symbols.items()))
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Graph) and self.fingerprint == other.fingerprint)
+
+    def ancestors(self, refs: Iterable[Ref]) -> set[int]:
+        """The ids of all nodes that some values are computed from, their own nodes included."""
+        seen: set[int] = set()
+        stack = [ref.node for ref in refs]
+        while stack:
+            id = stack.pop()
+            if id not in seen:
+                seen.add(id)
+                stack.extend(ref.node for ref in self.table[id].inputs)
+        return seen
+
+    def state_of(self, name: str) -> Node:
+        """The state with a name.
+
+        Raises:
+            VerificationError: if the graph has no such state.
+        """
+        if name not in self.states:
+            raise VerificationError("the graph has no such state", got=name, expected=f"one of {sorted(self.states)}")
+        return self.states[name]

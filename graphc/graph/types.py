@@ -1,0 +1,182 @@
+"""The parts a graph is made of: types, references, origins, attributes, nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphc import dims
+from graphc.dims import Dim, IntExpr, Shape
+from graphc.dtypes import DType, as_dtype
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """The type of a value: a size in each axis, and an element type."""
+
+    shape: Shape
+    dtype: DType
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def elements(self) -> Dim:
+        """How many elements the tensor has."""
+        return dims.product(self.shape)
+
+    @property
+    def nbytes(self) -> Dim:
+        """How many bytes the tensor takes, stored densely."""
+        return self.elements * self.dtype.itemsize
+
+    def __str__(self) -> str:
+        return f"{self.dtype.name}[{', '.join(map(str, self.shape))}]"
+
+
+class Ref(NamedTuple):
+    """One output of a node: what nodes take as inputs."""
+
+    node: int
+    out: int = 0
+
+    def __str__(self) -> str:
+        return f"%{self.node}" if self.out == 0 else f"%{self.node}.{self.out}"
+
+
+class Origin(NamedTuple):
+    """Where a node comes from: the path of a layer, and a line of the user's code. Unknown parts are empty."""
+
+    layer: str = ""
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.file else ""
+        return " ".join(part for part in (self.layer, place) if part) or "?"
+
+
+Loc = tuple[Origin, ...]
+
+
+def union(*locs: Loc) -> Loc:
+    """All origins of a node made from several, each once, in a fixed order."""
+    first = locs[0]
+    if all(loc == first for loc in locs):
+        return first
+    return tuple(sorted({origin for loc in locs for origin in loc}))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Array:
+    """A constant tensor as an attribute: immutable, and equal to another by its contents."""
+
+    dtype: DType
+    shape: tuple[int, ...]
+    data: bytes
+    hashed: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hashed", hash((self.dtype.name, self.shape, self.data)))
+
+    @classmethod
+    def of(cls, values: np.ndarray[Any, Any]) -> Array:
+        """The constant that holds these values."""
+        return cls(as_dtype(values.dtype), values.shape, np.ascontiguousarray(values).tobytes())
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The values; not writable."""
+        return np.frombuffer(self.data, dtype=self.dtype.numpy).reshape(self.shape)
+
+    def __hash__(self) -> int:
+        return self.hashed
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Array):
+            return NotImplemented
+        return (self.dtype, self.shape, self.data) == (other.dtype, other.shape, other.data)
+
+    def __repr__(self) -> str:
+        return f"Array({self.dtype.name}{list(self.shape)})"
+
+
+class Attrs(Mapping[str, Any]):
+    """The attributes of a node: an immutable mapping of names to hashable values.
+
+    Values are None, booleans, numbers, strings, sizes, dtypes, `Array`s, `Graph`s, and tuples of these.
+    """
+
+    __slots__ = ("_hash", "_items")
+
+    def __init__(self, items: Mapping[str, Any]) -> None:
+        self._items = dict(sorted(items.items()))
+        # 1 and 1.0 and True are equal to Python, but not to a compiler: the hash and equality look at types too.
+        self._hash = hash(tuple((k, type(v), v) for k, v in self._items.items()))
+
+    def __getitem__(self, name: str) -> Any:
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Attrs):
+            return NotImplemented
+        return self._hash == other._hash and _typed(self._items) == _typed(other._items)
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+
+def _typed(items: dict[str, Any]) -> list[tuple[str, type, Any, str]]:
+    # repr tells 0.0 from -0.0, and finds nan equal to itself.
+    return [(k, type(v), v if v == v else None, repr(v) if isinstance(v, float) else "") for k, v in items.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operation of a graph: what is computed, from what, giving values of which types, for whom."""
+
+    id: int
+    op: str
+    attrs: Attrs
+    inputs: tuple[Ref, ...]
+    outs: tuple[TensorType, ...]
+    loc: Loc = ()
+
+
+def resolve(attr: Any, sizes: Mapping[str, int]) -> Any:
+    """An attribute with the symbolic sizes in it replaced by numbers."""
+    if isinstance(attr, IntExpr):
+        return dims.evaluate(attr, sizes)
+    if isinstance(attr, tuple):
+        return tuple(resolve(part, sizes) for part in attr)
+    return attr
+
+
+def substitute_sizes(attr: Any, sizes: Mapping[str, Dim]) -> Any:
+    """An attribute with some symbolic sizes in it replaced by others."""
+    if isinstance(attr, IntExpr):
+        return dims.substitute(attr, sizes)
+    if isinstance(attr, tuple):
+        return tuple(substitute_sizes(part, sizes) for part in attr)
+    return attr
+
+
+def is_hashable(attr: Hashable) -> bool:
+    """Whether a value can be an attribute."""
+    try:
+        hash(attr)
+    except TypeError:
+        return False
+    return True

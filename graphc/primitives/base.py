@@ -1,0 +1,141 @@
+"""What the primitives' files share: type checks, and makers of records for the common kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import dtypes
+from graphc.dims import Dim, Shape
+from graphc.dtypes import DType
+from graphc.errors import DTypeError, ShapeError
+from graphc.exprs import Expr
+from graphc.graph.builder import Applied, Value
+from graphc.graph.registry import Case, Kind, Primitive, Reader, register
+from graphc.graph.types import TensorType
+
+ANY = tuple(t.name for t in dtypes.ALL)
+NUMBERS = tuple(t.name for t in dtypes.ALL if not t.is_bool)
+INTEGERS = tuple(t.name for t in dtypes.ALL if t.is_integer)
+BITS = ("bool", *INTEGERS)
+SIGNED = tuple(t.name for t in (*dtypes.SIGNED, *dtypes.FLOATS))
+FLOATS = tuple(t.name for t in dtypes.FLOATS)
+
+Array = np.ndarray[Any, Any]
+
+
+def check_dtype(op: str, type: TensorType, allowed: Sequence[str]) -> None:
+    """Raises a `DTypeError` where the operand's dtype is not allowed."""
+    if type.dtype.name not in allowed:
+        raise DTypeError(f"`{op}` does not take this dtype", got=type.dtype, expected=", ".join(allowed))
+
+
+def check_rank(op: str, type: TensorType, rank: int) -> None:
+    """Raises a `ShapeError` where the operand has not this many axes."""
+    if type.rank != rank:
+        raise ShapeError(f"`{op}` takes an operand of rank {rank}", got=str(type))
+
+
+def check_axes(op: str, axes: Sequence[int], rank: int) -> None:
+    """Raises a `ShapeError` where axes are out of range or stand twice."""
+    if len(set(axes)) != len(axes) or any(not 0 <= axis < rank for axis in axes):
+        raise ShapeError(f"the axes of `{op}` do not fit", got=tuple(axes), expected=f"different ones below {rank}")
+
+
+def check_same(op: str, *types: TensorType) -> None:
+    """Raises where operands differ in shape or dtype."""
+    first = types[0]
+    if any(type.shape != first.shape for type in types):
+        raise ShapeError(
+            f"the operands of `{op}` have different shapes",
+            got=" and ".join(str(type) for type in types),
+            expected="equal shapes",
+            hint="broadcast or reshape one of them",
+        )
+    if any(type.dtype is not first.dtype for type in types):
+        raise DTypeError(
+            f"the operands of `{op}` have different dtypes",
+            got=" and ".join(str(type) for type in types),
+            hint="cast one of them",
+        )
+
+
+def in_float(function: Callable[..., Any]) -> Callable[..., Array]:
+    """A NumPy function computed in float32 where its operands are halves, and returned in their dtype."""
+
+    def wrapped(*arrays: Array, **attrs: Any) -> Array:
+        dtype = arrays[0].dtype
+        wide = dtypes.as_dtype(dtype).accumulator.numpy
+        with np.errstate(all="ignore"):
+            result = function(*(array.astype(wide, copy=False) for array in arrays), **attrs)
+        return np.asarray(result).astype(dtype, copy=False)
+
+    return wrapped
+
+
+def pointwise(
+    name: str,
+    eval: Callable[..., Any],
+    lower: Callable[..., Expr],
+    vjp: Callable[[Value, Applied], Sequence[Value | None]] | None,
+    allowed: Sequence[str] = FLOATS,
+    arity: int = 1,
+    low: float = -2.0,
+    high: float = 2.0,
+    result: DType | None = None,
+    distinct: bool = False,
+) -> Primitive:
+    """Registers an operation on elements: operands of one type, a result of the same or of a fixed dtype."""
+
+    def infer(*types: TensorType) -> TensorType:
+        for type in types:
+            check_dtype(name, type, allowed)
+        check_same(name, *types)
+        return TensorType(types[0].shape, result or types[0].dtype)
+
+    def cases() -> Iterable[Case]:
+        smooth = vjp is not None and result is None
+        for shape in ((3, 4), ()):
+            yield Case((shape,) * arity, {}, low, high, differentiable=smooth, distinct=distinct)
+
+    def evaluate(*arrays: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(eval(*arrays))
+
+    return register(
+        Primitive(
+            name,
+            Kind.POINTWISE,
+            infer,
+            in_float(eval) if result is None and set(allowed) <= set(NUMBERS) else evaluate,
+            lambda *args, out: lower(*args),
+            vjp,
+            cases,
+            tuple(allowed),
+        )
+    )
+
+
+def view(
+    name: str,
+    infer: Callable[..., TensorType],
+    eval: Callable[..., Array],
+    lower: Callable[..., Expr],
+    vjp: Callable[[Value, Applied], Sequence[Value | None]] | None,
+    cases: Callable[[], Iterable[Case]],
+    allowed: Sequence[str] = ANY,
+) -> Primitive:
+    """Registers an operation that moves elements: each result element is pulled from a place in the operands."""
+    return register(Primitive(name, Kind.VIEW, infer, eval, lower, vjp, cases, tuple(allowed)))
+
+
+def full_like(value: Value, number: bool | int | float) -> Value:
+    """A tensor of a value's type that has the same number everywhere."""
+    return value.builder.full(number, value.shape, value.dtype)
+
+
+def static(shape: Shape) -> tuple[int, ...]:
+    """A shape whose sizes are all known; the caller knows that they are."""
+    return tuple(int(dim) for dim in shape if isinstance(dim, int))

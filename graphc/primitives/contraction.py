@@ -1,0 +1,146 @@
+"""General contraction of two tensors: any batch, free and contracted axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphc import dtypes
+from graphc.dims import Dim, Shape
+from graphc.errors import DTypeError, ShapeError
+from graphc.exprs import Expr
+from graphc.graph.builder import Applied, Value
+from graphc.graph.registry import Case, ContractRule, Kind, Primitive, Reader, register
+from graphc.graph.types import TensorType
+from graphc.primitives.base import NUMBERS, Array, check_axes, check_dtype
+
+Grads = Sequence[Value | None]
+Axes = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """How the axes of one operand are used: `batch` and `contract` pair with the other's, the rest are free."""
+
+    rank: int
+    batch: Axes
+    contract: Axes
+
+    @property
+    def free(self) -> Axes:
+        return tuple(axis for axis in range(self.rank) if axis not in self.batch + self.contract)
+
+    def place(self, batch: Sequence[Dim], free: Sequence[Dim], k: Sequence[Dim]) -> tuple[Dim, ...]:
+        """The index into the operand from the indices of its batch, free and contracted axes."""
+        along = dict(zip(self.batch + self.free + self.contract, (*batch, *free, *k), strict=True))
+        return tuple(along[axis] for axis in range(self.rank))
+
+
+def _operands(
+    lhs_rank: int, rhs_rank: int, lhs_batch: Axes, rhs_batch: Axes, lhs_contract: Axes, rhs_contract: Axes
+) -> tuple[Operand, Operand]:
+    return Operand(lhs_rank, lhs_batch, lhs_contract), Operand(rhs_rank, rhs_batch, rhs_contract)
+
+
+def _infer(lhs: TensorType, rhs: TensorType, **axes: Axes) -> TensorType:
+    check_dtype("contract", lhs, NUMBERS)
+    a, b = _operands(lhs.rank, rhs.rank, **axes)
+    check_axes("contract", a.batch + a.contract, lhs.rank)
+    check_axes("contract", b.batch + b.contract, rhs.rank)
+    if lhs.dtype is not rhs.dtype:
+        raise DTypeError("the operands of `contract` have different dtypes", got=f"{lhs} and {rhs}")
+    left = [lhs.shape[axis] for axis in a.batch + a.contract]
+    right = [rhs.shape[axis] for axis in b.batch + b.contract]
+    if left != right:
+        raise ShapeError(
+            "the axes of a matrix product do not fit",
+            got=f"{lhs} and {rhs}",
+            expected=f"axes {a.batch + a.contract} and {b.batch + b.contract} of equal sizes",
+        )
+    free = [lhs.shape[axis] for axis in a.free] + [rhs.shape[axis] for axis in b.free]
+    return TensorType((*left[: len(a.batch)], *free), lhs.dtype)
+
+
+def _matrices(x: Array, order: Axes, splits: tuple[int, int]) -> tuple[Array, tuple[int, ...]]:
+    """The operand as a stack of matrices: its axes ordered, then grouped in three at the splits."""
+    moved = x.transpose(order)
+    first, second = splits
+    sizes = [int(np.prod(part)) for part in (moved.shape[:first], moved.shape[first:second], moved.shape[second:])]
+    return moved.reshape(sizes), moved.shape
+
+
+def _eval(lhs: Array, rhs: Array, **axes: Axes) -> Array:
+    a, b = _operands(lhs.ndim, rhs.ndim, **axes)
+    wide = dtypes.as_dtype(lhs.dtype).accumulator.numpy
+    nb, na = len(a.batch), len(a.free)
+    left, left_shape = _matrices(lhs.astype(wide, copy=False), a.batch + a.free + a.contract, (nb, nb + na))
+    nk = len(b.contract)
+    right, right_shape = _matrices(rhs.astype(wide, copy=False), b.batch + b.contract + b.free, (nb, nb + nk))
+    with np.errstate(all="ignore"):
+        product = np.matmul(left, right)
+    return product.reshape(left_shape[: nb + na] + right_shape[nb + nk :]).astype(lhs.dtype, copy=False)
+
+
+def _lower(types: Sequence[TensorType], **axes: Axes) -> ContractRule:
+    a, b = _operands(types[0].rank, types[1].rank, **axes)
+    nb, na = len(a.batch), len(a.free)
+
+    def lhs(reader: Reader, index: tuple[Dim, ...], k: tuple[Dim, ...]) -> Expr:
+        return reader.read(0, a.place(index[:nb], index[nb : nb + na], k))
+
+    def rhs(reader: Reader, index: tuple[Dim, ...], k: tuple[Dim, ...]) -> Expr:
+        return reader.read(1, b.place(index[:nb], index[nb + na :], k))
+
+    return ContractRule(tuple(types[0].shape[axis] for axis in a.contract), lhs, rhs)
+
+
+def _side(g: Value, kept: Operand, other: Value, use: Operand, batch: Axes, free: Axes) -> Value:
+    """The cotangent of one operand: the result's cotangent contracted with the other operand."""
+    b = g.builder
+    product = b.apply(
+        "contract",
+        g,
+        other,
+        lhs_batch=batch,
+        rhs_batch=use.batch,
+        lhs_contract=free,
+        rhs_contract=use.free,
+    )
+    # The product's axes are: batch, the kept operand's free ones, the other's contracted ones, ascending there.
+    partner = {use.contract[i]: kept.contract[i] for i in range(len(use.contract))}
+    now = kept.batch + kept.free + tuple(partner[axis] for axis in sorted(use.contract))
+    order = tuple(now.index(axis) for axis in range(kept.rank))
+    return product if order == tuple(range(kept.rank)) else b.apply("transpose", product, order=order)
+
+
+def _vjp(g: Value, n: Applied) -> Grads:
+    lhs, rhs = n.operands
+    a, b = _operands(lhs.rank, rhs.rank, **n.attrs)
+    nb, na, nf = len(a.batch), len(a.free), len(b.free)
+    batch = tuple(range(nb))
+    left, right = tuple(range(nb, nb + na)), tuple(range(nb + na, nb + na + nf))
+    return _side(g, a, rhs, b, batch, right), _side(g, b, lhs, a, batch, left)
+
+
+def matmul_axes(lhs: Shape, rhs: Shape) -> dict[str, Axes]:
+    """The attributes of a contraction of the last axis of `lhs` with the first of `rhs`."""
+    return {"lhs_batch": (), "rhs_batch": (), "lhs_contract": (len(lhs) - 1,), "rhs_contract": (0,)}
+
+
+def _cases() -> Iterable[Case]:
+    for left, right, axes in (
+        ((3, 4), (4, 5), ((), (), (1,), (0,))),
+        ((4, 3), (5, 4), ((), (), (0,), (1,))),
+        ((2, 3, 4), (2, 4, 5), ((0,), (0,), (2,), (1,))),
+        ((3, 2, 4), (4, 2, 5, 3), ((1,), (1,), (2, 0), (0, 3))),
+        ((4,), (4,), ((), (), (0,), (0,))),
+        ((3,), (2,), ((), (), (), ())),
+        ((37, 70), (70, 45), ((), (), (1,), (0,))),
+    ):
+        names = ("lhs_batch", "rhs_batch", "lhs_contract", "rhs_contract")
+        yield Case((left, right), dict(zip(names, axes, strict=True)), -1, 1, differentiable=left != (37, 70))
+
+
+contract = register(Primitive("contract", Kind.CONTRACT, _infer, _eval, _lower, _vjp, _cases, NUMBERS))

@@ -1,0 +1,125 @@
+"""Reading and adding at places that are known only when the program runs.
+
+Indices outside the axis are moved to its nearest end, so that no program can touch foreign memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from graphc import dims, dtypes
+from graphc.dims import Dim
+from graphc.errors import DTypeError, ShapeError
+from graphc.exprs import Expr, Index, call, cast
+from graphc.graph.builder import Applied, Value
+from graphc.graph.registry import Case, Kind, Primitive, Reader, ScatterRule, register
+from graphc.graph.types import TensorType
+from graphc.primitives.base import INTEGERS, NUMBERS, Array, check_axes, check_dtype, view
+
+Grads = Sequence[Value | None]
+Points = tuple[Dim, ...]
+
+
+def _check_indices(op: str, indices: TensorType) -> None:
+    if indices.dtype.name not in INTEGERS:
+        raise DTypeError(f"`{op}` takes integer indices", got=str(indices), hint="cast them to int32")
+
+
+def _clamped(reader: Reader, index: Expr, extent: Dim) -> Dim:
+    wide = cast(index, dtypes.int64)
+    return reader.as_index(call("max", call("min", wide, Index(extent - 1)), Index(0)))
+
+
+# ---- gather: `x[.., indices, ..]` along one axis
+
+
+def _gather_infer(x: TensorType, indices: TensorType, axis: int) -> TensorType:
+    _check_indices("gather", indices)
+    check_axes("gather", (axis,), x.rank)
+    return TensorType((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
+
+
+def _gather_eval(x: Array, indices: Array, axis: int) -> Array:
+    return np.take(x, np.clip(indices.astype(np.int64), 0, x.shape[axis] - 1), axis)
+
+
+def _gather_lower(reader: Reader, index: Points, axis: int) -> Expr:
+    x, indices = reader.types
+    end = axis + indices.rank
+    place = _clamped(reader, reader.read(1, index[axis:end]), x.shape[axis])
+    return reader.read(0, (*index[:axis], place, *index[end:]))
+
+
+def _gather_vjp(g: Value, n: Applied) -> Grads:
+    (x, indices), axis = n.operands, n.attrs["axis"]
+    if not x.dtype.is_float:
+        return None, None
+    count = dims.product(indices.shape)
+    end = axis + indices.rank
+    rest = (*x.shape[:axis], *x.shape[axis + 1 :])
+    first = (*range(axis, end), *range(axis), *range(end, g.rank))
+    rows = g.builder.apply("transpose", g, order=first) if axis else g
+    rows = g.builder.apply("reshape", rows, shape=(count, *rest))
+    flat = g.builder.apply("reshape", indices, shape=(count,))
+    total = g.builder.apply("scatter_add", flat, rows, size=x.shape[axis])
+    back = (*range(1, axis + 1), 0, *range(axis + 1, x.rank))
+    return (g.builder.apply("transpose", total, order=back) if axis else total), None
+
+
+def _gather_cases() -> Iterable[Case]:
+    yield Case(((5, 3), (4,)), {"axis": 0}, 0, 6, integer_operands=(1,))
+    yield Case(((3, 5, 2), (2, 2)), {"axis": 1}, -1, 5, integer_operands=(1,))
+    yield Case(((5, 3), ()), {"axis": 0}, 0, 4, integer_operands=(1,))
+
+
+gather = view("gather", _gather_infer, _gather_eval, _gather_lower, _gather_vjp, _gather_cases)
+
+# ---- scatter_add: zeros, with rows added at indices
+
+
+def _scatter_infer(indices: TensorType, updates: TensorType, size: Dim) -> TensorType:
+    _check_indices("scatter_add", indices)
+    check_dtype("scatter_add", updates, NUMBERS)
+    if indices.rank != 1 or updates.rank < 1 or updates.shape[0] != indices.shape[0]:
+        raise ShapeError("`scatter_add` takes an index for each row", got=f"{indices} and {updates}")
+    return TensorType((size, *updates.shape[1:]), updates.dtype)
+
+
+def _scatter_eval(indices: Array, updates: Array, size: int) -> Array:
+    wide = dtypes.as_dtype(updates.dtype).accumulator.numpy
+    out = np.zeros((size, *updates.shape[1:]), wide)
+    np.add.at(out, np.clip(indices.astype(np.int64), 0, size - 1), updates.astype(wide))
+    return out.astype(updates.dtype)
+
+
+def _scatter_lower(types: Sequence[TensorType], size: Dim) -> ScatterRule:
+    def target(reader: Reader, point: Points) -> Points:
+        return (_clamped(reader, reader.read(0, point[:1]), size), *point[1:])
+
+    return ScatterRule(types[1].shape, 1, target, lambda reader, point: reader.read(1, point))
+
+
+def _scatter_vjp(g: Value, n: Applied) -> Grads:
+    return None, g.builder.apply("gather", g, n.operands[0], axis=0)
+
+
+def _scatter_cases() -> Iterable[Case]:
+    yield Case(((6,), (6, 3)), {"size": 4}, -1, 5, integer_operands=(0,))
+    yield Case(((5,), (5,)), {"size": 3}, 0, 2, integer_operands=(0,))
+
+
+scatter_add = register(
+    Primitive(
+        "scatter_add",
+        Kind.SCATTER,
+        _scatter_infer,
+        _scatter_eval,
+        _scatter_lower,
+        _scatter_vjp,
+        _scatter_cases,
+        NUMBERS,
+    )
+)
+

@@ -1,0 +1,363 @@
+"""Operations on elements: arithmetic, comparisons, logic, bits, functions, rounding, selection, casts.
+
+All operands have the same shape; broadcasting is explicit (`broadcast`). Integer arithmetic wraps; integer division by
+zero gives 0. Functions of half-precision operands are computed in float32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from graphc import dtypes
+from graphc.dtypes import DType
+from graphc.exprs import Expr, call, cast, const, select
+from graphc.graph.builder import Applied, Value
+from graphc.graph.registry import Case, Kind, Primitive, register
+from graphc.graph.types import TensorType
+from graphc.primitives.base import (
+    ANY,
+    BITS,
+    FLOATS,
+    NUMBERS,
+    SIGNED,
+    Array,
+    check_dtype,
+    check_same,
+    full_like,
+    pointwise,
+)
+
+Grads = Sequence[Value | None]
+
+
+def _intrinsic(name: str) -> Any:
+    return partial(call, name)
+
+
+def _op(name: str, *operands: Value, **attrs: Any) -> Value:
+    return operands[0].builder.apply(name, *operands, **attrs)
+
+
+def _scale(value: Value, number: float) -> Value:
+    return _op("mul", value, full_like(value, number))
+
+
+def _where(condition: Value, then: Value, otherwise: Value) -> Value:
+    return _op("select", condition, then, otherwise)
+
+
+# ---- arithmetic
+
+
+def _mul_vjp(g: Value, n: Applied) -> Grads:
+    x, y = n.operands
+    return _op("mul", g, y), _op("mul", g, x)
+
+
+def _div_vjp(g: Value, n: Applied) -> Grads:
+    _, y = n.operands
+    dx = _op("div", g, y)
+    return dx, _op("neg", _op("mul", dx, n.result))
+
+
+def _pow_vjp(g: Value, n: Applied) -> Grads:
+    x, y = n.operands
+    one, zero = full_like(x, 1), full_like(x, 0)
+    dx = _op("mul", g, _op("mul", y, _op("pow", x, _op("sub", y, one))))
+    flat = _op("eq", y, zero)
+    # x ** y * log(x) is 0 at x = 0 for positive y, where log alone is not finite.
+    positive = _op("gt", x, zero)
+    log = _op("log", _where(positive, x, one))
+    dy = _op("mul", g, _where(positive, _op("mul", n.result, log), zero))
+    return _where(flat, zero, dx), dy
+
+
+def _extremum_vjp(g: Value, n: Applied) -> Grads:
+    x, y = n.operands
+    zero, half = full_like(g, 0), _scale(g, 0.5)
+    equal = _op("eq", x, y)
+    wins = _op("eq", x, n.result)
+    return (
+        _where(equal, half, _where(wins, g, zero)),
+        _where(equal, half, _where(wins, zero, g)),
+    )
+
+
+def _floordiv(x: Array, y: Array) -> Any:
+    return np.floor_divide(x, y)
+
+
+def _mod_vjp(g: Value, n: Applied) -> Grads:
+    x, y = n.operands
+    return g, _op("neg", _op("mul", g, _op("floor", _op("div", x, y))))
+
+
+def _atan2_vjp(g: Value, n: Applied) -> Grads:
+    y, x = n.operands
+    over = _op("div", g, _op("add", _op("mul", x, x), _op("mul", y, y)))
+    return _op("mul", over, x), _op("neg", _op("mul", over, y))
+
+
+add = pointwise("add", np.add, _intrinsic("add"), lambda g, n: (g, g), NUMBERS, 2)
+sub = pointwise("sub", np.subtract, _intrinsic("sub"), lambda g, n: (g, _op("neg", g)), NUMBERS, 2)
+mul = pointwise("mul", np.multiply, _intrinsic("mul"), _mul_vjp, NUMBERS, 2)
+div = pointwise("div", np.divide, _intrinsic("div"), _div_vjp, FLOATS, 2, 0.5, 2.0)
+floordiv = pointwise("floordiv", _floordiv, _intrinsic("floordiv"), None, NUMBERS, 2, 1, 5)
+mod = pointwise("mod", np.mod, _intrinsic("mod"), _mod_vjp, NUMBERS, 2, 1, 5, distinct=True)
+pow_ = pointwise("pow", np.power, _intrinsic("pow"), _pow_vjp, NUMBERS, 2, 0.5, 3.0)
+minimum = pointwise("minimum", np.minimum, _intrinsic("min"), _extremum_vjp, ANY, 2, distinct=True)
+maximum = pointwise("maximum", np.maximum, _intrinsic("max"), _extremum_vjp, ANY, 2, distinct=True)
+atan2 = pointwise("atan2", np.arctan2, _intrinsic("atan2"), _atan2_vjp, FLOATS, 2, 0.5, 2.0)
+neg = pointwise("neg", np.negative, _intrinsic("neg"), lambda g, n: (_op("neg", g),), SIGNED)
+
+
+def _abs_vjp(g: Value, n: Applied) -> Grads:
+    return (_op("mul", g, _op("sign", n.operands[0])),)
+
+
+abs_ = pointwise("abs", np.abs, _intrinsic("abs"), _abs_vjp, SIGNED, 1, 0.5, 2.0)
+sign = pointwise("sign", np.sign, _intrinsic("sign"), lambda g, n: (None,), SIGNED, 1, 0.5, 2.0)
+
+# ---- comparisons and logic
+
+for _name, _eval in (
+    ("eq", np.equal),
+    ("ne", np.not_equal),
+    ("lt", np.less),
+    ("le", np.less_equal),
+    ("gt", np.greater),
+    ("ge", np.greater_equal),
+):
+    pointwise(_name, _eval, _intrinsic(_name), None, ANY, 2, result=dtypes.bool_)
+
+for _name, _eval in (("and", np.logical_and), ("or", np.logical_or), ("xor", np.logical_xor)):
+    pointwise("logical_" + _name, _eval, _intrinsic(_name), None, ("bool",), 2, result=dtypes.bool_)
+
+logical_not = pointwise("logical_not", np.logical_not, _intrinsic("not"), None, ("bool",), result=dtypes.bool_)
+
+for _name, _eval in (("isnan", np.isnan), ("isinf", np.isinf), ("isfinite", np.isfinite)):
+    pointwise(_name, _eval, _intrinsic(_name), None, FLOATS, result=dtypes.bool_)
+
+# ---- bits
+
+
+def _shift(function: Any) -> Any:
+    def shifted(x: Array, y: Array) -> Any:
+        bits = x.dtype.itemsize * 8
+        amount = np.clip(y, 0, bits - 1).astype(x.dtype)
+        return function(x, amount)
+
+    return shifted
+
+
+INTS = tuple(name for name in BITS if name != "bool")
+bit_and = pointwise("bit_and", np.bitwise_and, _intrinsic("bit_and"), None, BITS, 2, 0, 9)
+bit_or = pointwise("bit_or", np.bitwise_or, _intrinsic("bit_or"), None, BITS, 2, 0, 9)
+bit_xor = pointwise("bit_xor", np.bitwise_xor, _intrinsic("bit_xor"), None, BITS, 2, 0, 9)
+bit_not = pointwise("bit_not", np.bitwise_not, _intrinsic("bit_not"), None, INTS, 1, 0, 9)
+shift_left = pointwise("shift_left", _shift(np.left_shift), _intrinsic("shift_left"), None, INTS, 2, 0, 6)
+shift_right = pointwise("shift_right", _shift(np.right_shift), _intrinsic("shift_right"), None, INTS, 2, 0, 6)
+
+# ---- functions
+
+
+def _by_result(rule: Any) -> Any:
+    """A gradient that is the cotangent times a function of operand and result."""
+    return lambda g, n: (_op("mul", g, rule(n.operands[0], n.result)),)
+
+
+def _one_plus(value: Value, sign: str, other: Value) -> Value:
+    return _op(sign, full_like(value, 1), other)
+
+
+def _reciprocal(value: Value) -> Value:
+    return _op("div", full_like(value, 1), value)
+
+
+def _square(value: Value) -> Value:
+    return _op("mul", value, value)
+
+
+def _gaussian(x: Value, factor: float, sign: float) -> Value:
+    return _scale(_op("exp", _scale(_square(x), sign)), factor)
+
+
+def _functions() -> Iterable[tuple[str, Any, Any, float, float]]:
+    """Name, NumPy function, derivative from operand and result, and the range it is sampled in."""
+    yield "exp", np.exp, lambda x, y: y, -2, 2
+    yield "exp2", np.exp2, lambda x, y: _scale(y, math.log(2)), -2, 2
+    yield "expm1", np.expm1, lambda x, y: _one_plus(y, "add", y), -2, 2
+    yield "log", np.log, lambda x, y: _reciprocal(x), 0.1, 3
+    yield "log2", np.log2, lambda x, y: _scale(_reciprocal(x), 1 / math.log(2)), 0.1, 3
+    yield "log10", np.log10, lambda x, y: _scale(_reciprocal(x), 1 / math.log(10)), 0.1, 3
+    yield "log1p", np.log1p, lambda x, y: _reciprocal(_one_plus(x, "add", x)), -0.5, 2
+    yield "sqrt", np.sqrt, lambda x, y: _scale(_reciprocal(y), 0.5), 0.1, 3
+    yield "rsqrt", lambda x: 1 / np.sqrt(x), lambda x, y: _scale(_op("div", y, x), -0.5), 0.1, 3
+    yield "cbrt", np.cbrt, lambda x, y: _scale(_reciprocal(_square(y)), 1 / 3), 0.1, 3
+    yield "sin", np.sin, lambda x, y: _op("cos", x), -3, 3
+    yield "cos", np.cos, lambda x, y: _op("neg", _op("sin", x)), -3, 3
+    yield "tan", np.tan, lambda x, y: _one_plus(y, "add", _square(y)), -1, 1
+    yield "asin", np.arcsin, lambda x, y: _op("rsqrt", _one_plus(x, "sub", _square(x))), -0.9, 0.9
+    yield "acos", np.arccos, lambda x, y: _op("neg", _op("rsqrt", _one_plus(x, "sub", _square(x)))), -0.9, 0.9
+    yield "atan", np.arctan, lambda x, y: _reciprocal(_one_plus(x, "add", _square(x))), -2, 2
+    yield "sinh", np.sinh, lambda x, y: _op("cosh", x), -2, 2
+    yield "cosh", np.cosh, lambda x, y: _op("sinh", x), -2, 2
+    yield "tanh", np.tanh, lambda x, y: _one_plus(y, "sub", _square(y)), -2, 2
+    yield "asinh", np.arcsinh, lambda x, y: _op("rsqrt", _one_plus(x, "add", _square(x))), -2, 2
+    yield "acosh", np.arccosh, lambda x, y: _op("rsqrt", _op("sub", _square(x), full_like(x, 1))), 1.2, 3
+    yield "atanh", np.arctanh, lambda x, y: _reciprocal(_one_plus(x, "sub", _square(x))), -0.9, 0.9
+    yield "erf", _erf, lambda x, y: _gaussian(x, 2 / math.sqrt(math.pi), -1), -2, 2
+    yield "erfc", _erfc, lambda x, y: _gaussian(x, -2 / math.sqrt(math.pi), -1), -2, 2
+    yield "erfinv", _erfinv, lambda x, y: _gaussian(y, math.sqrt(math.pi) / 2, 1), -0.9, 0.9
+
+
+def _erf(x: Array) -> Array:
+    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), dtype=x.dtype)
+
+
+def _erfc(x: Array) -> Array:
+    return np.asarray(np.frompyfunc(math.erfc, 1, 1)(x), dtype=x.dtype)
+
+
+def _erfinv(x: Array) -> Array:
+    """Winitzki's approximation (2008), then Newton steps in float64."""
+    y = x.astype(np.float64)
+    inside = np.abs(y) < 1
+    safe = np.where(inside, y, 0)
+    a = 0.147
+    half = 2 / (math.pi * a) + np.log1p(-safe * safe) / 2
+    root = np.sign(safe) * np.sqrt(np.sqrt(half * half - np.log1p(-safe * safe) / a) - half)
+    for _ in range(4):
+        # Near the ends the complement keeps the digits that 1 - erf would lose.
+        tail = np.where(safe > 0, 1.0, -1.0)
+        miss = np.where(
+            np.abs(safe) > 0.5,
+            -tail * (_erfc(tail * root) - (1 - np.abs(safe))),
+            _erf(root) - safe,
+        )
+        root = root - miss / (2 / math.sqrt(math.pi) * np.exp(-root * root))
+    outside = np.where(np.abs(y) == 1, np.copysign(np.inf, y), np.nan)
+    return np.where(inside, root, outside).astype(x.dtype)
+
+
+for _name, _eval, _rule, _low, _high in _functions():
+    pointwise(_name, _eval, _intrinsic(_name), _by_result(_rule), FLOATS, 1, _low, _high)
+
+for _name, _eval in (("floor", np.floor), ("ceil", np.ceil), ("round", np.round), ("trunc", np.trunc)):
+    pointwise(_name, _eval, _intrinsic(_name), lambda g, n: (None,), FLOATS, distinct=True)
+
+# ---- selection, limits, conversion
+
+
+def _select_infer(condition: TensorType, then: TensorType, otherwise: TensorType) -> TensorType:
+    check_dtype("select", condition, ("bool",))
+    check_same("select", then, otherwise)
+    check_same("select", TensorType(condition.shape, then.dtype), then)
+    return then
+
+
+def _select_vjp(g: Value, n: Applied) -> Grads:
+    condition, zero = n.operands[0], full_like(g, 0)
+    return None, _where(condition, g, zero), _where(condition, zero, g)
+
+
+def _select_cases() -> Iterable[Case]:
+    yield Case(((3, 4),) * 3, {}, boolean_operands=(0,))
+
+
+select_ = register(
+    Primitive(
+        "select",
+        Kind.POINTWISE,
+        _select_infer,
+        lambda condition, then, otherwise: np.where(condition, then, otherwise),
+        lambda condition, then, otherwise, out: select(condition, then, otherwise),
+        _select_vjp,
+        _select_cases,
+        ANY,
+    )
+)
+
+
+def _clip_infer(x: TensorType, low: float, high: float) -> TensorType:
+    check_dtype("clip", x, NUMBERS)
+    return x
+
+
+def _clip_eval(x: Array, low: float, high: float) -> Array:
+    return np.minimum(np.maximum(x, np.asarray(low, x.dtype)), np.asarray(high, x.dtype))
+
+
+def _clip_lower(x: Expr, low: float, high: float, out: DType) -> Expr:
+    return call("min", call("max", x, const(low, out)), const(high, out))
+
+
+def _clip_vjp(g: Value, n: Applied) -> Grads:
+    x = n.operands[0]
+    kept = _op("eq", x, n.result)
+    return (_where(kept, g, full_like(g, 0)),)
+
+
+def _clip_cases() -> Iterable[Case]:
+    yield Case(((4, 5),), {"low": -1, "high": 1}, distinct=True)
+
+
+clip = register(
+    Primitive("clip", Kind.POINTWISE, _clip_infer, _clip_eval, _clip_lower, _clip_vjp, _clip_cases, NUMBERS)
+)
+
+
+def _cast_eval(x: Array, dtype: DType) -> Array:
+    with np.errstate(all="ignore"):
+        return x.astype(dtype.numpy)
+
+
+def _cast_vjp(g: Value, n: Applied) -> Grads:
+    source = n.operands[0].dtype
+    if not (source.is_float and g.dtype.is_float):
+        return (None,)
+    return (_op("cast", g, dtype=source),)
+
+
+def _cast_cases() -> Iterable[Case]:
+    for dtype in dtypes.ALL:
+        unsigned = dtype.kind == "uint"
+        yield Case(((3, 4),), {"dtype": dtype}, 0.0 if unsigned else -2.0, differentiable=dtype.is_float)
+
+
+cast_ = register(
+    Primitive(
+        "cast",
+        Kind.POINTWISE,
+        lambda x, dtype: TensorType(x.shape, dtype),
+        _cast_eval,
+        lambda x, dtype, out: cast(x, dtype) if not dtype.is_bool else call("ne", x, const(0, x.dtype)),
+        _cast_vjp,
+        _cast_cases,
+        ANY,
+    )
+)
+
+
+def _stop_gradient_cases() -> Iterable[Case]:
+    yield Case(((3,),), {}, differentiable=False)
+
+
+stop_gradient = register(
+    Primitive(
+        "stop_gradient",
+        Kind.POINTWISE,
+        lambda x: x,
+        lambda x: x,
+        lambda x, out: x,
+        lambda g, n: (None,),
+        _stop_gradient_cases,
+        ANY,
+    )
+)
+

@@ -1,0 +1,134 @@
+"""Reductions over axes, which vanish from the shape. Sums of half-precision elements are formed in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import dtypes
+from graphc.dims import Dim
+from graphc.graph.builder import Applied, Value
+from graphc.graph.registry import Case, Kind, Primitive, Reader, ReduceRule, register
+from graphc.graph.types import TensorType
+from graphc.primitives.base import ANY, NUMBERS, Array, check_axes, check_dtype, full_like
+
+Grads = Sequence[Value | None]
+Axes = tuple[int, ...]
+
+
+def kept_axes(rank: int, axes: Axes) -> Axes:
+    """The axes that a reduction keeps."""
+    return tuple(axis for axis in range(rank) if axis not in axes)
+
+
+def _lower(combine: str) -> Callable[..., ReduceRule]:
+    def lower(types: Sequence[TensorType], axes: Axes) -> ReduceRule:
+        rank = types[0].rank
+
+        def element(reader: Reader, index: tuple[Dim, ...], r: tuple[Dim, ...]) -> Any:
+            along = dict(zip(axes, r, strict=True)) | dict(zip(kept_axes(rank, axes), index, strict=True))
+            return reader.read(0, tuple(along[axis] for axis in range(rank)))
+
+        return ReduceRule(tuple(types[0].shape[axis] for axis in axes), combine, element)
+
+    return lower
+
+
+def _infer(name: str, allowed: Sequence[str], result: dtypes.DType | None) -> Callable[..., TensorType]:
+    def infer(x: TensorType, axes: Axes) -> TensorType:
+        check_dtype(name, x, allowed)
+        check_axes(name, axes, x.rank)
+        return TensorType(tuple(x.shape[axis] for axis in kept_axes(x.rank, axes)), result or x.dtype)
+
+    return infer
+
+
+def _wide(function: Callable[..., Any]) -> Callable[..., Array]:
+    def evaluate(x: Array, axes: Axes) -> Array:
+        wide = dtypes.as_dtype(x.dtype).accumulator.numpy
+        with np.errstate(all="ignore"):
+            return np.asarray(function(x.astype(wide, copy=False), axis=axes)).astype(x.dtype)
+
+    return evaluate
+
+
+def _cases(smooth: bool) -> Callable[[], Iterable[Case]]:
+    def cases() -> Iterable[Case]:
+        for shape, axes in (((3, 5), (1,)), ((4, 3), (0,)), ((2, 3, 4), (0, 2)), ((2, 3), (0, 1)), ((40, 70), (1,))):
+            yield Case((shape,), {"axes": axes}, 0.5, 1.5, differentiable=smooth and shape[0] < 9, distinct=True)
+
+    return cases
+
+
+def _reduction(
+    name: str,
+    eval: Callable[..., Any],
+    vjp: Callable[[Value, Applied], Grads] | None,
+    allowed: Sequence[str] = NUMBERS,
+    result: dtypes.DType | None = None,
+) -> Primitive:
+    return register(
+        Primitive(
+            name,
+            Kind.REDUCE,
+            _infer(name, allowed, result),
+            eval,
+            _lower(name),
+            vjp,
+            _cases(vjp is not None),
+            tuple(allowed),
+        )
+    )
+
+
+def _spread(reduced: Value, n: Applied) -> Value:
+    """A reduced value repeated along the axes that were reduced."""
+    x = n.operands[0]
+    return reduced.builder.broadcast(reduced, x.shape, kept_axes(x.rank, n.attrs["axes"]))
+
+
+def _extremum_vjp(g: Value, n: Applied) -> Grads:
+    """Elements that share the extremum share its cotangent."""
+    x, b = n.operands[0], g.builder
+    hit = b.apply("eq", x, _spread(n.result, n))
+    one = b.apply("cast", hit, dtype=x.dtype)
+    share = b.apply("div", g, b.apply("sum", one, axes=n.attrs["axes"]))
+    return (b.apply("select", hit, _spread(share, n), full_like(x, 0)),)
+
+
+def _prod_vjp(g: Value, n: Applied) -> Grads:
+    """The product of the others, also where elements are zero: with one zero only its own gradient is not zero."""
+    x, b, axes = n.operands[0], g.builder, n.attrs["axes"]
+    zero = b.apply("eq", x, full_like(x, 0))
+    zeros = _spread(b.apply("sum", b.apply("cast", zero, dtype=x.dtype), axes=axes), n)
+    safe = b.apply("select", zero, full_like(x, 1), x)
+    rest = b.apply("mul", _spread(g, n), _spread(b.apply("prod", safe, axes=axes), n))
+    others = b.apply("div", rest, safe)
+    nowhere = b.apply("eq", zeros, full_like(x, 0))
+    only = b.apply("logical_and", zero, b.apply("eq", zeros, full_like(x, 1)))
+    kept = b.apply("logical_or", nowhere, only)
+    return (b.apply("select", kept, others, full_like(x, 0)),)
+
+
+sum_ = _reduction("sum", _wide(np.sum), lambda g, n: (_spread(g, n),))
+prod = _reduction("prod", _wide(np.prod), _prod_vjp)
+max_ = _reduction("max", _wide(np.max), _extremum_vjp)
+min_ = _reduction("min", _wide(np.min), _extremum_vjp)
+any_ = _reduction("any", lambda x, axes: np.any(x, axis=axes), None, ("bool",))
+all_ = _reduction("all", lambda x, axes: np.all(x, axis=axes), None, ("bool",))
+
+
+def _position(function: Callable[..., Any]) -> Callable[..., Array]:
+    def evaluate(x: Array, axes: Axes) -> Array:
+        kept = kept_axes(x.ndim, axes)
+        rows = x.transpose(*kept, *axes).reshape(*(x.shape[axis] for axis in kept), -1)
+        return np.asarray(function(rows, axis=-1)).astype(np.int32)
+
+    return evaluate
+
+
+argmax = _reduction("argmax", _position(np.argmax), None, ANY, dtypes.int32)
+argmin = _reduction("argmin", _position(np.argmin), None, ANY, dtypes.int32)
+

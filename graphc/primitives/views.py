@@ -1,0 +1,341 @@
+"""Operations that move elements: each element of the result is pulled from one place in an operand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from graphc import dims
+from graphc.dims import Dim, Shape
+from graphc.errors import ShapeError
+from graphc.exprs import TRUE, Expr, both, compare, const, select
+from graphc.graph.builder import Applied, Value
+from graphc.graph.registry import Case, Kind, Primitive, Reader, register
+from graphc.graph.types import TensorType
+from graphc.primitives.base import ANY, Array, check_axes, check_rank, view
+
+Grads = Sequence[Value | None]
+Points = tuple[Dim, ...]
+
+# ---- broadcast
+
+
+def _broadcast_infer(x: TensorType, shape: Shape, axes: tuple[int, ...]) -> TensorType:
+    check_axes("broadcast", axes, len(shape))
+    if len(axes) != x.rank or any(shape[axis] != dim for axis, dim in zip(axes, x.shape, strict=True)):
+        raise ShapeError("an operand cannot be broadcast", got=str(x), expected=f"{shape} without new axes, at {axes}")
+    return TensorType(shape, x.dtype)
+
+
+def _broadcast_eval(x: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
+    order = sorted(range(len(axes)), key=lambda i: axes[i])
+    spread = [1] * len(shape)
+    for i in order:
+        spread[axes[i]] = x.shape[i]
+    return np.broadcast_to(x.transpose(order).reshape(spread), shape)
+
+
+def _broadcast_vjp(g: Value, n: Applied) -> Grads:
+    axes = n.attrs["axes"]
+    added = tuple(axis for axis in range(g.rank) if axis not in axes)
+    total = g.builder.apply("sum", g, axes=added) if added else g
+    order = sorted(axes)
+    return (_transposed(total, tuple(order.index(axis) for axis in axes)),)
+
+
+def _transposed(value: Value, order: tuple[int, ...]) -> Value:
+    return value if order == tuple(range(len(order))) else value.builder.apply("transpose", value, order=order)
+
+
+def _broadcast_cases() -> Iterable[Case]:
+    yield Case(((3,),), {"shape": (2, 3), "axes": (1,)})
+    yield Case(((),), {"shape": (2, 3), "axes": ()})
+    yield Case(((2, 3),), {"shape": (3, 4, 2), "axes": (2, 0)})
+
+
+broadcast = view(
+    "broadcast",
+    _broadcast_infer,
+    _broadcast_eval,
+    lambda reader, index, shape, axes: reader.read(0, tuple(index[axis] for axis in axes)),
+    _broadcast_vjp,
+    _broadcast_cases,
+)
+
+# ---- reshape
+
+
+def _reshape_infer(x: TensorType, shape: Shape) -> TensorType:
+    if x.elements != dims.product(shape):
+        raise ShapeError("`reshape` cannot change the number of elements", got=str(x), expected=f"{shape}")
+    return TensorType(shape, x.dtype)
+
+
+def ravel(index: Points, shape: Shape) -> Dim:
+    """The position of an index in row-major order."""
+    position: Dim = 0
+    for i, extent in zip(index, shape, strict=True):
+        position = position * extent + i
+    return position
+
+
+def unravel(position: Dim, shape: Shape) -> Points:
+    """The index at a position in row-major order."""
+    index: list[Dim] = []
+    for extent in reversed(shape[1:]):
+        index.append(dims.mod(position, extent))
+        position = dims.floordiv(position, extent)
+    return (*((position,) if shape else ()), *reversed(index))
+
+
+def _reshape_lower(reader: Reader, index: Points, shape: Shape) -> Expr:
+    source = reader.types[0].shape
+    if dims.product(source) == 1:
+        return reader.read(0, (0,) * len(source))
+    return reader.read(0, unravel(ravel(index, shape), source))
+
+
+def _reshape_vjp(g: Value, n: Applied) -> Grads:
+    return (g.builder.apply("reshape", g, shape=n.operands[0].shape),)
+
+
+def _reshape_cases() -> Iterable[Case]:
+    yield Case(((2, 6),), {"shape": (3, 4)})
+    yield Case(((2, 3, 4),), {"shape": (2, 12)})
+    yield Case(((1, 1),), {"shape": ()})
+
+
+reshape = view(
+    "reshape",
+    _reshape_infer,
+    lambda x, shape: np.reshape(x, shape),
+    _reshape_lower,
+    _reshape_vjp,
+    _reshape_cases,
+)
+
+# ---- transpose
+
+
+def _transpose_infer(x: TensorType, order: tuple[int, ...]) -> TensorType:
+    check_rank("transpose", x, len(order))
+    check_axes("transpose", order, x.rank)
+    return TensorType(tuple(x.shape[axis] for axis in order), x.dtype)
+
+
+def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(order.index(axis) for axis in range(len(order)))
+
+
+def _transpose_lower(reader: Reader, index: Points, order: tuple[int, ...]) -> Expr:
+    return reader.read(0, tuple(index[axis] for axis in _inverse(order)))
+
+
+def _transpose_vjp(g: Value, n: Applied) -> Grads:
+    return (g.builder.apply("transpose", g, order=_inverse(n.attrs["order"])),)
+
+
+def _transpose_cases() -> Iterable[Case]:
+    yield Case(((2, 3, 4),), {"order": (2, 0, 1)})
+
+
+transpose = view(
+    "transpose",
+    _transpose_infer,
+    lambda x, order: np.transpose(x, order),
+    _transpose_lower,
+    _transpose_vjp,
+    _transpose_cases,
+)
+
+# ---- slice: `x[start:stop:step]` in every axis
+
+
+def _slice_infer(x: TensorType, start: Points, stop: Points, step: tuple[int, ...]) -> TensorType:
+    check_rank("slice", x, len(start))
+    shape: list[Dim] = []
+    for extent, first, last, stride in zip(x.shape, start, stop, step, strict=True):
+        if not (dims.nonnegative(first) and dims.nonnegative(extent - last) and stride > 0):
+            raise ShapeError("a slice reaches outside its operand", got=f"{first}:{last}:{stride}", expected=str(x))
+        count = dims.floordiv(last - first + (stride - 1), stride)
+        if not dims.nonnegative(count - 1):
+            raise ShapeError("a slice is empty", got=f"{first}:{last}:{stride}", expected="at least one element")
+        shape.append(count)
+    return TensorType(tuple(shape), x.dtype)
+
+
+def _slice_eval(x: Array, start: tuple[int, ...], stop: tuple[int, ...], step: tuple[int, ...]) -> Array:
+    return x[tuple(slice(*bounds) for bounds in zip(start, stop, step, strict=True))]
+
+
+def _slice_lower(reader: Reader, index: Points, start: Points, stop: Points, step: tuple[int, ...]) -> Expr:
+    return reader.read(0, tuple(first + i * stride for i, first, stride in zip(index, start, step, strict=True)))
+
+
+def _slice_vjp(g: Value, n: Applied) -> Grads:
+    start, step = n.attrs["start"], n.attrs["step"]
+    high = tuple(
+        extent - first - (count - 1) * stride - 1
+        for extent, first, count, stride in zip(n.operands[0].shape, start, g.shape, step, strict=True)
+    )
+    interior = tuple(stride - 1 for stride in step)
+    return (g.builder.apply("pad", g, low=start, high=high, interior=interior, value=0),)
+
+
+def _slice_cases() -> Iterable[Case]:
+    yield Case(((5, 6),), {"start": (1, 0), "stop": (4, 6), "step": (1, 1)})
+    yield Case(((5, 7),), {"start": (0, 1), "stop": (5, 7), "step": (2, 3)})
+
+
+slice_ = view("slice", _slice_infer, _slice_eval, _slice_lower, _slice_vjp, _slice_cases)
+
+# ---- pad: a value before, after and between the elements
+
+
+def _pad_infer(x: TensorType, low: Points, high: Points, interior: tuple[int, ...], value: float) -> TensorType:
+    check_rank("pad", x, len(low))
+    if not all(dims.nonnegative(amount) for amount in (*low, *high, *interior)):
+        raise ShapeError("`pad` cannot remove elements", got=f"{low}, {high}, {interior}", hint="slice instead")
+    shape = tuple(
+        before + after + extent + (extent - 1) * between
+        for extent, before, after, between in zip(x.shape, low, high, interior, strict=True)
+    )
+    return TensorType(shape, x.dtype)
+
+
+def _pad_eval(x: Array, low: tuple[int, ...], high: tuple[int, ...], interior: tuple[int, ...], value: float) -> Array:
+    steps = [between + 1 for between in interior]
+    widened = [(extent - 1) * step + 1 for extent, step in zip(x.shape, steps, strict=True)]
+    out = np.full([a + w + b for a, w, b in zip(low, widened, high, strict=True)], value, x.dtype)
+    out[tuple(slice(a, a + w, s) for a, w, s in zip(low, widened, steps, strict=True))] = x
+    return out
+
+
+def _pad_lower(
+    reader: Reader, index: Points, low: Points, high: Points, interior: tuple[int, ...], value: float
+) -> Expr:
+    source = reader.types[0]
+    condition: Expr = TRUE
+    place: list[Dim] = []
+    for i, extent, before, after, between in zip(index, source.shape, low, high, interior, strict=True):
+        offset, step = i - before, between + 1
+        if before != 0:
+            condition = both(condition, compare("ge", offset, 0))
+        if between:
+            condition = both(condition, compare("eq", dims.mod(offset, step), 0))
+        if after != 0:
+            condition = both(condition, compare("lt", dims.floordiv(offset, step), extent))
+        place.append(dims.floordiv(offset, step))
+    with reader.guarded(condition):
+        inside = reader.read(0, tuple(place))
+    return inside if condition == TRUE else select(condition, inside, const(value, source.dtype))
+
+
+def _pad_vjp(g: Value, n: Applied) -> Grads:
+    x, low, interior = n.operands[0], n.attrs["low"], n.attrs["interior"]
+    step = tuple(between + 1 for between in interior)
+    stop = tuple(
+        before + (extent - 1) * stride + 1 for before, extent, stride in zip(low, x.shape, step, strict=True)
+    )
+    return (g.builder.apply("slice", g, start=low, stop=stop, step=step),)
+
+
+def _pad_cases() -> Iterable[Case]:
+    yield Case(((3, 4),), {"low": (1, 0), "high": (2, 1), "interior": (0, 0), "value": 0})
+    yield Case(((3, 2),), {"low": (0, 1), "high": (1, 0), "interior": (2, 1), "value": 1})
+
+
+pad = view("pad", _pad_infer, _pad_eval, _pad_lower, _pad_vjp, _pad_cases)
+
+# ---- reverse
+
+
+def _reverse_infer(x: TensorType, axes: tuple[int, ...]) -> TensorType:
+    check_axes("reverse", axes, x.rank)
+    return x
+
+
+def _reverse_lower(reader: Reader, index: Points, axes: tuple[int, ...]) -> Expr:
+    shape = reader.types[0].shape
+    return reader.read(0, tuple(shape[a] - 1 - i if a in axes else i for a, i in enumerate(index)))
+
+
+def _reverse_cases() -> Iterable[Case]:
+    yield Case(((3, 4),), {"axes": (1,)})
+    yield Case(((3, 4),), {"axes": (0, 1)})
+
+
+reverse = view(
+    "reverse",
+    _reverse_infer,
+    lambda x, axes: np.flip(x, axes),
+    _reverse_lower,
+    lambda g, n: (g.builder.apply("reverse", g, axes=n.attrs["axes"]),),
+    _reverse_cases,
+)
+
+# ---- concatenate
+
+
+def _concatenate_infer(*operands: TensorType, axis: int) -> TensorType:
+    first = operands[0]
+    check_axes("concatenate", (axis,), first.rank)
+    total: Dim = 0
+    for type in operands:
+        check_rank("concatenate", type, first.rank)
+        rest = [a for a in range(first.rank) if a != axis and type.shape[a] != first.shape[a]]
+        if rest or type.dtype is not first.dtype:
+            raise ShapeError(
+                "the operands of `concatenate` do not fit",
+                got=" and ".join(str(operand) for operand in operands),
+                expected=f"equal dtypes, and equal shapes but for axis {axis}",
+            )
+        total = total + type.shape[axis]
+    return TensorType((*first.shape[:axis], total, *first.shape[axis + 1 :]), first.dtype)
+
+
+def _concatenate_lower(reader: Reader, index: Points, axis: int) -> Expr:
+    result: Expr | None = None
+    end: Dim = reader.out.shape[axis]
+    for operand in reversed(range(len(reader.types))):
+        start = end - reader.types[operand].shape[axis]
+        place = (*index[:axis], index[axis] - start, *index[axis + 1 :])
+        inside = both(compare("ge", index[axis], start), compare("lt", index[axis], end))
+        with reader.guarded(inside):
+            element = reader.read(operand, place)
+        result = element if result is None else select(compare("lt", index[axis], end), element, result)
+        end = start
+    assert result is not None
+    return result
+
+
+def _concatenate_vjp(g: Value, n: Applied) -> Grads:
+    axis = n.attrs["axis"]
+    grads: list[Value | None] = []
+    position: Dim = 0
+    for operand in n.operands:
+        start = tuple(position if a == axis else 0 for a in range(g.rank))
+        position = position + operand.shape[axis]
+        stop = tuple(position if a == axis else extent for a, extent in enumerate(g.shape))
+        grads.append(g.builder.apply("slice", g, start=start, stop=stop, step=(1,) * g.rank))
+    return grads
+
+
+def _concatenate_cases() -> Iterable[Case]:
+    yield Case(((2, 3), (2, 1), (2, 4)), {"axis": 1})
+    yield Case(((2, 3), (1, 3)), {"axis": 0})
+
+
+concatenate = register(
+    Primitive(
+        "concatenate",
+        Kind.VIEW,
+        _concatenate_infer,
+        lambda *arrays, axis: np.concatenate(arrays, axis),
+        _concatenate_lower,
+        _concatenate_vjp,
+        _concatenate_cases,
+        ANY,
+    )
+)
