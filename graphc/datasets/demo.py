@@ -1,0 +1,55 @@
+"""The data that `graphc demo` trains on: Fashion-MNIST where it is to be had, else what graphc brings along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.datasets import digits, fashion_mnist
+from graphc.datasets.common import Part
+from graphc.errors import DataError, FileError
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set with what one needs to know to train on it.
+
+    Args:
+        name: Its name.
+        source: Where it came from, in words.
+        train: Images and labels, uint8.
+        test: Images and labels, uint8.
+        classes: The names of the labels 0, 1, 2, ...
+        peak: The value of the brightest pixel there can be: scale by 1 / peak.
+    """
+
+    name: str
+    source: str
+    train: Part
+    test: Part
+    classes: tuple[str, ...]
+    peak: int
+
+
+def load_demo_data(*, download: bool = True) -> Dataset:
+    """Returns Fashion-MNIST from the local cache, Debian's package or a download, else the embedded digits.
+
+    Args:
+        download: Whether the network may be asked.
+
+    Returns:
+        The data; its `source` says which it is and, for the digits, why.
+
+    Example:
+
+    ```python
+    data = load_demo_data()
+    print(data.name, "from", data.source)
+    ```
+    """
+    try:
+        found = fashion_mnist.load(download=download)
+    except (FileError, DataError) as error:
+        own = digits.load()
+        reason = f"{own.source}, since Fashion-MNIST is not to be had: {error.problem} ({error.got or error.expected})"
+        return Dataset("handwritten digits 8x8", reason, *own.split, digits.CLASSES, digits.PEAK)
+    return Dataset("Fashion-MNIST", found.source, *found.split, fashion_mnist.CLASSES, 255)
