@@ -96,32 +96,32 @@ def _lower(types: Sequence[TensorType], **axes: Axes) -> ContractRule:
     return ContractRule(tuple(types[0].shape[axis] for axis in a.contract), lhs, rhs)
 
 
-def _side(g: Value, kept: Operand, other: Value, use: Operand, batch: Axes, free: Axes) -> Value:
-    """The cotangent of one operand: the result's cotangent contracted with the other operand."""
-    b = g.builder
-    product = b.apply(
-        "contract",
-        g,
-        other,
-        lhs_batch=batch,
-        rhs_batch=use.batch,
-        lhs_contract=free,
-        rhs_contract=use.free,
-    )
-    # The product's axes are: batch, the kept operand's free ones, the other's contracted ones, ascending there.
-    partner = {use.contract[i]: kept.contract[i] for i in range(len(use.contract))}
-    now = kept.batch + kept.free + tuple(partner[axis] for axis in sorted(use.contract))
-    order = tuple(now.index(axis) for axis in range(kept.rank))
-    return product if order == tuple(range(kept.rank)) else b.apply("transpose", product, order=order)
-
-
 def _vjp(g: Value, n: Applied) -> Grads:
     lhs, rhs = n.operands
     a, b = _operands(lhs.rank, rhs.rank, **n.attrs)
     nb, na, nf = len(a.batch), len(a.free), len(b.free)
     batch = tuple(range(nb))
     left, right = tuple(range(nb, nb + na)), tuple(range(nb + na, nb + na + nf))
-    return _side(g, a, rhs, b, batch, right), _side(g, b, lhs, a, batch, left)
+    build = g.builder
+    # Operands in this order give each product its own operand's layout, but for the order of contracted axes.
+    d_lhs = build.apply(
+        "contract", g, rhs, lhs_batch=batch, rhs_batch=b.batch, lhs_contract=right, rhs_contract=b.free
+    )
+    d_rhs = build.apply(
+        "contract", lhs, g, lhs_batch=a.batch, rhs_batch=batch, lhs_contract=a.free, rhs_contract=left
+    )
+    to_lhs = {axis: a.contract[i] for i, axis in enumerate(b.contract)}
+    to_rhs = {axis: b.contract[i] for i, axis in enumerate(a.contract)}
+    return (
+        _arranged(d_lhs, (*a.batch, *a.free, *(to_lhs[axis] for axis in sorted(b.contract)))),
+        _arranged(d_rhs, (*b.batch, *(to_rhs[axis] for axis in sorted(a.contract)), *b.free)),
+    )
+
+
+def _arranged(product: Value, axes: Axes) -> Value:
+    """The product with its axes, which are axes `axes` of an operand, in the operand's order."""
+    order = tuple(axes.index(axis) for axis in range(len(axes)))
+    return product if order == tuple(range(len(axes))) else product.builder.apply("transpose", product, order=order)
 
 
 def matmul_axes(lhs: Shape, rhs: Shape) -> dict[str, Axes]:

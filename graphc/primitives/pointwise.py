@@ -120,6 +120,16 @@ def _abs_vjp(g: Value, n: Applied) -> Grads:
     return (_op("mul", g, _op("sign", n.operands[0])),)
 
 
+def _relu_vjp(g: Value, n: Applied) -> Grads:
+    # The result tells as much as the operand, and is kept in memory more often.
+    return (_where(_op("gt", n.result, full_like(g, 0)), g, full_like(g, 0)),)
+
+
+def _relu_lower(x: Expr) -> Expr:
+    return call("max", x, const(0, x.dtype))
+
+
+relu = pointwise("relu", lambda x: np.maximum(x, x.dtype.type(0)), _relu_lower, _relu_vjp, NUMBERS, distinct=True)
 abs_ = pointwise("abs", np.abs, _intrinsic("abs"), _abs_vjp, SIGNED, 1, 0.5, 2.0)
 sign = pointwise("sign", np.sign, _intrinsic("sign"), lambda g, n: (None,), SIGNED, 1, 0.5, 2.0)
 
@@ -361,3 +371,11 @@ stop_gradient = register(
     )
 )
 
+
+def _copy_cases() -> Iterable[Case]:
+    yield Case(((3,),), {})
+
+
+copy = register(
+    Primitive("copy", Kind.POINTWISE, lambda x: x, lambda x: x, lambda x, out: x, lambda g, n: (g,), _copy_cases, ANY)
+)

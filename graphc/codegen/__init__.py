@@ -1,0 +1,1 @@
+"""From fused groups to source text: the loop IR, lowering, schedules, and the renderers."""

@@ -1,0 +1,85 @@
+/* Scalar functions that C and CUDA lack or define otherwise, with NumPy's results. GC_FN marks a function. */
+
+#define GC_INTEGER_FUNCTIONS(T, NAME, BITS, UNSIGNED)                                                                 \
+  GC_FN T gc_floordiv_##NAME(T a, T b) {                                                                              \
+    if (b == 0) return 0;                                                                                             \
+    if (b == (T)-1 && (T)-1 < 0) return (T)(0 - (UNSIGNED)a);                                                         \
+    T q = a / b;                                                                                                      \
+    return (T)(q - ((a % b != 0) & ((a < 0) != (b < 0))));                                                            \
+  }                                                                                                                   \
+  GC_FN T gc_mod_##NAME(T a, T b) {                                                                                   \
+    if (b == 0 || (b == (T)-1 && (T)-1 < 0)) return 0;                                                                \
+    T r = a % b;                                                                                                      \
+    return (T)(r + ((r != 0) & ((r < 0) != (b < 0)) ? b : 0));                                                        \
+  }                                                                                                                   \
+  GC_FN T gc_pow_##NAME(T a, T b) {                                                                                   \
+    UNSIGNED result = 1, base = (UNSIGNED)a;                                                                          \
+    for (; b > 0; b >>= 1, base *= base)                                                                              \
+      if (b & 1) result *= base;                                                                                      \
+    return (T)result;                                                                                                 \
+  }                                                                                                                   \
+  GC_FN T gc_shift_left_##NAME(T a, T b) { return (T)((UNSIGNED)a << (b < 0 ? 0 : b > BITS - 1 ? BITS - 1 : b)); }    \
+  GC_FN T gc_shift_right_##NAME(T a, T b) { return (T)(a >> (b < 0 ? 0 : b > BITS - 1 ? BITS - 1 : b)); }             \
+  GC_FN T gc_abs_##NAME(T a) { return a < 0 ? (T)(0 - (UNSIGNED)a) : a; }                                             \
+  GC_FN T gc_sign_##NAME(T a) { return (T)((a > 0) - (a < 0)); }
+
+GC_INTEGER_FUNCTIONS(signed char, int8, 8, unsigned char)
+GC_INTEGER_FUNCTIONS(short, int16, 16, unsigned short)
+GC_INTEGER_FUNCTIONS(int, int32, 32, unsigned)
+GC_INTEGER_FUNCTIONS(long long, int64, 64, unsigned long long)
+GC_INTEGER_FUNCTIONS(unsigned char, uint8, 8, unsigned char)
+GC_INTEGER_FUNCTIONS(unsigned short, uint16, 16, unsigned short)
+GC_INTEGER_FUNCTIONS(unsigned, uint32, 32, unsigned)
+GC_INTEGER_FUNCTIONS(unsigned long long, uint64, 64, unsigned long long)
+
+/* erfinv: Winitzki's approximation (2008), then Newton steps in double; the tail uses erfc to keep its digits. */
+GC_FN double gc_erfinv_float64(double y) {
+  double size = fabs(y), log_part, half, x, miss;
+  int step;
+  if (!(size < 1)) return size == 1 ? y * GC_INFINITY : GC_NAN;
+  log_part = log1p(-y * y);
+  half = 2 / (3.14159265358979323846 * 0.147) + log_part / 2;
+  x = sqrt(sqrt(half * half - log_part / 0.147) - half);
+  for (step = 0; step < 4; ++step) {
+    miss = size > 0.5 ? (1 - size) - erfc(x) : erf(x) - size;
+    x -= miss / (1.12837916709551257390 * exp(-x * x));
+  }
+  return y < 0 ? -x : x;
+}
+GC_FN float gc_erfinv_float32(float y) { return (float)gc_erfinv_float64(y); }
+
+#define GC_FLOAT_FUNCTIONS(T, NAME, S)                                                                                \
+  GC_FN T gc_mod_##NAME(T a, T b) {                                                                                   \
+    T r = fmod##S(a, b);                                                                                              \
+    if (r == 0) return b < 0 ? -(T)0 : (T)0;                                                                          \
+    return (r < 0) != (b < 0) ? r + b : r;                                                                            \
+  }                                                                                                                   \
+  GC_FN T gc_floordiv_##NAME(T a, T b) {                                                                              \
+    T r, q, whole;                                                                                                    \
+    if (b == 0) return a / b;                                                                                         \
+    r = fmod##S(a, b);                                                                                                \
+    q = (a - r) / b;                                                                                                  \
+    if (r != 0 && (r < 0) != (b < 0)) q -= 1;                                                                         \
+    if (q == 0) return a / b < 0 ? -(T)0 : (T)0;                                                                      \
+    whole = floor##S(q);                                                                                              \
+    return q - whole > (T)0.5 ? whole + 1 : whole;                                                                    \
+  }                                                                                                                   \
+  GC_FN T gc_sign_##NAME(T a) { return a > 0 ? (T)1 : a < 0 ? (T)-1 : a; }
+
+GC_FLOAT_FUNCTIONS(float, float32, f)
+GC_FLOAT_FUNCTIONS(double, float64, )
+
+/* Philox 4x32-10, Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011): the first word. */
+GC_FN unsigned gc_philox(unsigned c0, unsigned c1, unsigned c2, unsigned c3, unsigned k0, unsigned k1) {
+  int i;
+  for (i = 0; i < 10; ++i) {
+    unsigned long long a = (unsigned long long)c0 * 0xD2511F53u, b = (unsigned long long)c2 * 0xCD9E8D57u;
+    c0 = (unsigned)(b >> 32) ^ c1 ^ k0;
+    c1 = (unsigned)b;
+    c2 = (unsigned)(a >> 32) ^ c3 ^ k1;
+    c3 = (unsigned)a;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  return c0;
+}

@@ -1,0 +1,264 @@
+"""Schedules: how a kernel's loops run. Legible rules, from the strides of its reads and writes.
+
+A schedule keeps what a kernel computes: it flattens indices to offsets, merges neighbouring axes that are traversed as
+one, and binds axes. Which axis is `vector` tells renderers where neighbouring elements lie in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from graphc import dims
+from graphc.codegen.kernel import (
+    Axis,
+    Contract,
+    For,
+    Kernel,
+    Let,
+    Reduce,
+    Stmt,
+    Store,
+    check,
+    expressions,
+    indices,
+    loads,
+    stores,
+)
+from graphc.dims import Dim
+from graphc.exprs import Call, Cast, Expr, Index, Load
+from graphc.primitives.views import ravel
+
+
+def schedule(kernel: Kernel) -> Kernel:
+    """Flattens and merges, then binds the axis along which most memory is contiguous as `vector`."""
+    flat = _merged(flatten(kernel))
+    bound = _bind_vector(flat)
+    check(bound)
+    return bound
+
+
+# ---- rewriting all indices
+
+
+def map_indices(stmt: Stmt, index: Callable[[str, tuple[Dim, ...]], tuple[Dim, ...]]) -> Stmt:
+    """The statement with every index replaced; `index` gets the buffer's name, or "" for an integer used as a value."""
+
+    def expr(e: Expr) -> Expr:
+        if isinstance(e, Call):
+            return Call(e.name, tuple(expr(arg) for arg in e.args), e.dtype)
+        if isinstance(e, Cast):
+            return Cast(expr(e.arg), e.dtype)
+        if isinstance(e, Load):
+            guard = None if e.guard is None else expr(e.guard)
+            return Load(e.buffer, index(e.buffer, e.index), e.dtype, guard)
+        if isinstance(e, Index):
+            return Index(index("", (e.dim,))[0], e.dtype)
+        return e
+
+    def lets(body: tuple[Let, ...]) -> tuple[Let, ...]:
+        return tuple(Let(let.name, expr(let.value)) for let in body)
+
+    match stmt:
+        case Let(name, value):
+            return Let(name, expr(value))
+        case Store():
+            return replace(stmt, index=index(stmt.buffer, stmt.index), value=expr(stmt.value))
+        case For(axes, body):
+            return For(axes, tuple(map_indices(inner, index) for inner in body))
+        case Contract(name, axes, body, lhs, rhs, dtype):
+            return Contract(name, axes, lets(body), expr(lhs), expr(rhs), dtype)
+        case Reduce(axes, body, accumulators, after):
+            combined = tuple(
+                replace(a, value=expr(a.value), position=None if a.position is None else expr(a.position))
+                for a in accumulators
+            )
+            return Reduce(axes, lets(body), combined, tuple(map_indices(inner, index) for inner in after))
+
+
+def flatten(kernel: Kernel) -> Kernel:
+    """The kernel with each buffer as one axis: indices become offsets."""
+    shapes = {param.name: param.shape for param in kernel.params}
+
+    def offset(buffer: str, index: tuple[Dim, ...]) -> tuple[Dim, ...]:
+        return (ravel(index, shapes[buffer]),) if buffer else index
+
+    params = tuple(replace(param, shape=(dims.product(param.shape),)) for param in kernel.params)
+    return replace(kernel, params=params, body=tuple(map_indices(stmt, offset) for stmt in kernel.body))
+
+
+# ---- merging axes
+
+
+def _merged(kernel: Kernel) -> Kernel:
+    """Neighbouring axes of a loop made one where every offset stays a plain sum."""
+    body = kernel.body
+    axes, body = _merge_loop(kernel.axes, body)
+    done: list[Stmt] = []
+    for stmt in body:
+        if isinstance(stmt, (Reduce, Contract, For)):
+            inner, (stmt,) = _merge_loop(stmt.axes, (stmt,))
+            stmt = replace(stmt, axes=inner)  # type: ignore[type-var]
+        done.append(stmt)
+    return replace(kernel, axes=axes, body=tuple(done))
+
+
+def _merge_loop(axes: tuple[Axis, ...], body: tuple[Stmt, ...]) -> tuple[tuple[Axis, ...], tuple[Stmt, ...]]:
+    kept = [axis for axis in axes if axis.extent != 1]
+    position = len(kept) - 2
+    while position >= 0:
+        outer, inner = kept[position : position + 2]
+        joint = Axis(outer.name, outer.extent * inner.extent, outer.bind)
+        halves = {
+            outer.name: dims.floordiv(joint.index, inner.extent),
+            inner.name: dims.mod(joint.index, inner.extent),
+        }
+        trial = _substituted(body, halves)
+        if trial is not None:
+            kept[position : position + 2] = [joint]
+            body = trial
+        position -= 1
+    return tuple(kept), body
+
+
+def _substituted(body: tuple[Stmt, ...], halves: dict[str, Dim]) -> tuple[Stmt, ...] | None:
+    """The body with axes replaced, or None where a quotient or remainder of the joint axis would stay."""
+    joint = _names_in_quotients(tuple(halves.values()))
+
+    def index(buffer: str, dims_: tuple[Dim, ...]) -> tuple[Dim, ...]:
+        return tuple(dims.substitute(dim, halves) for dim in dims_)
+
+    before = [_quotients(dim) for dim in _all_indices(body)]
+    result = tuple(map_indices(stmt, index) for stmt in body)
+    for old, dim in zip(before, _all_indices(result), strict=True):
+        if _quotients(dim) > old and joint & {atom.name for atom in dims.atoms(dim)}:
+            return None
+    return result
+
+
+def _all_indices(body: tuple[Stmt, ...]) -> list[Dim]:
+    found: list[Dim] = []
+    for stmt in body:
+        for expr in expressions(stmt):
+            found.extend(indices(expr))
+    return found
+
+
+def _quotients(dim: Dim) -> int:
+    return sum(atom.kind in ("div", "mod") for atom in dims.atoms(dim))
+
+
+def _names_in_quotients(values: tuple[Dim, ...]) -> set[str]:
+    return {atom.name for value in values for atom in dims.atoms(value) if atom.kind == "axis"}
+
+
+# ---- strides
+
+
+def stride(offset: Dim, axis: str) -> Dim | None:
+    """By how much an offset grows with an axis; None where it does not grow evenly."""
+    if isinstance(offset, int):
+        return 0
+    total: Dim = 0
+    for monomial, coefficient in offset.terms:
+        names = [atom.name for atom in monomial if atom.kind == "axis"]
+        nested = any(atom.kind in ("div", "mod") and axis in _names_in_quotients((_as_dim(atom),)) for atom in monomial)
+        if nested or names.count(axis) > 1:
+            return None
+        if axis in names:
+            term: Dim = coefficient
+            for atom in monomial:
+                term = term * (1 if atom.name == axis else _as_dim(atom))
+            total = total + term
+    return total
+
+
+def _as_dim(atom: dims.Atom) -> Dim:
+    return dims.IntExpr((((atom,), 1),))
+
+
+def without(offset: Dim, axes: set[str]) -> Dim:
+    """The offset with some axes at 0."""
+    return dims.substitute(offset, dict.fromkeys(axes, 0))
+
+
+# ---- binding
+
+
+def _bind_vector(kernel: Kernel) -> Kernel:
+    """Marks the axis along which the kernel's reads and writes are mostly contiguous.
+
+    Among reductions this decides between rows (lanes share a reduction) and columns (each lane has its own).
+    """
+    inner = [stmt for stmt in kernel.body if isinstance(stmt, (Reduce, For))]
+    if kernel.contraction is not None or not inner or not kernel.axes:
+        axes = kernel.axes[:-1] + tuple(replace(axis, bind="vector") for axis in kernel.axes[-1:])
+        return replace(kernel, axes=axes if not inner or kernel.contraction else kernel.axes)
+    last = kernel.axes[-1]
+    columns = sum(_contiguous(stmt, last.name) for stmt in inner)
+    rows = sum(_contiguous(stmt, stmt.axes[-1].name) for stmt in inner if stmt.axes)
+    if columns > rows:
+        return replace(kernel, axes=(*kernel.axes[:-1], replace(last, bind="vector")))
+    return kernel
+
+
+def _contiguous(stmt: Stmt, axis: str) -> int:
+    accesses = [load.index[0] for load in loads((stmt,))] + [store.index[0] for store in stores((stmt,))]
+    return sum(stride(offset, axis) == 1 for offset in accesses)
+
+
+# ---- contractions
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixProduct:
+    """A contraction as a batch of matrix products in memory: strides of rows, columns and depth.
+
+    `lhs` and `rhs` are offsets at row, column and depth 0; `m`, `n`, `k` are the axes.
+    """
+
+    m: Axis | None
+    n: Axis
+    k: Axis | None
+    lhs: Load
+    rhs: Load
+    lhs_m: Dim
+    lhs_k: Dim
+    rhs_k: Dim
+    rhs_n: Dim
+
+
+def matrix_product(kernel: Kernel) -> MatrixProduct | None:
+    """The matrix product that a kernel's contraction is, or None where its factors are not plain matrices."""
+    contraction = kernel.contraction
+    if contraction is None or len(contraction.axes) > 1 or not kernel.axes:
+        return None
+    bound = {let.name: let.value for let in contraction.body}
+
+    def plain(factor: Expr) -> Load | None:
+        value = bound.get(factor.name, factor) if hasattr(factor, "name") else factor
+        if isinstance(value, Load) and value.guard is None and value.dtype is contraction.dtype:
+            return value
+        return None
+
+    lhs, rhs = plain(contraction.lhs), plain(contraction.rhs)
+    if lhs is None or rhs is None or any(not isinstance(let.value, Load) for let in contraction.body):
+        return None
+    return _as_product(kernel, contraction, lhs, rhs)
+
+
+def _as_product(kernel: Kernel, contraction: Contract, lhs: Load, rhs: Load) -> MatrixProduct | None:
+    n = kernel.axes[-1]
+    if stride(lhs.index[0], n.name) != 0:
+        lhs, rhs = rhs, lhs
+    k = contraction.axes[0] if contraction.axes else None
+    rows = [axis for axis in kernel.axes[:-1] if stride(rhs.index[0], axis.name) == 0]
+    m = next((axis for axis in reversed(rows) if stride(lhs.index[0], axis.name) != 0), None)
+
+    def steps(load: Load, axis: Axis | None) -> Dim | None:
+        return 0 if axis is None else stride(load.index[0], axis.name)
+
+    lhs_m, lhs_k, rhs_k, rhs_n = steps(lhs, m), steps(lhs, k), steps(rhs, k), steps(rhs, n)
+    if stride(lhs.index[0], n.name) != 0 or lhs_m is None or lhs_k is None or rhs_k is None or rhs_n is None:
+        return None
+    return MatrixProduct(m, n, k, lhs, rhs, lhs_m, lhs_k, rhs_k, rhs_n)

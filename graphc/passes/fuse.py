@@ -1,0 +1,365 @@
+"""Partition of a graph into groups, each of which becomes one kernel.
+
+Views are free: every reader pulls them in. Each other operation belongs to exactly one group. Groups grow from
+producers to consumers in graph order, then pairs of groups are merged, the pair that saves most bytes of traffic first.
+A merge must keep the group convex (no path leaves and comes back), and each value that passes inside a group must be
+read at the very point that it is computed for. What is refused is logged with its reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from graphc import dims
+from graphc.graph.core import Graph
+from graphc.graph.registry import Kind, primitive
+from graphc.graph.types import Node, Ref
+from graphc.passes.access import Domain, ReadRecorder, domain_of
+from graphc.primitives.views import ravel
+
+# What a symbolic size is taken for when bytes are compared.
+NOMINAL_SIZE = 32
+# A launch saved is worth as much as this many bytes of traffic not caused.
+LAUNCH_BYTES = 4096
+# Operations that only rename places: a contraction reads through them.
+PLAIN_VIEWS = frozenset(("broadcast", "reshape", "transpose", "slice", "reverse"))
+ANCHORS = (Kind.REDUCE, Kind.CONTRACT)
+ALONE = (Kind.SCAN, Kind.SCATTER)
+
+
+@dataclass(slots=True)
+class Group:
+    """Operations that run as one kernel."""
+
+    id: int
+    nodes: list[Node]
+    domain: Domain
+    kind: Kind
+    reads: set[Ref] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why two groups stayed apart."""
+
+    producer: int
+    consumer: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A graph cut into kernels: groups in an order in which they can run, and the nodes that are pulled into readers."""
+
+    graph: Graph
+    groups: tuple[Group, ...]
+    free: frozenset[int]
+    refusals: tuple[Refusal, ...]
+
+    def stored(self) -> list[Ref]:
+        """The values that groups leave in memory: read by another group, or results of the graph."""
+        home = {node.id: group.id for group in self.groups for node in group.nodes}
+        needed = set(self.graph.roots)
+        for group in self.groups:
+            needed |= {ref for ref in group.reads if home.get(ref.node, group.id) != group.id}
+        return sorted(ref for ref in needed if ref.node in home)
+
+
+def fuse(graph: Graph, enabled: bool = True) -> Partition:
+    """Cuts a graph into groups.
+
+    Args:
+        graph: A simplified graph.
+        enabled: Whether operations share kernels at all; off, each has its own.
+
+    Returns:
+        The partition; its groups are in topological order.
+    """
+    return _Fusion(graph, enabled).run()
+
+
+class _Fusion:
+    def __init__(self, graph: Graph, enabled: bool) -> None:
+        self.graph = graph
+        self.enabled = enabled
+        self.free = _free_nodes(graph)
+        self.groups: dict[int, Group] = {}
+        self.home: dict[int, int] = {}
+        self.before: dict[int, int] = {}  # group id -> bit set of the groups it depends on
+        self.refusals: list[Refusal] = []
+        self._reads: dict[tuple[int, Domain], list[tuple[Ref, tuple[dims.Dim, ...]]]] = {}
+
+    def run(self) -> Partition:
+        for node in self.graph.table.values():
+            if node.id not in self.free and primitive(node.op).kind is not Kind.SOURCE:
+                self._place(node)
+        if self.enabled:
+            self._merge_pairs()
+        return Partition(self.graph, tuple(self._ordered()), frozenset(self.free), tuple(self.refusals))
+
+    # ---- growing groups from producers to consumers
+
+    def _place(self, node: Node) -> None:
+        own = domain_of(self.graph, node)
+        values = {ref for ref, _ in self._reads_in(node, own)}
+        inputs = {self.home[ref.node] for ref in values if ref.node in self.home}
+        if self.enabled and primitive(node.op).kind not in ALONE:
+            for id in sorted(inputs, key=lambda id: -self._bytes_between(id, values)):
+                if self._try_join(node, self.groups[id], own, inputs):
+                    return
+        id = len(self.groups)
+        self.groups[id] = Group(id, [node], own, primitive(node.op).kind, values)
+        self.home[node.id] = id
+        self.before[id] = self._all_before(inputs)
+
+    def _try_join(self, node: Node, group: Group, own: Domain, inputs: set[int]) -> bool:
+        if any(self.before[other] >> group.id & 1 for other in inputs if other != group.id):
+            self.refusals.append(Refusal(group.nodes[-1].id, node.id, "a path leaves the group and comes back"))
+            return False
+        single = Group(-1, [node], own, primitive(node.op).kind)
+        domain = self._common_domain(group, single)
+        reason = "they run over different points" if domain is None else None
+        if domain is not None:
+            changed = domain != group.domain
+            reason = self._mismatch([*group.nodes, node] if changed else [node], {*group.nodes, node}, domain)
+        if domain is None or reason is not None:
+            self.refusals.append(Refusal(group.nodes[-1].id, node.id, reason or ""))
+            return False
+        group.kind = _joint_kind(group.kind, single.kind)
+        group.domain = domain
+        group.nodes.append(node)
+        group.reads |= {ref for ref, _ in self._reads_in(node, domain)}
+        self.home[node.id] = group.id
+        self._depend(group.id, self._all_before(inputs - {group.id}))
+        return True
+
+    def _all_before(self, groups: set[int]) -> int:
+        bits = 0
+        for id in groups:
+            bits |= self.before[id] | 1 << id
+        return bits
+
+    def _depend(self, id: int, bits: int) -> None:
+        """Notes that a group depends on more groups, and so do all that depend on it."""
+        bits &= ~(1 << id)
+        if self.before[id] | bits == self.before[id]:
+            return
+        self.before[id] |= bits
+        for other, before in self.before.items():
+            if before >> id & 1:
+                self.before[other] = before | bits
+
+    def _reads_in(self, node: Node, domain: Domain) -> list[tuple[Ref, tuple[dims.Dim, ...]]]:
+        """What a node reads at the current point of a domain."""
+        key = (node.id, domain)
+        if key not in self._reads:
+            recorder = ReadRecorder(self.graph, self.free)
+            kind = primitive(node.op).kind
+            if kind is Kind.CONTRACT:
+                extents = self._extents(node)
+                recorder.reads_of(node, domain.point, tuple(dims.axis(f"k{i}", e) for i, e in enumerate(extents)))
+            elif kind is Kind.SCATTER:
+                updates = self.graph.type(node.inputs[-1]).shape
+                recorder.reads_of(node, tuple(dims.axis(f"s{i}", e) for i, e in enumerate(updates)))
+            else:
+                index = domain.index_of(node.outs[0].shape)
+                assert index is not None
+                recorder.reads_of(node, index, domain.inner)
+            self._reads[key] = recorder.found
+        return self._reads[key]
+
+    def _extents(self, node: Node) -> dims.Shape:
+        rule = primitive(node.op)
+        assert rule.lower is not None
+        extents: dims.Shape = rule.lower(tuple(self.graph.type(ref) for ref in node.inputs), **node.attrs).extents
+        return extents
+
+    # ---- what fits together
+
+    def _common_domain(self, a: Group, b: Group) -> Domain | None:
+        """The domain over which both groups can run."""
+        if a.domain == b.domain:
+            return a.domain if Kind.CONTRACT not in (a.kind, b.kind) or a.kind is not b.kind else None
+        if {a.kind, b.kind} >= {Kind.CONTRACT} and (a.kind in ANCHORS and b.kind in ANCHORS):
+            return None
+        if a.kind in ANCHORS and b.kind in ANCHORS:
+            return None
+        wide, narrow = (a, b) if a.kind in ANCHORS else (b, a)
+        if wide.kind not in ANCHORS:
+            return self._finer(a.domain, b.domain)
+        if all(wide.domain.index_of(node.outs[0].shape) is not None for node in narrow.nodes):
+            return wide.domain
+        return None
+
+    def _finer(self, a: Domain, b: Domain) -> Domain | None:
+        if dims.product(a.points) != dims.product(b.points):
+            return None
+        return a if len(a.points) >= len(b.points) else b
+
+    def _mismatch(self, nodes: list[Node], members: set[Node] | list[Node], domain: Domain) -> str | None:
+        """Why some node cannot run in a group over a domain; None if all can."""
+        inside = {member.id for member in members}
+        for node in nodes:
+            shape = node.outs[0].shape
+            kind = primitive(node.op).kind
+            if domain.index_of(shape) is None:
+                return "they run over different points"
+            if kind is Kind.REDUCE and (shape != domain.points or self._extents(node) != domain.reduced):
+                return "they reduce over different axes"
+            for ref, index in self._reads_in(node, domain):
+                if ref.node not in inside:
+                    continue
+                if kind is Kind.CONTRACT:
+                    return "a contraction reads its operands from memory"
+                if index != domain.index_of(self.graph.type(ref).shape):
+                    return "a value is read at other points than it is computed for"
+        return None
+
+    # ---- merging pairs
+
+    def _merge_pairs(self) -> None:
+        merged = True
+        while merged:
+            merged = False
+            for _, a, b in self._candidates():
+                if a in self.groups and b in self.groups and self._try_merge(self.groups[a], self.groups[b]):
+                    merged = True
+
+    def _candidates(self) -> list[tuple[int, int, int]]:
+        """Pairs of groups that share values, most bytes first; groups without points save at least a launch."""
+        touching: dict[Ref, set[int]] = {}
+        for group in self.groups.values():
+            if group.kind in ALONE:
+                continue
+            for ref in group.reads | {Ref(n.id, o) for n in group.nodes for o in range(len(n.outs))}:
+                touching.setdefault(ref, set()).add(group.id)
+        scores: dict[tuple[int, int], int] = {}
+        for ref, ids in touching.items():
+            if 1 < len(ids) <= 16:
+                ordered = sorted(ids)
+                for i, a in enumerate(ordered):
+                    for b in ordered[i + 1 :]:
+                        scores[a, b] = scores.get((a, b), 0) + self._nbytes(ref)
+        scalars = [g.id for g in self.groups.values() if g.domain.points == () and g.kind not in ALONE]
+        for a, b in zip(scalars, scalars[1:], strict=False):
+            scores[a, b] = scores.get((a, b), 0) + LAUNCH_BYTES
+        return sorted(((score, a, b) for (a, b), score in scores.items()), key=lambda row: (-row[0], row[1:]))
+
+    def _try_merge(self, a: Group, b: Group) -> bool:
+        direct = 1 << a.id | 1 << b.id
+        for first, last in ((a, b), (b, a)):
+            for middle, before in self.before.items():
+                between = before >> first.id & 1 and self.before[last.id] >> middle & 1
+                if between and not direct >> middle & 1:
+                    self.refusals.append(Refusal(first.nodes[-1].id, last.nodes[-1].id, "a path leaves and comes back"))
+                    return False
+        domain = self._common_domain(a, b)
+        nodes = sorted([*a.nodes, *b.nodes], key=lambda node: node.id)
+        reason = "they run over different points" if domain is None else self._mismatch(nodes, nodes, domain)
+        if domain is None or reason is not None:
+            self.refusals.append(Refusal(a.nodes[-1].id, b.nodes[-1].id, reason or ""))
+            return False
+        self._absorb(a, b, nodes, domain)
+        return True
+
+    def _absorb(self, a: Group, b: Group, nodes: list[Node], domain: Domain) -> None:
+        a.kind = _joint_kind(a.kind, b.kind)
+        a.nodes, a.domain = nodes, domain
+        a.reads = {ref for node in nodes for ref, _ in self._reads_in(node, domain)}
+        for node in b.nodes:
+            self.home[node.id] = a.id
+        bits = self.before.pop(b.id) & ~(1 << a.id)
+        del self.groups[b.id]
+        self.before[a.id] &= ~(1 << b.id)
+        for other, before in self.before.items():
+            if before >> b.id & 1:
+                self.before[other] = before & ~(1 << b.id) | 1 << a.id
+        joint = self.before[a.id] | bits
+        self.before[a.id] = joint
+        for other, before in self.before.items():
+            if before >> a.id & 1:
+                self.before[other] = before | joint
+
+    # ---- helpers
+
+    def _nbytes(self, ref: Ref) -> int:
+        type = self.graph.type(ref)
+        elements = type.elements
+        names = dims.size_names(elements)
+        return dims.evaluate(elements, dict.fromkeys(names, NOMINAL_SIZE)) * type.dtype.itemsize
+
+    def _bytes_between(self, id: int, values: set[Ref]) -> int:
+        return sum(self._nbytes(ref) for ref in values if self.home.get(ref.node) == id)
+
+    def _ordered(self) -> list[Group]:
+        """The groups so that each comes after those it depends on; among free choices, in graph order."""
+        waiting = sorted(self.groups.values(), key=lambda group: group.nodes[-1].id)
+        done, ordered = 0, []
+        while waiting:
+            group = next(g for g in waiting if self.before[g.id] & ~done == 0)
+            waiting.remove(group)
+            done |= 1 << group.id
+            ordered.append(group)
+        return ordered
+
+
+def _joint_kind(a: Kind, b: Kind) -> Kind:
+    return next((kind for kind in (a, b) if kind in ANCHORS), Kind.POINTWISE)
+
+
+def _free_nodes(graph: Graph) -> set[int]:
+    """Views, literals, and arithmetic on indices; but what contractions, loops and the caller read is stored.
+
+    Comparisons of stored values are pulled, too: to compute them again reads what their reader mostly reads anyway.
+    """
+    free: set[int] = set()
+    for node in graph.table.values():
+        kind = primitive(node.op).kind
+        literal = node.op == "constant" and node.outs[0].elements == 1
+        if literal or kind is Kind.VIEW or (kind is Kind.POINTWISE and _counts(graph, node, free)):
+            free.add(node.id)
+    roots = {ref.node for ref in graph.roots}
+    stored = set(roots)
+    for node in graph.table.values():
+        kind = primitive(node.op).kind
+        if kind in (Kind.CONTRACT, *ALONE):
+            stored |= {ref.node for ref in node.inputs if not _plain(graph, ref, free, kind)}
+        elif kind is Kind.SOURCE and node.id not in free:
+            stored.add(node.id)
+    free -= stored
+    for node in graph.table.values():
+        if primitive(node.op).kind is Kind.POINTWISE and node.outs[0].dtype.is_bool and node.id not in stored:
+            if all(ref.node in free or ref.node in stored for ref in node.inputs):
+                free.add(node.id)
+    return free
+
+
+def _counts(graph: Graph, node: Node, free: set[int]) -> bool:
+    """Whether integers, or a scalar, come from counting, sizes and scalars only, so that readers can do it again."""
+    if not node.outs[0].dtype.is_integer:
+        return node.outs[0].elements == 1 and all(ref.node in free for ref in node.inputs)
+    return all(
+        ref.node in free or (graph.node(ref.node).op in ("state", "input") and graph.type(ref).rank == 0)
+        for ref in node.inputs
+    ) and any(graph.node(ref.node).op != "constant" for ref in node.inputs)
+
+
+def _plain(graph: Graph, ref: Ref, free: set[int], kind: Kind) -> bool:
+    """Whether an operand can be read in place: through views that only rename places, at affine positions."""
+    node = graph.node(ref.node)
+    if node.id not in free or kind in ALONE:
+        return False
+    chain = node
+    while chain.id in free and chain.inputs:
+        if chain.op not in PLAIN_VIEWS:
+            return False
+        chain = graph.node(chain.inputs[0].node)
+    if chain.id in free:
+        return False
+    recorder = ReadRecorder(graph, free)
+    recorder.follow(ref, tuple(dims.axis(f"p{i}", e) for i, e in enumerate(node.outs[0].shape)))
+    return all(
+        atom.kind not in ("div", "mod")
+        for source, index in recorder.found
+        for atom in dims.atoms(ravel(index, graph.type(source).shape))
+    )
