@@ -41,8 +41,11 @@ def schedule(kernel: Kernel) -> Kernel:
 # ---- rewriting all indices
 
 
-def map_indices(stmt: Stmt, index: Callable[[str, tuple[Dim, ...]], tuple[Dim, ...]]) -> Stmt:
-    """The statement with every index replaced; `index` gets the buffer's name, or "" for an integer used as a value."""
+Rename = Callable[[str, tuple[Dim, ...]], tuple[str, tuple[Dim, ...]]]
+
+
+def map_accesses(stmt: Stmt, access: Rename) -> Stmt:
+    """The statement with every access replaced; `access` gets buffer and index, and "" for an integer as a value."""
 
     def expr(e: Expr) -> Expr:
         if isinstance(e, Call):
@@ -50,10 +53,10 @@ def map_indices(stmt: Stmt, index: Callable[[str, tuple[Dim, ...]], tuple[Dim, .
         if isinstance(e, Cast):
             return Cast(expr(e.arg), e.dtype)
         if isinstance(e, Load):
-            guard = None if e.guard is None else expr(e.guard)
-            return Load(e.buffer, index(e.buffer, e.index), e.dtype, guard)
+            buffer, index = access(e.buffer, e.index)
+            return Load(buffer, index, e.dtype, None if e.guard is None else expr(e.guard))
         if isinstance(e, Index):
-            return Index(index("", (e.dim,))[0], e.dtype)
+            return Index(access("", (e.dim,))[1][0], e.dtype)
         return e
 
     def lets(body: tuple[Let, ...]) -> tuple[Let, ...]:
@@ -63,9 +66,10 @@ def map_indices(stmt: Stmt, index: Callable[[str, tuple[Dim, ...]], tuple[Dim, .
         case Let(name, value):
             return Let(name, expr(value))
         case Store():
-            return replace(stmt, index=index(stmt.buffer, stmt.index), value=expr(stmt.value))
+            buffer, index = access(stmt.buffer, stmt.index)
+            return replace(stmt, buffer=buffer, index=index, value=expr(stmt.value))
         case For(axes, body):
-            return For(axes, tuple(map_indices(inner, index) for inner in body))
+            return For(axes, tuple(map_accesses(inner, access) for inner in body))
         case Contract(name, axes, body, lhs, rhs, dtype):
             return Contract(name, axes, lets(body), expr(lhs), expr(rhs), dtype)
         case Reduce(axes, body, accumulators, after):
@@ -73,18 +77,23 @@ def map_indices(stmt: Stmt, index: Callable[[str, tuple[Dim, ...]], tuple[Dim, .
                 replace(a, value=expr(a.value), position=None if a.position is None else expr(a.position))
                 for a in accumulators
             )
-            return Reduce(axes, lets(body), combined, tuple(map_indices(inner, index) for inner in after))
+            return Reduce(axes, lets(body), combined, tuple(map_accesses(inner, access) for inner in after))
+
+
+def map_buffers(stmt: Stmt, names: dict[str, str]) -> Stmt:
+    """The statement with buffers renamed."""
+    return map_accesses(stmt, lambda buffer, index: (names.get(buffer, buffer), index))
 
 
 def flatten(kernel: Kernel) -> Kernel:
     """The kernel with each buffer as one axis: indices become offsets."""
     shapes = {param.name: param.shape for param in kernel.params}
 
-    def offset(buffer: str, index: tuple[Dim, ...]) -> tuple[Dim, ...]:
-        return (ravel(index, shapes[buffer]),) if buffer else index
+    def offset(buffer: str, index: tuple[Dim, ...]) -> tuple[str, tuple[Dim, ...]]:
+        return buffer, (ravel(index, shapes[buffer]),) if buffer else index
 
     params = tuple(replace(param, shape=(dims.product(param.shape),)) for param in kernel.params)
-    return replace(kernel, params=params, body=tuple(map_indices(stmt, offset) for stmt in kernel.body))
+    return replace(kernel, params=params, body=tuple(map_accesses(stmt, offset) for stmt in kernel.body))
 
 
 # ---- merging axes
@@ -123,13 +132,13 @@ def _merge_loop(axes: tuple[Axis, ...], body: tuple[Stmt, ...]) -> tuple[tuple[A
 
 def _substituted(body: tuple[Stmt, ...], halves: dict[str, Dim]) -> tuple[Stmt, ...] | None:
     """The body with axes replaced, or None where a quotient or remainder of the joint axis would stay."""
-    joint = _names_in_quotients(tuple(halves.values()))
+    joint = _axis_names(tuple(halves.values()))
 
-    def index(buffer: str, dims_: tuple[Dim, ...]) -> tuple[Dim, ...]:
-        return tuple(dims.substitute(dim, halves) for dim in dims_)
+    def index(buffer: str, place: tuple[Dim, ...]) -> tuple[str, tuple[Dim, ...]]:
+        return buffer, tuple(dims.substitute(dim, halves) for dim in place)
 
     before = [_quotients(dim) for dim in _all_indices(body)]
-    result = tuple(map_indices(stmt, index) for stmt in body)
+    result = tuple(map_accesses(stmt, index) for stmt in body)
     for old, dim in zip(before, _all_indices(result), strict=True):
         if _quotients(dim) > old and joint & {atom.name for atom in dims.atoms(dim)}:
             return None
@@ -148,7 +157,7 @@ def _quotients(dim: Dim) -> int:
     return sum(atom.kind in ("div", "mod") for atom in dims.atoms(dim))
 
 
-def _names_in_quotients(values: tuple[Dim, ...]) -> set[str]:
+def _axis_names(values: tuple[Dim, ...]) -> set[str]:
     return {atom.name for value in values for atom in dims.atoms(value) if atom.kind == "axis"}
 
 
@@ -162,7 +171,7 @@ def stride(offset: Dim, axis: str) -> Dim | None:
     total: Dim = 0
     for monomial, coefficient in offset.terms:
         names = [atom.name for atom in monomial if atom.kind == "axis"]
-        nested = any(atom.kind in ("div", "mod") and axis in _names_in_quotients((_as_dim(atom),)) for atom in monomial)
+        nested = any(atom.kind in ("div", "mod") and axis in _axis_names((_as_dim(atom),)) for atom in monomial)
         if nested or names.count(axis) > 1:
             return None
         if axis in names:

@@ -1,0 +1,491 @@
+"""C99 for the CPU: each kernel a function, and one function that runs the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+
+from graphc import dims, dtypes
+from graphc.codegen.cstyle import CStyle, Lines, depths
+from graphc.codegen.kernel import (
+    Accumulator,
+    Axis,
+    Contract,
+    For,
+    Kernel,
+    Let,
+    Reduce,
+    Stmt,
+    Store,
+    names_in,
+    statements,
+)
+from graphc.codegen.schedule import MatrixProduct, matrix_product, without
+from graphc.dims import Dim
+from graphc.exprs import call
+from graphc.plan import Copy, Launch, Plan
+
+# Reductions by columns keep this many of them in flight.
+LANES = 64
+# Rows of a matrix product that one tile computes.
+TILE_ROWS = 8
+# A vector register holds at most this many bytes.
+VECTOR_BYTES = 64
+OMP_REDUCTIONS = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
+SIMD = "#pragma omp simd"
+
+
+def prelude(name: str) -> str:
+    """A file of C text that generated source starts with."""
+    return files("graphc.codegen").joinpath("prelude", name).read_text(encoding="utf-8")
+
+
+def render(plan: Plan, kernels: Mapping[str, Kernel], comments: Mapping[str, str]) -> str:
+    """The source of a plan: `void graphc_run(char *const *buffers, const long *sizes, long repeat)`.
+
+    Args:
+        plan: What runs.
+        kernels: The scheduled kernels, by name.
+        comments: A line about each kernel's origin.
+    """
+    symbols = {name: f"s{i}" for i, name in enumerate(plan.symbols)}
+    tiles: set[tuple[str, int]] = set()
+    texts = []
+    for name, kernel in kernels.items():
+        renderer = CRenderer(symbols)
+        texts.append(comments.get(name, "") + renderer.kernel(kernel))
+        tiles |= renderer.tiles
+    parts = [prelude("c.h"), prelude("scalar.h")]
+    if tiles:
+        parts.append(prelude("contract.h"))
+        for type_name, vectors in sorted(tiles):
+            for rows in (TILE_ROWS, 1):
+                parts.append(f"GC_TILE(gc_tile_{type_name}_{rows}x{vectors}, {type_name}, {rows}, {vectors})\n")
+    return "\n".join([*parts, *texts, _program(plan, symbols)])
+
+
+def scratch_bytes(kernel: Kernel) -> Dim:
+    """The working memory that a scheduled kernel needs."""
+    product = matrix_product(kernel)
+    if product is None or not _tiled(product):
+        return 0
+    depth = product.k.extent if product.k else 1
+    return depth * (_vectors(product) * VECTOR_BYTES)
+
+
+def _tiled(product: MatrixProduct) -> bool:
+    return product.lhs.dtype in (dtypes.float32, dtypes.float64)
+
+
+def _vectors(product: MatrixProduct) -> int:
+    """How many vectors wide a tile is: one for narrow results, else two."""
+    lanes = VECTOR_BYTES // product.lhs.dtype.itemsize
+    return 1 if isinstance(product.n.extent, int) and product.n.extent <= lanes else 2
+
+
+def _program(plan: Plan, symbols: Mapping[str, str]) -> str:
+    out = Lines()
+    out("void graphc_run(char *const *buffers, const long *sizes, long repeat) {")
+    for i, name in enumerate(symbols.values()):
+        out(f"const long {name} = sizes[{i}];")
+        out(f"(void){name};")
+    out("for (long step = 0; step < repeat; ++step) {")
+    style = CStyle(symbols)
+    for step in plan.steps:
+        match step:
+            case Launch(kernel, buffers):
+                args = [f"(void *)buffers[{id}]" for id in buffers] + list(symbols.values())
+                out(f"{kernel}({', '.join(args)});")
+            case Copy(source, target):
+                size = style.dim(plan.buffers[source].nbytes)
+                out(f"__builtin_memcpy(buffers[{target}], buffers[{source}], {size});")
+    out("}")
+    out("}")
+    return str(out)
+
+
+class CRenderer(CStyle):
+    """Prints one kernel as a C function."""
+
+    types = {**CStyle.types, dtypes.bool_: "_Bool", dtypes.float16: "_Float16"}
+
+    def __init__(self, symbols: Mapping[str, str]) -> None:
+        super().__init__(symbols)
+        self.out = Lines()
+        self.tiles: set[tuple[str, int]] = set()
+
+    def kernel(self, kernel: Kernel) -> str:
+        """The function of a kernel."""
+        params = []
+        for param in kernel.params:
+            const = "" if param.written else "const "
+            params.append(f"{const}{self.types[param.dtype]} *restrict {param.name}")
+        product = matrix_product(kernel)
+        tiled = product is not None and _tiled(product)
+        if tiled:
+            params.append("void *restrict scratch")
+        params += [f"long {name}" for name in self.symbols.values()]
+        self.out(f"static void {kernel.name}({', '.join(params)}) {{")
+        for name in self.symbols.values():
+            self.out(f"(void){name};")
+        if product is not None and tiled:
+            self._matrix_product(kernel, product)
+        elif kernel.axes and kernel.axes[-1].bind == "vector" and _has_inner(kernel):
+            self._columns(kernel)
+        else:
+            self._nest(kernel.axes, _as_reductions(kernel.body), self._rows, simd=not _has_inner(kernel))
+        self.out("}")
+        return str(self.out)
+
+    # ---- loops
+
+    def _nest(
+        self,
+        axes: tuple[Axis, ...],
+        body: tuple[Stmt, ...],
+        innermost: Callable[[tuple[Stmt, ...]], None],
+        simd: bool = False,
+        clause: str = "",
+        last: Callable[[Axis], None] | None = None,
+    ) -> None:
+        """Loops over axes, each scalar bound as far outside as it can be; `innermost` prints what remains."""
+        level = depths([axis.name for axis in axes], body, self.subscript)
+        # A scalar in a block of its own, for names bound on the way.
+        self.out("{")
+        for depth in range(len(axes) + 1):
+            if depth:
+                axis = axes[depth - 1]
+                if depth == len(axes) and simd:
+                    self.out(f"{SIMD}{clause}")
+                if depth == len(axes) and last is not None:
+                    last(axis)
+                else:
+                    name = axis.name
+                    self.out(f"for (long {name} = 0; {name} < {self.dim(axis.extent)}; ++{name}) {{")
+            if depth < len(axes):
+                for stmt in body:
+                    if isinstance(stmt, Let) and level[stmt.name] == depth:
+                        self.out(self.let(stmt))
+        innermost(tuple(s for s in body if not isinstance(s, Let) or level[s.name] == len(axes)))
+        for _ in range(len(axes) + 1):
+            self.out("}")
+
+    # ---- rows: one point of the kernel's axes at a time
+
+    def _rows(self, body: tuple[Stmt, ...]) -> None:
+        for stmt in body:
+            match stmt:
+                case Let():
+                    self.out(self.let(stmt))
+                case Store():
+                    self._store(stmt)
+                case For(axes, inner):
+                    ordered = any(isinstance(s, Store) and s.accumulate for s in inner)
+                    self._nest(axes, inner, self._rows, simd=not ordered)
+                case Reduce():
+                    self._reduce_row(stmt)
+
+    def _store(self, stmt: Store) -> None:
+        place = f"{stmt.buffer}[{self.dim(stmt.index[0])}]"
+        if not stmt.accumulate:
+            self.out(f"{place} = {self.expr(stmt.value)};")
+        elif stmt.value.dtype in (dtypes.float16, dtypes.bfloat16):
+            wide = dtypes.float32
+            total = f"{self.cast(place, stmt.value.dtype, wide)} + {self.cast(self.expr(stmt.value), stmt.value.dtype, wide)}"
+            self.out(f"{place} = {self.cast(total, wide, stmt.value.dtype)};")
+        else:
+            self.out(f"{place} += {self.expr(stmt.value)};")
+
+    def _reduce_row(self, stmt: Reduce) -> None:
+        for a in stmt.accumulators:
+            self.out(f"{self.types[a.dtype]} {a.name} = {self._start(a)};")
+            if a.position is not None:
+                self.out(f"{self.types[a.value.dtype]} {a.name}_best = {self.identity(a.combine, a.value.dtype)};")
+                self.out(f"_Bool {a.name}_any = 0;")
+            elif _watches_nan(a):
+                self.out(f"_Bool {a.name}_nan = 0;")
+        ordered = bool(stmt.after) or any(a.position is not None for a in stmt.accumulators)
+        clause = ""
+        if not ordered:
+            clause = "".join(f" reduction({OMP_REDUCTIONS[a.combine]}:{a.name})" for a in stmt.accumulators)
+            clause += "".join(f" reduction(|:{a.name}_nan)" for a in stmt.accumulators if _watches_nan(a))
+
+        def innermost(lets: tuple[Stmt, ...]) -> None:
+            self._rows(lets)
+            for a in stmt.accumulators:
+                self._accumulate(a, ordered)
+            self._rows(stmt.after)
+
+        self._nest(stmt.axes, stmt.body, innermost, simd=not ordered and bool(stmt.axes), clause=clause)
+        for a in stmt.accumulators:
+            if _watches_nan(a) and a.position is None:
+                self.out(f"if ({a.name}_nan) {a.name} = ({self.types[a.dtype]})GC_NAN;")
+
+    def _start(self, a: Accumulator) -> str:
+        return "0" if a.position is not None else self.identity(a.combine, a.dtype)
+
+    def _accumulate(self, a: Accumulator, ordered: bool) -> None:
+        value = self.expr(a.value)
+        if a.position is not None:
+            better = "<" if a.combine == "argmin" else ">"
+            nan = f" | (({value} != {value}) & ({a.name}_best == {a.name}_best))" if a.value.dtype.is_float else ""
+            self.out(f"if (({value} {better} {a.name}_best){nan} | !{a.name}_any) {{")
+            self.out(f"{a.name}_best = {value};")
+            self.out(f"{a.name} = {self.expr(a.position)};")
+            self.out(f"{a.name}_any = 1;")
+            self.out("}")
+        elif _watches_nan(a):
+            sign = ">" if a.combine == "max" else "<"
+            self.out(f"{a.name} = {value} {sign} {a.name} ? {value} : {a.name};")
+            self.out(f"{a.name}_nan |= {value} != {value};")
+        else:
+            self.out(f"{a.name} = {self._combined(a, value)};")
+
+    def _combined(self, a: Accumulator, value: str) -> str:
+        """The accumulator with one more value."""
+        target = a.name + self.subscript.get(a.name, "")
+        match a.combine:
+            case "sum":
+                return f"{target} + {value}"
+            case "prod":
+                return f"{target} * {value}"
+            case "any":
+                return f"{target} | {value}"
+            case "all":
+                return f"{target} & {value}"
+        sign = ">" if a.combine == "max" else "<"
+        nan = f" | ({value} != {value})" if a.dtype.is_float else ""
+        return f"(({value} {sign} {target}){nan}) ? {value} : {target}"
+
+    # ---- columns: a run of neighbouring points at a time, each with its own reductions
+
+    def _columns(self, kernel: Kernel) -> None:
+        axis = kernel.axes[-1]
+        static = isinstance(axis.extent, int) and axis.extent <= 4 * LANES
+        lanes = axis.extent if static else LANES
+        start = f"{axis.name}_start"
+
+        def tile(body: tuple[Stmt, ...]) -> None:
+            self.out(f"for (long {start} = 0; {start} < {self.dim(axis.extent)}; {start} += {lanes}) {{")
+            if static:
+                self.out(f"enum {{ lanes = {lanes} }};")
+            else:
+                self.out(f"const long lanes = GC_MIN({LANES}, {self.dim(axis.extent)} - {start});")
+            self._lane_statements(axis, body, str(lanes))
+            self.out("}")
+
+        self._nest(kernel.axes[:-1], _as_reductions(kernel.body), tile)
+
+    def _lane_loop(self, axis: Axis) -> None:
+        self.out(SIMD)
+        self.out("for (long lane = 0; lane < lanes; ++lane) {")
+        self.out(f"const long {axis.name} = {axis.name}_start + lane;")
+        self.out(f"(void){axis.name};")
+
+    def _lane_statements(self, axis: Axis, body: tuple[Stmt, ...], lanes: str) -> None:
+        """Runs of simple statements share a loop over the lanes; what crosses runs is kept in arrays."""
+        runs: list[list[Stmt]] = []
+        for stmt in body:
+            simple = isinstance(stmt, (Let, Store))
+            if simple and runs and isinstance(runs[-1][0], (Let, Store)):
+                runs[-1].append(stmt)
+            else:
+                runs.append([stmt])
+        crossing = _crossing(runs)
+        for run in runs:
+            stmt = run[0]
+            if isinstance(stmt, Reduce):
+                self._reduce_lanes(axis, stmt, lanes)
+            elif isinstance(stmt, For):
+                self._nest((*stmt.axes, axis), stmt.body, self._rows, last=self._lane_loop)
+            else:
+                self._simple_lanes(axis, run, crossing, lanes)
+
+    def _simple_lanes(self, axis: Axis, run: list[Stmt], crossing: set[str], lanes: str) -> None:
+        kept = [stmt for stmt in run if isinstance(stmt, Let) and stmt.name in crossing]
+        for let in kept:
+            self.out(f"{self.types[let.value.dtype]} {let.name}[{lanes}];")
+        self._lane_loop(axis)
+        for stmt in run:
+            if isinstance(stmt, Let) and stmt in kept:
+                self.out(f"{stmt.name}[lane] = {self.expr(stmt.value)};")
+                self.subscript[stmt.name] = "[lane]"
+            elif isinstance(stmt, Let):
+                self.out(self.let(stmt))
+            elif isinstance(stmt, Store):
+                self._store(stmt)
+        self.out("}")
+
+    def _reduce_lanes(self, axis: Axis, stmt: Reduce, lanes: str) -> None:
+        for a in stmt.accumulators:
+            self.out(f"{self.types[a.dtype]} {a.name}[{lanes}];")
+            self.subscript[a.name] = "[lane]"
+            if a.position is not None:
+                self.out(f"{self.types[a.value.dtype]} {a.name}_best[{lanes}];")
+        self.out("for (long lane = 0; lane < lanes; ++lane) {")
+        for a in stmt.accumulators:
+            self.out(f"{a.name}[lane] = {self._start(a)};")
+            if a.position is not None:
+                self.out(f"{a.name}_best[lane] = {self.identity(a.combine, a.value.dtype)};")
+        self.out("}")
+
+        def innermost(lets: tuple[Stmt, ...]) -> None:
+            self._rows(lets)
+            for a in stmt.accumulators:
+                self._accumulate_lane(a)
+            self._rows(stmt.after)
+
+        self._nest((*stmt.axes, axis), stmt.body, innermost, last=self._lane_loop)
+
+    def _accumulate_lane(self, a: Accumulator) -> None:
+        value = self.expr(a.value)
+        if a.position is None:
+            self.out(f"{a.name}[lane] = {self._combined(a, value)};")
+            return
+        best = f"{a.name}_best[lane]"
+        better = "<" if a.combine == "argmin" else ">"
+        nan = f" | (({value} != {value}) & ({best} == {best}))" if a.value.dtype.is_float else ""
+        self.out(f"if (({value} {better} {best}){nan}) {{")
+        self.out(f"{best} = {value};")
+        self.out(f"{a.name}[lane] = {self.expr(a.position)};")
+        self.out("}")
+
+    # ---- matrix products
+
+    def _matrix_product(self, kernel: Kernel, product: MatrixProduct) -> None:
+        contraction = kernel.contraction
+        assert contraction is not None
+        epilogue = tuple(stmt for stmt in kernel.body if stmt is not contraction)
+        used = {product.n.name} | ({product.m.name} if product.m else set())
+        batch = tuple(axis for axis in kernel.axes if axis.name not in used)
+        before = tuple(s for s in epilogue if isinstance(s, Let) and _precedes(s, kernel, contraction))
+        self._nest(batch, before, lambda lets: self._product_tiles(kernel, product, contraction, lets, epilogue))
+
+    def _product_tiles(
+        self,
+        kernel: Kernel,
+        product: MatrixProduct,
+        contraction: Contract,
+        before: tuple[Stmt, ...],
+        epilogue: tuple[Stmt, ...],
+    ) -> None:
+        out, vectors = self.out, _vectors(product)
+        type_name = self.types[product.lhs.dtype]
+        self.tiles.add((type_name, vectors))
+        m, n = product.m, product.n
+        rows, columns = self.dim(m.extent) if m else "1", self.dim(n.extent)
+        depth = self.dim(product.k.extent) if product.k else "1"
+        used = {n.name} | {axis.name for axis in (m, product.k) if axis}
+        out(f"enum {{ width = {vectors} * GC_VECTOR_BYTES / sizeof({type_name}) }};")
+        for side, load in (("left", product.lhs), ("right", product.rhs)):
+            out(f"const {type_name} *{side} = {load.buffer} + {self.grouped(without(load.index[0], used))};")
+        out(f"for (long n0 = 0; n0 < {columns}; n0 += width) {{")
+        out(f"const long columns = GC_MIN(width, {columns} - n0);")
+        self._panel(product, type_name, depth)
+        out(f"for (long m0 = 0; m0 < {rows}; m0 += {TILE_ROWS}) {{")
+        out(f"const long rows = GC_MIN({TILE_ROWS}, {rows} - m0);")
+        out(f"{type_name} tile[{TILE_ROWS} * width];")
+        row, lhs_k = self.dim(product.lhs_m), self.dim(product.lhs_k)
+        tile = f"gc_tile_{type_name}_{{}}x{vectors}"
+        out(f"if (rows == {TILE_ROWS})")
+        out(f"  {tile.format(TILE_ROWS)}({depth}, left + m0 * ({row}), {row}, {lhs_k}, panel, step, tile);")
+        out("else for (long i = 0; i < rows; ++i)")
+        out(f"  {tile.format(1)}({depth}, left + (m0 + i) * ({row}), {row}, {lhs_k}, panel, step, tile + i * width);")
+        self._tile_epilogue(product, contraction, epilogue)
+        out("}")
+        out("}")
+
+    def _panel(self, product: MatrixProduct, type_name: str, depth: str) -> None:
+        """The right operand's columns n0.. with unit stride: in place where they lie so, else copied."""
+        out = self.out
+        across, down = self.dim(product.rhs_n), self.dim(product.rhs_k)
+        out(f"const {type_name} *panel = right + n0 * ({across});")
+        out(f"long step = {down};")
+        whole = isinstance(product.n.extent, int) and product.n.extent % (2 * VECTOR_BYTES) == 0
+        if across == "1" and whole:
+            return
+        out("if (columns < width) {" if across == "1" else "{")
+        out(f"{type_name} *packed = scratch;")
+        out(f"for (long k = 0; k < {depth}; ++k)")
+        out("  for (long j = 0; j < width; ++j)")
+        out(f"    packed[k * width + j] = j < columns ? panel[k * step + j * ({across})] : 0;")
+        out("panel = packed;")
+        out("step = width;")
+        out("}")
+
+    def _tile_epilogue(self, product: MatrixProduct, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
+        m, n, out = product.m, product.n, self.out
+
+        def row_loop() -> None:
+            out("for (long i = 0; i < rows; ++i) {")
+            if m:
+                out(f"const long {m.name} = m0 + i;")
+                out(f"(void){m.name};")
+
+        row_loop()
+        out(SIMD)
+        out("for (long j = 0; j < columns; ++j) {")
+        out(f"const long {n.name} = n0 + j;")
+        out(f"(void){n.name};")
+        out(f"const {self.types[contraction.dtype]} {contraction.name} = tile[i * width + j];")
+        self._rows(epilogue)
+        out("}")
+        out("}")
+
+
+def _has_inner(kernel: Kernel) -> bool:
+    return any(isinstance(stmt, (Reduce, For, Contract)) for stmt in kernel.body)
+
+
+def _watches_nan(a: Accumulator) -> bool:
+    """An extremum of floats is NaN where any element is; vectorised comparisons lose that, so it is kept apart."""
+    return a.combine in ("max", "min") and a.dtype.is_float
+
+
+def _as_reductions(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    """A contraction that is no plain matrix product is summed like any reduction."""
+
+    def reduction(stmt: Contract) -> Reduce:
+        value = call("mul", stmt.lhs, stmt.rhs)
+        return Reduce(stmt.axes, stmt.body, (Accumulator(stmt.name, "sum", value, stmt.dtype),))
+
+    return tuple(reduction(stmt) if isinstance(stmt, Contract) else stmt for stmt in body)
+
+
+def _crossing(runs: list[list[Stmt]]) -> set[str]:
+    """Names bound in one run and used in another."""
+    bound = {stmt.name: i for i, run in enumerate(runs) for stmt in run if isinstance(stmt, Let)}
+    crossing: set[str] = set()
+    for i, run in enumerate(runs):
+        for stmt in statements(tuple(run)):
+            for name in _used(stmt):
+                if name in bound and bound[name] != i:
+                    crossing.add(name)
+    return crossing
+
+
+def _used(stmt: Stmt) -> set[str]:
+    names: set[str] = set()
+    match stmt:
+        case Let(_, value):
+            names |= names_in(value)
+        case Store(_, index, value):
+            names |= names_in(value) | {a.name for dim in index for a in dims.atoms(dim)}
+        case Reduce(_, _, accumulators):
+            for a in accumulators:
+                names |= names_in(a.value)
+        case Contract(_, _, _, lhs, rhs):
+            names |= names_in(lhs) | names_in(rhs)
+        case _:
+            pass
+    return names
+
+
+def _precedes(let: Let, kernel: Kernel, contraction: Contract) -> bool:
+    """Whether the contraction's operands mention a scalar, so that it is bound before."""
+    wanted = names_in(contraction.lhs) | names_in(contraction.rhs)
+    for inner in contraction.body:
+        wanted |= names_in(inner.value)
+    return let.name in wanted
+
+

@@ -1,0 +1,91 @@
+"""The CPU: loads a program built from C and runs it on host memory."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphc import dims
+from graphc.plan import Buffer, Plan
+from graphc.runtime.memory import Layout, solve
+from graphc.runtime.state import StateBuffer, aligned_empty
+
+Array = np.ndarray[Any, Any]
+
+
+class CpuProgram:
+    """A plan that runs as one native call.
+
+    Args:
+        plan: What the library runs.
+        library: The shared library with `graphc_run`.
+    """
+
+    def __init__(self, plan: Plan, library: Path) -> None:
+        self.plan = plan
+        self._entry = ctypes.CDLL(str(library)).graphc_run
+        self._entry.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long]
+        self._entry.restype = None
+        self._constants = {b.id: b.value.numpy() for b in plan.buffers if b.value is not None}
+        self._layout: Layout | None = None
+        self._arena = aligned_empty((0,), np.dtype(np.uint8))
+
+    def reserve(self, sizes: Mapping[str, int]) -> Layout:
+        """Makes the arena large enough for given sizes; what it held is lost."""
+        if self._layout is None or not self._layout.covers(sizes):
+            before = self._layout.sizes if self._layout else {}
+            bounds = {name: max(value, before.get(name, 0)) for name, value in sizes.items()}
+            self._layout = solve(self.plan, bounds)
+            self._arena = aligned_empty((self._layout.nbytes,), np.dtype(np.uint8))
+        return self._layout
+
+    def run(
+        self,
+        inputs: Mapping[str, Array | StateBuffer],
+        states: Mapping[str, StateBuffer],
+        sizes: Mapping[str, int],
+        repeat: int,
+    ) -> list[Array]:
+        """Runs the plan `repeat` times; returns the outputs of the last run."""
+        layout = self.reserve(sizes)
+        outputs: dict[int, Array] = {}
+        keep: list[Array] = []  # arrays whose memory the call uses
+        pointers = np.empty(max(1, len(self.plan.buffers)), np.uintp)
+        base = self._arena.ctypes.data
+        for buffer in self.plan.buffers:
+            if buffer.in_arena:
+                pointers[buffer.id] = base + layout.offsets.get(buffer.id, 0)
+                continue
+            array = self._array(buffer, inputs, states, sizes)
+            if buffer.role == "output":
+                outputs[buffer.id] = array
+            keep.append(array)
+            pointers[buffer.id] = array.ctypes.data
+        values = np.array([sizes[name] for name in self.plan.symbols] or [0], np.int_)
+        self._entry(pointers.ctypes.data, values.ctypes.data, repeat)
+        for state in states.values():
+            state.host_changed()
+        return [outputs[id] for id in self.plan.outputs]
+
+    def _array(
+        self,
+        buffer: Buffer,
+        inputs: Mapping[str, Array | StateBuffer],
+        states: Mapping[str, StateBuffer],
+        sizes: Mapping[str, int],
+    ) -> Array:
+        match buffer.role:
+            case "input":
+                given = inputs[buffer.name]
+                array = given.host() if isinstance(given, StateBuffer) else given
+                return np.ascontiguousarray(array, buffer.dtype.numpy)
+            case "state":
+                return states[buffer.name].host()
+            case "constant":
+                return self._constants[buffer.id]
+            case _:
+                return aligned_empty((dims.evaluate(buffer.elements, sizes),), buffer.dtype.numpy)

@@ -1,0 +1,63 @@
+"""The arena: where temporaries lie, so that those alive together never overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphc.plan import Plan, check
+
+# Offsets are multiples of this many bytes: a cache line, and what GPUs want for coalesced access.
+ALIGNMENT = 256
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The places of a plan's arena buffers.
+
+    Args:
+        offsets: The first byte of each buffer, by id.
+        nbytes: The size of the arena.
+        sizes: The upper bounds of the symbolic sizes for which this holds.
+    """
+
+    offsets: Mapping[int, int]
+    nbytes: int
+    sizes: Mapping[str, int]
+
+    def covers(self, sizes: Mapping[str, int]) -> bool:
+        """Whether the layout holds for given sizes: sizes of buffers never shrink when a symbol grows."""
+        return all(value <= self.sizes[name] for name, value in sizes.items())
+
+
+def solve(plan: Plan, sizes: Mapping[str, int]) -> Layout:
+    """Places the arena buffers of a plan: the largest first, each at the lowest place where it fits.
+
+    Args:
+        plan: What to place.
+        sizes: The largest value of each symbolic size.
+
+    Returns:
+        A checked layout.
+    """
+    nbytes = plan.nbytes(sizes)
+    spans = plan.lifetimes()
+    placed: list[tuple[int, int, int]] = []  # start, end, id
+    offsets: dict[int, int] = {}
+    for id in sorted(spans, key=lambda id: (-nbytes[id], id)):
+        first, last = spans[id]
+        taken = sorted((s, e) for s, e, other in placed if spans[other][0] <= last and first <= spans[other][1])
+        start = 0
+        for low, high in taken:
+            if start + nbytes[id] <= low:
+                break
+            start = max(start, _aligned(high))
+        offsets[id] = start
+        placed.append((start, start + nbytes[id], id))
+    total = max((end for _, end, _ in placed), default=0)
+    check(plan, offsets, sizes)
+    return Layout(offsets, _aligned(total), dict(sizes))
+
+
+def _aligned(place: int) -> int:
+    return -(-place // ALIGNMENT) * ALIGNMENT
