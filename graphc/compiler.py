@@ -2,55 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from graphc import interpret
-from graphc.codegen import c
-from graphc.codegen.assemble import assemble, with_scratch
+from graphc import config, dims
+from graphc.codegen import c, cuda
+from graphc.codegen.assemble import Assembly, assemble, with_scratch
+from graphc.codegen.kernel import Kernel
 from graphc.codegen.schedule import schedule
-from graphc.errors import BackendError
+from graphc.errors import ArgumentError, BackendError
 from graphc.graph.core import Graph
 from graphc.graph.types import resolve
-from graphc.passes.fuse import fuse
+from graphc.passes.fuse import Partition, fuse
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
+from graphc.plan import Launch, Plan
 from graphc.runtime import cache, toolchain
+from graphc.runtime import cuda as gpu
+from graphc.runtime.counters import counters
 from graphc.runtime.cpu import CpuProgram
+from graphc.runtime.memory import solve
+from graphc.runtime.numpy_device import NumpyProgram
+from graphc.runtime.program import Program
 from graphc.runtime.state import StateBuffer
 
 Array = np.ndarray[Any, Any]
 
 # Rewrites, in order: each maps a graph to a graph.
-PASSES = (simplify, eliminate_dead, simplify, eliminate_dead, copy_sources)
-C_FLAGS = ("-O3", "-fopenmp-simd", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fwrapv")
-C_FLAGS += ("-fno-strict-aliasing", "-Wno-unknown-pragmas")
+PASSES: tuple[tuple[str, Callable[[Graph], Graph]], ...] = (
+    ("simplify", simplify),
+    ("eliminate_dead", eliminate_dead),
+    ("simplify_again", simplify),
+    ("eliminate_dead_again", eliminate_dead),
+    ("copy_sources", copy_sources),
+)
+C_FLAGS = (
+    "-O3",
+    "-fopenmp-simd",
+    "-ffp-contract=fast",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fwrapv",
+    "-fno-strict-aliasing",
+    "-Wno-unknown-pragmas",
+)
+BACKENDS = ("cuda", "cpu", "numpy")
+
+
+@dataclass
+class Compilation:
+    """What became of a graph, stage by stage, for those who want to look.
+
+    Args:
+        backend: What it was compiled for.
+        stages: The graph after each pass, by name, in order.
+        partition: The groups; None on the interpreter.
+        plan: The steps; None on the interpreter.
+        kernels: The kernels as scheduled, by name.
+        source: The source text that was built.
+    """
+
+    backend: str
+    stages: dict[str, Graph]
+    partition: Partition | None = None
+    plan: Plan | None = None
+    kernels: Mapping[str, Kernel] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def graph(self) -> Graph:
+        """The graph after the last pass."""
+        return next(reversed(self.stages.values()))
 
 
 class Executable:
-    """A compiled graph."""
+    """A compiled graph.
 
-    def __init__(self, graph: Graph, backend: str) -> None:
-        self.backend = backend
-        self.source = ""
-        for rewrite in PASSES:
-            graph = rewrite(graph)
-        self.graph = graph
-        self._program = self._build() if backend == "cpu" else None
+    Args:
+        compilation: How it came about.
+        program: What runs.
+    """
 
-    def _build(self) -> CpuProgram:
-        self.partition = fuse(self.graph)
-        assembly = assemble(self.partition)
-        kernels = {name: schedule(kernel) for name, kernel in assembly.kernels.items()}
-        scratch = {name: c.scratch_bytes(kernel) for name, kernel in kernels.items()}
-        assembly = with_scratch(assembly, {name: n for name, n in scratch.items() if n != 0})
-        self.plan = assembly.plan
-        self.source = c.render(assembly.plan, kernels, {})
-        compiler = toolchain.find()
-        flags = (*C_FLAGS, *compiler.native_flags)
-        library = toolchain.build_shared(self.source, flags=flags, toolchain=compiler, cache=cache.default())
-        return CpuProgram(assembly.plan, library)
+    def __init__(self, compilation: Compilation, program: Program | NumpyProgram) -> None:
+        self.compilation = compilation
+        self._program = program
+
+    @property
+    def backend(self) -> str:
+        """The backend that it runs on."""
+        return self.compilation.backend
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that runs."""
+        return self.compilation.graph
 
     def run(
         self,
@@ -59,34 +106,133 @@ class Executable:
         sizes: Mapping[str, int],
         repeat: int = 1,
     ) -> list[Array]:
-        """Runs the graph `repeat` times; states are updated in place. Returns the outputs of the last run."""
-        if self._program is None:
-            return self._interpret(inputs, states, sizes, repeat)
+        """Runs the graph; states are updated in place.
+
+        Args:
+            inputs: A value for each input.
+            states: The buffer of each state.
+            sizes: A value for each symbolic size.
+            repeat: How many times; every run sees what the one before left in the states.
+
+        Returns:
+            The outputs of the last run.
+        """
         flat = self._program.run(inputs, states, sizes, repeat)
+        count = counters()
+        count.runs += 1
+        if self.compilation.plan is not None:
+            count.launches += repeat * sum(isinstance(step, Launch) for step in self.compilation.plan.steps)
         shapes = [resolve(self.graph.type(ref).shape, sizes) for ref in self.graph.outputs]
         return [array.reshape(shape) for array, shape in zip(flat, shapes, strict=True)]
 
-    def _interpret(
-        self,
-        inputs: Mapping[str, Array | StateBuffer],
-        states: Mapping[str, StateBuffer],
-        sizes: Mapping[str, int],
-        repeat: int,
-    ) -> list[Array]:
-        arrays = {k: v.host() if isinstance(v, StateBuffer) else v for k, v in inputs.items()}
-        outputs: list[Array] = []
-        for _ in range(repeat):
-            values = {name: state.host() for name, state in states.items()}
-            outputs, updates = interpret.run(self.graph, arrays, values, sizes)
-            for name, value in updates.items():
-                states[name].assign(value)
-        return outputs
+    def memory(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """The bytes that a run takes, by role: `input`, `state`, `constant`, `output`, and `arena` for temporaries.
+
+        Raises:
+            ArgumentError: on the interpreter, which has no plan.
+        """
+        plan = self.compilation.plan
+        if plan is None:
+            raise ArgumentError("the interpreter does not plan its memory", hint="choose the backend cpu or cuda")
+        report = dict.fromkeys(("input", "state", "constant", "output"), 0)
+        for buffer in plan.buffers:
+            if not buffer.in_arena:
+                report[buffer.role] += dims.evaluate(buffer.nbytes, sizes)
+        return report | {"arena": solve(plan, sizes).nbytes}
 
 
-def compile(graph: Graph, backend: str) -> Executable:
-    """Compiles a graph for a backend."""
-    if backend not in ("numpy", "cpu"):
-        raise BackendError("there is no such backend", got=backend, expected="numpy or cpu")
-    return Executable(graph, backend)
+def best_backend() -> tuple[str, str]:
+    """The backend that is used where none is asked for, and why: the first that is present of cuda, cpu, numpy."""
+    reasons = []
+    for name in BACKENDS:
+        missing = absent(name)
+        if missing is None:
+            return name, "; ".join([*reasons, f"{name} is the best present"])
+        reasons.append(f"no {name}: {missing}")
+    raise BackendError("there is no backend")  # numpy is always present
 
 
+def absent(backend: str) -> str | None:
+    """Why a backend cannot be used; None where it can."""
+    if backend == "cuda":
+        return gpu.available()
+    if backend == "cpu":
+        try:
+            toolchain.find()
+        except BackendError as error:
+            return f"{error.problem}; {error.hint}"
+    return None
+
+
+def chosen_backend(asked: str | None = None) -> tuple[str, str]:
+    """The backend to use, and why: the argument, else what the configuration says, else the best present.
+
+    Raises:
+        BackendError: if the one asked for is absent; no other takes its place.
+        ArgumentError: if there is no such backend.
+    """
+    name = asked or config.current().backend
+    if name is None:
+        return best_backend()
+    if name not in BACKENDS:
+        raise ArgumentError("there is no such backend", got=repr(name), expected=", ".join(BACKENDS))
+    why = "argument" if asked else config.where("backend")
+    missing = absent(name)
+    if missing is not None:
+        hint = gpu.HOW_TO_GET_IT if name == "cuda" else toolchain.HOW_TO_GET_ONE
+        raise BackendError(f"the backend {name} is absent", got=missing, expected=f"{name} ({why})", hint=hint)
+    return name, why
+
+
+def compile(graph: Graph, backend: str | None = None, earlier: Mapping[str, Graph] | None = None) -> Executable:
+    """Compiles a graph.
+
+    Args:
+        graph: What to compile.
+        backend: Where it runs; None for the configured one, else the best present.
+        earlier: Stages that the graph went through before, for those who look at them.
+
+    Returns:
+        What runs it.
+
+    Raises:
+        BackendError: if the backend is absent.
+    """
+    name, _ = chosen_backend(backend)
+    compilation = Compilation(name, {**(earlier or {}), "initial": graph})
+    for stage, rewrite in PASSES:
+        graph = rewrite(graph)
+        compilation.stages[stage] = graph
+    counters().compilations += 1
+    if name == "numpy":
+        return Executable(compilation, NumpyProgram(graph))
+    compilation.partition = fuse(graph)
+    assembly = assemble(compilation.partition)
+    kernels = {k: schedule(kernel) for k, kernel in assembly.kernels.items()}
+    hits = cache.default().hits
+    build = _build_cpu if name == "cpu" else _build_cuda
+    program = build(compilation, Assembly(assembly.plan, kernels))
+    counters().cache_hits += cache.default().hits - hits
+    return Executable(compilation, program)
+
+
+def _build_cpu(compilation: Compilation, assembly: Assembly) -> Program:
+    scratch = {name: c.scratch_bytes(kernel) for name, kernel in assembly.kernels.items()}
+    assembly = with_scratch(assembly, {name: n for name, n in scratch.items() if n != 0})
+    source = c.render(assembly.plan, assembly.kernels)
+    _note(compilation, assembly, source)
+    compiler = toolchain.find()
+    flags = (*C_FLAGS, *compiler.native_flags)
+    library = toolchain.build_shared(source, flags=flags, toolchain=compiler, cache=cache.default())
+    return CpuProgram(assembly.plan, library)
+
+
+def _build_cuda(compilation: Compilation, assembly: Assembly) -> Program:
+    rendered = cuda.render(assembly.kernels, list(assembly.plan.symbols))
+    _note(compilation, assembly, rendered.text)
+    cubin = gpu.build_cubin(rendered.text, gpu.device().arch, cache.default())
+    return gpu.CudaProgram(assembly.plan, cubin, rendered.geometry)
+
+
+def _note(compilation: Compilation, assembly: Assembly, source: str) -> None:
+    compilation.plan, compilation.kernels, compilation.source = assembly.plan, assembly.kernels, source

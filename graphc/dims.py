@@ -1,7 +1,7 @@
 """Integer expressions: the sizes of tensors and the indices into them.
 
-A `Dim` is an `int` or an `IntExpr`, a polynomial with integer coefficients over atoms. An atom is a size symbol (such as
-the batch), a loop axis with a known extent, a value read from memory, or the quotient or remainder of two such
+A `Dim` is an `int` or an `IntExpr`, a polynomial with integer coefficients over atoms. An atom is a size symbol (such
+as the batch), a loop axis with a known extent, a value read from memory, or the quotient or remainder of two such
 expressions. Expressions are kept in a normal form, so that equal ones compare equal, and indices such as
 `(28 * (j // 28) + j % 28)` collapse to `j`: reshapes cost nothing after fusion.
 
@@ -28,8 +28,8 @@ AtomKind = Literal["size", "axis", "value", "div", "mod"]
 class Atom:
     """What expressions are made of.
 
-    `args` is empty for a `"size"` and a `"value"`, holds the extent of an `"axis"` (`0 <= axis < extent`), and numerator
-    and denominator of a `"div"` or `"mod"` (both floor, with a positive denominator).
+    `args` is empty for a `"size"` and a `"value"`, holds the extent of an `"axis"` (`0 <= axis < extent`), and the
+    numerator and denominator of a `"div"` or `"mod"` (both floor, with a positive denominator).
     """
 
     kind: AtomKind

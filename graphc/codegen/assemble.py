@@ -18,6 +18,7 @@ from graphc.graph.types import Ref
 from graphc.passes.fuse import Partition
 from graphc.plan import Buffer, Copy, Launch, Plan, Role, Step
 
+
 @dataclass(frozen=True)
 class Assembly:
     """A plan, and the kernels that it launches, by name."""
@@ -159,7 +160,9 @@ class _Assembler:
             for state, ref in self.graph.updates.items()
             if by_value[ref] != by_value[Ref(state)]
         ]
-        copies += [Copy(by_value[ref], id) for ref, id in zip(self.graph.outputs, outputs, strict=True) if by_value[ref] != id]
+        copies += [
+            Copy(by_value[ref], id) for ref, id in zip(self.graph.outputs, outputs, strict=True) if by_value[ref] != id
+        ]
         return copies
 
 
@@ -169,9 +172,7 @@ def _replaces_elementwise(kernel: Kernel, state: Ref, value: Ref) -> bool:
     places = {store.index for store in stores(kernel.body) if store.buffer == names[value]}
     if any(store.accumulate for store in stores(kernel.body)):
         return False
-    return state not in names or all(
-        load.index in places for load in loads(kernel.body) if load.buffer == names[state]
-    )
+    return state not in names or all(load.index in places for load in loads(kernel.body) if load.buffer == names[state])
 
 
 def with_scratch(assembly: Assembly, nbytes: Mapping[str, dims.Dim]) -> Assembly:

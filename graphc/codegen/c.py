@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from importlib.resources import files
+from collections.abc import Mapping
+from typing import ClassVar
 
-from graphc import dims, dtypes
-from graphc.codegen.cstyle import CStyle, Lines, depths
+from graphc import dtypes
+from graphc.codegen.cstyle import CStyle, Lines, prelude
 from graphc.codegen.kernel import (
     Accumulator,
     Axis,
@@ -20,9 +20,10 @@ from graphc.codegen.kernel import (
     names_in,
     statements,
 )
+from graphc.codegen.loops import LoopRenderer, as_reductions, has_inner, used_names
 from graphc.codegen.schedule import MatrixProduct, matrix_product, without
 from graphc.dims import Dim
-from graphc.exprs import call
+from graphc.dtypes import DType
 from graphc.plan import Copy, Launch, Plan
 
 # Reductions by columns keep this many of them in flight.
@@ -31,29 +32,22 @@ LANES = 64
 TILE_ROWS = 8
 # A vector register holds at most this many bytes.
 VECTOR_BYTES = 64
-OMP_REDUCTIONS = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
 SIMD = "#pragma omp simd"
 
 
-def prelude(name: str) -> str:
-    """A file of C text that generated source starts with."""
-    return files("graphc.codegen").joinpath("prelude", name).read_text(encoding="utf-8")
-
-
-def render(plan: Plan, kernels: Mapping[str, Kernel], comments: Mapping[str, str]) -> str:
+def render(plan: Plan, kernels: Mapping[str, Kernel]) -> str:
     """The source of a plan: `void graphc_run(char *const *buffers, const long *sizes, long repeat)`.
 
     Args:
         plan: What runs.
         kernels: The scheduled kernels, by name.
-        comments: A line about each kernel's origin.
     """
     symbols = {name: f"s{i}" for i, name in enumerate(plan.symbols)}
     tiles: set[tuple[str, int]] = set()
     texts = []
-    for name, kernel in kernels.items():
+    for kernel in kernels.values():
         renderer = CRenderer(symbols)
-        texts.append(comments.get(name, "") + renderer.kernel(kernel))
+        texts.append(renderer.kernel(kernel))
         tiles |= renderer.tiles
     parts = [prelude("c.h"), prelude("scalar.h")]
     if tiles:
@@ -104,14 +98,14 @@ def _program(plan: Plan, symbols: Mapping[str, str]) -> str:
     return str(out)
 
 
-class CRenderer(CStyle):
+class CRenderer(LoopRenderer):
     """Prints one kernel as a C function."""
 
-    types = {**CStyle.types, dtypes.bool_: "_Bool", dtypes.float16: "_Float16"}
+    types: ClassVar[Mapping[DType, str]] = {**CStyle.types, dtypes.bool_: "_Bool", dtypes.float16: "_Float16"}
+    simd = SIMD
 
     def __init__(self, symbols: Mapping[str, str]) -> None:
         super().__init__(symbols)
-        self.out = Lines()
         self.tiles: set[tuple[str, int]] = set()
 
     def kernel(self, kernel: Kernel) -> str:
@@ -130,132 +124,12 @@ class CRenderer(CStyle):
             self.out(f"(void){name};")
         if product is not None and tiled:
             self._matrix_product(kernel, product)
-        elif kernel.axes and kernel.axes[-1].bind == "vector" and _has_inner(kernel):
+        elif kernel.axes and kernel.axes[-1].bind == "vector" and has_inner(kernel):
             self._columns(kernel)
         else:
-            self._nest(kernel.axes, _as_reductions(kernel.body), self._rows, simd=not _has_inner(kernel))
+            self.nest(kernel.axes, as_reductions(kernel.body), self.rows, simd=not has_inner(kernel))
         self.out("}")
         return str(self.out)
-
-    # ---- loops
-
-    def _nest(
-        self,
-        axes: tuple[Axis, ...],
-        body: tuple[Stmt, ...],
-        innermost: Callable[[tuple[Stmt, ...]], None],
-        simd: bool = False,
-        clause: str = "",
-        last: Callable[[Axis], None] | None = None,
-    ) -> None:
-        """Loops over axes, each scalar bound as far outside as it can be; `innermost` prints what remains."""
-        level = depths([axis.name for axis in axes], body, self.subscript)
-        # A scalar in a block of its own, for names bound on the way.
-        self.out("{")
-        for depth in range(len(axes) + 1):
-            if depth:
-                axis = axes[depth - 1]
-                if depth == len(axes) and simd:
-                    self.out(f"{SIMD}{clause}")
-                if depth == len(axes) and last is not None:
-                    last(axis)
-                else:
-                    name = axis.name
-                    self.out(f"for (long {name} = 0; {name} < {self.dim(axis.extent)}; ++{name}) {{")
-            if depth < len(axes):
-                for stmt in body:
-                    if isinstance(stmt, Let) and level[stmt.name] == depth:
-                        self.out(self.let(stmt))
-        innermost(tuple(s for s in body if not isinstance(s, Let) or level[s.name] == len(axes)))
-        for _ in range(len(axes) + 1):
-            self.out("}")
-
-    # ---- rows: one point of the kernel's axes at a time
-
-    def _rows(self, body: tuple[Stmt, ...]) -> None:
-        for stmt in body:
-            match stmt:
-                case Let():
-                    self.out(self.let(stmt))
-                case Store():
-                    self._store(stmt)
-                case For(axes, inner):
-                    ordered = any(isinstance(s, Store) and s.accumulate for s in inner)
-                    self._nest(axes, inner, self._rows, simd=not ordered)
-                case Reduce():
-                    self._reduce_row(stmt)
-
-    def _store(self, stmt: Store) -> None:
-        place = f"{stmt.buffer}[{self.dim(stmt.index[0])}]"
-        if not stmt.accumulate:
-            self.out(f"{place} = {self.expr(stmt.value)};")
-        elif stmt.value.dtype in (dtypes.float16, dtypes.bfloat16):
-            wide = dtypes.float32
-            total = f"{self.cast(place, stmt.value.dtype, wide)} + {self.cast(self.expr(stmt.value), stmt.value.dtype, wide)}"
-            self.out(f"{place} = {self.cast(total, wide, stmt.value.dtype)};")
-        else:
-            self.out(f"{place} += {self.expr(stmt.value)};")
-
-    def _reduce_row(self, stmt: Reduce) -> None:
-        for a in stmt.accumulators:
-            self.out(f"{self.types[a.dtype]} {a.name} = {self._start(a)};")
-            if a.position is not None:
-                self.out(f"{self.types[a.value.dtype]} {a.name}_best = {self.identity(a.combine, a.value.dtype)};")
-                self.out(f"_Bool {a.name}_any = 0;")
-            elif _watches_nan(a):
-                self.out(f"_Bool {a.name}_nan = 0;")
-        ordered = bool(stmt.after) or any(a.position is not None for a in stmt.accumulators)
-        clause = ""
-        if not ordered:
-            clause = "".join(f" reduction({OMP_REDUCTIONS[a.combine]}:{a.name})" for a in stmt.accumulators)
-            clause += "".join(f" reduction(|:{a.name}_nan)" for a in stmt.accumulators if _watches_nan(a))
-
-        def innermost(lets: tuple[Stmt, ...]) -> None:
-            self._rows(lets)
-            for a in stmt.accumulators:
-                self._accumulate(a, ordered)
-            self._rows(stmt.after)
-
-        self._nest(stmt.axes, stmt.body, innermost, simd=not ordered and bool(stmt.axes), clause=clause)
-        for a in stmt.accumulators:
-            if _watches_nan(a) and a.position is None:
-                self.out(f"if ({a.name}_nan) {a.name} = ({self.types[a.dtype]})GC_NAN;")
-
-    def _start(self, a: Accumulator) -> str:
-        return "0" if a.position is not None else self.identity(a.combine, a.dtype)
-
-    def _accumulate(self, a: Accumulator, ordered: bool) -> None:
-        value = self.expr(a.value)
-        if a.position is not None:
-            better = "<" if a.combine == "argmin" else ">"
-            nan = f" | (({value} != {value}) & ({a.name}_best == {a.name}_best))" if a.value.dtype.is_float else ""
-            self.out(f"if (({value} {better} {a.name}_best){nan} | !{a.name}_any) {{")
-            self.out(f"{a.name}_best = {value};")
-            self.out(f"{a.name} = {self.expr(a.position)};")
-            self.out(f"{a.name}_any = 1;")
-            self.out("}")
-        elif _watches_nan(a):
-            sign = ">" if a.combine == "max" else "<"
-            self.out(f"{a.name} = {value} {sign} {a.name} ? {value} : {a.name};")
-            self.out(f"{a.name}_nan |= {value} != {value};")
-        else:
-            self.out(f"{a.name} = {self._combined(a, value)};")
-
-    def _combined(self, a: Accumulator, value: str) -> str:
-        """The accumulator with one more value."""
-        target = a.name + self.subscript.get(a.name, "")
-        match a.combine:
-            case "sum":
-                return f"{target} + {value}"
-            case "prod":
-                return f"{target} * {value}"
-            case "any":
-                return f"{target} | {value}"
-            case "all":
-                return f"{target} & {value}"
-        sign = ">" if a.combine == "max" else "<"
-        nan = f" | ({value} != {value})" if a.dtype.is_float else ""
-        return f"(({value} {sign} {target}){nan}) ? {value} : {target}"
 
     # ---- columns: a run of neighbouring points at a time, each with its own reductions
 
@@ -274,7 +148,7 @@ class CRenderer(CStyle):
             self._lane_statements(axis, body, str(lanes))
             self.out("}")
 
-        self._nest(kernel.axes[:-1], _as_reductions(kernel.body), tile)
+        self.nest(kernel.axes[:-1], as_reductions(kernel.body), tile)
 
     def _lane_loop(self, axis: Axis) -> None:
         self.out(SIMD)
@@ -297,7 +171,7 @@ class CRenderer(CStyle):
             if isinstance(stmt, Reduce):
                 self._reduce_lanes(axis, stmt, lanes)
             elif isinstance(stmt, For):
-                self._nest((*stmt.axes, axis), stmt.body, self._rows, last=self._lane_loop)
+                self.nest((*stmt.axes, axis), stmt.body, self.rows, last=self._lane_loop)
             else:
                 self._simple_lanes(axis, run, crossing, lanes)
 
@@ -313,7 +187,7 @@ class CRenderer(CStyle):
             elif isinstance(stmt, Let):
                 self.out(self.let(stmt))
             elif isinstance(stmt, Store):
-                self._store(stmt)
+                self.store(stmt)
         self.out("}")
 
     def _reduce_lanes(self, axis: Axis, stmt: Reduce, lanes: str) -> None:
@@ -324,23 +198,23 @@ class CRenderer(CStyle):
                 self.out(f"{self.types[a.value.dtype]} {a.name}_best[{lanes}];")
         self.out("for (long lane = 0; lane < lanes; ++lane) {")
         for a in stmt.accumulators:
-            self.out(f"{a.name}[lane] = {self._start(a)};")
+            self.out(f"{a.name}[lane] = {self.start(a)};")
             if a.position is not None:
                 self.out(f"{a.name}_best[lane] = {self.identity(a.combine, a.value.dtype)};")
         self.out("}")
 
         def innermost(lets: tuple[Stmt, ...]) -> None:
-            self._rows(lets)
+            self.rows(lets)
             for a in stmt.accumulators:
                 self._accumulate_lane(a)
-            self._rows(stmt.after)
+            self.rows(stmt.after)
 
-        self._nest((*stmt.axes, axis), stmt.body, innermost, last=self._lane_loop)
+        self.nest((*stmt.axes, axis), stmt.body, innermost, last=self._lane_loop)
 
     def _accumulate_lane(self, a: Accumulator) -> None:
         value = self.expr(a.value)
         if a.position is None:
-            self.out(f"{a.name}[lane] = {self._combined(a, value)};")
+            self.out(f"{a.name}[lane] = {self.combined(a, value)};")
             return
         best = f"{a.name}_best[lane]"
         better = "<" if a.combine == "argmin" else ">"
@@ -359,7 +233,7 @@ class CRenderer(CStyle):
         used = {product.n.name} | ({product.m.name} if product.m else set())
         batch = tuple(axis for axis in kernel.axes if axis.name not in used)
         before = tuple(s for s in epilogue if isinstance(s, Let) and _precedes(s, kernel, contraction))
-        self._nest(batch, before, lambda lets: self._product_tiles(kernel, product, contraction, lets, epilogue))
+        self.nest(batch, before, lambda lets: self._product_tiles(kernel, product, contraction, lets, epilogue))
 
     def _product_tiles(
         self,
@@ -428,28 +302,9 @@ class CRenderer(CStyle):
         out(f"const long {n.name} = n0 + j;")
         out(f"(void){n.name};")
         out(f"const {self.types[contraction.dtype]} {contraction.name} = tile[i * width + j];")
-        self._rows(epilogue)
+        self.rows(epilogue)
         out("}")
         out("}")
-
-
-def _has_inner(kernel: Kernel) -> bool:
-    return any(isinstance(stmt, (Reduce, For, Contract)) for stmt in kernel.body)
-
-
-def _watches_nan(a: Accumulator) -> bool:
-    """An extremum of floats is NaN where any element is; vectorised comparisons lose that, so it is kept apart."""
-    return a.combine in ("max", "min") and a.dtype.is_float
-
-
-def _as_reductions(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
-    """A contraction that is no plain matrix product is summed like any reduction."""
-
-    def reduction(stmt: Contract) -> Reduce:
-        value = call("mul", stmt.lhs, stmt.rhs)
-        return Reduce(stmt.axes, stmt.body, (Accumulator(stmt.name, "sum", value, stmt.dtype),))
-
-    return tuple(reduction(stmt) if isinstance(stmt, Contract) else stmt for stmt in body)
 
 
 def _crossing(runs: list[list[Stmt]]) -> set[str]:
@@ -458,27 +313,10 @@ def _crossing(runs: list[list[Stmt]]) -> set[str]:
     crossing: set[str] = set()
     for i, run in enumerate(runs):
         for stmt in statements(tuple(run)):
-            for name in _used(stmt):
+            for name in used_names(stmt):
                 if name in bound and bound[name] != i:
                     crossing.add(name)
     return crossing
-
-
-def _used(stmt: Stmt) -> set[str]:
-    names: set[str] = set()
-    match stmt:
-        case Let(_, value):
-            names |= names_in(value)
-        case Store(_, index, value):
-            names |= names_in(value) | {a.name for dim in index for a in dims.atoms(dim)}
-        case Reduce(_, _, accumulators):
-            for a in accumulators:
-                names |= names_in(a.value)
-        case Contract(_, _, _, lhs, rhs):
-            names |= names_in(lhs) | names_in(rhs)
-        case _:
-            pass
-    return names
 
 
 def _precedes(let: Let, kernel: Kernel, contraction: Contract) -> bool:
@@ -487,5 +325,3 @@ def _precedes(let: Let, kernel: Kernel, contraction: Contract) -> bool:
     for inner in contraction.body:
         wanted |= names_in(inner.value)
     return let.name in wanted
-
-

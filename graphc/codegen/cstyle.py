@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import ClassVar
 
 from graphc import dims, dtypes
 from graphc.codegen.kernel import Contract, Let, Reduce, Stmt, names_in
@@ -22,6 +24,11 @@ FUNCTIONS = frozenset(
 )
 RENAMED = {"round": "rint", "abs": "fabs"}
 OWN = frozenset(("floordiv", "mod", "sign", "erfinv", "shift_left", "shift_right"))
+
+
+def prelude(name: str) -> str:
+    """A file of C text that generated source starts with."""
+    return files("graphc.codegen").joinpath("prelude", name).read_text(encoding="utf-8")
 
 
 class Lines:
@@ -48,7 +55,7 @@ class CStyle:
         symbols: The identifier of each symbolic size.
     """
 
-    types: Mapping[DType, str] = {
+    types: ClassVar[Mapping[DType, str]] = {
         dtypes.bool_: "bool",
         dtypes.int8: "signed char",
         dtypes.int16: "short",

@@ -23,6 +23,7 @@ from graphc.codegen.kernel import (
     expressions,
     indices,
     loads,
+    names_in,
     stores,
 )
 from graphc.dims import Dim
@@ -271,3 +272,47 @@ def _as_product(kernel: Kernel, contraction: Contract, lhs: Load, rhs: Load) -> 
     if stride(lhs.index[0], n.name) != 0 or lhs_m is None or lhs_k is None or rhs_k is None or rhs_n is None:
         return None
     return MatrixProduct(m, n, k, lhs, rhs, lhs_m, lhs_k, rhs_k, rhs_n)
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """A contraction as matrix products of whatever its factors are: which axes number rows, columns, depth and batch.
+
+    `lhs_along_k` says that the left factor's neighbours in memory are neighbours in depth; `rhs_along_k` likewise.
+    """
+
+    batch: tuple[Axis, ...]
+    m: tuple[Axis, ...]
+    n: tuple[Axis, ...]
+    k: tuple[Axis, ...]
+    lhs_along_k: bool
+    rhs_along_k: bool
+
+
+def factors(kernel: Kernel) -> Factors:
+    """How a kernel's contraction is a matrix product: by the axes that each factor mentions."""
+    contraction = kernel.contraction
+    assert contraction is not None
+    left, right = _mentioned(contraction, contraction.lhs), _mentioned(contraction, contraction.rhs)
+    m = tuple(axis for axis in kernel.axes if axis.name in left and axis.name not in right)
+    n = tuple(axis for axis in kernel.axes if axis.name in right and axis.name not in left)
+    batch = tuple(axis for axis in kernel.axes if axis not in m and axis not in n)
+    deepest = contraction.axes[-1].name if contraction.axes else ""
+    along = [_runs_along(contraction, factor, deepest) for factor in (contraction.lhs, contraction.rhs)]
+    return Factors(batch, m, n, contraction.axes, *along)
+
+
+def _mentioned(contraction: Contract, factor: Expr) -> set[str]:
+    """The names that a factor is computed from, through the scalars bound for it."""
+    wanted = names_in(factor)
+    for let in reversed(contraction.body):
+        if let.name in wanted:
+            wanted |= names_in(let.value)
+    return wanted
+
+
+def _runs_along(contraction: Contract, factor: Expr, axis: str) -> bool:
+    wanted = _mentioned(contraction, factor)
+    values = [factor, *(let.value for let in contraction.body if let.name in wanted)]
+    offsets = [load.index[0] for load in loads(tuple(Let("", value) for value in values))]
+    return any(stride(offset, axis) == 1 for offset in offsets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -163,12 +163,20 @@ class Builder:
         return Graph(self.nodes, refs, self.updates, self.symbols)
 
 
+# Reverse mode: adds what values in `wrt` get from the cotangents of others (see `graphc.autodiff.vjp`).
+Differentiate = Callable[[Builder, Mapping[Ref, Value], Sequence[Value]], list[Value | None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A node of a graph under construction, as gradient rules see it."""
+    """A node of a graph under construction, as gradient rules see it.
+
+    `differentiate` is reverse mode itself, for operations that hold a graph.
+    """
 
     builder: Builder
     node: Node
+    differentiate: Differentiate
 
     @property
     def operands(self) -> tuple[Value, ...]:
@@ -217,4 +225,4 @@ def inline(builder: Builder, graph: Graph, arguments: Mapping[str, Value]) -> li
     return [Value(builder, mapping[ref]) for ref in graph.outputs]
 
 
-__all__ = ["Applied", "Builder", "Primitive", "Value", "build_like", "copy_node", "inline"]
+__all__ = ["Applied", "Builder", "Differentiate", "Primitive", "Value", "build_like", "copy_node", "inline"]

@@ -15,8 +15,8 @@ from graphc.graph.types import Node, Ref, TensorType
 class Graph(nx.MultiDiGraph):
     """A typed tensor graph: a networkx multigraph whose nodes are operations and whose edges are values.
 
-    networkx sees integer ids as nodes, each with the `Node` under the key `"node"`, and an edge for each input, keyed by
-    its position, with `"out"` telling which output of the producer it is. Ids only grow along edges, hence are a
+    networkx sees integer ids as nodes, each with the `Node` under the key `"node"`, and an edge for each input, keyed
+    by its position, with `"out"` telling which output of the producer it is. Ids only grow along edges, hence are a
     topological order. A graph is not changed once built: passes make new ones.
 
     Args:

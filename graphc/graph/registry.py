@@ -22,6 +22,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from graphc.dims import Dim, Shape
+from graphc.dtypes import DType
 from graphc.errors import VerificationError
 from graphc.exprs import Expr
 from graphc.graph.types import TensorType
@@ -117,6 +118,9 @@ class Case:
         high: Largest value, likewise.
         differentiable: Whether gradients exist near all sampled points.
         integer_operands: Positions of operands that are indices or counts, sampled as int32.
+        boolean_operands: Positions of operands that are conditions, sampled as bool.
+        distinct: Whether sampled elements must differ from each other and from integers, since a gradient jumps there.
+        typed: Attributes that depend on the dtype of the operands, such as a graph's.
     """
 
     shapes: tuple[tuple[int, ...], ...]
@@ -127,6 +131,7 @@ class Case:
     integer_operands: tuple[int, ...] = ()
     boolean_operands: tuple[int, ...] = ()
     distinct: bool = False
+    typed: Callable[[DType], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,8 @@ class Primitive:
         kind: How it reads its operands.
         infer: The type rule: operand types and attributes to result type (or a tuple of them). Raises `ShapeError` or
             `DTypeError` on operands that do not fit.
-        eval: The reference: NumPy arrays and attributes (sizes as numbers) to a NumPy array (or a tuple of them).
+        eval: The reference: NumPy arrays and attributes (sizes as numbers, graphs as functions from a mapping of names
+            to arrays to a list of arrays) to a NumPy array (or a tuple of them).
         lower: The lowering, by kind (see the module).
         vjp: The gradient: `vjp(cotangents, node)` to a cotangent (or None) for each operand, built from primitives on
             the operands and results that the `Applied` node offers. None where the operation has no gradient.

@@ -9,6 +9,7 @@ read at the very point that it is computed for. What is refused is logged with i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from graphc import dims
 from graphc.graph.core import Graph
@@ -49,7 +50,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Partition:
-    """A graph cut into kernels: groups in an order in which they can run, and the nodes that are pulled into readers."""
+    """A graph cut into kernels: groups, in an order in which they can run, and the nodes pulled into their readers."""
 
     graph: Graph
     groups: tuple[Group, ...]
@@ -241,7 +242,7 @@ class _Fusion:
                     for b in ordered[i + 1 :]:
                         scores[a, b] = scores.get((a, b), 0) + self._nbytes(ref)
         scalars = [g.id for g in self.groups.values() if g.domain.points == () and g.kind not in ALONE]
-        for a, b in zip(scalars, scalars[1:], strict=False):
+        for a, b in pairwise(scalars):
             scores[a, b] = scores.get((a, b), 0) + LAUNCH_BYTES
         return sorted(((score, a, b) for (a, b), score in scores.items()), key=lambda row: (-row[0], row[1:]))
 
@@ -328,9 +329,9 @@ def _free_nodes(graph: Graph) -> set[int]:
             stored.add(node.id)
     free -= stored
     for node in graph.table.values():
-        if primitive(node.op).kind is Kind.POINTWISE and node.outs[0].dtype.is_bool and node.id not in stored:
-            if all(ref.node in free or ref.node in stored for ref in node.inputs):
-                free.add(node.id)
+        compares = primitive(node.op).kind is Kind.POINTWISE and node.outs[0].dtype.is_bool
+        if compares and node.id not in stored and all(ref.node in free | stored for ref in node.inputs):
+            free.add(node.id)
     return free
 
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from graphc import dims
 from graphc.plan import Buffer, Plan
-from graphc.runtime.memory import Layout, solve
+from graphc.runtime.program import Program
 from graphc.runtime.state import StateBuffer, aligned_empty
 
 Array = np.ndarray[Any, Any]
 
 
-class CpuProgram:
+class CpuProgram(Program):
     """A plan that runs as one native call.
 
     Args:
@@ -26,22 +26,16 @@ class CpuProgram:
     """
 
     def __init__(self, plan: Plan, library: Path) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self._entry = ctypes.CDLL(str(library)).graphc_run
         self._entry.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long]
         self._entry.restype = None
         self._constants = {b.id: b.value.numpy() for b in plan.buffers if b.value is not None}
-        self._layout: Layout | None = None
         self._arena = aligned_empty((0,), np.dtype(np.uint8))
 
-    def reserve(self, sizes: Mapping[str, int]) -> Layout:
-        """Makes the arena large enough for given sizes; what it held is lost."""
-        if self._layout is None or not self._layout.covers(sizes):
-            before = self._layout.sizes if self._layout else {}
-            bounds = {name: max(value, before.get(name, 0)) for name, value in sizes.items()}
-            self._layout = solve(self.plan, bounds)
-            self._arena = aligned_empty((self._layout.nbytes,), np.dtype(np.uint8))
-        return self._layout
+    def allocate(self, nbytes: int) -> None:
+        """Makes the arena."""
+        self._arena = aligned_empty((nbytes,), np.dtype(np.uint8))
 
     def run(
         self,
@@ -67,8 +61,8 @@ class CpuProgram:
             pointers[buffer.id] = array.ctypes.data
         values = np.array([sizes[name] for name in self.plan.symbols] or [0], np.int_)
         self._entry(pointers.ctypes.data, values.ctypes.data, repeat)
-        for state in states.values():
-            state.host_changed()
+        for name in self.updated:
+            states[name].host_changed()
         return [outputs[id] for id in self.plan.outputs]
 
     def _array(

@@ -1,0 +1,200 @@
+"""Loops in C's manner: nests, stores and reductions, one point at a time. What C and CUDA share beside scalars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from graphc import dims, dtypes
+from graphc.codegen.cstyle import CStyle, Lines, depths
+from graphc.codegen.kernel import (
+    Accumulator,
+    Axis,
+    Contract,
+    For,
+    Kernel,
+    Let,
+    Reduce,
+    Stmt,
+    Store,
+    names_in,
+)
+from graphc.exprs import call
+
+# What `#pragma omp simd` calls the combiners; a target without the pragma prints nothing.
+OMP_REDUCTIONS = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
+
+
+class LoopRenderer(CStyle):
+    """Prints statements as loops that one thread runs.
+
+    Args:
+        symbols: The identifier of each symbolic size.
+    """
+
+    simd = ""  # the line before a loop whose iterations are independent
+
+    def __init__(self, symbols: Mapping[str, str]) -> None:
+        super().__init__(symbols)
+        self.out = Lines()
+
+    # ---- loops
+
+    def nest(
+        self,
+        axes: tuple[Axis, ...],
+        body: tuple[Stmt, ...],
+        innermost: Callable[[tuple[Stmt, ...]], None],
+        simd: bool = False,
+        clause: str = "",
+        last: Callable[[Axis], None] | None = None,
+    ) -> None:
+        """Loops over axes, each scalar bound as far outside as it can be; `innermost` prints what remains."""
+        level = depths([axis.name for axis in axes], body, self.subscript)
+        # A scalar in a block of its own, for names bound on the way.
+        self.out("{")
+        for depth in range(len(axes) + 1):
+            if depth:
+                axis = axes[depth - 1]
+                if depth == len(axes) and simd and self.simd:
+                    self.out(f"{self.simd}{clause}")
+                if depth == len(axes) and last is not None:
+                    last(axis)
+                else:
+                    name = axis.name
+                    self.out(f"for (long {name} = 0; {name} < {self.dim(axis.extent)}; ++{name}) {{")
+            if depth < len(axes):
+                for stmt in body:
+                    if isinstance(stmt, Let) and level[stmt.name] == depth:
+                        self.out(self.let(stmt))
+        innermost(tuple(s for s in body if not isinstance(s, Let) or level[s.name] == len(axes)))
+        for _ in range(len(axes) + 1):
+            self.out("}")
+
+    # ---- rows: one point of the kernel's axes at a time
+
+    def rows(self, body: tuple[Stmt, ...]) -> None:
+        """Statements for the current point."""
+        for stmt in body:
+            match stmt:
+                case Let():
+                    self.out(self.let(stmt))
+                case Store():
+                    self.store(stmt)
+                case For(axes, inner):
+                    ordered = any(isinstance(s, Store) and s.accumulate for s in inner)
+                    self.nest(axes, inner, self.rows, simd=not ordered)
+                case Reduce():
+                    self.reduce_row(stmt)
+
+    def store(self, stmt: Store) -> None:
+        """A write to memory."""
+        place = f"{stmt.buffer}[{self.dim(stmt.index[0])}]"
+        if not stmt.accumulate:
+            self.out(f"{place} = {self.expr(stmt.value)};")
+        elif stmt.value.dtype in (dtypes.float16, dtypes.bfloat16):
+            half, wide = stmt.value.dtype, dtypes.float32
+            total = f"{self.cast(place, half, wide)} + {self.cast(self.expr(stmt.value), half, wide)}"
+            self.out(f"{place} = {self.cast(total, wide, half)};")
+        else:
+            self.out(f"{place} += {self.expr(stmt.value)};")
+
+    def reduce_row(self, stmt: Reduce) -> None:
+        """A reduction that one thread does by itself."""
+        for a in stmt.accumulators:
+            self.out(f"{self.types[a.dtype]} {a.name} = {self.start(a)};")
+            if a.position is not None:
+                self.out(f"{self.types[a.value.dtype]} {a.name}_best = {self.identity(a.combine, a.value.dtype)};")
+                self.out(f"{self.types[dtypes.bool_]} {a.name}_any = 0;")
+            elif self.watches_nan(a):
+                self.out(f"{self.types[dtypes.bool_]} {a.name}_nan = 0;")
+        ordered = bool(stmt.after) or any(a.position is not None for a in stmt.accumulators)
+        clause = ""
+        if not ordered:
+            clause = "".join(f" reduction({OMP_REDUCTIONS[a.combine]}:{a.name})" for a in stmt.accumulators)
+            clause += "".join(f" reduction(|:{a.name}_nan)" for a in stmt.accumulators if self.watches_nan(a))
+
+        def innermost(lets: tuple[Stmt, ...]) -> None:
+            self.rows(lets)
+            for a in stmt.accumulators:
+                self.accumulate(a, ordered)
+            self.rows(stmt.after)
+
+        self.nest(stmt.axes, stmt.body, innermost, simd=not ordered and bool(stmt.axes), clause=clause)
+        for a in stmt.accumulators:
+            if self.watches_nan(a):
+                self.out(f"if ({a.name}_nan) {a.name} = ({self.types[a.dtype]})GC_NAN;")
+
+    def start(self, a: Accumulator) -> str:
+        """What an accumulator holds before the first value."""
+        return "0" if a.position is not None else self.identity(a.combine, a.dtype)
+
+    def accumulate(self, a: Accumulator, ordered: bool) -> None:
+        """One more value for an accumulator."""
+        value = self.expr(a.value)
+        if a.position is not None:
+            better = "<" if a.combine == "argmin" else ">"
+            nan = f" | (({value} != {value}) & ({a.name}_best == {a.name}_best))" if a.value.dtype.is_float else ""
+            self.out(f"if (({value} {better} {a.name}_best){nan} | !{a.name}_any) {{")
+            self.out(f"{a.name}_best = {value};")
+            self.out(f"{a.name} = {self.expr(a.position)};")
+            self.out(f"{a.name}_any = 1;")
+            self.out("}")
+        elif self.watches_nan(a):
+            sign = ">" if a.combine == "max" else "<"
+            self.out(f"{a.name} = {value} {sign} {a.name} ? {value} : {a.name};")
+            self.out(f"{a.name}_nan |= {value} != {value};")
+        else:
+            self.out(f"{a.name} = {self.combined(a, value)};")
+
+    def watches_nan(self, a: Accumulator) -> bool:
+        """An extremum of floats is NaN where any element is; vectorised comparisons lose that, so it is kept apart."""
+        return bool(self.simd) and a.combine in ("max", "min") and a.dtype.is_float and a.position is None
+
+    def combined(self, a: Accumulator, value: str) -> str:
+        """The accumulator with one more value."""
+        target = a.name + self.subscript.get(a.name, "")
+        match a.combine:
+            case "sum":
+                return f"{target} + {value}"
+            case "prod":
+                return f"{target} * {value}"
+            case "any":
+                return f"{target} | {value}"
+            case "all":
+                return f"{target} & {value}"
+        sign = ">" if a.combine == "max" else "<"
+        nan = f" | ({value} != {value})" if a.dtype.is_float else ""
+        return f"(({value} {sign} {target}){nan}) ? {value} : {target}"
+
+
+def has_inner(kernel: Kernel) -> bool:
+    """Whether a kernel does more at a point than simple statements."""
+    return any(isinstance(stmt, (Reduce, For, Contract)) for stmt in kernel.body)
+
+
+def as_reductions(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    """A contraction that is no plain matrix product is summed like any reduction."""
+
+    def reduction(stmt: Contract) -> Reduce:
+        value = call("mul", stmt.lhs, stmt.rhs)
+        return Reduce(stmt.axes, stmt.body, (Accumulator(stmt.name, "sum", value, stmt.dtype),))
+
+    return tuple(reduction(stmt) if isinstance(stmt, Contract) else stmt for stmt in body)
+
+
+def used_names(stmt: Stmt) -> set[str]:
+    """The names that a statement mentions, not those of statements inside it."""
+    names: set[str] = set()
+    match stmt:
+        case Let(_, value):
+            names |= names_in(value)
+        case Store(_, index, value):
+            names |= names_in(value) | {a.name for dim in index for a in dims.atoms(dim)}
+        case Reduce(_, _, accumulators):
+            for a in accumulators:
+                names |= names_in(a.value)
+        case Contract(_, _, _, lhs, rhs):
+            names |= names_in(lhs) | names_in(rhs)
+        case _:
+            pass
+    return names

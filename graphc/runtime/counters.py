@@ -1,0 +1,35 @@
+"""What the process has compiled, launched and allocated so far."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+
+@dataclass
+class Counters:
+    """Counts since the process started.
+
+    Args:
+        compilations: Graphs that were compiled.
+        cache_hits: Of these, how many found their machine code in the cache.
+        runs: Calls of compiled programs.
+        launches: Kernels that were run.
+        arena_bytes: Bytes of the arenas in which programs keep temporaries.
+    """
+
+    compilations: int = 0
+    cache_hits: int = 0
+    runs: int = 0
+    launches: int = 0
+    arena_bytes: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts by name."""
+        return asdict(self)
+
+
+@lru_cache(maxsize=1)
+def counters() -> Counters:
+    """The counts of this process."""
+    return Counters()

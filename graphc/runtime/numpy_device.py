@@ -1,0 +1,42 @@
+"""The reference device: runs a graph with the interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from graphc import interpret
+from graphc.graph.core import Graph
+from graphc.runtime.state import StateBuffer
+
+Array = np.ndarray[Any, Any]
+
+
+class NumpyProgram:
+    """A graph that the interpreter runs.
+
+    Args:
+        graph: What runs.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def run(
+        self,
+        inputs: Mapping[str, Array | StateBuffer],
+        states: Mapping[str, StateBuffer],
+        sizes: Mapping[str, int],
+        repeat: int,
+    ) -> list[Array]:
+        """Runs the graph `repeat` times; states are updated in place. Returns the last run's outputs."""
+        arrays = {k: v.host() if isinstance(v, StateBuffer) else np.asarray(v) for k, v in inputs.items()}
+        outputs: list[Array] = []
+        for _ in range(repeat):
+            values = {name: state.host() for name, state in states.items()}
+            outputs, updates = interpret.run(self.graph, arrays, values, sizes)
+            for name, value in updates.items():
+                states[name].assign(value)
+        return outputs
