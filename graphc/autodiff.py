@@ -44,7 +44,7 @@ def vjp(builder: Builder, cotangents: Mapping[Ref, Value], wrt: Sequence[Value])
         if all(cotangent is None for cotangent in arrived):
             continue
         with builder.located(node.loc):
-            _propagate(Applied(builder, node), arrived, active, sums)
+            _propagate(Applied(builder, node, vjp), arrived, active, sums)
     return [sums.get(value.ref) for value in wrt]
 
 
@@ -68,9 +68,7 @@ def _ancestors(builder: Builder, roots: Mapping[Ref, Value]) -> set[int]:
     return seen
 
 
-def _propagate(
-    applied: Applied, cotangents: list[Value | None], active: set[int], sums: dict[Ref, Value]
-) -> None:
+def _propagate(applied: Applied, cotangents: list[Value | None], active: set[int], sums: dict[Ref, Value]) -> None:
     node, builder = applied.node, applied.builder
     operands = [ref for ref in node.inputs if ref.node in active and builder.type(ref).dtype.is_float]
     if not operands:

@@ -18,7 +18,7 @@ from graphc.graph.core import Graph
 from graphc.graph.types import resolve
 from graphc.passes.fuse import Partition, fuse
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
-from graphc.plan import Launch, Plan
+from graphc.plan import Plan
 from graphc.runtime import cache, toolchain
 from graphc.runtime import cuda as gpu
 from graphc.runtime.counters import counters
@@ -121,7 +121,7 @@ class Executable:
         count = counters()
         count.runs += 1
         if self.compilation.plan is not None:
-            count.launches += repeat * sum(isinstance(step, Launch) for step in self.compilation.plan.steps)
+            count.launches += repeat * self.compilation.plan.launches()
         shapes = [resolve(self.graph.type(ref).shape, sizes) for ref in self.graph.outputs]
         return [array.reshape(shape) for array, shape in zip(flat, shapes, strict=True)]
 
@@ -207,13 +207,20 @@ def compile(graph: Graph, backend: str | None = None, earlier: Mapping[str, Grap
     if name == "numpy":
         return Executable(compilation, NumpyProgram(graph))
     compilation.partition = fuse(graph)
-    assembly = assemble(compilation.partition)
+    assembly = assemble(compilation.partition, _prepared)
     kernels = {k: schedule(kernel) for k, kernel in assembly.kernels.items()}
     hits = cache.default().hits
     build = _build_cpu if name == "cpu" else _build_cuda
     program = build(compilation, Assembly(assembly.plan, kernels))
     counters().cache_hits += cache.default().hits - hits
     return Executable(compilation, program)
+
+
+def _prepared(body: Graph) -> Partition:
+    """The body of a loop, after the passes."""
+    for _, rewrite in PASSES:
+        body = rewrite(body)
+    return fuse(body)
 
 
 def _build_cpu(compilation: Compilation, assembly: Assembly) -> Program:
@@ -228,7 +235,7 @@ def _build_cpu(compilation: Compilation, assembly: Assembly) -> Program:
 
 
 def _build_cuda(compilation: Compilation, assembly: Assembly) -> Program:
-    rendered = cuda.render(assembly.kernels, list(assembly.plan.symbols))
+    rendered = cuda.render(assembly.plan, assembly.kernels)
     _note(compilation, assembly, rendered.text)
     cubin = gpu.build_cubin(rendered.text, gpu.device().arch, cache.default())
     return gpu.CudaProgram(assembly.plan, cubin, rendered.geometry)

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import inf, prod
 from typing import Literal, TypeAlias, Union
 
 from graphc.errors import VerificationError
@@ -109,7 +110,7 @@ class IntExpr:
         return mod(other, self)
 
     def __repr__(self) -> str:
-        parts = []
+        parts: list[str] = []
         for monomial, coefficient in self.terms:
             factors = [atom.text for atom in monomial]
             if abs(coefficient) != 1 or not factors:
@@ -311,7 +312,9 @@ def _bound(dim: Dim, direction: int) -> Dim | None:
     for monomial, coefficient in _terms(dim):
         product: Dim = coefficient
         for atom in monomial:
-            if atom.kind == "size":
+            if _of_sizes(atom):
+                if len(monomial) > 1 and _least_of(atom) < 0:
+                    return None
                 product = product * _atom_expr(atom)
                 continue
             low, high = _atom_range(atom)
@@ -321,6 +324,13 @@ def _bound(dim: Dim, direction: int) -> Dim | None:
             product = product * wanted
         total = total + product
     return total
+
+
+def _of_sizes(atom: Atom) -> bool:
+    """Whether an atom is computed from sizes only, and stays as it is in a bound."""
+    if atom.kind in ("div", "mod"):
+        return all(inner.kind in ("size", "div", "mod") for argument in atom.args for inner in atoms(argument))
+    return atom.kind == "size"
 
 
 def _atom_range(atom: Atom) -> tuple[Dim | None, Dim | None]:
@@ -340,15 +350,34 @@ def nonnegative(dim: Dim) -> bool:
     if isinstance(dim, int):
         return dim >= 0
     low = lower_bound(dim)
-    if low is None:
-        return False
-    if isinstance(low, int):
-        return low >= 0
-    # Every product of sizes is at least 1, and at least as large as its coefficient says.
-    negative = sum(c for m, c in low.terms if c < 0 and not m)
-    if any(c < 0 and m for m, c in low.terms):
-        return False
-    return sum(c for m, c in low.terms if c > 0) + negative >= 0
+    return low is not None and _least(low) >= 0
+
+
+def _least(dim: Dim) -> float:
+    """A number that an expression of sizes never falls below; minus infinity where none is known."""
+    total: float = 0
+    for monomial, coefficient in _terms(dim):
+        if coefficient < 0 and monomial:
+            if len(monomial) > 1 or monomial[0].kind != "mod" or not isinstance(monomial[0].args[1], int):
+                return -inf
+            total += coefficient * (monomial[0].args[1] - 1)
+            continue
+        least = [_least_of(atom) for atom in monomial]
+        if len(least) > 1 and min(least) < 0:
+            return -inf
+        total += coefficient * prod(least)
+    return total
+
+
+def _least_of(atom: Atom) -> float:
+    if atom.kind == "size":
+        return 1
+    if atom.kind == "mod":
+        return 0
+    least, divisor = _least(atom.args[0]), atom.args[1]
+    if least == -inf:
+        return least
+    return least // divisor if isinstance(divisor, int) else min(least, 0)
 
 
 def known_in_range(dim: Dim, extent: Dim) -> bool:

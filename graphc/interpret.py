@@ -1,68 +1,10 @@
-"""The interpreter: runs a graph with NumPy, one operation after the other. It is slow, simple, and the reference."""
+"""The interpreter: runs a graph with NumPy, one operation after the other. It is slow, simple, and the reference.
 
-from __future__ import annotations
+The loop itself stands with the graph (`graphc.graph.evaluation`), since operations that hold a graph, such as `scan`,
+are evaluated by it, too.
+"""
 
-from collections.abc import Mapping
-from typing import Any
+from graphc import primitives
+from graphc.graph.evaluation import evaluate, run
 
-import numpy as np
-
-from graphc.errors import VerificationError
-from graphc.graph.core import Graph
-from graphc.graph.registry import primitive
-from graphc.graph.types import Node, Ref, resolve
-
-Array = np.ndarray[Any, Any]
-
-
-def evaluate(node: Node, operands: list[Array], sizes: Mapping[str, int]) -> tuple[Array, ...]:
-    """The results of one operation."""
-    attrs = {name: resolve(attr, sizes) for name, attr in node.attrs.items()}
-    result = primitive(node.op).eval(*operands, **attrs)
-    return result if isinstance(result, tuple) else (result,)
-
-
-def run(
-    graph: Graph,
-    inputs: Mapping[str, Array],
-    states: Mapping[str, Array] | None = None,
-    sizes: Mapping[str, int] | None = None,
-) -> tuple[list[Array], dict[str, Array]]:
-    """Runs a graph.
-
-    Args:
-        graph: What to run.
-        inputs: A value for each input, by name.
-        states: A value for each state, by name.
-        sizes: A value for each symbolic size.
-
-    Returns:
-        The outputs, and the new value of each state that the graph updates, by name.
-
-    Raises:
-        VerificationError: if a value is missing.
-    """
-    given = {"input": inputs, "state": states or {}}
-    last_use = _last_uses(graph)
-    values: dict[Ref, Array] = {}
-    for node in graph.table.values():
-        if node.op in given:
-            name = node.attrs["name"]
-            if name not in given[node.op]:
-                raise VerificationError(f"no value for {node.op}", got=name)
-            results: tuple[Array, ...] = (np.asarray(given[node.op][name]),)
-        else:
-            results = evaluate(node, [values[ref] for ref in node.inputs], sizes or {})
-        for out, result in enumerate(results):
-            values[Ref(node.id, out)] = result
-        for ref in node.inputs:
-            if last_use[ref] == node.id:
-                values.pop(ref, None)
-    updates = {graph.node(id).attrs["name"]: np.array(values[ref]) for id, ref in graph.updates.items()}
-    return [np.array(values[ref]) for ref in graph.outputs], updates
-
-
-def _last_uses(graph: Graph) -> dict[Ref, int]:
-    """The node after which a value is not needed; a graph's results are needed to the end."""
-    last = {ref: node.id for node in graph.table.values() for ref in node.inputs}
-    return last | dict.fromkeys(graph.roots, -1)
+__all__ = ["evaluate", "primitives", "run"]

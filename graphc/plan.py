@@ -48,21 +48,25 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Runs a kernel on buffers, given in the order of its parameters."""
+    """Runs a kernel on buffers, given in the order of its parameters, then the values of symbols."""
 
     kernel: str
     buffers: tuple[int, ...]
     reads: tuple[int, ...]
     writes: tuple[int, ...]
+    symbols: tuple[str, ...] = ()
     origins: Loc = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Copies a whole buffer to another of the same type."""
+    """Copies a run of elements; offsets are in elements, and may speak of the counters of loops around."""
 
     source: int
     target: int
+    elements: Dim
+    source_offset: Dim = 0
+    target_offset: Dim = 0
 
     @property
     def reads(self) -> tuple[int, ...]:
@@ -73,7 +77,24 @@ class Copy:
         return (self.target,)
 
 
-Step: TypeAlias = Launch | Copy
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Runs steps `count` times, with a symbol that counts from 1."""
+
+    symbol: str
+    count: Dim
+    steps: tuple[Step, ...]
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(id for step in self.steps for id in step.reads))
+
+    @property
+    def writes(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(id for step in self.steps for id in step.writes))
+
+
+Step: TypeAlias = Launch | Copy | Loop
 
 
 @dataclass(frozen=True)
@@ -102,14 +123,42 @@ class Plan:
         return [buffer for buffer in self.buffers if buffer.in_arena]
 
     def lifetimes(self) -> dict[int, tuple[int, int]]:
-        """The first and the last step that touch each arena buffer."""
+        """The first and the last position at which each arena buffer is touched; steps inside loops count singly.
+
+        What a loop's pass may read before writing it, or what also stands outside the loop, lives as long as the loop.
+        """
         spans: dict[int, tuple[int, int]] = {}
-        for position, step in enumerate(self.steps):
+        self._spans(self.steps, 0, spans)
+        return spans
+
+    def _spans(self, steps: tuple[Step, ...], position: int, spans: dict[int, tuple[int, int]]) -> int:
+        for step in steps:
+            if isinstance(step, Loop):
+                inner: dict[int, tuple[int, int]] = {}
+                end = self._spans(step.steps, position, inner)
+                local = _written_first(step.steps) - self._outside(step)
+                for id, span in inner.items():
+                    _extend(spans, id, span if id in local else (position, end - 1))
+                position = end
+                continue
             for id in (*step.reads, *step.writes):
                 if self.buffers[id].in_arena:
-                    first, _ = spans.get(id, (position, position))
-                    spans[id] = (first, position)
-        return spans
+                    _extend(spans, id, (position, position))
+            position += 1
+        return position
+
+    def _outside(self, loop: Loop) -> set[int]:
+        """The buffers that steps outside a loop touch, too."""
+
+        def touched(steps: tuple[Step, ...]) -> set[int]:
+            found: set[int] = set()
+            for step in steps:
+                if step is loop:
+                    continue
+                found |= touched(step.steps) if isinstance(step, Loop) else {*step.reads, *step.writes}
+            return found
+
+        return touched(self.steps)
 
     def nbytes(self, sizes: Mapping[str, int]) -> dict[int, int]:
         """The bytes of each arena buffer at given sizes."""
@@ -120,11 +169,66 @@ class Plan:
         for buffer in self.buffers:
             name = f" {buffer.name!r}" if buffer.name else ""
             lines.append(f"b{buffer.id:<4} {buffer.role:<9} {buffer.dtype.name}[{buffer.elements}]{name}")
-        for position, step in enumerate(self.steps):
-            what = step.kernel if isinstance(step, Launch) else "copy"
-            reads, writes = (" ".join(f"b{id}" for id in ids) for ids in (step.reads, step.writes))
-            lines.append(f"{position:>4}  {what:<6} {reads} -> {writes}")
+        lines.extend(_described(self.steps, "  "))
         return "\n".join(lines)
+
+    def all_launches(self) -> dict[str, Launch]:
+        """The launch of each kernel, those inside loops included."""
+
+        def collect(steps: tuple[Step, ...]) -> dict[str, Launch]:
+            found: dict[str, Launch] = {}
+            for step in steps:
+                if isinstance(step, Loop):
+                    found |= collect(step.steps)
+                elif isinstance(step, Launch):
+                    found[step.kernel] = step
+            return found
+
+        return collect(self.steps)
+
+    def identifiers(self) -> dict[str, str]:
+        """A name fit for source text for every symbolic size and loop counter."""
+
+        def counters(steps: tuple[Step, ...]) -> list[str]:
+            return [n for s in steps if isinstance(s, Loop) for n in (s.symbol, *counters(s.steps))]
+
+        return {name: f"s{i}" for i, name in enumerate((*self.symbols, *counters(self.steps)))}
+
+    def launches(self) -> int:
+        """How many kernels a run launches, loops counted once."""
+
+        def count(steps: tuple[Step, ...]) -> int:
+            return sum(count(s.steps) if isinstance(s, Loop) else isinstance(s, Launch) for s in steps)
+
+        return count(self.steps)
+
+
+def _extend(spans: dict[int, tuple[int, int]], id: int, span: tuple[int, int]) -> None:
+    first, last = spans.get(id, span)
+    spans[id] = (min(first, span[0]), max(last, span[1]))
+
+
+def _written_first(steps: tuple[Step, ...]) -> set[int]:
+    """The buffers that a pass over steps writes before it reads them."""
+    written: set[int] = set()
+    read: set[int] = set()
+    for step in steps:
+        fresh = _written_first(step.steps) if isinstance(step, Loop) else set(step.writes) - set(step.reads)
+        read |= set(step.reads) - written - (fresh if isinstance(step, Loop) else set())
+        written |= fresh - read
+    return written - read
+
+
+def _described(steps: tuple[Step, ...], indent: str) -> list[str]:
+    lines = []
+    for step in steps:
+        if isinstance(step, Loop):
+            lines += [f"{indent}for {step.symbol} in 1..{step.count}", *_described(step.steps, indent + "  ")]
+            continue
+        what = step.kernel if isinstance(step, Launch) else "copy"
+        reads, writes = (" ".join(f"b{id}" for id in ids) for ids in (step.reads, step.writes))
+        lines.append(f"{indent}{what:<6} {reads} -> {writes}")
+    return lines
 
 
 def check(plan: Plan, offsets: Mapping[int, int], sizes: Mapping[str, int]) -> None:
@@ -142,26 +246,42 @@ def check(plan: Plan, offsets: Mapping[int, int], sizes: Mapping[str, int]) -> N
         VerificationError: if a read would find something else.
     """
     nbytes = plan.nbytes(sizes)
-    live: dict[int, tuple[int, int]] = {}  # buffer -> its range, while its contents are whole
-    written = {b.id for b in plan.buffers if b.role in ("input", "constant", "state")}
-    for position, step in enumerate(plan.steps):
-        for id in step.reads:
-            whole = id in live if plan.buffers[id].in_arena else id in written
-            if not whole:
-                raise VerificationError("a step reads what is not there", got=f"step {position}, buffer b{id}")
-        for id in step.writes:
-            if plan.buffers[id].role in ("input", "constant"):
-                raise VerificationError("a step writes what it does not own", got=f"step {position}, buffer b{id}")
-            written.add(id)
-            if plan.buffers[id].in_arena:
-                start, end = offsets[id], offsets[id] + nbytes[id]
-                for other, (low, high) in list(live.items()):
-                    if other != id and low < end and start < high:
-                        del live[other]
-                live[id] = (start, end)
-        for id in (*step.reads, *step.writes):
-            if plan.buffers[id].in_arena and id not in live:
-                raise VerificationError("two buffers of one step overlap", got=f"step {position}, buffer b{id}")
+    simulation = _Simulation(plan, offsets, nbytes)
+    simulation.run(plan.steps)
     for id in plan.outputs:
-        if id not in written:
+        if id not in simulation.written:
             raise VerificationError("an output is never written", got=f"b{id}")
+
+
+class _Simulation:
+    def __init__(self, plan: Plan, offsets: Mapping[int, int], nbytes: Mapping[int, int]) -> None:
+        self.plan = plan
+        self.ranges = {id: (place, place + nbytes[id]) for id, place in offsets.items()}
+        self.live: set[int] = set()  # arena buffers whose contents are whole
+        self.written = {b.id for b in plan.buffers if b.role in ("input", "constant", "state")}
+
+    def run(self, steps: tuple[Step, ...]) -> None:
+        for step in steps:
+            if isinstance(step, Loop):
+                # Twice: what the first pass leaves is what the second finds.
+                self.run(step.steps)
+                self.run(step.steps)
+            else:
+                self._step(step)
+
+    def _step(self, step: Launch | Copy) -> None:
+        buffers = self.plan.buffers
+        for id in step.reads:
+            if id not in (self.live if buffers[id].in_arena else self.written):
+                raise VerificationError("a step reads what is not there", got=f"{step}, buffer b{id}")
+        for id in step.writes:
+            if buffers[id].role in ("input", "constant"):
+                raise VerificationError("a step writes what it does not own", got=f"{step}, buffer b{id}")
+            self.written.add(id)
+            if buffers[id].in_arena:
+                start, end = self.ranges[id]
+                self.live -= {o for o in self.live if self.ranges[o][0] < end and start < self.ranges[o][1]}
+                self.live.add(id)
+        for id in (*step.reads, *step.writes):
+            if buffers[id].in_arena and id not in self.live:
+                raise VerificationError("two buffers of one step overlap", got=f"{step}, buffer b{id}")

@@ -1,22 +1,25 @@
 """From a partition to a plan: kernels get buffers, updates get their states, and everything gets an order.
 
 An update is written straight into its state where every other reader of the old value comes earlier, and where the
-writing kernel itself reads the old value only at the very element that it replaces. Else it is copied at the end.
+writing kernel itself reads the old value only at the very element that it replaces. Else it is copied at the end. The
+body of a scan is assembled likewise, its carries being states, and becomes a loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from graphc import dims, dtypes
-from graphc.codegen.kernel import Kernel, Param, loads, stores
+from graphc.codegen.kernel import Kernel, Param, expressions, indices, loads, statements, stores
+from graphc.codegen.loop_body import body_as_step, carried
 from graphc.codegen.lower import lower
-from graphc.codegen.schedule import map_buffers
+from graphc.codegen.schedule import map_accesses, map_buffers
+from graphc.dims import Dim
 from graphc.graph.core import Graph
-from graphc.graph.types import Ref
+from graphc.graph.types import Node, Ref, TensorType
 from graphc.passes.fuse import Partition
-from graphc.plan import Buffer, Copy, Launch, Plan, Role, Step
+from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Role, Step
 
 
 @dataclass(frozen=True)
@@ -27,48 +30,68 @@ class Assembly:
     kernels: dict[str, Kernel]
 
 
-def assemble(partition: Partition) -> Assembly:
+def assemble(partition: Partition, prepare: Callable[[Graph], Partition]) -> Assembly:
     """Lowers a partition and plans it.
 
     Args:
         partition: The groups.
+        prepare: Simplifies and partitions the bodies of loops.
 
     Returns:
         The plan and its kernels, not yet scheduled.
     """
-    kernels = [lower(partition, group, f"k{i}") for i, group in enumerate(partition.groups)]
-    return _Assembler(partition.graph, kernels).run()
+    return _Assembler(partition, prepare, [0]).run()
+
+
+@dataclass(slots=True)
+class _Unit:
+    """Something to order: a kernel, or a loop."""
+
+    reads: set[Ref]
+    writes: set[Ref]
+    kernel: Kernel | None = None
+    scan: Node | None = None
+    after: set[int] = field(default_factory=set)
 
 
 class _Assembler:
-    def __init__(self, graph: Graph, kernels: list[Kernel]) -> None:
-        self.graph = graph
-        self.kernels = kernels
-        self.writer = {param.value: i for i, k in enumerate(kernels) for param in k.params if param.written}
-        self.after: dict[int, set[int]] = {i: set() for i in range(len(kernels))}  # kernel -> those before it
+    def __init__(self, partition: Partition, prepare: Callable[[Graph], Partition], counter: list[int]) -> None:
+        self.graph = partition.graph
+        self.prepare = prepare
+        self.counter = counter  # the number of kernels and loops named so far, shared with the bodies of loops
+        self.units = [self._unit(partition, position) for position in range(len(partition.groups))]
+        self.writer = {ref: i for i, unit in enumerate(self.units) for ref in unit.writes}
         self.home: dict[Ref, Ref] = {}  # a value -> the state whose buffer it is written to
+        self.buffers: list[Buffer] = []
+        self.by_value: dict[Ref, int] = {}
+        self.kernels: dict[str, Kernel] = {}
+
+    def _unit(self, partition: Partition, position: int) -> _Unit:
+        group = partition.groups[position]
+        node = group.nodes[0]
+        if node.op == "scan":
+            return _Unit(set(node.inputs), {Ref(node.id, out) for out in range(len(node.outs))}, scan=node)
+        kernel = lower(partition, group, self._name("k"))
+        reads = {param.value for param in kernel.params if param.read}
+        return _Unit(reads, {param.value for param in kernel.params if param.written}, kernel)
+
+    def _name(self, letter: str) -> str:
+        self.counter[0] += 1
+        return f"{letter}{self.counter[0] - 1}"
 
     def run(self) -> Assembly:
-        for i, kernel in enumerate(self.kernels):
-            for param in kernel.params:
-                if not param.written and param.value in self.writer:
-                    self.after[i].add(self.writer[param.value])
+        for unit in self.units:
+            unit.after |= {self.writer[ref] for ref in unit.reads if ref in self.writer}
         for state, value in self.graph.updates.items():
             self._try_alias(Ref(state), value)
         order = self._order()
-        buffers, by_value, outputs = self._buffers()
+        outputs = self._assign_buffers()
         steps: list[Step] = []
-        kernels: dict[str, Kernel] = {}
         for position in order:
-            kernel = self._aliased(self.kernels[position])
-            kernels[kernel.name] = kernel
-            ids = tuple(by_value[param.value] for param in kernel.params)
-            reads = tuple(id for id, param in zip(ids, kernel.params, strict=True) if param.read)
-            writes = tuple(id for id, param in zip(ids, kernel.params, strict=True) if param.written)
-            steps.append(Launch(kernel.name, ids, reads, writes, kernel.origins))
-        copies = self._copies(by_value, outputs)
-        plan = Plan((*steps, *copies), tuple(buffers), tuple(outputs), self.graph.symbols)
-        return Assembly(plan, kernels)
+            unit = self.units[position]
+            steps += self._loop(unit.scan) if unit.scan is not None else [self._launch(unit.kernel)]
+        steps += self._copies(outputs)
+        return Assembly(Plan(tuple(steps), tuple(self.buffers), tuple(outputs), self.graph.symbols), self.kernels)
 
     # ---- updates in place
 
@@ -77,35 +100,81 @@ class _Assembler:
         writer = self.writer.get(value)
         if writer is None or value in self.home or value in self.graph.outputs:
             return
-        if not _replaces_elementwise(self.kernels[writer], state, value):
+        kernel = self.units[writer].kernel
+        if kernel is None or not _replaces_elementwise(kernel, state, value):
             return
-        readers = {i for i, k in enumerate(self.kernels) if i != writer and any(p.value == state for p in k.params)}
+        readers = {i for i, unit in enumerate(self.units) if i != writer and state in unit.reads}
         if any(writer in self._all_before(reader) for reader in readers):
             return
-        self.after[writer] |= readers
+        self.units[writer].after |= readers
         self.home[value] = state
 
-    def _all_before(self, kernel: int) -> set[int]:
+    def _all_before(self, unit: int) -> set[int]:
         seen: set[int] = set()
-        stack = [kernel]
+        stack = [unit]
         while stack:
-            for other in self.after[stack.pop()]:
+            for other in self.units[stack.pop()].after:
                 if other not in seen:
                     seen.add(other)
                     stack.append(other)
         return seen
 
     def _order(self) -> list[int]:
-        """Kernels so that each comes after those it waits for; among free choices, as they were."""
-        waiting = list(range(len(self.kernels)))
+        """Units so that each comes after those it waits for; among free choices, as they were."""
+        waiting = list(range(len(self.units)))
         done: set[int] = set()
         order: list[int] = []
         while waiting:
-            position = next(i for i in waiting if self.after[i] <= done)
+            position = next(i for i in waiting if self.units[i].after <= done)
             waiting.remove(position)
             done.add(position)
             order.append(position)
         return order
+
+    # ---- buffers
+
+    def _assign_buffers(self) -> list[int]:
+        """A buffer for every value that is in memory; returns those of the outputs."""
+        results = {ref for ref in self.graph.outputs if ref not in self.home}
+        touched = {self.home.get(ref, ref) for unit in self.units for ref in unit.reads | unit.writes}
+        for node in self.graph.table.values():
+            for out, type in enumerate(node.outs):
+                ref = Ref(node.id, out)
+                role: Role = "output" if ref in results else "temporary"
+                if node.op in ("input", "state", "constant"):
+                    role = node.op  # type: ignore[assignment]
+                if ref in touched or role in ("input", "state"):
+                    self.by_value[ref] = self._new(role, type)
+                    buffer = self.buffers[-1]
+                    name, value = node.attrs.get("name", ""), node.attrs.get("value")
+                    self.buffers[-1] = replace(buffer, name=name, value=value if role == "constant" else None)
+        self.by_value |= {value: self.by_value[state] for value, state in self.home.items()}
+        outputs: list[int] = []
+        for ref in self.graph.outputs:
+            id = self.by_value[ref]
+            outputs.append(self._new("output", self.graph.type(ref)) if id in outputs else id)
+        return outputs
+
+    def _new(self, role: Role, type: TensorType) -> int:
+        self.buffers.append(Buffer(len(self.buffers), role, type.dtype, type.elements))
+        return len(self.buffers) - 1
+
+    def _copies(self, outputs: list[int]) -> list[Step]:
+        """Copies at the end, for updates that have no place in their states and for outputs that stand twice."""
+        pairs = [(self.by_value[ref], self.by_value[Ref(state)]) for state, ref in self.graph.updates.items()]
+        pairs += [(self.by_value[ref], id) for ref, id in zip(self.graph.outputs, outputs, strict=True)]
+        return [Copy(source, target, self.buffers[source].elements) for source, target in pairs if source != target]
+
+    # ---- steps
+
+    def _launch(self, kernel: Kernel | None) -> Launch:
+        assert kernel is not None
+        kernel = self._aliased(kernel)
+        self.kernels[kernel.name] = kernel
+        ids = tuple(self.by_value[param.value] for param in kernel.params)
+        reads = tuple(id for id, param in zip(ids, kernel.params, strict=True) if param.read)
+        writes = tuple(id for id, param in zip(ids, kernel.params, strict=True) if param.written)
+        return Launch(kernel.name, ids, reads, writes, symbols_of(kernel), kernel.origins)
 
     def _aliased(self, kernel: Kernel) -> Kernel:
         """The kernel with aliased values as their states: a state both read and written is one parameter."""
@@ -113,57 +182,75 @@ class _Assembler:
         renamed: dict[str, str] = {}
         for param in kernel.params:
             value = self.home.get(param.value, param.value)
-            known = params.get(value)
-            if known is None:
-                params[value] = replace(param, value=value)
-            else:
-                params[value] = replace(known, written=known.written or param.written, read=known.read or param.read)
-            renamed[param.name] = params[value].name
-        if all(old == new for old, new in renamed.items()):
-            return replace(kernel, params=tuple(params.values()))
-        return replace(
-            kernel, params=tuple(params.values()), body=tuple(map_buffers(stmt, renamed) for stmt in kernel.body)
+            known = params.get(value, replace(param, value=value))
+            written, read = known.written or param.written, known.read or param.read
+            params[value] = replace(known, written=written, read=read)
+            renamed[param.name] = known.name
+        body = tuple(map_buffers(stmt, renamed) for stmt in kernel.body)
+        return replace(kernel, params=tuple(params.values()), body=body)
+
+    def _loop(self, node: Node) -> list[Step]:
+        """The steps of a scan: its carries are buffers that the body's passes update."""
+        body = carried(node)
+        inner = _Assembler(self.prepare(body.graph), self.prepare, self.counter).run()
+        symbol = self._name("t")
+        position = node.attrs["length"] - dims.size(symbol) if node.attrs["reverse"] else dims.size(symbol) - 1
+        places = body.places(
+            inner.plan,
+            [self.by_value[ref] for ref in node.inputs],
+            [self.by_value[Ref(node.id, out)] for out in range(len(node.outs))],
         )
+        ids: dict[int, int] = {}
+        rows: dict[int, Dim] = {}  # buffers of the body that are one row of a buffer outside: where that row starts
+        for buffer in inner.plan.buffers:
+            place = places.get(buffer.id)
+            if place is None:
+                self.buffers.append(replace(buffer, id=len(self.buffers)))
+                ids[buffer.id] = len(self.buffers) - 1
+                continue
+            ids[buffer.id] = place.buffer
+            if place.is_row:
+                rows[buffer.id] = position * buffer.elements
+        length: Dim = node.attrs["length"]
+        steps = []
+        for step in inner.plan.steps:
+            steps.append(body_as_step(step, ids, rows))
+            if isinstance(step, Launch):
+                self.kernels[step.kernel] = self._with_rows(inner.kernels[step.kernel], step, rows, position, length)
+                steps[-1] = replace(steps[-1], symbols=symbols_of(self.kernels[step.kernel]))
+        for name, kernel in inner.kernels.items():
+            self.kernels.setdefault(name, kernel)
+        before = [Copy(i, o, self.buffers[i].elements) for i, o in body.initial(node, self.by_value) if i != o]
+        return [*before, Loop(symbol, length, tuple(steps))]
 
-    # ---- buffers
+    def _with_rows(self, kernel: Kernel, step: Launch, rows: Mapping[int, Dim], position: Dim, length: Dim) -> Kernel:
+        """The kernel with rows of outer buffers addressed as such."""
+        row = {p.name for p, id in zip(kernel.params, step.buffers, strict=True) if id in rows}
+        if not row:
+            return kernel
 
-    def _buffers(self) -> tuple[list[Buffer], dict[Ref, int], list[int]]:
-        buffers: list[Buffer] = []
-        by_value: dict[Ref, int] = {}
-        results = {ref for ref in self.graph.outputs if ref not in self.home}
-        used = {self.home.get(param.value, param.value) for kernel in self.kernels for param in kernel.params}
-        for node in self.graph.table.values():
-            for out, type in enumerate(node.outs):
-                ref = Ref(node.id, out)
-                if ref not in used and node.op not in ("input", "state"):
-                    continue
-                role: Role = "output" if ref in results else "temporary"
-                if node.op in ("input", "state", "constant"):
-                    role = node.op  # type: ignore[assignment]
-                by_value[ref] = len(buffers)
-                name = node.attrs.get("name", "")
-                buffers.append(Buffer(len(buffers), role, type.dtype, type.elements, name, node.attrs.get("value")))
-        outputs: list[int] = []
-        for ref in self.graph.outputs:
-            id = by_value[ref]
-            if id in outputs:
-                buffers.append(replace(buffers[id], id=len(buffers)))
-                id = len(buffers) - 1
-            outputs.append(id)
-        by_value |= {value: by_value[state] for value, state in self.home.items()}
-        return buffers, by_value, outputs
+        def access(buffer: str, index: tuple[Dim, ...]) -> tuple[str, tuple[Dim, ...]]:
+            return buffer, (position, *index) if buffer in row else index
 
-    def _copies(self, by_value: dict[Ref, int], outputs: list[int]) -> list[Copy]:
-        """Copies at the end, for updates that have no place in their states and for outputs that stand twice."""
-        copies = [
-            Copy(by_value[ref], by_value[Ref(state)])
-            for state, ref in self.graph.updates.items()
-            if by_value[ref] != by_value[Ref(state)]
-        ]
-        copies += [
-            Copy(by_value[ref], id) for ref, id in zip(self.graph.outputs, outputs, strict=True) if by_value[ref] != id
-        ]
-        return copies
+        params = tuple(replace(p, shape=(length, *p.shape)) if p.name in row else p for p in kernel.params)
+        return replace(kernel, params=params, body=tuple(map_accesses(stmt, access) for stmt in kernel.body))
+
+
+def symbols_of(kernel: Kernel) -> tuple[str, ...]:
+    """The symbolic sizes and loop counters that a kernel needs the values of, in a fixed order."""
+    names: set[str] = set()
+    for param in kernel.params:
+        for dim in param.shape:
+            names |= dims.size_names(dim)
+    for axis in kernel.axes:
+        names |= dims.size_names(axis.extent)
+    for stmt in statements(kernel.body):
+        for axis in getattr(stmt, "axes", ()):
+            names |= dims.size_names(axis.extent)
+        for expr in expressions(stmt):
+            for dim in indices(expr):
+                names |= dims.size_names(dim)
+    return tuple(sorted(names))
 
 
 def _replaces_elementwise(kernel: Kernel, state: Ref, value: Ref) -> bool:
@@ -175,14 +262,18 @@ def _replaces_elementwise(kernel: Kernel, state: Ref, value: Ref) -> bool:
     return state not in names or all(load.index in places for load in loads(kernel.body) if load.buffer == names[state])
 
 
-def with_scratch(assembly: Assembly, nbytes: Mapping[str, dims.Dim]) -> Assembly:
-    """Gives some kernels working memory in the arena, as a last parameter."""
+def with_scratch(assembly: Assembly, nbytes: Mapping[str, Dim]) -> Assembly:
+    """Gives some kernels working memory in the arena, as a last buffer."""
     buffers = list(assembly.plan.buffers)
-    steps: list[Step] = []
-    for step in assembly.plan.steps:
-        if isinstance(step, Launch) and step.kernel in nbytes:
-            id = len(buffers)
-            buffers.append(Buffer(id, "scratch", dtypes.uint8, nbytes[step.kernel]))
-            step = replace(step, buffers=(*step.buffers, id), writes=(*step.writes, id))
-        steps.append(step)
-    return replace(assembly, plan=replace(assembly.plan, steps=tuple(steps), buffers=tuple(buffers)))
+
+    def equipped(step: Step) -> Step:
+        if isinstance(step, Loop):
+            return replace(step, steps=tuple(equipped(inner) for inner in step.steps))
+        if isinstance(step, Copy) or nbytes.get(step.kernel, 0) == 0:
+            return step
+        id = len(buffers)
+        buffers.append(Buffer(id, "scratch", dtypes.uint8, nbytes[step.kernel]))
+        return replace(step, buffers=(*step.buffers, id), writes=(*step.writes, id))
+
+    steps = tuple(equipped(step) for step in assembly.plan.steps)
+    return replace(assembly, plan=replace(assembly.plan, steps=steps, buffers=tuple(buffers)))

@@ -24,7 +24,7 @@ from graphc.codegen.loops import LoopRenderer, as_reductions, has_inner, used_na
 from graphc.codegen.schedule import MatrixProduct, matrix_product, without
 from graphc.dims import Dim
 from graphc.dtypes import DType
-from graphc.plan import Copy, Launch, Plan
+from graphc.plan import Copy, Launch, Loop, Plan, Step
 
 # Reductions by columns keep this many of them in flight.
 LANES = 64
@@ -42,11 +42,12 @@ def render(plan: Plan, kernels: Mapping[str, Kernel]) -> str:
         plan: What runs.
         kernels: The scheduled kernels, by name.
     """
-    symbols = {name: f"s{i}" for i, name in enumerate(plan.symbols)}
+    symbols = plan.identifiers()
     tiles: set[tuple[str, int]] = set()
     texts = []
-    for kernel in kernels.values():
-        renderer = CRenderer(symbols)
+    launches = plan.all_launches()
+    for name, kernel in kernels.items():
+        renderer = CRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols})
         texts.append(renderer.kernel(kernel))
         tiles |= renderer.tiles
     parts = [prelude("c.h"), prelude("scalar.h")]
@@ -80,22 +81,33 @@ def _vectors(product: MatrixProduct) -> int:
 def _program(plan: Plan, symbols: Mapping[str, str]) -> str:
     out = Lines()
     out("void graphc_run(char *const *buffers, const long *sizes, long repeat) {")
-    for i, name in enumerate(symbols.values()):
-        out(f"const long {name} = sizes[{i}];")
-        out(f"(void){name};")
+    for i, name in enumerate(plan.symbols):
+        out(f"const long {symbols[name]} = sizes[{i}];")
+        out(f"(void){symbols[name]};")
     out("for (long step = 0; step < repeat; ++step) {")
-    style = CStyle(symbols)
-    for step in plan.steps:
-        match step:
-            case Launch(kernel, buffers):
-                args = [f"(void *)buffers[{id}]" for id in buffers] + list(symbols.values())
-                out(f"{kernel}({', '.join(args)});")
-            case Copy(source, target):
-                size = style.dim(plan.buffers[source].nbytes)
-                out(f"__builtin_memcpy(buffers[{target}], buffers[{source}], {size});")
+    _steps(out, plan, plan.steps, symbols)
     out("}")
     out("}")
     return str(out)
+
+
+def _steps(out: Lines, plan: Plan, steps: tuple[Step, ...], symbols: Mapping[str, str]) -> None:
+    style = CStyle(symbols)
+    for step in steps:
+        match step:
+            case Launch(kernel, buffers):
+                args = [f"(void *)buffers[{id}]" for id in buffers] + [symbols[name] for name in step.symbols]
+                out(f"{kernel}({', '.join(args)});")
+            case Copy(source, target, elements):
+                width = plan.buffers[source].dtype.itemsize
+                start, end = style.dim(step.source_offset * width), style.dim(step.target_offset * width)
+                size = style.dim(elements * width)
+                out(f"__builtin_memcpy(buffers[{target}] + {end}, buffers[{source}] + {start}, {size});")
+            case Loop(symbol, count, inner):
+                name = symbols[symbol]
+                out(f"for (long {name} = 1; {name} <= {style.dim(count)}; ++{name}) {{")
+                _steps(out, plan, inner, symbols)
+                out("}")
 
 
 class CRenderer(LoopRenderer):
@@ -135,6 +147,7 @@ class CRenderer(LoopRenderer):
 
     def _columns(self, kernel: Kernel) -> None:
         axis = kernel.axes[-1]
+        self.lane_axes = (axis.name,)
         static = isinstance(axis.extent, int) and axis.extent <= 4 * LANES
         lanes = axis.extent if static else LANES
         start = f"{axis.name}_start"

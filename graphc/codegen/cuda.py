@@ -19,6 +19,7 @@ from graphc.codegen.schedule import Factors, factors
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.exprs import Expr
+from graphc.plan import Plan
 
 THREADS = 256
 # The result tile of a contraction is TILE x TILE, computed TILE_DEPTH deep at a time, 4 x 4 elements a thread.
@@ -43,17 +44,17 @@ class CudaSource:
     geometry: Mapping[str, Geometry]
 
 
-def render(kernels: Mapping[str, Kernel], symbols: Sequence[str]) -> CudaSource:
-    """The source of scheduled kernels.
+def render(plan: Plan, kernels: Mapping[str, Kernel]) -> CudaSource:
+    """The source of a plan's kernels. Each takes its launch's buffers, then the values of its launch's symbols.
 
     Args:
-        kernels: By name.
-        symbols: The symbolic sizes, which each kernel gets as last arguments, in this order.
+        plan: What runs.
+        kernels: The scheduled kernels, by name.
     """
-    names = {name: f"s{i}" for i, name in enumerate(symbols)}
+    symbols, launches = plan.identifiers(), plan.all_launches()
     texts, geometry, includes = [], {}, ""
     for name, kernel in kernels.items():
-        renderer = CudaRenderer(names)
+        renderer = CudaRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols})
         texts.append(renderer.kernel(kernel))
         geometry[name] = renderer.geometry
         if any(param.dtype is dtypes.float16 for param in kernel.params):

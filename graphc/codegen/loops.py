@@ -36,6 +36,7 @@ class LoopRenderer(CStyle):
     def __init__(self, symbols: Mapping[str, str]) -> None:
         super().__init__(symbols)
         self.out = Lines()
+        self.lane_axes: tuple[str, ...] = ()  # axes whose loop is printed innermost, wherever they stand
 
     # ---- loops
 
@@ -49,7 +50,7 @@ class LoopRenderer(CStyle):
         last: Callable[[Axis], None] | None = None,
     ) -> None:
         """Loops over axes, each scalar bound as far outside as it can be; `innermost` prints what remains."""
-        level = depths([axis.name for axis in axes], body, self.subscript)
+        level = depths([axis.name for axis in axes], body, (*self.subscript, *self.lane_axes))
         # A scalar in a block of its own, for names bound on the way.
         self.out("{")
         for depth in range(len(axes) + 1):

@@ -9,6 +9,10 @@ from typing import Any
 import networkx as nx
 
 from graphc.errors import VerificationError
+from graphc.graph.dot import to_dot
+from graphc.graph.jsonform import to_json
+from graphc.graph.svg import to_svg
+from graphc.graph.text import format_graph
 from graphc.graph.types import Node, Ref, TensorType
 
 
@@ -94,6 +98,25 @@ class Graph(nx.MultiDiGraph):
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Graph) and self.fingerprint == other.fingerprint)
+
+    def __str__(self) -> str:
+        return format_graph(self, shorten=True)
+
+    def to_text(self) -> str:
+        """The graph as exact text, which `text_reader.parse_graph` reads back; `str` leaves out large constants."""
+        return format_graph(self)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The graph as JSON, which `graphc.graph.json_reader.from_json` reads back."""
+        return to_json(self, indent)
+
+    def to_dot(self) -> str:
+        """The graph as a program for Graphviz."""
+        return to_dot(self)
+
+    def to_svg(self) -> str:
+        """The graph as an SVG picture."""
+        return to_svg(self)
 
     def ancestors(self, refs: Iterable[Ref]) -> set[int]:
         """The ids of all nodes that some values are computed from, their own nodes included."""

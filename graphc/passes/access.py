@@ -142,7 +142,9 @@ class ReadRecorder:
 
     def _reads_of_anchor(self, node: Node, index: Point, inner: Point) -> None:
         rule = primitive(node.op)
-        assert rule.lower is not None
+        if rule.lower is None:  # a loop: it reads all of everything
+            self.found.extend((ref, ()) for ref in node.inputs)
+            return
         made = rule.lower(self.types, **node.attrs)
         reader: Reader = self
         match rule.kind:

@@ -1,5 +1,29 @@
 """The primitive operations; importing this package registers them all."""
 
-from graphc.primitives import contraction, indexing, pointwise, random, reductions, sources, views
+from graphc.primitives import (
+    contraction,
+    control,
+    convolution,
+    cumulative,
+    indexing,
+    pointwise,
+    random,
+    reductions,
+    sources,
+    views,
+    windows,
+)
 
-__all__ = ["contraction", "indexing", "pointwise", "random", "reductions", "sources", "views"]
+__all__ = [
+    "contraction",
+    "control",
+    "convolution",
+    "cumulative",
+    "indexing",
+    "pointwise",
+    "random",
+    "reductions",
+    "sources",
+    "views",
+    "windows",
+]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from graphc import dtypes
-from graphc.dims import Dim, Shape
+from graphc.dims import Shape
 from graphc.dtypes import DType
 from graphc.errors import DTypeError, ShapeError
 from graphc.exprs import Expr
 from graphc.graph.builder import Applied, Value
-from graphc.graph.registry import Case, Kind, Primitive, Reader, register
+from graphc.graph.registry import Case, Kind, Primitive, register
 from graphc.graph.types import TensorType
 
 ANY = tuple(t.name for t in dtypes.ALL)

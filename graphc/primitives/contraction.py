@@ -104,12 +104,8 @@ def _vjp(g: Value, n: Applied) -> Grads:
     left, right = tuple(range(nb, nb + na)), tuple(range(nb + na, nb + na + nf))
     build = g.builder
     # Operands in this order give each product its own operand's layout, but for the order of contracted axes.
-    d_lhs = build.apply(
-        "contract", g, rhs, lhs_batch=batch, rhs_batch=b.batch, lhs_contract=right, rhs_contract=b.free
-    )
-    d_rhs = build.apply(
-        "contract", lhs, g, lhs_batch=a.batch, rhs_batch=batch, lhs_contract=a.free, rhs_contract=left
-    )
+    d_lhs = build.apply("contract", g, rhs, lhs_batch=batch, rhs_batch=b.batch, lhs_contract=right, rhs_contract=b.free)
+    d_rhs = build.apply("contract", lhs, g, lhs_batch=a.batch, rhs_batch=batch, lhs_contract=a.free, rhs_contract=left)
     to_lhs = {axis: a.contract[i] for i, axis in enumerate(b.contract)}
     to_rhs = {axis: b.contract[i] for i, axis in enumerate(a.contract)}
     return (

@@ -122,4 +122,3 @@ scatter_add = register(
         NUMBERS,
     )
 )
-

@@ -88,10 +88,6 @@ def _extremum_vjp(g: Value, n: Applied) -> Grads:
     )
 
 
-def _floordiv(x: Array, y: Array) -> Any:
-    return np.floor_divide(x, y)
-
-
 def _mod_vjp(g: Value, n: Applied) -> Grads:
     x, y = n.operands
     return g, _op("neg", _op("mul", g, _op("floor", _op("div", x, y))))
@@ -107,7 +103,7 @@ add = pointwise("add", np.add, _intrinsic("add"), lambda g, n: (g, g), NUMBERS, 
 sub = pointwise("sub", np.subtract, _intrinsic("sub"), lambda g, n: (g, _op("neg", g)), NUMBERS, 2)
 mul = pointwise("mul", np.multiply, _intrinsic("mul"), _mul_vjp, NUMBERS, 2)
 div = pointwise("div", np.divide, _intrinsic("div"), _div_vjp, FLOATS, 2, 0.5, 2.0)
-floordiv = pointwise("floordiv", _floordiv, _intrinsic("floordiv"), None, NUMBERS, 2, 1, 5)
+floordiv = pointwise("floordiv", np.floor_divide, _intrinsic("floordiv"), lambda g, n: (None, None), NUMBERS, 2, 1, 5)
 mod = pointwise("mod", np.mod, _intrinsic("mod"), _mod_vjp, NUMBERS, 2, 1, 5, distinct=True)
 pow_ = pointwise("pow", np.power, _intrinsic("pow"), _pow_vjp, NUMBERS, 2, 0.5, 3.0)
 minimum = pointwise("minimum", np.minimum, _intrinsic("min"), _extremum_vjp, ANY, 2, distinct=True)
@@ -299,12 +295,27 @@ def _clip_infer(x: TensorType, low: float, high: float) -> TensorType:
     return x
 
 
+def _limits(low: float, high: float, dtype: DType) -> tuple[float, float]:
+    """The bounds as numbers of the dtype; those that an integer type cannot hold limit nothing."""
+    if dtype.is_float:
+        return float(low), float(high)
+    limits = np.iinfo(dtype.numpy)
+    least, most = int(limits.min), int(limits.max)
+    return (
+        least if low <= least else min(math.ceil(low), most),
+        most if high >= most else max(math.floor(high), least),
+    )
+
+
 def _clip_eval(x: Array, low: float, high: float) -> Array:
-    return np.minimum(np.maximum(x, np.asarray(low, x.dtype)), np.asarray(high, x.dtype))
+    least, most = _limits(low, high, dtypes.as_dtype(x.dtype))
+    clipped: Array = np.minimum(np.maximum(x, np.asarray(least, x.dtype)), np.asarray(most, x.dtype))
+    return clipped
 
 
 def _clip_lower(x: Expr, low: float, high: float, out: DType) -> Expr:
-    return call("min", call("max", x, const(low, out)), const(high, out))
+    least, most = _limits(low, high, out)
+    return call("min", call("max", x, const(least, out)), const(most, out))
 
 
 def _clip_vjp(g: Value, n: Applied) -> Grads:
@@ -337,7 +348,7 @@ def _cast_vjp(g: Value, n: Applied) -> Grads:
 def _cast_cases() -> Iterable[Case]:
     for dtype in dtypes.ALL:
         unsigned = dtype.kind == "uint"
-        yield Case(((3, 4),), {"dtype": dtype}, 0.0 if unsigned else -2.0, differentiable=dtype.is_float)
+        yield Case(((3, 4),), {"dtype": dtype}, 0.0 if unsigned else -2.0, differentiable=dtype is dtypes.float64)
 
 
 cast_ = register(

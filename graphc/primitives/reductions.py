@@ -131,4 +131,3 @@ def _position(function: Callable[..., Any]) -> Callable[..., Array]:
 
 argmax = _reduction("argmax", _position(np.argmax), None, ANY, dtypes.int32)
 argmin = _reduction("argmin", _position(np.argmin), None, ANY, dtypes.int32)
-

@@ -229,15 +229,14 @@ def _pad_lower(
         place.append(dims.floordiv(offset, step))
     with reader.guarded(condition):
         inside = reader.read(0, tuple(place))
-    return inside if condition == TRUE else select(condition, inside, const(value, source.dtype))
+    # Elements may be computed in a wider dtype than they are stored in.
+    return inside if condition == TRUE else select(condition, inside, const(value, inside.dtype))
 
 
 def _pad_vjp(g: Value, n: Applied) -> Grads:
     x, low, interior = n.operands[0], n.attrs["low"], n.attrs["interior"]
     step = tuple(between + 1 for between in interior)
-    stop = tuple(
-        before + (extent - 1) * stride + 1 for before, extent, stride in zip(low, x.shape, step, strict=True)
-    )
+    stop = tuple(before + (extent - 1) * stride + 1 for before, extent, stride in zip(low, x.shape, step, strict=True))
     return (g.builder.apply("slice", g, start=low, stop=stop, step=step),)
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from graphc import dims
 from graphc.dims import Dim
 from graphc.errors import BackendError, CompileError
-from graphc.plan import Buffer, Copy, Launch, Plan
+from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Step
 from graphc.runtime.cache import Cache, key
 from graphc.runtime.cudagraph import CudaGraph
 from graphc.runtime.program import Program
@@ -207,11 +207,9 @@ class CudaProgram(Program):
         with device() as gpu:
             self._module = gpu.driver.module_from_buffer(cubin)
             self._functions = {}
-            for step in plan.steps:
-                if isinstance(step, Launch) and step.kernel not in self._functions:
-                    function = self._module.get_function(step.kernel)
-                    function.prepare("P" * len(step.buffers) + "q" * len(plan.symbols))
-                    self._functions[step.kernel] = function
+            for kernel, launch in plan.all_launches().items():
+                self._functions[kernel] = self._module.get_function(kernel)
+                self._functions[kernel].prepare("P" * len(launch.buffers) + "q" * len(launch.symbols))
         self._constants = {b.id: _DeviceBuffer(len(b.value.data)) for b in plan.buffers if b.value is not None}
         for buffer in plan.buffers:
             if buffer.value is not None:
@@ -286,26 +284,32 @@ class CudaProgram(Program):
     def _recorded(self, pointers: list[int], values: list[int]) -> CudaGraph:
         """The recording of a step on these buffers and sizes."""
         name = (*pointers, *values)
+        sizes = dict(zip(self.plan.symbols, values, strict=True))
         if name in self._graphs:
             self._graphs.move_to_end(name)
             return self._graphs[name]
         with device() as gpu:
-            graph = CudaGraph(gpu.stream.handle, lambda: self._launch_all(pointers, values))
+            graph = CudaGraph(gpu.stream.handle, lambda: self._launch_all(self.plan.steps, pointers, sizes))
         self._graphs[name] = graph
         if len(self._graphs) > GRAPHS_KEPT:
             self._graphs.popitem(last=False)[1].close()
         return graph
 
-    def _launch_all(self, pointers: list[int], values: list[int]) -> None:
+    def _launch_all(self, steps: tuple[Step, ...], pointers: list[int], sizes: Mapping[str, int]) -> None:
         gpu = device()
-        sizes = dict(zip(self.plan.symbols, values, strict=True))
-        for step in self.plan.steps:
+        for step in steps:
             match step:
                 case Launch(kernel, buffers):
                     shape = self.geometry[kernel]
                     grid, block = (dims.evaluate(shape.blocks, sizes), 1), (shape.threads, 1, 1)
-                    args = [*(pointers[id] for id in buffers), *values]
+                    args = [*(pointers[id] for id in buffers), *(sizes[name] for name in step.symbols)]
                     self._functions[kernel].prepared_async_call(grid, block, gpu.stream, *args)
-                case Copy(source, target):
-                    nbytes = dims.evaluate(self.plan.buffers[source].nbytes, sizes)
-                    gpu.driver.memcpy_dtod_async(pointers[target], pointers[source], nbytes, gpu.stream)
+                case Copy(source, target, elements):
+                    width = self.plan.buffers[source].dtype.itemsize
+                    amount, start, end = (
+                        dims.evaluate(dim, sizes) * width for dim in (elements, step.source_offset, step.target_offset)
+                    )
+                    gpu.driver.memcpy_dtod_async(pointers[target] + end, pointers[source] + start, amount, gpu.stream)
+                case Loop(symbol, count, inner):
+                    for turn in range(1, dims.evaluate(count, sizes) + 1):
+                        self._launch_all(inner, pointers, {**sizes, symbol: turn})

@@ -1,0 +1,52 @@
+"""Where the CUDA tests run: on a GPU where there is one, else on the emulator, else they are skipped and say why."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cuda_emulator.activation import activate
+from tests.cuda_emulator.build import CannotBuild
+
+
+def _cuda_problem() -> str | None:
+    """Why CUDA tests cannot run; None where they can, the emulator being active if it is needed."""
+    for package in ("pycuda", "cuda"):
+        if importlib.util.find_spec(package) is None:
+            return f"{package} is not installed: .ci/cuda/install.sh"
+    if Path("/dev/nvidiactl").exists() and not os.environ.get("GRAPHC_EMULATE"):
+        return None
+    try:
+        activate()
+    except (CannotBuild, RuntimeError) as error:
+        return str(error)
+    return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "cuda: runs generated CUDA, on a GPU or on the emulator")
+    config.addinivalue_line("markers", "gpu: needs a real GPU")
+    config.addinivalue_line("markers", "slow: takes long; left out unless --slow is given")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the slow tests, too")
+    parser.addoption("--require-cuda", action="store_true", help="fail, not skip, where CUDA tests cannot run")
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wants_cuda = [item for item in items if item.get_closest_marker("cuda")]
+    problem = _cuda_problem() if wants_cuda else None
+    if problem and config.getoption("--require-cuda"):
+        raise pytest.UsageError(f"CUDA tests cannot run: {problem}")
+    for item in items:
+        if problem and item.get_closest_marker("cuda"):
+            item.add_marker(pytest.mark.skip(reason=problem))
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: give --slow to run it"))
+        if item.get_closest_marker("gpu") and not Path("/dev/nvidiactl").exists():
+            item.add_marker(pytest.mark.skip(reason="needs a GPU"))

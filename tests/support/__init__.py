@@ -1,0 +1,1 @@
+"""What tests share: samples of primitives, random graphs, a NumPy evaluator of lowering rules, backends."""

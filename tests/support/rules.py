@@ -1,0 +1,216 @@
+"""Lowering rules evaluated with NumPy, all points at once: shows that a rule says the same as the primitive's `eval`.
+
+A read outside an operand fails, unless a guard says that it does not happen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from graphc import dims, dtypes
+from graphc.dims import Dim
+from graphc.dtypes import DType
+from graphc.exprs import Call, Cast, Const, Expr, Index, Load, Var
+from graphc.graph.core import Graph
+from graphc.graph.evaluation import evaluate
+from graphc.graph.registry import REGISTRY, Kind
+from graphc.graph.types import Node, Ref, TensorType
+from graphc.primitives.random import philox
+
+Array = np.ndarray[Any, Any]
+
+_RENAMED = {
+    "min": "minimum",
+    "max": "maximum",
+    "and": "logical_and",
+    "or": "logical_or",
+    "xor": "logical_xor",
+    "not": "logical_not",
+}
+_COMBINE = {
+    "sum": np.sum,
+    "prod": np.prod,
+    "max": np.max,
+    "min": np.min,
+    "any": np.any,
+    "all": np.all,
+    "argmax": np.argmax,
+    "argmin": np.argmin,
+}
+_ACCUMULATE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+def run_rules(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int] | None = None) -> list[Array]:
+    """The outputs of a graph, every operation evaluated by its lowering rule (by `eval` where it has none)."""
+    values: dict[Ref, Array] = {}
+    for node in graph.table.values():
+        operands = [values[ref] for ref in node.inputs]
+        if node.op == "input":
+            results: tuple[Array, ...] = (inputs[node.attrs["name"]],)
+        elif REGISTRY[node.op].lower is None or node.op == "constant":
+            results = evaluate(node, operands, sizes or {})
+        else:
+            types = tuple(graph.type(ref) for ref in node.inputs)
+            results = (_Points(node, types, operands, sizes or {}).run(),)
+        values.update({Ref(node.id, out): result for out, result in enumerate(results)})
+    return [values[ref] for ref in graph.outputs]
+
+
+class _Points:
+    """All points of one operation."""
+
+    def __init__(
+        self, node: Node, types: tuple[TensorType, ...], operands: Sequence[Array], sizes: Mapping[str, int]
+    ) -> None:
+        self.node = node
+        self.types = types
+        self.operands = operands
+        self.sizes = sizes
+        self.env: dict[str, Any] = dict(sizes)
+        self.mask: Any = True
+
+    @property
+    def out(self) -> TensorType:
+        return self.node.outs[0]
+
+    # ---- the reader that rules see
+
+    def read(self, operand: int, index: tuple[Dim, ...]) -> Expr:
+        array = self.operands[operand]
+        assert len(index) == array.ndim
+        places = [np.asarray(self.number(i)) for i in index]
+        for place, extent in zip(places, array.shape, strict=True):
+            outside = ((place < 0) | (place >= extent)) & self.mask
+            assert not np.any(outside), f"{self.node.op} reads outside its operand"
+        clipped = tuple(np.clip(place, 0, extent - 1) for place, extent in zip(places, array.shape, strict=True))
+        element = array[clipped] if places else array
+        wide = dtypes.as_dtype(array.dtype).accumulator
+        return self.bound(np.asarray(element).astype(wide.numpy), wide)
+
+    def as_index(self, expr: Expr) -> Dim:
+        name = f"v{len(self.env)}"
+        self.env[name] = self.scalar(expr)
+        return dims.value(name)
+
+    @contextmanager
+    def guarded(self, condition: Expr) -> Iterator[None]:
+        before = self.mask
+        self.mask = before & self.scalar(condition)
+        yield
+        self.mask = before
+
+    def bound(self, array: Any, dtype: DType) -> Var:
+        name = f"v{len(self.env)}"
+        self.env[name] = array
+        return Var(name, dtype)
+
+    # ---- numbers
+
+    def number(self, dim: Dim) -> Any:
+        if isinstance(dim, int):
+            return dim
+        total: Any = 0
+        for monomial, coefficient in dim.terms:
+            term: Any = coefficient
+            for atom in monomial:
+                if atom.kind == "div":
+                    term = term * (self.number(atom.args[0]) // self.number(atom.args[1]))
+                elif atom.kind == "mod":
+                    term = term * (self.number(atom.args[0]) % self.number(atom.args[1]))
+                else:
+                    term = term * self.env[atom.name]
+            total = total + term
+        return total
+
+    def scalar(self, expr: Expr) -> Any:
+        match expr:
+            case Const(value, dtype):
+                return dtype.numpy.type(value)
+            case Var(name, _):
+                return self.env[name]
+            case Index(dim, dtype):
+                return np.asarray(self.number(dim)).astype(dtype.numpy)
+            case Cast(arg, dtype):
+                with np.errstate(all="ignore"):
+                    return np.asarray(self.scalar(arg)).astype(dtype.numpy)
+            case Call("philox", args, _):
+                c0, c1, c2, c3, k0, k1 = (np.asarray(self.scalar(arg)) for arg in args)
+                return philox((c0, c1, c2, c3), (k0, k1))
+            case Call("select", args, _):
+                condition, then, otherwise = (self.scalar(arg) for arg in args)
+                return np.where(condition, then, otherwise)
+            case Call(name, args, _):
+                return REGISTRY[_RENAMED.get(name, name)].eval(*(np.asarray(self.scalar(arg)) for arg in args))
+            case Load():
+                raise AssertionError("a rule makes no loads")
+
+    def axes(self, prefix: str, extents: Sequence[Dim], first: int, total: int) -> tuple[Dim, ...]:
+        """Axes as indices, each bound to its numbers, laid along an axis of the arrays."""
+        index = []
+        for i, extent in enumerate(extents):
+            count = dims.evaluate(extent, self.sizes)
+            along = [1] * total
+            along[first + i] = count
+            self.env[f"{prefix}{i}"] = np.arange(count).reshape(along)
+            index.append(dims.axis(f"{prefix}{i}", extent))
+        return tuple(index)
+
+    # ---- the kinds
+
+    def run(self) -> Array:
+        rule = REGISTRY[self.node.op]
+        shape = tuple(dims.evaluate(dim, self.sizes) for dim in self.out.shape)
+        assert rule.lower is not None
+        match rule.kind:
+            case Kind.POINTWISE:
+                result = self._pointwise(rule.lower)
+            case Kind.VIEW | Kind.RANDOM:
+                index = self.axes("p", self.out.shape, 0, len(shape))
+                result = self.scalar(rule.lower(self, index, **self.node.attrs))
+            case Kind.SCATTER:
+                result = self._scatter(rule.lower(self.types, **self.node.attrs), shape)
+            case _:
+                result = self._anchor(rule.kind, rule.lower(self.types, **self.node.attrs), shape)
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(np.asarray(result).astype(self.out.dtype.numpy), shape)
+
+    def _pointwise(self, lower: Any) -> Any:
+        args = []
+        for array in self.operands:
+            wide = dtypes.as_dtype(array.dtype).accumulator
+            args.append(self.bound(array.astype(wide.numpy), wide))
+        return self.scalar(lower(*args, out=self.out.dtype.accumulator, **self.node.attrs))
+
+    def _anchor(self, kind: Kind, rule: Any, shape: tuple[int, ...]) -> Any:
+        if kind is Kind.SCAN:
+            index = self.axes("p", self.out.shape, 0, len(shape))
+            elements = np.broadcast_to(self.scalar(rule.element(self, index)), shape)
+            ordered = np.flip(elements, rule.axis) if rule.reverse else elements
+            total = _ACCUMULATE[rule.combine].accumulate(ordered, rule.axis, dtype=elements.dtype)
+            return np.flip(total, rule.axis) if rule.reverse else total
+        inner = tuple(dims.evaluate(extent, self.sizes) for extent in rule.extents)
+        rank = len(shape) + len(inner)
+        index = self.axes("p", self.out.shape, 0, rank)
+        along = self.axes("r", rule.extents, len(shape), rank)
+        with np.errstate(all="ignore"):
+            if kind is Kind.CONTRACT:
+                element = self.scalar(rule.lhs(self, index, along)) * self.scalar(rule.rhs(self, index, along))
+            else:
+                element = self.scalar(rule.element(self, index, along))
+            rows = np.broadcast_to(element, shape + inner).reshape((*shape, math.prod(inner)))
+            combine = "sum" if kind is Kind.CONTRACT else rule.combine
+            return _COMBINE[combine](rows, axis=-1)
+
+    def _scatter(self, rule: Any, shape: tuple[int, ...]) -> Any:
+        extents = tuple(dims.evaluate(extent, self.sizes) for extent in rule.extents)
+        point = self.axes("s", rule.extents, 0, len(extents))
+        target = tuple(np.broadcast_to(self.number(i), extents) for i in rule.target(self, point))
+        element = np.broadcast_to(self.scalar(rule.element(self, point)), extents)
+        out = np.zeros(shape, self.out.dtype.accumulator.numpy)
+        np.add.at(out, target, element)
+        return out
