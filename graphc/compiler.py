@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -11,12 +14,14 @@ import numpy as np
 from graphc import config, dims
 from graphc.codegen import c, cuda
 from graphc.codegen.assemble import Assembly, assemble, with_scratch
+from graphc.codegen.cstyle import Source
+from graphc.codegen.dump import write_kernels, write_partition, write_plan, write_stages
 from graphc.codegen.kernel import Kernel
 from graphc.codegen.schedule import schedule
 from graphc.errors import ArgumentError, BackendError
 from graphc.graph.core import Graph
 from graphc.graph.types import resolve
-from graphc.passes.fuse import Partition, fuse
+from graphc.passes.fuse import NOMINAL_SIZE, Partition, fuse
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
 from graphc.plan import Plan
 from graphc.runtime import cache, toolchain
@@ -61,7 +66,7 @@ class Compilation:
         partition: The groups; None on the interpreter.
         plan: The steps; None on the interpreter.
         kernels: The kernels as scheduled, by name.
-        source: The source text that was built.
+        source: The source text that was built; None on the interpreter.
     """
 
     backend: str
@@ -69,7 +74,7 @@ class Compilation:
     partition: Partition | None = None
     plan: Plan | None = None
     kernels: Mapping[str, Kernel] = field(default_factory=dict)
-    source: str = ""
+    source: Source | None = None
 
     @property
     def graph(self) -> Graph:
@@ -118,10 +123,10 @@ class Executable:
             The outputs of the last run.
         """
         flat = self._program.run(inputs, states, sizes, repeat)
-        count = counters()
-        count.runs += 1
+        counts = counters()
+        counts.runs += 1
         if self.compilation.plan is not None:
-            count.launches += repeat * self.compilation.plan.launches()
+            counts.launches += repeat * self.compilation.plan.launches()
         shapes = [resolve(self.graph.type(ref).shape, sizes) for ref in self.graph.outputs]
         return [array.reshape(shape) for array, shape in zip(flat, shapes, strict=True)]
 
@@ -143,7 +148,7 @@ class Executable:
 
 def best_backend() -> tuple[str, str]:
     """The backend that is used where none is asked for, and why: the first that is present of cuda, cpu, numpy."""
-    reasons = []
+    reasons: list[str] = []
     for name in BACKENDS:
         missing = absent(name)
         if missing is None:
@@ -199,21 +204,28 @@ def compile(graph: Graph, backend: str | None = None, earlier: Mapping[str, Grap
         BackendError: if the backend is absent.
     """
     name, _ = chosen_backend(backend)
+    folder, started = dump_folder(), perf_counter()
     compilation = Compilation(name, {**(earlier or {}), "initial": graph})
     for stage, rewrite in PASSES:
         graph = rewrite(graph)
         compilation.stages[stage] = graph
+    executable = Executable(compilation, NumpyProgram(graph) if name == "numpy" else _build(compilation, name))
     counters().compilations += 1
-    if name == "numpy":
-        return Executable(compilation, NumpyProgram(graph))
-    compilation.partition = fuse(graph)
+    counters().compile_seconds += perf_counter() - started
+    if folder is not None:
+        dump(compilation, folder)
+    return executable
+
+
+def _build(compilation: Compilation, name: str) -> Program:
+    compilation.partition = fuse(compilation.graph)
     assembly = assemble(compilation.partition, _prepared)
     kernels = {k: schedule(kernel) for k, kernel in assembly.kernels.items()}
     hits = cache.default().hits
     build = _build_cpu if name == "cpu" else _build_cuda
     program = build(compilation, Assembly(assembly.plan, kernels))
     counters().cache_hits += cache.default().hits - hits
-    return Executable(compilation, program)
+    return program
 
 
 def _prepared(body: Graph) -> Partition:
@@ -230,16 +242,64 @@ def _build_cpu(compilation: Compilation, assembly: Assembly) -> Program:
     _note(compilation, assembly, source)
     compiler = toolchain.find()
     flags = (*C_FLAGS, *compiler.native_flags)
-    library = toolchain.build_shared(source, flags=flags, toolchain=compiler, cache=cache.default())
+    library = toolchain.build_shared(source.text, flags=flags, toolchain=compiler, cache=cache.default())
     return CpuProgram(assembly.plan, library)
 
 
 def _build_cuda(compilation: Compilation, assembly: Assembly) -> Program:
     rendered = cuda.render(assembly.plan, assembly.kernels)
-    _note(compilation, assembly, rendered.text)
+    _note(compilation, assembly, rendered)
     cubin = gpu.build_cubin(rendered.text, gpu.device().arch, cache.default())
     return gpu.CudaProgram(assembly.plan, cubin, rendered.geometry)
 
 
-def _note(compilation: Compilation, assembly: Assembly, source: str) -> None:
+def _note(compilation: Compilation, assembly: Assembly, source: Source) -> None:
     compilation.plan, compilation.kernels, compilation.source = assembly.plan, assembly.kernels, source
+
+
+# ---- dumps
+
+
+def dump_folder() -> Path | None:
+    """A new folder for the dump of one compilation, below the one that the configuration names; None for no dump."""
+    root = config.current().dump
+    if root is None:
+        return None
+    root.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        try:
+            folder = root / f"program_{number:03}"
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue
+    return None
+
+
+def dump(compilation: Compilation, folder: Path) -> None:
+    """Writes every stage of a compilation: graphs, groups, plan with memory map, kernels.
+
+    Args:
+        compilation: What to write.
+        folder: Where to.
+    """
+    write_stages(folder, compilation.stages)
+    plan, source = compilation.plan, compilation.source
+    if compilation.partition is None or plan is None or source is None:
+        return
+    write_partition(folder, compilation.partition)
+    write_plan(folder, plan, memory_map(plan))
+    suffix = ".cu" if compilation.backend == "cuda" else ".c"
+    write_kernels(folder, compilation.kernels, source.kernels, suffix)
+    (folder / f"program{suffix}").write_text(source.text, encoding="utf-8")
+
+
+def memory_map(plan: Plan) -> str:
+    """The places of the arena's buffers, with every symbolic size at a nominal value."""
+    sizes = {name: min(max(NOMINAL_SIZE, low), high) for name, (low, high) in plan.symbols.items()}
+    layout, spans, nbytes = solve(plan, sizes), plan.lifetimes(), plan.nbytes(sizes)
+    lines = [f"arena of {layout.nbytes} bytes at " + ", ".join(f"{name} = {size}" for name, size in sizes.items())]
+    for id, place in sorted(layout.offsets.items(), key=lambda item: item[1]):
+        first, last = spans[id]
+        lines.append(f"  {place:>10} .. {place + nbytes[id]:>10}  b{id:<4} steps {first} to {last}")
+    return "\n".join(lines)

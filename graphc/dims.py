@@ -124,7 +124,11 @@ class IntExpr:
 
 
 def _parenthesised(dim: Dim) -> str:
-    return f"({dim})" if isinstance(dim, IntExpr) and len(dim.terms) > 1 else str(dim)
+    """The text of an operand of a quotient; a sign or a product would else be taken for the whole quotient's."""
+    if isinstance(dim, int):
+        return str(dim) if dim >= 0 else f"({dim})"
+    atom = len(dim.terms) == 1 and dim.terms[0][1] == 1 and len(dim.terms[0][0]) == 1
+    return str(dim) if atom else f"({dim})"
 
 
 def size(name: str) -> IntExpr:

@@ -34,14 +34,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests, too")
-    parser.addoption("--require-cuda", action="store_true", help="fail, not skip, where CUDA tests cannot run")
     parser.addoption("--update-golden", action="store_true", help="write golden files anew")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wants_cuda = [item for item in items if item.get_closest_marker("cuda")]
     problem = _cuda_problem() if wants_cuda else None
-    if problem and config.getoption("--require-cuda"):
+    if problem and os.environ.get("GRAPHC_REQUIRE_CUDA"):
         raise pytest.UsageError(f"CUDA tests cannot run: {problem}")
     for item in items:
         if problem and item.get_closest_marker("cuda"):

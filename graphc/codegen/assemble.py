@@ -214,10 +214,11 @@ class _Assembler:
         length: Dim = node.attrs["length"]
         steps = []
         for step in inner.plan.steps:
-            steps.append(body_as_step(step, ids, rows))
-            if isinstance(step, Launch):
+            placed = body_as_step(step, ids, rows)
+            if isinstance(step, Launch) and isinstance(placed, Launch):
                 self.kernels[step.kernel] = self._with_rows(inner.kernels[step.kernel], step, rows, position, length)
-                steps[-1] = replace(steps[-1], symbols=symbols_of(self.kernels[step.kernel]))
+                placed = replace(placed, symbols=symbols_of(self.kernels[step.kernel]))
+            steps.append(placed)
         for name, kernel in inner.kernels.items():
             self.kernels.setdefault(name, kernel)
         before = [Copy(i, o, self.buffers[i].elements) for i, o in body.initial(node, self.by_value) if i != o]

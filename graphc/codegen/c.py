@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from graphc import dtypes
-from graphc.codegen.cstyle import CStyle, Lines, prelude
+from graphc.codegen.cstyle import CStyle, Lines, Source, prelude
 from graphc.codegen.kernel import (
     Accumulator,
     Axis,
@@ -35,7 +35,7 @@ VECTOR_BYTES = 64
 SIMD = "#pragma omp simd"
 
 
-def render(plan: Plan, kernels: Mapping[str, Kernel]) -> str:
+def render(plan: Plan, kernels: Mapping[str, Kernel]) -> Source:
     """The source of a plan: `void graphc_run(char *const *buffers, const long *sizes, long repeat)`.
 
     Args:
@@ -44,11 +44,11 @@ def render(plan: Plan, kernels: Mapping[str, Kernel]) -> str:
     """
     symbols = plan.identifiers()
     tiles: set[tuple[str, int]] = set()
-    texts = []
+    texts = {}
     launches = plan.all_launches()
     for name, kernel in kernels.items():
         renderer = CRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols})
-        texts.append(renderer.kernel(kernel))
+        texts[name] = renderer.kernel(kernel)
         tiles |= renderer.tiles
     parts = [prelude("c.h"), prelude("scalar.h")]
     if tiles:
@@ -56,7 +56,7 @@ def render(plan: Plan, kernels: Mapping[str, Kernel]) -> str:
         for type_name, vectors in sorted(tiles):
             for rows in (TILE_ROWS, 1):
                 parts.append(f"GC_TILE(gc_tile_{type_name}_{rows}x{vectors}, {type_name}, {rows}, {vectors})\n")
-    return "\n".join([*parts, *texts, _program(plan, symbols)])
+    return Source("\n".join([*parts, *texts.values(), _program(plan, symbols)]), texts)
 
 
 def scratch_bytes(kernel: Kernel) -> Dim:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import ClassVar
 
@@ -29,6 +30,14 @@ OWN = frozenset(("floordiv", "mod", "sign", "erfinv", "shift_left", "shift_right
 def prelude(name: str) -> str:
     """A file of C text that generated source starts with."""
     return files("graphc.codegen").joinpath("prelude", name).read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Source text, and the part of it that is each kernel's."""
+
+    text: str
+    kernels: Mapping[str, str]
 
 
 class Lines:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc import dims, dtypes
-from graphc.codegen.cstyle import CStyle, prelude
+from graphc.codegen.cstyle import CStyle, Source, prelude
 from graphc.codegen.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Reduce, Stmt, Store, names_in
 from graphc.codegen.loops import LoopRenderer, has_inner
 from graphc.codegen.schedule import Factors, factors
@@ -37,10 +37,9 @@ class Geometry:
 
 
 @dataclass(frozen=True)
-class CudaSource:
-    """Source text, and the launch geometry of each kernel in it."""
+class CudaSource(Source):
+    """Source text, and how each kernel in it is launched."""
 
-    text: str
     geometry: Mapping[str, Geometry]
 
 
@@ -52,14 +51,17 @@ def render(plan: Plan, kernels: Mapping[str, Kernel]) -> CudaSource:
         kernels: The scheduled kernels, by name.
     """
     symbols, launches = plan.identifiers(), plan.all_launches()
-    texts, geometry, includes = [], {}, ""
+    texts: dict[str, str] = {}
+    geometry: dict[str, Geometry] = {}
+    includes = ""
     for name, kernel in kernels.items():
         renderer = CudaRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols})
-        texts.append(renderer.kernel(kernel))
+        texts[name] = renderer.kernel(kernel)
         geometry[name] = renderer.geometry
         if any(param.dtype is dtypes.float16 for param in kernel.params):
             includes = "#include <cuda_fp16.h>\n"
-    return CudaSource("\n".join([includes, prelude("cuda.h"), prelude("scalar.h"), *texts]), geometry)
+    text = "\n".join([includes, prelude("cuda.h"), prelude("scalar.h"), *texts.values()])
+    return CudaSource(text, texts, geometry)
 
 
 class CudaRenderer(LoopRenderer):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from graphc import dims, dtypes
 from graphc.codegen.kernel import (
@@ -99,10 +100,14 @@ class _NodeReader:
 
 
 class _Block:
-    """Statements under construction, and what they have bound."""
+    """Statements under construction, and what they have bound.
 
-    def __init__(self, axes: tuple[Axis, ...]) -> None:
+    A closed block holds all that is bound in it, also what does not depend on its axes.
+    """
+
+    def __init__(self, axes: tuple[Axis, ...], closed: bool = False) -> None:
         self.axes = axes
+        self.closed = closed
         self.stmts: list[Stmt] = []
         self.names = {axis.name for axis in axes}
         self.memo: dict[tuple[Ref, Point, Expr], Expr] = {}
@@ -214,7 +219,7 @@ class _Lowering:
 
     def _home(self, expr: Expr) -> _Block:
         """The outermost block in which all that an expression mentions is bound."""
-        if self.block is self.outer or names_in(expr) & self.block.names:
+        if self.block is self.outer or self.block.closed or names_in(expr) & self.block.names:
             return self.block
         return self.outer
 
@@ -224,9 +229,9 @@ class _Lowering:
         return tuple(Axis(f"{prefix}{i}", extent) for i, extent in enumerate(extents))
 
     @contextmanager
-    def _inside(self, axes: tuple[Axis, ...]) -> Iterator[_Block]:
+    def _inside(self, axes: tuple[Axis, ...], closed: bool = False) -> Iterator[_Block]:
         """Statements made within belong to a loop over axes."""
-        self.block = _Block(axes)
+        self.block = _Block(axes, closed)
         yield self.block
         self.block = self.outer
 
@@ -295,11 +300,11 @@ class _Lowering:
         axes = self._axes("k", rule.extents)
         inner = tuple(axis.index for axis in axes)
         dtype = wide(node.outs[0].dtype)
-        with self._inside(axes) as block:
+        # Each factor is computed by itself where its tile is made: nothing it needs may be bound outside.
+        with self._inside(axes, closed=True) as block:
             reader = _NodeReader(self, node)
             lhs = rule.lhs(reader, self.domain.point, inner)
             rhs = rule.rhs(reader, self.domain.point, inner)
-        # Factors are pulled into the contraction's own block, also where they do not depend on its axes.
         self.count += 1
         name = f"v{self.count}"
         self.outer.stmts.append(Contract(name, axes, _lets(block), lhs, rhs, dtype))
@@ -341,7 +346,7 @@ class _Lowering:
             block.stmts.append(Store(param.name, target, value, accumulate=True))
         self.outer.stmts.append(For(serial, tuple(block.stmts)))
 
-    def _rule(self, node: Node) -> object:
+    def _rule(self, node: Node) -> Any:
         rule = primitive(node.op)
         assert rule.lower is not None
         return rule.lower(tuple(self.graph.type(ref) for ref in node.inputs), **node.attrs)

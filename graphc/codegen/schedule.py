@@ -107,8 +107,9 @@ def _merged(kernel: Kernel) -> Kernel:
     done: list[Stmt] = []
     for stmt in body:
         if isinstance(stmt, (Reduce, Contract, For)):
-            inner, (stmt,) = _merge_loop(stmt.axes, (stmt,))
-            stmt = replace(stmt, axes=inner)  # type: ignore[type-var]
+            inner, (merged,) = _merge_loop(stmt.axes, (stmt,))
+            assert isinstance(merged, (Reduce, Contract, For))
+            stmt = replace(merged, axes=inner)
         done.append(stmt)
     return replace(kernel, axes=axes, body=tuple(done))
 

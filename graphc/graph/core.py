@@ -16,7 +16,13 @@ from graphc.graph.text import format_graph
 from graphc.graph.types import Node, Ref, TensorType
 
 
-class Graph(nx.MultiDiGraph):
+if TYPE_CHECKING:
+    _Base = nx.MultiDiGraph[int]
+else:  # networkx's classes take no parameters when the program runs
+    _Base = nx.MultiDiGraph
+
+
+class Graph(_Base):
     """A typed tensor graph: a networkx multigraph whose nodes are operations and whose edges are values.
 
     networkx sees integer ids as nodes, each with the `Node` under the key `"node"`, and an edge for each input, keyed
@@ -45,7 +51,7 @@ class Graph(nx.MultiDiGraph):
         for node in nodes:
             self.table[node.id] = node
         self.add_nodes_from((node.id, {"node": node}) for node in self.table.values())
-        self.add_edges_from(
+        self.add_edges_from(  # type: ignore[misc]  # the stubs know no keys
             (ref.node, node.id, position, {"out": ref.out})
             for node in self.table.values()
             for position, ref in enumerate(node.inputs)

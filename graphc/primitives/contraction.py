@@ -80,7 +80,8 @@ def _eval(lhs: Array, rhs: Array, **axes: Axes) -> Array:
     right, right_shape = _matrices(rhs.astype(wide, copy=False), b.batch + b.contract + b.free, (nb, nb + nk))
     with np.errstate(all="ignore"):
         product = np.matmul(left, right)
-    return product.reshape(left_shape[: nb + na] + right_shape[nb + nk :]).astype(lhs.dtype, copy=False)
+    result: Array = product.reshape(left_shape[: nb + na] + right_shape[nb + nk :]).astype(lhs.dtype, copy=False)
+    return result
 
 
 def _lower(types: Sequence[TensorType], **axes: Axes) -> ContractRule:

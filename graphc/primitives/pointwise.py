@@ -131,23 +131,28 @@ sign = pointwise("sign", np.sign, _intrinsic("sign"), lambda g, n: (None,), SIGN
 
 # ---- comparisons and logic
 
-for _name, _eval in (
-    ("eq", np.equal),
-    ("ne", np.not_equal),
-    ("lt", np.less),
-    ("le", np.less_equal),
-    ("gt", np.greater),
-    ("ge", np.greater_equal),
-):
-    pointwise(_name, _eval, _intrinsic(_name), None, ANY, 2, result=dtypes.bool_)
-
-for _name, _eval in (("and", np.logical_and), ("or", np.logical_or), ("xor", np.logical_xor)):
-    pointwise("logical_" + _name, _eval, _intrinsic(_name), None, ("bool",), 2, result=dtypes.bool_)
-
-logical_not = pointwise("logical_not", np.logical_not, _intrinsic("not"), None, ("bool",), result=dtypes.bool_)
-
-for _name, _eval in (("isnan", np.isnan), ("isinf", np.isinf), ("isfinite", np.isfinite)):
-    pointwise(_name, _eval, _intrinsic(_name), None, FLOATS, result=dtypes.bool_)
+# Name, NumPy function, number of operands, their dtypes; all give booleans.
+_TESTS: tuple[tuple[str, Any, int, tuple[str, ...]], ...] = (
+    ("eq", np.equal, 2, ANY),
+    ("ne", np.not_equal, 2, ANY),
+    ("lt", np.less, 2, ANY),
+    ("le", np.less_equal, 2, ANY),
+    ("gt", np.greater, 2, ANY),
+    ("ge", np.greater_equal, 2, ANY),
+    ("isnan", np.isnan, 1, FLOATS),
+    ("isinf", np.isinf, 1, FLOATS),
+    ("isfinite", np.isfinite, 1, FLOATS),
+)
+_LOGIC: tuple[tuple[str, Any, int], ...] = (
+    ("and", np.logical_and, 2),
+    ("or", np.logical_or, 2),
+    ("xor", np.logical_xor, 2),
+    ("not", np.logical_not, 1),
+)
+for _name, _test, _arity, _allowed in _TESTS:
+    pointwise(_name, _test, _intrinsic(_name), None, _allowed, _arity, result=dtypes.bool_)
+for _name, _test, _arity in _LOGIC:
+    pointwise("logical_" + _name, _test, _intrinsic(_name), None, ("bool",), _arity, result=dtypes.bool_)
 
 # ---- bits
 
@@ -254,7 +259,13 @@ def _erfinv(x: Array) -> Array:
 for _name, _eval, _rule, _low, _high in _functions():
     pointwise(_name, _eval, _intrinsic(_name), _by_result(_rule), FLOATS, 1, _low, _high)
 
-for _name, _eval in (("floor", np.floor), ("ceil", np.ceil), ("round", np.round), ("trunc", np.trunc)):
+_ROUNDING: tuple[tuple[str, Any], ...] = (
+    ("floor", np.floor),
+    ("ceil", np.ceil),
+    ("round", np.round),
+    ("trunc", np.trunc),
+)
+for _name, _eval in _ROUNDING:
     pointwise(_name, _eval, _intrinsic(_name), lambda g, n: (None,), FLOATS, distinct=True)
 
 # ---- selection, limits, conversion

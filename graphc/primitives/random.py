@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from graphc import dims, dtypes
 from graphc.dims import Dim, Shape
@@ -23,7 +24,7 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
 
 
-def philox(counter: tuple[Array, Array, Array, Array], key: tuple[Array, Array]) -> Array:
+def philox(counter: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike], key: tuple[ArrayLike, ArrayLike]) -> Array:
     """The first word of Philox 4x32-10 at each counter; all words are uint32."""
     c0, c1, c2, c3 = (np.asarray(word, np.uint32) for word in counter)
     k0, k1 = (np.asarray(word, np.uint32) for word in key)

@@ -13,6 +13,7 @@ class Counters:
     Args:
         compilations: Graphs that were compiled.
         cache_hits: Of these, how many found their machine code in the cache.
+        compile_seconds: Time that compiling took, compiler calls included, dumps not.
         runs: Calls of compiled programs.
         launches: Kernels that were run.
         arena_bytes: Bytes of the arenas in which programs keep temporaries.
@@ -20,11 +21,12 @@ class Counters:
 
     compilations: int = 0
     cache_hits: int = 0
+    compile_seconds: float = 0.0
     runs: int = 0
     launches: int = 0
     arena_bytes: int = 0
 
-    def as_dict(self) -> dict[str, int]:
+    def as_dict(self) -> dict[str, float]:
         """The counts by name."""
         return asdict(self)
 

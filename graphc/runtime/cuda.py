@@ -155,7 +155,7 @@ def _with_nvrtc(nvrtc: Any, source: str, arch: str) -> bytes:
     cubin = b" " * nvrtc.nvrtcGetCUBINSize(program)[1]
     nvrtc.nvrtcGetCUBIN(program, cubin)
     nvrtc.nvrtcDestroyProgram(program)
-    return cubin
+    return bytes(cubin)
 
 
 def _include_options() -> list[bytes]:

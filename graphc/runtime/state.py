@@ -47,11 +47,12 @@ class StateBuffer:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._host.shape
+        return tuple(self._host.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._host.dtype
+        dtype: np.dtype[Any] = self._host.dtype
+        return dtype
 
     def host(self) -> Array:
         """The host's array, up to date; whoever changes it in place calls `host_changed`."""

@@ -1,0 +1,75 @@
+"""Every stage of a compilation as files that people read.
+
+Only here do names that users chose meet generated code: in comments, each on one line, in printable ASCII.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from graphc.codegen.kernel import Kernel
+from graphc.codegen.kernel_text import format_kernel
+from graphc.graph.core import Graph
+from graphc.graph.types import Loc
+from graphc.passes.fuse import Partition
+from graphc.plan import Plan
+
+
+def comment(loc: Loc) -> str:
+    """The layers and lines that something comes from, as comment lines of C."""
+    return "".join("// " + _printable(str(origin)) + "\n" for origin in loc)
+
+
+def _printable(text: str) -> str:
+    # A backslash at a line's end would continue the comment, and ?\?/ is one to old compilers.
+    return text.encode("ascii", "backslashreplace").decode().replace("\n", " ").replace("\\", "/").replace("?", ".")
+
+
+def write_stages(folder: Path, stages: Mapping[str, Graph]) -> None:
+    """Writes the graph after each pass, as text, JSON and a picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (name, graph) in enumerate(stages.items()):
+        path = folder / f"{number:02}_{name}"
+        path.with_suffix(".txt").write_text(str(graph) + "\n", encoding="utf-8")
+        path.with_suffix(".json").write_text(graph.to_json(), encoding="utf-8")
+        path.with_suffix(".svg").write_text(graph.to_svg(), encoding="utf-8")
+
+
+def write_partition(folder: Path, partition: Partition) -> None:
+    """Writes which operations share kernels, and why others do not."""
+    (folder / "fused.txt").write_text(format_partition(partition) + "\n", encoding="utf-8")
+
+
+def format_partition(partition: Partition) -> str:
+    """The groups of a partition, and what fusion refused."""
+    graph, lines = partition.graph, []
+    for number, group in enumerate(partition.groups):
+        domain = ", ".join(map(str, group.domain.points))
+        inner = f" reducing [{', '.join(map(str, group.domain.reduced))}]" if group.domain.reduced else ""
+        lines.append(f"group {number}: {group.kind.value} over [{domain}]{inner}")
+        for node in group.nodes:
+            origin = f"  # {node.loc[0]}" if node.loc else ""
+            lines.append(f"  %{node.id} = {node.op} : {', '.join(map(str, node.outs))}{origin}")
+    lines.append(f"pulled into their readers: {len(partition.free)} nodes")
+    refusals = dict.fromkeys((r.producer, r.consumer, r.reason) for r in partition.refusals)
+    lines.append("apart:" if refusals else "nothing was refused")
+    for producer, consumer, reason in refusals:
+        first, second = graph.node(producer), graph.node(consumer)
+        lines.append(f"  %{producer} {first.op} | %{consumer} {second.op}: {reason}")
+    return "\n".join(lines)
+
+
+def write_plan(folder: Path, plan: Plan, memory: str) -> None:
+    """Writes the steps, the buffers, and the map of the arena."""
+    (folder / "plan.txt").write_text(f"{plan}\n\n{memory}\n", encoding="utf-8")
+
+
+def write_kernels(folder: Path, kernels: Mapping[str, Kernel], sources: Mapping[str, str], suffix: str) -> None:
+    """Writes each kernel: where it comes from, its loop IR, and its source."""
+    place = folder / "kernels"
+    place.mkdir(exist_ok=True)
+    for name, kernel in kernels.items():
+        loops = "".join(f"// {_printable(line)}\n" for line in format_kernel(kernel).splitlines())
+        text = f"{comment(kernel.origins)}//\n{loops}\n{sources[name]}"
+        (place / f"{name}{suffix}").write_text(text, encoding="utf-8")
