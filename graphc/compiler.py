@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc import config, dims
-from graphc.codegen import c, cuda
+from graphc.codegen import c, c_product, cuda
 from graphc.codegen.assemble import Assembly, assemble, with_scratch
 from graphc.codegen.cstyle import Source
 from graphc.codegen.dump import write_kernels, write_partition, write_plan, write_stages
@@ -236,7 +236,7 @@ def _prepared(body: Graph) -> Partition:
 
 
 def _build_cpu(compilation: Compilation, assembly: Assembly) -> Program:
-    scratch = {name: c.scratch_bytes(kernel) for name, kernel in assembly.kernels.items()}
+    scratch = {name: c_product.scratch_bytes(kernel) for name, kernel in assembly.kernels.items()}
     assembly = with_scratch(assembly, {name: n for name, n in scratch.items() if n != 0})
     source = c.render(assembly.plan, assembly.kernels)
     _note(compilation, assembly, source)

@@ -6,32 +6,25 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from graphc import dtypes
+from graphc.codegen.c_product import TILE_ROWS, ProductRenderer, tiling
 from graphc.codegen.cstyle import CStyle, Lines, Source, prelude
 from graphc.codegen.kernel import (
     Accumulator,
     Axis,
-    Contract,
     For,
     Kernel,
     Let,
     Reduce,
     Stmt,
     Store,
-    names_in,
     statements,
 )
-from graphc.codegen.loops import LoopRenderer, as_reductions, has_inner, used_names
-from graphc.codegen.schedule import MatrixProduct, matrix_product, without
-from graphc.dims import Dim
+from graphc.codegen.loops import as_reductions, has_inner, used_names
 from graphc.dtypes import DType
 from graphc.plan import Copy, Launch, Loop, Plan, Step
 
 # Reductions by columns keep this many of them in flight.
 LANES = 64
-# Rows of a matrix product that one tile computes.
-TILE_ROWS = 8
-# A vector register holds at most this many bytes.
-VECTOR_BYTES = 64
 SIMD = "#pragma omp simd"
 
 
@@ -57,25 +50,6 @@ def render(plan: Plan, kernels: Mapping[str, Kernel]) -> Source:
             for rows in (TILE_ROWS, 1):
                 parts.append(f"GC_TILE(gc_tile_{type_name}_{rows}x{vectors}, {type_name}, {rows}, {vectors})\n")
     return Source("\n".join([*parts, *texts.values(), _program(plan, symbols)]), texts)
-
-
-def scratch_bytes(kernel: Kernel) -> Dim:
-    """The working memory that a scheduled kernel needs."""
-    product = matrix_product(kernel)
-    if product is None or not _tiled(product):
-        return 0
-    depth = product.k.extent if product.k else 1
-    return depth * (_vectors(product) * VECTOR_BYTES)
-
-
-def _tiled(product: MatrixProduct) -> bool:
-    return product.lhs.dtype in (dtypes.float32, dtypes.float64)
-
-
-def _vectors(product: MatrixProduct) -> int:
-    """How many vectors wide a tile is: one for narrow results, else two."""
-    lanes = VECTOR_BYTES // product.lhs.dtype.itemsize
-    return 1 if isinstance(product.n.extent, int) and product.n.extent <= lanes else 2
 
 
 def _program(plan: Plan, symbols: Mapping[str, str]) -> str:
@@ -110,7 +84,7 @@ def _steps(out: Lines, plan: Plan, steps: tuple[Step, ...], symbols: Mapping[str
                 out("}")
 
 
-class CRenderer(LoopRenderer):
+class CRenderer(ProductRenderer):
     """Prints one kernel as a C function."""
 
     types: ClassVar[Mapping[DType, str]] = {**CStyle.types, dtypes.bool_: "_Bool", dtypes.float16: "_Float16"}
@@ -126,16 +100,15 @@ class CRenderer(LoopRenderer):
         for param in kernel.params:
             const = "" if param.written else "const "
             params.append(f"{const}{self.types[param.dtype]} *restrict {param.name}")
-        product = matrix_product(kernel)
-        tiled = product is not None and _tiled(product)
-        if tiled:
+        cut = tiling(kernel)
+        if cut is not None:
             params.append("void *restrict scratch")
         params += [f"long {name}" for name in self.symbols.values()]
         self.out(f"static void {kernel.name}({', '.join(params)}) {{")
         for name in self.symbols.values():
             self.out(f"(void){name};")
-        if product is not None and tiled:
-            self._matrix_product(kernel, product)
+        if cut is not None:
+            self.tiles.add(self.product(kernel, cut))
         elif kernel.axes and kernel.axes[-1].bind == "vector" and has_inner(kernel):
             self._columns(kernel)
         else:
@@ -237,88 +210,6 @@ class CRenderer(LoopRenderer):
         self.out(f"{a.name}[lane] = {self.expr(a.position)};")
         self.out("}")
 
-    # ---- matrix products
-
-    def _matrix_product(self, kernel: Kernel, product: MatrixProduct) -> None:
-        contraction = kernel.contraction
-        assert contraction is not None
-        epilogue = tuple(stmt for stmt in kernel.body if stmt is not contraction)
-        used = {product.n.name} | ({product.m.name} if product.m else set())
-        batch = tuple(axis for axis in kernel.axes if axis.name not in used)
-        before = tuple(s for s in epilogue if isinstance(s, Let) and _precedes(s, kernel, contraction))
-        self.nest(batch, before, lambda lets: self._product_tiles(kernel, product, contraction, lets, epilogue))
-
-    def _product_tiles(
-        self,
-        kernel: Kernel,
-        product: MatrixProduct,
-        contraction: Contract,
-        before: tuple[Stmt, ...],
-        epilogue: tuple[Stmt, ...],
-    ) -> None:
-        out, vectors = self.out, _vectors(product)
-        type_name = self.types[product.lhs.dtype]
-        self.tiles.add((type_name, vectors))
-        m, n = product.m, product.n
-        rows, columns = self.dim(m.extent) if m else "1", self.dim(n.extent)
-        depth = self.dim(product.k.extent) if product.k else "1"
-        used = {n.name} | {axis.name for axis in (m, product.k) if axis}
-        out(f"enum {{ width = {vectors} * GC_VECTOR_BYTES / sizeof({type_name}) }};")
-        for side, load in (("left", product.lhs), ("right", product.rhs)):
-            out(f"const {type_name} *{side} = {load.buffer} + {self.grouped(without(load.index[0], used))};")
-        out(f"for (long n0 = 0; n0 < {columns}; n0 += width) {{")
-        out(f"const long columns = GC_MIN(width, {columns} - n0);")
-        self._panel(product, type_name, depth)
-        out(f"for (long m0 = 0; m0 < {rows}; m0 += {TILE_ROWS}) {{")
-        out(f"const long rows = GC_MIN({TILE_ROWS}, {rows} - m0);")
-        out(f"{type_name} tile[{TILE_ROWS} * width];")
-        row, lhs_k = self.dim(product.lhs_m), self.dim(product.lhs_k)
-        tile = f"gc_tile_{type_name}_{{}}x{vectors}"
-        out(f"if (rows == {TILE_ROWS})")
-        out(f"  {tile.format(TILE_ROWS)}({depth}, left + m0 * ({row}), {row}, {lhs_k}, panel, step, tile);")
-        out("else for (long i = 0; i < rows; ++i)")
-        out(f"  {tile.format(1)}({depth}, left + (m0 + i) * ({row}), {row}, {lhs_k}, panel, step, tile + i * width);")
-        self._tile_epilogue(product, contraction, epilogue)
-        out("}")
-        out("}")
-
-    def _panel(self, product: MatrixProduct, type_name: str, depth: str) -> None:
-        """The right operand's columns n0.. with unit stride: in place where they lie so, else copied."""
-        out = self.out
-        across, down = self.dim(product.rhs_n), self.dim(product.rhs_k)
-        out(f"const {type_name} *panel = right + n0 * ({across});")
-        out(f"long step = {down};")
-        whole = isinstance(product.n.extent, int) and product.n.extent % (2 * VECTOR_BYTES) == 0
-        if across == "1" and whole:
-            return
-        out("if (columns < width) {" if across == "1" else "{")
-        out(f"{type_name} *packed = scratch;")
-        out(f"for (long k = 0; k < {depth}; ++k)")
-        out("  for (long j = 0; j < width; ++j)")
-        out(f"    packed[k * width + j] = j < columns ? panel[k * step + j * ({across})] : 0;")
-        out("panel = packed;")
-        out("step = width;")
-        out("}")
-
-    def _tile_epilogue(self, product: MatrixProduct, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
-        m, n, out = product.m, product.n, self.out
-
-        def row_loop() -> None:
-            out("for (long i = 0; i < rows; ++i) {")
-            if m:
-                out(f"const long {m.name} = m0 + i;")
-                out(f"(void){m.name};")
-
-        row_loop()
-        out(SIMD)
-        out("for (long j = 0; j < columns; ++j) {")
-        out(f"const long {n.name} = n0 + j;")
-        out(f"(void){n.name};")
-        out(f"const {self.types[contraction.dtype]} {contraction.name} = tile[i * width + j];")
-        self.rows(epilogue)
-        out("}")
-        out("}")
-
 
 def _crossing(runs: list[list[Stmt]]) -> set[str]:
     """Names bound in one run and used in another."""
@@ -330,11 +221,3 @@ def _crossing(runs: list[list[Stmt]]) -> set[str]:
                 if name in bound and bound[name] != i:
                     crossing.add(name)
     return crossing
-
-
-def _precedes(let: Let, kernel: Kernel, contraction: Contract) -> bool:
-    """Whether the contraction's operands mention a scalar, so that it is bound before."""
-    wanted = names_in(contraction.lhs) | names_in(contraction.rhs)
-    for inner in contraction.body:
-        wanted |= names_in(inner.value)
-    return let.name in wanted

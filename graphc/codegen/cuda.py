@@ -7,13 +7,13 @@ contraction may be any expression, so that convolutions are products of tiles ga
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc import dims, dtypes
 from graphc.codegen.cstyle import CStyle, Source, prelude
-from graphc.codegen.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Reduce, Stmt, Store, names_in
+from graphc.codegen.kernel import Accumulator, Axis, Contract, For, Kernel, Reduce, Stmt, Store, needed
 from graphc.codegen.loops import LoopRenderer, has_inner
 from graphc.codegen.schedule import Factors, factors
 from graphc.dims import Dim
@@ -99,16 +99,6 @@ class CudaRenderer(LoopRenderer):
         self.out("}")
         return str(self.out)
 
-    def _decode(self, axes: Sequence[Axis], name: str) -> None:
-        """The index in each of several axes from one running number, the last axis fastest."""
-        self.out(f"long {name}_rest = {name};")
-        for axis in reversed(axes[1:]):
-            extent = self.grouped(axis.extent)
-            self.out(f"const long {axis.name} = {name}_rest % {extent};")
-            self.out(f"{name}_rest /= {extent};")
-        for axis in axes[:1]:
-            self.out(f"const long {axis.name} = {name}_rest;")
-
     # ---- a thread for each point
 
     def _thread_a_point(self, kernel: Kernel) -> None:
@@ -116,7 +106,7 @@ class CudaRenderer(LoopRenderer):
         self.geometry = Geometry(_over(total, THREADS), THREADS)
         self.out(f"const long point = blockIdx.x * {THREADS}L + threadIdx.x;")
         self.out(f"if (point >= {self.dim(total)}) return;")
-        self._decode(kernel.axes, "point")
+        self.decode(kernel.axes, "point")
         self.rows(kernel.body)
 
     # ---- a block for each point
@@ -131,7 +121,7 @@ class CudaRenderer(LoopRenderer):
         if any(a.position is not None for a in accumulators):
             self.out(f"__shared__ int places[{THREADS}];")
         self.out("const long point = blockIdx.x;")
-        self._decode(kernel.axes, "point")
+        self.decode(kernel.axes, "point")
         for stmt in kernel.body:
             match stmt:
                 case Reduce():
@@ -195,7 +185,7 @@ class CudaRenderer(LoopRenderer):
         out(f"const long across = {self.dim(_over(columns, TILE))}, down = {self.dim(_over(rows, TILE))};")
         out(f"const long n0 = blockIdx.x % across * {TILE}, m0 = blockIdx.x / across % down * {TILE};")
         out("const long batch = blockIdx.x / across / down;")
-        self._decode(f.batch, "batch")
+        self.decode(f.batch, "batch")
         out(f"const int tx = threadIdx.x % {TILE_SIDE}, ty = threadIdx.x / {TILE_SIDE};")
         out(f"{type_name} sum[4][4] = {{}};")
         out(f"for (long k0 = 0; k0 < depth; k0 += {TILE_DEPTH}) {{")
@@ -231,9 +221,9 @@ class CudaRenderer(LoopRenderer):
         out(f"const long {line} = {first} + i, deep = k0 + k;")
         out(f"{self.types[contraction.dtype]} value = 0;")
         out(f"if ({line} < {limit} && deep < depth) {{")
-        self._decode(axes, line)
-        self._decode(f.k, "deep")
-        for let in _needed(contraction.body, factor):
+        self.decode(axes, line)
+        self.decode(f.k, "deep")
+        for let in needed(contraction.body, factor):
             out(self.let(let))
         out(f"value = {self.expr(factor)};")
         out("}")
@@ -246,8 +236,8 @@ class CudaRenderer(LoopRenderer):
         out("for (int j = 0; j < 4; ++j) {")
         out(f"const long row = m0 + ty + {TILE_SIDE} * i, column = n0 + tx + {TILE_SIDE} * j;")
         out("if (row < rows && column < columns) {")
-        self._decode(f.m, "row")
-        self._decode(f.n, "column")
+        self.decode(f.m, "row")
+        self.decode(f.n, "column")
         out(f"const {self.types[contraction.dtype]} {contraction.name} = sum[i][j];")
         self.rows(tuple(stmt for stmt in kernel.body if stmt is not contraction))
         out("}")
@@ -269,14 +259,3 @@ def _wants_blocks(kernel: Kernel) -> bool:
         return False
     extents = [dims.product(axis.extent for axis in stmt.axes) for stmt in inner]
     return any(not isinstance(extent, int) or extent > SERIAL_EXTENT for extent in extents)
-
-
-def _needed(lets: tuple[Let, ...], factor: Expr) -> list[Let]:
-    """The scalars that one factor of a contraction is computed from."""
-    wanted = names_in(factor)
-    kept: list[Let] = []
-    for let in reversed(lets):
-        if let.name in wanted:
-            wanted |= names_in(let.value)
-            kept.append(let)
-    return kept[::-1]

@@ -180,6 +180,17 @@ def names_in(expr: Expr) -> set[str]:
     return names
 
 
+def needed(lets: tuple[Let, ...], value: Expr) -> list[Let]:
+    """The scalars, of those bound, that an expression is computed from."""
+    wanted = names_in(value)
+    kept: list[Let] = []
+    for let in reversed(lets):
+        if let.name in wanted:
+            wanted |= names_in(let.value)
+            kept.append(let)
+    return kept[::-1]
+
+
 def expressions(stmt: Stmt) -> Iterator[Expr]:
     """All expressions of a statement, those of the statements inside it included."""
     match stmt:

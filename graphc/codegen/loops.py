@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from graphc import dims, dtypes
 from graphc.codegen.cstyle import CStyle, Lines, depths
@@ -47,9 +47,13 @@ class LoopRenderer(CStyle):
         innermost: Callable[[tuple[Stmt, ...]], None],
         simd: bool = False,
         clause: str = "",
+        first: Callable[[Axis], None] | None = None,
         last: Callable[[Axis], None] | None = None,
     ) -> None:
-        """Loops over axes, each scalar bound as far outside as it can be; `innermost` prints what remains."""
+        """Loops over axes, each scalar bound as far outside as it can be; `innermost` prints what remains.
+
+        `first` and `last` print the heads of the outermost and the innermost loop, where these are special.
+        """
         level = depths([axis.name for axis in axes], body, (*self.subscript, *self.lane_axes))
         # A scalar in a block of its own, for names bound on the way.
         self.out("{")
@@ -58,8 +62,9 @@ class LoopRenderer(CStyle):
                 axis = axes[depth - 1]
                 if depth == len(axes) and simd and self.simd:
                     self.out(f"{self.simd}{clause}")
-                if depth == len(axes) and last is not None:
-                    last(axis)
+                head = last if depth == len(axes) and last is not None else first if depth == 1 else None
+                if head is not None:
+                    head(axis)
                 else:
                     name = axis.name
                     self.out(f"for (long {name} = 0; {name} < {self.dim(axis.extent)}; ++{name}) {{")
@@ -70,6 +75,16 @@ class LoopRenderer(CStyle):
         innermost(tuple(s for s in body if not isinstance(s, Let) or level[s.name] == len(axes)))
         for _ in range(len(axes) + 1):
             self.out("}")
+
+    def decode(self, axes: Sequence[Axis], name: str) -> None:
+        """The index in each of several axes from one running number, the last axis fastest."""
+        self.out(f"long {name}_rest = {name};")
+        for axis in reversed(axes[1:]):
+            extent = self.grouped(axis.extent)
+            self.out(f"const long {axis.name} = {name}_rest % {extent};")
+            self.out(f"{name}_rest /= {extent};")
+        for axis in axes[:1]:
+            self.out(f"const long {axis.name} = {name}_rest;")
 
     # ---- rows: one point of the kernel's axes at a time
 

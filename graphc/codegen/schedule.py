@@ -24,10 +24,11 @@ from graphc.codegen.kernel import (
     indices,
     loads,
     names_in,
+    needed,
     stores,
 )
 from graphc.dims import Dim
-from graphc.exprs import Call, Cast, Expr, Index, Load
+from graphc.exprs import Call, Cast, Expr, Index, Load, Var
 from graphc.primitives.views import ravel
 
 
@@ -222,60 +223,6 @@ def _contiguous(stmt: Stmt, axis: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class MatrixProduct:
-    """A contraction as a batch of matrix products in memory: strides of rows, columns and depth.
-
-    `lhs` and `rhs` are offsets at row, column and depth 0; `m`, `n`, `k` are the axes.
-    """
-
-    m: Axis | None
-    n: Axis
-    k: Axis | None
-    lhs: Load
-    rhs: Load
-    lhs_m: Dim
-    lhs_k: Dim
-    rhs_k: Dim
-    rhs_n: Dim
-
-
-def matrix_product(kernel: Kernel) -> MatrixProduct | None:
-    """The matrix product that a kernel's contraction is, or None where its factors are not plain matrices."""
-    contraction = kernel.contraction
-    if contraction is None or len(contraction.axes) > 1 or not kernel.axes:
-        return None
-    bound = {let.name: let.value for let in contraction.body}
-
-    def plain(factor: Expr) -> Load | None:
-        value = bound.get(factor.name, factor) if hasattr(factor, "name") else factor
-        if isinstance(value, Load) and value.guard is None and value.dtype is contraction.dtype:
-            return value
-        return None
-
-    lhs, rhs = plain(contraction.lhs), plain(contraction.rhs)
-    if lhs is None or rhs is None or any(not isinstance(let.value, Load) for let in contraction.body):
-        return None
-    return _as_product(kernel, contraction, lhs, rhs)
-
-
-def _as_product(kernel: Kernel, contraction: Contract, lhs: Load, rhs: Load) -> MatrixProduct | None:
-    n = kernel.axes[-1]
-    if stride(lhs.index[0], n.name) != 0:
-        lhs, rhs = rhs, lhs
-    k = contraction.axes[0] if contraction.axes else None
-    rows = [axis for axis in kernel.axes[:-1] if stride(rhs.index[0], axis.name) == 0]
-    m = next((axis for axis in reversed(rows) if stride(lhs.index[0], axis.name) != 0), None)
-
-    def steps(load: Load, axis: Axis | None) -> Dim | None:
-        return 0 if axis is None else stride(load.index[0], axis.name)
-
-    lhs_m, lhs_k, rhs_k, rhs_n = steps(lhs, m), steps(lhs, k), steps(rhs, k), steps(rhs, n)
-    if stride(lhs.index[0], n.name) != 0 or lhs_m is None or lhs_k is None or rhs_k is None or rhs_n is None:
-        return None
-    return MatrixProduct(m, n, k, lhs, rhs, lhs_m, lhs_k, rhs_k, rhs_n)
-
-
-@dataclass(frozen=True, slots=True)
 class Factors:
     """A contraction as matrix products of whatever its factors are: which axes number rows, columns, depth and batch.
 
@@ -288,6 +235,19 @@ class Factors:
     k: tuple[Axis, ...]
     lhs_along_k: bool
     rhs_along_k: bool
+
+    @property
+    def swapped(self) -> Factors:
+        """The same with left and right exchanged."""
+        return Factors(self.batch, self.n, self.m, self.k, self.rhs_along_k, self.lhs_along_k)
+
+
+def plain_load(contraction: Contract, factor: Expr) -> Load | None:
+    """The unguarded element of memory, in the contraction's dtype, that a factor is; None where it is more."""
+    bound = {let.name: let.value for let in contraction.body}
+    value = bound.get(factor.name, factor) if isinstance(factor, Var) else factor
+    plain = isinstance(value, Load) and value.guard is None and value.dtype is contraction.dtype
+    return value if isinstance(value, Load) and plain else None
 
 
 def factors(kernel: Kernel) -> Factors:
@@ -306,9 +266,8 @@ def factors(kernel: Kernel) -> Factors:
 def _mentioned(contraction: Contract, factor: Expr) -> set[str]:
     """The names that a factor is computed from, through the scalars bound for it."""
     wanted = names_in(factor)
-    for let in reversed(contraction.body):
-        if let.name in wanted:
-            wanted |= names_in(let.value)
+    for let in needed(contraction.body, factor):
+        wanted |= names_in(let.value)
     return wanted
 
 
