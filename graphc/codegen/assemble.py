@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 
 from graphc import dims, dtypes
 from graphc.codegen.kernel import Kernel, Param, expressions, indices, loads, statements, stores
@@ -61,6 +62,11 @@ class _Assembler:
         self.counter = counter  # the number of kernels and loops named so far, shared with the bodies of loops
         self.units = [self._unit(partition, position) for position in range(len(partition.groups))]
         self.writer = {ref: i for i, unit in enumerate(self.units) for ref in unit.writes}
+        self.readers: dict[Ref, set[int]] = {}
+        for i, unit in enumerate(self.units):
+            for ref in unit.reads:
+                self.readers.setdefault(ref, set()).add(i)
+        self.before = [0] * len(self.units)  # for each unit, a bit set of those that come before it
         self.home: dict[Ref, Ref] = {}  # a value -> the state whose buffer it is written to
         self.buffers: list[Buffer] = []
         self.by_value: dict[Ref, int] = {}
@@ -71,7 +77,7 @@ class _Assembler:
         node = group.nodes[0]
         if node.op == "scan":
             return _Unit(set(node.inputs), {Ref(node.id, out) for out in range(len(node.outs))}, scan=node)
-        kernel = lower(partition, group, self._name("k"))
+        kernel = lower(partition, position, self._name("k"))
         reads = {param.value for param in kernel.params if param.read}
         return _Unit(reads, {param.value for param in kernel.params if param.written}, kernel)
 
@@ -80,8 +86,8 @@ class _Assembler:
         return f"{letter}{self.counter[0] - 1}"
 
     def run(self) -> Assembly:
-        for unit in self.units:
-            unit.after |= {self.writer[ref] for ref in unit.reads if ref in self.writer}
+        for i, unit in enumerate(self.units):  # producers come first in a partition
+            self._wait(i, {self.writer[ref] for ref in unit.reads if ref in self.writer})
         for state, value in self.graph.updates.items():
             self._try_alias(Ref(state), value)
         order = self._order()
@@ -103,32 +109,39 @@ class _Assembler:
         kernel = self.units[writer].kernel
         if kernel is None or not _replaces_elementwise(kernel, state, value):
             return
-        readers = {i for i, unit in enumerate(self.units) if i != writer and state in unit.reads}
-        if any(writer in self._all_before(reader) for reader in readers):
+        readers = self.readers.get(state, set()) - {writer}
+        if any(self.before[reader] >> writer & 1 for reader in readers):
             return
-        self.units[writer].after |= readers
+        self._wait(writer, readers)
         self.home[value] = state
 
-    def _all_before(self, unit: int) -> set[int]:
-        seen: set[int] = set()
-        stack = [unit]
-        while stack:
-            for other in self.units[stack.pop()].after:
-                if other not in seen:
-                    seen.add(other)
-                    stack.append(other)
-        return seen
+    def _wait(self, unit: int, others: set[int]) -> None:
+        """Makes a unit, and with it all that come after it, wait for others."""
+        self.units[unit].after |= others
+        bits = self.before[unit]
+        for other in others:
+            bits |= self.before[other] | 1 << other
+        self.before[unit] = bits
+        for later, before in enumerate(self.before):
+            if before >> unit & 1:
+                self.before[later] = before | bits
 
     def _order(self) -> list[int]:
         """Units so that each comes after those it waits for; among free choices, as they were."""
-        waiting = list(range(len(self.units)))
-        done: set[int] = set()
+        waits = [len(unit.after) for unit in self.units]
+        followers: dict[int, list[int]] = {}
+        for i, unit in enumerate(self.units):
+            for other in unit.after:
+                followers.setdefault(other, []).append(i)
+        ready = [i for i, count in enumerate(waits) if count == 0]
         order: list[int] = []
-        while waiting:
-            position = next(i for i in waiting if self.units[i].after <= done)
-            waiting.remove(position)
-            done.add(position)
+        while ready:
+            position = heappop(ready)
             order.append(position)
+            for follower in followers.get(position, ()):
+                waits[follower] -= 1
+                if waits[follower] == 0:
+                    heappush(ready, follower)
         return order
 
     # ---- buffers

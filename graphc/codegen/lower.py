@@ -39,20 +39,20 @@ from graphc.passes.fuse import Group, Partition
 from graphc.primitives.views import ravel
 
 
-def lower(partition: Partition, group: Group, name: str) -> Kernel:
+def lower(partition: Partition, position: int, name: str) -> Kernel:
     """The kernel of a group.
 
     Args:
         partition: Where the group is from.
-        group: What to lower.
+        position: Which of its groups to lower.
         name: The kernel's name.
 
     Returns:
         A checked kernel; its parameters name the values they hold.
     """
-    stored = [ref for ref in partition.stored() if any(ref.node == node.id for node in group.nodes)]
+    group = partition.groups[position]
     lowering = _Lowering(partition.graph, partition.free, group)
-    axes, body = lowering.run(stored)
+    axes, body = lowering.run(list(partition.stored.get(position, ())))
     kernel = Kernel(
         name,
         tuple(lowering.params.values()),
@@ -264,7 +264,7 @@ class _Lowering:
     def _prepare(self, wanted: list[Node]) -> None:
         """Computes the group's elements that some nodes need, in graph order, so that pulling stays shallow."""
         needed: set[int] = set()
-        stack = [node.id for node in wanted]
+        stack = [node.id for node in wanted if Ref(node.id) not in self.results]
         while stack:
             for id in self._members_behind(self.graph.node(stack.pop())):
                 if id not in needed and Ref(id) not in self.results:

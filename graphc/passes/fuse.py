@@ -9,6 +9,7 @@ read at the very point that it is computed for. What is refused is logged with i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 from graphc import dims
@@ -57,13 +58,18 @@ class Partition:
     free: frozenset[int]
     refusals: tuple[Refusal, ...]
 
-    def stored(self) -> list[Ref]:
-        """The values that groups leave in memory: read by another group, or results of the graph."""
-        home = {node.id: group.id for group in self.groups for node in group.nodes}
+    @cached_property
+    def stored(self) -> dict[int, tuple[Ref, ...]]:
+        """The values that each group, by position, leaves in memory: read by another group, or results of the graph."""
+        home = {node.id: position for position, group in enumerate(self.groups) for node in group.nodes}
         needed = set(self.graph.roots)
-        for group in self.groups:
-            needed |= {ref for ref in group.reads if home.get(ref.node, group.id) != group.id}
-        return sorted(ref for ref in needed if ref.node in home)
+        for position, group in enumerate(self.groups):
+            needed |= {ref for ref in group.reads if home.get(ref.node, position) != position}
+        found: dict[int, list[Ref]] = {}
+        for ref in sorted(needed):
+            if ref.node in home:
+                found.setdefault(home[ref.node], []).append(ref)
+        return {position: tuple(refs) for position, refs in found.items()}
 
 
 def fuse(graph: Graph, enabled: bool = True) -> Partition:
@@ -105,7 +111,8 @@ class _Fusion:
         values = {ref for ref, _ in self._reads_in(node, own)}
         inputs = {self.home[ref.node] for ref in values if ref.node in self.home}
         if self.enabled and primitive(node.op).kind not in ALONE:
-            for id in sorted(inputs, key=lambda id: -self._bytes_between(id, values)):
+            open_groups = [id for id in inputs if self.groups[id].kind not in ALONE]
+            for id in sorted(open_groups, key=lambda id: (-self._bytes_between(id, values), id)):
                 if self._try_join(node, self.groups[id], own, inputs):
                     return
         id = len(self.groups)
