@@ -1,0 +1,135 @@
+"""The compiler as a whole: choosing a backend, compiling once for all sizes, reports and dumps."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graphc import compiler, config, dims, dtypes, inspect
+from graphc.errors import ArgumentError, BackendError
+from graphc.graph.builder import Builder
+from graphc.graph.core import Graph
+from graphc.graph.types import Origin, TensorType
+from graphc.graph.verify import verify
+from graphc.runtime.counters import counters
+from graphc.runtime.state import StateBuffer
+
+BATCH = dims.size("B")
+NASTY = 'layer */ \\\n#error "of the user" ??/'
+
+
+def running_mean() -> Graph:
+    """`total += mean over the batch of relu(x @ w)`; returns the rows' sums."""
+    builder = Builder({"B": (1, 1 << 20)})
+    with builder.located((Origin(NASTY, "user's file.py", 7),)):
+        x = builder.input("x", TensorType((BATCH, 5), dtypes.float32))
+        w = builder.state("w", TensorType((5, 4), dtypes.float32))
+        total = builder.state("total", TensorType((4,), dtypes.float32))
+        axes = {"lhs_batch": (), "rhs_batch": (), "lhs_contract": (1,), "rhs_contract": (0,)}
+        hidden = builder.apply("relu", builder.apply("contract", x, w, **axes))
+        summed = builder.apply("sum", hidden, axes=(0,))
+        count = builder.broadcast(builder.size(BATCH, dtypes.float32), (4,), ())
+        builder.update(total, builder.apply("add", total, builder.apply("div", summed, count)))
+        return builder.finish([builder.apply("sum", hidden, axes=(1,))])
+
+
+def run(executable: compiler.Executable, size: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(size)
+    states = {"w": StateBuffer(rng.normal(size=(5, 4)).astype("f")), "total": StateBuffer(np.ones(4, "f"))}
+    (rows,) = executable.run({"x": rng.normal(size=(size, 5)).astype("f")}, states, {"B": size}, repeat=3)
+    return rows, states["total"].host().copy()
+
+
+@pytest.mark.parametrize("backend", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def test_one_compilation_serves_all_sizes(backend: str) -> None:
+    executable, reference = compiler.compile(running_mean(), backend), compiler.compile(running_mean(), "numpy")
+    before = counters().compilations
+    for size in (3, 1, 40, 7):
+        for got, expected in zip(run(executable, size), run(reference, size), strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+    assert counters().compilations == before
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def test_two_runs_give_the_same_bits(backend: str) -> None:
+    first, second = (run(compiler.compile(running_mean(), backend), 23) for _ in range(2))
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+
+
+def test_every_stage_is_a_valid_graph() -> None:
+    for graph in compiler.compile(running_mean(), "cpu").compilation.stages.values():
+        verify(graph)
+
+
+def test_memory_is_told_before_anything_runs_and_kept_to() -> None:
+    executable = compiler.compile(running_mean(), "cpu")
+    report = executable.memory({"B": 40})
+    assert report["input"] == 40 * 5 * 4
+    assert report["state"] == (20 + 4) * 4
+    assert report["output"] == 40 * 4
+    before = counters().arena_bytes
+    run(executable, 40)
+    assert counters().arena_bytes - before == report["arena"]
+
+
+def test_the_interpreter_has_no_plan() -> None:
+    with pytest.raises(ArgumentError, match="does not plan"):
+        compiler.compile(running_mean(), "numpy").memory({"B": 1})
+
+
+def test_argument_beats_context_beats_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_BACKEND", "numpy")
+    assert compiler.chosen_backend() == ("numpy", "GRAPHC_BACKEND")
+    assert compiler.chosen_backend("cpu") == ("cpu", "argument")
+    with config.override(backend="cpu"):
+        assert compiler.chosen_backend()[0] == "cpu"
+
+
+def test_without_a_wish_the_best_present_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRAPHC_BACKEND", raising=False)
+    monkeypatch.setattr(compiler, "absent", lambda name: "gone" if name in ("cuda", "cpu") else None)
+    name, why = compiler.chosen_backend()
+    assert name == "numpy"
+    assert "no cuda: gone" in why and "no cpu: gone" in why
+
+
+def test_an_absent_backend_is_an_error_and_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "absent", lambda name: "no driver" if name == "cuda" else None)
+    with pytest.raises(BackendError, match=r"no driver(.|\n)*pip install 'graphc\[cuda\]'"):
+        compiler.chosen_backend("cuda")
+
+
+def test_an_unknown_backend_is_named() -> None:
+    with pytest.raises(ArgumentError, match="'tpu'"):
+        compiler.chosen_backend("tpu")
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def test_dumps_hold_every_stage(backend: str, tmp_path: Path) -> None:
+    with config.override(dump=tmp_path):
+        compiler.compile(running_mean(), backend)
+    (folder,) = tmp_path.iterdir()
+    names = {path.name for path in folder.iterdir()}
+    assert {"00_initial.txt", "01_simplify.txt", "00_initial.svg", "00_initial.json"} <= names
+    if backend != "numpy":
+        assert {"fused.txt", "plan.txt", "kernels"} <= names
+        assert "arena of" in (folder / "plan.txt").read_text()
+        assert "contract" in (folder / "fused.txt").read_text()
+
+
+@pytest.mark.parametrize("backend", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def test_users_names_stay_out_of_the_source_and_in_one_comment_line(backend: str, tmp_path: Path) -> None:
+    executable = compiler.compile(running_mean(), backend)
+    source = executable.compilation.source
+    assert source is not None
+    assert "of the user" not in source.text
+    assert "user's file" not in source.text
+    inspect.dump(executable, tmp_path)
+    for path in (tmp_path / "kernels").iterdir():
+        commented = [line for line in path.read_text().splitlines() if "of the user" in line]
+        assert commented and all(line.startswith("//") and not line.endswith("\\") for line in commented)
+        assert all(re.fullmatch(r"[ -~]*", line) for line in commented)
+        assert "??/" not in path.read_text()
