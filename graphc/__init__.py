@@ -1,0 +1,103 @@
+"""graphc: a graph compiler with a front end that is source-compatible with Keras 3."""
+
+from contextlib import AbstractContextManager
+
+from graphc import (
+    activations,
+    callbacks,
+    config,
+    constraints,
+    datasets,
+    dtype_policies,
+    errors,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    regularizers,
+    saving,
+    tree,
+    utils,
+)
+from graphc.dtype_policies import DTypePolicy, FloatDTypePolicy
+from graphc.initializers import Initializer
+from graphc.layers import Input, InputSpec, Layer
+from graphc.losses import Loss
+from graphc.metrics import Metric
+from graphc.models import Functional, Model, Sequential
+from graphc.optimizers import Optimizer
+from graphc.regularizers import Regularizer
+from graphc.tracing import Function, KerasTensor, Operation, Tensor, Variable, function
+
+__version__ = "0.1.0"
+
+
+def backend(name: str) -> AbstractContextManager[object]:
+    """Chooses the backend inside a `with` block.
+
+    Args:
+        name: `"numpy"`, `"cpu"` or `"cuda"`.
+
+    Raises:
+        ArgumentError: if there is no backend of that name.
+
+    Example:
+
+    >>> with backend("numpy"):
+    ...     config.current().backend
+    'numpy'
+    """
+    return config.override(backend=name)
+
+
+def version() -> str:
+    """The version of graphc."""
+    return __version__
+
+
+__all__ = [
+    "DTypePolicy",
+    "FloatDTypePolicy",
+    "Function",
+    "Functional",
+    "Initializer",
+    "Input",
+    "InputSpec",
+    "KerasTensor",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Model",
+    "Operation",
+    "Optimizer",
+    "Regularizer",
+    "Sequential",
+    "Tensor",
+    "Variable",
+    "activations",
+    "backend",
+    "callbacks",
+    "config",
+    "constraints",
+    "datasets",
+    "dtype_policies",
+    "errors",
+    "function",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "random",
+    "regularizers",
+    "saving",
+    "tree",
+    "utils",
+    "version",
+]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from time import perf_counter
@@ -35,8 +36,10 @@ from graphc.runtime.state import StateBuffer
 
 Array = np.ndarray[Any, Any]
 
+Passes = Sequence[tuple[str, Callable[[Graph], Graph]]]
+
 # Rewrites, in order: each maps a graph to a graph.
-PASSES: tuple[tuple[str, Callable[[Graph], Graph]], ...] = (
+PASSES: Passes = (
     ("simplify", simplify),
     ("eliminate_dead", eliminate_dead),
     ("simplify_again", simplify),
@@ -189,13 +192,21 @@ def chosen_backend(asked: str | None = None) -> tuple[str, str]:
     return name, why
 
 
-def compile(graph: Graph, backend: str | None = None, earlier: Mapping[str, Graph] | None = None) -> Executable:
+def compile(
+    graph: Graph,
+    backend: str | None = None,
+    earlier: Mapping[str, Graph] | None = None,
+    passes: Passes = PASSES,
+    fused: bool = True,
+) -> Executable:
     """Compiles a graph.
 
     Args:
         graph: What to compile.
         backend: Where it runs; None for the configured one, else the best present.
         earlier: Stages that the graph went through before, for those who look at them.
+        passes: The rewrites, for those who look for the one at fault; `copy_sources` is always needed.
+        fused: Whether operations share kernels.
 
     Returns:
         What runs it.
@@ -206,10 +217,11 @@ def compile(graph: Graph, backend: str | None = None, earlier: Mapping[str, Grap
     name, _ = chosen_backend(backend)
     folder, started = dump_folder(), perf_counter()
     compilation = Compilation(name, {**(earlier or {}), "initial": graph})
-    for stage, rewrite in PASSES:
+    for stage, rewrite in passes:
         graph = rewrite(graph)
         compilation.stages[stage] = graph
-    executable = Executable(compilation, NumpyProgram(graph) if name == "numpy" else _build(compilation, name))
+    program = NumpyProgram(graph) if name == "numpy" else _build(compilation, passes, fused)
+    executable = Executable(compilation, program)
     counters().compilations += 1
     counters().compile_seconds += perf_counter() - started
     if folder is not None:
@@ -217,22 +229,22 @@ def compile(graph: Graph, backend: str | None = None, earlier: Mapping[str, Grap
     return executable
 
 
-def _build(compilation: Compilation, name: str) -> Program:
-    compilation.partition = fuse(compilation.graph)
-    assembly = assemble(compilation.partition, _prepared)
+def _build(compilation: Compilation, passes: Passes, fused: bool) -> Program:
+    compilation.partition = fuse(compilation.graph, fused)
+    assembly = assemble(compilation.partition, partial(_prepared, passes=passes, fused=fused))
     kernels = {k: schedule(kernel) for k, kernel in assembly.kernels.items()}
     hits = cache.default().hits
-    build = _build_cpu if name == "cpu" else _build_cuda
+    build = _build_cpu if compilation.backend == "cpu" else _build_cuda
     program = build(compilation, Assembly(assembly.plan, kernels))
     counters().cache_hits += cache.default().hits - hits
     return program
 
 
-def _prepared(body: Graph) -> Partition:
+def _prepared(body: Graph, passes: Passes, fused: bool) -> Partition:
     """The body of a loop, after the passes."""
-    for _, rewrite in PASSES:
+    for _, rewrite in passes:
         body = rewrite(body)
-    return fuse(body)
+    return fuse(body, fused)
 
 
 def _build_cpu(compilation: Compilation, assembly: Assembly) -> Program:

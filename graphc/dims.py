@@ -513,4 +513,8 @@ def _parse_atom(tokens: list[str], text: str) -> tuple[Dim, list[str]]:
         if not rest or rest[0] != ")":
             raise VerificationError("a size cannot be read", got=text)
         return inner, rest[1:]
-    return (int(head) if head.isdigit() else size(head)), rest
+    if head.isdigit():
+        return int(head), rest
+    if not head.isidentifier():
+        raise VerificationError("a size cannot be read", got=text)
+    return size(head), rest

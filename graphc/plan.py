@@ -192,7 +192,7 @@ class Plan:
         def counters(steps: tuple[Step, ...]) -> list[str]:
             return [n for s in steps if isinstance(s, Loop) for n in (s.symbol, *counters(s.steps))]
 
-        return {name: f"s{i}" for i, name in enumerate((*self.symbols, *counters(self.steps)))}
+        return {name: f"size{i}" for i, name in enumerate((*self.symbols, *counters(self.steps)))}
 
     def launches(self) -> int:
         """How many kernels a run launches, loops counted once."""

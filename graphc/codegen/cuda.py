@@ -120,6 +120,8 @@ class CudaRenderer(LoopRenderer):
             self.out(f"__shared__ {self.types[dtype]} slots_{dtype.name}[{THREADS}];")
         if any(a.position is not None for a in accumulators):
             self.out(f"__shared__ int places[{THREADS}];")
+        # All threads read what is then replaced. Stores come last, so that one barrier is enough.
+        replaced = {param.name for param in kernel.params if param.written and param.read}
         self.out("const long point = blockIdx.x;")
         self.decode(kernel.axes, "point")
         for stmt in kernel.body:
@@ -129,6 +131,9 @@ class CudaRenderer(LoopRenderer):
                 case For(axes, body):
                     self.nest(axes, body, self.rows, last=self._strided)
                 case Store():
+                    if stmt.buffer in replaced:
+                        self.out("__syncthreads();")
+                        replaced = set()
                     self.out("if (threadIdx.x == 0) {")
                     self.store(stmt)
                     self.out("}")

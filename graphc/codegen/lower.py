@@ -352,27 +352,28 @@ class _Lowering:
         return rule.lower(tuple(self.graph.type(ref) for ref in node.inputs), **node.attrs)
 
     def _store(self, stored: list[Ref]) -> None:
+        """Computes all before anything that it is computed from is replaced: values of the points are stored last."""
         outer = [ref for ref in stored if not self.domain.is_inner(self.graph.type(ref).shape)]
         inner = [ref for ref in stored if ref not in outer]
-        self._store_all(outer)
+        stores = self._stores(outer)
         if inner:
             axes = self._axes("r", self.domain.reduced)
             with self._inside(axes) as block:
-                self._store_all(inner)
-            self.outer.stmts.append(For(axes, tuple(block.stmts)))
+                inner_stores = self._stores(inner)
+                self.outer.stmts.append(For(axes, (*block.stmts, *inner_stores)))
+        self.outer.stmts.extend(stores)
 
-    def _store_all(self, refs: list[Ref]) -> None:
-        """Computes all, then stores all: what a store overwrites has been read by then."""
-        values = []
+    def _stores(self, refs: list[Ref]) -> list[Store]:
+        """Computes values of the current block; returns what is then to be stored."""
         self._prepare([self.graph.node(ref.node) for ref in refs])
+        stores = []
         for ref in refs:
             type = self.graph.type(ref)
             index = self.domain.index_of(type.shape)
             assert index is not None
-            values.append((ref, index, cast(self.element(ref, index), type.dtype)))
-        for ref, index, value in values:
-            param = self._param(ref, written=True)
-            self.block.stmts.append(Store(param.name, index, value))
+            value = cast(self.element(ref, index), type.dtype)
+            stores.append(Store(self._param(ref, written=True).name, index, value))
+        return stores
 
 
 def _lets(block: _Block) -> tuple[Let, ...]:

@@ -172,7 +172,7 @@ class _Layout:
                 wanted.append(sum(self.x[n] for n in near) / len(near) if near else self.x[id])
                 # Long arrows should be straight, boxes with few neighbours near them.
                 weights.append(4.0 if id < 0 else 1.0 if near else 0.1)
-            offsets = [0.0]
+            offsets = [0.0] if row else []
             for a, b in pairwise(row):
                 offsets.append(offsets[-1] + self._apart(a, b))
             free = [x - offset for x, offset in zip(wanted, offsets, strict=True)]

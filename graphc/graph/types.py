@@ -110,12 +110,13 @@ class Attrs(Mapping[str, Any]):
     Values are None, booleans, numbers, strings, sizes, dtypes, `Array`s, `Graph`s, and tuples of these.
     """
 
-    __slots__ = ("_hash", "_items")
+    __slots__ = ("_hash", "_items", "_key")
 
     def __init__(self, items: Mapping[str, Any]) -> None:
         self._items = dict(sorted(items.items()))
         # 1 and 1.0 and True are equal to Python, but not to a compiler: the hash and equality look at types too.
-        self._hash = hash(tuple((k, type(v), v) for k, v in self._items.items()))
+        self._key = tuple((name, _typed(value)) for name, value in self._items.items())
+        self._hash = hash(self._key)
 
     def __getitem__(self, name: str) -> Any:
         return self._items[name]
@@ -132,15 +133,18 @@ class Attrs(Mapping[str, Any]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Attrs):
             return NotImplemented
-        return self._hash == other._hash and _typed(self._items) == _typed(other._items)
+        return self._hash == other._hash and self._key == other._key
 
     def __repr__(self) -> str:
         return repr(self._items)
 
 
-def _typed(items: dict[str, Any]) -> list[tuple[str, type, Any, str]]:
+def _typed(value: Any) -> Any:
+    """What tells a value from all others, those that Python finds equal included."""
+    if isinstance(value, tuple):
+        return tuple(_typed(part) for part in value)
     # repr tells 0.0 from -0.0, and finds nan equal to itself.
-    return [(k, type(v), v if v == v else None, repr(v) if isinstance(v, float) else "") for k, v in items.items()]
+    return type(value), repr(value) if isinstance(value, float) else value
 
 
 @dataclass(frozen=True, slots=True)

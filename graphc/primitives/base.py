@@ -90,6 +90,8 @@ def pointwise(
     """Registers an operation on elements: operands of one type, a result of the same or of a fixed dtype."""
 
     def infer(*types: TensorType) -> TensorType:
+        if len(types) != arity:
+            raise ShapeError(f"`{name}` takes {arity} operand(s)", got=" and ".join(map(str, types)) or "none")
         for type in types:
             check_dtype(name, type, allowed)
         check_same(name, *types)

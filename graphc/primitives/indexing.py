@@ -72,6 +72,8 @@ def _gather_cases() -> Iterable[Case]:
     yield Case(((5, 3), (4,)), {"axis": 0}, 0, 6, integer_operands=(1,))
     yield Case(((3, 5, 2), (2, 2)), {"axis": 1}, -1, 5, integer_operands=(1,))
     yield Case(((5, 3), ()), {"axis": 0}, 0, 4, integer_operands=(1,))
+    # Indices along the innermost axis: compilers vectorise the clamping.
+    yield Case(((3, 2), (8,)), {"axis": 1}, 0, 1, integer_operands=(1,))
 
 
 gather = view("gather", _gather_infer, _gather_eval, _gather_lower, _gather_vjp, _gather_cases)

@@ -1,0 +1,92 @@
+"""Callbacks made of functions, and callbacks that write logs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from graphc.callbacks.callback import Callback, Logs
+from graphc.errors import ArgumentError
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions.
+
+    Args:
+        on_epoch_begin: Called with epoch and logs.
+        on_epoch_end: Called with epoch and logs.
+        on_train_begin: Called with logs.
+        on_train_end: Called with logs.
+        on_train_batch_begin: Called with batch and logs.
+        on_train_batch_end: Called with batch and logs.
+        **kwargs: Other methods of `Callback`, by name.
+
+    Raises:
+        ArgumentError: if `Callback` has no such method.
+
+    Example:
+
+    >>> callback = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
+    >>> callback.on_epoch_end(0, {"loss": 0.5})
+    0 0.5
+    """
+
+    def __init__(
+        self,
+        on_epoch_begin: Callable[..., Any] | None = None,
+        on_epoch_end: Callable[..., Any] | None = None,
+        on_train_begin: Callable[..., Any] | None = None,
+        on_train_end: Callable[..., Any] | None = None,
+        on_train_batch_begin: Callable[..., Any] | None = None,
+        on_train_batch_end: Callable[..., Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__()
+        given = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+            **kwargs,
+        }
+        for name, function in given.items():
+            if not (name.startswith("on_") and hasattr(Callback, name)):
+                raise ArgumentError("a callback has no such method", got=name)
+            if function is not None:
+                setattr(self, name, function)
+
+
+class CSVLogger(Callback):
+    """Writes the metrics of each epoch to a file of comma-separated values.
+
+    Args:
+        filename: The file.
+        separator: What stands between values.
+        append: Whether to add to a file that is there.
+    """
+
+    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
+        super().__init__()
+        self.path, self.separator, self.append = Path(filename), separator, append
+        self._columns: list[str] | None = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Starts the file."""
+        self._columns = None
+        if not self.append:
+            self.path.write_text("")
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Adds a row."""
+        values = {"epoch": epoch, **(logs or {})}
+        empty = not self.path.exists() or self.path.stat().st_size == 0
+        columns = self._columns = self._columns or ["epoch", *sorted(logs or {})]
+        with self.path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="NA", extrasaction="ignore", delimiter=self.separator)
+            if empty:
+                writer.writeheader()
+            writer.writerow(values)

@@ -1,0 +1,299 @@
+"""Callbacks that watch a metric."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphc.callbacks.callback import Callback, Logs
+from graphc.errors import ArgumentError
+from graphc.registration import choices
+from graphc.tracing import Array
+from graphc.utils.progbar import write
+
+
+class Monitor(Callback):
+    """What callbacks that watch a metric share: which way is better, and what is the best so far.
+
+    Args:
+        monitor: Name of the metric.
+        mode: `"min"`, `"max"`, or `"auto"`: the name tells; accuracies and the like are better when larger.
+        min_delta: How much better counts as better.
+
+    Raises:
+        ArgumentError: if the mode is unknown.
+    """
+
+    def __init__(self, monitor: str, mode: str = "auto", min_delta: float = 0) -> None:
+        super().__init__()
+        if mode not in ("auto", "min", "max"):
+            raise ArgumentError("unknown mode", got=repr(mode), expected="auto, min or max")
+        self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
+        self.best: float | None = None
+
+    def _larger_is_better(self) -> bool:
+        if self.mode != "auto":
+            return self.mode == "max"
+        name = self.monitor.removeprefix("val_")
+        larger = ("acc", "auc", "precision", "recall", "f1", "fbeta", "iou", "r2", "true_", "cosine_similarity")
+        return any(part in name for part in larger)
+
+    def is_better(self, value: float, than: float | None) -> bool:
+        """Whether a value is better than another."""
+        if than is None:
+            return not math.isnan(value)
+        if self._larger_is_better():
+            return value - self.min_delta > than
+        return value + self.min_delta < than
+
+    def current(self, logs: Logs) -> float | None:
+        """The metric's value; None, with a warning, where it is not there."""
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            hint = choices(self.monitor, logs or {}) or f"there are {', '.join(logs or {}) or 'none'}"
+            warnings.warn(
+                f"{type(self).__name__} watches {self.monitor!r}, which is no metric of this run; {hint}", stacklevel=4
+            )
+            return None
+        return float(value)
+
+
+class EarlyStopping(Monitor):
+    """Stops training when a metric has not become better for some epochs.
+
+    Args:
+        monitor: Name of the metric.
+        min_delta: How much better counts as better.
+        patience: How many epochs without it are endured.
+        verbose: 0: silent, 1: tells when it stops.
+        mode: `"min"`, `"max"`, or `"auto"`: the name tells.
+        baseline: A value that must be surpassed.
+        restore_best_weights: Whether to go back to the weights of the best epoch.
+        start_from_epoch: How many epochs pass before it watches.
+
+    Example:
+
+    >>> EarlyStopping(monitor="val_loss", patience=3).patience
+    3
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        self.patience, self.verbose, self.baseline = patience, verbose, baseline
+        self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best_weights: list[Array] | None = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Starts anew."""
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best, self.best_weights = None, None
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Watches, and stops the training."""
+        value = self.current(logs)
+        if value is None or epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            # So that there is something to go back to where no epoch is better than the baseline.
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
+        self.wait += 1
+        if self.is_better(value, self.best):
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self.is_better(value, self.baseline):
+                self.wait = 0
+            return
+        if self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Tells of the stop, and goes back to the best weights."""
+        if self.stopped_epoch > 0 and self.verbose > 0:
+            write(f"Epoch {self.stopped_epoch + 1}: early stopping\n")
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose > 0:
+                write(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.\n")
+            self.model.set_weights(self.best_weights)
+
+
+class ReduceLROnPlateau(Monitor):
+    """Lowers the learning rate when a metric has not become better for some epochs.
+
+    Args:
+        monitor: Name of the metric.
+        factor: What the rate is multiplied with, below 1.
+        patience: How many epochs without it are endured.
+        verbose: 0: silent, 1: tells when it lowers the rate.
+        mode: `"min"`, `"max"`, or `"auto"`: the name tells.
+        min_delta: How much better counts as better.
+        cooldown: How many epochs it rests after lowering the rate.
+        min_lr: The lowest rate.
+
+    Raises:
+        ArgumentError: if the factor is 1 or more.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        if factor >= 1.0 or kwargs:
+            raise ArgumentError("ReduceLROnPlateau takes a factor below 1", got=f"{factor} {kwargs or ''}")
+        self.factor, self.patience, self.verbose = factor, patience, verbose
+        self.cooldown, self.min_lr = cooldown, min_lr
+        self.wait = self.cooldown_counter = 0
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Starts anew."""
+        self.best, self.wait, self.cooldown_counter = None, 0, 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Watches, and lowers the rate."""
+        value = self.current(logs)
+        if value is None:
+            return
+        rate = float(np.asarray(self.model.optimizer.learning_rate))
+        if isinstance(logs, dict):
+            logs["learning_rate"] = rate
+        if self.cooldown_counter > 0:
+            self.cooldown_counter, self.wait = self.cooldown_counter - 1, 0
+        if self.is_better(value, self.best):
+            self.best, self.wait = value, 0
+        elif self.cooldown_counter == 0:
+            self.wait += 1
+            if self.wait >= self.patience and rate > np.float32(self.min_lr):
+                lower = max(rate * self.factor, self.min_lr)
+                self.model.optimizer.learning_rate = lower
+                self.cooldown_counter, self.wait = self.cooldown, 0
+                if self.verbose > 0:
+                    write(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {lower}.\n")
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate before each epoch.
+
+    Args:
+        schedule: A function of the epoch's number and the rate so far to the rate.
+        verbose: 0: silent, 1: tells the rate.
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        super().__init__()
+        self.schedule, self.verbose = schedule, verbose
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Sets the rate."""
+        before = float(np.asarray(self.model.optimizer.learning_rate))
+        try:
+            rate = self.schedule(epoch, before)
+        except TypeError:
+            # As in Keras, a function of the epoch alone will do.
+            rate = self.schedule(epoch)
+        if not isinstance(rate, float | np.floating):
+            raise ArgumentError("a schedule returns a float", got=repr(rate))
+        self.model.optimizer.learning_rate = rate
+        if self.verbose > 0:
+            write(f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.\n")
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Adds the rate to the logs."""
+        if isinstance(logs, dict):
+            logs["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
+
+
+class TerminateOnNaN(Callback):
+    """Stops training when the loss is not finite.
+
+    Args:
+        raise_error: Whether to raise an error in place of stopping.
+    """
+
+    each_batch = False
+
+    def __init__(self, raise_error: bool = False) -> None:
+        super().__init__()
+        self.raise_error = raise_error
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Watches the loss."""
+        loss = (logs or {}).get("loss")
+        if loss is not None and not np.isfinite(loss):
+            if self.raise_error:
+                raise RuntimeError(f"NaN or Inf loss encountered at batch {batch}.")
+            write(f"Batch {batch}: Invalid loss, terminating training\n")
+            self.model.stop_training = True
+
+
+class ModelCheckpoint(Monitor):
+    """Saves the weights after epochs.
+
+    Args:
+        filepath: Where; `{epoch}` and metrics' names in braces are filled in.
+        monitor: Name of the metric that tells the best epoch.
+        verbose: 0: silent, 1: tells when it saves.
+        save_best_only: Whether to save only when the metric has become better.
+        save_weights_only: Must be True: whole models cannot be saved yet.
+        mode: `"min"`, `"max"`, or `"auto"`: the name tells.
+        save_freq: `"epoch"`; a number of batches is not supported yet.
+        initial_value_threshold: A value that must be surpassed.
+
+    Raises:
+        ArgumentError: if something not supported is asked for.
+    """
+
+    def __init__(
+        self,
+        filepath: Any,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: Any = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        super().__init__(monitor, mode)
+        if not save_weights_only:
+            raise ArgumentError("whole models cannot be saved yet", hint="pass save_weights_only=True")
+        if save_freq != "epoch":
+            raise ArgumentError("save_freq other than 'epoch' is not supported yet", got=repr(save_freq))
+        self.filepath, self.verbose, self.save_best_only = str(filepath), verbose, save_best_only
+        self.best = initial_value_threshold
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Saves."""
+        path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
+        if self.save_best_only:
+            value = self.current(logs)
+            if value is None or not self.is_better(value, self.best):
+                return
+            self.best = value
+        self.model.save_weights(path, overwrite=True)
+        if self.verbose > 0:
+            write(f"\nEpoch {epoch + 1}: saving model to {path}\n")

@@ -1,0 +1,150 @@
+"""What weights are made to satisfy after every update."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from graphc import config as settings
+from graphc import ops
+from graphc.registration import Configurable, deserialize_keras_object, exported, resolve, serialize_keras_object
+
+_MODULE = "keras.constraints"
+
+
+class Constraint(Configurable):
+    """Moves a weight to where it is allowed: a function of a tensor to a tensor. Subclasses define `__call__`."""
+
+    def __call__(self, w: Any) -> Any:
+        """The weight as it may be."""
+        raise NotImplementedError("a constraint defines `__call__`")
+
+
+def _length(w: Any, axis: Any) -> Any:
+    return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
+
+
+@exported(_MODULE, "max_norm")
+class MaxNorm(Constraint):
+    """Vectors longer than a limit are scaled down to it.
+
+    Args:
+        max_value: The limit.
+        axis: Axis or axes that a vector lies along.
+
+    Example:
+
+    >>> MaxNorm(1.0)([[3.0], [4.0]]).numpy().round(4).tolist()
+    [[0.6000000238418579], [0.800000011920929]]
+    """
+
+    def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
+        self.max_value, self.axis = max_value, axis
+
+    def __call__(self, w: Any) -> Any:
+        """The weight as it may be."""
+        length = _length(w, self.axis)
+        return ops.multiply(w, ops.clip(length, 0, self.max_value) / (settings.epsilon() + length))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal object."""
+        return {"max_value": self.max_value, "axis": self.axis}
+
+
+@exported(_MODULE, "non_neg")
+class NonNeg(Constraint):
+    """Negative numbers become 0.
+
+    Example:
+
+    >>> NonNeg()([-1.0, 2.0]).numpy()
+    array([0., 2.], dtype=float32)
+    """
+
+    def __call__(self, w: Any) -> Any:
+        """The weight as it may be."""
+        return ops.maximum(w, 0.0)
+
+
+@exported(_MODULE, "unit_norm")
+class UnitNorm(Constraint):
+    """Vectors are scaled to length one.
+
+    Args:
+        axis: Axis or axes that a vector lies along.
+
+    Example:
+
+    >>> UnitNorm()([[3.0], [4.0]]).numpy().round(4).tolist()
+    [[0.6000000238418579], [0.800000011920929]]
+    """
+
+    def __init__(self, axis: Any = 0) -> None:
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        """The weight as it may be."""
+        return ops.divide(w, settings.epsilon() + _length(w, self.axis))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal object."""
+        return {"axis": self.axis}
+
+
+@exported(_MODULE, "min_max_norm")
+class MinMaxNorm(Constraint):
+    """Vectors are scaled, in part, to a length between two limits.
+
+    Args:
+        min_value: The lower limit.
+        max_value: The upper limit.
+        rate: How far lengths move to the limit that they are beyond, from 0 to 1.
+        axis: Axis or axes that a vector lies along.
+
+    Example:
+
+    >>> MinMaxNorm(0.0, 1.0)([[3.0], [4.0]]).numpy().round(4).tolist()
+    [[0.6000000238418579], [0.800000011920929]]
+    """
+
+    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0) -> None:
+        self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
+
+    def __call__(self, w: Any) -> Any:
+        """The weight as it may be."""
+        length = _length(w, self.axis)
+        wanted = self.rate * ops.clip(length, self.min_value, self.max_value) + (1 - self.rate) * length
+        return ops.multiply(w, wanted / (settings.epsilon() + length))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal object."""
+        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
+
+
+max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm
+_NAMES: Mapping[str, Any] = MappingProxyType(
+    {
+        **{"max_norm": MaxNorm, "non_neg": NonNeg, "unit_norm": UnitNorm, "min_max_norm": MinMaxNorm},
+        **{"MaxNorm": MaxNorm, "NonNeg": NonNeg, "UnitNorm": UnitNorm, "MinMaxNorm": MinMaxNorm},
+    }
+)
+
+
+def get(identifier: Any) -> Any:
+    """The constraint that a name, a configuration, a class or a function stands for.
+
+    Raises:
+        ArgumentError: if it stands for none.
+    """
+    return resolve("constraint", identifier, _NAMES)
+
+
+def serialize(constraint: Any) -> Any:
+    """A constraint as a configuration."""
+    return serialize_keras_object(constraint)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The constraint that a configuration describes."""
+    return deserialize_keras_object(config, custom_objects)

@@ -1,0 +1,449 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc import activations, constraints, initializers, ops, regularizers
+from graphc.errors import ArgumentError
+from graphc.layers.core import optional_config
+from graphc.layers.input_spec import InputSpec
+from graphc.layers.layer import Layer
+from graphc.layers.reshaping import data_format_of
+from graphc.ops.windows import tuple_of
+from graphc.registration import exported
+from graphc.tracing import describe
+
+_MODULE = "keras.layers"
+
+
+class BaseConv(Layer):
+    """What convolutions of any number of spatial axes share; `Conv1D` and its kin say what the arguments mean."""
+
+    rank: int
+
+    def __init__(
+        self,
+        rank: int,
+        filters: int | None,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: Any = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs.pop("lora_rank", None) is not None:
+            raise ArgumentError("low-rank updates are not supported yet")
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        where = describe(self._origin)
+        if filters is not None and (not isinstance(filters, int) or filters < 1 or filters % groups):
+            raise ArgumentError("filters is a positive multiple of groups", where=where, got=f"{filters}, {groups}")
+        if padding not in ("valid", "same"):
+            raise ArgumentError("padding is 'valid' or 'same'", where=where, got=repr(padding))
+        self.rank, self.filters, self.groups = rank, filters, groups
+        self.kernel_size = tuple_of(kernel_size, rank, "kernel_size")
+        self.strides = tuple_of(strides, rank, "strides")
+        self.dilation_rate = tuple_of(dilation_rate, rank, "dilation_rate")
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ArgumentError("strides and dilation_rate cannot both be above 1", where=where)
+        self.padding, self.data_format = padding, data_format_of(data_format)
+        self.activation, self.use_bias = activations.get(activation), use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.input_spec = InputSpec(min_ndim=rank + 2)
+
+    @property
+    def _channel_axis(self) -> int:
+        return -1 if self.data_format == "channels_last" else 1
+
+    def _kernel_shape(self, channels: int) -> tuple[int, ...]:
+        if channels % self.groups:
+            raise ArgumentError("the channels are no multiple of groups", got=f"{channels} and {self.groups}")
+        assert self.filters is not None
+        return (*self.kernel_size, channels // self.groups, self.filters)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes kernel and bias."""
+        channels = input_shape[self._channel_axis]
+        if channels is None:
+            raise ArgumentError("the channels of the input are not known", layer=self.name, got=input_shape)
+        shape = self._kernel_shape(channels)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=shape,
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self._add_bias(shape[-1])
+        self.input_spec = InputSpec(min_ndim=self.rank + 2, axes={self._channel_axis: channels})
+
+    def _add_bias(self, size: int) -> None:
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(size,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def _convolved(self, inputs: Any) -> Any:
+        return ops.conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+
+    def call(self, inputs: Any) -> Any:
+        """The outputs."""
+        outputs = self._convolved(inputs)
+        if self.bias is not None:
+            bias = self.bias.value
+            if self.data_format == "channels_first":
+                bias = ops.reshape(bias, (-1, *(1,) * self.rank))
+            outputs = ops.add(outputs, bias)
+        return self.activation(outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+            "groups": self.groups,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": optional_config(self, "kernel_regularizer"),
+            "bias_regularizer": optional_config(self, "bias_regularizer"),
+            "activity_regularizer": optional_config(self, "activity_regularizer"),
+            "kernel_constraint": optional_config(self, "kernel_constraint"),
+            "bias_constraint": optional_config(self, "bias_constraint"),
+        }
+
+
+@exported(_MODULE, "Convolution1D")
+class Conv1D(BaseConv):
+    """`activation(conv(inputs, kernel) + bias)` for sequences `[batch, steps, channels]`.
+
+    Args:
+        filters: How many outputs each place has.
+        kernel_size: The size of the kernel: a number, or one for each spatial axis.
+        strides: How far the kernel moves.
+        padding: `"valid"`: none; `"same"`: the result is as large as the input, divided by the strides.
+        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
+        dilation_rate: How far the kernel's elements are apart.
+        groups: How many groups of channels are convolved by themselves.
+        activation: Name or function. None: none.
+        use_bias: Whether a bias is added.
+        kernel_initializer: First value of the kernel.
+        bias_initializer: First value of the bias.
+        kernel_regularizer: Penalty on the kernel.
+        bias_regularizer: Penalty on the bias.
+        activity_regularizer: Penalty on the outputs.
+        kernel_constraint: What the kernel is made to satisfy.
+        bias_constraint: What the bias is made to satisfy.
+
+    Raises:
+        ArgumentError: if an argument has a value that cannot be used.
+
+    Example:
+
+    >>> Conv1D(2, 3)(ops.ones((1, 4, 3))).shape
+    (1, 2, 2)
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: Any = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            1,
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            groups,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
+
+
+@exported(_MODULE, "Convolution2D")
+class Conv2D(BaseConv):
+    """`activation(conv(inputs, kernel) + bias)` for images `[batch, rows, columns, channels]`.
+
+    Args:
+        filters: How many outputs each place has.
+        kernel_size: The size of the kernel: a number, or one for each spatial axis.
+        strides: How far the kernel moves.
+        padding: `"valid"`: none; `"same"`: the result is as large as the input, divided by the strides.
+        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
+        dilation_rate: How far the kernel's elements are apart.
+        groups: How many groups of channels are convolved by themselves.
+        activation: Name or function. None: none.
+        use_bias: Whether a bias is added.
+        kernel_initializer: First value of the kernel.
+        bias_initializer: First value of the bias.
+        kernel_regularizer: Penalty on the kernel.
+        bias_regularizer: Penalty on the bias.
+        activity_regularizer: Penalty on the outputs.
+        kernel_constraint: What the kernel is made to satisfy.
+        bias_constraint: What the bias is made to satisfy.
+
+    Raises:
+        ArgumentError: if an argument has a value that cannot be used.
+
+    Example:
+
+    >>> Conv2D(2, 3)(ops.ones((1, 4, 4, 3))).shape
+    (1, 2, 2, 2)
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        data_format: Any = None,
+        dilation_rate: Any = (1, 1),
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            2,
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            groups,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
+
+
+@exported(_MODULE, "Convolution3D")
+class Conv3D(BaseConv):
+    """`activation(conv(inputs, kernel) + bias)` for volumes `[batch, depth, rows, columns, channels]`.
+
+    Args:
+        filters: How many outputs each place has.
+        kernel_size: The size of the kernel: a number, or one for each spatial axis.
+        strides: How far the kernel moves.
+        padding: `"valid"`: none; `"same"`: the result is as large as the input, divided by the strides.
+        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
+        dilation_rate: How far the kernel's elements are apart.
+        groups: How many groups of channels are convolved by themselves.
+        activation: Name or function. None: none.
+        use_bias: Whether a bias is added.
+        kernel_initializer: First value of the kernel.
+        bias_initializer: First value of the bias.
+        kernel_regularizer: Penalty on the kernel.
+        bias_regularizer: Penalty on the bias.
+        activity_regularizer: Penalty on the outputs.
+        kernel_constraint: What the kernel is made to satisfy.
+        bias_constraint: What the bias is made to satisfy.
+
+    Raises:
+        ArgumentError: if an argument has a value that cannot be used.
+
+    Example:
+
+    >>> Conv3D(2, 3)(ops.ones((1, 4, 4, 4, 3))).shape
+    (1, 2, 2, 2, 2)
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1, 1),
+        padding: str = "valid",
+        data_format: Any = None,
+        dilation_rate: Any = (1, 1, 1),
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            3,
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            groups,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
+
+
+@exported(_MODULE)
+class DepthwiseConv2D(BaseConv):
+    """A convolution of each channel of images by itself.
+
+    Args:
+        kernel_size: The size of the kernel: a number, or one for each spatial axis.
+        strides: How far the kernel moves.
+        padding: `"valid"` or `"same"`.
+        depth_multiplier: How many outputs each channel has.
+        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
+        dilation_rate: How far the kernel's elements are apart.
+        activation: Name or function. None: none.
+        use_bias: Whether a bias is added.
+        depthwise_initializer: First value of the kernel.
+        bias_initializer: First value of the bias.
+        depthwise_regularizer: Penalty on the kernel.
+        bias_regularizer: Penalty on the bias.
+        activity_regularizer: Penalty on the outputs.
+        depthwise_constraint: What the kernel is made to satisfy.
+        bias_constraint: What the bias is made to satisfy.
+
+    Example:
+
+    >>> DepthwiseConv2D(3)(ops.ones((1, 4, 4, 3))).shape
+    (1, 2, 2, 3)
+    """
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: Any = None,
+        dilation_rate: Any = (1, 1),
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            2,
+            None,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            1,
+            activation,
+            use_bias,
+            depthwise_initializer,
+            bias_initializer,
+            depthwise_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            depthwise_constraint,
+            bias_constraint,
+            **kwargs,
+        )
+        self.depth_multiplier = depth_multiplier
+
+    def _kernel_shape(self, channels: int) -> tuple[int, ...]:
+        return (*self.kernel_size, channels, self.depth_multiplier)
+
+    def _add_bias(self, size: int) -> None:
+        super()._add_bias(self.kernel.shape[-2] * size)
+
+    def _convolved(self, inputs: Any) -> Any:
+        options = (self.strides, self.padding, self.data_format, self.dilation_rate)
+        return ops.depthwise_conv(inputs, self.kernel, *options)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        config = super().get_config()
+        base = {key: config[key] for key in ("name", "trainable", "dtype")}
+        renamed = {key.replace("kernel_", "depthwise_") if key != "kernel_size" else key: config[key] for key in config}
+        rest = {key: renamed[key] for key in renamed if key not in (*base, "filters", "groups")}
+        return {**base, "depth_multiplier": self.depth_multiplier, **rest}
+
+
+Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D

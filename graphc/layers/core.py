@@ -1,0 +1,393 @@
+"""Layers at the heart of most models: inputs, dense layers, embeddings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc import activations, constraints, initializers, ops, regularizers
+from graphc.errors import ArgumentError
+from graphc.layers.input_spec import InputSpec
+from graphc.layers.layer import Layer
+from graphc.registration import exported
+from graphc.tracing import Call, KerasTensor, describe, user_line
+
+_MODULE = "keras.layers"
+
+
+@exported(_MODULE)
+class InputLayer(Layer):
+    """Where a model takes an input in.
+
+    Args:
+        shape: Tuple of integers and None, without the batch.
+        batch_size: Size of the batch. None: any.
+        dtype: Name of a dtype. None: the default float dtype.
+        sparse: Not supported yet.
+        ragged: Not supported yet.
+        batch_shape: Tuple of integers and None, with the batch, in place of `shape` and `batch_size`.
+        input_tensor: A symbolic tensor to take in place of a new one.
+        optional: Not supported yet.
+        name: Its name.
+
+    Raises:
+        ArgumentError: if neither or both of `shape` and `batch_shape` are given.
+
+    Example:
+
+    >>> InputLayer((3,)).output.shape
+    (None, 3)
+    """
+
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: Any = None,
+        ragged: Any = None,
+        batch_shape: Any = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, dtype=None, **{k: v for k, v in kwargs.items() if k != "input_shape"})
+        if sparse or ragged or optional:
+            raise ArgumentError("sparse, ragged and optional inputs are not supported yet", layer=self.name)
+        shape = kwargs.get("input_shape") if shape is None else shape
+        if input_tensor is not None:
+            shape, batch_shape = None, input_tensor.shape
+            dtype = dtype or input_tensor.dtype
+        if (shape is None) == (batch_shape is None):
+            raise ArgumentError(
+                "an input needs a shape", where=describe(self._origin), hint="pass either shape= or batch_shape="
+            )
+        self.batch_shape = _shape(batch_shape if shape is None else (batch_size, *_shape(shape)))
+        tensor = input_tensor
+        if tensor is None:
+            tensor = KerasTensor(self.batch_shape, dtype or self.variable_dtype, name=self.name)
+        self._dtype = tensor.dtype
+        self.built = True
+        Call(self, (), {}, tensor)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the input."""
+        return str(self._dtype)
+
+    def call(self) -> Any:
+        """An input computes nothing."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            "optional": False,
+        }
+
+
+def _shape(shape: Any) -> tuple[int | None, ...]:
+    if isinstance(shape, int):
+        raise ArgumentError("a shape is a tuple", where=describe(user_line()), got=shape, hint=f"write ({shape},)")
+    sizes = tuple(None if size is None else int(size) for size in shape)
+    if any(size is not None and size < 1 for size in sizes):
+        raise ArgumentError("the sizes of an input are positive", where=describe(user_line()), got=sizes)
+    return sizes
+
+
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: Any = None,
+    ragged: Any = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> Any:
+    """A symbolic tensor that a functional model starts from.
+
+    Args:
+        shape: Tuple of integers and None, without the batch.
+        batch_size: Size of the batch. None: any.
+        dtype: Name of a dtype. None: the default float dtype.
+        sparse: Not supported yet.
+        ragged: Not supported yet.
+        batch_shape: Tuple of integers and None, with the batch, in place of `shape` and `batch_size`.
+        name: Its name.
+        tensor: A symbolic tensor to take in place of a new one.
+        optional: Not supported yet.
+
+    Returns:
+        A `KerasTensor`.
+
+    Example:
+
+    >>> Input((28, 28), name="image").shape
+    (None, 28, 28)
+    """
+    layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
+    return layer.output
+
+
+def optional_config(layer: Layer, name: str) -> Any:
+    """A regularizer or constraint of a layer as a configuration."""
+    return regularizers.serialize(getattr(layer, name))
+
+
+@exported(_MODULE)
+class Dense(Layer):
+    """`activation(inputs @ kernel + bias)`: every output is connected to every input.
+
+    Args:
+        units: How many outputs.
+        activation: Name or function. None: none.
+        use_bias: Whether a bias is added.
+        kernel_initializer: First value of the kernel.
+        bias_initializer: First value of the bias.
+        kernel_regularizer: Penalty on the kernel.
+        bias_regularizer: Penalty on the bias.
+        activity_regularizer: Penalty on the outputs.
+        kernel_constraint: What the kernel is made to satisfy.
+        bias_constraint: What the bias is made to satisfy.
+
+    Raises:
+        ArgumentError: if `units` is no positive integer.
+
+    Example:
+
+    >>> Dense(2, kernel_initializer="ones")([[1.0, 2.0]]).numpy()
+    array([[3., 3.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs.pop("lora_rank", None) is not None or kwargs.pop("quantization_config", None) is not None:
+            raise ArgumentError("low-rank updates and quantization are not supported yet")
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
+            raise ArgumentError("units is a positive integer", where=describe(self._origin), got=repr(units))
+        self.units, self.use_bias = units, use_bias
+        self.activation = activations.get(activation)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.input_spec = InputSpec(min_ndim=2)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes kernel and bias."""
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(input_shape[-1], self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The outputs."""
+        outputs = ops.matmul(inputs, self.kernel)
+        if self.bias is not None:
+            outputs = ops.add(outputs, self.bias)
+        return self.activation(outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        config = {
+            **super().get_config(),
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": optional_config(self, "kernel_regularizer"),
+            "bias_regularizer": optional_config(self, "bias_regularizer"),
+            "kernel_constraint": optional_config(self, "kernel_constraint"),
+            "bias_constraint": optional_config(self, "bias_constraint"),
+            "quantization_config": None,
+        }
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = optional_config(self, "activity_regularizer")
+        return config
+
+
+@exported(_MODULE)
+class Embedding(Layer):
+    """A table of vectors, looked up by integers.
+
+    Args:
+        input_dim: How many vectors.
+        output_dim: The size of a vector.
+        embeddings_initializer: First value of the table.
+        embeddings_regularizer: Penalty on the table.
+        embeddings_constraint: What the table is made to satisfy.
+        mask_zero: Not supported yet.
+        weights: A list with the first value of the table, in place of the initializer.
+
+    Raises:
+        ArgumentError: if a mask is asked for.
+
+    Example:
+
+    >>> Embedding(10, 4)([[1, 2, 3]]).shape
+    (1, 3, 4)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if mask_zero or kwargs.pop("lora_rank", None) or kwargs.pop("quantization_config", None):
+            raise ArgumentError("masks, low-rank updates and quantization are not supported yet")
+        kwargs.pop("input_length", None)
+        super().__init__(**kwargs)
+        self.input_dim, self.output_dim, self.mask_zero = input_dim, output_dim, mask_zero
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        # Indices must not be rounded to a lower precision.
+        self.autocast = False
+        self._first = weights
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the table."""
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=(self.input_dim, self.output_dim),
+            initializer=self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )
+        if self._first is not None:
+            self.embeddings.assign(self._first[0] if isinstance(self._first, list | tuple) else self._first)
+
+    def call(self, inputs: Any) -> Any:
+        """The vectors; an integer out of range gives the nearest one."""
+        indices = ops.convert_to_tensor(inputs)
+        if not indices.element.is_integer:
+            indices = ops.cast(indices, "int32")
+        return ops.cast(ops.take(self.embeddings, indices, axis=0), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {
+            **super().get_config(),
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
+            "embeddings_regularizer": optional_config(self, "embeddings_regularizer"),
+            "activity_regularizer": optional_config(self, "activity_regularizer"),
+            "embeddings_constraint": optional_config(self, "embeddings_constraint"),
+            "mask_zero": self.mask_zero,
+            "quantization_config": None,
+        }
+
+
+@exported(_MODULE)
+class Identity(Layer):
+    """The inputs themselves.
+
+    Example:
+
+    >>> Identity()([[1.0]]).numpy()
+    array([[1.]], dtype=float32)
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """The inputs."""
+        return inputs
+
+
+@exported(_MODULE)
+class Activation(Layer):
+    """An activation function as a layer.
+
+    Args:
+        activation: Name or function.
+
+    Example:
+
+    >>> Activation("relu")([[-1.0, 1.0]]).numpy()
+    array([[0., 1.]], dtype=float32)
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """The function of the inputs."""
+        return self.activation(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {**super().get_config(), "activation": activations.serialize(self.activation)}
+
+
+@exported(_MODULE)
+class Lambda(Layer):
+    """A function as a layer. It cannot be written to a file: define a `Layer` for that.
+
+    Args:
+        function: A function of the inputs.
+        output_shape: Accepted as in Keras; the shape is found by tracing.
+        mask: Not supported yet.
+        arguments: Further keyword arguments of the function.
+
+    Example:
+
+    >>> Lambda(lambda x: x * 2)([[1.0]]).numpy()
+    array([[2.]], dtype=float32)
+    """
+
+    def __init__(
+        self, function: Any, output_shape: Any = None, mask: Any = None, arguments: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if mask is not None:
+            raise ArgumentError("masks are not supported yet", layer=self.name)
+        self.function, self.arguments = function, dict(arguments or {})
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """The function of the inputs."""
+        return self.function(inputs, **self.arguments)

@@ -1,0 +1,414 @@
+"""The base class of layers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache, wraps
+from typing import Any
+
+import numpy as np
+
+from graphc import dtype_policies, dtypes, ops, regularizers, tree
+from graphc.dtype_policies import DTypePolicy
+from graphc.errors import ArgumentError, GraphcError, StateError
+from graphc.layers.input_spec import check_inputs
+from graphc.layers.weights import WeightOwner, running
+from graphc.registration import choices, serialize_keras_object
+from graphc.tracing import (
+    KerasTensor,
+    Tensor,
+    Variable,
+    as_tensor,
+    autocast,
+    cast,
+    current_origin,
+    describe,
+    has_symbolic,
+    keras_shape,
+    scope,
+    user_line,
+)
+from graphc.tracing.symbolic import infer_outputs
+
+# Whether the outermost call that said so is training; what layers within take where nobody tells them.
+_training: ContextVar[bool | None] = ContextVar("graphc_training", default=None)
+
+
+@contextmanager
+def training_mode(training: bool | None) -> Iterator[None]:
+    """Layers called within are told whether they train, unless the call says it itself."""
+    token = _training.set(training)
+    try:
+        yield
+    finally:
+        _training.reset(token)
+
+
+@lru_cache(maxsize=1024)
+def _signature(function: Any) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+class Layer(WeightOwner):
+    """Something with weights that maps tensors to tensors.
+
+    A subclass makes its weights in `build(input_shape)` with `add_weight`, and computes in `call(inputs)`, which may
+    take `training` too.
+
+    Args:
+        activity_regularizer: Regularizer of the outputs, by name or object.
+        trainable: Whether optimizers change the weights.
+        dtype: Name of a dtype, or a `DTypePolicy`. None: the default float dtype.
+        autocast: Whether floating-point inputs are cast to the dtype the layer computes in.
+        name: Its name. None: one made from that of the class.
+
+    Raises:
+        ArgumentError: if an argument is unknown.
+
+    Example:
+
+    >>> class Twice(Layer):
+    ...     def call(self, inputs):
+    ...         return 2 * inputs
+    >>> Twice()(np.array([1.0, 2.0], "float32")).numpy()
+    array([2., 4.], dtype=float32)
+    """
+
+    _init_args: tuple[tuple[Any, ...], dict[str, Any]]
+    _losses: list[Tensor]
+    _build_args: dict[str, Any] | None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Notes where the user made the layer, before any code of theirs runs."""
+        self = super().__new__(cls)
+        self._origin = user_line()
+        self._init_args = (args, kwargs)
+        self._weights = []
+        self._losses = []
+        self._build_args = None
+        self._trainable = True
+        self.built = False
+        return self
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            setattr(cls, "build", _named_build(vars(cls)["build"]))  # noqa: B010  (mypy: a method is replaced)
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs:
+            known = inspect.signature(type(self).__init__).parameters
+            raise ArgumentError(
+                f"{type(self).__name__} takes no such argument",
+                where=describe(self._origin),
+                got=", ".join(map(repr, kwargs)),
+                hint=choices(next(iter(kwargs)), known),
+            )
+        super().__init__(name)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self._dtype_policy = dtype_policies.get(dtype)
+        self.autocast = autocast
+        self.input_spec: Any = None
+        self.supports_masking = False
+        self._trainable = bool(trainable)
+
+    # ---- dtypes
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """In which dtypes it computes and keeps its weights."""
+        return self._dtype_policy
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of its weights."""
+        return self._dtype_policy.variable_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of its weights."""
+        return self._dtype_policy.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype it computes in."""
+        return self._dtype_policy.compute_dtype
+
+    # ---- building
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights; subclasses define it.
+
+        Args:
+            input_shape: Tuple of integers and None, or a structure of them.
+        """
+        self.built = True
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Builds the layer from what `get_build_config` returned."""
+        shapes = {key: _as_shape(shape) for key, shape in config.items()}
+        if set(shapes) == {"input_shape"}:
+            self.build(shapes["input_shape"])
+        else:
+            self.build(**shapes)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes that it was built for; None where it was not built."""
+        return self._build_args
+
+    def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self.built:
+            return
+        parameters = [p for p in _signature(type(self).build).parameters if p != "self"]
+        bound = _signature(type(self).call).bind(self, *args, **kwargs).arguments
+        shapes = {
+            f"{name}_shape": _shapes(value) for name, value in list(bound.items())[1:] if _shapes(value) is not None
+        }
+        if len(parameters) <= 1 or "input_shape" in parameters:
+            self.build(next(iter(shapes.values()), None))
+        else:
+            self.build(**{name: shapes.get(name) for name in parameters})
+        self.built = True
+
+    # ---- calling
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Computes the outputs; on symbolic tensors adds the layer to a functional model.
+
+        Args:
+            *args: Tensors, arrays or symbolic tensors, or structures of them, as `call` takes them.
+            **kwargs: Likewise; `training` tells whether the model trains.
+
+        Raises:
+            GraphcError: if the inputs do not fit, with the layer, and the user's line.
+        """
+        if not hasattr(self, "_dtype_policy"):
+            raise StateError(
+                f"{type(self).__name__} is not initialized",
+                where=describe(self._origin),
+                hint="call super().__init__() first in __init__",
+            )
+        try:
+            if has_symbolic(args, kwargs):
+                self._check_inputs(args, kwargs)
+                return self.symbolic_call(*args, **kwargs)
+            return self._run(*args, **kwargs)
+        except GraphcError as error:
+            raise self._located(error) from None
+
+    def _located(self, error: GraphcError) -> GraphcError:
+        with scope(self.name, self._origin):
+            origin = current_origin()
+        return error.locate(layer=origin.layer, where=describe(origin))
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic tensors that the layer returns for symbolic tensors."""
+        return infer_outputs(self._run, args, kwargs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the outputs for a shape of the inputs, or structures of them.
+
+        Args:
+            input_shape: Tuple of integers and None.
+        """
+        inputs = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape)
+        outputs = self.compute_output_spec(inputs)
+        return tree.map_structure(lambda x: x.shape, outputs)
+
+    def _check_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self.input_spec is not None and (args or kwargs):
+            check_inputs(self.input_spec, args[0] if args else next(iter(kwargs.values())))
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = tree.map_structure(self._converted, (tuple(map(_tensor_of_list, args)), kwargs))
+        outermost = not running.get()
+        if outermost:
+            self._forget_losses()
+        training = self._training(args, kwargs)
+        self._check_inputs(args, kwargs)
+        self._ensure_built(args, kwargs)
+        mine = running.set((*running.get(), id(self)))
+        low = dtypes.as_dtype(self.compute_dtype)
+        try:
+            with scope(self.name, self._origin), training_mode(training), autocast(low if self.autocast else None):
+                outputs = self.call(*args, **kwargs)
+                if self.activity_regularizer is not None:
+                    self._regularize(outputs)
+        finally:
+            running.reset(mine)
+        return outputs
+
+    def _converted(self, leaf: Any) -> Any:
+        """Arrays become tensors; floating-point ones the dtype that the layer computes in."""
+        if not isinstance(leaf, np.ndarray | Tensor | Variable):
+            return leaf
+        tensor = as_tensor(leaf)
+        low = dtypes.as_dtype(self.compute_dtype)
+        return cast(tensor, low) if self.autocast and tensor.element.is_float else tensor
+
+    def _training(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool | None:
+        """Whether this call trains: what it says, else what a call around it says, else what `call` takes by default.
+
+        Fills `training` in where `call` takes it and the caller does not give it.
+        """
+        parameter = _signature(type(self).call).parameters.get("training")
+        if parameter is None:
+            given = kwargs.pop("training", None)
+            return _training.get() if given is None else given
+        bound = _signature(type(self).call).bind_partial(self, *args, **kwargs).arguments
+        training = bound.get("training")
+        if training is None:
+            training = _training.get()
+            if training is None and parameter.default is not parameter.empty:
+                training = parameter.default
+            if "training" not in bound:
+                kwargs["training"] = training
+        return training if training is None else bool(training)
+
+    # ---- losses
+
+    def add_loss(self, loss: Any) -> None:
+        """Adds a scalar to the loss of the model; called in `call`, and forgotten when the model is called again.
+
+        Args:
+            loss: A scalar tensor, or a list of them.
+        """
+        for part in tree.flatten(loss):
+            if callable(part):
+                raise ArgumentError("`add_loss` takes a tensor and no function", layer=self.name, got=repr(part))
+            self._losses.append(as_tensor(part))
+
+    def _regularize(self, outputs: Any) -> None:
+        for output in tree.flatten(outputs):
+            if isinstance(output, Tensor):
+                # Divided by the batch, so that the penalty does not grow with it.
+                count = ops.cast(output.shape[0] if output.ndim else 1, output.dtype)
+                self.add_loss(self.activity_regularizer(output) / count)
+
+    def _forget_losses(self) -> None:
+        for layer in self._flatten_layers():
+            layer._losses.clear()
+
+    @property
+    def losses(self) -> list[Any]:
+        """What `add_loss` added in the last call, and the penalties on weights."""
+        added = [loss for layer in self._flatten_layers() for loss in layer._losses]
+        weights = [v for v in self.trainable_weights if v.regularizer is not None]
+        return [*added, *(v.regularizer(v) for v in weights)]
+
+    # ---- configuration
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer.
+
+        A subclass with arguments of its own in `__init__` extends what `super().get_config()` returns; where it does
+        not, the arguments it was made with are taken, if they are plain data.
+
+        Raises:
+            StateError: if they are not.
+        """
+        base = {"name": self.name, "trainable": self.trainable, "dtype": serialize_keras_object(self._dtype_policy)}
+        if type(self).get_config is not Layer.get_config or type(self).__init__ is Layer.__init__:
+            return base
+        args, kwargs = self._init_args
+        bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        own = {name: value for name, value in list(bound.arguments.items())[1:] if name not in ("args", "kwargs")}
+        if not all(_is_plain(leaf) for leaf in tree.flatten(own)):
+            raise StateError(
+                f"{type(self).__name__} takes arguments that are no plain data",
+                layer=self.name,
+                got=", ".join(name for name, value in own.items() if not all(map(_is_plain, tree.flatten(value)))),
+                hint="define `get_config`",
+            )
+        return {**base, **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from what `get_config` returned."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _tensor_of_list(value: Any) -> Any:
+    """A nested list of numbers as an array; anything else as it is."""
+    if isinstance(value, list) and value and all(isinstance(leaf, int | float) for leaf in tree.flatten(value)):
+        return as_tensor(value)
+    return value
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _named_build(build: Callable[..., None]) -> Callable[..., None]:
+    """The `build` of a subclass, run in the layer's scope; it notes the shapes that the layer was built for."""
+
+    @wraps(build)
+    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
+        # A `build` that calls that of its parent class is one build.
+        if running.get()[-1:] == (id(self),):
+            build(self, *args, **kwargs)
+            return
+        mine = running.set((*running.get(), id(self)))
+        try:
+            with scope(self.name, self._origin):
+                build(self, *args, **kwargs)
+        finally:
+            running.reset(mine)
+        self.built = True
+        names = [name for name in _signature(build).parameters if name != "self"]
+        shapes = {**dict(zip(names, args, strict=False)), **kwargs}
+        self._build_args = {k: _as_shape(v) for k, v in shapes.items()} if shapes else None
+
+    return wrapped
+
+
+def _as_shape(shape: Any) -> Any:
+    """Shapes as tuples: JSON has them as lists."""
+    if is_shape(shape):
+        return tuple(shape)
+    if isinstance(shape, list | tuple):
+        return [_as_shape(part) for part in shape]
+    return {key: _as_shape(part) for key, part in shape.items()} if isinstance(shape, Mapping) else shape
+
+
+def is_shape(value: Any) -> bool:
+    """Whether something is a shape, and no structure of shapes."""
+    return isinstance(value, list | tuple) and all(size is None or isinstance(size, int) for size in value)
+
+
+def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
+    """The structure with a function applied to each shape in it."""
+    if is_shape(shapes):
+        return function(tuple(shapes))
+    if isinstance(shapes, Mapping):
+        return {key: map_shapes(function, part) for key, part in shapes.items()}
+    return [map_shapes(function, part) for part in shapes]
+
+
+def _shapes(value: Any) -> Any:
+    """The shapes of tensors in a structure; None where there are none."""
+    if isinstance(value, Tensor | KerasTensor | Variable):
+        return keras_shape(value.shape)
+    if isinstance(value, Mapping):
+        found = {key: _shapes(part) for key, part in value.items()}
+        return found if any(part is not None for part in found.values()) else None
+    if isinstance(value, list | tuple):
+        shapes = [_shapes(part) for part in value]
+        return shapes if shapes and all(part is not None for part in shapes) else None
+    return None

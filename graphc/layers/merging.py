@@ -1,0 +1,230 @@
+"""Layers that make one tensor of several."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+from graphc import ops
+from graphc.errors import ArgumentError, ShapeError
+from graphc.layers.layer import Layer
+from graphc.registration import exported
+from graphc.tracing import Tensor
+
+_MODULE = "keras.layers"
+
+
+def _listed(layer: Layer, inputs: Any, least: int = 1) -> list[Any]:
+    tensors = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    if not isinstance(inputs, list | tuple) or len(tensors) < least:
+        raise ArgumentError(
+            f"{type(layer).__name__} takes a list of tensors", got=f"{len(tensors)}", expected=f"{least} or more"
+        )
+    return tensors
+
+
+class Merge(Layer):
+    """A layer that combines tensors of shapes that broadcast, elementwise."""
+
+    def combine(self, tensors: list[Tensor]) -> Any:
+        """What the tensors, of one rank, give."""
+        raise NotImplementedError
+
+    def call(self, inputs: Any) -> Any:
+        """The combined inputs; a tensor of lower rank gets axes of size 1 after its batch."""
+        tensors = [ops.convert_to_tensor(x) for x in _listed(self, inputs)]
+        rank = max(tensor.ndim for tensor in tensors)
+        aligned = [
+            tensor
+            if tensor.ndim == rank
+            else ops.reshape(tensor, (*tensor.shape[:1], *(1,) * (rank - tensor.ndim), *tensor.shape[1:]))
+            for tensor in tensors
+        ]
+        return self.combine(aligned)
+
+
+@exported(_MODULE)
+class Add(Merge):
+    """The sum of tensors.
+
+    Example:
+
+    >>> Add()([ops.ones((1, 2)), ops.ones((1, 2))]).numpy()
+    array([[2., 2.]], dtype=float32)
+    """
+
+    def combine(self, tensors: list[Tensor]) -> Any:
+        """The sum."""
+        return reduce(ops.add, tensors)
+
+
+@exported(_MODULE)
+class Subtract(Merge):
+    """The first of two tensors minus the second.
+
+    Example:
+
+    >>> Subtract()([ops.ones((1, 2)), ops.ones((1, 2))]).numpy()
+    array([[0., 0.]], dtype=float32)
+    """
+
+    def combine(self, tensors: list[Tensor]) -> Any:
+        """The difference."""
+        if len(tensors) != 2:
+            raise ArgumentError("Subtract takes two tensors", got=len(tensors))
+        return ops.subtract(*tensors)
+
+
+@exported(_MODULE)
+class Multiply(Merge):
+    """The product of tensors, elementwise.
+
+    Example:
+
+    >>> Multiply()([ops.ones((1, 2)), 3 * ops.ones((1, 2))]).numpy()
+    array([[3., 3.]], dtype=float32)
+    """
+
+    def combine(self, tensors: list[Tensor]) -> Any:
+        """The product."""
+        return reduce(ops.multiply, tensors)
+
+
+@exported(_MODULE)
+class Average(Merge):
+    """The mean of tensors, elementwise.
+
+    Example:
+
+    >>> Average()([ops.ones((1, 2)), 3 * ops.ones((1, 2))]).numpy()
+    array([[2., 2.]], dtype=float32)
+    """
+
+    def combine(self, tensors: list[Tensor]) -> Any:
+        """The mean."""
+        return ops.divide(reduce(ops.add, tensors), len(tensors))
+
+
+@exported(_MODULE)
+class Maximum(Merge):
+    """The largest of tensors, elementwise.
+
+    Example:
+
+    >>> Maximum()([ops.ones((1, 2)), 3 * ops.ones((1, 2))]).numpy()
+    array([[3., 3.]], dtype=float32)
+    """
+
+    def combine(self, tensors: list[Tensor]) -> Any:
+        """The largest."""
+        return reduce(ops.maximum, tensors)
+
+
+@exported(_MODULE)
+class Minimum(Merge):
+    """The smallest of tensors, elementwise.
+
+    Example:
+
+    >>> Minimum()([ops.ones((1, 2)), 3 * ops.ones((1, 2))]).numpy()
+    array([[1., 1.]], dtype=float32)
+    """
+
+    def combine(self, tensors: list[Tensor]) -> Any:
+        """The smallest."""
+        return reduce(ops.minimum, tensors)
+
+
+@exported(_MODULE)
+class Concatenate(Layer):
+    """Tensors joined along an axis.
+
+    Args:
+        axis: The axis.
+
+    Example:
+
+    >>> Concatenate()([ops.ones((1, 2)), ops.zeros((1, 1))]).numpy()
+    array([[1., 1., 0.]], dtype=float32)
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """The joined inputs."""
+        return ops.concatenate(_listed(self, inputs), self.axis)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {**super().get_config(), "axis": self.axis}
+
+
+@exported(_MODULE)
+class Dot(Layer):
+    """Sums of products of two tensors, sample by sample.
+
+    Args:
+        axes: The axis to sum over, or one for each tensor; not the batch.
+        normalize: Whether to scale vectors to length one first, which gives cosines.
+
+    Example:
+
+    >>> Dot(axes=1)([ops.ones((2, 3)), ops.ones((2, 3))]).numpy().tolist()
+    [[3.0], [3.0]]
+    """
+
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axes, self.normalize = axes, normalize
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """The sums."""
+        first, second = (ops.convert_to_tensor(x) for x in _listed(self, inputs, 2))
+        given = self.axes if isinstance(self.axes, list | tuple) else (self.axes, self.axes)
+        left, right = given[0] % first.ndim, given[1] % second.ndim
+        if left == 0 or right == 0:
+            raise ShapeError("Dot cannot sum over the batch", got=f"axes {given}")
+        if self.normalize:
+            first, second = ops.normalize(first, left), ops.normalize(second, right)
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        one = letters[: first.ndim]
+        two = "a" + letters[first.ndim : first.ndim + second.ndim - 1]
+        two = two[:right] + one[left] + two[right + 1 :]
+        result = "".join(index for index in one if index != one[left])
+        result += "".join(index for index in two[1:] if index != one[left])
+        product = ops.einsum(f"{one},{two}->{result}", first, second)
+        return ops.expand_dims(product, 1) if product.ndim == 1 else product
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {**super().get_config(), "axes": self.axes, "normalize": self.normalize}
+
+
+def _functional(cls: type[Layer], doc: str) -> Any:
+    def function(inputs: Any, **kwargs: Any) -> Any:
+        return cls(**kwargs)(inputs)
+
+    function.__name__, function.__doc__ = cls.__name__.lower(), doc
+    return function
+
+
+add = _functional(Add, "The sum of tensors: `Add(**kwargs)(inputs)`.")
+subtract = _functional(Subtract, "The difference of two tensors: `Subtract(**kwargs)(inputs)`.")
+multiply = _functional(Multiply, "The product of tensors: `Multiply(**kwargs)(inputs)`.")
+average = _functional(Average, "The mean of tensors: `Average(**kwargs)(inputs)`.")
+maximum = _functional(Maximum, "The largest of tensors: `Maximum(**kwargs)(inputs)`.")
+minimum = _functional(Minimum, "The smallest of tensors: `Minimum(**kwargs)(inputs)`.")
+
+
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+    """Tensors joined along an axis: `Concatenate(axis, **kwargs)(inputs)`."""
+    return Concatenate(axis=axis, **kwargs)(inputs)
+
+
+def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+    """Sums of products of two tensors: `Dot(axes, **kwargs)(inputs)`."""
+    return Dot(axes=axes, **kwargs)(inputs)

@@ -1,0 +1,297 @@
+"""Layers that scale their inputs to a mean of 0 and a variance of 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc import constraints, initializers, ops, regularizers
+from graphc.errors import ArgumentError
+from graphc.layers.core import optional_config
+from graphc.layers.input_spec import InputSpec
+from graphc.layers.layer import Layer
+from graphc.ops.shaping import axes_of
+from graphc.registration import exported
+
+_MODULE = "keras.layers"
+
+
+class _Normalization(Layer):
+    """What the layers share: a scale `gamma` and an offset `beta`."""
+
+    def _take(
+        self,
+        center: bool,
+        scale: bool,
+        beta: tuple[Any, Any, Any],
+        gamma: tuple[Any, Any, Any],
+    ) -> None:
+        self.center, self.scale = center, scale
+        self.beta_initializer, self.gamma_initializer = initializers.get(beta[0]), initializers.get(gamma[0])
+        self.beta_regularizer, self.gamma_regularizer = regularizers.get(beta[1]), regularizers.get(gamma[1])
+        self.beta_constraint, self.gamma_constraint = constraints.get(beta[2]), constraints.get(gamma[2])
+
+    def _make(self, shape: tuple[Any, ...]) -> None:
+        self.gamma, self.beta = (
+            self.add_weight(
+                name=name,
+                shape=shape,
+                initializer=getattr(self, f"{name}_initializer"),
+                regularizer=getattr(self, f"{name}_regularizer"),
+                constraint=getattr(self, f"{name}_constraint"),
+                autocast=False,
+            )
+            if wanted
+            else None
+            for name, wanted in (("gamma", self.scale), ("beta", self.center))
+        )
+
+    def _initializers(self, *names: str) -> dict[str, Any]:
+        return {f"{name}_initializer": initializers.serialize(getattr(self, f"{name}_initializer")) for name in names}
+
+    def _penalties(self) -> dict[str, Any]:
+        names = ("beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint")
+        return {name: optional_config(self, name) for name in names}
+
+
+@exported(_MODULE)
+class BatchNormalization(_Normalization):
+    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta` (Ioffe and Szegedy, 2015).
+
+    In training, mean and variance are those of the batch, and moving averages of them are kept:
+    `moving = moving * momentum + of_batch * (1 - momentum)`. Otherwise, and while the layer is frozen, the moving
+    averages are used.
+
+    Args:
+        axis: The axis that has its own statistics for each position: that of the channels.
+        momentum: How slowly the moving averages follow.
+        epsilon: What keeps the root away from 0.
+        center: Whether there is a `beta`.
+        scale: Whether there is a `gamma`.
+        beta_initializer: First value of `beta`.
+        gamma_initializer: First value of `gamma`.
+        moving_mean_initializer: First value of the moving mean.
+        moving_variance_initializer: First value of the moving variance.
+        beta_regularizer: Penalty on `beta`.
+        gamma_regularizer: Penalty on `gamma`.
+        beta_constraint: What `beta` is made to satisfy.
+        gamma_constraint: What `gamma` is made to satisfy.
+        renorm: Not supported yet.
+        renorm_clipping: Not supported yet.
+        renorm_momentum: Not used yet.
+        synchronized: Not supported yet.
+
+    Raises:
+        ArgumentError: if something not supported is asked for.
+
+    Example:
+
+    >>> x = ops.convert_to_tensor([[1.0], [3.0]])
+    >>> BatchNormalization(epsilon=0.0)(x, training=True).numpy().tolist()
+    [[-1.0], [1.0]]
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if renorm or renorm_clipping is not None or synchronized:
+            raise ArgumentError("renorm and synchronized statistics are not supported yet", layer=self.name)
+        self.axis, self.momentum, self.epsilon = int(axis), float(momentum), epsilon
+        self.renorm_momentum = renorm_momentum
+        beta = (beta_initializer, beta_regularizer, beta_constraint)
+        self._take(center, scale, beta, (gamma_initializer, gamma_regularizer, gamma_constraint))
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes scale, offset and moving averages."""
+        size = input_shape[self.axis]
+        self._make((size,))
+        self.moving_mean, self.moving_variance = (
+            self.add_weight(
+                name=name,
+                shape=(size,),
+                initializer=getattr(self, f"{name}_initializer"),
+                trainable=False,
+                autocast=False,
+            )
+            for name in ("moving_mean", "moving_variance")
+        )
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: size})
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The normalized inputs."""
+        if mask is not None:
+            raise ArgumentError("masks are not supported yet", layer=self.name)
+        # Statistics of half-precision inputs are formed in float32.
+        x = ops.cast(inputs, inputs.element.accumulator.name)
+        if training and self.trainable:
+            axis = self.axis % x.ndim
+            mean, variance = ops.moments(x, tuple(a for a in range(x.ndim) if a != axis))
+            for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                moving.assign(moving.value * self.momentum + now * (1.0 - self.momentum))
+        else:
+            mean, variance = self.moving_mean.value, self.moving_variance.value
+        result = ops.batch_normalization(x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
+        return ops.cast(result, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            **self._initializers("beta", "gamma", "moving_mean", "moving_variance"),
+            **self._penalties(),
+            "synchronized": False,
+            "renorm": False,
+            "renorm_clipping": None,
+            "renorm_momentum": self.renorm_momentum,
+        }
+
+
+@exported(_MODULE)
+class LayerNormalization(_Normalization):
+    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, each sample by itself (Ba et al., 2016).
+
+    Args:
+        axis: Axis or axes that the statistics are over.
+        epsilon: What keeps the root away from 0.
+        center: Whether there is a `beta`.
+        scale: Whether there is a `gamma`.
+        beta_initializer: First value of `beta`.
+        gamma_initializer: First value of `gamma`.
+        beta_regularizer: Penalty on `beta`.
+        gamma_regularizer: Penalty on `gamma`.
+        beta_constraint: What `beta` is made to satisfy.
+        gamma_constraint: What `gamma` is made to satisfy.
+
+    Example:
+
+    >>> LayerNormalization(epsilon=0.0)([[1.0, 3.0]]).numpy().tolist()
+    [[-1.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        axis: Any = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs.pop("rms_scaling", False):
+            raise ArgumentError("rms_scaling is not supported", hint="use RMSNormalization")
+        super().__init__(**kwargs)
+        self.axis = list(axis) if isinstance(axis, list | tuple) else axis
+        self.epsilon = epsilon
+        beta = (beta_initializer, beta_regularizer, beta_constraint)
+        self._take(center, scale, beta, (gamma_initializer, gamma_regularizer, gamma_constraint))
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes scale and offset."""
+        self._make(tuple(input_shape[axis] for axis in axes_of(self.axis, len(input_shape), "LayerNormalization")))
+
+    def call(self, inputs: Any) -> Any:
+        """The normalized inputs."""
+        result = ops.layer_normalization(inputs, self.gamma, self.beta, self.axis, self.epsilon)
+        return ops.cast(result, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "rms_scaling": False,
+            **self._initializers("beta", "gamma"),
+            **self._penalties(),
+        }
+
+
+@exported(_MODULE)
+class RMSNormalization(Layer):
+    """`scale * x / sqrt(mean(x * x) + epsilon)` (Zhang and Sennrich, 2019).
+
+    Args:
+        axis: Axis that the mean is over.
+        epsilon: What keeps the root away from 0.
+
+    Example:
+
+    >>> RMSNormalization(epsilon=0.0)([[3.0, 3.0]]).numpy().tolist()
+    [[1.0, 1.0]]
+    """
+
+    def __init__(self, axis: int = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis, self.epsilon = axis, epsilon
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the scale."""
+        sizes = tuple(input_shape[axis] for axis in axes_of(self.axis, len(input_shape), "RMSNormalization"))
+        self.scale = self.add_weight(name="scale", shape=sizes, initializer="ones", autocast=False)
+
+    def call(self, inputs: Any) -> Any:
+        """The normalized inputs."""
+        return ops.cast(ops.rms_normalization(inputs, self.scale, self.axis, self.epsilon), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {**super().get_config(), "axis": self.axis, "epsilon": self.epsilon}
+
+
+@exported(_MODULE)
+class UnitNormalization(Layer):
+    """Vectors scaled to length one.
+
+    Args:
+        axis: Axis or axes that a vector lies along.
+
+    Example:
+
+    >>> UnitNormalization()([[3.0, 4.0]]).numpy().round(4).tolist()
+    [[0.6000000238418579, 0.800000011920929]]
+    """
+
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = list(axis) if isinstance(axis, list | tuple) else axis
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """The scaled inputs."""
+        return ops.normalize(inputs, self.axis, 2, 1e-12)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {**super().get_config(), "axis": self.axis}

@@ -1,0 +1,48 @@
+"""What belongs to a layer: the layers, variables, metrics and seed generators in its attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Set
+from typing import Any, TypeVar
+
+from graphc.random import SeedGenerator
+from graphc.tracing import Operation, Variable
+
+T = TypeVar("T")
+
+
+def parts(owner: object, skipped: Set[str]) -> Iterator[Any]:
+    """The attributes of an object, those in lists, tuples, sets and dictionaries included, in the order they were set.
+
+    Attributes are looked through each time they are asked for, so that what a user appends to a list later counts too.
+    """
+    for name, value in vars(owner).items():
+        if name not in skipped:
+            yield from _within(value)
+
+
+def _within(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | tuple | set):
+        for part in value:
+            yield from _within(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _within(part)
+    elif isinstance(value, Operation | Variable | SeedGenerator) or is_metric(value):
+        yield value
+
+
+def is_metric(value: Any) -> bool:
+    """Whether something accumulates a metric."""
+    return hasattr(value, "update_state") and hasattr(value, "reset_state") and hasattr(value, "result")
+
+
+def unique(things: Iterable[T]) -> list[T]:
+    """Each thing once, in the order of its first appearance."""
+    seen: set[int] = set()
+    result = []
+    for thing in things:
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            result.append(thing)
+    return result

@@ -1,0 +1,198 @@
+"""The weights of a layer, and of the layers in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from graphc import constraints, dtypes, initializers, regularizers
+from graphc.dtype_policies import DTypePolicy
+from graphc.errors import ArgumentError, ShapeError, StateError
+from graphc.graph.types import Origin
+from graphc.layers.tracking import is_metric, parts, unique
+from graphc.random import SeedGenerator
+from graphc.tracing import Array, Operation, Variable, describe, scope
+
+# The layers whose `build` or `call` runs now, outermost first, by identity.
+running: ContextVar[tuple[int, ...]] = ContextVar("graphc_running_layers", default=())
+
+
+class WeightOwner(Operation):
+    """The part of a layer that holds weights."""
+
+    _origin: Origin
+    _dtype_policy: DTypePolicy
+    _trainable: bool
+    built: bool
+    _weights: list[Variable]
+
+    # Attributes of ours that hold what does not belong to the layer.
+    _internal = frozenset({"calls", "_init_args", "_losses", "_build_args"})
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Makes a weight of the layer.
+
+        Args:
+            shape: Tuple of integers. None: a scalar.
+            initializer: Name, object or function. None: `"glorot_uniform"` for floats, else `"zeros"`.
+            dtype: Name of a dtype. None: that of the layer.
+            trainable: Whether optimizers change it.
+            autocast: Whether it is read in the dtype that the layer computes in.
+            regularizer: Name or object.
+            constraint: Name or object.
+            aggregation: How copies on several machines combine; kept for later.
+            overwrite_with_gradient: Not supported yet.
+            name: Its name.
+
+        Returns:
+            A `Variable`.
+        """
+        if overwrite_with_gradient:
+            raise ArgumentError("overwrite_with_gradient is not supported yet")
+        element = dtypes.as_dtype(self._dtype_policy.variable_dtype if dtype is None else dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if element.is_float else "zeros"
+        sizes = () if shape is None else tuple(shape)
+        if not all(isinstance(size, int | np.integer) for size in sizes):
+            raise ShapeError(
+                "a weight needs a known shape", layer=self.name, where=describe(self._origin), got=str(sizes)
+            )
+        with scope(self._own_scope()):
+            variable = Variable(
+                initializers.get(initializer),
+                shape=tuple(int(size) for size in sizes),
+                dtype=element.name,
+                trainable=trainable,
+                autocast=autocast,
+                aggregation=aggregation,
+                name=name,
+            )
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        self._weights.append(variable)
+        return variable
+
+    def _own_scope(self) -> str:
+        """Its name, unless a `build` or `call` of its own is around, which has entered it."""
+        return "" if running.get()[-1:] == (id(self),) else self.name
+
+    def _parts(self) -> Iterator[Any]:
+        return parts(self, self._internal)
+
+    @property
+    def _layers(self) -> list[Any]:
+        return unique(part for part in self._parts() if isinstance(part, WeightOwner) and part is not self)
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
+        found: list[Any] = [self] if include_self else []
+        for layer in self._layers:
+            found += layer._flatten_layers() if recursive else [layer]
+        return unique(found)
+
+    def _own_variables(self) -> list[Variable]:
+        own = unique(part for part in self._parts() if isinstance(part, Variable))
+        return [v for v in own if v.can_train] + [v for v in own if not v.can_train]
+
+    @property
+    def weights(self) -> list[Variable]:
+        """Its variables and those of the layers in it, without the states of random operations and metrics."""
+        return unique([*self._own_variables(), *(v for layer in self._layers for v in layer.weights)])
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Its variables and those of the layers in it, the states of random operations included."""
+        seeds = [part.state for part in self._parts() if isinstance(part, SeedGenerator)]
+        inner = [v for layer in self._layers for v in layer.variables]
+        return unique([*self._own_variables(), *seeds, *inner])
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that optimizers change."""
+        return [v for v in self.weights if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that optimizers leave alone."""
+        return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that optimizers change."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that optimizers leave alone."""
+        trainable = {id(v) for v in self.trainable_weights}
+        return [v for v in self.variables if id(v) not in trainable]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics in its attributes and in those of the layers in it."""
+        own = [part for part in self._parts() if is_metric(part)]
+        return unique([*own, *(m for layer in self._layers for m in layer.metrics)])
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers change its weights."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for part in self._parts():
+            if (isinstance(part, Variable) and part.can_train) or isinstance(part, WeightOwner):
+                part.trainable = value
+
+    def get_weights(self) -> list[Array]:
+        """The values of its weights as NumPy arrays."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Any) -> None:
+        """Sets its weights.
+
+        Args:
+            weights: An array for each of `weights`, in the same order.
+
+        Raises:
+            ArgumentError: if there are too many or too few.
+            ShapeError: if a shape does not fit; no weight has then been changed.
+        """
+        variables = self.weights
+        if len(variables) != len(weights):
+            raise ArgumentError(
+                f"the number of weights for {self.name!r} is wrong", got=len(weights), expected=len(variables)
+            )
+        arrays = [np.asarray(weight) for weight in weights]
+        for variable, array in zip(variables, arrays, strict=True):
+            if variable.shape != array.shape:
+                raise ShapeError(
+                    f"the weight {variable.path!r} has another shape", got=array.shape, expected=variable.shape
+                )
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+
+    def count_params(self) -> int:
+        """How many numbers its weights hold.
+
+        Raises:
+            StateError: if it has no weights yet.
+        """
+        if not self.built:
+            raise StateError(f"{self.name!r} has no weights yet", hint="build it, or call it on data")
+        return sum(int(np.prod(v.shape)) for v in self.weights)

@@ -1,0 +1,338 @@
+"""Losses of samples, as functions of what should be and what was predicted."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from graphc import config as settings
+from graphc import dtypes, ops
+from graphc.errors import ArgumentError, ShapeError
+from graphc.ops.elementwise import in_float
+from graphc.tracing import Tensor, as_tensor, cast
+
+
+def same_rank(x: Tensor, y: Tensor, expand_vectors: bool = True) -> tuple[Tensor, Tensor]:
+    """Two tensors with as many axes: a last axis of size 1 is dropped, or added to a vector."""
+    if x.ndim == y.ndim + 1 and x.shape[-1] == 1:
+        return (x, ops.expand_dims(y, -1)) if y.ndim == 1 and expand_vectors else (ops.squeeze(x, -1), y)
+    if y.ndim == x.ndim + 1 and y.shape[-1] == 1:
+        return (ops.expand_dims(x, -1), y) if x.ndim == 1 and expand_vectors else (x, ops.squeeze(y, -1))
+    return x, y
+
+
+def _pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+    """Targets and predictions as floats of one rank."""
+    predicted = in_float(y_pred)
+    wanted, predicted = same_rank(as_tensor(y_true, predicted.element), predicted)
+    if wanted.ndim != predicted.ndim or any(
+        isinstance(a, int) and isinstance(b, int) and a != b and 1 not in (a, b)
+        for a, b in zip(wanted.shape, predicted.shape, strict=True)
+    ):
+        raise ShapeError(
+            "targets and predictions differ in shape",
+            got=f"targets {wanted.type}, predictions {predicted.type}",
+            hint="give the model's last layer as many units as a target has numbers",
+        )
+    return wanted, predicted
+
+
+def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
+    """`mean(square(y_true - y_pred))` over the last axis.
+
+    Args:
+        y_true: Tensor: what should be.
+        y_pred: Tensor of the same shape: what was predicted.
+
+    Returns:
+        A tensor without the last axis.
+
+    Example:
+
+    >>> mean_squared_error([[0.0, 1.0]], [[1.0, 3.0]]).numpy()
+    array([2.5], dtype=float32)
+    """
+    wanted, predicted = _pair(y_true, y_pred)
+    return ops.mean(ops.square(ops.subtract(wanted, predicted)), axis=-1)
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
+    """`mean(abs(y_true - y_pred))` over the last axis; see `mean_squared_error` for arguments.
+
+    Example:
+
+    >>> mean_absolute_error([[0.0, 1.0]], [[1.0, 3.0]]).numpy()
+    array([1.5], dtype=float32)
+    """
+    wanted, predicted = _pair(y_true, y_pred)
+    return ops.mean(ops.abs(ops.subtract(wanted, predicted)), axis=-1)
+
+
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
+    """`100 * mean(abs(y_true - y_pred) / max(abs(y_true), epsilon))` over the last axis."""
+    wanted, predicted = _pair(y_true, y_pred)
+    size = ops.maximum(ops.abs(wanted), settings.epsilon())
+    return ops.multiply(100.0, ops.mean(ops.abs((wanted - predicted) / size), axis=-1))
+
+
+def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
+    """`mean(square(log(y_true + 1) - log(y_pred + 1)))` over the last axis."""
+    wanted, predicted = (ops.log(ops.maximum(y, settings.epsilon()) + 1.0) for y in _pair(y_true, y_pred))
+    return ops.mean(ops.square(wanted - predicted), axis=-1)
+
+
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
+    """`0.5 * d * d` where `d = abs(y_true - y_pred)` is at most `delta`, else `delta * (d - 0.5 * delta)`; the mean.
+
+    (Huber, 1964)
+
+    Example:
+
+    >>> huber([[0.0, 0.0]], [[1.0, 3.0]]).numpy()
+    array([1.5], dtype=float32)
+    """
+    wanted, predicted = _pair(y_true, y_pred)
+    distance = ops.abs(ops.subtract(predicted, wanted))
+    far = delta * distance - 0.5 * delta * delta
+    return ops.mean(ops.where(distance <= delta, 0.5 * ops.square(distance), far), axis=-1)
+
+
+def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
+    """`mean(log(cosh(y_pred - y_true)))` over the last axis, without overflow."""
+    wanted, predicted = _pair(y_true, y_pred)
+    distance = ops.subtract(predicted, wanted)
+    return ops.mean(distance + ops.softplus(-2.0 * distance) - math.log(2.0), axis=-1)
+
+
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+    """The cosine of the angle between vectors along an axis: `sum(normalize(y_true) * normalize(y_pred))`."""
+    wanted, predicted = _pair(y_true, y_pred)
+    return ops.sum(ops.normalize(wanted, axis) * ops.normalize(predicted, axis), axis=axis)
+
+
+def negative_cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+    """Minus the cosine of the angle between vectors, to be made small."""
+    return ops.negative(cosine_similarity(y_true, y_pred, axis))
+
+
+def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
+    """`sum(y_true * log(y_true / y_pred))` over the last axis, with both kept between epsilon and 1."""
+    wanted, predicted = (ops.clip(y, settings.epsilon(), 1.0) for y in _pair(y_true, y_pred))
+    return ops.sum(wanted * ops.log(wanted / predicted), axis=-1)
+
+
+def poisson(y_true: Any, y_pred: Any) -> Tensor:
+    """`mean(y_pred - y_true * log(y_pred))` over the last axis."""
+    wanted, predicted = _pair(y_true, y_pred)
+    return ops.mean(predicted - wanted * ops.log(predicted + settings.epsilon()), axis=-1)
+
+
+def _signed(labels: Tensor) -> Tensor:
+    """Labels 0 and 1 as -1 and 1; other labels as they are."""
+    binary = ops.all(ops.logical_or(ops.equal(labels, 0), ops.equal(labels, 1)))
+    return ops.where(binary, 2.0 * labels - 1.0, labels)
+
+
+def hinge(y_true: Any, y_pred: Any) -> Tensor:
+    """`mean(max(1 - y_true * y_pred, 0))` over the last axis, for labels -1 and 1; 0 is taken for -1."""
+    wanted, predicted = _pair(y_true, y_pred)
+    return ops.mean(ops.maximum(1.0 - _signed(wanted) * predicted, 0.0), axis=-1)
+
+
+def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
+    """`mean(square(max(1 - y_true * y_pred, 0)))` over the last axis, for labels -1 and 1; 0 is taken for -1."""
+    wanted, predicted = _pair(y_true, y_pred)
+    return ops.mean(ops.square(ops.maximum(1.0 - _signed(wanted) * predicted, 0.0)), axis=-1)
+
+
+def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
+    """`max(neg - pos + 1, 0)`, `pos = sum(y_true * y_pred)` and `neg = max((1 - y_true) * y_pred)`."""
+    wanted, predicted = _pair(y_true, y_pred)
+    positive = ops.sum(wanted * predicted, axis=-1)
+    negative = ops.max((1.0 - wanted) * predicted, axis=-1)
+    return ops.maximum(negative - positive + 1.0, 0.0)
+
+
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Tensor:
+    """`-sum(y_true * log(y_pred))` over the axis of classes.
+
+    Args:
+        y_true: Tensor of the shape of `y_pred`: the probabilities that should be, such as one-hot labels.
+        y_pred: Tensor of probabilities, or of logits.
+        from_logits: Whether `y_pred` is logits.
+        label_smoothing: How much of each label's probability is spread over all classes, from 0 to 1.
+        axis: The axis of the classes.
+
+    Raises:
+        ArgumentError: if labels are integers: there is another loss for these.
+
+    Example:
+
+    >>> categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy()
+    array([0.6931472], dtype=float32)
+    """
+    predicted = in_float(y_pred)
+    wanted = as_tensor(y_true, predicted.element)
+    if wanted.ndim != predicted.ndim or wanted.shape[-1] != predicted.shape[-1]:
+        raise ShapeError(
+            "categorical_crossentropy takes a probability for each class",
+            got=f"targets {wanted.type}, predictions {predicted.type}",
+            hint="use sparse_categorical_crossentropy for integer labels",
+        )
+    if label_smoothing:
+        wanted = wanted * (1.0 - label_smoothing) + label_smoothing / int(predicted.shape[axis])
+    return ops.categorical_crossentropy(wanted, predicted, from_logits, axis)
+
+
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> Tensor:
+    """`-log(y_pred[y_true])` along the axis of classes.
+
+    Args:
+        y_true: Tensor of integer labels.
+        y_pred: Tensor of probabilities, or of logits, with one axis more.
+        from_logits: Whether `y_pred` is logits.
+        ignore_class: A label whose samples have a loss of 0. None: none.
+        axis: The axis of the classes.
+
+    Example:
+
+    >>> sparse_categorical_crossentropy([1], [[0.75, 0.25]]).numpy()
+    array([1.3862944], dtype=float32)
+    """
+    labels = as_tensor(y_true)
+    if labels.element.is_float:
+        labels = cast(labels, dtypes.int32)
+    if ignore_class is None:
+        return ops.sparse_categorical_crossentropy(labels, y_pred, from_logits, axis)
+    counted = ops.not_equal(labels, ignore_class)
+    loss = ops.sparse_categorical_crossentropy(ops.where(counted, labels, 0), y_pred, from_logits, axis)
+    return ops.where(ops.reshape(counted, loss.shape), loss, 0.0)
+
+
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Tensor:
+    """`mean(-y_true * log(y_pred) - (1 - y_true) * log(1 - y_pred))` over an axis.
+
+    Args:
+        y_true: Tensor of the shape of `y_pred`, of numbers from 0 to 1.
+        y_pred: Tensor of probabilities, or of logits.
+        from_logits: Whether `y_pred` is logits.
+        label_smoothing: How far labels move from 0 and 1 towards a half, from 0 to 1.
+        axis: The axis that the mean is over.
+
+    Example:
+
+    >>> binary_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy()
+    array([0.6931472], dtype=float32)
+    """
+    wanted, predicted = _pair(y_true, y_pred)
+    if label_smoothing:
+        wanted = wanted * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    return ops.mean(ops.binary_crossentropy(wanted, predicted, from_logits), axis=axis)
+
+
+def binary_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Tensor:
+    """Binary cross-entropy times `(1 - p) ** gamma`, `p` the probability of what is right (Lin et al., 2017).
+
+    Args:
+        y_true: Tensor of the shape of `y_pred`, of numbers from 0 to 1.
+        y_pred: Tensor of probabilities, or of logits.
+        apply_class_balancing: Whether class 1 counts `alpha` and class 0 `1 - alpha`.
+        alpha: The weight of class 1.
+        gamma: How much less samples count that are right already.
+        from_logits: Whether `y_pred` is logits.
+        label_smoothing: How far labels move from 0 and 1 towards a half.
+        axis: The axis that the mean is over.
+    """
+    wanted, predicted = _pair(y_true, y_pred)
+    if label_smoothing:
+        wanted = wanted * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    probability = ops.sigmoid(predicted) if from_logits else predicted
+    loss = ops.binary_crossentropy(wanted, probability)
+    right = wanted * probability + (1.0 - wanted) * (1.0 - probability)
+    loss = ops.power(1.0 - right, gamma) * loss
+    if apply_class_balancing:
+        loss = (wanted * alpha + (1.0 - wanted) * (1.0 - alpha)) * loss
+    return ops.mean(loss, axis=axis)
+
+
+def categorical_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Tensor:
+    """`sum(-alpha * (1 - y_pred) ** gamma * y_true * log(y_pred))` over the axis of classes (Lin et al., 2017).
+
+    Args:
+        y_true: Tensor of the shape of `y_pred`, such as one-hot labels.
+        y_pred: Tensor of probabilities, or of logits.
+        alpha: A factor.
+        gamma: How much less samples count that are right already.
+        from_logits: Whether `y_pred` is logits.
+        label_smoothing: How much of each label's probability is spread over all classes.
+        axis: The axis of the classes.
+    """
+    wanted, predicted = _pair(y_true, y_pred)
+    if label_smoothing:
+        wanted = wanted * (1.0 - label_smoothing) + label_smoothing / int(predicted.shape[axis])
+    if from_logits:
+        predicted = ops.softmax(predicted, axis)
+    scaled = ops.divide(predicted, ops.sum(predicted, axis=axis, keepdims=True))
+    held = ops.clip(scaled, settings.epsilon(), 1.0 - settings.epsilon())
+    loss = alpha * ops.power(1.0 - held, gamma) * (-wanted * ops.log(held))
+    return ops.sum(loss, axis=axis)
+
+
+def _overlap(y_true: Any, y_pred: Any, axis: Any) -> tuple[Tensor, Tensor, Any]:
+    wanted, predicted = _pair(y_true, y_pred)
+    return wanted, predicted, axis
+
+
+def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
+    """`1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred))`, over axes or all elements."""
+    wanted, predicted, axes = _overlap(y_true, y_pred, axis)
+    both = ops.sum(wanted * predicted, axis=axes)
+    total = ops.sum(wanted, axis=axes) + ops.sum(predicted, axis=axes)
+    return ops.subtract(1.0, ops.divide(2.0 * both, total + settings.epsilon()))
+
+
+def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Tensor:
+    """One minus the Tversky index, which weighs wrong positives by `alpha` and negatives by `beta`.
+
+    (Salehi et al., 2017)
+    """
+    wanted, predicted, axes = _overlap(y_true, y_pred, axis)
+    both = ops.sum(wanted * predicted, axis=axes)
+    false_positive = ops.sum((1.0 - wanted) * predicted, axis=axes)
+    false_negative = ops.sum(wanted * (1.0 - predicted), axis=axes)
+    total = both + false_positive * alpha + false_negative * beta
+    return ops.subtract(1.0, ops.divide(both, total + settings.epsilon()))
+
+
+def check_probability(name: str, value: float) -> float:
+    """A number from 0 to 1.
+
+    Raises:
+        ArgumentError: if it is none.
+    """
+    if not 0 <= value <= 1:
+        raise ArgumentError(f"{name} is a number from 0 to 1", got=repr(value))
+    return value

@@ -1,0 +1,127 @@
+"""The base class of losses: how the losses of samples become one number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphc import config as settings
+from graphc import dims, dtypes, ops, tree
+from graphc.errors import ArgumentError, ShapeError
+from graphc.losses.functions import same_rank
+from graphc.registration import Configurable
+from graphc.tracing import Tensor, as_tensor, auto_name, cast, snake_case
+
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
+
+
+def weighted(values: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor | None]:
+    """Values times weights, and the weights as they were used.
+
+    Raises:
+        ShapeError: if the weights do not fit the values.
+    """
+    if sample_weight is None:
+        return values, None
+    weight = as_tensor(sample_weight, values.element)
+    values, weight = same_rank(values, weight)
+    if weight.ndim > values.ndim:
+        raise ShapeError("the sample weights do not fit", got=str(weight.type), expected=f"as the losses {values.type}")
+    weight = ops.reshape(weight, (*weight.shape, *(1,) * (values.ndim - weight.ndim)))
+    return ops.multiply(values, weight), weight
+
+
+def reduced(values: Tensor, weight: Tensor | None, reduction: str | None) -> Tensor:
+    """The losses of samples as one number."""
+    if reduction in (None, "none") or values.ndim == 0:
+        return values
+    total = ops.sum(values)
+    if reduction == "sum":
+        return total
+    if reduction == "mean_with_sample_weight" and weight is not None:
+        return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(weight, values.shape)))
+    return ops.divide(total, as_tensor(dims.product(values.shape), values.element))
+
+
+class Loss(Configurable):
+    """A function of targets and predictions to one number. Subclasses define `call(y_true, y_pred)`.
+
+    Args:
+        name: Its name. None: one made from that of the class.
+        reduction: How the losses of samples become one number: `"sum_over_batch_size"` or `"mean"` (their sum divided
+            by their count), `"mean_with_sample_weight"` (divided by the sum of weights), `"sum"`, or `"none"`.
+        dtype: The dtype of floating-point targets and predictions. None: the default one.
+
+    Raises:
+        ArgumentError: if the reduction is unknown.
+    """
+
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    ) -> None:
+        self.name = name or auto_name(snake_case(type(self).__name__))
+        if reduction not in REDUCTIONS:
+            raise ArgumentError("unknown reduction", got=repr(reduction), expected=", ".join(map(str, REDUCTIONS)))
+        self.reduction = reduction
+        self._dtype = dtypes.as_dtype(settings.floatx() if dtype is None else getattr(dtype, "compute_dtype", dtype))
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of floating-point targets and predictions."""
+        return self._dtype.name
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The losses of samples."""
+        raise NotImplementedError("a loss defines `call(y_true, y_pred)`")
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The loss.
+
+        Args:
+            y_true: Tensor: what should be.
+            y_pred: Tensor: what was predicted.
+            sample_weight: Tensor with a weight for each sample. None: all count alike.
+        """
+        y_true, y_pred = tree.map_structure(self._converted, (y_true, y_pred), none_is_leaf=False)
+        values, weight = weighted(as_tensor(self.call(y_true, y_pred)), sample_weight)
+        return reduced(values, weight, self.reduction)
+
+    def _converted(self, leaf: Any) -> Tensor:
+        # Labels stay integers: a float could not hold large ones.
+        tensor = as_tensor(leaf)
+        return cast(tensor, self._dtype) if tensor.element.is_float else tensor
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal loss."""
+        return {"name": self.name, "reduction": self.reduction}
+
+
+class LossFunctionWrapper(Loss):
+    """A function of targets and predictions as a loss.
+
+    Args:
+        fn: The function.
+        reduction: As of `Loss`.
+        name: Its name. None: that of the function.
+        dtype: As of `Loss`.
+        **kwargs: Further arguments of the function.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name or getattr(fn, "__name__", "loss"), reduction, dtype)
+        self.fn, self._fn_kwargs = fn, kwargs
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The function's result."""
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal loss."""
+        return {**super().get_config(), **self._fn_kwargs}

@@ -1,0 +1,115 @@
+"""The base class of metrics: numbers that accumulate over batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc import config as settings
+from graphc import dtypes, initializers
+from graphc.errors import ArgumentError
+from graphc.registration import Configurable
+from graphc.tracing import Variable, auto_name, scope, snake_case, untraced
+
+
+class Metric(Configurable):
+    """Something that is updated with each batch and asked for its result at the end.
+
+    Subclasses make variables in `__init__` with `add_variable`, and define `update_state` and `result`.
+
+    Args:
+        dtype: The dtype of its variables. None: the default float dtype.
+        name: Its name. None: one made from that of the class.
+
+    Example:
+
+    >>> class Largest(Metric):
+    ...     def __init__(self, name="largest", **kwargs):
+    ...         super().__init__(name=name, **kwargs)
+    ...         self.seen = self.add_variable((), "zeros", name="seen")
+    ...     def update_state(self, values):
+    ...         from graphc import ops
+    ...         self.seen.assign(ops.maximum(self.seen, ops.max(values)))
+    ...     def result(self):
+    ...         return self.seen.value
+    >>> metric = Largest()
+    >>> metric.update_state([1.0, 5.0])
+    >>> float(metric.result())
+    5.0
+    """
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        self.name = name or auto_name(snake_case(type(self).__name__))
+        chosen = settings.floatx() if dtype is None else getattr(dtype, "compute_dtype", dtype)
+        self._dtype = dtypes.as_dtype(chosen)
+        self._variables: list[Variable] = []
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of its variables."""
+        return self._dtype.name
+
+    def add_variable(
+        self, shape: Any, initializer: Any, dtype: Any = None, aggregation: str = "sum", name: str | None = None
+    ) -> Variable:
+        """Makes a variable that accumulates.
+
+        Args:
+            shape: Tuple of integers.
+            initializer: Name or object: its value after `reset_state`.
+            dtype: Name of a dtype. None: that of the metric.
+            aggregation: How copies on several machines combine; kept for later.
+            name: Its name.
+        """
+        if not hasattr(self, "_variables"):
+            raise ArgumentError(f"{type(self).__name__} is not initialized", hint="call super().__init__() first")
+        with scope(self.name, absolute=True):
+            variable = Variable(
+                initializers.get(initializer),
+                shape=tuple(shape),
+                dtype=dtype or self.dtype,
+                trainable=False,
+                aggregation=aggregation,
+                name=name,
+            )
+        self._variables.append(variable)
+        return variable
+
+    def add_weight(
+        self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+    ) -> Variable:
+        """Makes a variable that accumulates: `add_variable` with defaults."""
+        return self.add_variable(shape, "zeros" if initializer is None else initializer, dtype, name=name)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Its variables, and those of metrics in its attributes."""
+        inner = [v for part in vars(self).values() if isinstance(part, Metric) for v in part.variables]
+        return [*self._variables, *inner]
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Takes a batch in."""
+        raise NotImplementedError("a metric defines `update_state`")
+
+    def result(self) -> Any:
+        """The number, from all batches since the last reset."""
+        raise NotImplementedError("a metric defines `result`")
+
+    def reset_state(self) -> None:
+        """Forgets all batches: its variables are zero again."""
+        with untraced():
+            for variable in self.variables:
+                variable.buffer.assign(np.zeros((), variable.buffer.dtype))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Takes a batch in, and returns the result."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal metric."""
+        return {"name": self.name, "dtype": self.dtype}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"

@@ -1,0 +1,151 @@
+"""Sums and means over batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphc import ops
+from graphc.dtypes import DType
+from graphc.losses.functions import same_rank
+from graphc.metrics.metric import Metric
+from graphc.registration import exported, serialize_keras_object
+from graphc.tracing import Tensor, as_tensor
+
+_MODULE = "keras.metrics"
+
+
+def samplewise(values: Any, sample_weight: Any, combine: Callable[..., Tensor], dtype: DType) -> tuple[Tensor, Any]:
+    """One value and one weight for each sample: what is behind the batch's axis is combined."""
+    x = as_tensor(values, dtype)
+    if sample_weight is None:
+        return (combine(x, axis=tuple(range(1, x.ndim))) if x.ndim > 1 else x), None
+    weight = as_tensor(sample_weight, dtype)
+    x, weight = same_rank(x, weight)
+    if weight.ndim < x.ndim:
+        x = combine(x, axis=tuple(range(weight.ndim, x.ndim)))
+    x = ops.multiply(x, weight)
+    if x.ndim > 1:
+        rest = tuple(range(1, x.ndim))
+        weight = combine(ops.broadcast_to(weight, x.shape), axis=rest)
+        x = combine(x, axis=rest)
+    return x, weight
+
+
+@exported(_MODULE)
+class Sum(Metric):
+    """The sum of values, times weights.
+
+    Args:
+        name: Its name.
+        dtype: The dtype it is formed in.
+
+    Example:
+
+    >>> metric = Sum()
+    >>> metric.update_state([1.0, 2.0])
+    >>> float(metric.result())
+    3.0
+    """
+
+    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.total = self.add_variable((), "zeros", name="total")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Adds values.
+
+        Args:
+            values: Tensor.
+            sample_weight: Tensor with a weight for each. None: all count alike.
+        """
+        x, _ = samplewise(values, sample_weight, ops.sum, self._dtype)
+        self.total.assign_add(ops.sum(x))
+
+    def result(self) -> Any:
+        """The sum."""
+        return self.total.value
+
+
+@exported(_MODULE)
+class Mean(Metric):
+    """The mean of values: `sum(values * weights) / sum(weights)`.
+
+    Args:
+        name: Its name.
+        dtype: The dtype it is formed in.
+
+    Example:
+
+    >>> metric = Mean()
+    >>> metric.update_state([1.0, 2.0])
+    >>> metric.update_state([6.0])
+    >>> float(metric.result())
+    3.0
+    """
+
+    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.total = self.add_variable((), "zeros", name="total")
+        self.count = self.add_variable((), "zeros", name="count")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Takes values in.
+
+        Args:
+            values: Tensor.
+            sample_weight: Tensor with a weight for each, or one for all. None: all count alike.
+        """
+        x, weight = samplewise(values, sample_weight, ops.mean, self._dtype)
+        self.total.assign_add(ops.sum(x))
+        if weight is not None:
+            count = ops.sum(weight)
+        else:
+            count = as_tensor(x.shape[0] if x.ndim else 1, self._dtype)
+        self.count.assign_add(count)
+
+    def result(self) -> Any:
+        """The mean; 0 where nothing came."""
+        return ops.divide_no_nan(self.total.value, self.count.value)
+
+
+@exported(_MODULE)
+class MeanMetricWrapper(Mean):
+    """The mean of a function of targets and predictions.
+
+    Args:
+        fn: The function; it gives a value for each sample.
+        name: Its name. None: that of the function.
+        dtype: The dtype it is formed in.
+        **kwargs: Further arguments of the function.
+
+    Example:
+
+    >>> from graphc import ops
+    >>> metric = MeanMetricWrapper(lambda y_true, y_pred: ops.abs(y_true - y_pred), name="distance")
+    >>> metric.update_state([1.0, 2.0], [1.0, 4.0])
+    >>> float(metric.result())
+    1.0
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+        super().__init__(name=name or getattr(fn, "__name__", None), dtype=dtype)
+        self._fn, self._fn_kwargs = fn, kwargs
+
+    def update_state(  # type: ignore[override]
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
+        """Takes a batch in.
+
+        Args:
+            y_true: Tensor: what should be.
+            y_pred: Tensor: what was predicted.
+            sample_weight: Tensor with a weight for each sample. None: all count alike.
+        """
+        values = self._fn(as_tensor(y_true), as_tensor(y_pred), **self._fn_kwargs)
+        super().update_state(values, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal metric."""
+        config = {**super().get_config(), **self._fn_kwargs}
+        return {**config, "fn": serialize_keras_object(self._fn)} if type(self) is MeanMetricWrapper else config

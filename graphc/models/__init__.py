@@ -1,0 +1,5 @@
+"""Models."""
+
+from graphc.models.model import Functional, Model, Sequential
+
+__all__ = ["Functional", "Model", "Sequential"]

@@ -1,0 +1,179 @@
+"""Models as graphs of layers: what lies between symbolic inputs and outputs, and how it is run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphc import ops, tree
+from graphc.errors import ArgumentError, ShapeError
+from graphc.layers import InputLayer
+from graphc.registration import choices
+from graphc.tracing import Call, KerasTensor, Operation, Tensor, describe, user_line
+
+
+class LayerGraph:
+    """The uses of operations between symbolic inputs and outputs.
+
+    Args:
+        inputs: Symbolic tensor, or a structure of them.
+        outputs: Likewise.
+
+    Raises:
+        ArgumentError: if an output does not come from the inputs, or something is no symbolic tensor.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any) -> None:
+        self.inputs, self.outputs = inputs, outputs
+        self.flat_inputs = _symbolic(inputs, "inputs")
+        self.flat_outputs = _symbolic(outputs, "outputs")
+        if len({id(x) for x in self.flat_inputs}) != len(self.flat_inputs):
+            raise ArgumentError("a model's inputs are given twice", got=", ".join(x.name for x in self.flat_inputs))
+        self.calls = self._collect()
+
+    def _collect(self) -> list[Call]:
+        """The calls in the order of running: those further from the outputs first, as Keras orders layers."""
+        inputs = {id(x) for x in self.flat_inputs}
+        finished: list[Call] = []
+        found: dict[int, int] = {}
+        # Depth first without recursion: models may be deep.
+        stack: list[tuple[Call, Iterator[KerasTensor]]] = []
+        for output in (*self.flat_outputs, *self.flat_inputs):
+            self._enter(output, inputs, found, stack)
+            while stack:
+                call, rest = stack[-1]
+                x = next(rest, None)
+                if x is None:
+                    finished.append(call)
+                    stack.pop()
+                else:
+                    self._enter(x, inputs, found, stack)
+        depth = dict.fromkeys(map(id, finished), 0)
+        for call in reversed(finished):
+            for x in call.inputs:
+                if x.call is not None and id(x.call) in depth:
+                    depth[id(x.call)] = max(depth[id(x.call)], depth[id(call)] + 1)
+        return sorted(finished, key=lambda call: (-depth[id(call)], found[id(call)]))
+
+    def _enter(
+        self,
+        x: KerasTensor,
+        inputs: set[int],
+        found: dict[int, int],
+        stack: list[tuple[Call, Iterator[KerasTensor]]],
+    ) -> None:
+        """Puts what makes a symbolic tensor on the stack, unless it is there or is beyond the model's inputs."""
+        call = x.call
+        starts = call is not None and isinstance(call.operation, InputLayer)
+        if id(x) in inputs and not starts:
+            return
+        if call is None or (starts and id(x) not in inputs):
+            raise ArgumentError(
+                "an output does not come from the model's inputs",
+                where=describe(user_line()),
+                got=f"it needs {x!r}",
+                expected=", ".join(repr(i) for i in self.flat_inputs),
+                hint="add what it needs to the inputs",
+            )
+        if id(call) not in found:
+            found[id(call)] = len(found)
+            stack.append((call, iter(call.inputs)))
+
+    @property
+    def operations(self) -> list[Operation]:
+        """The operations, each once, in the order of running."""
+        found: list[Operation] = []
+        for call in self.calls:
+            if not any(call.operation is other for other in found):
+                found.append(call.operation)
+        return found
+
+    def run(self, inputs: Any) -> Any:
+        """The outputs for inputs.
+
+        Args:
+            inputs: Tensors (symbolic ones too) that nest like the model's inputs, or a flat list of them.
+        """
+        values = {id(x): value for x, value in zip(self.flat_inputs, self._flat(inputs), strict=True)}
+        for call in self.calls:
+            if all(id(x) in values for x in call.outputs):
+                continue
+            args, kwargs = tree.map_structure(
+                lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf, (call.args, call.kwargs)
+            )
+            results = tree.flatten(call.operation(*args, **kwargs))
+            for x, result in zip(call.outputs, [r for r in results if r is not None], strict=True):
+                values[id(x)] = result
+        return tree.map_structure(lambda x: values[id(x)], self.outputs)
+
+    def _flat(self, inputs: Any) -> list[Any]:
+        if isinstance(inputs, Mapping) and not isinstance(self.inputs, Mapping):
+            names = [x.name for x in self.flat_inputs]
+            missing = [name for name in names if name not in inputs]
+            if missing:
+                raise ArgumentError(
+                    "an input of the model is missing",
+                    got=", ".join(map(repr, inputs)),
+                    expected=", ".join(map(repr, names)),
+                    hint=choices(missing[0], inputs),
+                )
+            given = [inputs[name] for name in names]
+        elif isinstance(inputs, Mapping):
+            given = [inputs[key] for key in sorted(self.inputs) if key in inputs]
+        else:
+            given = tree.flatten(inputs)
+        if len(given) != len(self.flat_inputs):
+            raise ArgumentError(
+                "the number of inputs is wrong",
+                got=f"{len(given)}",
+                expected=f"{len(self.flat_inputs)}: {', '.join(x.name for x in self.flat_inputs)}",
+            )
+        return [fitted(value, x) for value, x in zip(given, self.flat_inputs, strict=True)]
+
+
+def _symbolic(structure: Any, what: str) -> list[KerasTensor]:
+    leaves = tree.flatten(structure)
+    for leaf in leaves:
+        if not isinstance(leaf, KerasTensor):
+            raise ArgumentError(
+                f"the {what} of a model are symbolic tensors",
+                where=describe(user_line()),
+                got=repr(leaf)[:80],
+                hint="start from graphc.Input",
+            )
+    return leaves
+
+
+def fitted(value: Any, wanted: KerasTensor) -> Any:
+    """An input of the rank that a model was made for: a last axis of size 1 is added or dropped.
+
+    Raises:
+        ShapeError: if rank or sizes differ.
+    """
+    if isinstance(value, Tensor):
+        if value.ndim == wanted.ndim + 1 and value.shape[-1] == 1:
+            value = ops.squeeze(value, -1)
+        elif value.ndim == wanted.ndim - 1 and wanted.shape[-1] == 1:
+            value = ops.expand_dims(value, -1)
+    check_fit(tuple(value.shape), wanted)
+    return value
+
+
+def check_fit(shape: tuple[Any, ...], wanted: KerasTensor, name: str | None = None) -> None:
+    """Checks that a shape, batch included, is one that a symbolic input takes.
+
+    Raises:
+        ShapeError: if it is not.
+    """
+    fits = len(shape) == wanted.ndim and all(
+        a == b for a, b in zip(shape, wanted.shape, strict=True) if isinstance(a, int) and isinstance(b, int)
+    )
+    if not fits:
+        shown = tuple(dim if isinstance(dim, int) else None for dim in shape)
+        raise ShapeError(
+            f"{name or 'an input'} does not fit the model",
+            layer=wanted.name,
+            got=f"shape {shown}",
+            expected=f"shape {wanted.shape} (None: any size)",
+            hint="reshape the data, or change the shape given to Input",
+        )

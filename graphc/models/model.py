@@ -1,0 +1,420 @@
+"""Models: layers that can be trained, saved and looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graphc import optimizers, tree
+from graphc.errors import ArgumentError, StateError
+from graphc.layers import InputLayer, Layer
+from graphc.layers.layer import map_shapes
+from graphc.layers.tracking import unique
+from graphc.models.fitting import Fitting
+from graphc.models.functional import LayerGraph
+from graphc.models.summary import print_summary
+from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
+from graphc.saving import weights as files
+from graphc.tracing import KerasTensor, auto_name, describe, scope, snake_case, user_line
+
+
+def _is_functional(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    return len(args) == 2 or (len(args) == 1 and "outputs" in kwargs) or {"inputs", "outputs"} <= set(kwargs)
+
+
+@exported("keras", "Functional")
+class Model(Fitting):
+    """Layers that belong together, with what it takes to train them.
+
+    There are three ways to make one. `Model(inputs, outputs)` takes what lies between symbolic tensors. A subclass
+    makes layers in `__init__` and uses them in `call`. `Sequential` is a stack of layers.
+
+    Args:
+        inputs: Symbolic tensor, or a structure of them.
+        outputs: Likewise.
+        name: Its name.
+        trainable: Whether optimizers change its weights.
+        dtype: Name of a dtype, or a `DTypePolicy`.
+
+    Example:
+
+    >>> from graphc import layers
+    >>> x = layers.Input((3,))
+    >>> model = Model(x, layers.Dense(2)(x))
+    >>> model.count_params()
+    8
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """`Model(inputs, outputs)` is a `Functional`."""
+        return super().__new__(Functional if cls is Model and _is_functional(args, kwargs) else cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        functional = _is_functional(args, kwargs)
+        inputs, outputs = (*args, kwargs.pop("inputs", None), kwargs.pop("outputs", None))[:2] if functional else (0, 0)
+        if functional and len(args) == 1:
+            outputs = args[1] if len(args) > 1 else outputs
+        if not functional and args:
+            raise ArgumentError(
+                "a model takes inputs and outputs, or nothing",
+                where=describe(self._origin),
+                got=f"{len(args)} positional arguments",
+            )
+        super().__init__(**kwargs)
+        self._prepare_trainer()
+        self._graph: LayerGraph | None = None
+        if functional:
+            self._set_graph(LayerGraph(inputs, outputs))
+
+    def _set_graph(self, graph: LayerGraph) -> None:
+        self._graph = graph
+        self.built = True
+        self._output_names = _output_names(graph)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs; subclasses define it."""
+        if self._graph is None:
+            raise NotImplementedError(f"{type(self).__name__} does not define `call`")
+        inputs = args[0] if args else next(iter(kwargs.values()))
+        return self._graph.run(inputs)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights, for inputs of a shape.
+
+        Args:
+            input_shape: Tuple of integers and None, or a structure of them.
+        """
+        if self._graph is None and not self.built:
+            inputs = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape)
+            with scope("", absolute=True):
+                self.compute_output_spec(inputs)
+        self.built = True
+
+    # ---- parts
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, in the order of running where that is known."""
+        return [layer for layer in self._layers if not layer.__dict__.get("_hidden")]
+
+    @property
+    def _layers(self) -> list[Any]:
+        own = [part for part in self._parts() if isinstance(part, Layer) and part is not self]
+        inner = [op for op in self._graph.operations if isinstance(op, Layer)] if self._graph is not None else []
+        return unique([*inner, *own])
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers and the functions of `graphc.ops` between inputs and outputs."""
+        return self._graph.operations if self._graph is not None else self._layers
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """The layer of a name or at a position.
+
+        Raises:
+            ArgumentError: if there is none.
+        """
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ArgumentError("there is no such layer", got=index, expected=f"below {len(self.layers)}")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ArgumentError(
+            "there is no such layer", got=repr(name), expected=", ".join(layer.name for layer in self.layers)
+        )
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic inputs."""
+        return self._graph.flat_inputs if self._graph is not None else []
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic outputs."""
+        return self._graph.flat_outputs if self._graph is not None else []
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs, as they were given."""
+        return self._require_graph().inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, as they were given."""
+        return self._require_graph().outputs
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs."""
+        return tree.map_structure(lambda x: x.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs."""
+        return tree.map_structure(lambda x: x.shape, self.output)
+
+    def _require_graph(self) -> LayerGraph:
+        if self._graph is None:
+            raise StateError(f"{self.name!r} has no symbolic inputs", hint="they exist in functional models only")
+        return self._graph
+
+    def _input_specs(self) -> list[KerasTensor] | None:
+        return self._graph.flat_inputs if self._graph is not None else None
+
+    def _output_specs(self) -> list[KerasTensor] | None:
+        return self._graph.flat_outputs if self._graph is not None else None
+
+    # ---- looking at it
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Prints a table of the layers with their output shapes and numbers of parameters.
+
+        Args:
+            line_length: How many signs a line has. None: as the terminal.
+            positions: Where columns end, as parts of a line.
+            print_fn: What prints the text. None: the terminal, in colour.
+            expand_nested: Whether to list the layers of models within.
+            show_trainable: Whether to tell which layers are trained.
+            layer_range: Names of the first and last layer to list.
+        """
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+    # ---- files
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
+        """Writes the weights to a file.
+
+        Args:
+            filepath: Path that ends with `.weights.safetensors` or `.weights.h5` (Keras's layout).
+            overwrite: Whether a file that is there may be replaced.
+            max_shard_size: Not supported yet.
+
+        Raises:
+            FileError: if the file cannot be written, or is there and may not be replaced.
+        """
+        if max_shard_size is not None:
+            raise ArgumentError("max_shard_size is not supported yet")
+        files.save(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Reads weights from a file that `save_weights` wrote.
+
+        Args:
+            filepath: Path of the file.
+            skip_mismatch: Whether to leave out weights that are missing or have another shape.
+
+        Raises:
+            FileError: if the file cannot be read, or does not hold exactly this model's weights; then no weight has
+                been changed.
+        """
+        if kwargs:
+            raise ArgumentError("`load_weights` takes no such argument", got=", ".join(kwargs))
+        files.load(self, filepath, skip_mismatch)
+
+    # ---- configuration
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes an equal model.
+
+        Raises:
+            StateError: if the model is a graph of layers: these cannot be written yet.
+        """
+        if self._graph is not None:
+            raise StateError("the configuration of functional models cannot be written yet", layer=self.name)
+        return super().get_config()
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The configuration as JSON text."""
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What `compile` was called with."""
+        if not self.compiled:
+            return None
+        config = dict(self._compile_config)
+        config["optimizer"] = optimizers.serialize(self.optimizer)
+        return {name: serialize_keras_object(value) for name, value in config.items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles the model as `get_compile_config` says."""
+        self.compile(**{name: deserialize_keras_object(value) for name, value in config.items()})
+
+
+class Functional(Model):
+    """A model made of what lies between symbolic tensors: what `Model(inputs, outputs)` gives.
+
+    Args:
+        inputs: Symbolic tensor, or a structure of them.
+        outputs: Likewise.
+        name: Its name.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(inputs, outputs, name=name, **kwargs)
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, in the order of running."""
+        return self._layers
+
+
+def _output_names(graph: LayerGraph) -> list[str]:
+    if isinstance(graph.outputs, Mapping):
+        return sorted(graph.outputs)
+    names: list[str] = []
+    for output in graph.flat_outputs:
+        name = output.call.operation.name if output.call is not None else output.name
+        count = sum(other.partition(":")[0] == name for other in names)
+        names.append(f"{name}:{count}" if count else name)
+    return names
+
+
+@exported("keras")
+class Sequential(Model):
+    """A stack of layers.
+
+    Args:
+        layers: List of layers; the first may be an `Input`. None: `add` adds them.
+        trainable: Whether optimizers change its weights.
+        name: Its name.
+
+    Example:
+
+    >>> from graphc import layers
+    >>> model = Sequential([layers.Input((3,)), layers.Dense(2)])
+    >>> model.count_params()
+    8
+    """
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self._stack: list[Any] = []
+        for layer in layers or ():
+            self.add(layer)
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Adds a layer on top.
+
+        Args:
+            layer: A layer, an `Input`, or a function of a tensor.
+
+        Raises:
+            ArgumentError: if it is none of these, or has the name of another layer.
+        """
+        if isinstance(layer, KerasTensor):
+            layer = layer.call.operation if layer.call is not None else layer
+        if callable(layer) and not isinstance(layer, Layer):
+            raise ArgumentError("wrap functions in a Lambda layer", where=describe(user_line()), got=repr(layer)[:80])
+        if not isinstance(layer, Layer):
+            raise ArgumentError(
+                "only layers can be added", where=describe(user_line()), got=repr(layer)[:80], hint="see graphc.layers"
+            )
+        if any(layer is other or layer.name == other.name for other in self._stack):
+            raise ArgumentError("there is a layer of this name already", where=describe(user_line()), got=layer.name)
+        if isinstance(layer, InputLayer) and self._stack:
+            raise ArgumentError("an Input comes first", where=describe(user_line()), got=layer.name)
+        shape = layer.__dict__.get("_first_shape")
+        if shape is not None and not self._stack:
+            self.add(InputLayer(batch_shape=shape))
+        self._stack.append(layer)
+        self._grow(layer)
+
+    def pop(self, rebuild: bool = True) -> Any:
+        """Takes the last layer off, and returns it."""
+        layer = self._stack.pop()
+        self._graph, self.built, self._programs = None, False, {}
+        self._rebuild()
+        return layer
+
+    def _grow(self, layer: Layer) -> None:
+        """Runs a new layer on the output so far, where shapes are known."""
+        self._programs = {}
+        if isinstance(layer, InputLayer):
+            self._set_graph(LayerGraph(layer.output, layer.output))
+            return
+        if self._graph is None:
+            # One input is known from a model or layer that was called before.
+            self.built = False
+            return
+        with scope(self.name, self._origin):
+            output = layer(self._graph.flat_outputs[0])
+        if len(tree.flatten(output)) != 1:
+            raise ArgumentError("a layer of a Sequential has one output", layer=layer.name)
+        self._set_graph(LayerGraph(self._graph.inputs, output))
+
+    def _rebuild(self) -> None:
+        for layer in self._stack:
+            self._grow(layer)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights, for inputs of a shape.
+
+        Args:
+            input_shape: Tuple of integers and None, batch included.
+        """
+        if self._graph is not None or not self._stack or input_shape is None:
+            return
+        first = InputLayer(batch_shape=tuple(input_shape), name=auto_name("input_layer"))
+        self._grow(first)
+        self._rebuild()
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The output of the last layer."""
+        if self._graph is None:
+            raise StateError(f"{self.name!r} has no layers", hint="add some")
+        return self._graph.run(inputs)
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, without the input."""
+        return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+
+    @property
+    def _layers(self) -> list[Any]:
+        return list(self._stack)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes an equal model."""
+        config = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": serialize_keras_object(self.dtype_policy),
+            "layers": [serialize_keras_object(layer) for layer in self._all_layers()],
+        }
+        if self._graph is not None and len(self._graph.flat_inputs) == 1:
+            config["build_input_shape"] = self._graph.flat_inputs[0].shape
+        return config
+
+    def _all_layers(self) -> list[Any]:
+        """The layers, with the input where shapes are known."""
+        if self._graph is None or (self._stack and isinstance(self._stack[0], InputLayer)):
+            return self._stack
+        first = self._graph.flat_inputs[0].call
+        return [first.operation, *self._stack] if first is not None else self._stack
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A model from what `get_config` returned."""
+        model = cls(name=config.get("name"), trainable=config.get("trainable", True))
+        for part in config["layers"]:
+            model.add(deserialize_keras_object({**part, "build_config": None}, custom_objects))
+        shape = config.get("build_input_shape")
+        if model._graph is None and shape is not None:
+            model.build(tuple(shape))
+        return model
+
+
+def prefix_of(cls: type) -> str:
+    """What automatic names of a class start with."""
+    return snake_case(cls.__name__)

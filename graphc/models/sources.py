@@ -1,0 +1,177 @@
+"""Where the steps of a loop come from, and how many of them are done in one call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+
+from graphc.errors import ArgumentError
+from graphc.models.data import Batch, Batches
+from graphc.models.program import Program
+from graphc.runtime.state import StateBuffer
+from graphc.tracing import Array
+
+# A call that lasts this long lets the progress line move and Ctrl-C through, and costs nothing to make.
+_SECONDS = 0.075
+
+
+class Pace:
+    """How many steps are done in one call.
+
+    Args:
+        fixed: A number that the user or a callback demands. None: as many as take about 75 milliseconds.
+    """
+
+    def __init__(self, fixed: int | None) -> None:
+        self.fixed = fixed
+        self._next = 1
+
+    @property
+    def steps(self) -> int:
+        """How many steps the next call does."""
+        return self.fixed or self._next
+
+    @contextmanager
+    def measured(self, steps: int) -> Iterator[None]:
+        """Measures a call of so many steps, for the number of the next one."""
+        start = time.perf_counter()
+        yield
+        each = max((time.perf_counter() - start) / steps, 1e-7)
+        # Grown step by step: the first call may be slow for reasons that do not come again.
+        self._next = max(1, min(int(_SECONDS / each), 8 * steps))
+
+
+class Programs(Protocol):
+    """What a source needs of a model."""
+
+    def program(self, mode: str, signature: Any) -> Program:
+        """The compiled step for data of a kind."""
+
+
+class Source(Protocol):
+    """Where steps come from."""
+
+    steps: int | None
+
+    def prepare(self) -> Program:
+        """Compiles what the first step needs."""
+
+    def begin(self) -> None:
+        """Starts a pass over the data."""
+
+    def advance(self, most: int) -> tuple[int, Program | None, list[Array]]:
+        """Does up to `most` steps; returns how many, the program and the last outputs; 0 where the data are over."""
+
+    def again(self) -> bool:
+        """Whether another pass can be started."""
+
+
+class ArraySource:
+    """Steps over arrays.
+
+    Args:
+        model: The model.
+        mode: `"train"`, `"test"` or `"predict"`.
+        data: The arrays.
+        batch_size: How many samples a step takes.
+        shuffle: True: samples in a new order in each pass; `"batch"`: batches in a new order; False: as they are.
+    """
+
+    def __init__(self, model: Programs, mode: str, data: Batch, batch_size: int, shuffle: Any = False) -> None:
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise ArgumentError("batch_size is a positive integer", got=repr(batch_size))
+        if shuffle not in (True, False, "batch"):
+            raise ArgumentError("shuffle is True, False or 'batch'", got=repr(shuffle))
+        self.model, self.mode, self.data, self.shuffle = model, mode, data, shuffle
+        self.batch_size = min(int(batch_size), data.size)
+        self.steps: int | None = -(-data.size // self.batch_size)
+        self._order = StateBuffer(np.arange(data.size, dtype=np.int32))
+        self._done = self.steps
+
+    def prepare(self) -> Program:
+        """Compiles the step."""
+        return self.model.program(self.mode, self.data.signature)
+
+    def begin(self) -> None:
+        """Starts a pass over the data."""
+        if self.shuffle is True:
+            self._order.assign(np.random.permutation(self.data.size).astype(np.int32))
+        elif self.shuffle == "batch":
+            self._order.assign(_batches_shuffled(self.data.size, self.batch_size))
+        self.prepare().start()
+        self._done = 0
+
+    def advance(self, most: int) -> tuple[int, Program | None, list[Array]]:
+        """Does up to `most` steps."""
+        assert self._done is not None and self.steps is not None
+        if self._done >= self.steps:
+            return 0, None, []
+        full = self.data.size // self.batch_size
+        if self._done < full:
+            count, size = min(most, full - self._done), self.batch_size
+        else:
+            count, size = 1, self.data.size - full * self.batch_size
+        program = self.prepare()
+        outputs = program.run(self.data.buffers(), self._order, self.data.size, size, count)
+        self._done += count
+        return count, program, outputs
+
+    def again(self) -> bool:
+        """Arrays can be passed over any number of times."""
+        return True
+
+
+def _batches_shuffled(samples: int, batch: int) -> Array:
+    """The positions of samples with whole batches in a random order; what fills no batch stays last."""
+    full = samples // batch
+    order = np.arange(samples, dtype=np.int32)
+    order[: full * batch] = order[: full * batch].reshape(full, batch)[np.random.permutation(full)].reshape(-1)
+    return order
+
+
+class IterableSource:
+    """Steps over the batches of an iterable.
+
+    Args:
+        model: The model.
+        mode: `"train"`, `"test"` or `"predict"`.
+        batches: The batches.
+        shuffle: Whether batches of a source that has positions come in a new order in each pass.
+    """
+
+    def __init__(self, model: Programs, mode: str, batches: Batches, shuffle: bool = False) -> None:
+        self.model, self.mode, self.batches, self.shuffle = model, mode, batches, shuffle
+        self.steps = batches.steps
+        self._running: Iterator[Batch] = iter(())
+        self._passes = 0
+
+    def prepare(self) -> Program:
+        """Compiles the step for the first batch."""
+        return self.model.program(self.mode, self.batches.peek().signature)
+
+    def begin(self) -> None:
+        """Starts a pass over the data."""
+        mixed = self.shuffle and self.batches.indexed
+        order = np.random.permutation(self.steps or 0).tolist() if mixed else None
+        if self._passes:
+            for hook in ("on_epoch_end",) if hasattr(self.batches.source, "on_epoch_end") else ():
+                getattr(self.batches.source, hook)()
+        self._passes += 1
+        self._running = self.batches.batches(order)
+
+    def advance(self, most: int) -> tuple[int, Program | None, list[Array]]:
+        """Does one step."""
+        batch = next(self._running, None)
+        if batch is None:
+            return 0, None, []
+        program = self.model.program(self.mode, batch.signature)
+        return 1, program, program.run_once(batch)
+
+    def again(self) -> bool:
+        """Only what has positions, or is no iterator itself, can be passed over again."""
+        source = self.batches.source
+        return self.batches.indexed or iter(source) is not source

@@ -1,0 +1,160 @@
+"""The table that `summary` prints, as Keras prints it."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from graphc import tree
+from graphc.errors import ArgumentError, GraphcError
+
+
+def count(weights: list[Any]) -> int:
+    """How many numbers weights hold."""
+    return sum(math.prod(v.shape) for v in weights)
+
+
+def size(weights: list[Any]) -> str:
+    """How much memory weights take, in words."""
+    amount = float(sum(math.prod(v.shape) * v.element.bits for v in weights)) / 8
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if amount < 1024:
+            return f"{amount:.2f} {unit}"
+        amount /= 1024
+    return f"{amount:.2f} PB"
+
+
+def _number(x: object) -> str:
+    return f"[color(45)]{x}[/]" if x is None else f"[color(34)]{x}[/]"
+
+
+def _shape(layer: Any) -> str:
+    """The shape of a layer's outputs; a question mark where it is not known."""
+    if layer.calls:
+        shapes = [x.shape for x in layer.calls[-1].outputs]
+    elif getattr(layer, "_build_args", None) and len(layer._build_args) == 1:
+        try:
+            shape = layer.compute_output_shape(next(iter(layer._build_args.values())))
+        except (GraphcError, NotImplementedError):
+            return "?"
+        shapes = [shape] if isinstance(shape, tuple) else tree.flatten(shape)
+    else:
+        return "?"
+    texts = [f"({', '.join(_number(dim) for dim in shape)})" for shape in shapes]
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+
+
+def _parameters(layer: Any) -> str:
+    if not hasattr(layer, "built"):
+        return _number(0)
+    return _number(f"{layer.count_params():,}") if layer.built else f"{_number(0)} (unbuilt)"
+
+
+def _connections(layer: Any, model: Any) -> str:
+    parts = []
+    for call in layer.calls:
+        if not any(call is own for own in model._graph.calls):
+            continue
+        for x in call.inputs:
+            index = next((i for i, c in enumerate(x.call.operation.calls) if c is x.call), 0)
+            parts.append(f"{escape(x.call.operation.name)}[{_number(index)}][{_number(x.position)}]")
+    return ", ".join(parts) or "-"
+
+
+def _is_stack(model: Any) -> bool:
+    """Whether each layer of a model follows from the one before it alone."""
+    if model._graph is None or type(model).__name__ == "Sequential":
+        return True
+    calls = model._graph.calls
+    chain = all(len(call.inputs) <= 1 for call in calls) and len({id(c.operation) for c in calls}) == len(calls)
+    consumed = [id(x) for call in calls for x in call.inputs]
+    return chain and len(set(consumed)) == len(consumed) and sum(not c.inputs for c in calls) == 1
+
+
+def _rows(model: Any, layer: Any, stack: bool, nested: bool, trainable: bool, level: int) -> list[list[str]]:
+    name = "   " * level + "└ " + layer.name if level else layer.name
+    row = [f"{escape(name)} ([color(33)]{escape(type(layer).__name__)}[/])", _shape(layer), _parameters(layer)]
+    if not stack:
+        row.append(_connections(layer, model))
+    if trainable:
+        weights = getattr(layer, "weights", [])
+        flag = "[bold][color(34)]Y[/][/]" if weights and layer.trainable else "[bold][color(9)]N[/][/]"
+        row.append(flag if weights else "[bold]-[/]")
+    rows = [row]
+    if nested and getattr(layer, "layers", None):
+        for inner in layer.layers:
+            rows += _rows(model, inner, stack, nested, trainable, level + 1)
+    return rows
+
+
+def _table(model: Any, line_length: int | None, positions: Any, nested: bool, trainable: bool, layers: Any) -> Table:
+    stack = _is_stack(model)
+    header = ["Layer (type)", "Output Shape", "Param #"] + ([] if stack else ["Connected to"])
+    sides = ["left", "left", "right"] + ([] if stack else ["left"])
+    places = list(positions or ([0.45, 0.80, 1.0] if stack else [0.3, 0.56, 0.74, 1.0]))
+    length = 88 if stack else 108
+    if trainable:
+        header, sides = [*header, "Trainable"], [*sides, "center"]
+        places, length = [*(place * 0.9 for place in places), 1.0], length + 12
+    width = line_length or min(length, shutil.get_terminal_size().columns - 4)
+    ends = [int(place * width) for place in places]
+    widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    if min(widths) < 4:
+        raise ArgumentError("the line is too short for the summary", got=width)
+    columns = [Column(t, justify=s, width=w) for t, s, w in zip(header, sides, widths, strict=True)]  # type: ignore[arg-type]
+    table = Table(*columns, width=width, show_lines=True)
+    for layer in layers:
+        for row in _rows(model, layer, stack, nested, trainable, 0):
+            table.add_row(*row)
+    return table
+
+
+def _chosen(layers: list[Any], layer_range: Any) -> list[Any]:
+    if layer_range is None:
+        return layers
+    if len(layer_range) != 2 or not all(isinstance(name, str) for name in layer_range):
+        raise ArgumentError("layer_range is two names", got=repr(layer_range))
+    first, last = ([i for i, x in enumerate(layers) if re.match(name, x.name)] for name in layer_range)
+    if not first or not last:
+        raise ArgumentError("layer_range names no layer", got=repr(layer_range))
+    low, high = sorted((first[0], last[-1]))
+    return layers[low : high + 1]
+
+
+def print_summary(
+    model: Any,
+    line_length: int | None = None,
+    positions: Any = None,
+    print_fn: Callable[[str], Any] | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Any = None,
+) -> None:
+    """Prints a table of a model's layers; see `Model.summary`."""
+    functional = model._graph is not None and type(model).__name__ != "Sequential"
+    layers = _chosen(model.operations if functional else model.layers, layer_range)
+    table = _table(model, line_length, positions, expand_nested, show_trainable, layers)
+    trainable, fixed = model.trainable_weights, model.non_trainable_weights
+    moments = model.optimizer.variables if model.optimizer is not None and model.optimizer.built else []
+    lines = [("Total", [*trainable, *fixed, *moments]), ("Trainable", trainable), ("Non-trainable", fixed)]
+    lines += [("Optimizer", moments)] if moments else []
+    console = (
+        Console(highlight=False)
+        if print_fn is None
+        else Console(highlight=False, force_terminal=False, color_system=None)
+    )
+    if print_fn is not None:
+        console.begin_capture()
+    console.print(f'[bold]Model: "{escape(model.name)}"[/]')
+    console.print(table)
+    for name, weights in lines:
+        console.print(f"[bold] {name} params: [/]{_number(f'{count(weights):,}')} ({size(weights)})")
+    if print_fn is not None:
+        print_fn(console.end_capture())

@@ -1,0 +1,263 @@
+"""Activation functions, as compositions of elementwise operations."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from graphc.ops.elementwise import in_float, where
+from graphc.ops.reductions import spread
+from graphc.ops.shaping import axes_of, split
+from graphc.tracing import Tensor, bind, elementwise, operation
+from graphc.tracing.tensor import operate
+
+# Beyond this, exp leaves the range of the dtype, and a sigmoid is 0 or 1 to its last bit.
+_EXP_RANGE = {"float16": 10.0, "bfloat16": 87.0, "float32": 87.0, "float64": 700.0}
+_SELU_SCALE = 1.0507009873554805
+_SELU_ALPHA = 1.6732632423543772
+
+
+def _plus_exp(x: Tensor) -> Tensor:
+    """`log(1 + exp(x))` without overflow."""
+    small = bind("log1p", bind("exp", bind("neg", bind("abs", x))))
+    return bind("add", elementwise("maximum", x, 0), small)
+
+
+@operation
+def relu(x: Any) -> Tensor:
+    """`max(x, 0)`; its gradient at 0 is 0.
+
+    Example:
+
+    >>> relu([-1.0, 0.0, 2.0]).numpy()
+    array([0., 0., 2.], dtype=float32)
+    """
+    # A selection and no maximum: at 0 the gradient of that would be a half.
+    return where(elementwise("gt", x, 0), x, 0)
+
+
+@operation
+def relu6(x: Any) -> Tensor:
+    """`min(max(x, 0), 6)`."""
+    return where(elementwise("gt", x, 6), 6, relu(x))
+
+
+@operation
+def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
+    """`x` where it is positive, else `negative_slope * x`."""
+    tensor = in_float(x)
+    return where(elementwise("gt", tensor, 0), tensor, tensor * negative_slope)
+
+
+@operation
+def sigmoid(x: Any) -> Tensor:
+    """`1 / (1 + exp(-x))`.
+
+    Example:
+
+    >>> sigmoid([0.0, 1000.0]).numpy()
+    array([0.5, 1. ], dtype=float32)
+    """
+    tensor = in_float(x)
+    limit = _EXP_RANGE[tensor.dtype]
+    held = bind("clip", tensor, low=-limit, high=limit)
+    result: Tensor = 1 / (1 + bind("exp", -held))
+    result.logits = ("sigmoid", tensor, -1)
+    return result
+
+
+@operation
+def softplus(x: Any) -> Tensor:
+    """`log(1 + exp(x))`, without overflow."""
+    return _plus_exp(in_float(x))
+
+
+@operation
+def log_sigmoid(x: Any) -> Tensor:
+    """`log(sigmoid(x)) = -log(1 + exp(-x))`, without overflow."""
+    return bind("neg", _plus_exp(bind("neg", in_float(x))))
+
+
+@operation
+def silu(x: Any) -> Tensor:
+    """`x * sigmoid(x)`."""
+    return operate("mul", in_float(x), sigmoid(x))
+
+
+@operation
+def tanh_shrink(x: Any) -> Tensor:
+    """`x - tanh(x)`."""
+    tensor = in_float(x)
+    return operate("sub", tensor, bind("tanh", tensor))
+
+
+@operation
+def softsign(x: Any) -> Tensor:
+    """`x / (1 + abs(x))`."""
+    tensor = in_float(x)
+    return operate("div", tensor, 1 + abs(tensor))
+
+
+@operation
+def elu(x: Any, alpha: float = 1.0) -> Tensor:
+    """`x` where it is positive, else `alpha * (exp(x) - 1)`."""
+    tensor = in_float(x)
+    positive = elementwise("gt", tensor, 0)
+    # What is not chosen must not overflow, or its gradient would be NaN.
+    return where(positive, tensor, alpha * bind("expm1", where(positive, 0, tensor)))
+
+
+@operation
+def selu(x: Any) -> Tensor:
+    """`scale * elu(x, alpha)` with the constants that keep mean and variance (Klambauer et al., 2017)."""
+    return operate("mul", _SELU_SCALE, elu(x, _SELU_ALPHA))
+
+
+@operation
+def celu(x: Any, alpha: float = 1.0) -> Tensor:
+    """`max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))`."""
+    tensor = in_float(x)
+    positive = elementwise("gt", tensor, 0)
+    return where(positive, tensor, alpha * bind("expm1", where(positive, 0, tensor) / alpha))
+
+
+@operation
+def gelu(x: Any, approximate: bool = True) -> Tensor:
+    """`x * P(X <= x)` for a standard normal `X` (Hendrycks and Gimpel, 2016).
+
+    Args:
+        x: Tensor.
+        approximate: Whether to use `0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3)))`.
+
+    Example:
+
+    >>> gelu([-1.0, 0.0, 1.0]).numpy()
+    array([-0.158808,  0.      ,  0.841192], dtype=float32)
+    """
+    tensor = in_float(x)
+    if approximate:
+        inner = math.sqrt(2 / math.pi) * (tensor + 0.044715 * (tensor * tensor * tensor))
+        return 0.5 * tensor * (1 + bind("tanh", inner))  # type: ignore[no-any-return]
+    return 0.5 * tensor * (1 + bind("erf", tensor * math.sqrt(0.5)))  # type: ignore[no-any-return]
+
+
+@operation
+def hard_sigmoid(x: Any) -> Tensor:
+    """`min(max(x / 6 + 1 / 2, 0), 1)`."""
+    return operate("div", relu6(operate("add", in_float(x), 3)), 6)
+
+
+@operation
+def hard_silu(x: Any) -> Tensor:
+    """`x * hard_sigmoid(x)`."""
+    return operate("mul", in_float(x), hard_sigmoid(x))
+
+
+@operation
+def hard_tanh(x: Any) -> Tensor:
+    """`min(max(x, -1), 1)`."""
+    return bind("clip", in_float(x), low=-1.0, high=1.0)
+
+
+@operation
+def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
+    """`x` where `abs(x) > threshold`, else 0."""
+    tensor = in_float(x)
+    return where(elementwise("gt", abs(tensor), threshold), tensor, 0)
+
+
+@operation
+def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
+    """`x` moved by `threshold` towards 0, and 0 where it would cross it."""
+    tensor = in_float(x)
+    lower = where(elementwise("lt", tensor, -threshold), tensor + threshold, 0)
+    return where(elementwise("gt", tensor, threshold), tensor - threshold, lower)
+
+
+@operation
+def threshold(x: Any, threshold: float, default_value: float) -> Tensor:
+    """`x` where it is above the threshold, else `default_value`."""
+    return where(elementwise("gt", x, threshold), x, default_value)
+
+
+@operation
+def squareplus(x: Any, b: float = 4) -> Tensor:
+    """`(x + sqrt(x * x + b)) / 2` (Barron, 2021)."""
+    tensor = in_float(x)
+    return (tensor + bind("sqrt", tensor * tensor + b)) / 2  # type: ignore[no-any-return]
+
+
+@operation
+def sparse_plus(x: Any) -> Tensor:
+    """0 up to -1, `x` from 1 on, and `(x + 1) ** 2 / 4` between."""
+    tensor = in_float(x)
+    middle = (tensor + 1) * (tensor + 1) / 4
+    return where(elementwise("le", tensor, -1), 0, where(elementwise("lt", tensor, 1), middle, tensor))
+
+
+@operation
+def sparse_sigmoid(x: Any) -> Tensor:
+    """0 up to -1, 1 from 1 on, and `(x + 1) / 2` between."""
+    tensor = in_float(x)
+    middle = (tensor + 1) / 2
+    return where(elementwise("le", tensor, -1), 0, where(elementwise("ge", tensor, 1), 1, middle))
+
+
+@operation
+def glu(x: Any, axis: int = -1) -> Tensor:
+    """The first half along an axis, times the sigmoid of the second."""
+    first, second = split(in_float(x), 2, axis)
+    return operate("mul", first, sigmoid(second))
+
+
+@operation
+def mish(x: Any) -> Tensor:
+    """`x * tanh(log(1 + exp(x)))`."""
+    tensor = in_float(x)
+    return operate("mul", tensor, bind("tanh", _plus_exp(tensor)))
+
+
+@operation
+def softmax(x: Any, axis: Any = -1) -> Tensor:
+    """`exp(x) / sum(exp(x))` along an axis or axes; the largest element is subtracted first.
+
+    Args:
+        x: Tensor.
+        axis: Axis or axes.
+
+    Example:
+
+    >>> softmax([0.0, 0.0]).numpy()
+    array([0.5, 0.5], dtype=float32)
+    """
+    tensor = in_float(x)
+    axes = axes_of(axis, tensor.ndim, "softmax")
+    top = bind("stop_gradient", bind("max", tensor, axes=axes))
+    powers = bind("exp", bind("sub", tensor, spread(top, tensor, axes)))
+    result = bind("div", powers, spread(bind("sum", powers, axes=axes), tensor, axes))
+    if len(axes) == 1:
+        result.logits = ("softmax", tensor, axes[0])
+    return result
+
+
+@operation
+def log_softmax(x: Any, axis: Any = -1) -> Tensor:
+    """`log(softmax(x)) = x - log(sum(exp(x)))` along an axis, without overflow."""
+    tensor = in_float(x)
+    axes = axes_of(axis, tensor.ndim, "log_softmax")
+    top = bind("stop_gradient", bind("max", tensor, axes=axes))
+    shifted = bind("sub", tensor, spread(top, tensor, axes))
+    total = bind("log", bind("sum", bind("exp", shifted), axes=axes))
+    return bind("sub", shifted, spread(total, tensor, axes))
+
+
+@operation
+def swish(x: Any) -> Tensor:
+    """`x * sigmoid(x)`: another name of `silu`."""
+    return silu(x)
+
+
+@operation
+def hard_swish(x: Any) -> Tensor:
+    """`x * hard_sigmoid(x)`: another name of `hard_silu`."""
+    return hard_silu(x)

@@ -1,0 +1,270 @@
+"""Tensors out of nothing, and between tensors and other things."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc import dims, dtypes
+from graphc.dtypes import DType
+from graphc.errors import ArgumentError
+from graphc.ops.reductions import default_float
+from graphc.ops.shaping import axis_of, dims_of
+from graphc.tracing import Array, Tensor, as_tensor, bind, elementwise, operation
+from graphc.tracing import broadcast_to as _broadcast_to
+from graphc.tracing import cast as _cast
+from graphc.tracing.symbolic import KerasTensor
+from graphc.tracing.tensor import operate
+from graphc.tracing.tensor import reshape as _reshape
+
+
+def _float_or(dtype: Any) -> DType:
+    return default_float() if dtype is None else dtypes.as_dtype(dtype)
+
+
+@operation
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Tensor:
+    """An array, a number, a nested list or a variable as a tensor.
+
+    Args:
+        x: What to convert; Python floats become the default float dtype, Python integers int32.
+        dtype: The dtype of the result. None: that of `x`.
+        sparse: Not supported yet.
+        ragged: Not supported yet.
+
+    Raises:
+        ArgumentError: if a sparse or ragged tensor is asked for.
+
+    Example:
+
+    >>> convert_to_tensor([1, 2.5]).dtype
+    'float32'
+    """
+    if sparse or ragged:
+        raise ArgumentError("sparse and ragged tensors are not supported yet", hint="use dense ones")
+    return as_tensor(x, None if dtype is None else dtypes.as_dtype(dtype))
+
+
+def convert_to_numpy(x: Any) -> Array:
+    """The values of a tensor as a NumPy array.
+
+    Raises:
+        StateError: if the tensor is part of a graph that is being traced.
+    """
+    return np.array(as_tensor(x).numpy())
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether something is a tensor of graphc."""
+    return isinstance(x, Tensor)
+
+
+@operation
+def cast(x: Any, dtype: Any) -> Tensor:
+    """The tensor in another dtype; floats become integers by dropping what is behind the point.
+
+    Example:
+
+    >>> cast([1.9, -1.9], "int32").numpy()
+    array([ 1, -1], dtype=int32)
+    """
+    return as_tensor(x, dtypes.as_dtype(dtype))
+
+
+def shape(x: Any) -> tuple[Any, ...]:
+    """The shape of a tensor: a tuple of numbers, of expressions of sizes while a graph is traced, or None.
+
+    Example:
+
+    >>> shape([[1, 2, 3]])
+    (1, 3)
+    """
+    return x.shape if isinstance(x, KerasTensor) else as_tensor(x).shape
+
+
+def ndim(x: Any) -> int:
+    """How many axes a tensor has."""
+    return x.ndim if isinstance(x, KerasTensor) else as_tensor(x).ndim
+
+
+def dtype(x: Any) -> str:
+    """The name of the dtype of a tensor."""
+    return str(x.dtype) if isinstance(x, KerasTensor) else as_tensor(x).dtype
+
+
+@operation
+def size(x: Any) -> Tensor:
+    """How many elements a tensor has."""
+    return as_tensor(dims.product(as_tensor(x).shape))
+
+
+@operation
+def stop_gradient(variable: Any) -> Tensor:
+    """The tensor itself, through which no gradient flows."""
+    return bind("stop_gradient", as_tensor(variable))
+
+
+@operation
+def copy(x: Any) -> Tensor:
+    """A tensor of the same values."""
+    return as_tensor(x)
+
+
+@operation
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
+    """A tensor with the same number everywhere.
+
+    Example:
+
+    >>> full((2,), 7).numpy()
+    array([7., 7.], dtype=float32)
+    """
+    return _broadcast_to(as_tensor(fill_value, _float_or(dtype)), dims_of(shape))
+
+
+@operation
+def zeros(shape: Any, dtype: Any = None) -> Tensor:
+    """A tensor of zeros."""
+    return full(shape, 0, dtype)
+
+
+@operation
+def ones(shape: Any, dtype: Any = None) -> Tensor:
+    """A tensor of ones."""
+    return full(shape, 1, dtype)
+
+
+@operation
+def empty(shape: Any, dtype: Any = None) -> Tensor:
+    """A tensor whose values do not matter; they are zeros."""
+    return full(shape, 0, dtype)
+
+
+def _like(x: Any, number: Any, dtype: Any) -> Tensor:
+    tensor = as_tensor(x)
+    return full(tensor.shape, number, tensor.dtype if dtype is None else dtype)
+
+
+@operation
+def zeros_like(x: Any, dtype: Any = None) -> Tensor:
+    """Zeros of the shape of a tensor, and of its dtype unless another is given."""
+    return _like(x, 0, dtype)
+
+
+@operation
+def ones_like(x: Any, dtype: Any = None) -> Tensor:
+    """Ones of the shape of a tensor, and of its dtype unless another is given."""
+    return _like(x, 1, dtype)
+
+
+@operation
+def empty_like(x: Any, dtype: Any = None) -> Tensor:
+    """A tensor of the shape of another, whose values do not matter."""
+    return _like(x, 0, dtype)
+
+
+@operation
+def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
+    """The same number everywhere, in the shape of a tensor."""
+    return _like(x, fill_value, dtype)
+
+
+@operation
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Tensor:
+    """The numbers from `start` to below `stop` in steps.
+
+    Args:
+        start: The first number; the end, where `stop` is None, and the numbers then start at 0.
+        stop: Where they end.
+        step: The distance from each to the next. None: 1.
+        dtype: The dtype. None: int32, or the default float dtype where one of the numbers is a float.
+
+    Example:
+
+    >>> arange(3).numpy(), arange(1, 2, 0.5).numpy()
+    (array([0, 1, 2], dtype=int32), array([1. , 1.5], dtype=float32))
+    """
+    first, last = (0, start) if stop is None else (start, stop)
+    width = 1 if step is None else step
+    numbers = (first, last, width)
+    if dtype is None:
+        dtype = default_float() if builtin_any(isinstance(n, float) for n in numbers) else dtypes.int32
+    element = dtypes.as_dtype(dtype)
+    if width == 1 and isinstance(last - first, dims.IntExpr):
+        count: Any = last - first
+    else:
+        count = max(0, int(np.ceil((float(last) - float(first)) / float(width))))
+    places = bind("iota", shape=(count,), axis=0, dtype=element)
+    scaled = places if width == 1 else operate("mul", places, as_tensor(width, element))
+    return scaled if isinstance(first, int) and first == 0 else operate("add", scaled, as_tensor(first, element))
+
+
+def builtin_any(flags: Any) -> bool:
+    """Python's own `any`, whose name a reduction has."""
+    return any(flags)
+
+
+@operation
+def linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+) -> Any:
+    """`num` numbers at equal distances from `start` to `stop`.
+
+    Args:
+        start: The first number, or a tensor of them.
+        stop: The last.
+        num: How many.
+        endpoint: Whether `stop` is the last; else the numbers end one step before it.
+        retstep: Whether to return the distance too.
+        dtype: The dtype. None: the default float dtype.
+        axis: Where the new axis is, for tensors.
+
+    Example:
+
+    >>> linspace(0, 1, 5).numpy()
+    array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
+    """
+    element = _float_or(dtype)
+    first, last = as_tensor(start, default_float()), as_tensor(stop, default_float())
+    step = operate("div", operate("sub", last, first), max(1, num - 1 if endpoint else num))
+    rank = max(first.ndim, last.ndim) + 1
+    place = axis_of(axis, rank, "linspace")
+    along = _reshape(arange(num, dtype="float32"), tuple(num if a == place else 1 for a in range(rank)))
+    widened = [_reshape(t, (*t.shape[:place], 1, *t.shape[place:])) if t.ndim else t for t in (first, step)]
+    result = _cast(operate("add", widened[0], operate("mul", along, widened[1])), element)
+    return (result, step) if retstep else result
+
+
+@operation
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:
+    """Ones on the `k`-th diagonal of an `N` by `M` matrix, zeros elsewhere.
+
+    Example:
+
+    >>> eye(2).numpy().tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    shape = (N, N if M is None else M)
+    row, column = (bind("iota", shape=shape, axis=axis, dtype=dtypes.int32) for axis in (0, 1))
+    return _cast(elementwise("eq", bind("sub", column, row), k), _float_or(dtype))
+
+
+@operation
+def identity(n: int, dtype: Any = None) -> Tensor:
+    """The `n` by `n` identity matrix."""
+    return eye(n, dtype=dtype)
+
+
+@operation
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:
+    """Ones on and below the `k`-th diagonal of an `N` by `M` matrix, zeros above."""
+    shape = (N, N if M is None else M)
+    row, column = (bind("iota", shape=shape, axis=axis, dtype=dtypes.int32) for axis in (0, 1))
+    return _cast(elementwise("le", bind("sub", column, row), k), _float_or(dtype))
+
+
+@operation
+def array(x: Any, dtype: Any = None) -> Tensor:
+    """A tensor of the given values: another name of `convert_to_tensor`."""
+    return as_tensor(x, None if dtype is None else dtypes.as_dtype(dtype))

@@ -1,0 +1,390 @@
+"""Arithmetic, comparisons, logic and selection on elements.
+
+Operands broadcast as in NumPy and promote as in Keras: Python numbers take the dtype of the tensors they meet.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc import config, dtypes
+from graphc.errors import ArgumentError
+from graphc.tracing import Tensor, as_tensor, bind, broadcast_shapes, broadcast_to, elementwise, operation, result_dtype
+from graphc.tracing import cast as _cast
+from graphc.tracing.tensor import operate, together
+
+
+def in_float(x: Any) -> Tensor:
+    """The operand as it is where it is a float, else in the default float dtype."""
+    tensor = as_tensor(x)
+    return tensor if tensor.element.is_float else _cast(tensor, dtypes.as_dtype(config.floatx()))
+
+
+def float_function(op: str, x: Any) -> Tensor:
+    """A primitive on one operand in floats."""
+    return bind(op, in_float(x))
+
+
+def _logical(op: str, *operands: Any) -> Tensor:
+    return bind(op, *together(*(_truth(x) for x in operands)))
+
+
+def _truth(x: Any) -> Tensor:
+    return _cast(as_tensor(x), dtypes.bool_)
+
+
+# ---- arithmetic
+
+
+@operation
+def add(x1: Any, x2: Any) -> Tensor:
+    """`x1 + x2`, elementwise; booleans combine by `or`.
+
+    Example:
+
+    >>> add([1, 2], 3).numpy()
+    array([4, 5], dtype=int32)
+    """
+    return operate("add", x1, x2)
+
+
+@operation
+def subtract(x1: Any, x2: Any) -> Tensor:
+    """`x1 - x2`, elementwise.
+
+    Example:
+
+    >>> subtract([5, 7], 3).numpy()
+    array([2, 4], dtype=int32)
+    """
+    return operate("sub", x1, x2)
+
+
+@operation
+def multiply(x1: Any, x2: Any) -> Tensor:
+    """`x1 * x2`, elementwise; booleans combine by `and`.
+
+    Example:
+
+    >>> multiply([2, 3], 4).numpy()
+    array([ 8, 12], dtype=int32)
+    """
+    return operate("mul", x1, x2)
+
+
+@operation
+def divide(x1: Any, x2: Any) -> Tensor:
+    """`x1 / x2`, elementwise; integers are divided as floats.
+
+    Example:
+
+    >>> divide([1, 3], 2).numpy()
+    array([0.5, 1.5], dtype=float32)
+    """
+    return operate("div", x1, x2)
+
+
+@operation
+def true_divide(x1: Any, x2: Any) -> Tensor:
+    """`x1 / x2`, elementwise: another name of `divide`."""
+    return operate("div", x1, x2)
+
+
+@operation
+def floor_divide(x1: Any, x2: Any) -> Tensor:
+    """`floor(x1 / x2)`, elementwise.
+
+    Example:
+
+    >>> floor_divide([7, -7], 2).numpy()
+    array([ 3, -4], dtype=int32)
+    """
+    return operate("floordiv", x1, x2)
+
+
+@operation
+def mod(x1: Any, x2: Any) -> Tensor:
+    """`x1 - floor(x1 / x2) * x2`, elementwise: the remainder with the sign of `x2`.
+
+    Example:
+
+    >>> mod([7, -7], 3).numpy()
+    array([1, 2], dtype=int32)
+    """
+    return operate("mod", x1, x2)
+
+
+@operation
+def power(x1: Any, x2: Any) -> Tensor:
+    """`x1 ** x2`, elementwise.
+
+    Example:
+
+    >>> power([1.0, 3.0], 2).numpy()
+    array([1., 9.], dtype=float32)
+    """
+    return operate("pow", x1, x2)
+
+
+@operation
+def matmul(x1: Any, x2: Any) -> Tensor:
+    """The matrix product; axes before the last two are a batch and broadcast.
+
+    Example:
+
+    >>> matmul([[1.0, 2.0]], [[3.0], [4.0]]).numpy()
+    array([[11.]], dtype=float32)
+    """
+    return operate("matmul", x1, x2)
+
+
+@operation
+def negative(x: Any) -> Tensor:
+    """`-x`, elementwise."""
+    return operate("neg", x)
+
+
+@operation
+def absolute(x: Any) -> Tensor:
+    """The absolute value, elementwise."""
+    return operate("abs", x)
+
+
+@operation
+def abs(x: Any) -> Tensor:
+    """The absolute value, elementwise: another name of `absolute`."""
+    return operate("abs", x)
+
+
+@operation
+def sign(x: Any) -> Tensor:
+    """-1, 0 or 1 as `x` is negative, zero or positive, elementwise.
+
+    Example:
+
+    >>> sign([-2.0, 0.0, 5.0]).numpy()
+    array([-1.,  0.,  1.], dtype=float32)
+    """
+    return bind("sign", as_tensor(x))
+
+
+@operation
+def square(x: Any) -> Tensor:
+    """`x * x`, elementwise."""
+    return operate("mul", x, x)
+
+
+@operation
+def reciprocal(x: Any) -> Tensor:
+    """`1 / x`, elementwise."""
+    return operate("div", 1, x)
+
+
+@operation
+def divide_no_nan(x1: Any, x2: Any) -> Tensor:
+    """`x1 / x2`, elementwise, and 0 where `x2` is 0.
+
+    Example:
+
+    >>> divide_no_nan([1.0, 2.0], [0.0, 4.0]).numpy()
+    array([0. , 0.5], dtype=float32)
+    """
+    a, b = together(in_float(x1), in_float(x2))
+    zero = elementwise("eq", b, 0)
+    quotient = bind("div", a, where(zero, 1, b))
+    return where(zero, 0, quotient)
+
+
+@operation
+def maximum(x1: Any, x2: Any) -> Tensor:
+    """The larger of `x1` and `x2`, elementwise."""
+    return elementwise("maximum", x1, x2)
+
+
+@operation
+def minimum(x1: Any, x2: Any) -> Tensor:
+    """The smaller of `x1` and `x2`, elementwise."""
+    return elementwise("minimum", x1, x2)
+
+
+@operation
+def arctan2(x1: Any, x2: Any) -> Tensor:
+    """The angle of the point `(x2, x1)`, in radians between -pi and pi, elementwise."""
+    return bind("atan2", *together(in_float(x1), in_float(x2)))
+
+
+# ---- comparisons and logic
+
+
+@operation
+def equal(x1: Any, x2: Any) -> Tensor:
+    """Whether `x1 == x2`, elementwise."""
+    return elementwise("eq", x1, x2)
+
+
+@operation
+def not_equal(x1: Any, x2: Any) -> Tensor:
+    """Whether `x1 != x2`, elementwise."""
+    return elementwise("ne", x1, x2)
+
+
+@operation
+def less(x1: Any, x2: Any) -> Tensor:
+    """Whether `x1 < x2`, elementwise."""
+    return elementwise("lt", x1, x2)
+
+
+@operation
+def less_equal(x1: Any, x2: Any) -> Tensor:
+    """Whether `x1 <= x2`, elementwise."""
+    return elementwise("le", x1, x2)
+
+
+@operation
+def greater(x1: Any, x2: Any) -> Tensor:
+    """Whether `x1 > x2`, elementwise."""
+    return elementwise("gt", x1, x2)
+
+
+@operation
+def greater_equal(x1: Any, x2: Any) -> Tensor:
+    """Whether `x1 >= x2`, elementwise."""
+    return elementwise("ge", x1, x2)
+
+
+@operation
+def logical_and(x1: Any, x2: Any) -> Tensor:
+    """Whether both hold, elementwise; numbers hold where they are not zero."""
+    return _logical("logical_and", x1, x2)
+
+
+@operation
+def logical_or(x1: Any, x2: Any) -> Tensor:
+    """Whether one or both hold, elementwise."""
+    return _logical("logical_or", x1, x2)
+
+
+@operation
+def logical_xor(x1: Any, x2: Any) -> Tensor:
+    """Whether exactly one holds, elementwise."""
+    return _logical("logical_xor", x1, x2)
+
+
+@operation
+def logical_not(x: Any) -> Tensor:
+    """Whether `x` does not hold, elementwise."""
+    return bind("logical_not", _truth(x))
+
+
+@operation
+def isnan(x: Any) -> Tensor:
+    """Whether elements are NaN."""
+    return float_function("isnan", x)
+
+
+@operation
+def isinf(x: Any) -> Tensor:
+    """Whether elements are infinite."""
+    return float_function("isinf", x)
+
+
+@operation
+def isfinite(x: Any) -> Tensor:
+    """Whether elements are neither NaN nor infinite."""
+    return float_function("isfinite", x)
+
+
+@operation
+def bitwise_and(x: Any, y: Any) -> Tensor:
+    """The bits that both have."""
+    return elementwise("bit_and", x, y)
+
+
+@operation
+def bitwise_or(x: Any, y: Any) -> Tensor:
+    """The bits that one or both have."""
+    return elementwise("bit_or", x, y)
+
+
+@operation
+def bitwise_xor(x: Any, y: Any) -> Tensor:
+    """The bits that exactly one has."""
+    return elementwise("bit_xor", x, y)
+
+
+@operation
+def left_shift(x: Any, y: Any) -> Tensor:
+    """The bits of `x` moved up by `y` places."""
+    return elementwise("shift_left", x, y)
+
+
+@operation
+def right_shift(x: Any, y: Any) -> Tensor:
+    """The bits of `x` moved down by `y` places."""
+    return elementwise("shift_right", x, y)
+
+
+@operation
+def bitwise_left_shift(x: Any, y: Any) -> Tensor:
+    """Another name of `left_shift`."""
+    return elementwise("shift_left", x, y)
+
+
+@operation
+def bitwise_right_shift(x: Any, y: Any) -> Tensor:
+    """Another name of `right_shift`."""
+    return elementwise("shift_right", x, y)
+
+
+@operation
+def bitwise_not(x: Any) -> Tensor:
+    """The bits of `x` inverted."""
+    return operate("invert", x)
+
+
+@operation
+def bitwise_invert(x: Any) -> Tensor:
+    """Another name of `bitwise_not`."""
+    return operate("invert", x)
+
+
+@operation
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Tensor:
+    """`x1` where the condition holds, else `x2`, elementwise; all three broadcast.
+
+    Args:
+        condition: Tensor of booleans; numbers hold where they are not zero.
+        x1: What to take where it holds.
+        x2: What to take where it does not.
+
+    Raises:
+        ArgumentError: if `x1` or `x2` is missing; the positions where a condition holds have no fixed shape.
+
+    Example:
+
+    >>> where([True, False], 1.0, 2.0).numpy()
+    array([1., 2.], dtype=float32)
+    """
+    if x1 is None or x2 is None:
+        raise ArgumentError("`where` needs x1 and x2", hint="the positions where a condition holds have no fixed shape")
+    then, otherwise = together(x1, x2)
+    test = _truth(condition)
+    shape = broadcast_shapes(test.shape, then.shape)
+    return bind("select", *(broadcast_to(part, shape) for part in (test, then, otherwise)))
+
+
+@operation
+def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
+    """`min(max(x, x_min), x_max)`, elementwise.
+
+    Example:
+
+    >>> clip([-2.0, 0.5, 2.0], -1, 1).numpy()
+    array([-1. ,  0.5,  1. ], dtype=float32)
+    """
+    if isinstance(x_min, int | float) and isinstance(x_max, int | float):
+        wanted = result_dtype(x, x_min, x_max)
+        tensor = as_tensor(x, dtypes.int32 if wanted.is_bool else wanted)
+        number = float if tensor.element.is_float else int
+        return bind("clip", tensor, low=number(x_min), high=number(x_max))
+    return minimum(maximum(x, x_min), x_max)

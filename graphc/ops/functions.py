@@ -1,0 +1,247 @@
+"""Functions of elements, computed in floats: integers are cast to the default float dtype."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import ml_dtypes
+
+from graphc.ops.elementwise import float_function, in_float, where
+from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
+from graphc.tracing.tensor import operate, together
+
+
+def _rounding(op: str, x: Any) -> Tensor:
+    """Integers are whole already."""
+    tensor = as_tensor(x)
+    return bind(op, tensor) if tensor.element.is_float else tensor
+
+
+@operation
+def exp(x: Any) -> Tensor:
+    """e to the power of `x`, elementwise."""
+    return float_function("exp", x)
+
+
+@operation
+def exp2(x: Any) -> Tensor:
+    """2 to the power of `x`, elementwise."""
+    return float_function("exp2", x)
+
+
+@operation
+def expm1(x: Any) -> Tensor:
+    """`exp(x) - 1`, exact also near 0, elementwise."""
+    return float_function("expm1", x)
+
+
+@operation
+def log(x: Any) -> Tensor:
+    """The natural logarithm, elementwise."""
+    return float_function("log", x)
+
+
+@operation
+def log2(x: Any) -> Tensor:
+    """The logarithm to base 2, elementwise."""
+    return float_function("log2", x)
+
+
+@operation
+def log10(x: Any) -> Tensor:
+    """The logarithm to base 10, elementwise."""
+    return float_function("log10", x)
+
+
+@operation
+def log1p(x: Any) -> Tensor:
+    """`log(1 + x)`, exact also near 0, elementwise."""
+    return float_function("log1p", x)
+
+
+@operation
+def sqrt(x: Any) -> Tensor:
+    """The square root, elementwise."""
+    return float_function("sqrt", x)
+
+
+@operation
+def rsqrt(x: Any) -> Tensor:
+    """`1 / sqrt(x)`, elementwise."""
+    return float_function("rsqrt", x)
+
+
+@operation
+def cbrt(x: Any) -> Tensor:
+    """The cube root, elementwise."""
+    return float_function("cbrt", x)
+
+
+@operation
+def sin(x: Any) -> Tensor:
+    """The sine of an angle in radians, elementwise."""
+    return float_function("sin", x)
+
+
+@operation
+def cos(x: Any) -> Tensor:
+    """The cosine of an angle in radians, elementwise."""
+    return float_function("cos", x)
+
+
+@operation
+def tan(x: Any) -> Tensor:
+    """The tangent of an angle in radians, elementwise."""
+    return float_function("tan", x)
+
+
+@operation
+def arcsin(x: Any) -> Tensor:
+    """The angle in radians that has the sine `x`, elementwise."""
+    return float_function("asin", x)
+
+
+@operation
+def arccos(x: Any) -> Tensor:
+    """The angle in radians that has the cosine `x`, elementwise."""
+    return float_function("acos", x)
+
+
+@operation
+def arctan(x: Any) -> Tensor:
+    """The angle in radians that has the tangent `x`, elementwise."""
+    return float_function("atan", x)
+
+
+@operation
+def sinh(x: Any) -> Tensor:
+    """The hyperbolic sine, elementwise."""
+    return float_function("sinh", x)
+
+
+@operation
+def cosh(x: Any) -> Tensor:
+    """The hyperbolic cosine, elementwise."""
+    return float_function("cosh", x)
+
+
+@operation
+def tanh(x: Any) -> Tensor:
+    """The hyperbolic tangent, elementwise."""
+    return float_function("tanh", x)
+
+
+@operation
+def arcsinh(x: Any) -> Tensor:
+    """The inverse of `sinh`, elementwise."""
+    return float_function("asinh", x)
+
+
+@operation
+def arccosh(x: Any) -> Tensor:
+    """The inverse of `cosh`, elementwise."""
+    return float_function("acosh", x)
+
+
+@operation
+def arctanh(x: Any) -> Tensor:
+    """The inverse of `tanh`, elementwise."""
+    return float_function("atanh", x)
+
+
+@operation
+def erf(x: Any) -> Tensor:
+    """The error function `2 / sqrt(pi) * integral from 0 to x of exp(-t * t)`, elementwise."""
+    return float_function("erf", x)
+
+
+@operation
+def erfc(x: Any) -> Tensor:
+    """`1 - erf(x)`, exact also for large `x`, elementwise."""
+    return float_function("erfc", x)
+
+
+@operation
+def erfinv(x: Any) -> Tensor:
+    """The inverse of `erf`, elementwise."""
+    return float_function("erfinv", x)
+
+
+@operation
+def floor(x: Any) -> Tensor:
+    """The largest whole number that is not above `x`, elementwise."""
+    return _rounding("floor", x)
+
+
+@operation
+def ceil(x: Any) -> Tensor:
+    """The smallest whole number that is not below `x`, elementwise."""
+    return _rounding("ceil", x)
+
+
+@operation
+def trunc(x: Any) -> Tensor:
+    """The whole number next to `x` towards 0, elementwise."""
+    return _rounding("trunc", x)
+
+
+@operation
+def round(x: Any, decimals: int = 0) -> Tensor:
+    """The nearest number with so many decimals, elementwise; halves go to the even one.
+
+    Example:
+
+    >>> round([0.5, 1.5, 2.46]).numpy(), round([2.46], 1).numpy()
+    (array([0., 2., 2.], dtype=float32), array([2.5], dtype=float32))
+    """
+    if decimals == 0:
+        return _rounding("round", x)
+    scale = 10.0**decimals
+    return operate("div", _rounding("round", operate("mul", x, scale)), scale)
+
+
+@operation
+def logaddexp(x1: Any, x2: Any) -> Tensor:
+    """`log(exp(x1) + exp(x2))`, elementwise, without overflow."""
+    a, b = together(in_float(x1), in_float(x2))
+    distance = bind("abs", bind("sub", a, b))
+    return bind("add", bind("maximum", a, b), bind("log1p", bind("exp", bind("neg", distance))))
+
+
+@operation
+def hypot(x1: Any, x2: Any) -> Tensor:
+    """`sqrt(x1 * x1 + x2 * x2)`, elementwise."""
+    a, b = together(in_float(x1), in_float(x2))
+    return bind("sqrt", bind("add", bind("mul", a, a), bind("mul", b, b)))
+
+
+@operation
+def deg2rad(x: Any) -> Tensor:
+    """Degrees as radians, elementwise."""
+    return operate("mul", in_float(x), math.pi / 180)
+
+
+@operation
+def rad2deg(x: Any) -> Tensor:
+    """Radians as degrees, elementwise."""
+    return operate("mul", in_float(x), 180 / math.pi)
+
+
+@operation
+def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """`x` with numbers in place of NaN and infinities.
+
+    Args:
+        x: Tensor.
+        nan: What NaN becomes.
+        posinf: What positive infinity becomes. None: the largest number of the dtype.
+        neginf: What negative infinity becomes. None: the smallest number of the dtype.
+    """
+    tensor = as_tensor(x)
+    if not tensor.element.is_float:
+        return tensor
+    limit: Any = ml_dtypes.finfo(tensor.element.numpy)  # type: ignore[no-untyped-call]
+    tensor = where(bind("isnan", tensor), nan, tensor)
+    tensor = where(elementwise("eq", tensor, math.inf), float(limit.max) if posinf is None else posinf, tensor)
+    return where(elementwise("eq", tensor, -math.inf), float(limit.min) if neginf is None else neginf, tensor)

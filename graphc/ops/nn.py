@@ -1,0 +1,325 @@
+"""What neural networks are made of beyond activations: codes of labels, losses of one row, normalizations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc import config, dtypes
+from graphc.dtypes import DType
+from graphc.errors import ArgumentError, ShapeError
+from graphc.ops.activations import log_softmax
+from graphc.ops.elementwise import in_float, where
+from graphc.ops.reductions import default_float, mean, norm, spread, with_axes
+from graphc.ops.reductions import max as _max
+from graphc.ops.shaping import axes_of, axis_of, squeeze
+from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
+from graphc.tracing import cast as _cast
+from graphc.tracing.tensor import operate
+from graphc.tracing.tensor import reshape as _reshape
+
+
+def _is_class(labels: Tensor, num_classes: int, axis: int) -> Tensor:
+    """Whether each position along a new axis is the label's."""
+    rank = labels.ndim + 1
+    axis = axis_of(axis, rank, "one_hot")
+    shape = (*labels.shape[:axis], num_classes, *labels.shape[axis:])
+    places = bind("iota", shape=shape, axis=axis, dtype=labels.element)
+    others = tuple(a for a in range(rank) if a != axis)
+    return bind("eq", bind("broadcast", labels, shape=shape, axes=others), places)
+
+
+@operation
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
+    """Labels as rows of zeros with a one at the label's position; a label out of range gives only zeros.
+
+    Args:
+        x: Tensor of integers.
+        num_classes: How many positions.
+        axis: Where the new axis is.
+        dtype: The dtype of the result. None: the default float dtype.
+        sparse: Not supported yet.
+
+    Raises:
+        ArgumentError: if a sparse result is asked for.
+
+    Example:
+
+    >>> one_hot([1, 0], 3).numpy().tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    if sparse:
+        raise ArgumentError("sparse tensors are not supported yet")
+    labels = as_tensor(x)
+    if not labels.element.is_integer:
+        labels = _cast(labels, dtypes.int32)
+    return _cast(_is_class(labels, num_classes, axis), default_float() if dtype is None else dtypes.as_dtype(dtype))
+
+
+@operation
+def multi_hot(
+    inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False, **kwargs: Any
+) -> Tensor:
+    """Sets of labels as rows of zeros with a one at each label's position.
+
+    Args:
+        inputs: Tensor of integers; the labels of a set are along its second axis (its only one, for one set).
+        num_classes: How many positions.
+        axis: Where the new axis is.
+        dtype: The dtype of the result. None: the default float dtype.
+        sparse: Not supported yet.
+    """
+    if sparse or kwargs or num_classes is None:
+        raise ArgumentError("`multi_hot` needs num_classes, and cannot be sparse yet", got=", ".join(kwargs) or sparse)
+    labels = as_tensor(inputs)
+    codes = one_hot(labels, num_classes, axis, dtype)
+    return _max(codes, axis=1 if labels.ndim > 1 else 0)
+
+
+def _log_limits(dtype: DType) -> tuple[float, float]:
+    """The logarithms of the smallest and largest probability that losses use."""
+    epsilon = np.asarray(config.epsilon(), dtype.accumulator.numpy)
+    return float(np.log(epsilon)), float(np.log(1 - epsilon))
+
+
+def _log_probabilities(output: Tensor, from_logits: bool, axis: int) -> Tensor:
+    """The logarithms of probabilities that are kept `config.epsilon()` away from 0 and 1, unless made from logits."""
+    if from_logits:
+        return log_softmax(output, axis)
+    known = output.logits
+    if known is not None and known[0] == "softmax" and known[2] == axis:
+        # log(clip(softmax(x))) without forming the softmax: the same number, and one division and one log less.
+        low, high = _log_limits(output.element)
+        return bind("clip", log_softmax(known[1], axis), low=low, high=high)
+    total = spread(bind("sum", output, axes=(axis,)), output, (axis,))
+    return bind("log", _inside(bind("div", output, total)))
+
+
+def _inside(probabilities: Tensor) -> Tensor:
+    epsilon = config.epsilon()
+    return bind("clip", probabilities, low=epsilon, high=1 - epsilon)
+
+
+@operation
+def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
+    """`-sum(target * log(output))` along the axis of classes.
+
+    Args:
+        target: Tensor of the shape of `output`: the probabilities that should be.
+        output: Tensor of probabilities, which are scaled to sum to one, or of logits.
+        from_logits: Whether `output` is logits.
+        axis: The axis of the classes.
+
+    Returns:
+        A tensor without that axis.
+
+    Raises:
+        ShapeError: if the shapes differ.
+
+    Example:
+
+    >>> categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy()
+    array([0.6931472], dtype=float32)
+    """
+    predicted = in_float(output)
+    wanted = as_tensor(target, predicted.element)
+    if wanted.shape != predicted.shape or predicted.ndim < 1:
+        raise ShapeError("targets and outputs differ in shape", got=f"{wanted.type} and {predicted.type}")
+    axis = axis_of(axis, predicted.ndim, "categorical_crossentropy")
+    log = _log_probabilities(predicted, from_logits, axis)
+    return bind("neg", bind("sum", bind("mul", wanted, log), axes=(axis,)))
+
+
+@operation
+def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
+    """`-log(output[target])` along the axis of classes.
+
+    Args:
+        target: Tensor of integers: the labels.
+        output: Tensor of probabilities, which are scaled to sum to one, or of logits, with an axis more.
+        from_logits: Whether `output` is logits.
+        axis: The axis of the classes.
+
+    Returns:
+        A tensor of the shape of the labels.
+
+    Raises:
+        ShapeError: if the shapes do not fit.
+
+    Example:
+
+    >>> sparse_categorical_crossentropy([1], [[0.75, 0.25]]).numpy()
+    array([1.3862944], dtype=float32)
+    """
+    predicted, labels = in_float(output), as_tensor(target)
+    if labels.ndim == predicted.ndim and labels.ndim and labels.shape[-1] == 1:
+        labels = squeeze(labels, -1)
+    axis = axis_of(axis, predicted.ndim, "sparse_categorical_crossentropy")
+    if labels.shape != tuple(dim for a, dim in enumerate(predicted.shape) if a != axis):
+        raise ShapeError(
+            "the labels do not fit the outputs",
+            got=f"labels {labels.type}, outputs {predicted.type}",
+            expected=f"the outputs' shape without axis {axis}",
+        )
+    log = _log_probabilities(predicted, from_logits, axis)
+    hit = _is_class(_cast(labels, dtypes.int32), predicted.shape[axis], axis)
+    return bind("neg", bind("sum", where(hit, log, 0), axes=(axis,)))
+
+
+@operation
+def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Tensor:
+    """`-target * log(output) - (1 - target) * log(1 - output)`, elementwise.
+
+    Args:
+        target: Tensor of the shape of `output`.
+        output: Tensor of probabilities, or of logits.
+        from_logits: Whether `output` is logits.
+
+    Example:
+
+    >>> binary_crossentropy([1.0], [0.5]).numpy()
+    array([0.6931472], dtype=float32)
+    """
+    predicted = in_float(output)
+    wanted = as_tensor(target, predicted.element)
+    if wanted.shape != predicted.shape:
+        raise ShapeError("targets and outputs differ in shape", got=f"{wanted.type} and {predicted.type}")
+    if from_logits:
+        tail = bind("log1p", bind("exp", bind("neg", bind("abs", predicted))))
+        # The two parts are equal at 0; a selection there has the gradient of the left part, sigmoid(0) - target in sum.
+        linear = elementwise("maximum", predicted, 0) - predicted * wanted
+        return linear + tail  # type: ignore[no-any-return]
+    held = _inside(predicted)
+    return -(wanted * bind("log", held) + (1 - wanted) * bind("log", 1 - held))  # type: ignore[no-any-return]
+
+
+@operation
+def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
+    """Mean and variance over axes.
+
+    Args:
+        x: Tensor.
+        axes: Axis or axes.
+        keepdims: Whether the axes stay, with size 1.
+        synchronized: Not supported yet.
+
+    Raises:
+        ArgumentError: if moments over several machines are asked for.
+    """
+    if synchronized:
+        raise ArgumentError("moments over several machines are not supported yet")
+    tensor = in_float(x)
+    reduced = axes_of(axes, tensor.ndim, "moments")
+    center = mean(tensor, reduced)
+    distance = bind("sub", tensor, spread(center, tensor, reduced))
+    variance = mean(bind("mul", distance, distance), reduced)
+    if keepdims:
+        return with_axes(center, tensor, reduced), with_axes(variance, tensor, reduced)
+    return center, variance
+
+
+def _along(part: Any, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """A tensor that has some axes of `x`, with size 1 in the others."""
+    tensor = as_tensor(part, x.element)
+    if tensor.ndim == x.ndim:
+        return tensor
+    return _reshape(tensor, tuple(dim if axis in axes else 1 for axis, dim in enumerate(x.shape)))
+
+
+@operation
+def batch_normalization(
+    x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
+) -> Tensor:
+    """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, with statistics along one axis.
+
+    Args:
+        x: Tensor.
+        mean: Vector along the axis.
+        variance: Vector along the axis.
+        axis: The axis that has its own statistics for each position.
+        offset: Vector to add. None: nothing.
+        scale: Vector to multiply with. None: nothing.
+        epsilon: What keeps the root away from 0.
+    """
+    tensor = in_float(x)
+    axes = (axis_of(axis, tensor.ndim, "batch_normalization"),)
+    # All that concerns one vector is computed on vectors, so that each element takes a product and a sum.
+    factor = bind("rsqrt", operate("add", as_tensor(variance, tensor.element), epsilon))
+    if scale is not None:
+        factor = operate("mul", factor, as_tensor(scale, tensor.element))
+    shift = operate("neg", operate("mul", as_tensor(mean, tensor.element), factor))
+    if offset is not None:
+        shift = operate("add", shift, as_tensor(offset, tensor.element))
+    return operate("add", operate("mul", tensor, _along(factor, tensor, axes)), _along(shift, tensor, axes))
+
+
+@operation
+def layer_normalization(
+    x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float | None = None, **kwargs: Any
+) -> Tensor:
+    """`(x - mean) / sqrt(variance + epsilon) * gamma + beta`, with statistics over axes (Ba et al., 2016).
+
+    Args:
+        x: Tensor.
+        gamma: Tensor of the sizes of the axes, to multiply with. None: nothing.
+        beta: Likewise, to add. None: nothing.
+        axis: Axis or axes.
+        epsilon: What keeps the root away from 0. None: `config.epsilon()`.
+    """
+    if kwargs:
+        raise ArgumentError("these arguments of `layer_normalization` are not supported yet", got=", ".join(kwargs))
+    tensor = in_float(x)
+    # Statistics of half-precision numbers are formed in float32.
+    wide = _cast(tensor, tensor.element.accumulator)
+    axes = axes_of(axis, tensor.ndim, "layer_normalization")
+    center, variance = moments(wide, axes)
+    factor = bind("rsqrt", operate("add", variance, config.epsilon() if epsilon is None else epsilon))
+    result: Any = bind("sub", wide, spread(center, wide, axes)) * spread(factor, wide, axes)
+    if gamma is not None:
+        result = result * _along(gamma, wide, axes)
+    if beta is not None:
+        result = result + _along(beta, wide, axes)
+    return _cast(result, tensor.element)
+
+
+@operation
+def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: float | None = None) -> Tensor:
+    """`x / sqrt(mean(x * x) + epsilon) * scale` over axes (Zhang and Sennrich, 2019).
+
+    Args:
+        x: Tensor.
+        scale: Tensor of the sizes of the axes, to multiply with. None: nothing.
+        axis: Axis or axes.
+        epsilon: What keeps the root away from 0. None: `config.epsilon()`.
+    """
+    tensor = in_float(x)
+    wide = _cast(tensor, tensor.element.accumulator)
+    axes = axes_of(axis, tensor.ndim, "rms_normalization")
+    power = mean(bind("mul", wide, wide), axes)
+    factor = bind("rsqrt", operate("add", power, config.epsilon() if epsilon is None else epsilon))
+    result = bind("mul", wide, spread(factor, wide, axes))
+    if scale is not None:
+        result = operate("mul", result, _along(scale, wide, axes))
+    return _cast(result, tensor.element)
+
+
+@operation
+def normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: float | None = None) -> Tensor:
+    """Vectors scaled to length one: `x / max(norm(x), epsilon)` along an axis.
+
+    Args:
+        x: Tensor.
+        axis: Axis or axes.
+        order: Which length: `sum(abs(x) ** order) ** (1 / order)`.
+        epsilon: The least length to divide by. None: `config.epsilon()`.
+    """
+    tensor = in_float(x)
+    axes = axes_of(axis, tensor.ndim, "normalize")
+    least = config.epsilon() if epsilon is None else epsilon
+    if order == 2:
+        total = bind("sum", bind("mul", tensor, tensor), axes=axes)
+        factor = bind("rsqrt", elementwise("maximum", total, least * least))
+        return bind("mul", tensor, spread(factor, tensor, axes))
+    length = elementwise("maximum", norm(tensor, order, axes), least)
+    return bind("div", tensor, spread(length, tensor, axes))

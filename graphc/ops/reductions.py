@@ -1,0 +1,259 @@
+"""Reductions: what is left of axes when their elements are combined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc import config, dims, dtypes
+from graphc.dtypes import DType
+from graphc.ops.elementwise import in_float, where
+from graphc.ops.shaping import axes_of, ravel
+from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
+from graphc.tracing import broadcast_to as _broadcast_to
+from graphc.tracing import cast as _cast
+from graphc.tracing.tensor import operate
+from graphc.tracing.tensor import reshape as _reshape
+
+
+def kept(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes that a reduction leaves."""
+    return tuple(axis for axis in range(x.ndim) if axis not in axes)
+
+
+def spread(reduced: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """A reduced tensor repeated along the axes that were reduced, to the shape of `x`."""
+    return bind("broadcast", reduced, shape=x.shape, axes=kept(x, axes)) if axes else reduced
+
+
+def reduce(op: str, x: Tensor, axis: Any, keepdims: bool = False) -> Tensor:
+    """A primitive reduction over axes, given as Keras takes them."""
+    axes = axes_of(axis, x.ndim, op)
+    result = bind(op, x, axes=axes) if axes else x
+    return with_axes(result, x, axes) if keepdims else result
+
+
+def with_axes(reduced: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """A reduced tensor with axes of size 1 where axes of `x` were reduced."""
+    return _reshape(reduced, tuple(1 if axis in axes else dim for axis, dim in enumerate(x.shape)))
+
+
+def count(x: Tensor, axes: tuple[int, ...], dtype: DType) -> Tensor:
+    """How many elements a reduction combines into one, as a scalar."""
+    total = dims.product(x.shape[axis] for axis in axes)
+    return as_tensor(total, dtype)
+
+
+def _number(x: Any) -> Tensor:
+    """Sums of booleans and of small integers are formed in 32 bits, as in Keras."""
+    tensor = as_tensor(x)
+    if tensor.element.is_bool or (tensor.element.kind == "int" and tensor.element.bits < 32):
+        return _cast(tensor, dtypes.int32)
+    if tensor.element.kind == "uint" and tensor.element.bits < 32:
+        return _cast(tensor, dtypes.uint32)
+    return tensor
+
+
+@operation
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The sum over axes.
+
+    Args:
+        x: Tensor.
+        axis: Axis or axes; None: all.
+        keepdims: Whether the axes stay, with size 1.
+
+    Example:
+
+    >>> sum([[1, 2], [3, 4]], axis=0).numpy()
+    array([4, 6], dtype=int32)
+    """
+    return reduce("sum", _number(x), axis, keepdims)
+
+
+@operation
+def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+    """The product over axes, formed in `dtype` where it is given."""
+    tensor = _number(x) if dtype is None else as_tensor(x, dtypes.as_dtype(dtype))
+    return reduce("prod", tensor, axis, keepdims)
+
+
+@operation
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The mean over axes: the sum divided by the count; integers give floats.
+
+    Args:
+        x: Tensor.
+        axis: Axis or axes; None: all.
+        keepdims: Whether the axes stay, with size 1.
+
+    Example:
+
+    >>> mean([[1.0, 2.0], [3.0, 6.0]], axis=1).numpy()
+    array([1.5, 4.5], dtype=float32)
+    """
+    tensor = in_float(x)
+    axes = axes_of(axis, tensor.ndim, "mean")
+    total = elementwise("div", reduce("sum", tensor, axes), count(tensor, axes, tensor.element))
+    return with_axes(total, tensor, axes) if keepdims else total
+
+
+@operation
+def var(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The variance over axes: the mean of the squared distances from the mean."""
+    tensor = in_float(x)
+    axes = axes_of(axis, tensor.ndim, "var")
+    distance = bind("sub", tensor, spread(mean(tensor, axes), tensor, axes))
+    return mean(bind("mul", distance, distance), axes, keepdims)
+
+
+@operation
+def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The standard deviation over axes: the root of the variance."""
+    return bind("sqrt", var(x, axis, keepdims))
+
+
+def _extremum(op: str, x: Any, axis: Any, keepdims: bool, initial: Any) -> Tensor:
+    result = reduce(op, as_tensor(x), axis, keepdims)
+    return result if initial is None else elementwise("maximum" if op == "max" else "minimum", result, initial)
+
+
+@operation
+def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+    """The largest element over axes, and not less than `initial` where that is given."""
+    return _extremum("max", x, axis, keepdims, initial)
+
+
+@operation
+def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+    """The smallest element over axes, and not more than `initial` where that is given."""
+    return _extremum("min", x, axis, keepdims, initial)
+
+
+@operation
+def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The largest element over axes: another name of `max`."""
+    return _extremum("max", x, axis, keepdims, None)
+
+
+@operation
+def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The smallest element over axes: another name of `min`."""
+    return _extremum("min", x, axis, keepdims, None)
+
+
+@operation
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Whether at least one element over axes holds; numbers hold where they are not zero."""
+    return reduce("any", _cast(as_tensor(x), dtypes.bool_), axis, keepdims)
+
+
+@operation
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Whether every element over axes holds; numbers hold where they are not zero."""
+    return reduce("all", _cast(as_tensor(x), dtypes.bool_), axis, keepdims)
+
+
+def _position(op: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
+    tensor = as_tensor(x)
+    if axis is None and not keepdims:
+        tensor, axis = ravel(tensor), 0
+    return reduce(op, tensor, axis, keepdims)
+
+
+@operation
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The position of the largest element along an axis, the first of equals; None: in the flattened tensor.
+
+    Example:
+
+    >>> argmax([[1, 9, 9], [5, 2, 0]], axis=-1).numpy()
+    array([1, 0], dtype=int32)
+    """
+    return _position("argmax", x, axis, keepdims)
+
+
+@operation
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The position of the smallest element along an axis, the first of equals; None: in the flattened tensor."""
+    return _position("argmin", x, axis, keepdims)
+
+
+@operation
+def count_nonzero(x: Any, axis: Any = None) -> Tensor:
+    """How many elements over axes are not zero."""
+    return reduce("sum", _cast(_cast(as_tensor(x), dtypes.bool_), dtypes.int32), axis)
+
+
+@operation
+def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
+    """The mean over axes, each element counted by its weight: `sum(x * weights) / sum(weights)`.
+
+    Args:
+        x: Tensor.
+        axis: Axis or axes; None: all.
+        weights: Tensor of the shape of `x`, or of its size along the axis. None: equal weights.
+    """
+    if weights is None:
+        return mean(x, axis)
+    tensor, weight = in_float(x), in_float(weights)
+    if weight.ndim == 1 and tensor.ndim > 1:
+        axes = axes_of(axis, tensor.ndim, "average")
+        weight = _reshape(weight, tuple(dim if a in axes else 1 for a, dim in enumerate(tensor.shape)))
+    weight = _broadcast_to(weight, tensor.shape)
+    return operate("div", sum(operate("mul", tensor, weight), axis), sum(weight, axis))
+
+
+@operation
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """`log(sum(exp(x)))` over axes, without overflow: the largest element is subtracted first and added again.
+
+    Example:
+
+    >>> logsumexp([1000.0, 1000.0]).numpy().item()
+    1000.6931762695312
+    """
+    tensor = in_float(x)
+    axes = axes_of(axis, tensor.ndim, "logsumexp")
+    top = bind("stop_gradient", bind("max", tensor, axes=axes))
+    # An infinite largest element would make inf - inf.
+    top = where(bind("isfinite", top), top, 0)
+    total = bind("sum", bind("exp", bind("sub", tensor, spread(top, tensor, axes))), axes=axes)
+    result = bind("add", bind("log", total), top)
+    return with_axes(result, tensor, axes) if keepdims else result
+
+
+@operation
+def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The distance of the largest from the smallest element over axes."""
+    return operate("sub", max(x, axis, keepdims), min(x, axis, keepdims))
+
+
+@operation
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The length of a vector: `sum(abs(x) ** ord) ** (1 / ord)` over axes.
+
+    Args:
+        x: Tensor.
+        ord: 1, 2, another positive number, `float("inf")`, or None (2, over all axes alike).
+        axis: Axis or axes; None: all.
+        keepdims: Whether the axes stay, with size 1.
+
+    Example:
+
+    >>> norm([3.0, 4.0]).numpy().item()
+    5.0
+    """
+    tensor = in_float(x)
+    if ord in (None, 2, "fro", "euclidean"):
+        return bind("sqrt", sum(bind("mul", tensor, tensor), axis, keepdims))
+    size = bind("abs", tensor)
+    if ord == 1:
+        return sum(size, axis, keepdims)
+    if ord == float("inf"):
+        return max(size, axis, keepdims)
+    return operate("pow", sum(operate("pow", size, ord), axis, keepdims), 1.0 / ord)
+
+
+def default_float() -> DType:
+    """The dtype of floats where nothing else decides."""
+    return dtypes.as_dtype(config.floatx())

@@ -1,0 +1,461 @@
+"""Operations that move elements: shapes, axes, joining, cutting, picking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from graphc import dims, dtypes
+from graphc.dims import Dim, Shape
+from graphc.errors import ArgumentError, ShapeError
+from graphc.ops.elementwise import where
+from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
+from graphc.tracing import broadcast_to as _broadcast_to
+from graphc.tracing import cast as _cast
+from graphc.tracing.tensor import getitem
+from graphc.tracing.tensor import reshape as _reshape
+from graphc.tracing.tensor import wrapped as _wrapped
+
+
+def axis_of(axis: int, rank: int, op: str) -> int:
+    """An axis, counted from the first.
+
+    Raises:
+        ShapeError: if there is no such axis.
+    """
+    if not -rank <= axis < rank:
+        raise ShapeError(f"`{op}` has no such axis", got=axis, expected=f"from {-rank} to {rank - 1}")
+    return int(axis) % rank
+
+
+def axes_of(axis: Any, rank: int, op: str) -> tuple[int, ...]:
+    """Axes, counted from the first, ascending; None stands for all."""
+    if axis is None:
+        return tuple(range(rank))
+    listed = axis if isinstance(axis, list | tuple) else (axis,)
+    return tuple(sorted(axis_of(a, rank, op) for a in listed))
+
+
+def dims_of(shape: Any) -> Shape:
+    """A shape as a tuple of sizes."""
+    parts = shape if isinstance(shape, list | tuple) else np.asarray(shape).reshape(-1)
+    return tuple(part if isinstance(part, dims.IntExpr) else int(part) for part in parts)
+
+
+@operation
+def reshape(x: Any, newshape: Any) -> Tensor:
+    """The same elements, in row-major order, in another shape.
+
+    Args:
+        x: Tensor.
+        newshape: Tuple of sizes; one of them may be -1: it is what is left.
+
+    Raises:
+        ShapeError: if the number of elements would change.
+
+    Example:
+
+    >>> reshape([1, 2, 3, 4], (2, -1)).shape
+    (2, 2)
+    """
+    tensor = as_tensor(x)
+    shape = dims_of(newshape)
+    unknown = [axis for axis, dim in enumerate(shape) if isinstance(dim, int) and dim == -1]
+    if len(unknown) > 1:
+        raise ShapeError("only one size of a new shape can be -1", got=shape)
+    if unknown:
+        known = dims.product(dim for axis, dim in enumerate(shape) if axis not in unknown)
+        total = dims.product(tensor.shape)
+        if dims.mod(total, known) != 0:
+            raise ShapeError("the elements do not fill the new shape", got=str(tensor.type), expected=f"{shape}")
+        shape = tuple(dims.floordiv(total, known) if axis in unknown else dim for axis, dim in enumerate(shape))
+    return _reshape(tensor, shape)
+
+
+@operation
+def ravel(x: Any) -> Tensor:
+    """All elements in one axis."""
+    tensor = as_tensor(x)
+    return _reshape(tensor, (dims.product(tensor.shape),))
+
+
+@operation
+def transpose(x: Any, axes: Any = None) -> Tensor:
+    """The tensor with its axes in another order.
+
+    Args:
+        x: Tensor.
+        axes: The axis of `x` that each axis of the result is. None: all in reverse.
+
+    Example:
+
+    >>> transpose(np.zeros((2, 3, 4)), (1, 0, 2)).shape
+    (3, 2, 4)
+    """
+    tensor = as_tensor(x)
+    order = tuple(reversed(range(tensor.ndim))) if axes is None else tuple(axis_of(a, tensor.ndim, "a") for a in axes)
+    return tensor if order == tuple(range(tensor.ndim)) else bind("transpose", tensor, order=order)
+
+
+@operation
+def moveaxis(x: Any, source: Any, destination: Any) -> Tensor:
+    """The tensor with some axes moved to other positions."""
+    tensor = as_tensor(x)
+    rank = tensor.ndim
+    moved = [axis_of(a, rank, "moveaxis") for a in (source if isinstance(source, list | tuple) else (source,))]
+    to = [
+        axis_of(a, rank, "moveaxis") for a in (destination if isinstance(destination, list | tuple) else (destination,))
+    ]
+    order = [axis for axis in range(rank) if axis not in moved]
+    for place, axis in sorted(zip(to, moved, strict=True)):
+        order.insert(place, axis)
+    return transpose(tensor, order)
+
+
+@operation
+def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
+    """The tensor with two axes exchanged."""
+    tensor = as_tensor(x)
+    order = list(range(tensor.ndim))
+    a, b = axis_of(axis1, tensor.ndim, "swapaxes"), axis_of(axis2, tensor.ndim, "swapaxes")
+    order[a], order[b] = b, a
+    return transpose(tensor, order)
+
+
+@operation
+def expand_dims(x: Any, axis: Any) -> Tensor:
+    """The tensor with new axes of size 1 at some positions of the result.
+
+    Example:
+
+    >>> expand_dims([1, 2], 0).shape, expand_dims([1, 2], -1).shape
+    ((1, 2), (2, 1))
+    """
+    tensor = as_tensor(x)
+    listed = axis if isinstance(axis, list | tuple) else (axis,)
+    places = axes_of(listed, tensor.ndim + len(listed), "expand_dims")
+    shape = list(tensor.shape)
+    for place in places:
+        shape.insert(place, 1)
+    return _reshape(tensor, tuple(shape))
+
+
+@operation
+def squeeze(x: Any, axis: Any = None) -> Tensor:
+    """The tensor without axes of size 1.
+
+    Args:
+        x: Tensor.
+        axis: The axis or axes to drop. None: all of size 1.
+
+    Raises:
+        ShapeError: if an axis to drop has another size.
+    """
+    tensor = as_tensor(x)
+    drop = (
+        tuple(a for a, dim in enumerate(tensor.shape) if dim == 1)
+        if axis is None
+        else axes_of(axis, tensor.ndim, "squeeze")
+    )
+    if any(tensor.shape[a] != 1 for a in drop):
+        raise ShapeError("only axes of size 1 can be squeezed", got=f"axes {drop} of {tensor.type}")
+    return _reshape(tensor, tuple(dim for a, dim in enumerate(tensor.shape) if a not in drop))
+
+
+@operation
+def broadcast_to(x: Any, shape: Any) -> Tensor:
+    """The tensor repeated along new axes and axes of size 1.
+
+    Raises:
+        ShapeError: if the shape does not fit.
+    """
+    tensor, wanted = as_tensor(x), dims_of(shape)
+    offset = len(wanted) - tensor.ndim
+    if offset < 0 or any(dim != 1 and dim != wanted[axis + offset] for axis, dim in enumerate(tensor.shape)):
+        raise ShapeError("the tensor cannot be broadcast to this shape", got=str(tensor.type), expected=str(wanted))
+    return _broadcast_to(tensor, wanted)
+
+
+@operation
+def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
+    """Tensors joined along an axis.
+
+    Args:
+        xs: Tensors of equal shapes but for that axis.
+        axis: The axis.
+
+    Raises:
+        ShapeError: if the shapes do not fit.
+
+    Example:
+
+    >>> concatenate([[1, 2], [3]]).numpy()
+    array([1, 2, 3], dtype=int32)
+    """
+    dtype = result_dtype(*xs)
+    tensors = [as_tensor(x, dtype) for x in xs]
+    axis = axis_of(axis, tensors[0].ndim, "concatenate")
+    return tensors[0] if len(tensors) == 1 else bind("concatenate", *tensors, axis=axis)
+
+
+@operation
+def stack(x: Sequence[Any], axis: int = 0) -> Tensor:
+    """Tensors of equal shapes joined along a new axis.
+
+    Example:
+
+    >>> stack([[1, 2], [3, 4]], axis=1).numpy().tolist()
+    [[1, 3], [2, 4]]
+    """
+    return concatenate([expand_dims(part, axis) for part in x], axis)
+
+
+@operation
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
+    """The parts of a tensor along an axis, without that axis."""
+    tensor = as_tensor(x)
+    axis = axis_of(axis, tensor.ndim, "unstack")
+    return [squeeze(part, axis) for part in split(tensor, num or int(tensor.shape[axis]), axis)]
+
+
+@operation
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
+    """The tensor cut along an axis.
+
+    Args:
+        x: Tensor.
+        indices_or_sections: How many equal parts, or the positions to cut at.
+        axis: The axis.
+
+    Raises:
+        ShapeError: if the axis does not divide into equal parts.
+    """
+    tensor = as_tensor(x)
+    axis = axis_of(axis, tensor.ndim, "split")
+    extent = tensor.shape[axis]
+    if isinstance(indices_or_sections, int):
+        if dims.mod(extent, indices_or_sections) != 0:
+            raise ShapeError("the axis does not divide into equal parts", got=f"{extent} by {indices_or_sections}")
+        size = dims.floordiv(extent, indices_or_sections)
+        cuts: list[Dim] = [size * i for i in range(indices_or_sections + 1)]
+    else:
+        cuts = [0, *dims_of(indices_or_sections), extent]
+    return [_cut(tensor, axis, a, b) for a, b in pairwise(cuts)]
+
+
+def _cut(x: Tensor, axis: int, start: Dim, stop: Dim) -> Tensor:
+    low = tuple(start if a == axis else 0 for a in range(x.ndim))
+    high = tuple(stop if a == axis else dim for a, dim in enumerate(x.shape))
+    return x if (start, stop) == (0, x.shape[axis]) else bind("slice", x, start=low, stop=high, step=(1,) * x.ndim)
+
+
+@operation
+def flip(x: Any, axis: Any = None) -> Tensor:
+    """The tensor with the order along axes reversed; None: along all."""
+    tensor = as_tensor(x)
+    return bind("reverse", tensor, axes=axes_of(axis, tensor.ndim, "flip"))
+
+
+@operation
+def roll(x: Any, shift: int, axis: int | None = None) -> Tensor:
+    """The tensor with elements moved along an axis; what leaves at the end enters at the start.
+
+    Example:
+
+    >>> roll([1, 2, 3, 4], 1).numpy()
+    array([4, 1, 2, 3], dtype=int32)
+    """
+    tensor = as_tensor(x)
+    if axis is None:
+        return reshape(roll(ravel(tensor), shift, 0), tensor.shape)
+    axis = axis_of(axis, tensor.ndim, "roll")
+    extent = int(tensor.shape[axis])
+    cut = -shift % extent
+    return concatenate([_cut(tensor, axis, cut, extent), _cut(tensor, axis, 0, cut)], axis) if cut else tensor
+
+
+@operation
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
+    """The tensor with elements added around it.
+
+    Args:
+        x: Tensor.
+        pad_width: How many before and after: a number, a pair for all axes, or a pair for each axis.
+        mode: `"constant"`, `"reflect"` (mirrored, without the border itself), `"symmetric"` (with it) or `"edge"`.
+        constant_values: What to add in mode `"constant"`. None: 0.
+
+    Raises:
+        ArgumentError: if the mode is unknown.
+
+    Example:
+
+    >>> pad([1, 2, 3], (1, 2)).numpy(), pad([1, 2, 3], 1, mode="reflect").numpy()
+    (array([0, 1, 2, 3, 0, 0], dtype=int32), array([2, 1, 2, 3, 2], dtype=int32))
+    """
+    tensor = as_tensor(x)
+    pairs = np.broadcast_to(np.asarray(pad_width), (tensor.ndim, 2)).tolist()
+    if mode == "constant":
+        number = 0 if constant_values is None else as_tensor(constant_values).numpy().item()
+        value = float(number) if tensor.element.is_float else int(number)
+        low, high = (tuple(int(pair[side]) for pair in pairs) for side in (0, 1))
+        if not any(low + high):
+            return tensor
+        return bind("pad", tensor, low=low, high=high, interior=(0,) * tensor.ndim, value=value)
+    if mode not in ("reflect", "symmetric", "edge"):
+        raise ArgumentError("unknown mode of `pad`", got=mode, expected="constant, reflect, symmetric or edge")
+    for axis, (before, after) in enumerate(pairs):
+        if before or after:
+            places = np.pad(np.arange(int(tensor.shape[axis])), (before, after), mode)  # type: ignore[call-overload]
+            tensor = bind("gather", tensor, Tensor(places.astype(np.int32)), axis=axis)
+    return tensor
+
+
+@operation
+def tile(x: Any, repeats: Any) -> Tensor:
+    """The tensor as a whole repeated along axes.
+
+    Example:
+
+    >>> tile([1, 2], 2).numpy()
+    array([1, 2, 1, 2], dtype=int32)
+    """
+    tensor = as_tensor(x)
+    counts = dims_of(repeats if isinstance(repeats, list | tuple) else (repeats,))
+    rank = max(tensor.ndim, len(counts))
+    counts = (1,) * (rank - len(counts)) + counts
+    source = (1,) * (rank - tensor.ndim) + tuple(tensor.shape)
+    spread = tuple(part for pair in zip(counts, source, strict=True) for part in pair)
+    kept = tuple(2 * axis + 1 for axis in range(rank))
+    wide = bind("broadcast", _reshape(tensor, source), shape=spread, axes=kept)
+    return _reshape(wide, tuple(count * dim for count, dim in zip(counts, source, strict=True)))
+
+
+@operation
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
+    """Each element repeated along an axis.
+
+    Args:
+        x: Tensor.
+        repeats: How many times, an integer for all or one for each position.
+        axis: The axis. None: the tensor is flattened first.
+
+    Example:
+
+    >>> repeat([1, 2], 2).numpy()
+    array([1, 1, 2, 2], dtype=int32)
+    """
+    tensor = as_tensor(x)
+    if axis is None:
+        tensor, axis = ravel(tensor), 0
+    axis = axis_of(axis, tensor.ndim, "repeat")
+    if not isinstance(repeats, int):
+        places = np.repeat(np.arange(int(tensor.shape[axis])), np.asarray(repeats))
+        return bind("gather", tensor, Tensor(places.astype(np.int32)), axis=axis)
+    shape = tuple(tensor.shape)
+    wide = (*shape[: axis + 1], repeats, *shape[axis + 1 :])
+    kept = (*range(axis + 1), *range(axis + 2, tensor.ndim + 1))
+    spread = bind("broadcast", tensor, shape=wide, axes=kept)
+    return _reshape(spread, (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
+
+
+@operation
+def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """The elements at some positions along an axis.
+
+    Args:
+        x: Tensor.
+        indices: Tensor of integers; negative ones count from the end.
+        axis: The axis. None: `x` is flattened first.
+
+    Example:
+
+    >>> take([10, 20, 30], [2, -3]).numpy()
+    array([30, 10], dtype=int32)
+    """
+    tensor = as_tensor(x)
+    if axis is None:
+        tensor, axis = ravel(tensor), 0
+    axis = axis_of(axis, tensor.ndim, "take")
+    places = as_tensor(indices)
+    if not places.element.is_integer:
+        places = _cast(places, dtypes.int32)
+    return bind("gather", tensor, _wrapped(places, tensor.shape[axis]), axis=axis)
+
+
+@operation
+def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """For each position of `indices`, the element of `x` in the same row along an axis.
+
+    Args:
+        x: Tensor.
+        indices: Tensor of integers of the rank of `x`; negative ones count from the end.
+        axis: The axis. None: both are flattened first.
+
+    Example:
+
+    >>> take_along_axis([[10, 20], [30, 40]], [[1], [0]], axis=1).numpy().tolist()
+    [[20], [30]]
+    """
+    tensor, places = as_tensor(x), as_tensor(indices)
+    if axis is None:
+        return take_along_axis(ravel(tensor), ravel(places), 0)
+    axis = axis_of(axis, tensor.ndim, "take_along_axis")
+    extent = tensor.shape[axis]
+    rows = moveaxis(tensor, axis, -1)
+    wanted = moveaxis(_wrapped(places, extent), axis, -1)
+    lead = dims.product(rows.shape[:-1])
+    start = bind("iota", shape=(lead,), axis=0, dtype=wanted.element)
+    offset = _reshape(elementwise("mul", start, extent), (*rows.shape[:-1], 1))
+    flat = elementwise("add", wanted, offset)
+    picked = bind("gather", _reshape(rows, (lead * extent,)), flat, axis=0)
+    return moveaxis(picked, -1, axis)
+
+
+@operation
+def get_item(x: Any, key: Any) -> Tensor:
+    """`x[key]`."""
+    return getitem(x, key)
+
+
+@operation
+def slice(inputs: Any, start_indices: Any, shape: Any) -> Tensor:
+    """The block of a shape that starts at an index.
+
+    Example:
+
+    >>> slice([[1, 2, 3], [4, 5, 6]], (0, 1), (2, 2)).numpy().tolist()
+    [[2, 3], [5, 6]]
+    """
+    tensor, start = as_tensor(inputs), dims_of(start_indices)
+    stop = tuple(a + b for a, b in zip(start, dims_of(shape), strict=True))
+    return bind("slice", tensor, start=start, stop=stop, step=(1,) * tensor.ndim)
+
+
+def _triangle(x: Any, k: int, upper: bool) -> Tensor:
+    tensor = as_tensor(x)
+    shape = tuple(tensor.shape)
+    row, column = (bind("iota", shape=shape, axis=tensor.ndim - i, dtype=dtypes.int32) for i in (2, 1))
+    distance = bind("sub", column, row)
+    kept = elementwise("ge", distance, k) if upper else elementwise("le", distance, k)
+    return where(kept, tensor, 0)
+
+
+@operation
+def triu(x: Any, k: int = 0) -> Tensor:
+    """The elements on and above the `k`-th diagonal of the last two axes, and zeros."""
+    return _triangle(x, k, upper=True)
+
+
+@operation
+def tril(x: Any, k: int = 0) -> Tensor:
+    """The elements on and below the `k`-th diagonal of the last two axes, and zeros.
+
+    Example:
+
+    >>> tril([[1, 2], [3, 4]]).numpy().tolist()
+    [[1, 0], [3, 4]]
+    """
+    return _triangle(x, k, upper=False)

@@ -1,0 +1,269 @@
+"""Windows that slide over images: convolutions and pooling, for any number of spatial axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import config, dims
+from graphc.dims import Dim
+from graphc.errors import ArgumentError, ShapeError
+from graphc.ops.elementwise import in_float
+from graphc.ops.shaping import moveaxis, reshape
+from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
+from graphc.tracing.tensor import operate
+
+Padding = tuple[tuple[Dim, Dim], ...]
+
+
+def tuple_of(value: Any, count: int, name: str) -> tuple[int, ...]:
+    """A number for each spatial axis: from one for all, or from a tuple.
+
+    Raises:
+        ArgumentError: if there are too many or too few, or one is not positive.
+    """
+    parts = (value,) * count if isinstance(value, int | np.integer) else tuple(value)
+    if len(parts) != count or not all(isinstance(part, int | np.integer) and part > 0 for part in parts):
+        raise ArgumentError(f"{name} is a positive integer, or {count} of them", got=repr(value))
+    return tuple(int(part) for part in parts)
+
+
+def padding_of(padding: str, sizes: Sequence[Dim], window: Sequence[int], strides: Sequence[int]) -> Padding:
+    """How many elements are added before and after each spatial axis.
+
+    `"valid"` adds none. `"same"` adds as many as make the result `ceil(size / stride)` long, the odd one at the end.
+
+    Raises:
+        ArgumentError: if the padding is unknown.
+        ShapeError: if a size is needed that is not known.
+    """
+    if padding == "valid":
+        return ((0, 0),) * len(window)
+    if padding != "same":
+        raise ArgumentError("unknown padding", got=repr(padding), expected="valid or same")
+    pairs: list[tuple[Dim, Dim]] = []
+    for size, extent, stride in zip(sizes, window, strides, strict=True):
+        if stride == 1:
+            total = extent - 1
+        elif isinstance(size, int):
+            total = max((math.ceil(size / stride) - 1) * stride + extent - size, 0)
+        else:
+            raise ShapeError("padding 'same' with a stride needs a known size", got=str(tuple(sizes)))
+        pairs.append((total // 2, total - total // 2))
+    return tuple(pairs)
+
+
+def _is_first(data_format: str | None) -> bool:
+    chosen = config.image_data_format() if data_format is None else data_format
+    if chosen not in ("channels_first", "channels_last"):
+        raise ArgumentError("unknown data_format", got=repr(data_format), expected="channels_first or channels_last")
+    return chosen == "channels_first"
+
+
+def _channels_last(x: Tensor, first: bool) -> Tensor:
+    return moveaxis(x, 1, -1) if first else x
+
+
+def _as_given(x: Tensor, first: bool) -> Tensor:
+    return moveaxis(x, -1, 1) if first else x
+
+
+def _images(inputs: Any, kernel: Any) -> tuple[Tensor, Tensor]:
+    dtype = result_dtype(inputs, kernel)
+    x, w = as_tensor(inputs, dtype), as_tensor(kernel, dtype)
+    if x.ndim != w.ndim or x.ndim < 3:
+        raise ShapeError(
+            "a convolution takes images and a kernel of one rank",
+            got=f"images {x.type}, kernel {w.type}",
+            expected="[batch, *spatial, channels] and [*window, channels, filters]",
+        )
+    return x, w
+
+
+@operation
+def conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """Sums of products of a kernel with what lies under it, for each place of the kernel.
+
+    Args:
+        inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
+        kernel: Tensor `[*window, channels / groups, filters]`.
+        strides: How far the kernel moves: a number, or one for each spatial axis.
+        padding: `"valid"`: none; `"same"`: the result is as large as the input, divided by the strides.
+        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
+        dilation_rate: How far the kernel's elements are apart.
+
+    Raises:
+        ShapeError: if the channels do not fit.
+
+    Example:
+
+    >>> conv([[[1.0], [2.0], [3.0]]], [[[1.0]], [[1.0]]]).numpy().reshape(-1)
+    array([3., 5.], dtype=float32)
+    """
+    first = _is_first(data_format)
+    x, w = _images(inputs, kernel)
+    x = _channels_last(x, first)
+    rank = x.ndim - 2
+    channels, per_group = x.shape[-1], w.shape[-2]
+    if dims.mod(channels, per_group) != 0:
+        raise ShapeError(
+            "the channels do not fit the kernel", got=f"{channels} channels", expected=f"a multiple of {per_group}"
+        )
+    stride, apart = tuple_of(strides, rank, "strides"), tuple_of(dilation_rate, rank, "dilation_rate")
+    window = [(int(size) - 1) * d + 1 for size, d in zip(w.shape[:-2], apart, strict=True)]
+    result = bind(
+        "conv",
+        x,
+        w,
+        strides=stride,
+        padding=padding_of(padding, x.shape[1:-1], window, stride),
+        lhs_dilation=(1,) * rank,
+        rhs_dilation=apart,
+        groups=dims.floordiv(channels, per_group),
+    )
+    return _as_given(result, first)
+
+
+@operation
+def depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """A convolution of each channel by itself.
+
+    Args:
+        inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
+        kernel: Tensor `[*window, channels, multiplier]`.
+        strides: As of `conv`.
+        padding: As of `conv`.
+        data_format: As of `conv`.
+        dilation_rate: As of `conv`.
+    """
+    w = as_tensor(kernel)
+    grouped = reshape(w, (*w.shape[:-2], 1, w.shape[-2] * w.shape[-1]))
+    return conv(inputs, grouped, strides, padding, data_format, dilation_rate)
+
+
+@operation
+def separable_conv(
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """A convolution of each channel by itself, then one of all channels at each place.
+
+    Args:
+        inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
+        depthwise_kernel: Tensor `[*window, channels, multiplier]`.
+        pointwise_kernel: Tensor `[*ones, channels * multiplier, filters]`.
+        strides: As of `conv`.
+        padding: As of `conv`.
+        data_format: As of `conv`.
+        dilation_rate: As of `conv`.
+    """
+    middle = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return conv(middle, pointwise_kernel, 1, "valid", data_format)
+
+
+def _pooled(
+    combine: str, x: Tensor, pool_size: Any, strides: Any, padding: str
+) -> tuple[Tensor, tuple[int, ...], tuple[int, ...], Padding]:
+    rank = x.ndim - 2
+    window = tuple_of(pool_size, rank, "pool_size")
+    stride = window if strides is None else tuple_of(strides, rank, "strides")
+    around = padding_of(padding, x.shape[1:-1], window, stride)
+    full = {
+        "window": (1, *window, 1),
+        "strides": (1, *stride, 1),
+        "dilation": (1,) * x.ndim,
+        "padding": ((0, 0), *around, (0, 0)),
+    }
+    return bind("window_reduce", x, combine=combine, **full), window, stride, around
+
+
+@operation
+def max_pool(
+    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
+) -> Tensor:
+    """The largest element under a window, for each place of the window.
+
+    Args:
+        inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
+        pool_size: The size of the window: a number, or one for each spatial axis.
+        strides: How far the window moves. None: by its size.
+        padding: `"valid"` or `"same"`; padding never wins.
+        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
+
+    Example:
+
+    >>> max_pool([[[1.0], [4.0], [3.0], [2.0]]], 2).numpy().reshape(-1)
+    array([4., 3.], dtype=float32)
+    """
+    first = _is_first(data_format)
+    return _as_given(_pooled("max", _channels_last(as_tensor(inputs), first), pool_size, strides, padding)[0], first)
+
+
+@operation
+def average_pool(
+    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
+) -> Tensor:
+    """The mean of the elements under a window, for each place of the window; padding does not count.
+
+    Args:
+        inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
+        pool_size: The size of the window: a number, or one for each spatial axis.
+        strides: How far the window moves. None: by its size.
+        padding: `"valid"` or `"same"`.
+        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
+
+    Example:
+
+    >>> average_pool([[[1.0], [4.0], [3.0], [2.0]]], 2).numpy().reshape(-1)
+    array([2.5, 2.5], dtype=float32)
+    """
+    first = _is_first(data_format)
+    x = _channels_last(in_float(inputs), first)
+    total, window, stride, around = _pooled("sum", x, pool_size, strides, padding)
+    if all(low == high == 0 for low, high in around):
+        return _as_given(operate("mul", total, 1.0 / math.prod(window)), first)
+    counts = [
+        _counts(int(size), extent, step, *_numbers(low, high))
+        for size, extent, step, (low, high) in zip(x.shape[1:-1], window, stride, around, strict=True)
+    ]
+    shape = [1, *map(len, counts), 1]
+    number = np.ones(shape, np.float32)
+    for axis, along in enumerate(counts, 1):
+        number = number * along.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    return _as_given(elementwise("mul", total, as_tensor((1.0 / number).astype(np.float32), x.element)), first)
+
+
+def _counts(size: int, window: int, stride: int, low: int, high: int) -> Any:
+    """How many elements of an axis lie under each window."""
+    starts = np.arange(0, size + low + high - window + 1, stride) - low
+    return np.minimum(starts + window, size) - np.maximum(starts, 0)
+
+
+def _numbers(*sizes: Dim) -> tuple[int, int]:
+    """Two sizes that are known."""
+    low, high = sizes
+    if not (isinstance(low, int) and isinstance(high, int)):
+        raise ShapeError("padding 'same' needs known sizes", got=f"{low}, {high}")
+    return low, high

@@ -1,0 +1,61 @@
+"""Optimizers: by name and as classes."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from graphc.optimizers import schedules
+from graphc.optimizers.adagrad import Adagrad
+from graphc.optimizers.adam import Adam
+from graphc.optimizers.adamax import Adamax
+from graphc.optimizers.adamw import AdamW
+from graphc.optimizers.lion import Lion
+from graphc.optimizers.optimizer import Optimizer
+from graphc.optimizers.rmsprop import RMSprop
+from graphc.optimizers.sgd import SGD
+from graphc.registration import deserialize_keras_object, resolve, serialize_keras_object
+
+_CLASSES: tuple[Any, ...] = (Adagrad, Adam, AdamW, Adamax, Lion, RMSprop, SGD)
+_NAMES: Mapping[str, Any] = MappingProxyType(
+    {cls.__name__: cls for cls in _CLASSES} | {cls.__name__.lower(): cls for cls in _CLASSES}
+)
+
+
+def get(identifier: Any) -> Any:
+    """The optimizer that a name, a configuration or a class stands for.
+
+    Raises:
+        ArgumentError: if it stands for none, with the nearest names.
+
+    Example:
+
+    >>> get("adam").name.startswith("adam")
+    True
+    """
+    return identifier if isinstance(identifier, Optimizer) else resolve("optimizer", identifier, _NAMES)
+
+
+def serialize(optimizer: Any) -> Any:
+    """An optimizer as a configuration."""
+    return serialize_keras_object(optimizer)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The optimizer that a configuration describes."""
+    return deserialize_keras_object(config, custom_objects)
+
+
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]

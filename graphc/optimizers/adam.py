@@ -1,0 +1,111 @@
+"""The optimizer Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphc import ops
+from graphc.optimizers.optimizer import Optimizer
+from graphc.registration import exported
+from graphc.tracing import Variable
+
+
+@exported("keras.optimizers")
+class Adam(Optimizer):
+    """`m = m + (1 - beta_1) * (g - m); v = v + (1 - beta_2) * (g * g - v)`, and
+
+    `w = w - learning_rate * sqrt(1 - beta_2 ** t) / (1 - beta_1 ** t) * m / (sqrt(v) + epsilon)` in step `t`
+    (Kingma and Ba, 2014).
+
+    Args:
+        learning_rate: A number or a schedule.
+        beta_1: How slowly the mean of gradients follows.
+        beta_2: How slowly the mean of squares follows.
+        epsilon: What keeps the root away from 0.
+        amsgrad: Whether to divide by the largest mean of squares so far (Reddi et al., 2018).
+        weight_decay: Share of the weights, times the learning rate, taken off in each step.
+        clipnorm: The largest length of one gradient.
+        clipvalue: The largest absolute value in a gradient.
+        global_clipnorm: The largest length of all gradients.
+        use_ema: Whether to keep moving averages of the weights.
+        ema_momentum: How slowly these follow.
+        ema_overwrite_frequency: After how many steps weights are set to them.
+        loss_scale_factor: What the loss is multiplied with.
+        gradient_accumulation_steps: Not supported yet.
+        name: Its name.
+
+    Example:
+
+    >>> optimizer, w = Adam(learning_rate=0.5), Variable([1.0])
+    >>> optimizer.apply([[1.0]], [w])
+    >>> float(w[0]) < 1.0
+    True
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            **kwargs,
+        )
+        self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Makes the moments for some weights."""
+        if self.built:
+            return
+        super().build(variables)
+        self.momentums, self.velocities = [], []
+        for variable in variables:
+            self.momentums.append(self.add_variable_from_reference(variable, "momentum"))
+            self.velocities.append(self.add_variable_from_reference(variable, "velocity"))
+        self.largest = self.add_optimizer_variables(variables, "velocity_hat") if self.amsgrad else []
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Changes one weight by its gradient."""
+        index, dtype = self._index(variable), variable.element.name
+        # The same scalars for every weight: the graph has them once.
+        step = ops.cast(self.iterations.value + 1, dtype)
+        bias = ops.sqrt(1 - ops.power(self.beta_2, step)) / (1 - ops.power(self.beta_1, step))
+        rate = ops.cast(learning_rate, dtype) * bias
+        mean, power = self.momentums[index], self.velocities[index]
+        mean.assign_add((gradient - mean.value) * (1 - self.beta_1))
+        power.assign_add((ops.square(gradient) - power.value) * (1 - self.beta_2))
+        size = power.value
+        if self.amsgrad:
+            self.largest[index].assign(ops.maximum(self.largest[index].value, size))
+            size = self.largest[index].value
+        variable.assign_sub(mean.value * rate / (ops.sqrt(size) + self.epsilon))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal optimizer."""
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
+        return {**super().get_config(), **own}

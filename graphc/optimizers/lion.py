@@ -1,0 +1,92 @@
+"""The optimizer Lion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphc import ops
+from graphc.optimizers.optimizer import Optimizer
+from graphc.registration import exported
+from graphc.tracing import Variable
+
+
+@exported("keras.optimizers")
+class Lion(Optimizer):
+    """`w = w - learning_rate * sign(beta_1 * m + (1 - beta_1) * g); m = beta_2 * m + (1 - beta_2) * g`.
+
+    (Chen et al., 2023)
+
+    Args:
+        learning_rate: A number or a schedule.
+        beta_1: The share of the mean in the change.
+        beta_2: How slowly the mean of gradients follows.
+        weight_decay: Share of the weights, times the learning rate, taken off in each step.
+        clipnorm: The largest length of one gradient.
+        clipvalue: The largest absolute value in a gradient.
+        global_clipnorm: The largest length of all gradients.
+        use_ema: Whether to keep moving averages of the weights.
+        ema_momentum: How slowly these follow.
+        ema_overwrite_frequency: After how many steps weights are set to them.
+        loss_scale_factor: What the loss is multiplied with.
+        gradient_accumulation_steps: Not supported yet.
+        name: Its name.
+
+    Example:
+
+    >>> optimizer, w = Lion(learning_rate=0.5), Variable([1.0])
+    >>> optimizer.apply([[1.0]], [w])
+    >>> float(w[0]) < 1.0
+    True
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            **kwargs,
+        )
+        self.beta_1, self.beta_2 = beta_1, beta_2
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Makes the moments for some weights."""
+        if self.built:
+            return
+        super().build(variables)
+        self.momentums = self.add_optimizer_variables(variables, "momentum")
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Changes one weight by its gradient."""
+        mean = self.momentums[self._index(variable)]
+        variable.assign_sub(learning_rate * ops.sign(mean.value * self.beta_1 + gradient * (1 - self.beta_1)))
+        mean.assign(mean.value * self.beta_2 + gradient * (1 - self.beta_2))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal optimizer."""
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2}
+        return {**super().get_config(), **own}

@@ -1,0 +1,320 @@
+"""The base class of optimizers: what turns gradients into changes of weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import initializers, ops
+from graphc.errors import ArgumentError, StateError
+from graphc.optimizers.schedules import LearningRateSchedule
+from graphc.registration import Configurable, choices, deserialize_keras_object, serialize_keras_object
+from graphc.tracing import Tensor, Variable, as_tensor, auto_name, describe, scope, snake_case, user_line
+
+
+class Optimizer(Configurable):
+    """Changes weights by their gradients. Subclasses define `build` and `update_step`.
+
+    Args:
+        learning_rate: A number, a `LearningRateSchedule`, or a function without arguments.
+        weight_decay: The share of each weight, times the learning rate, that is taken off in each step. None: nothing.
+        clipnorm: The largest length of one weight's gradient. None: no limit.
+        clipvalue: The largest absolute value of a gradient's elements. None: no limit.
+        global_clipnorm: The largest length of all gradients together. None: no limit.
+        use_ema: Whether to keep moving averages of the weights.
+        ema_momentum: How slowly these follow.
+        ema_overwrite_frequency: After how many steps the weights are set to their averages. None: at the end.
+        loss_scale_factor: What the loss is multiplied with, and gradients are divided by. None: nothing.
+        gradient_accumulation_steps: Not supported yet.
+        name: Its name. None: one made from that of the class.
+
+    Raises:
+        ArgumentError: if an argument is unknown, or more than one limit is given.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs:
+            raise ArgumentError(
+                f"{type(self).__name__} takes no such argument",
+                where=describe(user_line()),
+                got=", ".join(map(repr, kwargs)),
+                hint=choices(next(iter(kwargs)), self.get_names()),
+            )
+        if gradient_accumulation_steps is not None:
+            raise ArgumentError("gradient_accumulation_steps is not supported yet", got=gradient_accumulation_steps)
+        if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
+            raise ArgumentError("only one of clipnorm, clipvalue and global_clipnorm can be given")
+        if use_ema and not 0 <= ema_momentum <= 1:
+            raise ArgumentError("ema_momentum is a number from 0 to 1", got=ema_momentum)
+        self.name = name or auto_name(snake_case(type(self).__name__))
+        self.weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
+        self.global_clipnorm, self.use_ema, self.ema_momentum = global_clipnorm, use_ema, ema_momentum
+        self.ema_overwrite_frequency, self.loss_scale_factor = ema_overwrite_frequency, loss_scale_factor
+        self.gradient_accumulation_steps = None
+        self.built = False
+        self._variables: list[Variable] = []
+        self._trainable: list[Variable] = []
+        self._averages: list[Variable] = []
+        self._undecayed: list[str] = []
+        with scope(self.name, absolute=True):
+            self.iterations = self._own(Variable(np.int32(0), name="iteration", trainable=False))
+            self._schedule = learning_rate if callable(learning_rate) else None
+            if self._schedule is None:
+                rate = np.float32(learning_rate)
+                self._rate: Variable | None = self._own(Variable(rate, name="learning_rate", trainable=False))
+            else:
+                self._rate = None
+
+    @staticmethod
+    def get_names() -> list[str]:
+        """The names of the arguments that all optimizers take."""
+        limits = ["clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum", "ema_overwrite_frequency"]
+        return ["learning_rate", "weight_decay", *limits, "loss_scale_factor", "name", "momentum", "nesterov"]
+
+    def _own(self, variable: Variable) -> Variable:
+        self._variables.append(variable)
+        return variable
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Its counters and moments."""
+        return list(self._variables)
+
+    # ---- learning rate
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate now: a variable, or what the schedule says."""
+        return self._rate if self._rate is not None else self._current_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: Any) -> None:
+        if callable(learning_rate) or self._rate is None:
+            raise ArgumentError(
+                "a schedule cannot be set, or set over, later",
+                got=repr(learning_rate),
+                hint="make a new optimizer, and compile the model with it",
+            )
+        self._rate.assign(learning_rate)
+
+    def _current_rate(self) -> Tensor:
+        if self._rate is not None:
+            return self._rate.value
+        if isinstance(self._schedule, LearningRateSchedule):
+            return as_tensor(self._schedule(self.iterations.value))
+        return as_tensor(self._schedule())  # type: ignore[misc]
+
+    # ---- building
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Makes the moments for some weights; subclasses call this first.
+
+        Args:
+            variables: The weights that it will change.
+        """
+        self._trainable = list(variables)
+        if self.use_ema:
+            self._averages = [
+                self.add_variable_from_reference(v, "average", initializer=v.buffer.host()) for v in variables
+            ]
+        self.built = True
+
+    def add_variable_from_reference(
+        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+    ) -> Variable:
+        """Makes a variable of the shape and dtype of a weight.
+
+        Args:
+            reference_variable: The weight.
+            name: What it is for, such as `"momentum"`; the weight's name comes before it.
+            initializer: Its first value.
+        """
+        full = "_".join(part for part in (reference_variable.path.replace("/", "_"), name) if part)
+        with scope(self.name, absolute=True):
+            variable = Variable(
+                initializers.get(initializer),
+                shape=reference_variable.shape,
+                dtype=reference_variable.element.name,
+                trainable=False,
+                name=full,
+            )
+        return self._own(variable)
+
+    def add_optimizer_variables(
+        self, trainable_variables: Sequence[Variable], name: str, initializer: str = "zeros"
+    ) -> list[Variable]:
+        """Makes a variable for each weight."""
+        return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
+
+    def _index(self, variable: Variable) -> int:
+        for index, known in enumerate(self._trainable):
+            if known is variable:
+                return index
+        raise StateError(
+            "the optimizer was built for other weights",
+            got=variable.path,
+            expected=", ".join(v.path for v in self._trainable[:5]),
+            hint="compile the model again after changing which weights are trainable",
+        )
+
+    # ---- a step
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Changes one weight by its gradient."""
+        raise NotImplementedError("an optimizer defines `update_step`")
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
+        """Does a step: `apply` for pairs of gradient and weight."""
+        grads, variables = zip(*grads_and_vars, strict=True)
+        self.apply(list(grads), list(variables))
+        return self.iterations
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
+        """Does a step: changes each weight by its gradient.
+
+        Args:
+            grads: A gradient for each weight.
+            trainable_variables: The weights. None: those it was built for.
+
+        Raises:
+            ArgumentError: if the numbers of gradients and weights differ.
+            StateError: if the optimizer was built for other weights.
+        """
+        weights = self._trainable if trainable_variables is None else list(trainable_variables)
+        if len(grads) != len(weights):
+            raise ArgumentError("there is not one gradient for each weight", got=f"{len(grads)} and {len(weights)}")
+        if not self.built:
+            self.build(weights)
+        for weight in weights:
+            self._index(weight)
+        pairs = [(as_tensor(g), v) for g, v in zip(grads, weights, strict=True) if g is not None]
+        gradients = self._limited([g if not self.loss_scale_factor else g / self.loss_scale_factor for g, _ in pairs])
+        rate = self._current_rate()
+        self._decay([v for _, v in pairs], rate)
+        for gradient, (_, variable) in zip(gradients, pairs, strict=True):
+            self.update_step(gradient, variable, rate)
+        self._average()
+        self.iterations.assign_add(1)
+        for variable in weights:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable.value))
+
+    def _limited(self, gradients: list[Tensor]) -> list[Tensor]:
+        if self.clipnorm and self.clipnorm > 0:
+            return [self._shortened(g, ops.norm(g), self.clipnorm) for g in gradients]
+        if self.global_clipnorm and self.global_clipnorm > 0 and gradients:
+            squares = [ops.sum(ops.square(g)) for g in gradients]
+            length = ops.sqrt(sum(squares[1:], squares[0]))
+            return [self._shortened(g, length, self.global_clipnorm) for g in gradients]
+        if self.clipvalue and self.clipvalue > 0:
+            return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in gradients]
+        return gradients
+
+    @staticmethod
+    def _shortened(gradient: Tensor, length: Tensor, limit: float) -> Tensor:
+        return ops.multiply(gradient, limit / ops.maximum(length, limit))
+
+    def _decay(self, variables: Sequence[Variable], rate: Tensor) -> None:
+        if self.weight_decay is None:
+            return
+        for variable in variables:
+            if not any(re.search(pattern, variable.path) for pattern in self._undecayed):
+                variable.assign_sub(variable.value * ops.cast(self.weight_decay * rate, variable.element.name))
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Leaves weights out of the decay.
+
+        Args:
+            var_list: The weights.
+            var_names: Patterns of their paths.
+        """
+        self._undecayed += [re.escape(v.path) + "$" for v in var_list or ()]
+        self._undecayed += list(var_names or ())
+
+    def _average(self) -> None:
+        if not self.use_ema:
+            return
+        for variable, average in zip(self._trainable, self._averages, strict=True):
+            # The first step takes the weights as they are, so that zeros do not count.
+            keep = ops.cast(ops.not_equal(self.iterations.value, 0), variable.element.name) * self.ema_momentum
+            average.assign(keep * average.value + (1 - keep) * variable.value)
+            if self.ema_overwrite_frequency:
+                steps = self.iterations.value + 1
+                due = ops.equal(steps % self.ema_overwrite_frequency, 0)
+                variable.assign(ops.where(due, average.value, variable.value))
+
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
+        """Sets weights to their averages, at the end of training."""
+        if not self.use_ema:
+            return
+        for variable, average in zip(self._trainable, self._averages, strict=True):
+            if any(variable is wanted for wanted in var_list):
+                variable.assign(average.value)
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss times the loss scale."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    # ---- helpers that subclasses of users call
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Sets a variable."""
+        variable.assign(value)
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        """Adds to a variable."""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        """Subtracts from a variable."""
+        variable.assign_sub(value)
+
+    # ---- configuration
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal optimizer."""
+        rate: Any = serialize_keras_object(self._schedule)
+        if self._rate is not None:
+            rate = float(self._rate.numpy())
+        return {
+            "name": self.name,
+            "learning_rate": rate,
+            "weight_decay": self.weight_decay,
+            "clipnorm": self.clipnorm,
+            "global_clipnorm": self.global_clipnorm,
+            "clipvalue": self.clipvalue,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": self.loss_scale_factor,
+            "gradient_accumulation_steps": None,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """An optimizer from what `get_config` returned."""
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            config = {**config, "learning_rate": deserialize_keras_object(rate, custom_objects)}
+        return cls(**config)
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Puts its variables into a store, by number."""
+        store.update({str(i): v.numpy() for i, v in enumerate(self.variables)})

@@ -1,0 +1,255 @@
+"""Learning rates that change with the step."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from graphc import ops
+from graphc.errors import ArgumentError
+from graphc.registration import Configurable, deserialize_keras_object, exported, serialize_keras_object
+
+_MODULE = "keras.optimizers.schedules"
+
+
+class LearningRateSchedule(Configurable):
+    """A function of the step to a learning rate. Subclasses define `__call__(step)` and `get_config`."""
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of a step."""
+        raise NotImplementedError("a schedule defines `__call__(step)`")
+
+
+def _float(x: Any) -> Any:
+    return ops.cast(x, "float32")
+
+
+@exported(_MODULE)
+class ExponentialDecay(LearningRateSchedule):
+    """`initial_learning_rate * decay_rate ** (step / decay_steps)`.
+
+    Args:
+        initial_learning_rate: The rate of step 0.
+        decay_steps: After how many steps the rate has fallen by the factor.
+        decay_rate: The factor.
+        staircase: Whether the rate changes only at multiples of `decay_steps`.
+        name: Its name.
+
+    Example:
+
+    >>> float(ExponentialDecay(1.0, 10, 0.5)(20))
+    0.25
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "ExponentialDecay",
+    ) -> None:
+        self.initial_learning_rate, self.decay_steps, self.decay_rate = initial_learning_rate, decay_steps, decay_rate
+        self.staircase, self.name = staircase, name
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of a step."""
+        passed = _float(step) / float(self.decay_steps)
+        passed = ops.floor(passed) if self.staircase else passed
+        return self.initial_learning_rate * ops.power(float(self.decay_rate), passed)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal schedule."""
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "decay_rate": self.decay_rate,
+            "staircase": self.staircase,
+            "name": self.name,
+        }
+
+
+@exported(_MODULE)
+class InverseTimeDecay(ExponentialDecay):
+    """`initial_learning_rate / (1 + decay_rate * step / decay_steps)`.
+
+    Args:
+        initial_learning_rate: The rate of step 0.
+        decay_steps: What steps are counted in.
+        decay_rate: How fast the rate falls.
+        staircase: Whether the rate changes only at multiples of `decay_steps`.
+        name: Its name.
+
+    Example:
+
+    >>> float(InverseTimeDecay(1.0, 10, 0.5)(20))
+    0.5
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "InverseTimeDecay",
+    ) -> None:
+        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of a step."""
+        passed = _float(step) / float(self.decay_steps)
+        passed = ops.floor(passed) if self.staircase else passed
+        return self.initial_learning_rate / (1.0 + self.decay_rate * passed)
+
+
+@exported(_MODULE)
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """A rate for each range of steps.
+
+    Args:
+        boundaries: The last step of each range but the last.
+        values: The rate of each range: one more.
+        name: Its name.
+
+    Raises:
+        ArgumentError: if the numbers of ranges and rates do not fit.
+
+    Example:
+
+    >>> schedule = PiecewiseConstantDecay([10], [1.0, 0.5])
+    >>> float(schedule(10)), float(schedule(11))
+    (1.0, 0.5)
+    """
+
+    def __init__(self, boundaries: Any, values: Any, name: str = "PiecewiseConstant") -> None:
+        if len(boundaries) != len(values) - 1:
+            raise ArgumentError("there is one more rate than boundaries", got=f"{len(boundaries)} and {len(values)}")
+        self.boundaries, self.values, self.name = list(boundaries), list(values), name
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of a step."""
+        rate = ops.convert_to_tensor(float(self.values[0]))
+        for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
+            rate = ops.where(ops.greater(step, boundary), float(value), rate)
+        return rate
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal schedule."""
+        return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
+
+
+@exported(_MODULE)
+class PolynomialDecay(LearningRateSchedule):
+    """`(initial - end) * (1 - step / decay_steps) ** power + end` up to `decay_steps`, then `end`.
+
+    Args:
+        initial_learning_rate: The rate of step 0.
+        decay_steps: The step from which on the rate is the last.
+        end_learning_rate: The last rate.
+        power: The exponent.
+        cycle: Whether to start over with twice the steps, and so on.
+        name: Its name.
+
+    Example:
+
+    >>> float(PolynomialDecay(1.0, 10, 0.0)(5))
+    0.5
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+        name: str = "PolynomialDecay",
+    ) -> None:
+        self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
+        self.end_learning_rate, self.power, self.cycle, self.name = end_learning_rate, power, cycle, name
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of a step."""
+        now, length = _float(step), ops.convert_to_tensor(float(self.decay_steps))
+        if self.cycle:
+            length = length * ops.maximum(1.0, ops.ceil(now / float(self.decay_steps)))
+        else:
+            now = ops.minimum(now, length)
+        left = ops.power(1.0 - now / length, float(self.power))
+        return (self.initial_learning_rate - self.end_learning_rate) * left + self.end_learning_rate
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal schedule."""
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "end_learning_rate": self.end_learning_rate,
+            "power": self.power,
+            "cycle": self.cycle,
+            "name": self.name,
+        }
+
+
+@exported(_MODULE)
+class CosineDecay(LearningRateSchedule):
+    """`initial * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2 + alpha)` (Loshchilov and Hutter, 2016).
+
+    Args:
+        initial_learning_rate: The rate of step 0.
+        decay_steps: The step from which on the rate is the last.
+        alpha: The last rate, as a part of the first.
+        name: Its name.
+        warmup_target: The rate that the first steps rise to, from `initial_learning_rate`. None: they do not rise.
+        warmup_steps: How many steps rise.
+
+    Example:
+
+    >>> round(float(CosineDecay(1.0, 10)(5)), 4)
+    0.5
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        alpha: float = 0.0,
+        name: str = "CosineDecay",
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ) -> None:
+        self.initial_learning_rate, self.decay_steps, self.alpha = initial_learning_rate, decay_steps, alpha
+        self.name, self.warmup_target, self.warmup_steps = name, warmup_target, warmup_steps
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of a step."""
+        now = _float(step)
+        first = self.initial_learning_rate if self.warmup_target is None else self.warmup_target
+        start = 0 if self.warmup_target is None else self.warmup_steps
+        passed = ops.minimum(now - float(start), float(self.decay_steps)) / float(self.decay_steps)
+        rate = first * ((1 - self.alpha) * 0.5 * (1.0 + ops.cos(math.pi * passed)) + self.alpha)
+        if self.warmup_target is None:
+            return rate
+        rise = (first - self.initial_learning_rate) * (now / float(max(1, start))) + self.initial_learning_rate
+        return ops.where(now < float(start), rise, rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal schedule."""
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "alpha": self.alpha,
+            "name": self.name,
+            "warmup_target": self.warmup_target,
+            "warmup_steps": self.warmup_steps,
+        }
+
+
+def serialize(learning_rate_schedule: Any) -> Any:
+    """A schedule as a configuration."""
+    return serialize_keras_object(learning_rate_schedule)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The schedule that a configuration describes."""
+    return deserialize_keras_object(config, custom_objects)

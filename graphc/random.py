@@ -1,0 +1,289 @@
+"""Random tensors: pure functions of a seed, a step and a position.
+
+The bits are Philox 4x32-10 (Salmon et al., 2011), the same on every backend. A seed is a pair of words: what the user
+chose, and how often the generator was used. In a training step the generator is used once for each random operation,
+the operations tell their bits apart by a number, and the steps by a counter that advances with each; so nothing random
+has to be stored for the backward pass.
+"""
+
+from __future__ import annotations
+
+import math
+import random as _python_random
+from typing import Any
+
+import numpy as np
+
+from graphc import config, dtypes, ops
+from graphc.dims import Shape
+from graphc.dtypes import DType
+from graphc.errors import ArgumentError
+from graphc.graph.types import Array as Constant
+from graphc.ops.shaping import dims_of
+from graphc.tracing import Tensor, Variable, as_tensor, bind, cast, current_trace, elementwise, scope
+from graphc.tracing import auto_name as _auto_name
+from graphc.tracing.tensor import operate
+
+_HIGHEST_SEED = 10**9
+
+
+def make_default_seed() -> int:
+    """A seed where the user gave none; `utils.set_random_seed` decides which come."""
+    return _python_random.randint(1, _HIGHEST_SEED)
+
+
+class SeedGenerator:
+    """A source of seeds: each use gives another one.
+
+    Args:
+        seed: Integer from 0 on. None: one that `utils.set_random_seed` decides.
+        name: Its name.
+
+    Raises:
+        ArgumentError: if the seed is no such integer.
+
+    Example:
+
+    >>> generator = SeedGenerator(seed=7)
+    >>> a, b = uniform((2,), seed=generator), uniform((2,), seed=generator)
+    >>> bool(ops.all(a == b))
+    False
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any) -> None:
+        if kwargs:
+            raise ArgumentError("a SeedGenerator takes no such arguments", got=", ".join(kwargs))
+        if seed is None:
+            seed = make_default_seed()
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise ArgumentError("a seed is an integer, 0 or more", got=repr(seed))
+        self.name = name or _auto_name("seed_generator")
+        self.seed = seed
+        with scope(self.name):
+            self.state = Variable(_words(seed), name="seed_generator_state", trainable=False)
+
+    def next(self) -> Tensor:
+        """The seed of the next use: two words."""
+        trace = current_trace()
+        # A copy: the generator's own value is about to change.
+        seed = as_tensor(self.state.value) if trace is not None else Tensor(self.state.numpy())
+        if trace is None or trace.random_step is None:
+            self.state.assign(operate("add", seed, as_tensor(np.array([0, 1], np.uint32))))
+        return seed
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes an equal one from."""
+        return {"seed": self.seed}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        """A generator from what `get_config` returned."""
+        return cls(**config)
+
+
+def _words(seed: int) -> Any:
+    return np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], np.uint32)
+
+
+def _bits(shape: Shape, seed: Any) -> Tensor:
+    """Random words of 32 bits."""
+    trace = current_trace()
+    if isinstance(seed, SeedGenerator):
+        key = seed.next()
+    elif seed is None:
+        key = as_tensor(_words(make_default_seed()))
+    else:
+        key = as_tensor(_words(seed) if isinstance(seed, int) else seed, dtypes.uint32)
+    stream = 0 if trace is None else trace.next_stream()
+    if trace is None or trace.random_step is None:
+        step = bind("constant", value=Constant.of(np.zeros((), np.uint32)))
+    else:
+        step = Tensor(trace.read(trace.random_step))
+    return bind("random_bits", key, step, shape=shape, stream=stream)
+
+
+def _fractions(shape: Shape, seed: Any, dtype: DType) -> Tensor:
+    """Numbers from 0 to below 1: the upper 24 bits times 2 ** -24."""
+    upper = elementwise("shift_right", _bits(shape, seed), 8)
+    # float32 holds 24 bits exactly; a half would round some up to 1.
+    numbers = operate("mul", cast(upper, dtypes.float32), 2.0**-24)
+    return cast(numbers, dtype)
+
+
+def _float(dtype: Any) -> DType:
+    element = dtypes.as_dtype(dtype or config.floatx())
+    if not element.is_float:
+        raise ArgumentError("random numbers of this kind are floats", got=element.name)
+    return element
+
+
+def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
+    """Numbers that are equally likely everywhere from `minval` to below `maxval`.
+
+    Args:
+        shape: Tuple of sizes.
+        minval: The lower end.
+        maxval: The upper end.
+        dtype: A dtype of floats, or of integers. None: the default float dtype.
+        seed: Integer, `SeedGenerator`, or None.
+
+    Example:
+
+    >>> uniform((2, 3), seed=1).shape
+    (2, 3)
+    """
+    if dtype is not None and dtypes.as_dtype(dtype).is_integer:
+        return randint(shape, minval, maxval, dtype, seed)
+    element = _float(dtype)
+    numbers = _fractions(dims_of(shape), seed, element)
+    if isinstance(minval, int | float) and isinstance(maxval, int | float):
+        scaled = numbers if maxval - minval == 1 else operate("mul", numbers, float(maxval - minval))
+        return scaled if minval == 0 else operate("add", scaled, float(minval))
+    return operate("add", operate("mul", numbers, operate("sub", maxval, minval)), minval)
+
+
+def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
+    """Numbers of a normal distribution, by the method of Box and Muller (1958).
+
+    Args:
+        shape: Tuple of sizes.
+        mean: The mean.
+        stddev: The standard deviation.
+        dtype: A dtype of floats. None: the default one.
+        seed: Integer, `SeedGenerator`, or None.
+
+    Example:
+
+    >>> normal((2, 3), seed=1).shape
+    (2, 3)
+    """
+    element = _float(dtype)
+    sizes = dims_of(shape)
+    both = _fractions((2, *sizes), seed, dtypes.float32)
+    first, angle = both[0], operate("mul", both[1], 2 * math.pi)
+    # 1 - u is never 0.
+    radius = bind("sqrt", operate("mul", bind("log", operate("sub", 1.0, first)), -2.0))
+    numbers = cast(operate("mul", radius, bind("cos", angle)), element)
+    return operate("add", operate("mul", numbers, stddev), mean)
+
+
+def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
+    """Numbers of a normal distribution, none further from the mean than two standard deviations.
+
+    The distribution function is inverted: `sqrt(2) * erfinv(u)` for a `u` that is uniform between the values of `erf`
+    at the two ends.
+
+    Args:
+        shape: Tuple of sizes.
+        mean: The mean before truncation.
+        stddev: The standard deviation before truncation.
+        dtype: A dtype of floats. None: the default one.
+        seed: Integer, `SeedGenerator`, or None.
+    """
+    element = _float(dtype)
+    end = math.erf(math.sqrt(2))
+    places = operate("add", operate("mul", _fractions(dims_of(shape), seed, dtypes.float32), 2 * end), -end)
+    numbers = operate("mul", bind("erfinv", places), math.sqrt(2))
+    numbers = cast(bind("clip", numbers, low=-2.0, high=2.0), element)
+    return operate("add", operate("mul", numbers, stddev), mean)
+
+
+def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Tensor:
+    """Integers that are equally likely from `minval` to below `maxval`.
+
+    Args:
+        shape: Tuple of sizes.
+        minval: The least integer.
+        maxval: One more than the largest.
+        dtype: A dtype of integers.
+        seed: Integer, `SeedGenerator`, or None.
+
+    Example:
+
+    >>> sorted(set(randint((100,), 1, 4, seed=1).numpy().tolist()))
+    [1, 2, 3]
+    """
+    element = dtypes.as_dtype(dtype)
+    width = cast(as_tensor(operate("sub", maxval, minval)), dtypes.uint32)
+    places = elementwise("mod", _bits(dims_of(shape), seed), width)
+    return operate("add", cast(places, element), cast(as_tensor(minval), element))
+
+
+def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Tensor:
+    """Labels drawn with the probabilities `softmax(logits)`, by the largest of logits plus Gumbel noise.
+
+    Args:
+        logits: Tensor of shape `(batch, classes)`.
+        num_samples: How many labels for each row.
+        dtype: A dtype of integers.
+        seed: Integer, `SeedGenerator`, or None.
+
+    Returns:
+        A tensor of shape `(batch, num_samples)`.
+    """
+    rows = ops.convert_to_tensor(logits)
+    shape = (rows.shape[0], num_samples, rows.shape[1])
+    # Moved off 0, where the logarithm is not finite.
+    numbers = operate("add", operate("mul", _fractions(shape, seed, dtypes.float32), 1 - 2.0**-24), 2.0**-25)
+    noise = bind("neg", bind("log", bind("neg", bind("log", numbers))))
+    return ops.cast(ops.argmax(operate("add", ops.expand_dims(rows, 1), noise), axis=-1), dtype)
+
+
+def bernoulli(shape: Shape, probability: float, seed: Any) -> Tensor:
+    """Booleans that hold with a probability, decided by comparing 32 bits.
+
+    Args:
+        shape: Tuple of sizes.
+        probability: From 0 to 1.
+        seed: Integer, `SeedGenerator`, or None.
+    """
+    if probability >= 1:
+        return ops.full(shape, True, "bool")
+    limit = as_tensor(np.uint32(min(round(probability * 2**32), 2**32 - 1)))
+    return elementwise("lt", _bits(shape, seed), limit)
+
+
+def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Tensor:
+    """The tensor with a random part of its elements set to 0, the others divided by the share that stays.
+
+    Args:
+        inputs: Tensor.
+        rate: The share that is set to 0, from 0 to 1.
+        noise_shape: The shape of the mask, with 1 or None as for broadcasting. None: that of the inputs.
+        seed: Integer, `SeedGenerator`, or None.
+
+    Example:
+
+    >>> dropout([1.0, 1.0], 0.0, seed=1).numpy()
+    array([1., 1.], dtype=float32)
+    """
+    tensor = as_tensor(inputs)
+    if rate >= 1:
+        return ops.zeros_like(tensor)
+    sizes = (
+        tensor.shape
+        if noise_shape is None
+        else dims_of([dim if size is None else size for dim, size in zip(tensor.shape, noise_shape, strict=True)])
+    )
+    stays = bernoulli(sizes, 1 - rate, seed)
+    return ops.where(stays, operate("mul", tensor, 1 / (1 - rate)), 0)
+
+
+def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
+    """The tensor with its elements along an axis in a random order.
+
+    Args:
+        x: Tensor; its size along the axis is known.
+        axis: The axis.
+        seed: Integer, `SeedGenerator`, or None.
+    """
+    tensor = as_tensor(x)
+    axis = axis % tensor.ndim
+    extent = int(tensor.shape[axis])
+    keys = _bits((extent,), seed)
+    # The place of each key among all: how many are smaller, or equal and before it.
+    row = bind("broadcast", keys, shape=(extent, extent), axes=(0,))
+    column = bind("broadcast", keys, shape=(extent, extent), axes=(1,))
+    before = ops.logical_and(elementwise("eq", row, column), ops.tri(extent, k=-1, dtype="bool"))
+    ranks = ops.sum(ops.cast(ops.logical_or(elementwise("lt", column, row), before), "int32"), axis=1)
+    return ops.take(tensor, ranks, axis)

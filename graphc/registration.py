@@ -1,0 +1,269 @@
+"""Objects as configurations and back, in Keras's form, and the names by which users ask for objects.
+
+A built-in class is written with the module where Keras 3 has it (`keras.layers`), so that a configuration that Keras
+wrote is read here and the other way round.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import FunctionType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from graphc.errors import ArgumentError
+
+T = TypeVar("T")
+
+# The registry of what configurations can name. It is filled while modules are imported, and by users' decorators.
+_BUILTIN: dict[str, Any] = {}
+_CUSTOM: dict[str, Any] = {}
+_scoped: ContextVar[Mapping[str, Any] | None] = ContextVar("graphc_custom_objects", default=None)
+
+
+def exported(module: str, *aliases: str) -> Callable[[T], T]:
+    """Makes a class or function known as `module.name`, and under other names that Keras has for it."""
+
+    def register(thing: T) -> T:
+        name = str(getattr(thing, "__name__", ""))
+        if isinstance(thing, type):
+            thing._keras_module = module  # type: ignore[attr-defined]
+        for known in (name, *aliases):
+            _BUILTIN[f"{module}.{known}"] = thing
+        return thing
+
+    return register
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
+    """Makes a class or function of the user known to configurations.
+
+    Args:
+        package: What its name starts with.
+        name: Its name. None: that of the class.
+
+    Returns:
+        A decorator that returns what it decorates.
+
+    Raises:
+        ArgumentError: if a class without `get_config` is decorated.
+
+    Example:
+
+    >>> @register_keras_serializable(package="mine")
+    ... class Twice:
+    ...     def get_config(self):
+    ...         return {}
+    >>> get_registered_name(Twice)
+    'mine>Twice'
+    """
+
+    def register(thing: T) -> T:
+        known = f"{package}>{name or getattr(thing, '__name__', '')}"
+        if isinstance(thing, type) and not hasattr(thing, "get_config"):
+            raise ArgumentError(f"the class {known!r} has no `get_config`", hint="define it, so that it can be saved")
+        _CUSTOM[known] = thing
+        return thing
+
+    return register
+
+
+def get_registered_name(obj: Any) -> str:
+    """The name under which a class or function was registered, else its own name."""
+    for name, thing in _CUSTOM.items():
+        if thing is obj:
+            return name
+    return str(obj.__name__)
+
+
+def get_registered_object(name: str, custom_objects: Any = None, module_objects: Any = None) -> Any:
+    """The class or function that was registered under a name; None where there is none."""
+    for table in (_scoped.get() or {}, _CUSTOM, custom_objects or {}, module_objects or {}):
+        if name in table:
+            return table[name]
+    return None
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The classes and functions that users registered, by name; what is added here is known too."""
+    return _CUSTOM
+
+
+@contextmanager
+def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
+    """Within, configurations may name these objects.
+
+    Args:
+        custom_objects: Classes and functions by name.
+    """
+    token = _scoped.set({**(_scoped.get() or {}), **custom_objects})
+    try:
+        yield
+    finally:
+        _scoped.reset(token)
+
+
+def choices(name: object, known: Iterable[str]) -> str | None:
+    """A hint with the known names that are nearest to one that is not known."""
+    near = difflib.get_close_matches(str(name), list(known), n=3)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else None
+
+
+def named(kind: str, name: str, table: Mapping[str, T]) -> T:
+    """What a table has under a name, the user's own objects included.
+
+    Raises:
+        ArgumentError: if there is none, with the nearest names.
+    """
+    if name in table:
+        return table[name]
+    custom: Any = get_registered_object(name)
+    if custom is not None:
+        return custom  # type: ignore[no-any-return]
+    raise ArgumentError(
+        f"there is no {kind} of this name",
+        got=repr(name),
+        expected="one of " + ", ".join(sorted({key for key in table if key.islower()})),
+        hint=choices(name, table),
+    )
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """An object as plain data: numbers and strings as they are, objects with `get_config` as a dictionary.
+
+    Raises:
+        ArgumentError: if it cannot be written.
+    """
+    if obj is None or isinstance(obj, bool | int | float | str):
+        return obj
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, list):
+        return [serialize_keras_object(part) for part in obj]
+    if isinstance(obj, tuple):
+        return {"class_name": "__tuple__", "config": {"value": [serialize_keras_object(part) for part in obj]}}
+    if isinstance(obj, dict):
+        return {key: serialize_keras_object(part) for key, part in obj.items()}
+    if isinstance(obj, np.ndarray):
+        return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
+    if isinstance(obj, FunctionType):
+        return _function_config(obj)
+    if hasattr(obj, "get_config"):
+        return _object_config(obj)
+    raise ArgumentError("this object cannot be written to a configuration", got=repr(obj), hint="give it `get_config`")
+
+
+def _function_config(function: FunctionType) -> dict[str, Any]:
+    if function.__name__ == "<lambda>":
+        raise ArgumentError("a lambda cannot be written to a configuration", hint="define a function, and register it")
+    known = get_registered_name(function)
+    return {"module": "builtins", "class_name": "function", "config": known, "registered_name": known}
+
+
+def _object_config(obj: Any) -> dict[str, Any]:
+    cls = type(obj)
+    module = vars(cls).get("_keras_module")
+    result = {
+        "module": module or cls.__module__,
+        "class_name": cls.__name__,
+        "config": obj.get_config(),
+        "registered_name": None if module else get_registered_name(cls),
+    }
+    if hasattr(obj, "get_build_config"):
+        build = obj.get_build_config()
+        if build is not None:
+            result["build_config"] = serialize_build_config(build)
+    return result
+
+
+def serialize_build_config(config: dict[str, Any]) -> dict[str, Any]:
+    """Shapes as lists, as JSON has them."""
+    return {key: list(part) if isinstance(part, tuple) else part for key, part in config.items()}
+
+
+def deserialize_keras_object(config: Any, custom_objects: Any = None, safe_mode: bool = True, **kwargs: Any) -> Any:
+    """The object that `serialize_keras_object` wrote. Code in configurations is never run.
+
+    Args:
+        config: What it returned.
+        custom_objects: Classes and functions of the user, by name.
+        safe_mode: Accepted as in Keras; it is always on.
+
+    Raises:
+        ArgumentError: if the configuration names something unknown.
+    """
+    if not safe_mode:
+        raise ArgumentError("code in configurations is never run", hint="leave safe_mode on, and pass custom_objects")
+    if isinstance(config, list):
+        return [deserialize_keras_object(part, custom_objects) for part in config]
+    if not isinstance(config, dict):
+        return config
+    if "class_name" not in config or "config" not in config:
+        return {key: deserialize_keras_object(part, custom_objects) for key, part in config.items()}
+    inner = config["config"]
+    if config["class_name"] == "__tuple__":
+        return tuple(deserialize_keras_object(part, custom_objects) for part in inner["value"])
+    if config["class_name"] == "__numpy__":
+        return np.array(inner["value"], dtype=inner["dtype"])
+    if config["class_name"] == "function":
+        return _find(config.get("module"), str(inner), inner, custom_objects)
+    cls = _find(config.get("module"), config["class_name"], config.get("registered_name"), custom_objects)
+    with custom_object_scope(custom_objects or {}):
+        obj = cls.from_config(inner)
+    build = config.get("build_config")
+    if build and hasattr(obj, "build_from_config") and not obj.built:
+        obj.build_from_config(build)
+    return obj
+
+
+def _find(module: str | None, name: str, registered: Any, custom_objects: Any) -> Any:
+    for known in (registered, name):
+        found = get_registered_object(known, custom_objects) if known else None
+        if found is not None:
+            return found
+    table = {key.rpartition(".")[2]: thing for key, thing in _BUILTIN.items() if key == f"{module}.{name}"}
+    if name in table:
+        return table[name]
+    raise ArgumentError(
+        "a configuration names something unknown",
+        got=f"{module}.{name}",
+        hint=choices(f"{module}.{name}", _BUILTIN) or "pass it in custom_objects, or register it",
+    )
+
+
+class Configurable:
+    """Something that a configuration describes in full."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal object."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """An object from what `get_config` returned."""
+        return cls(**config)
+
+
+def resolve(kind: str, identifier: Any, table: Mapping[str, Any]) -> Any:
+    """What users mean by a name, a configuration, a class, a function or an object.
+
+    Raises:
+        ArgumentError: if it is none of these, or the name is unknown.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict):
+        found = deserialize_keras_object(identifier)
+    elif isinstance(identifier, str):
+        found = named(kind, identifier, table)
+    else:
+        found = identifier
+    if isinstance(found, type):
+        found = found()
+    if not callable(found) and not hasattr(found, "get_config"):
+        raise ArgumentError(f"this is no {kind}", got=repr(identifier), expected="a name, an object or a configuration")
+    return found

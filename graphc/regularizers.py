@@ -1,0 +1,172 @@
+"""Penalties on weights that are added to the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from graphc import ops
+from graphc.errors import ArgumentError, ShapeError
+from graphc.registration import Configurable, deserialize_keras_object, exported, resolve, serialize_keras_object
+
+_MODULE = "keras.regularizers"
+
+
+class Regularizer(Configurable):
+    """Makes a penalty of a weight: a function of a tensor to a scalar. Subclasses define `__call__`."""
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty."""
+        raise NotImplementedError("a regularizer defines `__call__`")
+
+
+def _factor(value: Any, name: str) -> float:
+    number = 0.0 if value is None else value
+    if not isinstance(number, int | float) or isinstance(number, bool) or number != number or number < 0:
+        raise ArgumentError(f"{name} is a number, 0 or more", got=repr(value))
+    return float(number)
+
+
+@exported(_MODULE, "l1_l2")
+class L1L2(Regularizer):
+    """`l1 * sum(abs(x)) + l2 * sum(x * x)`.
+
+    Args:
+        l1: A number, 0 or more.
+        l2: A number, 0 or more.
+
+    Example:
+
+    >>> L1L2(l1=1.0, l2=2.0)([1.0, -2.0]).numpy().item()
+    13.0
+    """
+
+    def __init__(self, l1: Any = 0.0, l2: Any = 0.0) -> None:
+        self.l1, self.l2 = _factor(l1, "l1"), _factor(l2, "l2")
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty."""
+        parts = [self.l1 * ops.sum(ops.abs(x))] if self.l1 else []
+        parts += [self.l2 * ops.sum(ops.square(x))] if self.l2 else []
+        return sum(parts[1:], parts[0]) if parts else ops.convert_to_tensor(0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal object."""
+        return {"l1": self.l1, "l2": self.l2}
+
+
+@exported(_MODULE, "l1")
+class L1(Regularizer):
+    """`l1 * sum(abs(x))`.
+
+    Args:
+        l1: A number, 0 or more.
+
+    Example:
+
+    >>> L1(0.5)([1.0, -2.0]).numpy().item()
+    1.5
+    """
+
+    def __init__(self, l1: Any = 0.01) -> None:
+        self.l1 = _factor(0.01 if l1 is None else l1, "l1")
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty."""
+        return self.l1 * ops.sum(ops.abs(x))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal object."""
+        return {"l1": self.l1}
+
+
+@exported(_MODULE, "l2")
+class L2(Regularizer):
+    """`l2 * sum(x * x)`.
+
+    Args:
+        l2: A number, 0 or more.
+
+    Example:
+
+    >>> L2(0.5)([1.0, -2.0]).numpy().item()
+    2.5
+    """
+
+    def __init__(self, l2: Any = 0.01) -> None:
+        self.l2 = _factor(0.01 if l2 is None else l2, "l2")
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty."""
+        return self.l2 * ops.sum(ops.square(x))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal object."""
+        return {"l2": self.l2}
+
+
+@exported(_MODULE, "orthogonal_regularizer")
+class OrthogonalRegularizer(Regularizer):
+    """`factor` times the mean of the absolute cosines between the rows (or columns) of a matrix.
+
+    Args:
+        factor: A number, 0 or more.
+        mode: `"rows"` or `"columns"`.
+
+    Raises:
+        ArgumentError: if the mode is another.
+
+    Example:
+
+    >>> OrthogonalRegularizer(1.0)([[1.0, 0.0], [0.0, 1.0]]).numpy().item()
+    0.0
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        if mode not in ("rows", "columns"):
+            raise ArgumentError("unknown mode of OrthogonalRegularizer", got=repr(mode), expected="rows or columns")
+        self.factor, self.mode = _factor(factor, "factor"), mode
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty."""
+        matrix = ops.convert_to_tensor(x)
+        if matrix.ndim != 2:
+            raise ShapeError("OrthogonalRegularizer takes a matrix", got=str(matrix.type))
+        rows = matrix if self.mode == "rows" else ops.transpose(matrix)
+        rows = ops.normalize(rows, axis=1)
+        size = int(rows.shape[0])
+        cosines = ops.abs(ops.matmul(rows, ops.transpose(rows)) * (1.0 - ops.eye(size)))
+        return self.factor * 0.5 * ops.sum(cosines) / max(1.0, size * (size - 1) / 2)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal object."""
+        return {"factor": self.factor, "mode": self.mode}
+
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+_NAMES: Mapping[str, Any] = MappingProxyType(
+    {
+        **{"l1": L1, "l2": L2, "l1_l2": L1L2, "orthogonal_regularizer": OrthogonalRegularizer},
+        **{"L1": L1, "L2": L2, "L1L2": L1L2, "OrthogonalRegularizer": OrthogonalRegularizer},
+    }
+)
+
+
+def get(identifier: Any) -> Any:
+    """The regularizer that a name, a configuration, a class or a function stands for.
+
+    Raises:
+        ArgumentError: if it stands for none.
+    """
+    return resolve("regularizer", identifier, _NAMES)
+
+
+def serialize(regularizer: Any) -> Any:
+    """A regularizer as a configuration."""
+    return serialize_keras_object(regularizer)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The regularizer that a configuration describes."""
+    return deserialize_keras_object(config, custom_objects)

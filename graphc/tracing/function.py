@@ -1,0 +1,130 @@
+"""From Python functions to compiled graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import update_wrapper
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+import numpy as np
+
+from graphc import compiler, config, tree
+from graphc.compiler import Executable
+from graphc.graph.core import Graph
+from graphc.tracing.tensor import Tensor, as_tensor, lift
+from graphc.tracing.trace import Trace, required_trace
+from graphc.tracing.variable import Variable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A graph made from a Python function.
+
+    Args:
+        graph: What the function computes. Its inputs are `x0`, `x1`, ... in the order of the arguments' leaves.
+        variables: What stands behind each state of the graph, by name.
+        structure: How the function's results nest.
+    """
+
+    graph: Graph
+    variables: Mapping[str, Variable]
+    structure: Any
+
+
+def trace(function: Callable[..., Any], specs: Sequence[Any], symbols: Any = None) -> Traced:
+    """Runs a function on stand-ins and records what it computes.
+
+    Args:
+        function: A function of tensors.
+        specs: For each argument a `TensorType`, or a nested structure of them.
+        symbols: The least and greatest value of each symbolic size in `specs`.
+
+    Returns:
+        The graph, its variables and the structure of its results.
+
+    Example:
+
+    >>> from graphc.dtypes import float32
+    >>> from graphc.graph.types import TensorType
+    >>> traced = trace(lambda x: x * 2.0, [TensorType((3,), float32)])
+    >>> [node.op for node in traced.graph.table.values()]
+    ['input', 'constant', 'broadcast', 'mul']
+    """
+    session = Trace(symbols)
+    leaves, structure = tree.split(tuple(specs))
+    stand_ins = [Tensor(session.builder.input(f"x{i}", spec)) for i, spec in enumerate(leaves)]
+    with session.active():
+        results, out = tree.split(function(*tree.join(structure, stand_ins)))
+        values = [lift(as_tensor(result), session) for result in results]
+    return Traced(session.finish(values), variables_of(session), out)
+
+
+def variables_of(session: Trace) -> dict[str, Variable]:
+    """The variables that a trace read or wrote, by the name of their state."""
+    return {name: cast(Variable, variable) for name, variable in session.variables.items()}
+
+
+def build(graph: Graph) -> Executable:
+    """Compiles a graph for the backend that the configuration chose."""
+    return compiler.compile(graph, config.current().backend or "numpy")
+
+
+class Function(Generic[P, R]):
+    """A Python function that is traced and compiled on its first call with arguments of new shapes.
+
+    Args:
+        function: A function of tensors; it may read and assign variables.
+    """
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        self.function = function
+        self._compiled: dict[Any, tuple[Executable, Traced]] = {}
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Calls the compiled function."""
+        leaves, structure = tree.split((args, kwargs))
+        arrays = [as_tensor(leaf).numpy() for leaf in leaves]
+        types = [Tensor(array).type for array in arrays]
+        key = (structure, tuple(types), config.current().backend)
+        if key not in self._compiled:
+            specs = tree.join(structure, types)
+            made = trace(lambda pair: self.function(*pair[0], **pair[1]), [specs])
+            self._compiled[key] = build(made.graph), made
+        executable, made = self._compiled[key]
+        states = {name: made.variables[name].buffer for name in made.graph.states}
+        outputs = executable.run({f"x{i}": array for i, array in enumerate(arrays)}, states, {})
+        return cast(R, tree.join(made.structure, [Tensor(np.asarray(output)) for output in outputs]))
+
+
+def function(function: Callable[P, R]) -> Function[P, R]:
+    """Compiles a function of tensors: on its first call with arguments of new shapes it is traced into a graph.
+
+    Example:
+
+    >>> @function
+    ... def double(x):
+    ...     return x + x
+    >>> double(np.array([1.0, 2.0], "float32")).numpy()
+    array([2., 4.], dtype=float32)
+    """
+    return Function(function)
+
+
+def gradients(loss: Tensor, variables: Iterable[Variable]) -> list[Tensor]:
+    """The gradient of a scalar by each variable, while a graph is traced.
+
+    Args:
+        loss: A floating-point scalar of the graph.
+        variables: What to differentiate by; the values meant are those at the start of the graph.
+
+    Raises:
+        StateError: if no graph is being traced.
+        ArgumentError: if `loss` is no scalar, or an operation on the way has no gradient.
+    """
+    session = required_trace("`gradients`")
+    return [Tensor(value) for value in session.gradients(lift(loss, session), list(variables))]

@@ -1,0 +1,101 @@
+"""Who asked for an operation: the path of the layer that runs, and the line of the user's code.
+
+Layers enter a `Scope`. While code of the user runs inside it (the `call` of a layer of theirs, their loss function), an
+operation comes from the line that runs; else it comes from the line that the scope was given: where the user made the
+layer.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+from types import FrameType
+
+from graphc.graph.types import Origin
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_STDLIB = sysconfig.get_paths()["stdlib"] + os.sep
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A part of a program that has a name.
+
+    Args:
+        path: The names of the scopes around it and its own, joined by slashes.
+        origin: The user's line that operations within come from, where none of their code runs.
+        frame: The stack frame that entered the scope: what the user's code inside is looked for above.
+    """
+
+    path: str
+    origin: Origin
+    frame: FrameType | None
+
+
+_OUTSIDE = Scope("", Origin(), None)
+_scope: ContextVar[Scope] = ContextVar("graphc_scope", default=_OUTSIDE)
+
+
+@lru_cache(maxsize=4096)
+def _is_users(file: str) -> bool:
+    if file.startswith(_OURS) or file.startswith("<frozen"):
+        return False
+    return not file.startswith(_STDLIB) or "site-packages" in file
+
+
+def user_line(stop: FrameType | None = None) -> Origin:
+    """The innermost line that runs outside graphc, looking no further out than the frame `stop`.
+
+    Returns:
+        An origin without a layer; an empty one where there is no such line.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame is not stop:
+        if _is_users(frame.f_code.co_filename):
+            return Origin("", frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back
+    return Origin()
+
+
+@contextmanager
+def scope(name: str, origin: Origin | None = None, absolute: bool = False) -> Iterator[Scope]:
+    """Operations and variables made within belong to `name`.
+
+    Args:
+        name: The scope's own name; empty to stay in the scope around it.
+        origin: The user's line that stands for it. None: that of the scope around it.
+        absolute: Whether `name` is the whole path.
+    """
+    around = _scope.get()
+    path = name if absolute else "/".join(part for part in (around.path, name) if part)
+    # Two frames up: past this generator and the `with` machinery of contextlib.
+    inner = Scope(path, around.origin if origin is None else origin, sys._getframe(2))
+    token = _scope.set(inner)
+    try:
+        yield inner
+    finally:
+        _scope.reset(token)
+
+
+def current_path() -> str:
+    """The path of the innermost scope."""
+    return _scope.get().path
+
+
+def current_origin() -> Origin:
+    """The origin of what is computed now."""
+    around = _scope.get()
+    line = user_line(around.frame)
+    file, number = (line.file, line.line) if line.file else (around.origin.file, around.origin.line)
+    return Origin(around.path, file, number)
+
+
+def describe(origin: Origin) -> str | None:
+    """The user's line as errors print it."""
+    return f"{origin.file}:{origin.line}" if origin.file else None

@@ -1,0 +1,258 @@
+"""Symbolic tensors: what functional models are made of. They have a shape, a dtype and a history, and no values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
+
+from graphc import dims, dtypes, tree
+from graphc.dims import Shape
+from graphc.dtypes import DType
+from graphc.errors import ArgumentError, StateError
+from graphc.graph.types import TensorType
+from graphc.tracing.names import auto_name, snake_case
+from graphc.tracing.operators import Operators
+from graphc.tracing.origins import current_origin, describe
+from graphc.tracing.tensor import Tensor, operate
+from graphc.tracing.trace import ANY_SIZE, Trace, keras_shape
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+BATCH = "B"
+
+
+class KerasTensor(Operators):
+    """An input or intermediate result of a functional model.
+
+    Args:
+        shape: Tuple of integers, with None for sizes that are not known; the first axis is the batch.
+        dtype: Name of a dtype.
+        sparse: Not supported yet.
+        ragged: Not supported yet.
+        record_history: Accepted as in Keras; the history is always kept.
+        name: Its name.
+
+    Example:
+
+    >>> x = KerasTensor((None, 3), name="x")
+    >>> (x + 1.0).shape
+    (None, 3)
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[Any],
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if sparse or ragged or kwargs:
+            raise ArgumentError("sparse and ragged tensors are not supported yet", hint="pass dense ones")
+        self.dims: Shape = tuple(
+            dims.size(BATCH if axis == 0 else f"N{axis}") if size is None else size for axis, size in enumerate(shape)
+        )
+        self.element: DType = dtypes.as_dtype(dtype)
+        self.name = name or auto_name("keras_tensor")
+        self.sparse = self.ragged = False
+        self.call: Call | None = None
+        self.position = 0
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """The size of each axis; None where it is not known."""
+        return keras_shape(self.dims)
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+        return len(self.dims)
+
+    @property
+    def dtype(self) -> str:
+        """The name of its dtype."""
+        return self.element.name
+
+    @property
+    def type(self) -> TensorType:
+        """Its shape and dtype, as graphs have them."""
+        return TensorType(self.dims, self.element)
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, sparse=False, ragged=False, name={self.name}>"
+
+    def _operate(self, name: str, *operands: Any) -> Any:
+        return record(FunctionOperation(operate, name), (name, *operands), {})
+
+    def _no_value(self, what: str) -> Any:
+        origin = current_origin()
+        raise StateError(
+            f"a symbolic input of a model has no {what}",
+            where=describe(origin),
+            got=repr(self),
+            hint="use graphc.ops and layers on it; values come when the model is called",
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._no_value("truth value"))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return self._no_value("values; NumPy cannot work on it")
+
+    def __float__(self) -> float:
+        return float(self._no_value("value"))
+
+    def __iter__(self) -> Any:
+        return self._no_value("length that is known")
+
+    def __len__(self) -> int:
+        return int(self._no_value("length that is known"))
+
+
+class Call:
+    """One use of an operation in a functional model.
+
+    Args:
+        operation: What is called.
+        args: Its positional arguments, with symbolic tensors anywhere within.
+        kwargs: Its keyword arguments.
+        outputs: What it returned, with symbolic tensors.
+    """
+
+    def __init__(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+        self.operation = operation
+        self.args = args
+        self.kwargs = kwargs
+        self.inputs = symbolic_leaves((args, kwargs))
+        self.outputs = symbolic_leaves(outputs)
+        for position, output in enumerate(self.outputs):
+            output.call, output.position = self, position
+        operation.calls.append(self)
+
+
+class Operation:
+    """Something that can be called on tensors and on symbolic tensors: the base class of layers.
+
+    Args:
+        name: Its name. None: a name made from that of the class.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name or auto_name(snake_case(type(self).__name__))
+        self.calls: list[Call] = []
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """What the operation computes; subclasses define it."""
+        raise NotImplementedError(f"{type(self).__name__} does not define `call`")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Applies the operation, or adds it to a functional model where an argument is symbolic."""
+        if has_symbolic(args, kwargs):
+            return self.symbolic_call(*args, **kwargs)
+        return self.call(*args, **kwargs)
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Adds a use of the operation to a functional model."""
+        outputs = self.compute_output_spec(*args, **kwargs)
+        Call(self, args, kwargs, outputs)
+        return outputs
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic tensors that the operation returns for symbolic tensors."""
+        return infer_outputs(self.call, args, kwargs)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensor, or list of them, that the operation was called on.
+
+        Raises:
+            StateError: if it was not called on symbolic tensors, or more than once.
+        """
+        return _only(self, "inputs")
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor, or list of them, that the operation returned."""
+        return _only(self, "outputs")
+
+
+def _only(operation: Operation, side: str) -> Any:
+    if len(operation.calls) != 1:
+        raise StateError(
+            f"{operation.name!r} has no single set of {side}",
+            got=f"{len(operation.calls)} calls on symbolic tensors",
+            expected="one",
+        )
+    tensors = getattr(operation.calls[0], side)
+    return tensors[0] if len(tensors) == 1 else list(tensors)
+
+
+class FunctionOperation(Operation):
+    """A function of `graphc.ops` as a part of a functional model."""
+
+    def __init__(self, function: Callable[..., Any], name: str) -> None:
+        super().__init__(auto_name(name))
+        self.function = function
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The function's result."""
+        return self.function(*args, **kwargs)
+
+
+def record(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Adds a use of an operation to a functional model; returns its symbolic outputs."""
+    return operation.symbolic_call(*args, **kwargs)
+
+
+def operation(function: Callable[P, R]) -> Callable[P, R]:
+    """Makes a function of tensors work on symbolic tensors too: it then becomes a part of a functional model."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        if has_symbolic(args, kwargs):
+            return cast(R, record(FunctionOperation(function, function.__name__), args, kwargs))
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+def has_symbolic(args: Iterable[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether a symbolic tensor is among arguments, or in a list, tuple or dictionary among them."""
+    for arg in (*args, *kwargs.values()):
+        if isinstance(arg, KerasTensor):
+            return True
+        if isinstance(arg, list | tuple | dict) and symbolic_leaves(arg):
+            return True
+    return False
+
+
+def symbolic_leaves(structure: Any) -> list[KerasTensor]:
+    """The symbolic tensors in a nested structure."""
+    return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, KerasTensor)]
+
+
+def infer_outputs(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The symbolic tensors that a function returns for symbolic tensors: it is traced, and the trace thrown away."""
+    leaves, spec = tree.split((args, kwargs))
+    names = {atom.name for leaf in leaves if isinstance(leaf, KerasTensor) for d in leaf.dims for atom in dims.atoms(d)}
+    trace = Trace(dict.fromkeys(names, ANY_SIZE))
+    places: dict[int, Tensor] = {}
+    for leaf in leaves:
+        if isinstance(leaf, KerasTensor) and id(leaf) not in places:
+            places[id(leaf)] = Tensor(trace.builder.input(f"x{len(places)}", leaf.type))
+    with trace.active():
+        real_args, real_kwargs = tree.join(spec, [places.get(id(leaf), leaf) for leaf in leaves])
+        outputs = function(*real_args, **real_kwargs)
+    return tree.map_structure(_as_symbolic, outputs)
+
+
+def _as_symbolic(leaf: Any) -> Any:
+    if not isinstance(leaf, Tensor):
+        return leaf
+    symbolic = KerasTensor((), leaf.element)
+    symbolic.dims = leaf.shape
+    return symbolic

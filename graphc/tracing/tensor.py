@@ -1,0 +1,530 @@
+"""Tensors: an array, or a value of the graph that is being traced; and how operations are applied to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+import graphc.primitives  # noqa: F401  (operations are known once this is imported)
+from graphc import config, dtypes
+from graphc.dims import Dim, IntExpr, Shape
+from graphc.dtypes import DType
+from graphc.errors import DTypeError, GraphcError, ShapeError, StateError
+from graphc.graph.builder import Value
+from graphc.graph.registry import primitive
+from graphc.graph.types import TensorType
+from graphc.tracing.operators import Operators
+from graphc.tracing.origins import current_origin, describe
+from graphc.tracing.trace import Trace, current_trace
+
+Array = np.ndarray[Any, Any]
+
+
+class Tensor(Operators):
+    """A multidimensional array of one dtype: eager (it has values) or traced (a graph computes it).
+
+    Args:
+        source: The array, or the value of a graph.
+
+    Example:
+
+    >>> Tensor(np.array([1.0, 2.0], "float32")) * 2
+    <Tensor shape=(2,), dtype=float32, value=[2. 4.]>
+    """
+
+    __slots__ = ("_source", "logits")
+    # NumPy leaves `array * tensor` to the tensor.
+    __array_priority__ = 1000
+
+    def __init__(self, source: Array | Value) -> None:
+        self._source = source
+        # Set by softmax and sigmoid: their name and operand, for losses that are more exact with logits.
+        self.logits: tuple[str, Tensor, int] | None = None
+
+    @property
+    def traced(self) -> Value | None:
+        """The value of a graph that it stands for; None where it is an array."""
+        return self._source if isinstance(self._source, Value) else None
+
+    @property
+    def type(self) -> TensorType:
+        """Its shape and dtype, as graphs have them."""
+        if isinstance(self._source, Value):
+            return self._source.type
+        return TensorType(self._source.shape, dtypes.as_dtype(self._source.dtype))
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """The size of each axis: a number, or an expression of symbolic sizes."""
+        return self._source.shape
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+        return len(self._source.shape)
+
+    @property
+    def element(self) -> DType:
+        """Its dtype, as graphs have it."""
+        return self.type.dtype
+
+    @property
+    def dtype(self) -> str:
+        """The name of its dtype."""
+        return self.type.dtype.name
+
+    def numpy(self) -> Array:
+        """Its values.
+
+        Raises:
+            StateError: if it is part of a graph that is being traced.
+        """
+        if isinstance(self._source, Value):
+            origin = current_origin()
+            raise StateError(
+                "this tensor has no values yet: it is part of a graph that is being traced",
+                layer=origin.layer or None,
+                where=describe(origin),
+                got=str(self.type),
+                hint="use graphc.ops instead of NumPy and of Python's `if`, `float` and `int` on tensors",
+            )
+        return self._source
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __tensor__(self) -> Tensor:
+        return self
+
+    def __bool__(self) -> bool:
+        return bool(self.numpy())
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __index__(self) -> int:
+        return self.numpy().__index__()
+
+    def __len__(self) -> int:
+        if not self.shape or not isinstance(self.shape[0], int):
+            raise TypeError(f"a tensor of shape {self.shape} has no length")
+        return int(self.shape[0])
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __format__(self, spec: str) -> str:
+        return format(self.numpy().item(), spec) if spec else str(self)
+
+    def __repr__(self) -> str:
+        start = f"<Tensor shape={self.shape}, dtype={self.dtype}"
+        return f"{start}>" if isinstance(self._source, Value) else f"{start}, value={self._source}>"
+
+    def _operate(self, name: str, *operands: Any) -> Any:
+        for other in operands:
+            # What is more than a tensor (a symbolic input of a model) takes the operation over.
+            if isinstance(other, Operators) and not hasattr(other, "__tensor__"):
+                return other._operate(name, *operands)
+        return operate(name, *operands)
+
+
+# ---- from anything to tensors
+
+
+def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
+    """What a tensor, a variable, an array, a size, a number or a nested list of numbers is as a tensor.
+
+    Args:
+        x: What to convert. Python floats become the default float dtype, Python integers int32.
+        dtype: The dtype that it shall have.
+
+    Raises:
+        DTypeError: if it cannot be a tensor.
+    """
+    if hasattr(x, "__tensor__"):
+        tensor: Tensor = x.__tensor__()
+        return tensor if dtype is None else cast(tensor, dtype)
+    if isinstance(x, IntExpr):
+        return bind("size", dim=x, dtype=dtype or dtypes.int32)
+    if isinstance(x, list | tuple) and any(hasattr(part, "__tensor__") or isinstance(part, IntExpr) for part in x):
+        return _stacked([as_tensor(part) for part in x], dtype)
+    array = np.asarray(x)
+    if not isinstance(x, np.ndarray | np.generic) and not hasattr(x, "__array__"):
+        # Python numbers are weakly typed.
+        array = array.astype({"f": config.floatx(), "i": "int32"}.get(array.dtype.kind, array.dtype), copy=False)
+    if array.dtype.kind in "OSUMmcV" and array.dtype != dtypes.bfloat16.numpy:
+        raise DTypeError("this cannot be a tensor", got=repr(x)[:80], expected="numbers, of equal lengths where nested")
+    return Tensor(array if dtype is None else array.astype(dtype.numpy, copy=False))
+
+
+def _stacked(parts: list[Tensor], dtype: DType | None) -> Tensor:
+    wanted = dtype or dtypes.promote(*(part.element for part in parts))
+    rows = [reshape(cast(part, wanted), (1, *part.shape)) for part in parts]
+    return bind("concatenate", *rows, axis=0) if len(rows) > 1 else rows[0]
+
+
+def _weak_kind(x: Any) -> str | None:
+    """The kind of a number that takes the dtype of what it meets; None for what has a dtype of its own."""
+    if isinstance(x, bool):
+        return "bool"
+    if isinstance(x, int | IntExpr):
+        return "int"
+    return "float" if isinstance(x, float) else None
+
+
+def result_dtype(*operands: Any) -> DType:
+    """The dtype in which operands are combined: tensors, arrays and Python numbers, the last of which count for less.
+
+    Example:
+
+    >>> result_dtype(np.zeros(2, "float16"), 1.5), result_dtype(np.zeros(2, "int8"), 1.5)
+    (float16, float32)
+    """
+    weak = {_weak_kind(x) for x in operands}
+    strong = [dtype_of(x) for x in operands if _weak_kind(x) is None]
+    default = dtypes.as_dtype(config.floatx())
+    if not strong:
+        return default if "float" in weak else dtypes.int32 if "int" in weak else dtypes.bool_
+    result = dtypes.promote(*strong)
+    if "float" in weak and not result.is_float:
+        return default
+    return dtypes.int32 if "int" in weak and result.is_bool else result
+
+
+def dtype_of(x: Any) -> DType:
+    """The dtype that something has as a tensor."""
+    if isinstance(x, Tensor):
+        return x.element
+    if isinstance(x, np.ndarray | np.generic):
+        return dtypes.as_dtype(x.dtype)
+    return as_tensor(x).element
+
+
+# ---- applying primitives
+
+
+def bind(op: str, *operands: Tensor, **attrs: Any) -> Tensor:
+    """Applies a primitive with one result: computes it where all is eager, else adds it to the trace.
+
+    Raises:
+        GraphcError: if the operands do not fit, with the layer and the user's line.
+    """
+    return bind_many(op, *operands, **attrs)[0]
+
+
+def bind_many(op: str, *operands: Tensor, **attrs: Any) -> tuple[Tensor, ...]:
+    """Applies a primitive with any number of results."""
+    trace = current_trace()
+    if trace is not None:
+        values = [lift(operand, trace) for operand in operands]
+        trace.builder.loc = (current_origin(),)
+        return tuple(Tensor(value) for value in trace.builder.apply_many(op, *values, **attrs))
+    found = primitive(op)
+    arrays = [operand.numpy() for operand in operands]
+    try:
+        found.infer(*(operand.type for operand in operands), **attrs)
+        results = found.eval(*arrays, **attrs)
+    except GraphcError as error:
+        origin = current_origin()
+        raise error.locate(layer=origin.layer or None, where=describe(origin)) from None
+    return tuple(Tensor(np.asarray(r)) for r in (results if isinstance(results, tuple) else (results,)))
+
+
+def lift(tensor: Tensor, trace: Trace) -> Value:
+    """The value of the trace that a tensor is there; arrays become constants.
+
+    Raises:
+        StateError: if the tensor belongs to a trace that is over.
+    """
+    value = tensor.traced
+    if value is None:
+        return trace.builder.constant(tensor.numpy(), tensor.element)
+    if value.builder is not trace.builder:
+        raise StateError(
+            "a tensor of another graph is used here",
+            got=str(value.type),
+            hint="do not keep tensors between calls: keep them in a Variable",
+        )
+    return value
+
+
+# ---- shapes
+
+
+def reshape(x: Tensor, shape: Shape) -> Tensor:
+    """The same elements in another shape, without a node where nothing changes."""
+    if x.shape == shape:
+        return x
+    value = x.traced
+    if value is not None and value.builder.node(value.ref).op == "reshape":
+        x = Tensor(value.builder.value(value.builder.node(value.ref).inputs[0]))
+        if x.shape == shape:
+            return x
+    return bind("reshape", x, shape=shape)
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The shape that operands of these shapes have after NumPy's broadcasting.
+
+    Raises:
+        ShapeError: if they do not fit.
+    """
+    rank = max(map(len, shapes))
+    result: list[Dim] = []
+    for axis in range(rank):
+        sizes = {shape[axis - rank] for shape in shapes if axis - rank >= -len(shape)} - {1}
+        if len(sizes) > 1:
+            origin = current_origin()
+            raise ShapeError(
+                "the operands do not broadcast",
+                layer=origin.layer or None,
+                where=describe(origin),
+                got=" and ".join(map(str, shapes)),
+                expected="in each axis, counted from the last, equal sizes or 1",
+                hint="reshape one of them",
+            )
+        result.append(sizes.pop() if sizes else 1)
+    return tuple(result)
+
+
+def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
+    """The tensor repeated to a shape by NumPy's rules, which the caller has checked."""
+    if x.shape == shape:
+        return x
+    offset = len(shape) - x.ndim
+    kept = [axis for axis, dim in enumerate(x.shape) if dim == shape[axis + offset]]
+    x = reshape(x, tuple(x.shape[axis] for axis in kept))
+    axes = tuple(axis + offset for axis in kept)
+    return x if axes == tuple(range(len(shape))) else bind("broadcast", x, shape=shape, axes=axes)
+
+
+def cast(x: Tensor, dtype: DType) -> Tensor:
+    """The tensor in another dtype, without a node where nothing changes."""
+    return x if x.element is dtype else bind("cast", x, dtype=dtype)
+
+
+def together(*operands: Any, dtype: DType | None = None) -> list[Tensor]:
+    """Operands as tensors of one shape and one dtype."""
+    wanted = dtype or result_dtype(*operands)
+    tensors = [as_tensor(x, wanted) for x in operands]
+    shape = broadcast_shapes(*(tensor.shape for tensor in tensors))
+    return [broadcast_to(tensor, shape) for tensor in tensors]
+
+
+# ---- what Python's operators mean
+
+
+def elementwise(op: str, *operands: Any) -> Tensor:
+    """A pointwise primitive on operands of any shapes and dtypes that combine."""
+    return bind(op, *together(*operands))
+
+
+def _in_float(op: str, *operands: Any) -> Tensor:
+    dtype = result_dtype(*operands)
+    return bind(op, *together(*operands, dtype=dtype if dtype.is_float else dtypes.as_dtype(config.floatx())))
+
+
+def _on_numbers(op: str, *operands: Any) -> Tensor:
+    """Booleans count as integers."""
+    dtype = result_dtype(*operands)
+    return bind(op, *together(*operands, dtype=dtypes.int32 if dtype.is_bool else dtype))
+
+
+def _boolean_or(logical: str, bits: str) -> Callable[..., Tensor]:
+    """A logical operation on booleans, one on bits otherwise."""
+
+    def apply(*operands: Any) -> Tensor:
+        dtype = result_dtype(*operands)
+        return bind(logical if dtype.is_bool else bits, *together(*operands, dtype=dtype))
+
+    return apply
+
+
+def _add(x: Any, y: Any) -> Tensor:
+    return elementwise("logical_or" if result_dtype(x, y).is_bool else "add", x, y)
+
+
+def _multiply(x: Any, y: Any) -> Tensor:
+    return elementwise("logical_and" if result_dtype(x, y).is_bool else "mul", x, y)
+
+
+def power(x: Any, y: Any) -> Tensor:
+    """`x ** y`; small whole exponents become products, which cost less and have exact gradients."""
+    if isinstance(y, int | float) and y in (1, 2, 3) and dtype_of(x).is_float:
+        base = as_tensor(x)
+        return base if y == 1 else base * base if y == 2 else base * base * base
+    if isinstance(y, int | float) and y == 0.5 and dtype_of(x).is_float:
+        return bind("sqrt", as_tensor(x))
+    return _on_numbers("pow", x, y)
+
+
+def matmul(x: Any, y: Any) -> Tensor:
+    """The matrix product by NumPy's rules: last axes contract, the ones before the last two broadcast."""
+    dtype = result_dtype(x, y)
+    a, b = (as_tensor(operand, dtypes.int32 if dtype.is_bool else dtype) for operand in (x, y))
+    if a.ndim == 0 or b.ndim == 0:
+        raise ShapeError("`matmul` takes tensors of rank 1 or more", got=f"{a.type} and {b.type}")
+    contract = {"lhs_contract": (a.ndim - 1,), "rhs_contract": (max(0, b.ndim - 2),)}
+    if b.ndim <= 2 or a.ndim == 1:
+        product = bind("contract", a, b, lhs_batch=(), rhs_batch=(), **contract)
+        return product
+    shape = broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a, b = broadcast_to(a, (*shape, *a.shape[-2:])), broadcast_to(b, (*shape, *b.shape[-2:]))
+    batch = tuple(range(len(shape)))
+    contract = {"lhs_contract": (a.ndim - 1,), "rhs_contract": (b.ndim - 2,)}
+    return bind("contract", a, b, lhs_batch=batch, rhs_batch=batch, **contract)
+
+
+def _absolute(x: Any) -> Tensor:
+    tensor = as_tensor(x)
+    return tensor if tensor.element.kind in ("bool", "uint") else bind("abs", tensor)
+
+
+def _negative(x: Any) -> Tensor:
+    tensor = as_tensor(x)
+    return elementwise("sub", 0, tensor) if tensor.element.kind == "uint" else bind("neg", tensor)
+
+
+def _invert(x: Any) -> Tensor:
+    tensor = as_tensor(x)
+    return bind("logical_not" if tensor.element.is_bool else "bit_not", tensor)
+
+
+# ---- indexing
+
+
+def getitem(x: Any, key: Any) -> Tensor:
+    """`x[key]` with integers, slices, `None`, `...`, and one tensor of integers.
+
+    Raises:
+        ShapeError: if the key does not fit the shape.
+        DTypeError: if a traced tensor is indexed with something else, such as a mask: its result has no fixed shape.
+    """
+    tensor = as_tensor(x)
+    keys = key if isinstance(key, tuple) else (key,)
+    if tensor.traced is None and not any(isinstance(k, Tensor) and k.traced for k in keys):
+        plain = tuple(k.numpy() if isinstance(k, Tensor) else k for k in keys)
+        return Tensor(np.asarray(tensor.numpy()[plain]))
+    keys = _filled(keys, tensor)
+    arrays = [k for k in keys if not (k is None or isinstance(k, slice) or _weak_kind(k) == "int")]
+    if len(arrays) > 1:
+        raise DTypeError("only one tensor of indices is supported", got=f"{len(arrays)}", hint="use ops.take")
+    start, stop, step, turned = _bounds(keys, tensor)
+    if turned:
+        tensor = bind("reverse", tensor, axes=turned)
+    if (start, stop, step) != ((0,) * tensor.ndim, tensor.shape, (1,) * tensor.ndim):
+        tensor = bind("slice", tensor, start=start, stop=stop, step=step)
+    return _shaped(keys, tensor)
+
+
+def _filled(keys: tuple[Any, ...], tensor: Tensor) -> tuple[Any, ...]:
+    """The key with a part for every axis."""
+    used = sum(k is not None and k is not Ellipsis for k in keys)
+    if used > tensor.ndim:
+        raise ShapeError("there are more indices than axes", got=f"{used} indices", expected=str(tensor.type))
+    rest = (slice(None),) * (tensor.ndim - used)
+    dots = next((i for i, k in enumerate(keys) if k is Ellipsis), None)
+    return (*keys, *rest) if dots is None else (*keys[:dots], *rest, *keys[dots + 1 :])
+
+
+def _bounds(keys: tuple[Any, ...], x: Tensor) -> tuple[Shape, Shape, tuple[int, ...], tuple[int, ...]]:
+    """Start, stop and step in each axis, and the axes that are turned around first."""
+    rows: list[tuple[Dim, Dim, int]] = []
+    turned: list[int] = []
+    for k in keys:
+        if k is None:
+            continue
+        extent = x.shape[len(rows)]
+        if _weak_kind(k) == "int":
+            first = k + extent if isinstance(k, int) and k < 0 else k
+            rows.append((first, first + 1, 1))
+        elif isinstance(k, slice):
+            step = 1 if k.step is None else int(k.step)
+            if step < 0:
+                turned.append(len(rows))
+            rows.append((*_range(k, extent, step < 0), abs(step)))
+        else:
+            rows.append((0, extent, 1))
+    start, stop, steps = zip(*rows, strict=True) if rows else ((), (), ())
+    return tuple(start), tuple(stop), tuple(steps), tuple(turned)
+
+
+def _range(key: slice, extent: Dim, turned: bool) -> tuple[Dim, Dim]:
+    """The first index and the one past the last, counted from the end where the axis is turned around."""
+
+    def place(bound: Any, default: Dim) -> Dim:
+        if bound is None:
+            return default
+        place = bound + extent if isinstance(bound, int) and bound < 0 else bound
+        if isinstance(place, int) and isinstance(extent, int):
+            return min(max(place, -1 if turned else 0), extent)
+        return int(place) if isinstance(place, Tensor) else place
+
+    if not turned:
+        return place(key.start, 0), place(key.stop, extent)
+    first = place(key.start, extent - 1)
+    last = place(key.stop, -1)
+    return extent - 1 - first, extent - 1 - last
+
+
+def _shaped(keys: tuple[Any, ...], x: Tensor) -> Tensor:
+    """Drops the axes of integers, adds those of None, and gathers where a tensor of indices stands."""
+    shape: list[Dim] = []
+    gathered: tuple[int, Any] | None = None
+    axis = 0
+    for k in keys:
+        if k is None:
+            shape.append(1)
+            continue
+        if isinstance(k, slice):
+            shape.append(x.shape[axis])
+        elif _weak_kind(k) != "int":
+            gathered = (len(shape), k)
+            shape.append(x.shape[axis])
+        axis += 1
+    x = reshape(x, tuple(shape))
+    if gathered is None:
+        return x
+    indices = as_tensor(gathered[1])
+    return bind("gather", x, wrapped(indices, shape[gathered[0]]), axis=gathered[0])
+
+
+def wrapped(indices: Tensor, extent: Dim) -> Tensor:
+    """Indices into an axis, with the negative ones counted from its end."""
+    if indices.element.kind == "uint":
+        return indices
+    return bind("select", elementwise("lt", indices, 0), elementwise("add", indices, extent), indices)
+
+
+OPERATORS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
+    {
+        "add": _add,
+        "sub": partial(_on_numbers, "sub"),
+        "mul": _multiply,
+        "div": partial(_in_float, "div"),
+        "floordiv": partial(_on_numbers, "floordiv"),
+        "mod": partial(_on_numbers, "mod"),
+        "pow": power,
+        "matmul": matmul,
+        "neg": _negative,
+        "abs": _absolute,
+        "invert": _invert,
+        "and": _boolean_or("logical_and", "bit_and"),
+        "or": _boolean_or("logical_or", "bit_or"),
+        "xor": _boolean_or("logical_xor", "bit_xor"),
+        **{name: partial(elementwise, name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
+        "getitem": getitem,
+    }
+)
+
+
+def operate(name: str, *operands: Any) -> Tensor:
+    """Applies one of Python's operators."""
+    return OPERATORS[name](*operands)

@@ -1,0 +1,215 @@
+"""Variables: values that live between calls, such as weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from graphc import config, dtypes
+from graphc.dtypes import DType
+from graphc.errors import ArgumentError, ShapeError
+from graphc.runtime.state import StateBuffer
+from graphc.tracing.names import auto_name
+from graphc.tracing.operators import Operators
+from graphc.tracing.origins import current_path, scope
+from graphc.tracing.tensor import Array, Tensor, as_tensor, cast, lift
+from graphc.tracing.trace import current_trace, untraced
+
+_autocast: ContextVar[DType | None] = ContextVar("graphc_autocast", default=None)
+
+
+@contextmanager
+def autocast(dtype: DType | None) -> Iterator[None]:
+    """Within, floating-point variables are read in this dtype; None: in their own."""
+    token = _autocast.set(dtype)
+    try:
+        yield
+    finally:
+        _autocast.reset(token)
+
+
+class Variable(Operators):
+    """A tensor that can be assigned to, and that keeps its value between calls.
+
+    While a graph is traced, reading a variable reads a state of the graph, and assigning to it makes the graph update
+    that state; otherwise both act on the value at once.
+
+    Args:
+        initializer: The first value, or a function `initializer(shape, dtype=dtype)` that returns it.
+        shape: Tuple of integers, needed where `initializer` is a function.
+        dtype: Its dtype. None: that of the first value; for a function `config.floatx()`.
+        trainable: Whether optimizers change it.
+        autocast: Whether layers of a lower precision read it in theirs.
+        aggregation: How copies on several machines combine; kept for later.
+        synchronization: Likewise.
+        name: Its name. None: `"variable"`, `"variable_1"` and so on.
+        layout: Not supported yet.
+
+    Raises:
+        ArgumentError: if a function is given without a shape.
+
+    Example:
+
+    >>> v = Variable([1.0, 2.0], name="v")
+    >>> v.assign_add([0.5, 0.5]).numpy()
+    array([1.5, 2.5], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+        layout: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if layout is not None or kwargs:
+            raise ArgumentError("this argument of Variable is not supported yet", got=", ".join(kwargs) or "layout")
+        self.name = name or auto_name("variable")
+        if "/" in self.name:
+            raise ArgumentError("the name of a variable cannot hold a slash", got=self.name)
+        self.path = "/".join(part for part in (current_path(), self.name) if part)
+        self._trainable = bool(trainable)
+        # Freezing a layer and thawing it again trains only what was trainable from the start.
+        self.can_train = bool(trainable)
+        self.autocast = autocast
+        self.aggregation = aggregation
+        self.synchronization = synchronization
+        self.regularizer: Any = None
+        self.constraint: Any = None
+        self.overwrite_with_gradient = False
+        self.buffer = StateBuffer(_first_value(initializer, shape, dtype, self.path))
+
+    @property
+    def static_shape(self) -> tuple[int, ...]:
+        """Its shape, as traces ask for it."""
+        return self.buffer.shape
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Tuple of integers."""
+        return self.buffer.shape
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+        return len(self.buffer.shape)
+
+    @property
+    def element(self) -> DType:
+        """The dtype it is stored in."""
+        return dtypes.as_dtype(self.buffer.dtype)
+
+    @property
+    def dtype(self) -> str:
+        """The name of its dtype; inside a layer of lower precision, of the dtype it is read in."""
+        wanted = self._read_as()
+        return (wanted or self.element).name
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers change it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+
+    @property
+    def value(self) -> Tensor:
+        """Its value now, as a tensor."""
+        trace = current_trace()
+        tensor = Tensor(self.buffer.host().copy() if trace is None else trace.read(self))
+        wanted = self._read_as()
+        return tensor if wanted is None else cast(tensor, wanted)
+
+    def _read_as(self) -> DType | None:
+        wanted = _autocast.get()
+        return wanted if wanted is not None and self.autocast and self.element.is_float else None
+
+    def numpy(self) -> Array:
+        """A copy of its value between calls."""
+        return self.buffer.host().copy()
+
+    def assign(self, value: Any) -> Variable:
+        """Sets its value.
+
+        Args:
+            value: A tensor of its shape; it is cast to its dtype.
+
+        Raises:
+            ShapeError: if the shape is another.
+        """
+        tensor = as_tensor(value, self.element)
+        if tensor.shape != self.shape:
+            raise ShapeError(
+                f"the variable {self.path!r} cannot take this value", got=str(tensor.shape), expected=str(self.shape)
+            )
+        trace = current_trace()
+        if trace is None:
+            self.buffer.assign(tensor.numpy())
+        else:
+            trace.write(self, lift(tensor, trace))
+        return self
+
+    def assign_add(self, value: Any) -> Variable:
+        """Adds to its value."""
+        with autocast(None):
+            return self.assign(self.value + value)
+
+    def assign_sub(self, value: Any) -> Variable:
+        """Subtracts from its value."""
+        with autocast(None):
+            return self.assign(self.value - value)
+
+    def __tensor__(self) -> Tensor:
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.value.numpy(), dtype=dtype, copy=copy)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __index__(self) -> int:
+        return self.value.__index__()
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __repr__(self) -> str:
+        value = np.array2string(self.numpy(), separator=", ", threshold=10)
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.element.name}, value={value}>"
+
+    def _operate(self, name: str, *operands: Any) -> Any:
+        return self.value._operate(name, *operands)
+
+
+def _first_value(initializer: Any, shape: Any, dtype: Any, path: str) -> Array:
+    wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    if callable(initializer) and not isinstance(initializer, Operators):
+        if shape is None:
+            raise ArgumentError(f"the variable {path!r} needs a shape", hint="pass `shape=`")
+        wanted = wanted or dtypes.as_dtype(config.floatx())
+        # What an initializer computes is no part of a model's graph.
+        with untraced(), scope("", absolute=True):
+            return as_tensor(initializer(tuple(shape), dtype=wanted.name), wanted).numpy()
+    value = as_tensor(initializer, wanted).numpy()
+    if shape is not None and tuple(shape) != value.shape:
+        raise ShapeError(f"the first value of {path!r} has another shape", got=str(value.shape), expected=str(shape))
+    return value

@@ -1,0 +1,83 @@
+"""Nested structures: tuples, lists and dictionaries with leaves in them; Keras's names on top of optree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import optree
+
+
+def is_nested(structure: Any) -> bool:
+    """Whether something is a list, tuple or dictionary, and not a leaf.
+
+    Example:
+
+    >>> is_nested([1, 2]), is_nested(3)
+    (True, False)
+    """
+    return not optree.tree_is_leaf(structure)
+
+
+def flatten(structure: Any) -> list[Any]:
+    """The leaves of a structure in order; dictionaries are read in the order of their sorted keys. None is a leaf.
+
+    Example:
+
+    >>> flatten({"b": [1, 2], "a": 3})
+    [3, 1, 2]
+    """
+    leaves: list[Any] = optree.tree_leaves(structure, none_is_leaf=True)
+    return leaves
+
+
+def split(structure: Any) -> tuple[list[Any], Any]:
+    """The leaves of a structure, and what `join` needs to make it again. None is no leaf."""
+    leaves, spec = optree.tree_flatten(structure)
+    return leaves, spec
+
+
+def join(spec: Any, leaves: Sequence[Any]) -> Any:
+    """The structure that `split` took apart, with other leaves."""
+    return optree.tree_unflatten(spec, leaves)
+
+
+def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
+    """The structure with `func` applied to its leaves, or to the leaves of several structures side by side.
+
+    Args:
+        func: A function of as many arguments as there are structures.
+        *structures: Structures that nest alike.
+        none_is_leaf: Whether `func` is called on None.
+
+    Example:
+
+    >>> map_structure(lambda a, b: a + b, [1, (2,)], [10, (20,)])
+    [11, (22,)]
+    """
+    return optree.tree_map(func, structures[0], *structures[1:], none_is_leaf=none_is_leaf)
+
+
+def pack_sequence_as(structure: Any, flat_sequence: Sequence[Any]) -> Any:
+    """A flat sequence of leaves in the shape of a structure.
+
+    Raises:
+        ValueError: if there are too many or too few leaves.
+
+    Example:
+
+    >>> pack_sequence_as({"a": 0, "b": (0, 0)}, [1, 2, 3])
+    {'a': 1, 'b': (2, 3)}
+    """
+    return optree.tree_unflatten(optree.tree_structure(structure, none_is_leaf=True), flat_sequence)
+
+
+def assert_same_structure(a: Any, b: Any, check_types: Any = None) -> None:
+    """Checks that two structures nest alike.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    first, second = (optree.tree_structure(x, none_is_leaf=True) for x in (a, b))
+    if first != second:
+        raise ValueError(f"the structures differ: {first} and {second}")

@@ -1,0 +1,153 @@
+"""Helpers: seeds, labels, progress, data."""
+
+from __future__ import annotations
+
+import random as _python_random
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ArgumentError
+from graphc.registration import (
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+    serialize_keras_object,
+)
+from graphc.tracing import KerasTensor, Tensor, reset_names
+from graphc.utils.progbar import Progbar
+
+CustomObjectScope = custom_object_scope
+
+
+def set_random_seed(seed: int) -> None:
+    """Makes everything random that follows come out the same: first weights, dropout, the order of samples.
+
+    It seeds Python's `random` and NumPy's `numpy.random`, which all other seeds are drawn from.
+
+    Args:
+        seed: Integer from 0 to `2 ** 32 - 1`.
+
+    Raises:
+        ArgumentError: if it is no such integer.
+
+    Example:
+
+    >>> from graphc import initializers
+    >>> set_random_seed(7)
+    >>> a = initializers.GlorotUniform()((2,)).numpy()
+    >>> set_random_seed(7)
+    >>> bool((a == initializers.GlorotUniform()((2,)).numpy()).all())
+    True
+    """
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= int(seed) < 2**32:
+        raise ArgumentError("a seed is an integer from 0 to 2 ** 32 - 1", got=repr(seed))
+    _python_random.seed(int(seed))
+    np.random.seed(int(seed))
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Counts automatic names anew, so that the next `Dense` is `dense` again.
+
+    Args:
+        free_memory: Accepted as in Keras; memory is freed with the last use of what it holds.
+    """
+    reset_names()
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> Any:
+    """Integer labels as rows of zeros with a one at the label's position.
+
+    Args:
+        x: Array of integers.
+        num_classes: How many positions. None: one more than the largest label.
+
+    Returns:
+        A NumPy array of floats, with one axis more.
+
+    Example:
+
+    >>> to_categorical([0, 2]).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    labels = np.asarray(x.numpy() if isinstance(x, Tensor) else x, dtype=np.int64)
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    count = int(labels.max()) + 1 if num_classes is None else num_classes
+    codes = np.zeros((labels.size, count))
+    codes[np.arange(labels.size), labels.reshape(-1)] = 1
+    return codes.reshape(*labels.shape, count)
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
+    """Vectors of a NumPy array scaled to length one; zeros stay zeros.
+
+    Example:
+
+    >>> normalize([[3.0, 4.0]]).round(2).tolist()
+    [[0.6, 0.8]]
+    """
+    array = np.asarray(x)
+    length = np.atleast_1d(np.linalg.norm(array, order, axis))
+    length[length == 0] = 1
+    return array / np.expand_dims(length, axis)
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether something is a symbolic tensor of a functional model."""
+    return isinstance(x, KerasTensor)
+
+
+class PyDataset:
+    """A data set that gives its batches by position. Subclasses define `__len__` and `__getitem__`.
+
+    Args:
+        workers: Accepted as in Keras; batches are made by the thread that trains.
+        use_multiprocessing: Likewise.
+        max_queue_size: Likewise.
+    """
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
+        self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError("a PyDataset defines `__getitem__`")
+
+    def __len__(self) -> int:
+        raise NotImplementedError("a PyDataset defines `__len__`")
+
+    @property
+    def num_batches(self) -> int:
+        """How many batches there are."""
+        return len(self)
+
+    def on_epoch_begin(self) -> None:
+        """Called before an epoch."""
+
+    def on_epoch_end(self) -> None:
+        """Called after an epoch."""
+
+
+Sequence = PyDataset
+
+__all__ = [
+    "CustomObjectScope",
+    "Progbar",
+    "PyDataset",
+    "Sequence",
+    "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "is_keras_tensor",
+    "normalize",
+    "register_keras_serializable",
+    "serialize_keras_object",
+    "set_random_seed",
+    "to_categorical",
+]

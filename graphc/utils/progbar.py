@@ -1,0 +1,142 @@
+"""The progress line, as Keras draws it."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+_BOLD, _GREEN, _WHITE, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
+_LINE = "\u2501"
+
+
+def write(text: str) -> None:
+    """Prints text at once; signs that the terminal cannot show are replaced."""
+    try:
+        sys.stdout.write(text)
+    except UnicodeEncodeError:
+        sys.stdout.write(text.replace(_LINE, "=").encode("ascii", "replace").decode("ascii"))
+    sys.stdout.flush()
+
+
+class Progbar:
+    """A line that shows how far a loop has come, how fast it is, and some numbers.
+
+    Args:
+        target: How many steps there are. None: not known.
+        width: How many signs the bar has.
+        verbose: 0: nothing, 1: the line, drawn again and again, 2: one line at the end.
+        interval: The least number of seconds between two drawings.
+        stateful_metrics: Names of numbers to show as they come. None: none; all others are averaged over steps.
+        stateless_metrics: Names of numbers to average; all others are shown as they come.
+        unit_name: What a step is called.
+    """
+
+    def __init__(
+        self,
+        target: int | None,
+        width: int = 20,
+        verbose: int = 1,
+        interval: float = 0.05,
+        stateful_metrics: Iterable[str] | None = None,
+        stateless_metrics: Iterable[str] | None = None,
+        unit_name: str = "step",
+    ) -> None:
+        self.target, self.width, self.verbose, self.interval = target, width, verbose, interval
+        self.unit_name = unit_name
+        self._shown_as_is = set(stateful_metrics or ())
+        self._averaged = None if stateless_metrics is None else set(stateless_metrics)
+        self._sums: dict[str, tuple[Any, int]] = {}
+        self._seen, self._last, self._drawn = 0, 0.0, 0
+        self._start = time.time()
+        self._first_step: float | None = None
+        self._redraws = sys.stdout.isatty() or "posix" in sys.modules or "PYCHARM_HOSTED" in os.environ
+
+    def update(
+        self, current: int, values: Sequence[tuple[str, Any]] | None = None, finalize: bool | None = None
+    ) -> None:
+        """Shows the state after some steps.
+
+        Args:
+            current: How many steps are done.
+            values: Pairs of name and number.
+            finalize: Whether this is the end. None: it is once the target is reached.
+        """
+        if finalize is None:
+            finalize = self.target is not None and current >= self.target
+        for name, value in values or ():
+            self._take(name, value, max(current - self._seen, 1), finalize)
+        self._seen = current
+        now = time.time()
+        pace = self._pace(current, now)
+        if self.verbose == 1 and (finalize or now - self._last >= self.interval):
+            self._draw(current, now, pace, finalize)
+            self._last = now
+        elif self.verbose == 2 and finalize and self.target:
+            count = f"{current:{len(str(self.target))}d}/{self.target}"
+            write(f"{count} - {now - self._start:.0f}s -{self._speed(pace)}{self._numbers()}\n")
+
+    def add(self, n: int, values: Sequence[tuple[str, Any]] | None = None) -> None:
+        """Shows the state after `n` more steps."""
+        self.update(self._seen + n, values)
+
+    def _take(self, name: str, value: Any, steps: int, finalize: bool) -> None:
+        as_is = name in self._shown_as_is if self._averaged is None else name not in self._averaged
+        if as_is or finalize or name not in self._sums:
+            self._sums[name] = (value, 1) if as_is or finalize else (value * steps, steps)
+        else:
+            total, count = self._sums[name]
+            self._sums[name] = total + value * steps, count + steps
+
+    def _pace(self, current: int, now: float) -> float:
+        """Seconds a step takes; the first is left out where there are more: it holds the compilation."""
+        if not current:
+            return 0.0
+        if self._first_step is not None and current > 1:
+            pace = (now - self._first_step) / (current - 1)
+        else:
+            pace = (now - self._start) / current
+        if current == 1:
+            self._first_step = now
+        return pace
+
+    def _draw(self, current: int, now: float, pace: float, finalize: bool) -> None:
+        before = "\b" * self._drawn + "\r" if self._redraws else "\n"
+        if self.target:
+            done = int(self.width * current / self.target)
+            bar = f"{_BOLD}{current:{len(str(self.target))}d}/{self.target}{_PLAIN} "
+            bar += f"{_GREEN}{_LINE * done}{_PLAIN}" if done else ""
+            bar += f"{_WHITE}{_LINE * (self.width - done)}{_PLAIN}"
+        else:
+            bar = f"{current:7d}/Unknown"
+        left = pace * (self.target - current) if self.target and not finalize else now - self._start
+        passed = _duration(left) if self.target and not finalize else f"{left:.0f}s"
+        line = f"{bar} {_BOLD}{passed}{_PLAIN}{self._speed(pace)}{self._numbers()}"
+        width = len(line)
+        for code in (_BOLD, _GREEN, _WHITE, _PLAIN):
+            width -= line.count(code) * len(code)
+        write(before + line + " " * max(0, self._drawn - width) + ("\n" if finalize else ""))
+        self._drawn = width
+
+    def _speed(self, pace: float) -> str:
+        if pace >= 1 or pace == 0:
+            return f" {pace:.0f}s/{self.unit_name}"
+        return f" {pace * 1e3:.0f}ms/{self.unit_name}" if pace >= 1e-3 else f" {pace * 1e6:.0f}us/{self.unit_name}"
+
+    def _numbers(self) -> str:
+        text = ""
+        for name, (total, count) in self._sums.items():
+            mean = float(np.mean(total)) / max(1, count)
+            text += f" - {name}: {mean:.4f}" if abs(mean) > 1e-3 else f" - {name}: {mean:.4e}"
+        return text
+
+
+def _duration(seconds: float) -> str:
+    if math.isfinite(seconds) and seconds > 3600:
+        return f"{seconds // 3600:.0f}:{seconds % 3600 // 60:02.0f}:{int(seconds % 60):02d}"
+    return f"{seconds // 60:.0f}:{int(seconds % 60):02d}" if seconds > 60 else f"{int(seconds)}s"

@@ -1,0 +1,139 @@
+"""Random graphs: interpreter = loop interpreter = C = CUDA, at several sizes with one compilation, each pass on and off.
+
+Kernels are interpreted one graph at a time, so that hypothesis finds the smallest that fails. What goes through a
+compiler is many graphs in one program, since building one takes longer than running it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from graphc import dims
+from graphc.compiler import PASSES, Passes, compile
+from graphc.graph.builder import Builder, Value, inline
+from graphc.graph.core import Graph
+from graphc.graph.types import TensorType
+from graphc.runtime.counters import counters
+from tests.support.loop_interpreter import build_loops
+from tests.support.random_graphs import Sample, assert_near, graphs
+
+Array = np.ndarray[Any, Any]
+
+# The same graphs in each run; a new seed is a new search, for which the slow tests are.
+FIXED = settings(derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+BATCHES = (1, 3, 8)
+BACKENDS = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
+TOGETHER = 20
+
+
+def _pass_sets() -> dict[str, Passes]:
+    """All passes, none, and all but one; `copy_sources` is what lowering relies on."""
+    optional = dict.fromkeys(name.removesuffix("_again") for name, _ in PASSES if name != "copy_sources")
+    sets: dict[str, Passes] = {"all": PASSES, "none": [p for p in PASSES if p[0] == "copy_sources"]}
+    for left_out in optional:
+        sets[f"no {left_out}"] = [p for p in PASSES if not p[0].startswith(left_out)]
+    return sets
+
+
+PASS_SETS = _pass_sets()
+
+
+# ---- kernels, interpreted
+
+
+@pytest.mark.parametrize("fused", [True, False], ids=["fused", "unfused"])
+@settings(FIXED, max_examples=60)
+@given(graphs(most=20))
+def test_kernels_compute_what_the_graph_says(fused: bool, sample: Sample) -> None:
+    assert_near(sample, build_loops(sample.graph, fused=fused).run(sample.inputs, sample.sizes))
+
+
+@pytest.mark.parametrize("passes", PASS_SETS.values(), ids=PASS_SETS)
+@settings(FIXED, max_examples=25)
+@given(graphs(most=20), st.booleans())
+def test_no_pass_changes_results(passes: Passes, sample: Sample, fused: bool) -> None:
+    assert_near(sample, build_loops(sample.graph, passes, fused).run(sample.inputs, sample.sizes))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fused", [True, False], ids=["fused", "unfused"])
+@settings(FIXED, max_examples=1000)
+@given(graphs(), st.sampled_from(list(PASS_SETS)))
+def test_many_kernels_compute_what_the_graph_says(fused: bool, sample: Sample, passes: str) -> None:
+    assert_near(sample, build_loops(sample.graph, PASS_SETS[passes], fused).run(sample.inputs, sample.sizes))
+
+
+# ---- kernels, compiled
+
+
+def _collected(count: int, most: int) -> list[Sample]:
+    """The first random graphs that hypothesis makes."""
+    found: list[Sample] = []
+
+    @settings(FIXED, max_examples=count)
+    @given(graphs(most=most))
+    def collect(sample: Sample) -> None:
+        found.append(sample)
+
+    collect()
+    return found
+
+
+def _joined(samples: Sequence[Sample]) -> Graph:
+    """One graph that computes what several do; their inputs get a prefix each."""
+    builder = Builder(samples[0].graph.symbols)
+    outputs: list[Value] = []
+    for number, sample in enumerate(samples):
+        inputs = sample.graph.inputs.items()
+        outputs += inline(builder, sample.graph, {k: builder.input(f"g{number}_{k}", n.outs[0]) for k, n in inputs})
+    return builder.finish(outputs)
+
+
+def _resized(sample: Sample, batch: int) -> Sample:
+    """The same graph on inputs of another batch size."""
+    rng, sizes = np.random.default_rng(batch), {"B": batch}
+    inputs = {name: _random(rng, node.outs[0], sizes) for name, node in sample.graph.inputs.items()}
+    return replace(sample, inputs=inputs, sizes=sizes)
+
+
+def _random(rng: np.random.Generator, type: TensorType, sizes: Mapping[str, int]) -> Array:
+    shape = tuple(dims.evaluate(dim, sizes) for dim in type.shape)
+    if type.dtype.is_float:
+        return (rng.integers(-8, 9, shape) / 4).astype(type.dtype.numpy)
+    signed = type.dtype.kind == "int"
+    return rng.integers(-5 if signed else 0, 2 if type.dtype.is_bool else 6, shape).astype(type.dtype.numpy)
+
+
+def _check_together(samples: Sequence[Sample], backend: str, passes: Passes = PASSES, fused: bool = True) -> None:
+    """Compiles all graphs at once, runs them at several sizes, and compares each with the interpreter."""
+    before = counters().compilations
+    executable = compile(_joined(samples), backend, passes=passes, fused=fused)
+    for batch in BATCHES:
+        resized = [_resized(sample, batch) for sample in samples]
+        inputs = {f"g{i}_{name}": array for i, sample in enumerate(resized) for name, array in sample.inputs.items()}
+        outputs = iter(executable.run(inputs, {}, {"B": batch}))
+        for sample in resized:
+            assert_near(sample, [next(outputs) for _ in sample.graph.outputs])
+    assert counters().compilations == before + 1
+
+
+@pytest.mark.parametrize("fused", [True, False], ids=["fused", "unfused"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_compiled_graphs_compute_what_the_interpreter_does(backend: str, fused: bool) -> None:
+    _check_together(_collected(TOGETHER, most=12), backend, fused=fused)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("passes", PASS_SETS.values(), ids=PASS_SETS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_many_compiled_graphs_compute_what_the_interpreter_does(backend: str, passes: Passes) -> None:
+    samples = _collected(8 * TOGETHER, most=30)
+    for first in range(0, len(samples), TOGETHER):
+        _check_together(samples[first : first + TOGETHER], backend, passes, fused=first % (2 * TOGETHER) == 0)
