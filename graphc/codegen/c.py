@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from graphc import dtypes
-from graphc.codegen.c_product import TILE_ROWS, ProductRenderer, tiling
+from graphc.codegen.c_product import TILE_ROWS, ProductRenderer, scratch_bytes, tiling
 from graphc.codegen.cstyle import CStyle, Lines, Source, prelude
 from graphc.codegen.kernel import (
     Accumulator,
@@ -101,7 +101,7 @@ class CRenderer(ProductRenderer):
             const = "" if param.written else "const "
             params.append(f"{const}{self.types[param.dtype]} *restrict {param.name}")
         cut = tiling(kernel)
-        if cut is not None:
+        if scratch_bytes(kernel) != 0:
             params.append("void *restrict scratch")
         params += [f"long {name}" for name in self.symbols.values()]
         self.out(f"static void {kernel.name}({', '.join(params)}) {{")

@@ -121,10 +121,26 @@ def scratch_bytes(kernel: Kernel) -> Dim:
     t = tiling(kernel)
     if t is None or kernel.contraction is None:
         return 0
-    width, size = _vectors(t, kernel.contraction) * VECTOR_BYTES, kernel.contraction.dtype.itemsize
-    panels = t.block * (t.columns * size + width)
-    left = t.block * (TILE_ROWS * size)
-    return panels + left + (0 if t.step is None else t.rows * t.columns * size)
+    size = kernel.contraction.dtype.itemsize
+    return (_panels(t) + _packed(t) + (0 if t.step is None else t.rows * t.columns)) * size
+
+
+def _panels(t: Tiling) -> Dim:
+    """Elements of the right factor's panels: all of them, or the last where the others are read in place, or none."""
+    widest = 2 * VECTOR_BYTES // 4
+    if t.right_in_place is None:
+        return t.block * (t.columns + widest)
+    return 0 if _all_whole(t) else t.block * widest
+
+
+def _packed(t: Tiling) -> Dim:
+    """Elements of the packed rows of the left factor."""
+    return t.block * TILE_ROWS if t.left_in_place is None else 0
+
+
+def _all_whole(t: Tiling) -> bool:
+    """Whether no panel is narrower than the others, whatever the width of a vector."""
+    return isinstance(t.columns, int) and t.columns % (2 * VECTOR_BYTES) == 0
 
 
 def _vectors(t: Tiling, contraction: Contract) -> int:
@@ -149,8 +165,10 @@ class ProductRenderer(LoopRenderer):
         out, name = self.out, self.types[contraction.dtype]
         out(f"enum {{ width = {vectors} * GC_VECTOR_BYTES / sizeof({name}) }};")
         out(f"const long rows = {self.dim(t.rows)}, columns = {self.dim(t.columns)};")
-        out(f"{name} *const panels = scratch;")
-        out(f"{name} *const packed = panels + {self.grouped(t.block)} * ((columns + width - 1) / width * width);")
+        needs = _panels(t) + _packed(t) != 0 or t.step is not None
+        out(f"{name} *const panels = {'scratch' if needs else '0'};")
+        out(f"{name} *const packed = panels + {self.grouped(_panels(t))};")
+        out("(void)packed;")
         if t.step is None:
             out(f"const long depth = {self.dim(t.depth)};")
         else:
@@ -174,7 +192,7 @@ class ProductRenderer(LoopRenderer):
     def _depth_blocks(self, t: Tiling, name: str) -> None:
         """The loop over blocks of the depth; the sums so far are kept in memory."""
         outer, inner, out = t.f.k[0], dims.product(axis.extent for axis in t.f.k[1:]), self.out
-        out(f"{name} *const sums = packed + {self.grouped(t.block * TILE_ROWS)};")
+        out(f"{name} *const sums = packed + {self.grouped(_packed(t))};")
         out(f"const long turns = {self.dim(outer.extent)};")
         out(f"for (long turn = 0; turn < turns; turn += {t.step}) {{")
         out(f"const long end = GC_MIN(turn + {t.step}, turns), depth = (end - turn) * {self.grouped(inner)};")
@@ -199,20 +217,20 @@ class ProductRenderer(LoopRenderer):
 
     def _pack_right(self, t: Tiling, contraction: Contract) -> None:
         """All columns of the right factor, panel by panel; in place only the last, narrower panel is packed."""
-        out, place = self.out, t.right_in_place
-        if place is not None and isinstance(t.columns, int) and t.columns % (2 * VECTOR_BYTES) == 0:
+        out = self.out
+        if t.right_in_place is not None and _all_whole(t):
             return
-        out("for (long n0 = 0; n0 < columns; n0 += width) {")
-        if place is not None:
-            out("if (n0 + width <= columns) continue;")
+        start = "n0 * depth" if t.right_in_place is None else "0"
+        first = "0" if t.right_in_place is None else "columns / width * width"
+        out(f"for (long n0 = {first}; n0 < columns; n0 += width) {{")
         out("for (long j = 0; j < width; ++j) {")
         out("const long column = n0 + j;")
         out("if (column >= columns) {")
-        out("for (long deep = 0; deep < depth; ++deep) panels[n0 * depth + deep * width + j] = 0;")
+        out(f"for (long deep = 0; deep < depth; ++deep) panels[{start} + deep * width + j] = 0;")
         out("continue;")
         out("}")
         self.decode(t.f.n, "column")
-        self._depth_nest(t, needed(contraction.body, t.right), "panels[n0 * depth + deep * width + j]", t.right)
+        self._depth_nest(t, needed(contraction.body, t.right), f"panels[{start} + deep * width + j]", t.right)
         out("}")
         out("}")
 
@@ -239,7 +257,7 @@ class ProductRenderer(LoopRenderer):
             start = self.dim(right.start + (0 if t.step is None else dims.value("turn") * right.depth))
             out(f"const {name} *panel = {right.load.buffer} + {start} + n0;")
             out(f"long across = {self.dim(right.depth)};")
-            out("if (wide < width) panel = panels + n0 * depth, across = width;")
+            out("if (wide < width) panel = panels, across = width;")
             panel = "panel, across"
         if t.left_in_place is None:
             out(f"{tile.format(TILE_ROWS)}(depth, packed, 1, {TILE_ROWS}, {panel}, tile);")

@@ -32,8 +32,7 @@ def relu(x: Any) -> Tensor:
     >>> relu([-1.0, 0.0, 2.0]).numpy()
     array([0., 0., 2.], dtype=float32)
     """
-    # A selection and no maximum: at 0 the gradient of that would be a half.
-    return where(elementwise("gt", x, 0), x, 0)
+    return bind("relu", as_tensor(x))
 
 
 @operation
