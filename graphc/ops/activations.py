@@ -8,7 +8,7 @@ from typing import Any
 from graphc.ops.elementwise import in_float, where
 from graphc.ops.reductions import spread
 from graphc.ops.shaping import axes_of, split
-from graphc.tracing import Tensor, bind, elementwise, operation
+from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing.tensor import operate
 
 # Beyond this, exp leaves the range of the dtype, and a sigmoid is 0 or 1 to its last bit.
