@@ -31,7 +31,7 @@ from graphc.metrics import Metric
 from graphc.models import Functional, Model, Sequential
 from graphc.optimizers import Optimizer
 from graphc.regularizers import Regularizer
-from graphc.tracing import Function, KerasTensor, Operation, Tensor, Variable, function
+from graphc.tracing import KerasTensor, Operation, Tensor, Variable, function
 
 __version__ = "0.1.0"
 
@@ -62,7 +62,6 @@ def version() -> str:
 __all__ = [
     "DTypePolicy",
     "FloatDTypePolicy",
-    "Function",
     "Functional",
     "Initializer",
     "Input",

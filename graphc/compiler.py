@@ -95,7 +95,7 @@ class Executable:
 
     def __init__(self, compilation: Compilation, program: Program | NumpyProgram) -> None:
         self.compilation = compilation
-        self._program = program
+        self.program = program
 
     @property
     def backend(self) -> str:
@@ -125,7 +125,7 @@ class Executable:
         Returns:
             The outputs of the last run.
         """
-        flat = self._program.run(inputs, states, sizes, repeat)
+        flat = self.program.run(inputs, states, sizes, repeat)
         counts = counters()
         counts.runs += 1
         if self.compilation.plan is not None:

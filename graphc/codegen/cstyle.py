@@ -24,7 +24,7 @@ FUNCTIONS = frozenset(
     + ("atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "floor", "ceil", "trunc", "atan2")
 )
 RENAMED = {"round": "rint", "abs": "fabs"}
-OWN = frozenset(("floordiv", "mod", "sign", "erfinv", "shift_left", "shift_right"))
+OWN = frozenset(("min", "max", "floordiv", "mod", "sign", "erfinv", "shift_left", "shift_right"))
 
 
 def prelude(name: str) -> str:
@@ -192,10 +192,6 @@ class CStyle:
 
     def _special(self, name: str, texts: list[str], operand: DType) -> str:
         x = texts[0]
-        if name in ("min", "max"):
-            sign = "<" if name == "min" else ">"
-            nan = f" | ({x} != {x})" if operand.is_float else ""
-            return f"(({x} {sign} {texts[1]}){nan} ? {x} : {texts[1]})"
         match name:
             case "neg":
                 text = f"(-{x})"

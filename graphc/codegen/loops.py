@@ -121,13 +121,14 @@ class LoopRenderer(CStyle):
             if a.position is not None:
                 self.out(f"{self.types[a.value.dtype]} {a.name}_best = {self.identity(a.combine, a.value.dtype)};")
                 self.out(f"{self.types[dtypes.bool_]} {a.name}_any = 0;")
-            elif self.watches_nan(a):
-                self.out(f"{self.types[dtypes.bool_]} {a.name}_nan = 0;")
         ordered = bool(stmt.after) or any(a.position is not None for a in stmt.accumulators)
+        watched = [] if ordered else [a for a in stmt.accumulators if self.watches_nan(a)]
+        for a in watched:
+            self.out(f"{self.types[dtypes.bool_]} {a.name}_nan = 0;")
         clause = ""
         if not ordered:
             clause = "".join(f" reduction({OMP_REDUCTIONS[a.combine]}:{a.name})" for a in stmt.accumulators)
-            clause += "".join(f" reduction(|:{a.name}_nan)" for a in stmt.accumulators if self.watches_nan(a))
+            clause += "".join(f" reduction(|:{a.name}_nan)" for a in watched)
 
         def innermost(lets: tuple[Stmt, ...]) -> None:
             self.rows(lets)
@@ -136,9 +137,8 @@ class LoopRenderer(CStyle):
             self.rows(stmt.after)
 
         self.nest(stmt.axes, stmt.body, innermost, simd=not ordered and bool(stmt.axes), clause=clause)
-        for a in stmt.accumulators:
-            if self.watches_nan(a):
-                self.out(f"if ({a.name}_nan) {a.name} = ({self.types[a.dtype]})GC_NAN;")
+        for a in watched:
+            self.out(f"if ({a.name}_nan) {a.name} = ({self.types[a.dtype]})GC_NAN;")
 
     def start(self, a: Accumulator) -> str:
         """What an accumulator holds before the first value."""
@@ -155,7 +155,7 @@ class LoopRenderer(CStyle):
             self.out(f"{a.name} = {self.expr(a.position)};")
             self.out(f"{a.name}_any = 1;")
             self.out("}")
-        elif self.watches_nan(a):
+        elif self.watches_nan(a) and not ordered:
             sign = ">" if a.combine == "max" else "<"
             self.out(f"{a.name} = {value} {sign} {a.name} ? {value} : {a.name};")
             self.out(f"{a.name}_nan |= {value} != {value};")

@@ -15,7 +15,6 @@ from graphc.graph.svg import to_svg
 from graphc.graph.text import format_graph
 from graphc.graph.types import Node, Ref, TensorType
 
-
 if TYPE_CHECKING:
     _Base = nx.MultiDiGraph[int]
 else:  # networkx's classes take no parameters when the program runs
@@ -51,11 +50,13 @@ class Graph(_Base):
         for node in nodes:
             self.table[node.id] = node
         self.add_nodes_from((node.id, {"node": node}) for node in self.table.values())
-        self.add_edges_from(  # type: ignore[misc]  # the stubs know no keys
+        # The stubs of networkx know no edges with keys.
+        edges: Iterable[Any] = (
             (ref.node, node.id, position, {"out": ref.out})
             for node in self.table.values()
             for position, ref in enumerate(node.inputs)
         )
+        self.add_edges_from(edges)
 
     def node(self, id: int) -> Node:
         """The operation with an id."""

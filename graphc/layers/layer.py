@@ -171,7 +171,7 @@ class Layer(WeightOwner):
     def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.built:
             return
-        parameters = [p for p in _signature(type(self).build).parameters if p != "self"]
+        parameters = list(_signature(type(self).build).parameters)[1:]
         bound = _signature(type(self).call).bind(self, *args, **kwargs).arguments
         shapes = {
             f"{name}_shape": _shapes(value) for name, value in list(bound.items())[1:] if _shapes(value) is not None
@@ -215,7 +215,14 @@ class Layer(WeightOwner):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The symbolic tensors that the layer returns for symbolic tensors."""
-        return infer_outputs(self._run, args, kwargs)
+        kept = [(layer, list(layer._losses)) for layer in self._flatten_layers()]
+        outputs = infer_outputs(self._run, args, kwargs)
+        # What was added to losses is part of a trace that is thrown away.
+        for layer in self._flatten_layers():
+            layer._losses.clear()
+        for layer, losses in kept:
+            layer._losses.extend(losses)
+        return outputs
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the outputs for a shape of the inputs, or structures of them.
@@ -371,7 +378,7 @@ def _named_build(build: Callable[..., None]) -> Callable[..., None]:
         finally:
             running.reset(mine)
         self.built = True
-        names = [name for name in _signature(build).parameters if name != "self"]
+        names = list(_signature(build).parameters)[1:]
         shapes = {**dict(zip(names, args, strict=False)), **kwargs}
         self._build_args = {k: _as_shape(v) for k, v in shapes.items()} if shapes else None
 

@@ -217,6 +217,7 @@ class LayerNormalization(_Normalization):
 
     def build(self, input_shape: Any = None) -> None:
         """Makes scale and offset."""
+        self.axis = [self.axis] if isinstance(self.axis, int) else self.axis
         self._make(tuple(input_shape[axis] for axis in axes_of(self.axis, len(input_shape), "LayerNormalization")))
 
     def call(self, inputs: Any) -> Any:
@@ -254,10 +255,12 @@ class RMSNormalization(Layer):
 
     def __init__(self, axis: int = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis, self.epsilon = axis, epsilon
+        self.axis: Any = axis
+        self.epsilon = epsilon
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the scale."""
+        self.axis = [self.axis] if isinstance(self.axis, int) else self.axis
         sizes = tuple(input_shape[axis] for axis in axes_of(self.axis, len(input_shape), "RMSNormalization"))
         self.scale = self.add_weight(name="scale", shape=sizes, initializer="ones", autocast=False)
 

@@ -112,6 +112,10 @@ class CosineSimilarity(LossFunctionWrapper):
     ) -> None:
         super().__init__(functions.negative_cosine_similarity, reduction, name, dtype, axis=axis)
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal loss, as Keras writes them: without the axis."""
+        return {key: value for key, value in super().get_config().items() if key != "axis"}
+
 
 @exported(_MODULE)
 class Huber(LossFunctionWrapper):

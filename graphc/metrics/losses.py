@@ -157,6 +157,10 @@ class CosineSimilarity(MeanMetricWrapper):
     def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
         super().__init__(functions.cosine_similarity, name, dtype, axis=axis)
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal metric, as Keras writes them: without the axis."""
+        return {key: value for key, value in super().get_config().items() if key != "axis"}
+
 
 @exported(_MODULE)
 class RootMeanSquaredError(Mean):
@@ -261,3 +265,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         if ignore_class is not None:
             raise ArgumentError("ignore_class is not supported yet in metrics", got=ignore_class)
         super().__init__(functions.sparse_categorical_crossentropy, name, dtype, from_logits=from_logits, axis=axis)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal metric."""
+        return {**super().get_config(), "ignore_class": None}

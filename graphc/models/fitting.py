@@ -110,13 +110,16 @@ class Fitting(Trainer):
         callbacks.on_train_begin()
         pace = self._pace(callbacks, "train")
         # With a given number of steps an epoch may end, and the next begin, in the middle of the data.
-        fresh, logs = True, {}
+        fresh: bool | None = True
+        logs: dict[str, float] = {}
         for epoch in range(first, last):
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             if fresh or steps is None:
                 train.begin()
             fresh = self._loop("train", train, pace, callbacks, steps)
+            if fresh is None:
+                break
             logs = dict(self.get_metrics_result())
             if validation is not None and _is_due(epoch, validation_freq):
                 results = self._judge(validation, callbacks, validation_steps)
@@ -128,8 +131,8 @@ class Fitting(Trainer):
             self.optimizer.finalize_variable_values(self.trainable_variables)
         callbacks.on_train_end(logs)
 
-    def _loop(self, mode: str, source: Source, pace: Pace, callbacks: CallbackList, steps: int | None) -> bool:
-        """Does the steps of an epoch; returns whether the data are used up."""
+    def _loop(self, mode: str, source: Source, pace: Pace, callbacks: CallbackList, steps: int | None) -> bool | None:
+        """Does the steps of an epoch; returns whether the data are used up, or None where they gave nothing."""
         done, restarted = 0, False
         limit = steps if steps is not None else source.steps
         begin, end = getattr(callbacks, f"on_{mode}_batch_begin"), getattr(callbacks, f"on_{mode}_batch_end")
@@ -145,7 +148,7 @@ class Fitting(Trainer):
                 continue
             if count == 0:
                 self._out_of_data(mode, done, limit)
-                return True
+                return True if done else None
             done, restarted = done + count, False
             if listening:
                 end(done - 1, self.get_metrics_result())

@@ -159,7 +159,7 @@ def fitted(value: Any, wanted: KerasTensor) -> Any:
     return value
 
 
-def check_fit(shape: tuple[Any, ...], wanted: KerasTensor, name: str | None = None) -> None:
+def check_fit(shape: tuple[Any, ...], wanted: KerasTensor, name: str | None = None, where: str | None = None) -> None:
     """Checks that a shape, batch included, is one that a symbolic input takes.
 
     Raises:
@@ -173,6 +173,7 @@ def check_fit(shape: tuple[Any, ...], wanted: KerasTensor, name: str | None = No
         raise ShapeError(
             f"{name or 'an input'} does not fit the model",
             layer=wanted.name,
+            where=where,
             got=f"shape {shown}",
             expected=f"shape {wanted.shape} (None: any size)",
             hint="reshape the data, or change the shape given to Input",

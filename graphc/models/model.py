@@ -91,6 +91,12 @@ class Model(Fitting):
                 self.compute_output_spec(inputs)
         self.built = True
 
+    def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        # A model that does not say how it is built is built by calling it: its layers build themselves.
+        if type(self).build is not Model.build:
+            super()._ensure_built(args, kwargs)
+        self.built = True
+
     # ---- parts
 
     @property
@@ -333,8 +339,10 @@ class Sequential(Model):
     def pop(self, rebuild: bool = True) -> Any:
         """Takes the last layer off, and returns it."""
         layer = self._stack.pop()
+        known = self._graph.flat_inputs[0].shape if self._graph is not None else None
         self._graph, self.built, self._programs = None, False, {}
         self._rebuild()
+        self.build(known)
         return layer
 
     def _grow(self, layer: Layer) -> None:
@@ -347,7 +355,7 @@ class Sequential(Model):
             # One input is known from a model or layer that was called before.
             self.built = False
             return
-        with scope(self.name, self._origin):
+        with scope(self._own_scope(), self._origin):
             output = layer(self._graph.flat_outputs[0])
         if len(tree.flatten(output)) != 1:
             raise ArgumentError("a layer of a Sequential has one output", layer=layer.name)

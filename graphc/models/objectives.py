@@ -87,7 +87,7 @@ class CompileLoss:
         for i, part in enumerate(self.parts):
             if part is None:
                 continue
-            with scope(f"loss/{part.name}"):
+            with scope(part.name):
                 value = as_tensor(part(wanted[i], predicted[i], weights[i]))
                 if self.trackers:
                     tracker = self.trackers[self._tracked.index(i)]

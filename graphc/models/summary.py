@@ -80,7 +80,8 @@ def _is_stack(model: Any) -> bool:
 
 def _rows(model: Any, layer: Any, stack: bool, nested: bool, trainable: bool, level: int) -> list[list[str]]:
     name = "   " * level + "└ " + layer.name if level else layer.name
-    row = [f"{escape(name)} ([color(33)]{escape(type(layer).__name__)}[/])", _shape(layer), _parameters(layer)]
+    kind = getattr(layer, "shown_class", type(layer).__name__)
+    row = [f"{escape(name)} ([color(33)]{escape(kind)}[/])", _shape(layer), _parameters(layer)]
     if not stack:
         row.append(_connections(layer, model))
     if trainable:

@@ -282,11 +282,12 @@ class Trainer(Layer):
         """
         leaves = batch.signature.of("x")
         wanted = self._input_specs()
-        if wanted is not None and len(wanted) == len(leaves) and not isinstance(batch.signature.structures[0], str):
+        if wanted is not None and len(wanted) == len(leaves):
             for leaf, spec in zip(leaves, wanted, strict=True):
                 shape = (None, *leaf.shape)
                 if len(shape) == spec.ndim and not (leaf.shape[-1:] == (1,) and spec.shape[-1] != 1):
-                    check_fit(shape, spec, "x" if len(leaves) == 1 else f"x[{int(leaf.name[1:])}]")
+                    name = "x" if len(leaves) == 1 else f"x[{int(leaf.name[1:])}]"
+                    check_fit(shape, spec, name, describe(user_line()))
         if mode == "train" and self._compile_loss is not None and batch.signature.structures[1] is None:
             raise DataError(
                 "there are no targets", where=describe(user_line()), hint="pass `y`, which the loss compares with"

@@ -88,6 +88,15 @@ def _extremum_vjp(g: Value, n: Applied) -> Grads:
     )
 
 
+def _power(x: Array, y: Array) -> Array:
+    """Powers; integers with a negative exponent give the quotient cut off: 0, but for 1 and -1."""
+    if x.dtype.kind != "i":
+        return np.asarray(np.power(x, y))
+    whole = np.power(x, np.maximum(y, 0))
+    unit = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (y & 1), 0))
+    return np.where(y < 0, unit, whole).astype(x.dtype)
+
+
 def _mod_vjp(g: Value, n: Applied) -> Grads:
     x, y = n.operands
     return g, _op("neg", _op("mul", g, _op("floor", _op("div", x, y))))
@@ -105,7 +114,7 @@ mul = pointwise("mul", np.multiply, _intrinsic("mul"), _mul_vjp, NUMBERS, 2)
 div = pointwise("div", np.divide, _intrinsic("div"), _div_vjp, FLOATS, 2, 0.5, 2.0)
 floordiv = pointwise("floordiv", np.floor_divide, _intrinsic("floordiv"), lambda g, n: (None, None), NUMBERS, 2, 1, 5)
 mod = pointwise("mod", np.mod, _intrinsic("mod"), _mod_vjp, NUMBERS, 2, 1, 5, distinct=True)
-pow_ = pointwise("pow", np.power, _intrinsic("pow"), _pow_vjp, NUMBERS, 2, 0.5, 3.0)
+pow_ = pointwise("pow", _power, _intrinsic("pow"), _pow_vjp, NUMBERS, 2, 0.5, 3.0)
 minimum = pointwise("minimum", np.minimum, _intrinsic("min"), _extremum_vjp, ANY, 2, distinct=True)
 maximum = pointwise("maximum", np.maximum, _intrinsic("max"), _extremum_vjp, ANY, 2, distinct=True)
 atan2 = pointwise("atan2", np.arctan2, _intrinsic("atan2"), _atan2_vjp, FLOATS, 2, 0.5, 2.0)

@@ -1,8 +1,8 @@
 """Reductions over windows that slide along the axes, and what their gradients need.
 
 `window`, `strides`, `padding` and `dilation` speak of every axis of the operand; an axis that no window slides along
-has window 1, stride 1, padding (0, 0) and dilation 1. Padding never wins and never counts: it is the identity of what is
-combined. Of equal extrema in a window the first gets the gradient, as in Keras on JAX.
+has window 1, stride 1, padding (0, 0) and dilation 1. Padding never wins and never counts: it is the identity of what
+is combined. Of equal extrema in a window the first gets the gradient, as in Keras on JAX.
 """
 
 from __future__ import annotations

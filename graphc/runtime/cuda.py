@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from collections import OrderedDict
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -233,14 +233,7 @@ class CudaProgram(Program):
         repeat: int,
     ) -> list[Array]:
         """Runs the plan `repeat` times; returns the outputs of the last run."""
-        layout = self.reserve(sizes)
-        assert self._arena is not None
-        pointers = [
-            self._arena.pointer + layout.offsets.get(buffer.id, 0)
-            if buffer.in_arena
-            else self._place(buffer, inputs, states, sizes)
-            for buffer in self.plan.buffers
-        ]
+        pointers = self._pointers(inputs, states, sizes)
         values = [sizes[name] for name in self.plan.symbols]
         graph = self._recorded(pointers, values)
         with device() as gpu:
@@ -250,6 +243,52 @@ class CudaProgram(Program):
         for name in self.updated:
             states[name].device_changed()
         return [self._read(self.plan.buffers[id], sizes) for id in self.plan.outputs]
+
+    def time_steps(
+        self,
+        inputs: Mapping[str, Array | StateBuffer],
+        states: Mapping[str, StateBuffer],
+        sizes: Mapping[str, int],
+        rounds: int,
+    ) -> list[tuple[Step, float]]:
+        """The seconds that each step takes by itself, by the device's clock: the mean of several in a row.
+
+        States are left with values that mean nothing.
+        """
+        pointers = self._pointers(inputs, states, sizes)
+        times: list[tuple[Step, float]] = []
+        with device() as gpu:
+            for step in self.plan.steps:
+                many = (step,) * rounds
+                # Recorded, since launching one by one takes longer than most kernels run.
+                graph = CudaGraph(gpu.stream.handle, partial(self._launch_all, many, pointers, sizes))
+                graph.launch()
+                start, end = gpu.driver.Event(), gpu.driver.Event()
+                start.record(gpu.stream)
+                graph.launch()
+                end.record(gpu.stream)
+                end.synchronize()
+                times.append((step, start.time_till(end) / 1000 / rounds))
+                graph.close()
+        for name in self.updated:
+            states[name].device_changed()
+        return times
+
+    def _pointers(
+        self,
+        inputs: Mapping[str, Array | StateBuffer],
+        states: Mapping[str, StateBuffer],
+        sizes: Mapping[str, int],
+    ) -> list[int]:
+        """Where each buffer lies on the device, the values of inputs and states brought there."""
+        layout = self.reserve(sizes)
+        assert self._arena is not None
+        return [
+            self._arena.pointer + layout.offsets.get(buffer.id, 0)
+            if buffer.in_arena
+            else self._place(buffer, inputs, states, sizes)
+            for buffer in self.plan.buffers
+        ]
 
     def _place(
         self,

@@ -1,1 +1,52 @@
 """Files: weights, and objects as configurations."""
+
+from graphc.errors import ArgumentError
+from graphc.registration import (
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+    serialize_keras_object,
+)
+from graphc.saving.weights import load as _load
+from graphc.saving.weights import save as _save
+
+CustomObjectScope = custom_object_scope
+
+
+def save_weights(model: object, filepath: object, overwrite: bool = True, max_shard_size: object = None) -> None:
+    """Writes a model's weights to a file: `model.save_weights`.
+
+    Raises:
+        FileError: if the file cannot be written.
+    """
+    if max_shard_size is not None:
+        raise ArgumentError("max_shard_size is not supported yet")
+    _save(model, filepath, overwrite)
+
+
+def load_weights(model: object, filepath: object, skip_mismatch: bool = False, **kwargs: object) -> None:
+    """Reads a model's weights from a file: `model.load_weights`.
+
+    Raises:
+        FileError: if the file does not hold exactly the model's weights.
+    """
+    if kwargs:
+        raise ArgumentError("`load_weights` takes no such argument", got=", ".join(kwargs))
+    _load(model, filepath, skip_mismatch)
+
+
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "load_weights",
+    "register_keras_serializable",
+    "save_weights",
+    "serialize_keras_object",
+]

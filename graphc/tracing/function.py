@@ -70,7 +70,7 @@ def variables_of(session: Trace) -> dict[str, Variable]:
 
 def build(graph: Graph) -> Executable:
     """Compiles a graph for the backend that the configuration chose."""
-    return compiler.compile(graph, config.current().backend or "numpy")
+    return compiler.compile(graph)
 
 
 class Function(Generic[P, R]):

@@ -56,9 +56,11 @@ def user_line(stop: FrameType | None = None) -> Origin:
         An origin without a layer; an empty one where there is no such line.
     """
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame is not stop:
+    while frame is not None:
         if _is_users(frame.f_code.co_filename):
             return Origin("", frame.f_code.co_filename, frame.f_lineno)
+        if frame is stop:
+            break
         frame = frame.f_back
     return Origin()
 

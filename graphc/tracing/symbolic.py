@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from graphc import dims, dtypes, tree
@@ -21,6 +22,30 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 BATCH = "B"
+
+# The names that Keras has for Python's operators, where ours differ.
+_PUBLIC = MappingProxyType(
+    {
+        "sub": "subtract",
+        "mul": "multiply",
+        "div": "true_divide",
+        "floordiv": "floor_divide",
+        "pow": "power",
+        "neg": "negative",
+        "abs": "absolute",
+        "invert": "logical_not",
+        "and": "logical_and",
+        "or": "logical_or",
+        "xor": "logical_xor",
+        "lt": "less",
+        "le": "less_equal",
+        "gt": "greater",
+        "ge": "greater_equal",
+        "eq": "equal",
+        "ne": "not_equal",
+        "getitem": "get_item",
+    }
+)
 
 
 class KerasTensor(Operators):
@@ -86,7 +111,7 @@ class KerasTensor(Operators):
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, sparse=False, ragged=False, name={self.name}>"
 
     def _operate(self, name: str, *operands: Any) -> Any:
-        return record(FunctionOperation(operate, name), (name, *operands), {})
+        return record(FunctionOperation(operate, _PUBLIC.get(name, name)), (name, *operands), {})
 
     def _no_value(self, what: str) -> Any:
         origin = current_origin()
@@ -197,6 +222,8 @@ class FunctionOperation(Operation):
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__(auto_name(name))
         self.function = function
+        # What summaries call it: Keras has a class for each function.
+        self.shown_class = "".join(part.capitalize() for part in name.split("_"))
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result."""

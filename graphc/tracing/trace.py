@@ -13,6 +13,7 @@ from graphc.errors import StateError
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
+from graphc.tracing.origins import current_origin
 
 # A size is whatever the caller passes; what bounds it is the device's 32-bit indices.
 ANY_SIZE = (1, 2**31 - 1)
@@ -70,6 +71,7 @@ class Trace:
         while name in self.variables:
             count += 1
             name = f"{variable.path}:{count}"
+        self.builder.loc = (current_origin(),)
         value = self.builder.state(name, TensorType(variable.static_shape, variable.element))
         self.variables[name] = variable
         self._states[id(variable)] = self._current[id(variable)] = value

@@ -31,6 +31,7 @@ FIXED = settings(derandomize=True, database=None, deadline=None, suppress_health
 BATCHES = (1, 3, 8)
 BACKENDS = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 TOGETHER = 20
+PROGRAMS = 3
 
 
 def _pass_sets() -> dict[str, Passes]:
@@ -49,14 +50,14 @@ PASS_SETS = _pass_sets()
 
 
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "unfused"])
-@settings(FIXED, max_examples=60)
+@settings(FIXED, max_examples=200)
 @given(graphs(most=20))
 def test_kernels_compute_what_the_graph_says(fused: bool, sample: Sample) -> None:
     assert_near(sample, build_loops(sample.graph, fused=fused).run(sample.inputs, sample.sizes))
 
 
 @pytest.mark.parametrize("passes", PASS_SETS.values(), ids=PASS_SETS)
-@settings(FIXED, max_examples=25)
+@settings(FIXED, max_examples=50)
 @given(graphs(most=20), st.booleans())
 def test_no_pass_changes_results(passes: Passes, sample: Sample, fused: bool) -> None:
     assert_near(sample, build_loops(sample.graph, passes, fused).run(sample.inputs, sample.sizes))
@@ -127,7 +128,9 @@ def _check_together(samples: Sequence[Sample], backend: str, passes: Passes = PA
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "unfused"])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_compiled_graphs_compute_what_the_interpreter_does(backend: str, fused: bool) -> None:
-    _check_together(_collected(TOGETHER, most=12), backend, fused=fused)
+    samples = _collected(PROGRAMS * TOGETHER, most=16)
+    for first in range(0, len(samples), TOGETHER):
+        _check_together(samples[first : first + TOGETHER], backend, fused=fused)
 
 
 @pytest.mark.slow

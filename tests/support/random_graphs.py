@@ -562,41 +562,9 @@ def _scan(m: _Maker) -> None:
         m.add(result)
 
 
-_STEPS = (
-    _smooth,
-    _positive,
-    _exact_unary,
-    _jumps,
-    _arithmetic,
-    _arithmetic,
-    _divide,
-    _identity,
-    _compare,
-    _logic,
-    _bits,
-    _select,
-    _cast,
-    _clip,
-    _broadcast,
-    _broadcast,
-    _reshape,
-    _reshape,
-    _transpose,
-    _slice,
-    _pad,
-    _reverse,
-    _concatenate,
-    _source,
-    _gather,
-    _scatter,
-    _reduce,
-    _reduce,
-    _positions,
-    _any_all,
-    _cumulative,
-    _contract,
-    _conv,
-    _window,
-    _scan,
-    _Maker.new_input,
-)
+_POINTWISE = (_smooth, _positive, _exact_unary, _jumps, _arithmetic, _arithmetic, _divide, _identity, _compare, _logic)
+_CHOICE = (_bits, _select, _cast, _clip)
+_VIEWS = (_broadcast, _broadcast, _reshape, _reshape, _transpose, _slice, _pad, _reverse, _concatenate, _source)
+_PLACES = (_gather, _scatter)
+_SUMS = (_reduce, _reduce, _positions, _any_all, _cumulative, _contract, _conv, _window, _scan)
+_STEPS = (*_POINTWISE, *_CHOICE, *_VIEWS, *_PLACES, *_SUMS, _Maker.new_input)

@@ -1,6 +1,7 @@
 /* What generated C needs before anything else: no headers, so that compiling takes no time. */
 
 #define GC_FN static inline __attribute__((unused))
+#define GC_BOOL _Bool
 #define GC_INFINITY __builtin_inf()
 #define GC_NAN __builtin_nan("")
 #define GC_MIN(a, b) ((a) < (b) ? (a) : (b))

@@ -1,6 +1,16 @@
 /* Scalar functions that C and CUDA lack or define otherwise, with NumPy's results. GC_FN marks a function. */
 
+/* Minimum and maximum as functions: nested conditional expressions of them are miscompiled by some versions of gcc. */
+#define GC_ORDER(T, NAME)                                                                                             \
+  GC_FN T gc_min_##NAME(T a, T b) { return a < b ? a : b; }                                                           \
+  GC_FN T gc_max_##NAME(T a, T b) { return a > b ? a : b; }
+/* An extremum with NaN is NaN. */
+#define GC_ORDER_FLOAT(T, NAME)                                                                                       \
+  GC_FN T gc_min_##NAME(T a, T b) { return (a < b) | (a != a) ? a : b; }                                              \
+  GC_FN T gc_max_##NAME(T a, T b) { return (a > b) | (a != a) ? a : b; }
+
 #define GC_INTEGER_FUNCTIONS(T, NAME, BITS, UNSIGNED)                                                                 \
+  GC_ORDER(T, NAME)                                                                                                   \
   GC_FN T gc_floordiv_##NAME(T a, T b) {                                                                              \
     if (b == 0) return 0;                                                                                             \
     if (b == (T)-1 && (T)-1 < 0) return (T)(0 - (UNSIGNED)a);                                                         \
@@ -14,6 +24,7 @@
   }                                                                                                                   \
   GC_FN T gc_pow_##NAME(T a, T b) {                                                                                   \
     UNSIGNED result = 1, base = (UNSIGNED)a;                                                                          \
+    if (b < 0) return a == 1 ? 1 : a == (T)-1 ? (b % 2 ? a : 1) : 0;                                                  \
     for (; b > 0; b >>= 1, base *= base)                                                                              \
       if (b & 1) result *= base;                                                                                      \
     return (T)result;                                                                                                 \
@@ -48,7 +59,10 @@ GC_FN double gc_erfinv_float64(double y) {
 }
 GC_FN float gc_erfinv_float32(float y) { return (float)gc_erfinv_float64(y); }
 
+GC_ORDER(GC_BOOL, bool)
+
 #define GC_FLOAT_FUNCTIONS(T, NAME, S)                                                                                \
+  GC_ORDER_FLOAT(T, NAME)                                                                                             \
   GC_FN T gc_mod_##NAME(T a, T b) {                                                                                   \
     T r = fmod##S(a, b);                                                                                              \
     if (r == 0) return b < 0 ? -(T)0 : (T)0;                                                                          \
@@ -64,7 +78,7 @@ GC_FN float gc_erfinv_float32(float y) { return (float)gc_erfinv_float64(y); }
     whole = floor##S(q);                                                                                              \
     return q - whole > (T)0.5 ? whole + 1 : whole;                                                                    \
   }                                                                                                                   \
-  GC_FN T gc_sign_##NAME(T a) { return a > 0 ? (T)1 : a < 0 ? (T)-1 : a; }
+  GC_FN T gc_sign_##NAME(T a) { return a != a ? a : (T)((a > 0) - (a < 0)); }
 
 GC_FLOAT_FUNCTIONS(float, float32, f)
 GC_FLOAT_FUNCTIONS(double, float64, )

@@ -1,0 +1,31 @@
+static void k0(float *restrict b0, const int *restrict b1, const float *restrict b2, long size0) {
+  (void)size0;
+  {
+    for (long p1_start = 0; p1_start < 64; p1_start += 64) {
+      enum { lanes = 64 };
+      {
+        for (long z0 = 0; z0 < 1000; ++z0) {
+          #pragma omp simd
+          for (long lane = 0; lane < lanes; ++lane) {
+            const long p1 = p1_start + lane;
+            (void)p1;
+            b0[p1 + z0 * 64] = 0.0f;
+          }
+        }
+      }
+      {
+        for (long s0 = 0; s0 < size0; ++s0) {
+          const int v1 = b1[s0];
+          const long long v2 = (((((long long)(v1) < (long long)999) ? (long long)(v1) : (long long)999) > (long long)0) ? (((long long)(v1) < (long long)999) ? (long long)(v1) : (long long)999) : (long long)0);
+          #pragma omp simd
+          for (long lane = 0; lane < lanes; ++lane) {
+            const long p1 = p1_start + lane;
+            (void)p1;
+            const float v3 = b2[p1 + s0 * 64];
+            b0[p1 + v2 * 64] += v3;
+          }
+        }
+      }
+    }
+  }
+}
