@@ -34,7 +34,7 @@ static void k0(const float *restrict b0, const float *restrict b1, const float *
             const float v3 = tile[i * width + j];
             const float v4 = b2[p1];
             const float v5 = (v3 + v4);
-            const float v6 = ((v5 > 0.0f) | (v5 != v5) ? v5 : 0.0f);
+            const float v6 = gc_max_float32(v5, 0.0f);
             b3[p0 * 128 + p1] = v6;
           }
         }

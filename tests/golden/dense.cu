@@ -56,7 +56,7 @@ k0(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
       const float v3 = sum[i][j];
       const float v4 = b2[p1];
       const float v5 = (v3 + v4);
-      const float v6 = ((v5 > 0.0f) | (v5 != v5) ? v5 : 0.0f);
+      const float v6 = gc_max_float32(v5, 0.0f);
       b3[p0 * 128 + p1] = v6;
     }
   }

@@ -5,9 +5,9 @@ static void k0(const int *restrict b0, const int *restrict b1, const unsigned ch
     const int v1 = b0[0];
     for (long p0 = 0; p0 < size0; ++p0) {
       const int v2 = ((int)p0 + v1);
-      const long long v3 = (((((long long)(v2) < (long long)(size1 - 1)) ? (long long)(v2) : (long long)(size1 - 1)) > (long long)0) ? (((long long)(v2) < (long long)(size1 - 1)) ? (long long)(v2) : (long long)(size1 - 1)) : (long long)0);
+      const long long v3 = gc_max_int64(gc_min_int64((long long)(v2), (long long)(size1 - 1)), (long long)0);
       const int v4 = b1[v3];
-      const long long v5 = (((((long long)(v4) < (long long)(size1 - 1)) ? (long long)(v4) : (long long)(size1 - 1)) > (long long)0) ? (((long long)(v4) < (long long)(size1 - 1)) ? (long long)(v4) : (long long)(size1 - 1)) : (long long)0);
+      const long long v5 = gc_max_int64(gc_min_int64((long long)(v4), (long long)(size1 - 1)), (long long)0);
       #pragma omp simd
       for (long p1 = 0; p1 < 784; ++p1) {
         const unsigned char v6 = b2[p1 + v5 * 784];
@@ -55,7 +55,7 @@ static void k1(const float *restrict b0, const float *restrict b1, const float *
             const float v3 = tile[i * width + j];
             const float v4 = b2[p1];
             const float v5 = (v3 + v4);
-            const float v6 = ((v5 > 0.0f) | (v5 != v5) ? v5 : 0.0f);
+            const float v6 = gc_max_float32(v5, 0.0f);
             b3[p0 * 128 + p1] = v6;
           }
         }
@@ -136,15 +136,13 @@ static void k3(const float *restrict b0, const int *restrict b1, const int *rest
     const float v30 = (-v26);
     for (long p0 = 0; p0 < size0; ++p0) {
       float v2 = (-(float)GC_INFINITY);
-      _Bool v2_nan = 0;
       int v3 = 0;
       float v3_best = (-(float)GC_INFINITY);
       _Bool v3_any = 0;
       {
         for (long r0 = 0; r0 < 10; ++r0) {
           const float v1 = b0[p0 * 10 + r0];
-          v2 = v1 > v2 ? v1 : v2;
-          v2_nan |= v1 != v1;
+          v2 = ((v1 > v2) | (v1 != v1)) ? v1 : v2;
           if ((v1 > v3_best) | ((v1 != v1) & (v3_best == v3_best)) | !v3_any) {
             v3_best = v1;
             v3 = (int)r0;
@@ -152,11 +150,10 @@ static void k3(const float *restrict b0, const int *restrict b1, const int *rest
           }
         }
       }
-      if (v2_nan) v2 = (float)GC_NAN;
       const int v7 = ((int)p0 + v6);
-      const long long v8 = (((((long long)(v7) < (long long)(size1 - 1)) ? (long long)(v7) : (long long)(size1 - 1)) > (long long)0) ? (((long long)(v7) < (long long)(size1 - 1)) ? (long long)(v7) : (long long)(size1 - 1)) : (long long)0);
+      const long long v8 = gc_max_int64(gc_min_int64((long long)(v7), (long long)(size1 - 1)), (long long)0);
       const int v9 = b2[v8];
-      const long long v10 = (((((long long)(v9) < (long long)(size1 - 1)) ? (long long)(v9) : (long long)(size1 - 1)) > (long long)0) ? (((long long)(v9) < (long long)(size1 - 1)) ? (long long)(v9) : (long long)(size1 - 1)) : (long long)0);
+      const long long v10 = gc_max_int64(gc_min_int64((long long)(v9), (long long)(size1 - 1)), (long long)0);
       const int v11 = b3[v10];
       float v15 = 0.0f;
       float v16 = 0.0f;

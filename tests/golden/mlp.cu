@@ -8,9 +8,9 @@ k0(const int *__restrict__ b0, const int *__restrict__ b1, const unsigned char *
   const long p0 = point_rest;
   const int v1 = b0[0];
   const int v2 = ((int)p0 + v1);
-  const long long v3 = (((((long long)(v2) < (long long)(size1 - 1)) ? (long long)(v2) : (long long)(size1 - 1)) > (long long)0) ? (((long long)(v2) < (long long)(size1 - 1)) ? (long long)(v2) : (long long)(size1 - 1)) : (long long)0);
+  const long long v3 = gc_max_int64(gc_min_int64((long long)(v2), (long long)(size1 - 1)), (long long)0);
   const int v4 = b1[v3];
-  const long long v5 = (((((long long)(v4) < (long long)(size1 - 1)) ? (long long)(v4) : (long long)(size1 - 1)) > (long long)0) ? (((long long)(v4) < (long long)(size1 - 1)) ? (long long)(v4) : (long long)(size1 - 1)) : (long long)0);
+  const long long v5 = gc_max_int64(gc_min_int64((long long)(v4), (long long)(size1 - 1)), (long long)0);
   const unsigned char v6 = b2[p1 + v5 * 784];
   const float v7 = (float)(v6);
   const float v8 = (v7 * 0.003921568859368563f);
@@ -75,7 +75,7 @@ k1(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
       const float v3 = sum[i][j];
       const float v4 = b2[p1];
       const float v5 = (v3 + v4);
-      const float v6 = ((v5 > 0.0f) | (v5 != v5) ? v5 : 0.0f);
+      const float v6 = gc_max_float32(v5, 0.0f);
       b3[p0 * 128 + p1] = v6;
     }
   }
@@ -167,9 +167,9 @@ k3(const float *__restrict__ b0, const int *__restrict__ b1, const int *__restri
   }
   const int v6 = b1[0];
   const int v7 = ((int)p0 + v6);
-  const long long v8 = (((((long long)(v7) < (long long)(size1 - 1)) ? (long long)(v7) : (long long)(size1 - 1)) > (long long)0) ? (((long long)(v7) < (long long)(size1 - 1)) ? (long long)(v7) : (long long)(size1 - 1)) : (long long)0);
+  const long long v8 = gc_max_int64(gc_min_int64((long long)(v7), (long long)(size1 - 1)), (long long)0);
   const int v9 = b2[v8];
-  const long long v10 = (((((long long)(v9) < (long long)(size1 - 1)) ? (long long)(v9) : (long long)(size1 - 1)) > (long long)0) ? (((long long)(v9) < (long long)(size1 - 1)) ? (long long)(v9) : (long long)(size1 - 1)) : (long long)0);
+  const long long v10 = gc_max_int64(gc_min_int64((long long)(v9), (long long)(size1 - 1)), (long long)0);
   const int v11 = b3[v10];
   float v15 = 0.0f;
   float v16 = 0.0f;

@@ -16,7 +16,7 @@ static void k0(float *restrict b0, const int *restrict b1, const float *restrict
       {
         for (long s0 = 0; s0 < size0; ++s0) {
           const int v1 = b1[s0];
-          const long long v2 = (((((long long)(v1) < (long long)999) ? (long long)(v1) : (long long)999) > (long long)0) ? (((long long)(v1) < (long long)999) ? (long long)(v1) : (long long)999) : (long long)0);
+          const long long v2 = gc_max_int64(gc_min_int64((long long)(v1), (long long)999), (long long)0);
           #pragma omp simd
           for (long lane = 0; lane < lanes; ++lane) {
             const long p1 = p1_start + lane;
