@@ -1,4 +1,4 @@
-"""All sample calls of a primitive as one graph, with operands drawn as its cases say, and what results may be off by."""
+"""All sample calls of a primitive as one graph: operands as its cases say, and what results may be off by."""
 
 from __future__ import annotations
 

@@ -98,8 +98,7 @@ from graphc.layers.reshaping import (
     UpSampling2D,
     ZeroPadding2D,
 )
-from graphc.registration import deserialize_keras_object as deserialize
-from graphc.registration import serialize_keras_object as serialize
+from graphc.layers.serialization import deserialize, serialize
 
 __all__ = [
     "ELU",

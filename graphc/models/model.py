@@ -340,14 +340,15 @@ class Sequential(Model):
         """Takes the last layer off, and returns it."""
         layer = self._stack.pop()
         known = self._graph.flat_inputs[0].shape if self._graph is not None else None
-        self._graph, self.built, self._programs = None, False, {}
+        self._graph, self.built = None, False
+        self.forget_programs()
         self._rebuild()
         self.build(known)
         return layer
 
     def _grow(self, layer: Layer) -> None:
         """Runs a new layer on the output so far, where shapes are known."""
-        self._programs = {}
+        self.forget_programs()
         if isinstance(layer, InputLayer):
             self._set_graph(LayerGraph(layer.output, layer.output))
             return

@@ -91,6 +91,7 @@ class ArraySource:
         self.steps: int | None = -(-data.size // self.batch_size)
         self._order = StateBuffer(np.arange(data.size, dtype=np.int32))
         self._done = self.steps
+        self._program: Program | None = None
 
     def prepare(self) -> Program:
         """Compiles the step."""
@@ -102,7 +103,8 @@ class ArraySource:
             self._order.assign(np.random.permutation(self.data.size).astype(np.int32))
         elif self.shuffle == "batch":
             self._order.assign(_batches_shuffled(self.data.size, self.batch_size))
-        self.prepare().start()
+        self._program = self.prepare()
+        self._program.start()
         self._done = 0
 
     def advance(self, most: int) -> tuple[int, Program | None, list[Array]]:
@@ -115,10 +117,10 @@ class ArraySource:
             count, size = min(most, full - self._done), self.batch_size
         else:
             count, size = 1, self.data.size - full * self.batch_size
-        program = self.prepare()
-        outputs = program.run(self.data.buffers(), self._order, self.data.size, size, count)
+        assert self._program is not None
+        outputs = self._program.run(self.data.buffers(), self._order, self.data.size, size, count)
         self._done += count
-        return count, program, outputs
+        return count, self._program, outputs
 
     def again(self) -> bool:
         """Arrays can be passed over any number of times."""

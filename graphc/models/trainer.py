@@ -33,6 +33,7 @@ class Trainer(Layer):
     compiled: bool
     _cursors: dict[str, Variable]
     _programs: dict[Any, Program]
+    _known: tuple[list[Variable], list[Any]] | None
     _compile_loss: CompileLoss | None
     _compile_metrics: CompileMetrics | None
     _loss_tracker: Mean
@@ -41,14 +42,15 @@ class Trainer(Layer):
     steps_per_execution: int
     stop_training: bool
 
-    _internal = Layer._internal | {"random_step", "_cursors", "_compile_config", "_programs", "_loss_tracker"}
+    _internal = Layer._internal | {"random_step", "_cursors", "_compile_config", "_programs", "_known", "_loss_tracker"}
     _internal |= {"_compile_loss", "_compile_metrics", "optimizer", "history"}
 
     def _prepare_trainer(self) -> None:
         """What a model has before it is compiled."""
         self.optimizer, self.compiled, self.stop_training = None, False, False
         self.compile_origin = self._origin
-        self._programs, self._compile_loss, self._compile_metrics = {}, None, None
+        self._compile_loss, self._compile_metrics = None, None
+        self.forget_programs()
         self._output_names, self._compile_config, self.steps_per_execution = None, {}, 1
         with scope("", absolute=True):
             self.random_step = Variable(np.uint32(0), name="random_step", trainable=False)
@@ -98,7 +100,8 @@ class Trainer(Layer):
         self.compile_origin = user_line()
         self.optimizer, self._compile_loss, self._compile_metrics = chosen, compile_loss, compile_metrics
         self.steps_per_execution = steps_per_execution
-        self._programs, self.compiled, self.stop_training = {}, True, False
+        self.compiled, self.stop_training = True, False
+        self.forget_programs()
         self._compile_config = {
             "optimizer": optimizer,
             "loss": loss,
@@ -126,6 +129,9 @@ class Trainer(Layer):
         named = [self._compile_metrics] if self._compile_metrics is not None else []
         return [self._loss_tracker, *named, *trackers, *own]
 
+    def _known_metrics(self) -> list[Any]:
+        return self.metrics if self._known is None else self._known[1]
+
     @property
     def metrics_names(self) -> list[str]:
         """The names of the metrics."""
@@ -133,14 +139,14 @@ class Trainer(Layer):
 
     def reset_metrics(self) -> None:
         """Starts all metrics anew."""
-        for metric in self.metrics:
+        for metric in self._known_metrics():
             metric.reset_state()
 
     def get_metrics_result(self) -> dict[str, float]:
         """What the metrics say now, by name."""
         results: dict[str, Any] = {}
         with untraced():
-            for metric in self.metrics:
+            for metric in self._known_metrics():
                 value = metric.result()
                 results.update(value if isinstance(value, Mapping) else {metric.name: value})
         return {name: _number(results[name]) for name in sorted(results)}
@@ -148,7 +154,7 @@ class Trainer(Layer):
     def _in_order(self, logs: Mapping[str, float]) -> Any:
         """Results as Keras lists them: the loss, then the metrics in the order of `metrics`."""
         names: list[str] = []
-        for metric in self.metrics:
+        for metric in self._known_metrics():
             if isinstance(metric, CompileMetrics):
                 names += [name for _, _, name, _ in metric.members or ()]
             else:
@@ -234,16 +240,30 @@ class Trainer(Layer):
         Raises:
             GraphcError: if the data do not fit the model.
         """
-        trainable = tuple(v.trainable for v in self.weights), self.trainable
-        key = (mode, signature, trainable if mode == "train" else None, settings.current())
-        if key not in self._programs:
-            self._ensure_weights(signature)
-            if mode == "train":
-                self._ensure_optimizer()
-                key = (mode, signature, (tuple(v.trainable for v in self.weights), self.trainable), key[3])
-            self._programs[key] = make(self, signature, mode, self._cursors[mode])
-            self._forget_losses()
-        return self._programs[key]
+        found = self._programs.get(self._key(mode, signature))
+        if found is not None:
+            return found
+        self._ensure_weights(signature)
+        if mode == "train":
+            self._ensure_optimizer()
+        found = make(self, signature, mode, self._cursors[mode])
+        self._forget_losses()
+        # Weights and metrics are looked up once for each compilation: walking through all layers costs as much as a
+        # step of a small model.
+        self._known = self.weights, self.metrics
+        self._programs[self._key(mode, signature)] = found
+        return found
+
+    def _key(self, mode: str, signature: Signature) -> Any:
+        """What a program depends on."""
+        flags = None
+        if mode == "train" and self._known is not None:
+            flags = self.trainable, tuple(v.trainable for v in self._known[0])
+        return mode, signature, flags, settings.current()
+
+    def forget_programs(self) -> None:
+        """Drops what was compiled, because the model has changed."""
+        self._programs, self._known = {}, None
 
     def _ensure_weights(self, signature: Signature) -> None:
         """Makes the weights of a model that learns its shapes from the data."""

@@ -158,10 +158,17 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
     array = np.asarray(x)
     if not isinstance(x, np.ndarray | np.generic) and not hasattr(x, "__array__"):
         # Python numbers are weakly typed.
-        array = array.astype({"f": config.floatx(), "i": "int32"}.get(array.dtype.kind, array.dtype), copy=False)
+        kind = array.dtype.kind
+        wanted = dtype.numpy if dtype is not None else _weak_numpy(kind)
+        array = array.astype(wanted, copy=False) if kind in "fi" else array
     if array.dtype.kind in "OSUMmcV" and array.dtype != dtypes.bfloat16.numpy:
         raise DTypeError("this cannot be a tensor", got=repr(x)[:80], expected="numbers, of equal lengths where nested")
     return Tensor(array if dtype is None else array.astype(dtype.numpy, copy=False))
+
+
+def _weak_numpy(kind: str) -> np.dtype[Any]:
+    """The dtype that Python numbers have by themselves."""
+    return dtypes.as_dtype(config.floatx()).numpy if kind == "f" else dtypes.int32.numpy
 
 
 def _stacked(parts: list[Tensor], dtype: DType | None) -> Tensor:
@@ -189,12 +196,11 @@ def result_dtype(*operands: Any) -> DType:
     """
     weak = {_weak_kind(x) for x in operands}
     strong = [dtype_of(x) for x in operands if _weak_kind(x) is None]
-    default = dtypes.as_dtype(config.floatx())
     if not strong:
-        return default if "float" in weak else dtypes.int32 if "int" in weak else dtypes.bool_
+        return dtypes.as_dtype(config.floatx()) if "float" in weak else dtypes.int32 if "int" in weak else dtypes.bool_
     result = dtypes.promote(*strong)
     if "float" in weak and not result.is_float:
-        return default
+        return dtypes.as_dtype(config.floatx())
     return dtypes.int32 if "int" in weak and result.is_bool else result
 
 
@@ -312,6 +318,13 @@ def cast(x: Tensor, dtype: DType) -> Tensor:
 
 def together(*operands: Any, dtype: DType | None = None) -> list[Tensor]:
     """Operands as tensors of one shape and one dtype."""
+    first = operands[0]
+    if (
+        dtype is None
+        and isinstance(first, Tensor)
+        and all(isinstance(x, Tensor) and x.type == first.type for x in operands[1:])
+    ):
+        return list(operands)
     wanted = dtype or result_dtype(*operands)
     tensors = [as_tensor(x, wanted) for x in operands]
     shape = broadcast_shapes(*(tensor.shape for tensor in tensors))

@@ -1,4 +1,4 @@
-"""Random graphs: interpreter = loop interpreter = C = CUDA, at several sizes with one compilation, each pass on and off.
+"""Random graphs: interpreter = loop interpreter = C = CUDA, at several sizes, compiled once, each pass on and off.
 
 Kernels are interpreted one graph at a time, so that hypothesis finds the smallest that fails. What goes through a
 compiler is many graphs in one program, since building one takes longer than running it.

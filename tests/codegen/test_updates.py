@@ -1,4 +1,4 @@
-"""States and their updates: written in place where that is safe, and the same as the interpreter's over several runs."""
+"""States and their updates: written in place where that is safe; over several runs what the interpreter gets."""
 
 from __future__ import annotations
 

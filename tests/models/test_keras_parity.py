@@ -128,6 +128,9 @@ def test_several_outputs() -> None:
         z = api.layers.Dense(1, activation="sigmoid", name="second", kernel_regularizer="l2")(x)
         return api.Model([a, b], [y, z])
 
+    # Automatic names count what was made before.
+    graphc.utils.clear_session()
+    keras.utils.clear_session()
     mine, other = make(graphc), make(keras)
     assert [layer.name for layer in mine.layers] == [layer.name for layer in other.layers]
     assert [w.path for w in mine.weights] == [w.path for w in other.weights]

@@ -49,8 +49,8 @@ class _Maker:
 
     def steps(self, depth: int) -> tuple[Step, ...]:
         kinds = ["launch"] * 4 + ["copy", "update"] + ["loop"] * (depth > 0)
-        made = [getattr(self, "_" + self.draw(st.sampled_from(kinds)))(depth) for _ in range(self.draw(st.integers(1, 6)))]
-        return tuple(made)
+        makers = [getattr(self, f"_{kind}") for kind in kinds]
+        return tuple(self.draw(st.sampled_from(makers))(depth) for _ in range(self.draw(st.integers(1, 6))))
 
     def _some(self, most: int) -> tuple[int, ...]:
         return tuple(self.draw(st.lists(st.sampled_from(self.known), min_size=1, max_size=most, unique=True)))
