@@ -11,8 +11,8 @@ from graphc.errors import ArgumentError, StateError
 from graphc.layers import InputLayer, Layer
 from graphc.layers.layer import map_shapes
 from graphc.layers.tracking import unique
-from graphc.models.fitting import Fitting
 from graphc.models.functional import LayerGraph
+from graphc.models.inspection import Inspectable
 from graphc.models.summary import print_summary
 from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.saving import weights as files
@@ -24,7 +24,7 @@ def _is_functional(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
 
 
 @exported("keras", "Functional")
-class Model(Fitting):
+class Model(Inspectable):
     """Layers that belong together, with what it takes to train them.
 
     There are three ways to make one. `Model(inputs, outputs)` takes what lies between symbolic tensors. A subclass

@@ -102,6 +102,14 @@ class CompileLoss:
         return [i for i, part in enumerate(self.parts or ()) if part is not None and _is_sparse(part)]
 
 
+def wants_classes(objective: CompileLoss | None, outputs: int) -> list[bool]:
+    """For each output, whether its targets are integer labels; also before the outputs have names."""
+    if objective is None:
+        return [False] * outputs
+    parts = objective.parts or tree.flatten(objective.spec)
+    return [part is not None and _is_sparse(part) for part in (parts * outputs if len(parts) == 1 else parts)]
+
+
 def _is_sparse(loss: Loss) -> bool:
     function = getattr(loss, "fn", None)
     return function is losses.sparse_categorical_crossentropy and not getattr(loss, "_fn_kwargs", {}).get(

@@ -137,14 +137,30 @@ def make(model: Trainable, signature: Signature, mode: str, cursor: Variable) ->
     Raises:
         GraphcError: if the data do not fit the model, with the layer and the user's line.
     """
-    graph, variables, structure = trace_step(model, signature, mode, cursor)
-    return Program(mode, graph, build(graph), variables, structure, cursor)
+    step = trace_step(model, signature, mode, cursor)
+    executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {})
+    return Program(mode, step.graph, executable, step.variables, step.structure, cursor)
 
 
-def trace_step(
-    model: Trainable, signature: Signature, mode: str, cursor: Variable
-) -> tuple[Graph, dict[str, Variable], Any]:
-    """The graph of a step; its variables by name; and how its outputs nest."""
+@dataclass(frozen=True)
+class Step:
+    """A traced step.
+
+    Args:
+        graph: All of it.
+        variables: What stands behind each state, by name.
+        structure: How the outputs nest, of a prediction.
+        forward: The graph when it ended at the loss; None of a prediction.
+    """
+
+    graph: Graph
+    variables: dict[str, Variable]
+    structure: Any = None
+    forward: Graph | None = None
+
+
+def trace_step(model: Trainable, signature: Signature, mode: str, cursor: Variable) -> Step:
+    """Traces a step of a model."""
     symbols = dict.fromkeys((BATCH, SAMPLES, VISITS), ANY_SIZE)
     session = Trace(symbols, model.random_step if mode == "train" else None)
     training = mode == "train"
@@ -155,9 +171,11 @@ def trace_step(
         y_pred = model(x)
         if mode == "predict":
             leaves, structure = tree.split(y_pred)
-            return session.finish([lift(as_tensor(leaf), session) for leaf in leaves]), variables_of(session), structure
+            graph = session.finish([lift(as_tensor(leaf), session) for leaf in leaves])
+            return Step(graph, variables_of(session), structure)
         with scope("loss"):
             loss = as_tensor(model.compute_loss(x, y, y_pred, weight, training))
+        forward = session.builder.finish([lift(loss, session)])
         size = flat_outputs(x)[0].shape[0]
         grads = _gradients(model, loss) if training else None
         model.track(loss, size, y, y_pred, weight, x)
@@ -167,7 +185,7 @@ def trace_step(
         if training and session.streams:
             with scope("random"):
                 model.random_step.assign(model.random_step.value + 1)
-    return session.finish([]), variables_of(session), None
+    return Step(session.finish([]), variables_of(session), forward=forward)
 
 
 def _gradients(model: Trainable, loss: Tensor) -> list[Tensor]:

@@ -68,9 +68,9 @@ def variables_of(session: Trace) -> dict[str, Variable]:
     return {name: cast(Variable, variable) for name, variable in session.variables.items()}
 
 
-def build(graph: Graph) -> Executable:
-    """Compiles a graph for the backend that the configuration chose."""
-    return compiler.compile(graph)
+def build(graph: Graph, earlier: Mapping[str, Graph] | None = None) -> Executable:
+    """Compiles a graph for the backend that the configuration chose; `earlier` holds stages it went through before."""
+    return compiler.compile(graph, earlier=earlier)
 
 
 class Function(Generic[P, R]):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from graphc.graph.core import Graph
 from graphc.graph.types import Ref, TensorType
 from graphc.plan import Copy
 from graphc.runtime.state import StateBuffer
+from tests.cuda_emulator import control
 from tests.support.loop_interpreter import build_loops
 from tests.support.random_graphs import Sample, graphs
 
@@ -27,6 +30,7 @@ Make = Callable[[Builder], list[Value]]
 FLOAT = dtypes.float32
 BACKENDS = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 RUNS = 3
+REAL_GPU = Path("/dev/nvidiactl").exists() and not os.environ.get("GRAPHC_EMULATE")
 
 
 # ---- the cases: each makes states, updates them, and returns the outputs
@@ -322,6 +326,18 @@ def test_kernels_that_update_states_are_legal(make: Make, fused: bool) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)
 def test_states_are_what_the_interpreter_makes_of_them(make: Make, backend: str) -> None:
+    _check_backend(make, backend)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(REAL_GPU, reason="a GPU has an order of its own")
+@pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)
+def test_states_do_not_depend_on_the_order_of_threads(make: Make) -> None:
+    with control.settings(reverse=True, lazy=True):
+        _check_backend(make, "cuda")
+
+
+def _check_backend(make: Make, backend: str) -> None:
     graph = _graph(make)
     inputs, expected = _values(graph, "input"), _values(graph, "state")
     states = {name: StateBuffer(value) for name, value in expected.items()}

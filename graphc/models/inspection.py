@@ -1,0 +1,114 @@
+"""Looking at a model's programs: graphs at every stage, and memory before anything runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc import tree
+from graphc.errors import ArgumentError, StateError
+from graphc.graph.core import Graph
+from graphc.models.data import Signature, arrays_of
+from graphc.models.fitting import Fitting
+from graphc.models.objectives import wants_classes
+from graphc.models.program import SAMPLES, VISITS, Program
+from graphc.tracing import BATCH, describe, user_line
+
+MODES = ("train", "test", "predict")
+
+
+class Inspectable(Fitting):
+    """What of a model can be looked at."""
+
+    def graph(self, stage: str = "final", mode: str | None = None) -> Graph:
+        """Returns the graph of one of the model's programs, a networkx graph.
+
+        Args:
+            stage: `"traced"` (the forward pass and the loss), `"initial"` (with gradients and updates), the name of a
+                pass (the graph after it), or `"final"` (after all passes).
+            mode: `"train"`, `"test"` or `"predict"`. None: `"train"` for a model that is compiled, else `"predict"`.
+
+        Raises:
+            ArgumentError: if there is no such stage or mode.
+            StateError: if the program is not known: the model has not seen data, and its inputs have no shapes.
+
+        Example:
+
+        >>> from graphc import Input, Sequential, layers
+        >>> model = Sequential([Input((4,)), layers.Dense(3)])
+        >>> [node.op for node in model.graph().of_op("contract")]
+        ['contract']
+        """
+        stages = self._inspected(mode).executable.compilation.stages
+        if stage == "final":
+            return next(reversed(stages.values()))
+        if stage not in stages:
+            raise ArgumentError("there is no such stage", got=repr(stage), expected=", ".join([*stages, "final"]))
+        return stages[stage]
+
+    def memory_report(
+        self, batch_size: int = 32, samples: int | None = None, mode: str | None = None
+    ) -> dict[str, int]:
+        """Returns the bytes that a run of one of the model's programs takes, before anything runs.
+
+        Args:
+            batch_size: Samples in a step.
+            samples: Samples in the data set, which is in memory whole. None: one batch.
+            mode: `"train"`, `"test"` or `"predict"`. None: `"train"` for a model that is compiled, else `"predict"`.
+
+        Returns:
+            Bytes by role: `"input"` (the data), `"state"` (weights, moments, metrics), `"constant"`, `"output"`,
+            `"arena"` (all temporaries), and `"total"`.
+
+        Raises:
+            ArgumentError: on the interpreter, which does not plan its memory.
+
+        Example:
+
+        >>> from graphc import Input, Sequential, backend, layers
+        >>> model = Sequential([Input((4,)), layers.Dense(3)])
+        >>> with backend("cpu"):
+        ...     model.memory_report(batch_size=10)["output"]
+        120
+        """
+        sizes = {BATCH: batch_size, SAMPLES: samples or batch_size, VISITS: samples or batch_size}
+        report = self._inspected(mode).executable.memory(sizes)
+        return report | {"total": sum(report.values())}
+
+    def _inspected(self, mode: str | None) -> Program:
+        """The program of a mode: the one that ran last, else one for data such as the model's inputs announce."""
+        chosen = mode or ("train" if self.compiled else "predict")
+        if chosen not in MODES:
+            raise ArgumentError("there is no such mode", got=repr(mode), expected=", ".join(MODES))
+        for program in reversed(self._programs.values()):
+            if program.mode == chosen:
+                return program
+        if chosen != "predict":
+            self._require_compiled("graph")
+        return self.program(chosen, self._announced(chosen))
+
+    def _announced(self, mode: str) -> Signature:
+        """What data look like that fit the model's inputs and losses."""
+        inputs, outputs = getattr(self, "inputs", None), getattr(self, "outputs", None)
+        parts = [*tree.flatten(inputs), *tree.flatten(outputs)] if inputs and outputs else []
+        if not parts or any(size is None for part in parts for size in part.shape[1:]):
+            raise StateError(
+                "the model's data are not known yet",
+                layer=self.name,
+                where=describe(user_line()),
+                hint="give its inputs whole shapes, or call fit, evaluate or predict first",
+            )
+
+        def sample(shape: tuple[Any, ...], dtype: str) -> Any:
+            return np.zeros((1, *shape[1:]), dtype)
+
+        x = [sample(part.shape, part.dtype) for part in tree.flatten(inputs)]
+        if mode == "predict":
+            return arrays_of(x[0] if len(x) == 1 else x).signature
+        sparse = wants_classes(self._compile_loss, len(tree.flatten(outputs)))
+        y = [
+            sample(part.shape[:-1], "int32") if classes else sample(part.shape, "float32")
+            for part, classes in zip(tree.flatten(outputs), sparse, strict=True)
+        ]
+        return arrays_of(x[0] if len(x) == 1 else x, y[0] if len(y) == 1 else y).signature
