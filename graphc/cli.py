@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 import graphc
-from graphc import compiler, config, inspect, layers
+from graphc import callbacks, compiler, config, inspect, layers
 from graphc.datasets import Dataset, load_demo_data
 from graphc.errors import GraphcError
 from graphc.runtime import cache
@@ -74,7 +74,9 @@ def _train(data: Dataset, epochs: int, seed: int, folder: Path) -> None:
     model.summary()
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     started = perf_counter()
-    model.fit(x_train, y_train, batch_size=32, epochs=epochs, validation_split=0.1)
+    # The weights of the best epoch, by accuracy on the part of the training data that is held out.
+    best = callbacks.EarlyStopping(monitor="val_accuracy", patience=epochs, restore_best_weights=True)
+    model.fit(x_train, y_train, batch_size=32, epochs=epochs, validation_split=0.1, callbacks=[best])
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
     seconds, compiling = perf_counter() - started, inspect.stats()["compile_seconds"]
     print(f"test accuracy: {accuracy:.4f}")

@@ -28,7 +28,7 @@ Array = np.ndarray[Any, Any]
 
 # The same graphs in each run; a new seed is a new search, for which the slow tests are.
 FIXED = settings(derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
-BATCHES = (1, 3, 8)
+BATCHES = (1, 3, 40)
 BACKENDS = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 TOGETHER = 20
 PROGRAMS = 3
