@@ -1,4 +1,4 @@
-"""The first model: clothes from 28 x 28 images, in 100,480 + 1,290 parameters. Run: `python examples/first_model.py`."""
+"""The first model: clothes from 28 x 28 images. Run: `python examples/first_model.py`."""
 
 import graphc
 from graphc import layers

@@ -1,4 +1,4 @@
-"""What becomes of a model: its training step as a graph, as kernels, and as bytes. Run: `python examples/look_inside.py`."""
+"""What becomes of a model: its step as a graph, as kernels, and as bytes. Run: `python examples/look_inside.py`."""
 
 import numpy as np
 
