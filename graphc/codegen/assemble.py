@@ -206,7 +206,7 @@ class _Assembler:
         """The steps of a scan: its carries are buffers that the body's passes update."""
         body = carried(node)
         inner = _Assembler(self.prepare(body.graph), self.prepare, self.counter).run()
-        symbol = self._name("t")
+        symbol = self._name("@")  # which no symbolic size is named
         position = node.attrs["length"] - dims.size(symbol) if node.attrs["reverse"] else dims.size(symbol) - 1
         places = body.places(
             inner.plan,

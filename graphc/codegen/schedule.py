@@ -6,7 +6,7 @@ one, and binds axes. Which axis is `vector` tells renderers where neighbouring e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from graphc import dims
@@ -138,7 +138,7 @@ def _substituted(body: tuple[Stmt, ...], halves: dict[str, Dim]) -> tuple[Stmt, 
     joint = _axis_names(tuple(halves.values()))
 
     def index(buffer: str, place: tuple[Dim, ...]) -> tuple[str, tuple[Dim, ...]]:
-        return buffer, tuple(dims.substitute(dim, halves) for dim in place)
+        return buffer, tuple(_with_axes(dim, halves) for dim in place)
 
     before = [_quotients(dim) for dim in _all_indices(body)]
     result = tuple(map_accesses(stmt, index) for stmt in body)
@@ -180,7 +180,7 @@ def stride(offset: Dim, axis: str) -> Dim | None:
         if axis in names:
             term: Dim = coefficient
             for atom in monomial:
-                term = term * (1 if atom.name == axis else _as_dim(atom))
+                term = term * (1 if atom.kind == "axis" and atom.name == axis else _as_dim(atom))
             total = total + term
     return total
 
@@ -191,7 +191,16 @@ def _as_dim(atom: dims.Atom) -> Dim:
 
 def without(offset: Dim, axes: set[str]) -> Dim:
     """The offset with some axes at 0."""
-    return dims.substitute(offset, dict.fromkeys(axes, 0))
+    return _with_axes(offset, dict.fromkeys(axes, 0))
+
+
+def _with_axes(dim: Dim, values: Mapping[str, Dim]) -> Dim:
+    """The expression with some axes replaced. A symbolic size may have an axis's name, and stays."""
+
+    def leaf(atom: dims.Atom) -> Dim:
+        return values[atom.name] if atom.kind == "axis" and atom.name in values else _as_dim(atom)
+
+    return dims.rebuild(dim, leaf)
 
 
 # ---- binding

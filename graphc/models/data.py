@@ -75,7 +75,7 @@ class Batch:
     def buffers(self) -> dict[str, StateBuffer]:
         """The arrays where a device can keep a copy of them."""
         if not self._buffers:
-            self._buffers = {name: StateBuffer(array) for name, array in self.arrays.items()}
+            self._buffers = {name: StateBuffer.around(array) for name, array in self.arrays.items()}
         return self._buffers
 
     def part(self, start: int, stop: int) -> Batch:

@@ -45,6 +45,14 @@ class StateBuffer:
         self._host_is_current = True
         self._copy_is_current = False
 
+    @classmethod
+    def around(cls, array: Array) -> StateBuffer:
+        """A buffer whose home is the caller's array itself, where its elements lie densely; else a copy."""
+        buffer = cls.__new__(cls)
+        buffer._host = np.ascontiguousarray(array)
+        buffer._copy, buffer._host_is_current, buffer._copy_is_current = None, True, False
+        return buffer
+
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(self._host.shape)
