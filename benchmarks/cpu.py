@@ -120,16 +120,17 @@ def machine() -> dict[str, Any]:
     }
 
 
-def table(medians: dict[str, dict[str, dict[str, float]]], where: dict[str, Any]) -> str:
-    """The medians as Markdown; ratios are to the fastest peer."""
-    lines = [f"{where['processor']}, {where['cores']} cores, commit {where['commit']}, {where['time']}.", ""]
-    for workload, systems in medians.items():
+def table(history: list[dict[str, Any]]) -> str:
+    """The latest medians of each workload as Markdown; ratios are to the fastest peer."""
+    latest = {workload: run for run in history for workload in run["medians"]}
+    lines: list[str] = []
+    for workload, run in latest.items():
+        systems, where = run["medians"][workload], run["machine"]
         fastest = max((v["samples_per_second"] for k, v in systems.items() if k != "graphc"), default=0.0)
         lines += [f"### {WORKLOADS[workload].title}", ""]
-        lines += [
-            "| system | samples/s | to the fastest peer | first step, s | peak RSS, MB |",
-            "| --- | ---: | ---: | ---: | ---: |",
-        ]
+        lines += [f"{where['processor']}, {where['cores']} cores, commit {where['commit']}, {where['time']}.", ""]
+        lines.append("| system | samples/s | to the fastest peer | first step, s | peak RSS, MB |")
+        lines.append("| --- | ---: | ---: | ---: | ---: |")
         for name, row in sorted(systems.items(), key=lambda item: -item[1]["samples_per_second"]):
             ratio = f"{row['samples_per_second'] / fastest:.2f}" if fastest else "-"
             lines.append(
@@ -152,11 +153,11 @@ def main() -> None:
         if environment is not None:
             environments.make(environment)
     rows = measure(names, arguments.workloads, arguments.rounds, arguments.repeats)
-    where, medians = machine(), summary(rows)
     history = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    history.append({"machine": machine(), "medians": summary(rows), "rows": rows})
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps([*history, {"machine": where, "medians": medians, "rows": rows}], indent=1) + "\n")
-    text = table(medians, where)
+    RESULTS.write_text(json.dumps(history, indent=1) + "\n")
+    text = table(history)
     print("\n" + text)
     parts = README.read_text().split(MARK)
     README.write_text(f"{parts[0]}{MARK}\n{text}{MARK}{parts[2]}")
