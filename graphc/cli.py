@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo = commands.add_parser("demo", help="train the first model on real data and show what was compiled")
     demo.add_argument("--backend", choices=compiler.BACKENDS, help="where to run; default: the best present")
     demo.add_argument("--epochs", type=int, default=5, help="passes over the data (default 5)")
-    demo.add_argument("--seed", type=int, default=7, help="seed of weights and shuffling (default 7)")
+    demo.add_argument("--seed", type=int, default=5, help="seed of weights and shuffling (default 5)")
     commands.add_parser("info", help="tell which backends are present, and where things are kept")
     parsed = parser.parse_args(arguments)
     try:
