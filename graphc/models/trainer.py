@@ -94,6 +94,7 @@ class Trainer(Layer):
             raise ArgumentError("run_eagerly is not supported: a step is always compiled", hint="leave it False")
         if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
             raise ArgumentError("steps_per_execution is a positive integer", got=repr(steps_per_execution))
+        self._refuse_own_steps()
         chosen = optimizers.get(optimizer)
         compile_loss = CompileLoss(loss, loss_weights) if loss is not None else None
         compile_metrics = CompileMetrics(metrics, weighted_metrics)
@@ -280,6 +281,17 @@ class Trainer(Layer):
             self.optimizer.build(weights)
         if not weights:
             warnings.warn("the model has no weights to train", stacklevel=3)
+
+    def _refuse_own_steps(self) -> None:
+        """A step that a subclass wrote itself would not be what is compiled: better to say so than to pass it over."""
+        for method in ("train_step", "test_step", "predict_step"):
+            if hasattr(type(self), method):
+                raise StateError(
+                    f"a model's own `{method}` is not supported yet",
+                    layer=self.name,
+                    where=describe(user_line()),
+                    hint="override compute_loss or compute_metrics instead",
+                )
 
     def _require_compiled(self, method: str) -> None:
         if not self.compiled:

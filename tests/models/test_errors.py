@@ -114,6 +114,15 @@ def test_wrong_times_and_names() -> None:
         graphc.Model(graphc.Input((3,)), layers.Dense(2)(graphc.Input((3,))))
 
 
+def test_a_step_of_the_users_own_is_refused_and_not_passed_over() -> None:
+    class Own(graphc.Sequential):
+        def train_step(self, data: Any) -> Any:
+            return data
+
+    with pytest.raises(StateError, match="own `train_step`"):
+        Own([graphc.Input((3,)), layers.Dense(1)]).compile("sgd", "mse")
+
+
 def test_nan_is_warned_of() -> None:
     bad = X.copy()
     bad[3, 2] = np.nan
