@@ -79,7 +79,7 @@ INTRINSICS: dict[str, tuple[int, str]] = {
     **dict.fromkeys(("asinh", "acosh", "atanh", "erf", "erfc", "erfinv"), (1, "same")),
     **dict.fromkeys(("floor", "ceil", "round", "trunc"), (1, "same")),
     **dict.fromkeys(("add", "sub", "mul", "div", "floordiv", "mod", "pow", "min", "max", "atan2"), (2, "same")),
-    **dict.fromkeys(("bit_and", "bit_or", "bit_xor", "shift_left", "shift_right", "mulhi"), (2, "same")),
+    **dict.fromkeys(("bit_and", "bit_or", "bit_xor", "shift_left", "shift_right"), (2, "same")),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor"), (2, "bool")),
     **dict.fromkeys(("not", "isnan", "isinf", "isfinite"), (1, "bool")),
     "select": (3, "same"),

@@ -14,7 +14,7 @@ vector types belong to the renderers.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from graphc import dims
@@ -314,8 +314,3 @@ def _check_access(kernel: Kernel, buffer: str, index: tuple[Dim, ...], known: se
     names = {atom.name for dim in index for atom in dims.atoms(dim) if atom.kind in ("axis", "value")}
     if names - known:
         raise VerificationError("an index uses names that are not bound", got=f"{kernel.name}: {sorted(names - known)}")
-
-
-def rebind(kernel: Kernel, axes: tuple[Axis, ...]) -> Kernel:
-    """The kernel with its axes bound otherwise; names and extents stay."""
-    return replace(kernel, axes=axes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -175,12 +175,3 @@ def substitute_sizes(attr: Any, sizes: Mapping[str, Dim]) -> Any:
     if isinstance(attr, tuple):
         return tuple(substitute_sizes(part, sizes) for part in attr)
     return attr
-
-
-def is_hashable(attr: Hashable) -> bool:
-    """Whether a value can be an attribute."""
-    try:
-        hash(attr)
-    except TypeError:
-        return False
-    return True

@@ -16,7 +16,7 @@ from graphc import dims
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref
-from graphc.passes.access import Domain, ReadRecorder, domain_of
+from graphc.passes.access import Domain, ReadRecorder, domain_of, extents_of
 from graphc.primitives.views import ravel
 
 # What a symbolic size is taken for when bytes are compared.
@@ -164,7 +164,7 @@ class _Fusion:
             recorder = ReadRecorder(self.graph, self.free)
             kind = primitive(node.op).kind
             if kind is Kind.CONTRACT:
-                extents = self._extents(node)
+                extents = extents_of(self.graph, node)
                 recorder.reads_of(node, domain.point, tuple(dims.axis(f"k{i}", e) for i, e in enumerate(extents)))
             elif kind is Kind.SCATTER:
                 updates = self.graph.type(node.inputs[-1]).shape
@@ -176,20 +176,12 @@ class _Fusion:
             self._reads[key] = recorder.found
         return self._reads[key]
 
-    def _extents(self, node: Node) -> dims.Shape:
-        rule = primitive(node.op)
-        assert rule.lower is not None
-        extents: dims.Shape = rule.lower(tuple(self.graph.type(ref) for ref in node.inputs), **node.attrs).extents
-        return extents
-
     # ---- what fits together
 
     def _common_domain(self, a: Group, b: Group) -> Domain | None:
         """The domain over which both groups can run."""
         if a.domain == b.domain:
             return a.domain if Kind.CONTRACT not in (a.kind, b.kind) or a.kind is not b.kind else None
-        if {a.kind, b.kind} >= {Kind.CONTRACT} and (a.kind in ANCHORS and b.kind in ANCHORS):
-            return None
         if a.kind in ANCHORS and b.kind in ANCHORS:
             return None
         wide, narrow = (a, b) if a.kind in ANCHORS else (b, a)
@@ -212,7 +204,7 @@ class _Fusion:
             kind = primitive(node.op).kind
             if domain.index_of(shape) is None:
                 return "they run over different points"
-            if kind is Kind.REDUCE and (shape != domain.points or self._extents(node) != domain.reduced):
+            if kind is Kind.REDUCE and (shape != domain.points or extents_of(self.graph, node) != domain.reduced):
                 return "they reduce over different axes"
             for ref, index in self._reads_in(node, domain):
                 if ref.node not in inside:

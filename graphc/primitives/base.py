@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from graphc import dtypes
-from graphc.dims import Shape
 from graphc.dtypes import DType
 from graphc.errors import DTypeError, ShapeError
 from graphc.exprs import Expr
@@ -136,8 +135,3 @@ def view(
 def full_like(value: Value, number: bool | int | float) -> Value:
     """A tensor of a value's type that has the same number everywhere."""
     return value.builder.full(number, value.shape, value.dtype)
-
-
-def static(shape: Shape) -> tuple[int, ...]:
-    """A shape whose sizes are all known; the caller knows that they are."""
-    return tuple(int(dim) for dim in shape if isinstance(dim, int))

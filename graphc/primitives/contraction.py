@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphc import dtypes
-from graphc.dims import Dim, Shape
+from graphc.dims import Dim
 from graphc.errors import DTypeError, ShapeError
 from graphc.exprs import Expr
 from graphc.graph.builder import Applied, Value
@@ -119,11 +119,6 @@ def _arranged(product: Value, axes: Axes) -> Value:
     """The product with its axes, which are axes `axes` of an operand, in the operand's order."""
     order = tuple(axes.index(axis) for axis in range(len(axes)))
     return product if order == tuple(range(len(axes))) else product.builder.apply("transpose", product, order=order)
-
-
-def matmul_axes(lhs: Shape, rhs: Shape) -> dict[str, Axes]:
-    """The attributes of a contraction of the last axis of `lhs` with the first of `rhs`."""
-    return {"lhs_batch": (), "rhs_batch": (), "lhs_contract": (len(lhs) - 1,), "rhs_contract": (0,)}
 
 
 def _cases() -> Iterable[Case]:
