@@ -13,19 +13,21 @@ from typing import Any
 import numpy as np
 
 from graphc import config, dims
-from graphc.codegen import c, c_product, cuda
+from graphc.codegen import c, cuda
 from graphc.codegen.assemble import Assembly, assemble, with_scratch
+from graphc.codegen.cost import plan_work
 from graphc.codegen.cstyle import Source
 from graphc.codegen.dump import write_kernels, write_partition, write_plan, write_stages
 from graphc.codegen.kernel import Kernel
 from graphc.codegen.schedule import schedule
+from graphc.codegen.tiles import scratch_bytes
 from graphc.errors import ArgumentError, BackendError
 from graphc.graph.core import Graph
 from graphc.graph.types import resolve
 from graphc.passes.fuse import NOMINAL_SIZE, Partition, fuse
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
 from graphc.plan import Plan
-from graphc.runtime import cache, toolchain
+from graphc.runtime import cache, processor, toolchain
 from graphc.runtime import cuda as gpu
 from graphc.runtime.counters import counters
 from graphc.runtime.cpu import CpuProgram
@@ -149,6 +151,17 @@ class Executable:
         return report | {"arena": solve(plan, sizes).nbytes}
 
 
+    def seconds(self) -> dict[str, float]:
+        """The seconds that each kernel has taken since the program was built, by kernel.
+
+        Raises:
+            ArgumentError: if the program was not built with `profiled=True` for the `cpu` backend.
+        """
+        if not isinstance(self.program, CpuProgram):
+            raise ArgumentError("only the cpu backend measures its kernels", got=self.backend)
+        return self.program.seconds(list(self.compilation.kernels))
+
+
 def best_backend() -> tuple[str, str]:
     """The backend that is used where none is asked for, and why: the first that is present of cuda, cpu, numpy."""
     reasons: list[str] = []
@@ -198,6 +211,7 @@ def compile(
     earlier: Mapping[str, Graph] | None = None,
     passes: Passes = PASSES,
     fused: bool = True,
+    profiled: bool = False,
 ) -> Executable:
     """Compiles a graph.
 
@@ -207,6 +221,7 @@ def compile(
         earlier: Stages that the graph went through before, for those who look at them.
         passes: The rewrites, for those who look for the one at fault; `copy_sources` is always needed.
         fused: Whether operations share kernels.
+        profiled: Whether `Executable.seconds` tells what each kernel took; only the `cpu` backend can.
 
     Returns:
         What runs it.
@@ -220,7 +235,7 @@ def compile(
     for stage, rewrite in passes:
         graph = rewrite(graph)
         compilation.stages[stage] = graph
-    program = NumpyProgram(graph) if name == "numpy" else _build(compilation, passes, fused)
+    program = NumpyProgram(graph) if name == "numpy" else _build(compilation, passes, fused, profiled)
     executable = Executable(compilation, program)
     counters().compilations += 1
     counters().compile_seconds += perf_counter() - started
@@ -229,12 +244,12 @@ def compile(
     return executable
 
 
-def _build(compilation: Compilation, passes: Passes, fused: bool) -> Program:
+def _build(compilation: Compilation, passes: Passes, fused: bool, profiled: bool) -> Program:
     compilation.partition = fuse(compilation.graph, fused)
     assembly = assemble(compilation.partition, partial(_prepared, passes=passes, fused=fused))
     kernels = {k: schedule(kernel) for k, kernel in assembly.kernels.items()}
     hits = cache.default().hits
-    build = _build_cpu if compilation.backend == "cpu" else _build_cuda
+    build = partial(_build_cpu, profiled=profiled) if compilation.backend == "cpu" else _build_cuda
     program = build(compilation, Assembly(assembly.plan, kernels))
     counters().cache_hits += cache.default().hits - hits
     return program
@@ -247,15 +262,16 @@ def _prepared(body: Graph, passes: Passes, fused: bool) -> Partition:
     return fuse(body, fused)
 
 
-def _build_cpu(compilation: Compilation, assembly: Assembly) -> Program:
-    scratch = {name: c_product.scratch_bytes(kernel) for name, kernel in assembly.kernels.items()}
+def _build_cpu(compilation: Compilation, assembly: Assembly, profiled: bool) -> Program:
+    vector_bytes = processor.vector_bytes()
+    scratch = {name: scratch_bytes(kernel, vector_bytes) for name, kernel in assembly.kernels.items()}
     assembly = with_scratch(assembly, {name: n for name, n in scratch.items() if n != 0})
-    source = c.render(assembly.plan, assembly.kernels)
+    source = c.render(assembly.plan, assembly.kernels, vector_bytes, profiled)
     _note(compilation, assembly, source)
     compiler = toolchain.find()
     flags = (*C_FLAGS, *compiler.native_flags)
     library = toolchain.build_shared(source.text, flags=flags, toolchain=compiler, cache=cache.default())
-    return CpuProgram(assembly.plan, library)
+    return CpuProgram(assembly.plan, library, plan_work(assembly.plan.steps, assembly.kernels))
 
 
 def _build_cuda(compilation: Compilation, assembly: Assembly) -> Program:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from graphc import dtypes
-from graphc.codegen.c_product import TILE_ROWS, ProductRenderer, scratch_bytes, tiling
+from graphc.codegen.c_product import ProductRenderer, TileShape
+from graphc.codegen.cost import shared_axis, work
 from graphc.codegen.cstyle import CStyle, Lines, Source, prelude
 from graphc.codegen.kernel import (
     Accumulator,
@@ -20,79 +21,103 @@ from graphc.codegen.kernel import (
     statements,
 )
 from graphc.codegen.loops import as_reductions, has_inner, used_names
+from graphc.codegen.tiles import scratch_bytes, tiling
 from graphc.dtypes import DType
 from graphc.plan import Copy, Launch, Loop, Plan, Step
 
 # Reductions by columns keep this many of them in flight.
 LANES = 64
+# Threads that share a run of neighbouring elements meet at multiples of this many: whole cache lines.
+GRAIN = 64
 SIMD = "#pragma omp simd"
 
 
-def render(plan: Plan, kernels: Mapping[str, Kernel]) -> Source:
-    """The source of a plan: `void graphc_run(char *const *buffers, const long *sizes, long repeat)`.
+def render(plan: Plan, kernels: Mapping[str, Kernel], vector_bytes: int, profiled: bool = False) -> Source:
+    """The source of a plan; `graphc_run` is called by each of `threads` threads, with its number:
+
+        void graphc_run(char *const *buffers, const long *sizes, long repeat,
+                        gc_meeting *meeting, long thread, long threads)
 
     Args:
         plan: What runs.
         kernels: The scheduled kernels, by name.
+        vector_bytes: The size of the processor's vector registers.
+        profiled: Whether the program adds up the seconds of each kernel, in the order of `kernels`, in
+            `double graphc_seconds[]`.
     """
     symbols = plan.identifiers()
-    tiles: set[tuple[str, int]] = set()
+    tiles: set[TileShape] = set()
     texts = {}
     launches = plan.all_launches()
     for name, kernel in kernels.items():
-        renderer = CRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols})
+        renderer = CRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols}, vector_bytes)
         texts[name] = renderer.kernel(kernel)
         tiles |= renderer.tiles
-    parts = [prelude("c.h"), prelude("scalar.h")]
+    parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("c.h"), prelude("scalar.h")]
     if tiles:
-        parts.append(prelude("contract.h"))
-        for type_name, vectors in sorted(tiles):
-            for rows in (TILE_ROWS, 1):
-                parts.append(f"GC_TILE(gc_tile_{type_name}_{rows}x{vectors}, {type_name}, {rows}, {vectors})\n")
-    return Source("\n".join([*parts, *texts.values(), _program(plan, symbols)]), texts)
+        parts += [prelude("contract.h"), *(tile.definition for tile in sorted(tiles))]
+    timed = {name: position for position, name in enumerate(kernels)} if profiled else {}
+    return Source("\n".join([*parts, *texts.values(), _program(plan, symbols, timed)]), texts)
 
 
-def _program(plan: Plan, symbols: Mapping[str, str]) -> str:
+def _program(plan: Plan, symbols: Mapping[str, str], timed: Mapping[str, int]) -> str:
     out = Lines()
-    out("void graphc_run(char *const *buffers, const long *sizes, long repeat) {")
+    if timed:
+        out(f"double graphc_seconds[{len(timed)}];")
+    out("void graphc_run(char *const *buffers, const long *sizes, long repeat,")
+    out("                gc_meeting *meeting, long thread, long threads) {")
+    out("const gc_worker worker = {thread, threads, meeting}, *const self = &worker;")
     for i, name in enumerate(plan.symbols):
         out(f"const long {symbols[name]} = sizes[{i}];")
         out(f"(void){symbols[name]};")
     out("for (long step = 0; step < repeat; ++step) {")
-    _steps(out, plan, plan.steps, symbols)
+    _steps(out, plan, plan.steps, symbols, timed)
     out("}")
     out("}")
     return str(out)
 
 
-def _steps(out: Lines, plan: Plan, steps: tuple[Step, ...], symbols: Mapping[str, str]) -> None:
+def _steps(
+    out: Lines, plan: Plan, steps: tuple[Step, ...], symbols: Mapping[str, str], timed: Mapping[str, int]
+) -> None:
     style = CStyle(symbols)
     for step in steps:
         match step:
             case Launch(kernel, buffers):
                 args = [f"(void *)buffers[{id}]" for id in buffers] + [symbols[name] for name in step.symbols]
-                out(f"{kernel}({', '.join(args)});")
+                call = f"{kernel}({', '.join([*args, 'self'])});"
+                if kernel in timed:
+                    call = f"{{ const double start = gc_now(); {call} gc_sync(self);"
+                    call += f" if (thread == 0) graphc_seconds[{timed[kernel]}] += gc_now() - start; }}"
+                out(call)
             case Copy(source, target, elements):
                 width = plan.buffers[source].dtype.itemsize
                 start, end = style.dim(step.source_offset * width), style.dim(step.target_offset * width)
                 size = style.dim(elements * width)
-                out(f"__builtin_memcpy(buffers[{target}] + {end}, buffers[{source}] + {start}, {size});")
+                out(f"gc_copy(buffers[{target}] + {end}, buffers[{source}] + {start}, {size}, self);")
             case Loop(symbol, count, inner):
                 name = symbols[symbol]
                 out(f"for (long {name} = 1; {name} <= {style.dim(count)}; ++{name}) {{")
-                _steps(out, plan, inner, symbols)
+                _steps(out, plan, inner, symbols, timed)
                 out("}")
+                continue
+        out("gc_sync(self);")
 
 
 class CRenderer(ProductRenderer):
-    """Prints one kernel as a C function."""
+    """Prints one kernel as a C function.
+
+    Args:
+        symbols: The identifier of each symbolic size.
+        vector_bytes: The size of the processor's vector registers.
+    """
 
     types: ClassVar[Mapping[DType, str]] = {**CStyle.types, dtypes.bool_: "_Bool", dtypes.float16: "_Float16"}
     simd = SIMD
 
-    def __init__(self, symbols: Mapping[str, str]) -> None:
+    def __init__(self, symbols: Mapping[str, str], vector_bytes: int) -> None:
         super().__init__(symbols)
-        self.tiles: set[tuple[str, int]] = set()
+        self.vector_bytes = vector_bytes
 
     def kernel(self, kernel: Kernel) -> str:
         """The function of a kernel."""
@@ -100,41 +125,63 @@ class CRenderer(ProductRenderer):
         for param in kernel.params:
             const = "" if param.written else "const "
             params.append(f"{const}{self.types[param.dtype]} *restrict {param.name}")
-        cut = tiling(kernel)
-        if scratch_bytes(kernel) != 0:
+        cut = tiling(kernel, self.vector_bytes)
+        if scratch_bytes(kernel, self.vector_bytes) != 0:
             params.append("void *restrict scratch")
-        params += [f"long {name}" for name in self.symbols.values()]
+        params += [*(f"long {name}" for name in self.symbols.values()), "const gc_worker *self"]
         self.out(f"static void {kernel.name}({', '.join(params)}) {{")
         for name in self.symbols.values():
             self.out(f"(void){name};")
         if cut is not None:
-            self.tiles.add(self.product(kernel, cut))
-        elif kernel.axes and kernel.axes[-1].bind == "vector" and has_inner(kernel):
-            self._columns(kernel)
+            self.product(kernel, cut)
         else:
-            self.nest(kernel.axes, as_reductions(kernel.body), self.rows, simd=not has_inner(kernel))
+            self._loops(kernel)
         self.out("}")
         return str(self.out)
 
+    def _loops(self, kernel: Kernel) -> None:
+        """A kernel of plain loops, one of which the threads share."""
+        if not kernel.axes:
+            self.out("if (self->thread != 0) return;")
+            self.nest((), as_reductions(kernel.body), self.rows)
+            return
+        self.out(f"const long team = gc_team(self, {self.dim(work(kernel))});")
+        shared = shared_axis(kernel)
+
+        grain = GRAIN if shared == kernel.axes[-1] else 1
+        total = f"{self.dim(shared.extent)}, {grain}, self, team"
+        self.out(f"const long share_start = gc_first({total}), share_end = gc_end({total});")
+
+        def share(axis: Axis) -> None:
+            self.out(f"for (long {axis.name} = share_start; {axis.name} < share_end; ++{axis.name}) {{")
+
+        if kernel.axes[-1].bind == "vector" and has_inner(kernel):
+            self._columns(kernel, shared, share)
+        else:
+            body = as_reductions(kernel.body)
+            self.nest(kernel.axes, body, self.rows, simd=not has_inner(kernel), heads={shared.name: share})
+
     # ---- columns: a run of neighbouring points at a time, each with its own reductions
 
-    def _columns(self, kernel: Kernel) -> None:
+    def _columns(self, kernel: Kernel, shared: Axis, share: Callable[[Axis], None]) -> None:
         axis = kernel.axes[-1]
         self.lane_axes = (axis.name,)
-        static = isinstance(axis.extent, int) and axis.extent <= 4 * LANES
+        static = isinstance(axis.extent, int) and axis.extent <= 4 * LANES and axis != shared
         lanes = axis.extent if static else LANES
         start = f"{axis.name}_start"
 
         def tile(body: tuple[Stmt, ...]) -> None:
-            self.out(f"for (long {start} = 0; {start} < {self.dim(axis.extent)}; {start} += {lanes}) {{")
+            bounds = ("share_start", "share_end") if axis == shared else ("0", self.dim(axis.extent))
+            self.out(f"for (long {start} = {bounds[0]}, end = {bounds[1]}; {start} < end; {start} += {lanes}) {{")
             if static:
                 self.out(f"enum {{ lanes = {lanes} }};")
             else:
-                self.out(f"const long lanes = GC_MIN({LANES}, {self.dim(axis.extent)} - {start});")
+                self.out(f"const long lanes = GC_MIN({LANES}, end - {start});")
             self._lane_statements(axis, body, str(lanes))
             self.out("}")
 
-        self.nest(kernel.axes[:-1], as_reductions(kernel.body), tile)
+        heads = {shared.name: share} if axis != shared else {}
+        self.nest(kernel.axes[:-1], as_reductions(kernel.body), tile, heads=heads)
 
     def _lane_loop(self, axis: Axis) -> None:
         self.out(SIMD)
@@ -157,7 +204,7 @@ class CRenderer(ProductRenderer):
             if isinstance(stmt, Reduce):
                 self._reduce_lanes(axis, stmt, lanes)
             elif isinstance(stmt, For):
-                self.nest((*stmt.axes, axis), stmt.body, self.rows, last=self._lane_loop)
+                self.nest((*stmt.axes, axis), stmt.body, self.rows, heads={axis.name: self._lane_loop})
             else:
                 self._simple_lanes(axis, run, crossing, lanes)
 
@@ -195,7 +242,7 @@ class CRenderer(ProductRenderer):
                 self._accumulate_lane(a)
             self.rows(stmt.after)
 
-        self.nest((*stmt.axes, axis), stmt.body, innermost, last=self._lane_loop)
+        self.nest((*stmt.axes, axis), stmt.body, innermost, heads={axis.name: self._lane_loop})
 
     def _accumulate_lane(self, a: Accumulator) -> None:
         value = self.expr(a.value)

@@ -1,292 +1,336 @@
-"""Contractions in C: tiles of the result in registers, fed from both factors.
+"""Contractions in C, as `graphc.codegen.tiles` cuts them:
 
-A factor is read in place where it lies in memory as the tile wants it; else it is gathered into a packed panel,
-whatever expression it is. So matrix products, convolutions and their gradients are one piece of code:
-
-    for each block of the depth:                  (one, unless the depth is large)
-      pack the right factor's panels
-      for each run of rows:
-        pack the left factor's rows
-        for each panel: multiply a tile, then its epilogue (or add it up, until the last block of the depth)
+    for each block of columns, for each block of the depth:          (one of each, unless they are large)
+      gather the right factor's panels, where it is not read in place
+      for each tile that is this thread's:
+        gather the left factor's rows, where it is not read in place
+        multiply; with the depth complete, the epilogue
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphc import dims, dtypes
+from graphc import dims
 from graphc.codegen.kernel import Axis, Contract, Kernel, Let, Stmt, needed
 from graphc.codegen.loops import LoopRenderer
-from graphc.codegen.schedule import Factors, factors, plain_load, stride, without
+from graphc.codegen.tiles import SLICES, Tiling, extent
 from graphc.dims import Dim
-from graphc.exprs import Expr, Load
+from graphc.exprs import Expr
 from graphc.primitives.views import ravel
 
-# Rows of a tile. With two vectors a row, the sums take 16 of the 32 (or 16) vector registers.
-TILE_ROWS = 8
-# A vector register holds at most this many bytes.
-VECTOR_BYTES = 64
-# A depth of up to this many elements is one block; a deeper one is cut into blocks of about DEPTH_BLOCK.
-DEPTH_AT_ONCE = 1024
-DEPTH_BLOCK = 256
 
+@dataclass(frozen=True, slots=True, order=True)
+class TileShape:
+    """A tile function: the C type, its size, and which of the left factor's steps are known to be 1."""
 
-@dataclass(frozen=True, slots=True)
-class InPlace:
-    """A factor that is a matrix in memory: the offset of its first element, and its strides."""
-
-    load: Load
-    start: Dim
-    line: Dim  # from row to row on the left, from column to column on the right
-    depth: Dim
-
-
-@dataclass(frozen=True, slots=True)
-class Tiling:
-    """How a contraction is cut into tiles.
-
-    Args:
-        f: Its axes by use; `m` and `n` are such that the result's last axis is the last of `n`.
-        left: The factor that depends on `m`, and `right` the one that depends on `n`.
-        left_in_place: The left factor as a matrix in memory, or None: it is packed.
-        right_in_place: The right factor with neighbouring columns side by side in memory, or None: it is packed.
-        step: How many points of the outermost depth axis make a block; None for all.
-    """
-
-    f: Factors
-    left: Expr
-    right: Expr
-    left_in_place: InPlace | None
-    right_in_place: InPlace | None
-    step: int | None
+    type: str
+    rows: int
+    vectors: int
+    row_step: str
+    depth_step: str
 
     @property
-    def rows(self) -> Dim:
-        return dims.product(axis.extent for axis in self.f.m)
+    def name(self) -> str:
+        return f"gc_tile_{self.type}_{self.rows}x{self.vectors}_{self.row_step}{self.depth_step}"
 
     @property
-    def columns(self) -> Dim:
-        return dims.product(axis.extent for axis in self.f.n)
-
-    @property
-    def depth(self) -> Dim:
-        return dims.product(axis.extent for axis in self.f.k)
-
-    @property
-    def block(self) -> Dim:
-        """The depth of one block."""
-        return self.depth if self.step is None else dims.product(a.extent for a in self.f.k[1:]) * self.step
-
-
-def tiling(kernel: Kernel) -> Tiling | None:
-    """How a scheduled kernel's contraction is cut; None where tiles do not suit it."""
-    contraction = kernel.contraction
-    if contraction is None or contraction.dtype not in (dtypes.float32, dtypes.float64):
-        return None
-    f = factors(kernel)
-    left, right = contraction.lhs, contraction.rhs
-    if f.m and kernel.axes[-1] == f.m[-1]:
-        f, left, right = f.swapped, right, left
-    if not f.n or kernel.axes[-1] != f.n[-1]:
-        return None
-    left_place = _in_place(contraction, left, f.m, f)
-    right_place = _in_place(contraction, right, f.n, f)
-    if right_place is not None and right_place.line != 1:
-        right_place = None
-    return Tiling(f, left, right, left_place, right_place, _depth_step(f))
-
-
-def _in_place(contraction: Contract, factor: Expr, lines: tuple[Axis, ...], f: Factors) -> InPlace | None:
-    load = plain_load(contraction, factor)
-    if load is None or len(lines) > 1 or len(f.k) > 1:
-        return None
-    offset = load.index[0]
-    line = stride(offset, lines[0].name) if lines else 0
-    depth = stride(offset, f.k[0].name) if f.k else 0
-    if line is None or depth is None:
-        return None
-    return InPlace(load, without(offset, {axis.name for axis in (*lines, *f.k)}), line, depth)
-
-
-def _depth_step(f: Factors) -> int | None:
-    depth = dims.product(axis.extent for axis in f.k)
-    if isinstance(depth, int) and depth <= DEPTH_AT_ONCE:
-        return None
-    inner = dims.product(axis.extent for axis in f.k[1:])
-    return max(1, DEPTH_BLOCK // inner) if isinstance(inner, int) else 1
-
-
-def scratch_bytes(kernel: Kernel) -> Dim:
-    """The working memory that a scheduled kernel needs: packed panels, and sums between blocks of the depth."""
-    t = tiling(kernel)
-    if t is None or kernel.contraction is None:
-        return 0
-    size = kernel.contraction.dtype.itemsize
-    return (_panels(t) + _packed(t) + (0 if t.step is None else t.rows * t.columns)) * size
-
-
-def _panels(t: Tiling) -> Dim:
-    """Elements of the right factor's panels: all of them, or the last where the others are read in place, or none."""
-    widest = 2 * VECTOR_BYTES // 4
-    if t.right_in_place is None:
-        return t.block * (t.columns + widest)
-    return 0 if _all_whole(t) else t.block * widest
-
-
-def _packed(t: Tiling) -> Dim:
-    """Elements of the packed rows of the left factor."""
-    return t.block * TILE_ROWS if t.left_in_place is None else 0
-
-
-def _all_whole(t: Tiling) -> bool:
-    """Whether no panel is narrower than the others, whatever the width of a vector."""
-    return isinstance(t.columns, int) and t.columns % (2 * VECTOR_BYTES) == 0
-
-
-def _vectors(t: Tiling, contraction: Contract) -> int:
-    """How many vectors wide a tile is: one for narrow results, else two."""
-    lanes = VECTOR_BYTES // contraction.dtype.itemsize
-    return 1 if isinstance(t.columns, int) and t.columns <= lanes else 2
+    def definition(self) -> str:
+        steps = {"1": "1", "m": "am", "k": "ak"}
+        args = f"{self.type}, {self.rows}, {self.vectors}, {steps[self.row_step]}, {steps[self.depth_step]}"
+        return f"GC_TILE({self.name}, {args})\n"
 
 
 class ProductRenderer(LoopRenderer):
     """Prints contractions as tiles."""
 
-    def product(self, kernel: Kernel, t: Tiling) -> tuple[str, int]:
-        """The loops of a contraction and its epilogue; returns which tile function they call: type and vectors."""
+    def __init__(self, symbols: Mapping[str, str]) -> None:
+        super().__init__(symbols)
+        self.tiles: set[TileShape] = set()
+
+    def product(self, kernel: Kernel, t: Tiling) -> None:
+        """The loops of a contraction and its epilogue."""
         contraction = kernel.contraction
         assert contraction is not None
-        vectors, name = _vectors(t, contraction), self.types[contraction.dtype]
         epilogue = tuple(stmt for stmt in kernel.body if stmt is not contraction)
-        self.nest(t.f.batch, (), lambda _: self._one_product(t, contraction, epilogue, vectors))
-        return name, vectors
+        out = self.out
+        out(f"enum {{ width = {t.width}, tile_rows = {t.rows} }};")
+        out(f"const long rows = {self.dim(extent(t.lines))}, columns = {self.dim(t.columns)};")
+        out("const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;")
+        out(f"const long groups = {self.grouped(extent(t.outer))} * tall;")
+        work = dims.product((extent(t.f.batch), extent(t.f.m), t.columns, extent(t.f.k), 2))
+        out(f"const long team = gc_team(self, {self.dim(work)});")
+        out("(void)tall, (void)across, (void)groups, (void)team;")
+        self._memory(t, contraction)
+        match t.sharing:
+            case "team":
+                self.nest(t.f.batch, (), lambda _: self._whole(t, contraction, epilogue))
+            case "batch":
+                self._shared(self.dim(extent(t.f.batch)), "item")
+                self.decode(t.f.batch, "item")
+                self._whole(t, contraction, epilogue)
+                out("}")
+            case "slices":
+                self._shared(str(SLICES), "slice")
+                out(f"{self._type(contraction)} *const sums = all_sums + slice * groups * across * tile_rows * width;")
+                out(f"const long from = blocks * slice / {SLICES}, to = blocks * (slice + 1) / {SLICES};")
+                self._columns_of(t, contraction, epilogue)
+                out("}")
+                self._combine(t, contraction, epilogue)
 
-    def _one_product(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...], vectors: int) -> None:
-        out, name = self.out, self.types[contraction.dtype]
-        out(f"enum {{ width = {vectors} * GC_VECTOR_BYTES / sizeof({name}) }};")
-        out(f"const long rows = {self.dim(t.rows)}, columns = {self.dim(t.columns)};")
-        needs = _panels(t) + _packed(t) != 0 or t.step is not None
-        out(f"{name} *const panels = {'scratch' if needs else '0'};")
-        out(f"{name} *const packed = panels + {self.grouped(_panels(t))};")
-        out("(void)packed;")
-        if t.step is None:
-            out(f"const long depth = {self.dim(t.depth)};")
-        else:
-            self._depth_blocks(t, name)
-        self._pack_right(t, contraction)
-        out(f"for (long m0 = 0; m0 < rows; m0 += {TILE_ROWS}) {{")
-        out(f"const long high = GC_MIN({TILE_ROWS}, rows - m0);")
-        self._pack_left(t, contraction)
-        out("for (long n0 = 0; n0 < columns; n0 += width) {")
-        out("const long wide = GC_MIN(width, columns - n0);")
-        out(f"{name} tile[{TILE_ROWS} * width];")
-        self._multiply(t, name, vectors)
+    def _type(self, contraction: Contract) -> str:
+        return self.types[contraction.dtype]
+
+    def _shared(self, total: str, name: str) -> None:
+        """A loop over this thread's share of something."""
+        self.out(f"for (long {name} = gc_first({total}, 1, self, team), {name}_end = gc_end({total}, 1, self, team);")
+        self.out(f"     {name} < {name}_end; ++{name}) {{")
+
+    def _memory(self, t: Tiling, contraction: Contract) -> None:
+        """Where panels, rows and sums are kept."""
+        out, name = self.out, self._type(contraction)
+        aligned = "__attribute__((aligned(64)))"
+        if t.is_cut:
+            out(f"const long blocks = {self.dim(t.blocks)};")
+        if t.left_place is None:
+            out(f"{name} packed[{self.dim(t.most_depth * t.rows)}] {aligned};")
+        sums = "all_sums" if t.sharing == "slices" else "sums"
+        if t.sharing == "team":
+            if t.panels != 0:
+                out(f"{name} *const panels = scratch;")
+            if t.is_cut:
+                out(f"{name} *const {sums} = ({name} *)scratch + {self.grouped(t.panels)};")
+            return
+        if t.panels != 0:
+            out(f"{name} panels[{self.dim(t.panels)}] {aligned};")
+        if t.is_cut and t.sharing == "slices":
+            out(f"{name} *const {sums} = scratch;")
+        elif t.is_cut:
+            out(f"{name} {sums}[{self.dim(t.sums)}] {aligned};")
+
+    def _whole(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
+        """One product over its whole depth."""
+        if t.is_cut:
+            self.out("const long from = 0, to = blocks;")
+        self._columns_of(t, contraction, epilogue)
+
+    def _columns_of(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
+        """The blocks of columns and of the depth."""
+        out = self.out
+        out(f"for (long c0 = 0; c0 < columns; c0 += {self.grouped(t.column_block)}) {{")
+        out(f"const long c1 = GC_MIN(c0 + {self.grouped(t.column_block)}, columns);")
+        out("const long beside = (c1 - c0 + width - 1) / width;")
+        outer, inner = t.levels
+        levels = f"outer = {self.dim(outer)}, inner = {self.dim(inner)}"
         if t.step is not None:
-            self._add_up(t)
-        self._epilogue(t, contraction, epilogue)
-        out("}")
-        out("}")
-        if t.step is not None:
+            out(f"for (long turn = from; turn < to; turn += {t.step}) {{")
+            out(f"const long end = GC_MIN(turn + {t.step}, to);")
+            levels = f"outer = end - turn, inner = {self.dim(inner)}"
+            if len(t.f.k) == 1:
+                levels = "outer = 1, inner = end - turn"
+        elif t.turns:
+            out("for (long turn = from, end; turn < to; turn = end) {")
+            out("end = turn + 1;")
+            self.decode(t.turns, "turn")
+        out(f"const long {levels}, depth = outer * inner;")
+        out("(void)depth;")
+        self._gather_right(t, contraction)
+        self._units(t, contraction, epilogue)
+        if t.is_cut:
             out("}")
+        out("}")
 
-    def _depth_blocks(self, t: Tiling, name: str) -> None:
-        """The loop over blocks of the depth; the sums so far are kept in memory."""
-        outer, inner, out = t.f.k[0], dims.product(axis.extent for axis in t.f.k[1:]), self.out
-        out(f"{name} *const sums = packed + {self.grouped(_packed(t))};")
-        out(f"const long turns = {self.dim(outer.extent)};")
-        out(f"for (long turn = 0; turn < turns; turn += {t.step}) {{")
-        out(f"const long end = GC_MIN(turn + {t.step}, turns), depth = (end - turn) * {self.grouped(inner)};")
+    # ---- tiles
 
-    def _depth_nest(self, t: Tiling, lets: list[Let], place: str, value: Expr) -> None:
-        """Loops over the points of the block's depth, storing a factor's element at each; `place` mentions `deep`."""
-        axes = t.f.k
+    def _units(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
+        out = self.out
+        bounds = "0, units = groups * beside"
+        if t.sharing == "team":
+            total = "groups * beside, 1, self, team"
+            bounds = f"gc_first({total}), units = gc_end({total})"
+        if t.left_place is None:
+            out("long gathered = -1;")
+        out(f"for (long unit = {bounds}; unit < units; ++unit) {{")
+        out("const long group = unit / beside, n0 = c0 + unit % beside * width;")
+        self._place_rows(t)
+        if t.all_whole:
+            out("enum { wide = width };")
+        else:
+            out("const long wide = GC_MIN(width, columns - n0);")
+        if t.is_cut:
+            tile = "sums + (group * across + n0 / width) * tile_rows * width"
+            out(f"{self._type(contraction)} *const tile = {tile};")
+        else:
+            out(f"{self._type(contraction)} tile[tile_rows * width] __attribute__((aligned(64)));")
+        self._gather_left(t, contraction)
+        self._multiply(t, contraction)
+        if t.sharing != "slices":
+            if t.is_cut:
+                out("if (end < to) continue;")
+            self._epilogue(t, contraction, epilogue)
+        out("}")
 
-        def outermost(axis: Axis) -> None:
+    def _place_rows(self, t: Tiling) -> None:
+        """Which lines a tile has. The last tile is moved back onto lines that are there; `skip` of them are done."""
+        out = self.out
+        out("const long m0 = group % tall * tile_rows;")
+        if t.outer:
+            out("const long outside = group / tall;")
+            self.decode(t.outer, "outside")
+        lines = extent(t.lines)
+        if isinstance(lines, int) and lines % t.rows == 0:
+            out("enum { skip = 0, high = tile_rows };")
+            out("const long line0 = m0;")
+        else:
+            out("const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;")
+            out("const long high = GC_MIN(tile_rows, rows);")
+
+    def _multiply(self, t: Tiling, contraction: Contract) -> None:
+        name = self._type(contraction)
+        left, left_steps, flavour = self._left(t)
+        right, right_steps = self._right(t, name)
+        shape = TileShape(name, t.rows, t.vectors, *flavour)
+        add = "turn > from" if t.is_cut else "0"
+        call = "{}(outer, inner, {}, {}, {}, {}, {}, {});"
+        whole = call.format(shape.name, left, left_steps, right, right_steps, "tile", add)
+        self.tiles.add(shape)
+        if isinstance(extent(t.lines), int):
+            self.out(whole)
+            return
+        single = TileShape(name, 1, t.vectors, *flavour)
+        self.tiles.add(single)
+        one = call.format(
+            single.name, f"{left} + i * {left_steps.split(', ')[0]}", left_steps, right, right_steps, "tile + i * width", add
+        )
+        self.out(f"if (high == tile_rows) {whole}")
+        self.out(f"else for (long i = 0; i < high; ++i) {one}")
+
+    def _left(self, t: Tiling) -> tuple[str, str, tuple[str, str]]:
+        """The left factor's rows: the first element, the steps, and which of them are 1."""
+        if t.left_place is None:
+            if t.f.lhs_along_k:
+                return "packed", f"{self.dim(t.most_depth)}, 1, inner", ("m", "1")
+            return "packed", "1, tile_rows, inner * tile_rows", ("1", "k")
+        place = t.left_place
+        line, (outer, inner) = place.line, _two(place.depth)
+        start = self.dim(place.start + self._turned(t, place.depth))
+        flavour = ("1", "k") if line == 1 else ("m", "1" if inner == 1 else "k")
+        steps = ", ".join(map(self.dim, (line, inner, outer)))
+        return f"{place.load.buffer} + {start} + line0 * {self.grouped(line)}", steps, flavour
+
+    def _right(self, t: Tiling, name: str) -> tuple[str, str]:
+        """The right factor's panel: the first element, and the steps."""
+        if t.right_place is None:
+            return "panels + (n0 - c0) * depth", "width, inner * width"
+        place = t.right_place
+        outer, inner = _two(place.depth)
+        start = self.dim(place.start + self._turned(t, place.depth))
+        first, steps = f"{place.load.buffer} + {start} + n0", f"{self.dim(inner)}, {self.dim(outer)}"
+        if t.all_whole:
+            return first, steps
+        self.out(f"const {name} *panel = {first};")
+        self.out(f"long panel_inner = {self.dim(inner)}, panel_outer = {self.dim(outer)};")
+        self.out("if (wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;")
+        return "panel", "panel_inner, panel_outer"
+
+    def _turned(self, t: Tiling, depth: tuple[Dim, ...]) -> Dim:
+        """How far the current block of the depth is from its start, where blocks are runs of the first axis."""
+        return dims.value("turn") * depth[0] if t.step is not None else 0
+
+    # ---- gathering
+
+    def _gather_right(self, t: Tiling, contraction: Contract) -> None:
+        """The panels of a block; where others are read in place, only the last, if it is narrower."""
+        if t.panels == 0:
+            return
+        out, together = self.out, t.sharing == "team"
+        lets = needed(contraction.body, t.right)
+        count = "beside" if t.right_place is None else "1"
+        bounds = f"0, panel_end = {count}"
+        if together:
+            out("gc_sync(self);")
+            bounds = f"gc_first({count}, 1, self, team), panel_end = gc_end({count}, 1, self, team)"
+        if t.right_place is not None:
+            out("if (c1 == columns && columns % width) {")
+        out(f"for (long panel = {bounds}; panel < panel_end; ++panel) {{")
+        out(f"const long n0 = {'c0 + panel * width' if t.right_place is None else 'columns / width * width'};")
+        if len(t.f.n) == 1 and not t.f.rhs_along_k:
+            axis = t.f.n[0]
+            self._depth_nest(t, lets, "panels[(panel * depth + deep) * width + column - n0]", t.right, axis)
+        else:
+            out("for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {")
+            self.decode(t.f.n, "column")
+            self._depth_nest(t, lets, "panels[(panel * depth + deep) * width + column - n0]", t.right)
+            out("}")
+        out("}")
+        if t.right_place is not None:
+            out("}")
+        if together:
+            out("gc_sync(self);")
+
+    def _gather_left(self, t: Tiling, contraction: Contract) -> None:
+        """The lines of a tile; tiles beside each other share them."""
+        if t.left_place is not None:
+            return
+        out = self.out
+        place = f"packed[i * {self.grouped(t.most_depth)} + deep]" if t.f.lhs_along_k else "packed[deep * tile_rows + i]"
+        out("if (group != gathered) {")
+        out("gathered = group;")
+        out("for (long i = 0; i < high; ++i) {")
+        out("const long row = line0 + i;")
+        self.decode(t.lines, "row")
+        self._depth_nest(t, needed(contraction.body, t.left), place, t.left)
+        out("}")
+        out("}")
+
+    def _depth_nest(self, t: Tiling, lets: list[Let], place: str, value: Expr, beside: Axis | None = None) -> None:
+        """Loops over the points of the block's depth, and over columns if asked, storing a factor's element at each."""
+        axes = t.f.k[len(t.turns) :]
+
+        def first(axis: Axis) -> None:
             bounds = ("0", self.dim(axis.extent)) if t.step is None else ("turn", "end")
             self.out(f"for (long {axis.name} = {bounds[0]}; {axis.name} < {bounds[1]}; ++{axis.name}) {{")
+
+        def last(axis: Axis) -> None:
+            self.out("for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {")
+            self.out(f"const long {axis.name} = column;")
 
         def store(rest: tuple[Stmt, ...]) -> None:
             self.rows(rest)
             position = ravel(tuple(axis.index for axis in axes), tuple(axis.extent for axis in axes))
-            inner = dims.product(axis.extent for axis in axes[1:])
-            start = "" if t.step is None else f" - turn * {self.grouped(inner)}"
+            start = "" if t.step is None else f" - turn * {self.grouped(extent(axes[1:]))}"
             self.out(f"const long deep = {self.dim(position)}{start};")
             self.out(f"{place} = {self.expr(value)};")
 
-        self.nest(axes, tuple(lets), store, first=outermost)
+        heads = {axis.name: first for axis in axes[:1]} | ({beside.name: last} if beside else {})
+        self.nest((*axes, beside) if beside else axes, tuple(lets), store, simd=True, heads=heads)
 
-    def _pack_right(self, t: Tiling, contraction: Contract) -> None:
-        """All columns of the right factor, panel by panel; in place only the last, narrower panel is packed."""
-        out = self.out
-        if t.right_in_place is not None and _all_whole(t):
-            return
-        start = "n0 * depth" if t.right_in_place is None else "0"
-        first = "0" if t.right_in_place is None else "columns / width * width"
-        out(f"for (long n0 = {first}; n0 < columns; n0 += width) {{")
-        out("for (long j = 0; j < width; ++j) {")
-        out("const long column = n0 + j;")
-        out("if (column >= columns) {")
-        out(f"for (long deep = 0; deep < depth; ++deep) panels[{start} + deep * width + j] = 0;")
-        out("continue;")
-        out("}")
-        self.decode(t.f.n, "column")
-        self._depth_nest(t, needed(contraction.body, t.right), f"panels[{start} + deep * width + j]", t.right)
-        out("}")
-        out("}")
+    # ---- what follows
 
-    def _pack_left(self, t: Tiling, contraction: Contract) -> None:
-        """The rows m0.. of the left factor, the rows of each point of the depth side by side."""
-        if t.left_in_place is not None:
-            return
-        out = self.out
-        out(f"for (long i = 0; i < {TILE_ROWS}; ++i) {{")
-        out("const long row = m0 + i;")
-        out("if (i >= high) {")
-        out(f"for (long deep = 0; deep < depth; ++deep) packed[deep * {TILE_ROWS} + i] = 0;")
-        out("continue;")
+    def _combine(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
+        """Adds the slices up, in order, and runs the epilogue."""
+        out, name = self.out, self._type(contraction)
+        out("gc_sync(self);")
+        self._shared("groups * across", "unit")
+        out("const long group = unit / across, n0 = unit % across * width;")
+        self._place_rows(t)
+        out("const long wide = GC_MIN(width, columns - n0);")
+        out(f"{name} tile[tile_rows * width] __attribute__((aligned(64))) = {{0}};")
+        out(f"for (long slice = 0; slice < {SLICES}; ++slice) {{")
+        out(f"if (blocks * slice / {SLICES} == blocks * (slice + 1) / {SLICES}) continue;")
+        out(f"const {name} *sums = all_sums + (slice * groups * across + unit) * tile_rows * width;")
+        out("for (long i = 0; i < tile_rows * width; ++i) tile[i] += sums[i];")
         out("}")
-        self.decode(t.f.m, "row")
-        self._depth_nest(t, needed(contraction.body, t.left), f"packed[deep * {TILE_ROWS} + i]", t.left)
+        self._epilogue(t, contraction, epilogue)
         out("}")
-
-    def _multiply(self, t: Tiling, name: str, vectors: int) -> None:
-        out, tile = self.out, f"gc_tile_{name}_{{}}x{vectors}"
-        panel = "panels + n0 * depth, width"
-        if t.right_in_place is not None:
-            right = t.right_in_place
-            start = self.dim(right.start + (0 if t.step is None else dims.value("turn") * right.depth))
-            out(f"const {name} *panel = {right.load.buffer} + {start} + n0;")
-            out(f"long across = {self.dim(right.depth)};")
-            out("if (wide < width) panel = panels, across = width;")
-            panel = "panel, across"
-        if t.left_in_place is None:
-            out(f"{tile.format(TILE_ROWS)}(depth, packed, 1, {TILE_ROWS}, {panel}, tile);")
-            return
-        left = t.left_in_place
-        start = self.dim(left.start + (0 if t.step is None else dims.value("turn") * left.depth))
-        line, depth = self.grouped(left.line), self.grouped(left.depth)
-        out(f"const {name} *first = {left.load.buffer} + {start} + m0 * {line};")
-        out(f"if (high == {TILE_ROWS})")
-        out(f"  {tile.format(TILE_ROWS)}(depth, first, {line}, {depth}, {panel}, tile);")
-        out("else for (long i = 0; i < high; ++i)")
-        out(f"  {tile.format(1)}(depth, first + i * {line}, {line}, {depth}, {panel}, tile + i * width);")
-
-    def _add_up(self, t: Tiling) -> None:
-        """Adds a tile to the sums in memory; only the last block of the depth goes on to the epilogue."""
-        out = self.out
-        out("for (long i = 0; i < high; ++i)")
-        out("for (long j = 0; j < wide; ++j) {")
-        out("if (turn > 0) tile[i * width + j] += sums[(m0 + i) * columns + n0 + j];")
-        out("if (end < turns) sums[(m0 + i) * columns + n0 + j] = tile[i * width + j];")
-        out("}")
-        out("if (end < turns) continue;")
 
     def _epilogue(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
         out = self.out
-        out("for (long i = 0; i < high; ++i) {")
-        out("const long row = m0 + i;")
+        out("for (long i = skip; i < high; ++i) {")
+        out("const long row = line0 + i;")
         out("(void)row;")
-        self.decode(t.f.m, "row")
+        self.decode(t.lines, "row")
         if self.simd:
             out(self.simd)
         out("for (long j = 0; j < wide; ++j) {")
@@ -297,3 +341,8 @@ class ProductRenderer(LoopRenderer):
         self.rows(epilogue)
         out("}")
         out("}")
+
+
+def _two(depth: tuple[Dim, ...]) -> tuple[Dim, Dim]:
+    """The steps along a block's two inner axes of depth."""
+    return (0, 0, *depth)[-2], (0, *depth)[-1]

@@ -129,7 +129,7 @@ class CudaRenderer(LoopRenderer):
                 case Reduce():
                     self._reduce_block(stmt)
                 case For(axes, body):
-                    self.nest(axes, body, self.rows, last=self._strided)
+                    self.nest(axes, body, self.rows, heads={axes[-1].name: self._strided})
                 case Store():
                     if stmt.buffer in replaced:
                         self.out("__syncthreads();")
@@ -161,7 +161,7 @@ class CudaRenderer(LoopRenderer):
                 else:
                     self._keep_better(a, self.expr(a.position))
 
-        self.nest(stmt.axes, stmt.body, innermost, last=self._strided)
+        self.nest(stmt.axes, stmt.body, innermost, heads={axis.name: self._strided for axis in stmt.axes[-1:]})
         for a in stmt.accumulators:
             if a.position is None:
                 self.out(f"{a.name} = gc_block<{THREADS}>({a.name}, gc_{a.combine}(), slots_{a.dtype.name});")

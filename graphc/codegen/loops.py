@@ -47,13 +47,13 @@ class LoopRenderer(CStyle):
         innermost: Callable[[tuple[Stmt, ...]], None],
         simd: bool = False,
         clause: str = "",
-        first: Callable[[Axis], None] | None = None,
-        last: Callable[[Axis], None] | None = None,
+        heads: Mapping[str, Callable[[Axis], None]] | None = None,
     ) -> None:
         """Loops over axes, each scalar bound as far outside as it can be; `innermost` prints what remains.
 
-        `first` and `last` print the heads of the outermost and the innermost loop, where these are special.
+        `heads` print the heads of loops, by axis, where these are special.
         """
+        heads = heads or {}
         level = depths([axis.name for axis in axes], body, (*self.subscript, *self.lane_axes))
         # A scalar in a block of its own, for names bound on the way.
         self.out("{")
@@ -62,9 +62,8 @@ class LoopRenderer(CStyle):
                 axis = axes[depth - 1]
                 if depth == len(axes) and simd and self.simd:
                     self.out(f"{self.simd}{clause}")
-                head = last if depth == len(axes) and last is not None else first if depth == 1 else None
-                if head is not None:
-                    head(axis)
+                if axis.name in heads:
+                    heads[axis.name](axis)
                 else:
                     name = axis.name
                     self.out(f"for (long {name} = 0; {name} < {self.dim(axis.extent)}; ++{name}) {{")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphc import dims
+from graphc.dims import Dim
+from graphc.errors import ArgumentError
 from graphc.plan import Buffer, Plan
+from graphc.runtime import team
 from graphc.runtime.program import Program
 from graphc.runtime.state import StateBuffer, aligned_empty
 
@@ -23,15 +27,30 @@ class CpuProgram(Program):
     Args:
         plan: What the library runs.
         library: The shared library with `graphc_run`.
+        work: About how many scalar operations a run takes.
     """
 
-    def __init__(self, plan: Plan, library: Path) -> None:
+    def __init__(self, plan: Plan, library: Path, work: Dim) -> None:
         super().__init__(plan)
-        self._entry = ctypes.CDLL(str(library)).graphc_run
-        self._entry.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long]
+        self._work = work
+        self._library = ctypes.CDLL(str(library))
+        self._entry = self._library.graphc_run
+        self._entry.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long, ctypes.c_void_p, *[ctypes.c_long] * 2]
         self._entry.restype = None
         self._constants = {b.id: b.value.numpy() for b in plan.buffers if b.value is not None}
         self._arena = aligned_empty((0,), np.dtype(np.uint8))
+
+    def seconds(self, kernels: list[str]) -> dict[str, float]:
+        """What each kernel has taken since the library was loaded.
+
+        Raises:
+            ArgumentError: if the library was not built to measure it.
+        """
+        try:
+            measured = (ctypes.c_double * len(kernels)).in_dll(self._library, "graphc_seconds")
+        except ValueError:
+            raise ArgumentError("the program does not measure its kernels", hint="compile it with profiled=True") from None
+        return dict(zip(kernels, measured, strict=True))
 
     def allocate(self, nbytes: int) -> None:
         """Makes the arena."""
@@ -60,7 +79,8 @@ class CpuProgram(Program):
             keep.append(array)
             pointers[buffer.id] = array.ctypes.data
         values = np.array([sizes[name] for name in self.plan.symbols] or [0], np.int_)
-        self._entry(pointers.ctypes.data, values.ctypes.data, repeat)
+        entry = partial(self._entry, pointers.ctypes.data, values.ctypes.data, repeat)
+        team.run(entry, repeat * dims.evaluate(self._work, sizes))
         for name in self.updated:
             states[name].host_changed()
         return [outputs[id] for id in self.plan.outputs]

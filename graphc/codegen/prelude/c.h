@@ -5,6 +5,7 @@
 #define GC_INFINITY __builtin_inf()
 #define GC_NAN __builtin_nan("")
 #define GC_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define GC_MAX(a, b) ((a) > (b) ? (a) : (b))
 
 #define GC_DECLARE(NAME) double NAME(double); float NAME##f(float);
 GC_DECLARE(exp) GC_DECLARE(exp2) GC_DECLARE(expm1) GC_DECLARE(log) GC_DECLARE(log2) GC_DECLARE(log10) GC_DECLARE(log1p)
@@ -24,4 +25,90 @@ GC_FN bfloat16 gc_to_bfloat16(float value) {
   union { float f; unsigned u; } x = {value};
   if (value != value) return (bfloat16)((x.u >> 16) | 0x40);
   return (bfloat16)((x.u + 0x7FFF + ((x.u >> 16) & 1)) >> 16);
+}
+
+/* Threads. All run the same program, each on its share of every kernel, and meet between steps. */
+typedef struct {
+  int arrived;
+  char apart[124]; /* what waiting threads read lies on a cache line of its own */
+  int turn, sleepers;
+  char end[120];
+} gc_meeting;
+typedef struct {
+  long thread, threads;
+  gc_meeting *meeting;
+} gc_worker;
+
+#if defined(__x86_64__) || defined(__i386__)
+#define GC_PAUSE() __builtin_ia32_pause()
+#else
+#define GC_PAUSE() __asm__ volatile("" ::: "memory")
+#endif
+/* A thread that waits for long sleeps: where threads share processors, what it waits for needs the processor. */
+#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
+#if defined(__x86_64__)
+#define GC_FUTEX 202
+#else
+#define GC_FUTEX 98
+#endif
+long syscall(long, ...);
+#define GC_SLEEP(place, value) syscall(GC_FUTEX, place, 128, value, (void *)0)
+#define GC_WAKE(place) syscall(GC_FUTEX, place, 129, 1 << 30)
+#else
+int sched_yield(void);
+#define GC_SLEEP(place, value) sched_yield()
+#define GC_WAKE(place) ((void)0)
+#endif
+#define GC_SPINS 2000
+
+/* Waits until all threads are here; what they wrote is then seen by all. */
+GC_FN void gc_wait(const gc_worker *self) {
+  gc_meeting *const m = self->meeting;
+  const int turn = __atomic_load_n(&m->turn, __ATOMIC_RELAXED);
+  if (__atomic_add_fetch(&m->arrived, 1, __ATOMIC_ACQ_REL) == self->threads) {
+    __atomic_store_n(&m->arrived, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&m->turn, turn + 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&m->sleepers, __ATOMIC_SEQ_CST)) GC_WAKE(&m->turn);
+    return;
+  }
+  for (long spins = 0; spins < GC_SPINS; ++spins) {
+    if (__atomic_load_n(&m->turn, __ATOMIC_ACQUIRE) != turn) return;
+    GC_PAUSE();
+  }
+  __atomic_add_fetch(&m->sleepers, 1, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(&m->turn, __ATOMIC_SEQ_CST) == turn) GC_SLEEP(&m->turn, turn);
+  __atomic_sub_fetch(&m->sleepers, 1, __ATOMIC_SEQ_CST);
+}
+GC_FN void gc_sync(const gc_worker *self) {
+  if (self->threads > 1) gc_wait(self);
+}
+
+/* How many threads share work of so many scalar operations: a thread should get more than meeting costs. */
+#define GC_GRAIN 16384
+GC_FN long gc_team(const gc_worker *self, long work) {
+  return GC_MAX(1, GC_MIN(self->threads, work / GC_GRAIN));
+}
+/* The share of a thread: neighbouring grains of 0 .. total, and none for threads outside the team. */
+GC_FN long gc_first(long total, long grain, const gc_worker *self, long team) {
+  const long grains = (total + grain - 1) / grain, thread = GC_MIN(self->thread, team);
+  return GC_MIN(total, grains * thread / team * grain);
+}
+GC_FN long gc_end(long total, long grain, const gc_worker *self, long team) {
+  const long grains = (total + grain - 1) / grain, thread = GC_MIN(self->thread + 1, team);
+  return GC_MIN(total, grains * thread / team * grain);
+}
+GC_FN void gc_copy(char *to, const char *from, long size, const gc_worker *self) {
+  const long team = gc_team(self, size), first = gc_first(size, 64, self, team), end = gc_end(size, 64, self, team);
+  if (first < end) __builtin_memcpy(to + first, from + first, end - first);
+}
+
+/* Seconds that each kernel took, for those who profile. */
+typedef struct {
+  long seconds, nanoseconds;
+} gc_time;
+int clock_gettime(int, gc_time *);
+GC_FN double gc_now(void) {
+  gc_time now;
+  clock_gettime(1, &now);
+  return now.seconds + 1e-9 * now.nanoseconds;
 }

@@ -1,29 +1,31 @@
-/* One tile of a matrix product: c[ROWS][VECTORS * lanes] = sum over k of a[i * am + k * ak] * b[k * bk + j].
-   The accumulators stay in registers: the loops over rows and vectors have constant bounds. */
+/* One tile of a matrix product: c[ROWS][VECTORS * lanes] = (add ? c : 0) + sum of a * b over a depth of two levels,
+   a[i * am + k * ak + o * ao] * b[k * bk + o * bo + j]. The sums stay in registers: the loops over rows and vectors
+   have constant bounds. One of AM and AK is 1 and known as such. */
 
-#if defined(__AVX512F__)
-#define GC_VECTOR_BYTES 64
-#elif defined(__AVX__)
-#define GC_VECTOR_BYTES 32
-#else
-#define GC_VECTOR_BYTES 16
-#endif
+#define GC_UNROLL _Pragma("GCC unroll 16")
 
-#define GC_TILE(NAME, T, ROWS, VECTORS)                                                                               \
-  static inline __attribute__((always_inline)) void NAME(                                                             \
-      long depth, const T *a, long am, long ak, const T *b, long bk, T *c) {                                          \
+#define GC_TILE(NAME, T, ROWS, VECTORS, AM, AK)                                                                       \
+  static __attribute__((noinline)) void NAME(                                                                         \
+      long outer, long inner, const T *a, long am, long ak, long ao, const T *b, long bk, long bo, T *c, int add) {   \
     typedef T V __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(T)), may_alias));                         \
     enum { LANES = GC_VECTOR_BYTES / sizeof(T) };                                                                     \
     V sum[ROWS][VECTORS];                                                                                             \
-    _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; ++i)                                                           \
-        _Pragma("GCC unroll 16") for (int j = 0; j < VECTORS; ++j) sum[i][j] = (V){0};                                \
-    for (long k = 0; k < depth; ++k) {                                                                                \
-      const V *row = (const V *)(b + k * bk);                                                                         \
-      _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; ++i) {                                                       \
-        const T x = a[i * am + k * ak];                                                                               \
-        _Pragma("GCC unroll 16") for (int j = 0; j < VECTORS; ++j) sum[i][j] += x * row[j];                           \
+    (void)am, (void)ak;                                                                                               \
+    GC_UNROLL for (int i = 0; i < ROWS; ++i) GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] = (V){0};          \
+    if (add)                                                                                                          \
+      GC_UNROLL for (int i = 0; i < ROWS; ++i)                                                                        \
+          GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] = *(V *)(c + (i * VECTORS + j) * LANES);              \
+    for (long o = 0; o < outer; ++o, a += ao, b += bo) {                                                              \
+      const T *p = a, *q = b;                                                                                         \
+      for (long k = 0; k < inner; ++k, p += AK, q += bk) {                                                            \
+        V row[VECTORS];                                                                                               \
+        GC_UNROLL for (int j = 0; j < VECTORS; ++j) row[j] = ((const V *)q)[j];                                       \
+        GC_UNROLL for (int i = 0; i < ROWS; ++i) {                                                                    \
+          const T x = p[i * AM];                                                                                      \
+          GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] += x * row[j];                                        \
+        }                                                                                                             \
       }                                                                                                               \
     }                                                                                                                 \
-    _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; ++i)                                                           \
-        _Pragma("GCC unroll 16") for (int j = 0; j < VECTORS; ++j) *(V *)(c + (i * VECTORS + j) * LANES) = sum[i][j]; \
+    GC_UNROLL for (int i = 0; i < ROWS; ++i)                                                                          \
+        GC_UNROLL for (int j = 0; j < VECTORS; ++j) *(V *)(c + (i * VECTORS + j) * LANES) = sum[i][j];                \
   }

@@ -1,0 +1,280 @@
+"""How a contraction is cut for a processor with vector registers: tiles, blocks of the depth, and who does what.
+
+A contraction is products of matrices, whatever its factors are: `rows x depth` by `depth x columns`, for each point of
+the batch. A tile of the result stays in registers while the depth runs. A factor is read where it lies in memory if it
+lies there evenly, else it is gathered into panels first.
+
+    team      the threads share the tiles of one product; panels of the right factor are gathered together
+    batch     the threads share the batch, each with panels of its own
+    slices    the threads share the depth: each slice is summed apart, in a fixed number of slices, then added up
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from graphc import dims, dtypes
+from graphc.codegen.kernel import Axis, Contract, Kernel
+from graphc.codegen.schedule import Factors, factors, plain_load, stride, without
+from graphc.dims import Dim
+from graphc.exprs import Expr, Load
+
+Sharing = Literal["team", "batch", "slices"]
+
+# Vector registers hold the sums of a tile, and something must be left for the factors.
+REGISTERS = {64: 32, 32: 16, 16: 16}
+MOST_ROWS = 14
+USUAL_ROWS = 8
+FEWEST_ROWS = 4
+MOST_VECTORS = 4
+# A depth of up to this many elements is one block; a deeper one is cut into blocks of about DEPTH_BLOCK.
+DEPTH_AT_ONCE = 1024
+DEPTH_BLOCK = 256
+# Columns that are gone over together, so that a block of the right factor stays in the second-level cache.
+COLUMN_BLOCK = 512
+# Batches of at least this many products are shared among threads, and not the tiles of each product.
+BATCH = 8
+SLICES = 8
+SLICED_ELEMENTS = 1 << 16
+# Panels of a thread's own lie on its stack.
+STACK_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class InPlace:
+    """A factor that lies evenly in memory.
+
+    Args:
+        load: The element.
+        start: The offset of the first element; it mentions axes that are neither tiled nor part of a block's depth.
+        line: The step from row to row on the left, from column to column on the right.
+        depth: The step along each axis of the depth.
+    """
+
+    load: Load
+    start: Dim
+    line: Dim
+    depth: tuple[Dim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How a contraction is cut.
+
+    Args:
+        f: Its axes by use; the result's last axis is the last of `n`.
+        left: The factor that depends on `m`, and `right` the one that depends on `n`.
+        left_place: Where the left factor lies, with the last axis of `m` as lines; None: it is gathered.
+        right_place: Where the right factor lies, with neighbouring columns side by side; None: it is gathered.
+        rows: Rows of a tile.
+        vectors: Vectors that a row of a tile takes.
+        lanes: Elements of a vector.
+        sharing: What the threads share.
+    """
+
+    f: Factors
+    left: Expr
+    right: Expr
+    left_place: InPlace | None
+    right_place: InPlace | None
+    rows: int
+    vectors: int
+    lanes: int
+    sharing: Sharing
+
+    @property
+    def width(self) -> int:
+        """Columns of a tile."""
+        return self.vectors * self.lanes
+
+    @property
+    def lines(self) -> tuple[Axis, ...]:
+        """The axes of `m` that a tile's rows run along: the last where the factor is read in place, else all."""
+        return self.f.m if self.left_place is None else self.f.m[-1:]
+
+    @property
+    def outer(self) -> tuple[Axis, ...]:
+        """The other axes of `m`."""
+        return self.f.m[: len(self.f.m) - len(self.lines)]
+
+    @property
+    def columns(self) -> Dim:
+        return extent(self.f.n)
+
+    @property
+    def turns(self) -> tuple[Axis, ...]:
+        """The axes of the depth whose points are blocks: those before the last two."""
+        return self.f.k[:-2]
+
+    @property
+    def step(self) -> int | None:
+        """How many points of the first axis of the depth make a block; None where blocks are not runs of it."""
+        return depth_step(self.f.k)
+
+    @property
+    def blocks(self) -> Dim:
+        """How many blocks the depth has, or, with a `step`, the points that it is cut from."""
+        if self.step is not None:
+            return self.f.k[0].extent
+        return extent(self.turns)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the depth comes in more than one block."""
+        return self.step is not None or bool(self.turns)
+
+    @property
+    def levels(self) -> tuple[Dim, Dim]:
+        """The extents of a block's two inner axes of depth, at most; with a `step` the first one's is the step's."""
+        extents = [axis.extent for axis in self.f.k[-2:]]
+        if self.step is not None:
+            extents[0] = self.step
+        while len(extents) < 2:
+            extents.insert(0, 1)
+        return extents[0], extents[1]
+
+    @property
+    def most_depth(self) -> Dim:
+        """The largest depth of a block."""
+        outer, inner = self.levels
+        return outer * inner
+
+    @property
+    def all_whole(self) -> bool:
+        """Whether every tile has all its columns."""
+        return isinstance(self.columns, int) and self.columns % self.width == 0
+
+    @property
+    def column_block(self) -> Dim:
+        """Columns that are gone over together."""
+        block = max(self.width, COLUMN_BLOCK // self.width * self.width)
+        return self.columns if isinstance(self.columns, int) and self.columns <= 2 * block else block
+
+    @property
+    def panels(self) -> Dim:
+        """Elements that gathered panels of the right factor take: all of a block, or the last panel, or none."""
+        if self.right_place is None:
+            columns = self.column_block
+            wide = -(-columns // self.width) * self.width if isinstance(columns, int) else columns + self.width
+            return self.most_depth * wide
+        return 0 if self.all_whole else self.most_depth * self.width
+
+    @property
+    def sums(self) -> Dim:
+        """Elements of the sums that are kept in memory between blocks of the depth."""
+        if not self.is_cut:
+            return 0
+        tall = extent(self.outer) * rounded_up(extent(self.lines), self.rows)
+        return tall * rounded_up(self.columns, self.width) * (SLICES if self.sharing == "slices" else 1)
+
+
+def extent(axes: tuple[Axis, ...]) -> Dim:
+    """How many points some axes have."""
+    return dims.product(axis.extent for axis in axes)
+
+
+def rounded_up(size: Dim, unit: int) -> Dim:
+    """At least the next multiple of a unit."""
+    return -(-size // unit) * unit if isinstance(size, int) else size + unit
+
+
+def depth_step(axes: tuple[Axis, ...]) -> int | None:
+    """How many points of the first axis of a depth of at most two make a block; None where it needs no cut."""
+    depth = extent(axes)
+    if len(axes) > 2 or not axes or (isinstance(depth, int) and depth <= DEPTH_AT_ONCE):
+        return None
+    inner = extent(axes[1:])
+    return max(1, DEPTH_BLOCK // inner) if isinstance(inner, int) else 1
+
+
+def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
+    """How a scheduled kernel's contraction is cut; None where tiles do not suit it.
+
+    Args:
+        kernel: The kernel.
+        vector_bytes: The size of the processor's vector registers.
+    """
+    contraction = kernel.contraction
+    if contraction is None or contraction.dtype not in (dtypes.float32, dtypes.float64):
+        return None
+    f = factors(kernel)
+    left, right = contraction.lhs, contraction.rhs
+    if f.m and kernel.axes[-1] == f.m[-1]:
+        f, left, right = f.swapped, right, left
+    if not f.n or kernel.axes[-1] != f.n[-1]:
+        return None
+    left_place, right_place = _in_place(contraction, left, f.m, f), _in_place(contraction, right, f.n, f)
+    if left_place is not None and len(f.m) > 1 and _is_less(f.m[-1].extent, FEWEST_ROWS):
+        left_place = None
+    if right_place is not None and (right_place.line != 1 or len(f.n) > 1):
+        right_place = None
+    lanes = vector_bytes // contraction.dtype.itemsize
+    lines = f.m if left_place is None else f.m[-1:]
+    vectors = _vectors(extent(f.n), lanes)
+    rows = _rows(extent(lines), min(MOST_ROWS, (REGISTERS[vector_bytes] - 2 - vectors) // vectors))
+    t = Tiling(f, left, right, left_place, right_place, rows, vectors, lanes, "team")
+    if left_place is None and not isinstance(t.most_depth, int):
+        return None  # a tile's rows are gathered on the stack
+    return Tiling(f, left, right, left_place, right_place, rows, vectors, lanes, _sharing(t, contraction))
+
+
+def _in_place(contraction: Contract, factor: Expr, lines: tuple[Axis, ...], f: Factors) -> InPlace | None:
+    load = plain_load(contraction, factor)
+    if load is None:
+        return None
+    offset = load.index[0]
+    steps = [stride(offset, axis.name) for axis in (*f.k, *lines[-1:])]
+    if any(step is None for step in steps):
+        return None
+    known = [step for step in steps if step is not None]
+    line = known[-1] if lines else 0
+    gone = {axis.name for axis in (*f.k[-2:], *lines[-1:])}
+    return InPlace(load, without(offset, gone), line, tuple(known[: len(f.k)]))
+
+
+def _is_less(size: Dim, limit: int) -> bool:
+    return isinstance(size, int) and size < limit
+
+
+def _vectors(columns: Dim, lanes: int) -> int:
+    """How many vectors a row of a tile takes: as many as leave the fewest lanes idle, two where that is no matter."""
+    if not isinstance(columns, int):
+        return 2
+
+    def idle(vectors: int) -> tuple[int, int]:
+        return -(-columns // (vectors * lanes)) * vectors * lanes, abs(vectors - 2)
+
+    return min(range(1, MOST_VECTORS), key=idle)
+
+
+def _rows(lines: Dim, most: int) -> int:
+    """How many rows a tile has: as many as leave the fewest rows computed twice."""
+    if not isinstance(lines, int):
+        return min(USUAL_ROWS, most)
+    return min(range(max(1, min(FEWEST_ROWS, lines)), min(most, lines) + 1), key=lambda r: (-(-lines // r) * r, -r))
+
+
+def _sharing(t: Tiling, contraction: Contract) -> Sharing:
+    size = contraction.dtype.itemsize
+    if t.f.batch:
+        many = not _is_less(extent(t.f.batch), BATCH)
+        return "batch" if many and _fits_stack((t.panels + t.sums) * size) else "team"
+    elements = extent(t.f.m) * extent(t.f.n)
+    small = isinstance(elements, int) and elements <= SLICED_ELEMENTS
+    if small and len(t.f.k) > 1 and t.is_cut and _fits_stack(t.panels * size):
+        return "slices"
+    return "team"
+
+
+def _fits_stack(nbytes: Dim) -> bool:
+    return isinstance(nbytes, int) and nbytes <= STACK_BYTES
+
+
+def scratch_bytes(kernel: Kernel, vector_bytes: int) -> Dim:
+    """The working memory that a scheduled kernel needs: shared panels, and sums between blocks of the depth."""
+    t = tiling(kernel, vector_bytes)
+    if t is None or kernel.contraction is None:
+        return 0
+    shared = {"team": t.panels + t.sums, "slices": t.sums, "batch": 0}[t.sharing]
+    return shared * kernel.contraction.dtype.itemsize
