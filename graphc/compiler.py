@@ -24,6 +24,7 @@ from graphc.codegen.tiles import scratch_bytes
 from graphc.errors import ArgumentError, BackendError
 from graphc.graph.core import Graph
 from graphc.graph.types import resolve
+from graphc.passes.convolutions import pad_convolutions
 from graphc.passes.fuse import NOMINAL_SIZE, Partition, fuse
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
 from graphc.plan import Plan
@@ -48,6 +49,8 @@ PASSES: Passes = (
     ("eliminate_dead_again", eliminate_dead),
     ("copy_sources", copy_sources),
 )
+# What suits one backend's code, before the last of these.
+LAYOUTS: Mapping[str, Passes] = {"cpu": (("pad_convolutions", pad_convolutions), ("eliminate_dead_layouts", eliminate_dead))}
 C_FLAGS = (
     "-O3",
     "-fopenmp-simd",
@@ -230,6 +233,7 @@ def compile(
         BackendError: if the backend is absent.
     """
     name, _ = chosen_backend(backend)
+    passes = (*passes[:-1], *LAYOUTS.get(name, ()), *passes[-1:])
     folder, started = dump_folder(), perf_counter()
     compilation = Compilation(name, {**(earlier or {}), "initial": graph})
     for stage, rewrite in passes:
