@@ -226,7 +226,8 @@ class RandomUniform(RandomInitializer):
 def compute_fans(shape: Any, input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
     """How many inputs an output of a kernel has, and how many outputs an input.
 
-    A kernel's last two axes are inputs and outputs; all before them are a window, which counts for both.
+    A kernel's last two axes are inputs and outputs; all before them are a window, which counts for both. Where the axes
+    of inputs and of outputs are given, the products of their sizes count.
 
     Example:
 
@@ -234,8 +235,8 @@ def compute_fans(shape: Any, input_axes: Any = None, output_axes: Any = None) ->
     (144, 288)
     """
     shape = tuple(shape)
-    if input_axes is not None or output_axes is not None:
-        raise ArgumentError("input_axes and output_axes are not supported yet", hint="leave them None")
+    if input_axes is not None and output_axes is not None:
+        return math.prod(shape[axis] for axis in input_axes), math.prod(shape[axis] for axis in output_axes)
     if len(shape) < 1:
         return 1, 1
     if len(shape) == 1:
@@ -253,8 +254,8 @@ class VarianceScaling(RandomInitializer):
         mode: What `n` is: `"fan_in"` (inputs), `"fan_out"` (outputs) or `"fan_avg"` (their mean).
         distribution: `"truncated_normal"`, `"untruncated_normal"` or `"uniform"`.
         seed: Integer, `random.SeedGenerator`, or None.
-        input_axes: Not supported yet.
-        output_axes: Not supported yet.
+        input_axes: The axes of the kernel that are inputs, as a list. None: as `compute_fans` takes them.
+        output_axes: Those that are outputs, likewise.
 
     Raises:
         ArgumentError: if an argument has another value.
@@ -284,13 +285,12 @@ class VarianceScaling(RandomInitializer):
         distribution = "truncated_normal" if distribution == "normal" else distribution
         if distribution not in kinds:
             raise ArgumentError("unknown distribution", got=repr(distribution), expected=" or ".join(kinds))
-        if input_axes is not None or output_axes is not None:
-            raise ArgumentError("input_axes and output_axes are not supported yet", hint="leave them None")
         self.scale, self.mode, self.distribution = scale, mode, distribution
+        self.input_axes, self.output_axes = input_axes, output_axes
 
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         """Numbers of a shape."""
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         count = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, count)
         if self.distribution == "uniform":
@@ -304,7 +304,7 @@ class VarianceScaling(RandomInitializer):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal object."""
         rest = {"scale": self.scale, "mode": self.mode, "distribution": self.distribution}
-        return {**super().get_config(), **rest, "input_axes": None, "output_axes": None}
+        return {**super().get_config(), **rest, "input_axes": self.input_axes, "output_axes": self.output_axes}
 
 
 def _scaled(name: str, scale: float, mode: str, distribution: str, doc: str) -> type[VarianceScaling]:
@@ -313,7 +313,8 @@ def _scaled(name: str, scale: float, mode: str, distribution: str, doc: str) -> 
 
     def get_config(self: Any) -> dict[str, Any]:
         """The arguments that make an equal object."""
-        return {**RandomInitializer.get_config(self), "input_axes": None, "output_axes": None}
+        config = RandomInitializer.get_config(self)
+        return {**config, "input_axes": self.input_axes, "output_axes": self.output_axes}
 
     body = {"__init__": init, "get_config": get_config, "__doc__": doc, "__module__": __name__}
     return exported(_MODULE)(type(name, (VarianceScaling,), body))
@@ -323,8 +324,8 @@ _ARGS = """
 
     Args:
         seed: Integer, `random.SeedGenerator`, or None.
-        input_axes: Not supported yet.
-        output_axes: Not supported yet.
+        input_axes: The axes of the kernel that are inputs, as a list. None: as `compute_fans` takes them.
+        output_axes: Those that are outputs, likewise.
 """
 GlorotUniform = _scaled(
     "GlorotUniform",

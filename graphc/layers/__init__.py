@@ -7,6 +7,9 @@ from graphc.layers.activation import (
     ReLU,
     Softmax,
 )
+from graphc.layers.attention_heads import (
+    MultiHeadAttention,
+)
 from graphc.layers.convolutional import (
     Conv1D,
     Conv2D,
@@ -24,6 +27,9 @@ from graphc.layers.core import (
     Input,
     InputLayer,
     Lambda,
+)
+from graphc.layers.einsum_dense import (
+    EinsumDense,
 )
 from graphc.layers.input_spec import (
     InputSpec,
@@ -81,6 +87,20 @@ from graphc.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from graphc.layers.recurrent import (
+    RNN,
+)
+from graphc.layers.recurrent_cells import (
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+)
+from graphc.layers.recurrent_layers import (
+    GRU,
+    LSTM,
+    SimpleRNN,
+)
 from graphc.layers.regularization import (
     ActivityRegularization,
     Dropout,
@@ -102,6 +122,9 @@ from graphc.layers.serialization import deserialize, serialize
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -125,8 +148,10 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -145,6 +170,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -157,6 +183,7 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",
@@ -165,8 +192,11 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout2D",
+    "StackedRNNCells",
     "Subtract",
     "UnitNormalization",
     "UpSampling2D",

@@ -30,6 +30,12 @@ from graphc.ops.activations import (
     tanh_shrink,
     threshold,
 )
+from graphc.ops.attention import (
+    dot_product_attention,
+)
+from graphc.ops.control import (
+    scan,
+)
 from graphc.ops.creation import (
     arange,
     array,
@@ -55,6 +61,9 @@ from graphc.ops.creation import (
     tri,
     zeros,
     zeros_like,
+)
+from graphc.ops.einstein import (
+    einsum,
 )
 from graphc.ops.elementwise import (
     abs,
@@ -139,7 +148,6 @@ from graphc.ops.functions import (
 )
 from graphc.ops.linear import (
     dot,
-    einsum,
     inner,
     outer,
     tensordot,
@@ -260,6 +268,7 @@ __all__ = [
     "divide",
     "divide_no_nan",
     "dot",
+    "dot_product_attention",
     "dtype",
     "einsum",
     "elu",
@@ -353,6 +362,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "scan",
     "selu",
     "separable_conv",
     "shape",

@@ -18,6 +18,7 @@ from graphc.tracing.tensor import (
     Tensor,
     as_tensor,
     bind,
+    bind_many,
     broadcast_shapes,
     broadcast_to,
     cast,
@@ -25,13 +26,14 @@ from graphc.tracing.tensor import (
     lift,
     result_dtype,
 )
-from graphc.tracing.trace import ANY_SIZE, Trace, current_trace, keras_shape, untraced
+from graphc.tracing.trace import ANY_SIZE, BodyTrace, Trace, current_trace, keras_shape, outermost_trace, untraced
 from graphc.tracing.variable import Variable, autocast
 
 __all__ = [
     "ANY_SIZE",
     "BATCH",
     "Array",
+    "BodyTrace",
     "Call",
     "Function",
     "FunctionOperation",
@@ -45,6 +47,7 @@ __all__ = [
     "auto_name",
     "autocast",
     "bind",
+    "bind_many",
     "broadcast_shapes",
     "broadcast_to",
     "build",
@@ -60,6 +63,7 @@ __all__ = [
     "keras_shape",
     "lift",
     "operation",
+    "outermost_trace",
     "reset_names",
     "result_dtype",
     "scope",

@@ -252,13 +252,7 @@ def lift(tensor: Tensor, trace: Trace) -> Value:
     value = tensor.traced
     if value is None:
         return trace.builder.constant(tensor.numpy(), tensor.element)
-    if value.builder is not trace.builder:
-        raise StateError(
-            "a tensor of another graph is used here",
-            got=str(value.type),
-            hint="do not keep tensors between calls: keep them in a Variable",
-        )
-    return value
+    return value if value.builder is trace.builder else trace.capture(value)
 
 
 # ---- shapes

@@ -12,8 +12,8 @@ from graphc.dtypes import DType
 from graphc.errors import StateError
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
-from graphc.graph.types import TensorType
-from graphc.tracing.origins import current_origin
+from graphc.graph.types import Ref, TensorType
+from graphc.tracing.origins import current_origin, describe
 
 # A size is whatever the caller passes; what bounds it is the device's 32-bit indices.
 ANY_SIZE = (1, 2**31 - 1)
@@ -87,6 +87,21 @@ class Trace:
         self.state(variable)
         self._current[id(variable)] = value
 
+    def capture(self, value: Value) -> Value:
+        """The value that stands here for one of another graph.
+
+        Raises:
+            StateError: always, but in the body of a loop, which may read the graph around it.
+        """
+        origin = current_origin()
+        raise StateError(
+            "a tensor of another graph is used here",
+            layer=origin.layer or None,
+            where=describe(origin),
+            got=str(value.type),
+            hint="do not keep tensors between calls: keep them in a Variable",
+        )
+
     def next_stream(self) -> int:
         """A number that no other random operation of this trace has."""
         self.streams += 1
@@ -108,12 +123,63 @@ class Trace:
         return self.builder.finish(outputs)
 
 
+class BodyTrace(Trace):
+    """The trace of a loop's body. What it reads of the graph around becomes a constant of the loop.
+
+    Args:
+        around: The trace that the loop belongs to.
+    """
+
+    def __init__(self, around: Trace) -> None:
+        super().__init__(around.builder.symbols, around.random_step)
+        self.around = around
+        self.constants: dict[Ref, Value] = {}
+
+    def capture(self, value: Value) -> Value:
+        """The input of the body that stands for a value of the graph around."""
+        outer = value if value.builder is self.around.builder else self.around.capture(value)
+        if outer.ref not in self.constants:
+            self.constants[outer.ref] = self.builder.input(f"c{len(self.constants)}", outer.type)
+        return self.constants[outer.ref]
+
+    def read(self, variable: Stateful) -> Value:
+        """The value of a variable when the loop starts."""
+        return self.capture(self.around.read(variable))
+
+    def write(self, variable: Stateful, value: Value) -> None:
+        """Refused: the steps of a loop pass values on as carries.
+
+        Raises:
+            StateError: always.
+        """
+        origin = current_origin()
+        raise StateError(
+            "a variable is assigned to inside a loop",
+            layer=origin.layer or None,
+            where=describe(origin),
+            got=variable.path,
+            hint="make its value a carry of `ops.scan`, and assign the last one after the loop",
+        )
+
+    def next_stream(self) -> int:
+        """A number that no other random operation of the whole trace has."""
+        return self.around.next_stream()
+
+
 _current: ContextVar[Trace | None] = ContextVar("graphc_trace", default=None)
 
 
 def current_trace() -> Trace | None:
     """The trace that operations are added to; None where they are computed at once."""
     return _current.get()
+
+
+def outermost_trace() -> Trace | None:
+    """The trace around all loops whose bodies are being traced; None where operations are computed at once."""
+    trace = _current.get()
+    while isinstance(trace, BodyTrace):
+        trace = trace.around
+    return trace
 
 
 def required_trace(what: str) -> Trace:

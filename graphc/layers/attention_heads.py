@@ -1,0 +1,401 @@
+"""Attention with several heads: `MultiHeadAttention` and `GroupedQueryAttention`."""
+
+from __future__ import annotations
+
+import math
+import string
+from typing import Any
+
+from graphc import constraints, initializers, ops, regularizers
+from graphc.errors import ArgumentError, ShapeError
+from graphc.layers.activation import Softmax
+from graphc.layers.core import optional_config
+from graphc.layers.einsum_dense import EinsumDense
+from graphc.layers.layer import Layer
+from graphc.layers.regularization import Dropout
+from graphc.ops.attention import causal_mask
+from graphc.registration import exported
+from graphc.tracing import describe
+
+_MODULE = "keras.layers"
+
+
+class Heads(Layer):
+    """What the layers share: projections of queries, keys and values, masks, and the attention itself."""
+
+    _softmax: Softmax
+    _dropout_layer: Dropout
+    # The attributes that hold initializers and so on start with this.
+    _prefix = ""
+
+    def _take(self, dropout: float, use_bias: bool, use_gate: bool, window: Any, flash: Any, **parts: Any) -> None:
+        if window is not None and (not isinstance(window, int) or window < 1):
+            raise ArgumentError("sliding_window is a positive integer, or None", layer=self.name, got=repr(window))
+        if flash and dropout > 0:
+            raise ArgumentError("there is no dropout with flash attention", layer=self.name, got=dropout, expected=0)
+        self.supports_masking = True
+        self._flash_attention = bool(flash)
+        found = {
+            "kernel_initializer": initializers.get(parts["kernel_initializer"]),
+            "bias_initializer": initializers.get(parts["bias_initializer"]),
+            "kernel_regularizer": regularizers.get(parts["kernel_regularizer"]),
+            "bias_regularizer": regularizers.get(parts["bias_regularizer"]),
+            "kernel_constraint": constraints.get(parts["kernel_constraint"]),
+            "bias_constraint": constraints.get(parts["bias_constraint"]),
+        }
+        own = {"dropout": dropout, "use_bias": use_bias, "use_gate": use_gate, "sliding_window": window}
+        for name, part in {**found, **own}.items():
+            setattr(self, f"{self._prefix}{name}", part)
+        # The penalty on outputs is that of the projections.
+        self._projection_penalty = regularizers.get(parts["activity_regularizer"])
+        self.seed = parts["seed"]
+
+    def _own(self, name: str) -> Any:
+        return getattr(self, f"{self._prefix}{name}")
+
+    def _projection(self, name: str, equation: str, sizes: Any, bias_axes: str, activation: Any = None) -> EinsumDense:
+        kernel, bias = self._own("kernel_initializer"), self._own("bias_initializer")
+        return EinsumDense(
+            equation,
+            output_shape=sizes,
+            activation=activation,
+            bias_axes=bias_axes if self._own("use_bias") else None,
+            # Initializers of their own, since one object always draws the same numbers.
+            kernel_initializer=type(kernel).from_config(kernel.get_config()),
+            bias_initializer=type(bias).from_config(bias.get_config()),
+            kernel_regularizer=self._own("kernel_regularizer"),
+            bias_regularizer=self._own("bias_regularizer"),
+            activity_regularizer=self._projection_penalty,
+            kernel_constraint=self._own("kernel_constraint"),
+            bias_constraint=self._own("bias_constraint"),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def _compute_attention_mask(
+        self,
+        query: Any,
+        value: Any,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """All masks as one, of shape `(batch, queries, keys)`; None where there is none."""
+        masks = [] if attention_mask is None else [ops.cast(attention_mask, "bool")]
+        if query_mask is not None:
+            masks.append(ops.expand_dims(ops.cast(query_mask, "bool"), -1))
+        masks += [ops.expand_dims(ops.cast(mask, "bool"), -2) for mask in (value_mask, key_mask) if mask is not None]
+        if use_causal_mask:
+            masks.append(self._compute_causal_mask(query, value))
+        if self._own("sliding_window") is not None:
+            masks.append(self._compute_sliding_window_mask(query, value))
+        total = None
+        for mask in masks:
+            total = mask if total is None else ops.logical_and(total, mask)
+        return total
+
+    def _compute_causal_mask(self, query: Any, value: Any = None) -> Any:
+        """Whether a query may see a key: not those that come later. Of shape `(1, queries, keys)`."""
+        keys = query if value is None else value
+        return ops.expand_dims(causal_mask(query.shape[1], keys.shape[1]), 0)
+
+    def _compute_sliding_window_mask(self, query: Any, value: Any = None) -> Any:
+        """Whether a key is near enough to a query. Of shape `(1, queries, keys)`."""
+        keys = query if value is None else value
+        distance = ops.expand_dims(ops.arange(query.shape[1]), 1) - ops.arange(keys.shape[1])
+        return ops.expand_dims(ops.less(ops.abs(distance), self._own("sliding_window")), 0)
+
+    def _attend(
+        self, parts: tuple[Any, Any, Any], equations: tuple[str, str], scale: float, mask: Any, training: Any
+    ) -> tuple[Any, Any]:
+        """The attention with its scores.
+
+        Args:
+            parts: Queries, keys and values, projected.
+            equations: Of the products of keys and queries, and of the weights and values.
+            scale: Factor of the logits.
+            mask: Booleans, which broadcast to the scores.
+            training: Whether there is dropout.
+        """
+        query, key, value = parts
+        scores = ops.einsum(equations[0], key, ops.multiply(query, ops.cast(scale, query.dtype)))
+        scores = self._softmax(scores, mask=mask)
+        weights = self._dropout_layer(scores, training=training) if self._own("dropout") > 0 else scores
+        return ops.einsum(equations[1], weights, value), scores
+
+    def _shared_config(self) -> dict[str, Any]:
+        names = [f"{part}_{kind}" for part in ("kernel", "bias") for kind in ("regularizer", "constraint")]
+        firsts = ("kernel_initializer", "bias_initializer")
+        return {
+            **{name: self._own(name) for name in ("dropout", "use_bias", "use_gate", "sliding_window")},
+            **{name: initializers.serialize(self._own(name)) for name in firsts},
+            **{name: optional_config(self, f"{self._prefix}{name}") for name in names},
+            "activity_regularizer": regularizers.serialize(self._projection_penalty),
+            "seed": self.seed,
+        }
+
+
+@exported(_MODULE)
+class MultiHeadAttention(Heads):
+    """Attention of several heads, each with projections of its own, joined by a last one (Vaswani et al., 2017).
+
+    With `q = query @ W_q`, `k = key @ W_k` and `v = value @ W_v` for each head, biases added:
+    `output = concat over heads of (softmax(q @ k / sqrt(key_dim)) @ v) @ W_o`.
+
+    Args:
+        num_heads: How many heads.
+        key_dim: The size of a head of queries and keys.
+        value_dim: The size of a head of values. None: `key_dim`.
+        dropout: In training, the share of the weights that is set to 0.
+        use_bias: Whether the projections have biases.
+        output_shape: The last sizes of the output, an integer or a tuple. None: the last size of the query.
+        attention_axes: The axes that attention runs over. None: all but the batch and the features.
+        sliding_window: How far a key may be from a query: at most `sliding_window - 1`. None: any distance.
+        flash_attention: Accepted as in Keras; the compiler decides how attention is computed.
+        kernel_initializer: First value of the projections' kernels.
+        bias_initializer: First value of their biases.
+        kernel_regularizer: Penalty on the kernels.
+        bias_regularizer: Penalty on the biases.
+        activity_regularizer: Penalty on the outputs of the projections.
+        kernel_constraint: What the kernels are made to satisfy.
+        bias_constraint: What the biases are made to satisfy.
+        use_gate: Whether the heads are multiplied with a gate, `sigmoid(query @ W_g)`, before they are joined.
+        seed: Integer for dropout, or None.
+
+    Call arguments:
+        query: Tensor of shape `(batch, queries, features)`.
+        value: Tensor of shape `(batch, keys, features)`.
+        key: Tensor of shape `(batch, keys, features)`. None: `value`.
+        query_mask: Booleans of shape `(batch, queries)`. None: the mask that the tensor carries.
+        value_mask: Booleans of shape `(batch, keys)`, likewise.
+        key_mask: Booleans of shape `(batch, keys)`, likewise.
+        attention_mask: Booleans of shape `(batch, queries, keys)`: which keys a query sees.
+        return_attention_scores: Whether the weights, of shape `(batch, heads, queries, keys)`, are returned too.
+        training: Whether the model trains: whether there is dropout.
+        use_causal_mask: Whether a query sees only the keys at its own position and before.
+
+    Raises:
+        ArgumentError: if an argument is not of its kind.
+        ShapeError: if keys and values differ in their axes.
+
+    Example:
+
+    >>> x = ops.ones((2, 5, 16))
+    >>> MultiHeadAttention(num_heads=2, key_dim=4)(x, x, use_causal_mask=True).shape
+    (2, 5, 16)
+    """
+
+    _prefix = "_"
+    _dropout: float
+    _use_bias: bool
+    _use_gate: bool
+    _sliding_window: int | None
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: Any = None,
+        attention_axes: Any = None,
+        sliding_window: int | None = None,
+        flash_attention: Any = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        for name, size in (("num_heads", num_heads), ("key_dim", key_dim), ("value_dim", value_dim or 1)):
+            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+                raise ArgumentError(f"{name} is a positive integer", where=describe(self._origin), got=repr(size))
+        self._take(
+            dropout,
+            use_bias,
+            use_gate,
+            sliding_window,
+            flash_attention,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            seed=seed,
+        )
+        self._num_heads, self._key_dim, self._value_dim = num_heads, key_dim, value_dim or key_dim
+        self._output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape or ()) or None
+        axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
+        if axes is not None and not isinstance(axes, list | tuple):
+            raise ArgumentError("attention_axes is an integer, or several", layer=self.name, got=repr(axes))
+        self._attention_axes: Any = axes
+
+    num_heads = property(lambda self: self._num_heads, doc="How many heads.")
+    key_dim = property(lambda self: self._key_dim, doc="The size of a head of queries and keys.")
+    value_dim = property(lambda self: self._value_dim, doc="The size of a head of values.")
+    dropout = property(lambda self: self._dropout, doc="The share of the weights that is set to 0.")
+    use_bias = property(lambda self: self._use_bias, doc="Whether the projections have biases.")
+    attention_axes = property(lambda self: self._attention_axes, doc="The axes that attention runs over.")
+    query_dense = property(lambda self: self._query_dense, doc="The projection of the queries.")
+    key_dense = property(lambda self: self._key_dense, doc="The projection of the keys.")
+    value_dense = property(lambda self: self._value_dense, doc="The projection of the values.")
+    output_dense = property(lambda self: self._output_dense, doc="The projection that joins the heads.")
+
+    def build(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> None:
+        """Makes the projections."""
+        key_shape = value_shape if key_shape is None else key_shape
+        self._check_keys(value_shape, key_shape)
+        heads, rank = self._num_heads, len(query_shape)
+        self._query_dense = self._into_heads("query", query_shape, self._key_dim)
+        self._key_dense = self._into_heads("key", key_shape, self._key_dim)
+        if self._use_gate:
+            self._gate_dense = self._into_heads("gate", query_shape, self._value_dim, "sigmoid")
+        self._value_dense = self._into_heads("value", value_shape, self._value_dim)
+        self._build_attention(rank + 1)
+        sizes = self._output_shape or (query_shape[-1],)
+        dots, bound = string.ascii_lowercase[: rank - 1], string.ascii_lowercase[rank - 1 : rank + 1]
+        out = string.ascii_lowercase[rank + 1 : rank + 1 + len(sizes)]
+        inner = (*(None for _ in range(rank - 2)), *sizes)
+        self._output_dense = self._projection(
+            "attention_output", f"{dots}{bound},{bound}{out}->{dots}{out}", inner, out
+        )
+        self._output_dense.build((*query_shape[:-1], heads, self._value_dim))
+
+    def _check_keys(self, value_shape: Any, key_shape: Any) -> None:
+        if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
+            raise ShapeError(
+                "values and keys differ in their axes",
+                layer=self.name,
+                got=f"values {tuple(value_shape)}, keys {tuple(key_shape)}",
+                expected="all sizes but the last equal",
+            )
+
+    def _into_heads(self, name: str, shape: Any, size: int, activation: Any = None) -> EinsumDense:
+        """A projection of features into heads."""
+        rank = len(shape)
+        dots, bound = string.ascii_lowercase[: rank - 1], string.ascii_lowercase[rank - 1]
+        out = string.ascii_lowercase[rank : rank + 2]
+        inner = (*(None for _ in range(rank - 2)), self._num_heads, size)
+        dense = self._projection(name, f"{dots}{bound},{bound}{out}->{dots}{out}", inner, out, activation)
+        dense.build(shape)
+        return dense
+
+    def _build_attention(self, rank: int) -> None:
+        """Makes the equations for projected tensors of a rank, and the layers that need no weights."""
+        axes = range(1, rank - 2) if self._attention_axes is None else self._attention_axes
+        self._attention_axes = tuple(axis if axis >= 0 else (rank - 1) + axis for axis in axes)
+        target = string.ascii_lowercase[:rank]
+        source = "".join(
+            string.ascii_lowercase[rank + self._attention_axes.index(axis)] if axis in self._attention_axes else index
+            for axis, index in enumerate(target)
+        )
+        batch = "".join(target[axis] for axis in range(rank - 1) if axis not in self._attention_axes)
+        rows, columns = ("".join(of[axis] for axis in self._attention_axes) for of in (target, source))
+        scores = f"{batch}{rows}{columns}"
+        self._dot_product_equation = f"{source},{target}->{scores}"
+        self._combine_equation = f"{scores},{source}->{target}"
+        first = len(scores) - len(self._attention_axes)
+        self._softmax = Softmax(axis=tuple(range(first, len(scores))), dtype=self.dtype_policy)
+        self._dropout_layer = Dropout(self._dropout, dtype=self.dtype_policy, seed=self.seed)
+
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """The outputs, with the scores where they are asked for."""
+        key = value if key is None else key
+        others = (query_mask, value_mask, key_mask, attention_mask, self._sliding_window)
+        # A causal mask by itself is left to the attention, unless a subclass computes that in its own way.
+        alone = all(other is None for other in others)
+        direct = use_causal_mask and alone and type(self)._compute_attention is MultiHeadAttention._compute_attention
+        if direct:
+            attention_mask = None
+        else:
+            attention_mask = self._compute_attention_mask(
+                query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+            )
+        gate = self._gate_dense(query) if self._use_gate else None
+        parts = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        extra = {"use_causal_mask": True} if direct else {}
+        output, scores = self._compute_attention(*parts, attention_mask, training, return_attention_scores, **extra)
+        output = self._output_dense(output if gate is None else ops.multiply(output, gate))
+        return (output, scores) if return_attention_scores else output
+
+    def _compute_attention(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        attention_mask: Any = None,
+        training: bool | None = None,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> tuple[Any, Any]:
+        """Attention on projected tensors; subclasses may compute it in another way.
+
+        Returns:
+            The heads' outputs, and the scores (None where nobody asked for them).
+        """
+        if self._flash_attention and return_attention_scores:
+            raise ArgumentError("flash attention has no scores", layer=self.name, hint="leave flash_attention off")
+        if self._dropout == 0 and not return_attention_scores and len(query.shape) == 4:
+            mask = None if attention_mask is None else self._spread(attention_mask, 4)
+            output = ops.dot_product_attention(
+                query, key, value, mask=mask, scale=1 / math.sqrt(self._key_dim), is_causal=use_causal_mask
+            )
+            return output, None
+        if use_causal_mask:
+            causal = self._compute_causal_mask(query, value)
+            attention_mask = causal if attention_mask is None else ops.logical_and(attention_mask, causal)
+        rank = len(query.shape) - 1 + len(self._attention_axes)
+        mask = None if attention_mask is None else self._spread(attention_mask, rank)
+        equations = self._dot_product_equation, self._combine_equation
+        return self._attend((query, key, value), equations, 1 / math.sqrt(self._key_dim), mask, training)
+
+    def _spread(self, mask: Any, rank: int) -> Any:
+        """A mask with axes of size 1 for the heads, and what else comes before the attention axes."""
+        axis = -2 * len(self._attention_axes) - 1
+        for _ in range(rank - len(mask.shape)):
+            mask = ops.expand_dims(mask, axis)
+        return ops.cast(mask, "bool")
+
+    def compute_output_shape(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> Any:
+        """The shape of the outputs."""
+        self._check_keys(value_shape, value_shape if key_shape is None else key_shape)
+        return (*query_shape[:-1], *self._output_shape) if self._output_shape else tuple(query_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {
+            **super().get_config(),
+            "num_heads": self._num_heads,
+            "key_dim": self._key_dim,
+            "value_dim": self._value_dim,
+            "output_shape": self._output_shape,
+            "attention_axes": self._attention_axes,
+            **self._shared_config(),
+        }

@@ -1,0 +1,324 @@
+"""Recurrent layers: a cell, which does one step, and the loop around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphc import ops, tree
+from graphc.errors import ArgumentError, ShapeError
+from graphc.layers.layer import Layer
+from graphc.layers.recurrent_cells import DropoutRNNCell, StackedRNNCells, calls_with, output_size_of, state_list
+from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
+from graphc.tracing import Variable, describe, scope
+
+_MODULE = "keras.layers"
+
+Step = Callable[[Any, list[Any]], tuple[Any, list[Any]]]
+
+
+@exported(_MODULE)
+class RNN(Layer):
+    """A loop over the steps of sequences: a cell is called on each step and on the states that the last one left.
+
+    What the cell computes from the inputs alone is taken out of the loop by the compiler and done for all steps at
+    once, and so are the parts of the gradient that no step waits for.
+
+    Args:
+        cell: A layer with `state_size` (an integer, or a list of them) and `call(inputs, states)`, which returns the
+            output and the next states. It may have `output_size` and `get_initial_state(batch_size)`. A list of cells
+            is made `StackedRNNCells`.
+        return_sequences: Whether the outputs of all steps are returned, or the last one.
+        return_state: Whether the last states are returned too.
+        go_backwards: Whether the last step comes first; sequences are then returned in that order.
+        stateful: Whether the last states are where the next batch starts.
+        unroll: Whether the loop is written out, step by step; the number of steps must then be known.
+        zero_output_for_mask: Whether the output of a masked step is 0, or the one before it again.
+
+    Call arguments:
+        sequences: Tensor of shape `(batch, steps, ...)`.
+        initial_state: List of tensors of shape `(batch, size)`. None: the cell's, or zeros.
+        mask: Booleans of shape `(batch, steps)`: a step where it is False leaves the states as they are.
+        training: Whether the model trains: whether there is dropout.
+
+    Raises:
+        ArgumentError: if the cell is none.
+
+    Example:
+
+    >>> from graphc.layers import SimpleRNNCell
+    >>> RNN(SimpleRNNCell(4), return_sequences=True)(ops.ones((2, 3, 5))).shape
+    (2, 3, 4)
+    """
+
+    _internal = Layer._internal | {"states"}
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(cell, list | tuple):
+            cell = StackedRNNCells(cell)
+        if not callable(getattr(cell, "call", None)):
+            raise ArgumentError("a cell has a method `call`", where=describe(self._origin), got=repr(cell))
+        size = getattr(cell, "state_size", None)
+        if not isinstance(size, int | list | tuple):
+            raise ArgumentError(
+                "a cell has an attribute `state_size`",
+                where=describe(self._origin),
+                got=repr(size),
+                expected="an integer, or a list of integers",
+            )
+        super().__init__(**kwargs)
+        self.cell = cell
+        self.return_sequences, self.return_state = return_sequences, return_state
+        self.go_backwards, self.stateful, self.unroll = go_backwards, stateful, unroll
+        self.zero_output_for_mask = zero_output_for_mask
+        self.supports_masking = True
+        self.states: list[Any] | None = None
+        self.single_state = isinstance(size, int)
+        self.state_size: list[Any] = [size] if isinstance(size, int) else list(size)
+
+    # ---- shapes
+
+    def build(  # type: ignore[override]
+        self, sequences_shape: Any, initial_state_shape: Any = None
+    ) -> None:
+        """Makes the cell's weights, and the states that are kept between batches."""
+        if isinstance(self.cell, Layer) and not self.cell.built:
+            self.cell.build((sequences_shape[0], *sequences_shape[2:]))
+            self.cell.built = True
+        if self.stateful and self.states is None:
+            if sequences_shape[0] is None:
+                raise ShapeError(
+                    "a stateful layer needs to know the size of a batch",
+                    layer=self.name,
+                    got=f"shape {sequences_shape}",
+                    hint="pass batch_size= to Input",
+                )
+            self._make_states(sequences_shape[0])
+
+    def _make_states(self, batch: int) -> None:
+        def kept(size: int) -> Variable:
+            with scope(self._own_scope()):
+                return Variable(ops.zeros((batch, size), self.variable_dtype), trainable=False, name="rnn_state")
+
+        self.states = tree.map_structure(kept, self.state_size)
+
+    def get_initial_state(self, batch_size: Any) -> list[Any]:
+        """The states before the first step: those of the cell, or zeros."""
+        if hasattr(self.cell, "get_initial_state"):
+            return state_list(self.cell.get_initial_state(batch_size=batch_size))
+        return [ops.zeros((batch_size, size), self.cell.compute_dtype) for size in self.state_size]
+
+    def reset_state(self) -> None:
+        """Sets the states that are kept between batches to zero."""
+        for state in tree.flatten(self.states or []):
+            state.assign(ops.zeros(state.shape, state.dtype))
+
+    def reset_states(self) -> None:
+        """`reset_state` under its older name."""
+        self.reset_state()
+
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+        """The shape of the outputs, followed by those of the states where they are returned."""
+        batch, length = sequences_shape[0], sequences_shape[1]
+        size = getattr(self.cell, "output_size", None)
+        size = self.state_size[0] if size is None else size
+        if not isinstance(size, int):
+            raise ArgumentError("output_size is an integer", layer=self.name, got=repr(size))
+        output = (batch, length, size) if self.return_sequences else (batch, size)
+        if not self.return_state:
+            return output
+        return output, *(
+            [(batch, part) for part in state] if isinstance(state, list | tuple) else (batch, state)
+            for state in self.state_size
+        )
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of sequences is that of the inputs; what has no steps has none."""
+        steps = tree.flatten(mask)[0] if self.return_sequences else None
+        return [steps, *(None for _ in self.state_size)] if self.return_state else steps
+
+    # ---- the loop
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = False) -> Any:
+        """The outputs, and the last states where they are asked for."""
+        states = self._first_states(sequences, initial_state)
+        mask = tree.flatten(mask)[0]
+        if training:
+            self._draw_masks(self.cell, sequences[:, 0], states)
+        try:
+            last, outputs, states = self.inner_loop(sequences, states, mask, bool(training))
+        finally:
+            self._forget_masks(self.cell)
+        states = tree.map_structure(lambda x: ops.cast(x, self.compute_dtype), states)
+        if self.stateful:
+            for kept, new in zip(tree.flatten(self.states), tree.flatten(states), strict=True):
+                kept.assign(_of_size(new, kept.shape[0]))
+        output = ops.cast(outputs if self.return_sequences else last, self.compute_dtype)
+        return (output, *states) if self.return_state else output
+
+    def _first_states(self, sequences: Any, initial_state: Any) -> list[Any]:
+        batch = sequences.shape[0]
+        if self.stateful and self.states is not None:
+            expected = tree.flatten(self.states)[0].shape[0]
+            if isinstance(batch, int) and batch != expected:
+                raise ShapeError(
+                    "a stateful layer takes batches of one size", layer=self.name, got=batch, expected=expected
+                )
+        if initial_state is None:
+            if self.stateful:
+                states = tree.map_structure(lambda state: _of_size(state.value, batch), self.states)
+            else:
+                states = self.get_initial_state(batch_size=batch)
+        else:
+            states = initial_state
+        wanted = getattr(self.cell, "compute_dtype", self.compute_dtype)
+        states = tree.map_structure(lambda x: ops.convert_to_tensor(x, wanted), state_list(states))
+        if len(states) != len(self.state_size):
+            raise ArgumentError(
+                "the number of initial states is wrong", layer=self.name, got=len(states), expected=len(self.state_size)
+            )
+        return list(states)
+
+    def inner_loop(
+        self, sequences: Any, initial_state: list[Any], mask: Any, training: bool = False
+    ) -> tuple[Any, Any, list[Any]]:
+        """Runs the cell over all steps.
+
+        Args:
+            sequences: Tensor of shape `(batch, steps, ...)`.
+            initial_state: List of states.
+            mask: Booleans of shape `(batch, steps)`, or None.
+            training: Whether the model trains.
+
+        Returns:
+            The last output, all outputs (None where they are not asked for), and the last states.
+        """
+        options = {"training": training} if calls_with(self.cell, "training") else {}
+        call = self.cell if callable(self.cell) else self.cell.call
+
+        def step(inputs: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+            output, new = call(inputs, states, **options)
+            return output, state_list(new)
+
+        run = self._unrolled if self.unroll else self._scanned
+        return run(step, _steps_first(sequences), initial_state, _mask_steps(mask))
+
+    def _scanned(self, step: Step, inputs: Any, states: list[Any], mask: Any) -> tuple[Any, Any, list[Any]]:
+        # An output that is one of the states anyway need not be kept for every step to know the last one.
+        same: list[int | None] = []
+
+        def masked(carry: list[Any], row: Any) -> tuple[list[Any], Any]:
+            x, stays = row
+            output, new = step(x, carry)
+            if stays is not None:
+                before = ops.zeros_like(output) if self.zero_output_for_mask else _previous_output(carry)
+                output = ops.where(stays, output, before)
+                new = tree.map_structure(lambda state, old: ops.where(stays, state, old), new, carry)
+            leaves = tree.flatten(new)
+            same[:] = [next((i for i, leaf in enumerate(leaves) if leaf is output), None)]
+            return new, output if self.return_sequences or same[0] is None else None
+
+        last_states, outputs = ops.scan(masked, states, (inputs, mask), reverse=self.go_backwards)
+        last = tree.flatten(last_states)[same[0]] if same[0] is not None else None
+        if last is None:
+            last = outputs[0 if self.go_backwards else -1]
+        if outputs is not None:
+            outputs = _steps_first(ops.flip(outputs, 0) if self.go_backwards else outputs)
+        return last, outputs, last_states
+
+    def _unrolled(self, step: Step, inputs: Any, states: list[Any], mask: Any) -> tuple[Any, Any, list[Any]]:
+        count = inputs.shape[0]
+        if not isinstance(count, int):
+            raise ShapeError(
+                "a loop whose number of steps is not known cannot be unrolled",
+                layer=self.name,
+                hint="give Input the number of steps, or leave unroll off",
+            )
+        outputs: list[Any] = []
+        for i in reversed(range(count)) if self.go_backwards else range(count):
+            output, new = step(inputs[i], states)
+            if mask is not None:
+                stays = mask[i]
+                output = ops.where(stays, output, outputs[-1] if outputs else ops.zeros_like(output))
+                new = tree.map_structure(lambda state, old, stays=stays: ops.where(stays, state, old), new, states)
+            outputs.append(output)
+            states = new
+        return outputs[-1], ops.stack(outputs, axis=1) if self.return_sequences else None, states
+
+    # ---- dropout: one mask for all steps of a call
+
+    def _draw_masks(self, cell: Any, inputs: Any, states: Any) -> None:
+        state = states[0] if isinstance(states, list | tuple) else states
+        if isinstance(cell, DropoutRNNCell):
+            cell.get_dropout_mask(inputs)
+            cell.get_recurrent_dropout_mask(state)
+        elif isinstance(cell, StackedRNNCells):
+            for inner, part in zip(cell.cells, states, strict=True):
+                self._draw_masks(inner, inputs, part)
+                # The masks of the next cell have the shape of this one's outputs.
+                inputs = ops.zeros((inputs.shape[0], output_size_of(inner)), inputs.dtype)
+
+    def _forget_masks(self, cell: Any) -> None:
+        if isinstance(cell, DropoutRNNCell):
+            cell.reset_dropout_mask()
+            cell.reset_recurrent_dropout_mask()
+        elif isinstance(cell, StackedRNNCells):
+            for inner in cell.cells:
+                self._forget_masks(inner)
+
+    # ---- configuration
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {
+            **super().get_config(),
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "go_backwards": self.go_backwards,
+            "stateful": self.stateful,
+            "unroll": self.unroll,
+            "zero_output_for_mask": self.zero_output_for_mask,
+            "cell": serialize_keras_object(self.cell),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from what `get_config` returned."""
+        rest = {name: part for name, part in config.items() if name != "cell"}
+        return cls(deserialize_keras_object(config["cell"]), **rest)
+
+
+def _steps_first(x: Any) -> Any:
+    """The first two axes swapped: those of the batch and of the steps."""
+    return ops.swapaxes(x, 0, 1)
+
+
+def _mask_steps(mask: Any) -> Any:
+    """A mask with its steps first, and an axis of size 1 for the features."""
+    if mask is None:
+        return None
+    mask = ops.cast(mask, "bool")
+    # Of a mask with more axes, a step counts where any of its elements does.
+    mask = mask if mask.ndim == 2 else ops.any(mask, axis=tuple(range(2, mask.ndim)))
+    return ops.expand_dims(_steps_first(mask), -1)
+
+
+def _previous_output(states: list[Any]) -> Any:
+    """The output of the step before: the first state, of the last cell where there are several."""
+    first = states[0]
+    return states[-1][0] if isinstance(first, list | tuple) else first
+
+
+def _of_size(x: Any, batch: Any) -> Any:
+    """Rows of a state, as many as a batch has: a symbolic size stands for the number that there are."""
+    return x if x.shape[0] == batch else ops.take(x, ops.arange(batch), axis=0)
