@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 PACKAGES = {
-    "torch": ("torch==2.13.0", "numpy", "keras==3.15.1"),
+    "torch": ("torch==2.13.0", "numpy", "keras==3.15.1", "onnx", "onnxscript"),
     "jax": ("jax==0.10.2", "jaxlib==0.10.2", "keras==3.15.1", "optax"),
     "tf": ("tensorflow-cpu==2.21.0", "keras==3.15.1"),
+    "onnx": ("onnxruntime", "onnx", "numpy"),
+    "cpu": ("onednn-cpu-gomp==2023.2.0",),
 }
 
 
@@ -25,14 +27,25 @@ def python_of(environment: str) -> Path:
 
 
 def make(environment: str) -> None:
-    """Makes an environment, unless it is there."""
-    folder, done = home() / environment, home() / environment / "ok"
-    if done.exists():
+    """Makes an environment, unless it is there with these packages."""
+    folder, done = home() / environment, home() / environment / "packages"
+    wanted = "\n".join(PACKAGES[environment])
+    if done.exists() and done.read_text() == wanted:
         return
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    if not python_of(environment).exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     pip = [str(python_of(environment)), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     subprocess.run([*pip, *PACKAGES[environment]], check=True)
-    done.touch()
+    done.write_text(wanted)
+
+
+def versions(environment: str) -> dict[str, str]:
+    """The versions of the packages that were asked for."""
+    names = [package.split("==")[0] for package in PACKAGES[environment]]
+    program = "import sys, importlib.metadata as m; [print(n, m.version(n)) for n in sys.argv[1:]]"
+    command = [str(python_of(environment)), "-c", program, *names]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(line.split() for line in done.stdout.splitlines())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The measured models and their data. All in float32, whole batches, Adam with its defaults.
+"""The measured models, their data and how they are trained: float32, whole batches, Adam with its defaults or AdamW.
 
 Imports NumPy only; a model is built with whatever has Keras's API.
 """
@@ -12,6 +12,12 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+Data = tuple[Array, Array]
+
+LEARNING_RATE, WEIGHT_DECAY = 1e-3, 0.01
+CLASSES = 10
+WORDS, REVIEW = 10_000, 100  # of the LSTM: how many words there are, and in one review
+TOKENS, CONTEXT, WIDTH, HEADS, BLOCKS = 96, 128, 128, 4, 4  # of the transformer
 
 
 @dataclass(frozen=True)
@@ -22,28 +28,73 @@ class Workload:
         title: What tables call it.
         batch: Samples a step.
         samples: Samples an epoch, whole batches.
-        shape: The shape of one sample.
+        data: Makes so many samples and labels, the same for everyone.
         build: Makes the Keras model from a module with Keras's API.
+        loss: The loss and what the model's outputs are: `"probabilities"` of classes, `"yes or no"`, `"logits"`.
+        predicted: Samples that a measurement of `predict` takes; 0: none is measured.
     """
 
     title: str
     batch: int
     samples: int
-    shape: tuple[int, ...]
+    data: Callable[[int], Data]
     build: Callable[[Any], Any]
+    loss: str = "probabilities"
+    predicted: int = 0
 
-    def data(self) -> tuple[Array, Array]:
-        """Random samples and labels, the same for everyone."""
+    @property
+    def decays(self) -> bool:
+        """Whether it is trained with AdamW."""
+        return self.loss == "logits"
+
+    def compile(self, keras: Any, model: Any) -> None:
+        """Compiles a model of a module with Keras's API."""
+        if self.decays:
+            optimizer = keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        else:
+            optimizer = keras.optimizers.Adam(LEARNING_RATE)
+        losses = {
+            "probabilities": "sparse_categorical_crossentropy",
+            "yes or no": "binary_crossentropy",
+            "logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        }
+        model.compile(optimizer, losses[self.loss], metrics=["accuracy"])
+
+
+# ---- data
+
+
+def _images(*shape: int) -> Callable[[int], Data]:
+    def make(samples: int) -> Data:
         rng = np.random.default_rng(0)
-        x = rng.random((self.samples, *self.shape), dtype=np.float32)
-        return x, rng.integers(0, 10, self.samples).astype(np.int32)
+        x = rng.random((samples, *shape), dtype=np.float32)
+        return x, rng.integers(0, CLASSES, samples).astype(np.int32)
+
+    return make
 
 
-def _mlp(keras: Any) -> Any:
-    layers = keras.layers
-    return keras.Sequential(
-        [keras.Input((784,)), layers.Dense(128, activation="relu"), layers.Dense(10, activation="softmax")]
-    )
+def _reviews(samples: int) -> Data:
+    rng = np.random.default_rng(0)
+    words = rng.integers(0, WORDS, (samples, REVIEW)).astype(np.int32)
+    return words, rng.integers(0, 2, samples).astype(np.float32)
+
+
+def _text(samples: int) -> Data:
+    """Each token's label is the next one."""
+    tokens = np.random.default_rng(0).integers(0, TOKENS, (samples, CONTEXT + 1)).astype(np.int32)
+    return tokens[:, :-1].copy(), tokens[:, 1:].copy()
+
+
+# ---- models, by Keras's API
+
+
+def _perceptron(*hidden: int) -> Callable[[Any], Any]:
+    def build(keras: Any) -> Any:
+        layers = keras.layers
+        relus = [layers.Dense(size, activation="relu") for size in hidden]
+        return keras.Sequential([keras.Input((784,)), *relus, layers.Dense(CLASSES, activation="softmax")])
+
+    return build
 
 
 def _convnet(keras: Any) -> Any:
@@ -57,12 +108,74 @@ def _convnet(keras: Any) -> Any:
             layers.MaxPooling2D(2),
             layers.Flatten(),
             layers.Dropout(0.5),
-            layers.Dense(10, activation="softmax"),
+            layers.Dense(CLASSES, activation="softmax"),
         ]
     )
 
 
+def _resnet20(keras: Any) -> Any:
+    """He et al. (2015), with projections where a stage halves the image."""
+    layers = keras.layers
+
+    def normalized(x: Any, filters: int, size: int, strides: int) -> Any:
+        x = layers.Conv2D(filters, size, strides, padding="same", use_bias=False)(x)
+        return layers.BatchNormalization()(x)
+
+    inputs = keras.Input((32, 32, 3))
+    x = layers.ReLU()(normalized(inputs, 16, 3, 1))
+    for stage, filters in enumerate((16, 32, 64)):
+        for block in range(3):
+            strides = 2 if stage > 0 and block == 0 else 1
+            shortcut = x if strides == 1 else layers.Conv2D(filters, 1, strides, use_bias=False)(x)
+            x = layers.ReLU()(normalized(x, filters, 3, strides))
+            x = normalized(x, filters, 3, 1)
+            x = layers.ReLU()(layers.Add()([x, shortcut]))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
+
+
+def _lstm(keras: Any) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((REVIEW,), dtype="int32"),
+            layers.Embedding(WORDS, 64),
+            layers.LSTM(128),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+
+
+def _gpt(keras: Any) -> Any:
+    """A decoder of pre-norm blocks over characters (Radford et al., 2019)."""
+    layers = keras.layers
+
+    class Positions(layers.Layer):  # type: ignore[misc]
+        """Adds a learned vector to each place."""
+
+        def build(self, input_shape: Any) -> None:
+            self.table = self.add_weight(name="table", shape=(CONTEXT, WIDTH), initializer="uniform")
+
+        def call(self, x: Any) -> Any:
+            return x + self.table
+
+    inputs = keras.Input((CONTEXT,), dtype="int32")
+    x = Positions()(layers.Embedding(TOKENS, WIDTH)(inputs))
+    for _ in range(BLOCKS):
+        y = layers.LayerNormalization(epsilon=1e-5)(x)
+        x = layers.Add()([x, layers.MultiHeadAttention(HEADS, WIDTH // HEADS)(y, y, use_causal_mask=True)])
+        y = layers.Dense(4 * WIDTH, activation="gelu")(layers.LayerNormalization(epsilon=1e-5)(x))
+        x = layers.Add()([x, layers.Dense(WIDTH)(y)])
+    return keras.Model(inputs, layers.Dense(TOKENS)(layers.LayerNormalization(epsilon=1e-5)(x)))
+
+
 WORKLOADS = {
-    "mlp": Workload("MLP 784-128-10, batch 32", 32, 60_000, (784,), _mlp),
-    "convnet": Workload("MNIST convnet, batch 128", 128, 46 * 128, (28, 28, 1), _convnet),
+    "mlp": Workload("MLP 784-128-10, batch 32", 32, 60_000, _images(784), _perceptron(128), predicted=60 * 256),
+    "wide_mlp": Workload(
+        "MLP 784-1024-1024-10, batch 256", 256, 15_360, _images(784), _perceptron(1024, 1024), predicted=40 * 256
+    ),
+    "convnet": Workload("MNIST convnet, batch 128", 128, 46 * 128, _images(28, 28, 1), _convnet, predicted=12 * 256),
+    "resnet20": Workload("ResNet-20, batch 64", 64, 16 * 64, _images(32, 32, 3), _resnet20, predicted=4 * 256),
+    "lstm": Workload("LSTM 128 over 100 words, batch 64", 64, 32 * 64, _reviews, _lstm, "yes or no"),
+    "gpt": Workload("GPT of 4 blocks, 128 wide, batch 16", 16, 50 * 16, _text, _gpt, "logits"),
 }

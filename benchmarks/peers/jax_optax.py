@@ -1,4 +1,4 @@
-"""JAX with optax, one jitted step a batch: `python -m benchmarks.peers.jax_optax WORKLOAD REPEATS`."""
+"""JAX with optax, one jitted step a batch: `python -m benchmarks.peers.jax_optax train|predict WORKLOAD REPEATS`."""
 
 from __future__ import annotations
 
@@ -10,83 +10,72 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import lax
 
-from benchmarks.measure import report
-from benchmarks.workloads import WORKLOADS
+from benchmarks.measure import report_prediction, report_training
+from benchmarks.peers import jax_models
+from benchmarks.workloads import LEARNING_RATE, WEIGHT_DECAY, WORKLOADS, Array, Workload
 
-
-def _dense(rng: np.random.Generator, inputs: int, outputs: int) -> dict[str, Any]:
-    limit = (6 / (inputs + outputs)) ** 0.5
-    return {"w": jnp.asarray(rng.uniform(-limit, limit, (inputs, outputs)), jnp.float32), "b": jnp.zeros(outputs)}
+BATCH = 256
 
 
-def _kernel(rng: np.random.Generator, inputs: int, outputs: int) -> dict[str, Any]:
-    limit = (6 / (9 * (inputs + outputs))) ** 0.5
-    return {"w": jnp.asarray(rng.uniform(-limit, limit, (3, 3, inputs, outputs)), jnp.float32), "b": jnp.zeros(outputs)}
-
-
-def _parameters(name: str) -> Any:
-    rng = np.random.default_rng(1)
-    if name == "mlp":
-        return [_dense(rng, 784, 128), _dense(rng, 128, 10)]
-    return [_kernel(rng, 1, 32), _kernel(rng, 32, 64), _dense(rng, 1600, 10)]
-
-
-def _conv(x: Any, p: Any) -> Any:
-    y = lax.conv_general_dilated(x, p["w"], (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    return jax.nn.relu(y + p["b"])
-
-
-def _pool(x: Any) -> Any:
-    return lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
-
-
-def _logits(name: str, parameters: Any, x: Any, key: Any) -> Any:
-    if name == "mlp":
-        hidden, out = parameters
-        return jax.nn.relu(x @ hidden["w"] + hidden["b"]) @ out["w"] + out["b"]
-    first, second, out = parameters
-    x = _pool(_conv(_pool(_conv(x, first)), second))
-    x = x.reshape(x.shape[0], -1)
-    x = jnp.where(jax.random.bernoulli(key, 0.5, x.shape), x * 2, 0)
-    return x @ out["w"] + out["b"]
-
-
-def main(name: str, repeats: int) -> None:
-    workload = WORKLOADS[name]
-    x, y = workload.data()
-    optimizer = optax.adam(1e-3)
+def train(name: str, workload: Workload, repeats: int) -> None:
+    x, y = workload.data(workload.samples)
+    model = jax_models.model(name)
+    optimizer = optax.adamw(LEARNING_RATE, weight_decay=WEIGHT_DECAY) if workload.decays else optax.adam(LEARNING_RATE)
 
     @partial(jax.jit, donate_argnums=0)
     def step(state: Any, x: Any, y: Any) -> Any:
-        parameters, moments, total, hits, key = state
+        parameters, moments, statistics, total, hits, key = state
         key, own = jax.random.split(key)
 
         def loss(p: Any) -> Any:
-            logits = _logits(name, p, x, own)
-            return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean(), logits
+            outputs, now = model.apply(p, statistics, x, own)
+            if workload.loss == "yes or no":
+                return optax.sigmoid_binary_cross_entropy(outputs, y).mean(), (now, ((outputs > 0) == y).sum())
+            losses = optax.softmax_cross_entropy_with_integer_labels(outputs, y)
+            return losses.mean(), (now, (outputs.argmax(-1) == y).sum())
 
-        (value, logits), gradient = jax.value_and_grad(loss, has_aux=True)(parameters)
+        (value, (statistics, right)), gradient = jax.value_and_grad(loss, has_aux=True)(parameters)
         updates, moments = optimizer.update(gradient, moments, parameters)
-        hits = hits + (logits.argmax(-1) == y).sum()
-        return optax.apply_updates(parameters, updates), moments, total + value, hits, key
+        parameters = optax.apply_updates(parameters, updates)
+        return parameters, moments, statistics, total + value, hits + right, key
 
-    parameters = _parameters(name)
-    state = [(parameters, optimizer.init(parameters), jnp.zeros(()), jnp.zeros((), jnp.int32), jax.random.key(0))]
-    shuffle = np.random.default_rng(2)
+    parameters = model.parameters
+    state = (parameters, optimizer.init(parameters), model.statistics, jnp.zeros(()), jnp.zeros((), jnp.int32))
+    shuffle, holder = np.random.default_rng(2), [(*state, jax.random.key(0))]
 
-    def epoch(samples: int) -> float:
-        order = shuffle.permutation(samples)
-        before = float(state[0][2])
+    def fit(samples: int) -> float:
+        order, state = shuffle.permutation(samples), holder[0]
+        before = float(state[3])
         for first in range(0, samples, workload.batch):
             rows = order[first : first + workload.batch]
-            state[0] = step(state[0], x[rows], y[rows])
-        jax.block_until_ready(state[0])
-        return (float(state[0][2]) - before) / (samples // workload.batch)
+            state = step(state, x[rows], y[rows])
+        holder[0] = jax.block_until_ready(state)
+        return (float(state[3]) - before) / (samples // workload.batch)
 
-    report(workload.samples, lambda: epoch(workload.batch), lambda: epoch(workload.samples), repeats)
+    report_training(workload.batch, workload.samples, fit, repeats)
+
+
+def predict(name: str, workload: Workload, repeats: int) -> None:
+    x, _ = workload.data(workload.predicted)
+    model = jax_models.model(name)
+
+    @jax.jit
+    def run(parameters: Any, statistics: Any, x: Any) -> Any:
+        return jax.nn.softmax(model.apply(parameters, statistics, x, None)[0])
+
+    def predicted(x: Array) -> Array:
+        return np.asarray(run(model.parameters, model.statistics, x))
+
+    one, batches = x[:1], np.split(x, len(x) // BATCH)
+    report_prediction(
+        len(x), lambda: predicted(one), lambda: np.concatenate([predicted(batch) for batch in batches]), repeats
+    )
+
+
+def main(task: str, name: str, repeats: int) -> None:
+    {"train": train, "predict": predict}[task](name, WORKLOADS[name], repeats)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -1,28 +1,40 @@
-"""Any module with Keras's API: `python -m benchmarks.peers.keras_api graphc|keras WORKLOAD REPEATS`."""
+"""Any module with Keras's API: `python -m benchmarks.peers.keras_api graphc|keras train|predict WORKLOAD REPEATS`."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-from benchmarks.measure import report
+from benchmarks.measure import report_prediction, report_training
 from benchmarks.workloads import WORKLOADS
 
+BATCH = 256
 
-def main(module: str, name: str, repeats: int) -> None:
+
+def main(module: str, task: str, name: str, repeats: int) -> None:
     keras = importlib.import_module(module)
     workload = WORKLOADS[name]
     keras.utils.set_random_seed(0)
-    x, y = workload.data()
     model = workload.build(keras)
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    if task == "predict":
+        x, _ = workload.data(workload.predicted)
+        one = x[:1]
+        report_prediction(
+            len(x),
+            lambda: model.predict(one, verbose=0),
+            lambda: model.predict(x, batch_size=BATCH, verbose=0),
+            repeats,
+        )
+        return
+    x, y = workload.data(workload.samples)
+    workload.compile(keras, model)
 
     def fit(samples: int) -> float:
         history = model.fit(x[:samples], y[:samples], batch_size=workload.batch, epochs=1, verbose=0)
         return float(history.history["loss"][-1])
 
-    report(workload.samples, lambda: fit(workload.batch), lambda: fit(workload.samples), repeats)
+    report_training(workload.batch, workload.samples, fit, repeats)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

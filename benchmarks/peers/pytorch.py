@@ -1,51 +1,48 @@
-"""PyTorch, eager or compiled, fused Adam: `python -m benchmarks.peers.pytorch eager|compile WORKLOAD REPEATS`."""
+"""PyTorch with its fused Adam: `python -m benchmarks.peers.pytorch eager|compile train|predict WORKLOAD REPEATS`."""
 
 from __future__ import annotations
 
 import sys
 
+import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 
-from benchmarks.measure import report
-from benchmarks.workloads import WORKLOADS
+from benchmarks.measure import report_prediction, report_training
+from benchmarks.peers import pytorch_models
+from benchmarks.workloads import LEARNING_RATE, WEIGHT_DECAY, WORKLOADS, Array, Workload
+
+BATCH = 256
 
 
-def _model(name: str) -> nn.Module:
-    if name == "mlp":
-        return nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Dropout(0.5),
-        nn.Linear(1600, 10),
-    )
+def features(x: Array) -> Array:
+    """Samples as PyTorch has them: an image's channels before its rows and columns, indices as 64 bits."""
+    if x.ndim == 4:
+        return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+    return x.astype(np.int64) if x.dtype == np.int32 else x
 
 
-def main(mode: str, name: str, repeats: int) -> None:
-    torch.manual_seed(0)
-    workload = WORKLOADS[name]
-    images, labels = workload.data()
-    # PyTorch's own order of axes: channels before rows and columns.
-    x = torch.from_numpy(images if images.ndim == 2 else images.transpose(0, 3, 1, 2).copy())
-    y = torch.from_numpy(labels).long()
-    model = _model(name).train()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
+def train(mode: str, name: str, workload: Workload, repeats: int) -> None:
+    samples, labels = workload.data(workload.samples)
+    x, y = torch.from_numpy(features(samples)), torch.from_numpy(features(labels))
+    model = pytorch_models.model(name).train()
+    if workload.decays:
+        optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
+    else:
+        optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE, fused=True)
     total, hits = torch.zeros(()), torch.zeros((), dtype=torch.int64)
 
     def forward(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        logits = model(x)
-        return functional.cross_entropy(logits, y), (logits.argmax(1) == y).sum()
+        outputs = model(x)
+        if workload.loss == "yes or no":
+            loss = functional.binary_cross_entropy_with_logits(outputs, y)
+            return loss, ((outputs > 0).float() == y).sum()
+        outputs, y = outputs.flatten(0, -2), y.flatten()
+        return functional.cross_entropy(outputs, y), (outputs.argmax(1) == y).sum()
 
     run = torch.compile(forward) if mode == "compile" else forward
 
-    def epoch(samples: int) -> float:
+    def fit(samples: int) -> float:
         order, before = torch.randperm(samples), total.item()
         for first in range(0, samples, workload.batch):
             rows = order[first : first + workload.batch]
@@ -57,8 +54,27 @@ def main(mode: str, name: str, repeats: int) -> None:
             hits.add_(right)
         return (total.item() - before) / (samples // workload.batch)
 
-    report(workload.samples, lambda: epoch(workload.batch), lambda: epoch(workload.samples), repeats)
+    report_training(workload.batch, workload.samples, fit, repeats)
+
+
+def predict(mode: str, name: str, workload: Workload, repeats: int) -> None:
+    x = features(workload.data(workload.predicted)[0])
+    model = pytorch_models.classifier(name)
+    run = torch.compile(model) if mode == "compile" else model
+
+    @torch.inference_mode()
+    def predicted(x: Array) -> Array:
+        return run(torch.from_numpy(x)).numpy()
+
+    one, batches = x[:1], np.split(x, len(x) // BATCH)
+    report_prediction(
+        len(x), lambda: predicted(one), lambda: np.concatenate([predicted(batch) for batch in batches]), repeats
+    )
+
+
+def main(mode: str, task: str, name: str, repeats: int) -> None:
+    {"train": train, "predict": predict}[task](mode, name, WORKLOADS[name], repeats)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
