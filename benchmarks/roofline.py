@@ -1,0 +1,233 @@
+"""How near a training step's kernels come to what the machine can do: `python -m benchmarks.roofline [wide_mlp gpt]`.
+
+First the ceilings are measured: copies within each cache and to memory, fused multiply-adds, and oneDNN's sgemm at the
+shapes of the step's contractions. Then each kernel of the compiled step is
+timed by itself, and its bytes and operations are counted from its loop IR; its share of the roofline is the least time
+that the ceilings allow over the time that it took. Results go to `results/roofline.json` and `plots/roofline_*.png`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterable, Mapping
+from math import prod
+from pathlib import Path
+from typing import Any, Protocol
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+from matplotlib import pyplot
+
+import graphc
+from benchmarks.ceilings import Ceilings, Probe, Product
+from benchmarks.kernel_work import work
+from benchmarks.machine import describe, in_words
+from benchmarks.plots import FOLDER
+from benchmarks.results import read, write
+from benchmarks.workloads import WORKLOADS
+from graphc import config
+from graphc.codegen.kernel import Kernel
+from graphc.compiler import Executable
+from graphc.graph.core import Graph
+from graphc.graph.types import resolve
+from graphc.models.data import arrays_of
+from graphc.models.program import SAMPLES, VISITS
+from graphc.plan import Launch, Step
+from graphc.runtime.state import StateBuffer
+from graphc.tracing import BATCH
+
+PATH = Path(__file__).resolve().parent / "results" / "roofline.json"
+ROUNDS = 20
+
+Arrays = Mapping[str, Any]
+
+
+class Timed(Protocol):
+    """A program that can time its steps."""
+
+    def time_steps(
+        self, inputs: Arrays, states: Mapping[str, StateBuffer], sizes: Mapping[str, int], rounds: int
+    ) -> list[tuple[Step, float]]:
+        """The seconds that each step takes by itself."""
+
+
+def training_step(name: str) -> tuple[Executable, Arrays, Mapping[str, StateBuffer], dict[str, int]]:
+    """A workload's compiled step with what it needs to run: inputs, states and sizes."""
+    workload = WORKLOADS[name]
+    model = workload.build(graphc)
+    workload.compile(graphc, model)
+    x, y = workload.data(workload.batch)
+    model.train_on_batch(x, y)
+    batch = arrays_of(x, y)
+    program = model.program("train", batch.signature)
+    given = {**batch.arrays, "order": np.arange(batch.size, dtype=np.int32)}
+    states = {state: program.variables[state].buffer for state in program.graph.states}
+    sizes = dict.fromkeys((BATCH, SAMPLES, VISITS), batch.size)
+    program.start()
+    return program.executable, {i: given[i] for i in program.graph.inputs}, states, sizes
+
+
+def contractions(graph: Graph, sizes: Mapping[str, int]) -> list[Product]:
+    """The matrix products that a graph's contractions are, in order."""
+    return [
+        as_product([resolve(graph.type(ref).shape, sizes) for ref in node.inputs], node.attrs)
+        for node in graph.of_op("contract")
+    ]
+
+
+def as_product(shapes: Iterable[tuple[int, ...]], attrs: Mapping[str, Any]) -> Product:
+    """The matrix product that a contraction of operands of these shapes is."""
+    left, right = shapes
+    lhs_batch, lhs_over = attrs["lhs_batch"], attrs["lhs_contract"]
+    rhs_batch, rhs_over = attrs["rhs_batch"], attrs["rhs_contract"]
+    rows = [i for i in range(len(left)) if i not in (*lhs_batch, *lhs_over)]
+    columns = [i for i in range(len(right)) if i not in (*rhs_batch, *rhs_over)]
+    return Product(
+        m=prod(left[i] for i in rows),
+        n=prod(right[i] for i in columns),
+        k=prod(left[i] for i in lhs_over),
+        count=prod(left[i] for i in lhs_batch),
+        left=max(lhs_over, default=0) < max(rows, default=0),
+        right=max(rhs_over, default=0) > max(columns, default=len(right)),
+    )
+
+
+def kernel_rows(
+    times: Iterable[tuple[Step, float]],
+    kernels: Mapping[str, Kernel],
+    sizes: Mapping[str, int],
+    ceilings: Ceilings,
+    products: Mapping[Product, float],
+) -> list[dict[str, Any]]:
+    """What each launch did, how long it took, and how near to the ceilings that is; slowest first."""
+    rates: dict[int, float] = {}
+    for product, rate in products.items():
+        rates[product.operations] = max(rate, rates.get(product.operations, 0.0))
+    rows = []
+    for step, seconds in times:
+        if not isinstance(step, Launch):
+            continue
+        kernel = kernels[step.kernel]
+        done = work(kernel, sizes)
+        least = ceilings.least_seconds(done.nbytes, done.operations)
+        # An epilogue's operations are few beside its product's: the product is told by the larger part.
+        near = [count for count in rates if 0.8 * done.operations <= count <= done.operations]
+        rows.append(
+            {
+                "kernel": step.kernel,
+                "what": kernel.comment,
+                "seconds": seconds,
+                "bytes": done.nbytes,
+                "operations": done.operations,
+                "level": ceilings.level(done.nbytes).name,
+                "share": least / seconds,
+                "onednn_operations_per_second": rates[max(near)] if near and "contract" in kernel.comment else None,
+            }
+        )
+    return sorted(rows, key=lambda row: -row["seconds"])
+
+
+def shown(name: str, rows: list[dict[str, Any]], ceilings: Ceilings) -> str:
+    """A table of the kernels."""
+    whole = sum(row["seconds"] for row in rows)
+    least = sum(row["share"] * row["seconds"] for row in rows)
+    lines = [
+        f"{name}, {ceilings.threads} threads: {whole * 1e6:,.0f} us in kernels, {least / whole:.0%} of the roofline",
+        f"{'':<7}{'us':>9}{'of all':>8}{'MB':>9}{'MFLOP':>9}{'GB/s':>8}{'GFLOP/s':>9}{'oneDNN':>8}{'in':>8}{'share':>7}  what",
+    ]
+    for row in rows:
+        seconds, tuned = row["seconds"], row["onednn_operations_per_second"]
+        lines.append(
+            f"{row['kernel']:<7}{seconds * 1e6:>9,.1f}{seconds / whole:>8.1%}{row['bytes'] / 1e6:>9.2f}"
+            f"{row['operations'] / 1e6:>9.1f}{row['bytes'] / seconds / 1e9:>8.1f}"
+            f"{row['operations'] / seconds / 1e9:>9.1f}{f'{tuned / 1e9:.0f}' if tuned else '-':>8}"
+            f"{row['level']:>8}{row['share']:>7.0%}  {row['what'][:60]}"
+        )
+    return "\n".join(lines)
+
+
+def plot(name: str, rows: list[dict[str, Any]], ceilings: Ceilings, folder: Path = FOLDER) -> Path:
+    """The kernels below the roofline: operations a byte against operations a second; areas are shares of the time."""
+    figure, axes = pyplot.subplots(figsize=(7, 4.5))
+    computing = [row for row in rows if row["operations"] > 0]
+    x = [row["operations"] / row["bytes"] for row in computing]
+    low, high = min([0.05, *x]), max([100.0, *x])
+    along = np.geomspace(low / 1.5, high * 1.5, 100)
+    peak = ceilings.operations / 1e9
+    for level, style in zip(reversed(ceilings.levels), ("-", "--", "-.", ":"), strict=False):
+        text = f"{level.name}: {level.bandwidth / 1e9:.0f} GB/s"
+        roof = np.minimum(peak, along * level.bandwidth / 1e9)
+        axes.plot(along, roof, style, color="#444444", label=text, linewidth=1)
+    whole = sum(row["seconds"] for row in rows)
+    areas = [20 + 600 * row["seconds"] / whole for row in computing]
+    y = [row["operations"] / row["seconds"] / 1e9 for row in computing]
+    axes.scatter(x, y, areas, color="#1b7f4b", alpha=0.5)
+    tuned = [row for row in computing if row["onednn_operations_per_second"]]
+    axes.scatter(
+        [row["operations"] / row["bytes"] for row in tuned],
+        [row["onednn_operations_per_second"] / 1e9 for row in tuned],
+        marker="_",
+        color="#b03a2e",
+        label="oneDNN's sgemm",
+    )
+    axes.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="GFLOP/s")
+    axes.set_title(f"{WORKLOADS[name].title}; peak {peak:.0f} GFLOP/s, {ceilings.threads} threads", fontsize=9)
+    axes.legend(fontsize=7)
+    figure.tight_layout()
+    folder.mkdir(exist_ok=True)
+    path = folder / f"roofline_{name}.png"
+    figure.savefig(path, dpi=80)
+    pyplot.close(figure)
+    return path
+
+
+def measured(name: str, probe: Probe, limits: Mapping[int, Ceilings], threads: int) -> dict[str, Any]:
+    """A workload's contractions by oneDNN with each number of threads, and its kernels with as many as given."""
+    with config.override(backend="cpu", threads=threads):
+        executable, inputs, states, sizes = training_step(name)
+        program: Any = executable.program
+        shapes = contractions(executable.graph, sizes)
+        products = {count: probe.products(shapes, count) for count in limits}
+        print(f"\n{name}: oneDNN's sgemm, GFLOP/s with {' / '.join(map(str, limits))} threads")
+        for product in dict.fromkeys(shapes):
+            rates = " / ".join(f"{products[count][product] / 1e9:.0f}" for count in limits)
+            print(f"  {shapes.count(product):>3} times {product.count} x {_sides(product):<28}{rates}")
+        times = program.time_steps(inputs, states, sizes, ROUNDS)
+    rows = kernel_rows(times, executable.compilation.kernels, sizes, limits[threads], products[threads])
+    print(shown(name, rows, limits[threads]))
+    plot(name, rows, limits[threads])
+    tuned = [
+        {"shape": _sides(p), "count": p.count, **{str(count): products[count][p] for count in limits}}
+        for p in dict.fromkeys(shapes)
+    ]
+    return {"threads": threads, "products": tuned, "kernels": rows}
+
+
+def _sides(product: Product) -> str:
+    left, right = "T" if product.left else "", "T" if product.right else ""
+    return f"{product.m}x{product.k}{left} {product.k}x{product.n}{right}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("workloads", nargs="*", default=["wide_mlp", "gpt"], help="which models")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the step")
+    parser.add_argument("--dry", action="store_true", help="print figures, record nothing")
+    options = parser.parse_args()
+    probe, where = Probe(), describe()
+    limits = {count: probe.ceilings(count) for count in dict.fromkeys((1, options.threads))}
+    print(in_words(where))
+    print("\n".join(map(str, limits.values())))
+    run: dict[str, Any] = {"machine": where, "ceilings": [limit.as_dict() for limit in limits.values()]}
+    run["workloads"] = {name: measured(name, probe, limits, options.threads) for name in options.workloads}
+    if not options.dry:
+        write([*read(PATH), json.loads(json.dumps(run))], PATH)
+
+
+if __name__ == "__main__":
+    main()
