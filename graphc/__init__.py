@@ -1,38 +1,61 @@
 """graphc: a graph compiler with a front end that is source-compatible with Keras 3."""
 
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
-from graphc import (
-    activations,
-    callbacks,
-    config,
-    constraints,
-    datasets,
-    dtype_policies,
-    errors,
-    initializers,
-    inspect,
-    layers,
-    losses,
-    metrics,
-    models,
-    ops,
-    optimizers,
-    random,
-    regularizers,
-    saving,
-    tree,
-    utils,
+from graphc import config, lazy
+
+if TYPE_CHECKING:
+    from graphc import (
+        activations,
+        callbacks,
+        constraints,
+        datasets,
+        dtype_policies,
+        errors,
+        initializers,
+        inspect,
+        layers,
+        losses,
+        metrics,
+        models,
+        ops,
+        optimizers,
+        random,
+        regularizers,
+        saving,
+        tree,
+        utils,
+    )
+    from graphc.dtype_policies import DTypePolicy, FloatDTypePolicy
+    from graphc.initializers import Initializer
+    from graphc.layers import Input, InputSpec, Layer
+    from graphc.losses import Loss
+    from graphc.metrics import Metric
+    from graphc.models import Functional, Model, Sequential
+    from graphc.optimizers import Optimizer
+    from graphc.regularizers import Regularizer
+    from graphc.tracing import KerasTensor, Operation, Tensor, Variable, function
+
+# What is imported when it is first used; the block above tells the same to type checkers.
+_SUBMODULES = (
+    *("activations", "callbacks", "constraints", "datasets", "dtype_policies", "errors", "initializers", "inspect"),
+    *("layers", "losses", "metrics", "models", "ops", "optimizers", "random", "regularizers", "saving", "tree"),
+    "utils",
 )
-from graphc.dtype_policies import DTypePolicy, FloatDTypePolicy
-from graphc.initializers import Initializer
-from graphc.layers import Input, InputSpec, Layer
-from graphc.losses import Loss
-from graphc.metrics import Metric
-from graphc.models import Functional, Model, Sequential
-from graphc.optimizers import Optimizer
-from graphc.regularizers import Regularizer
-from graphc.tracing import KerasTensor, Operation, Tensor, Variable, function
+_MEMBERS = {
+    **dict.fromkeys(("DTypePolicy", "FloatDTypePolicy"), "graphc.dtype_policies"),
+    "Initializer": "graphc.initializers",
+    **dict.fromkeys(("Input", "InputSpec", "Layer"), "graphc.layers"),
+    "Loss": "graphc.losses",
+    "Metric": "graphc.metrics",
+    **dict.fromkeys(("Functional", "Model", "Sequential"), "graphc.models"),
+    "Optimizer": "graphc.optimizers",
+    "Regularizer": "graphc.regularizers",
+    **dict.fromkeys(("KerasTensor", "Operation", "Tensor", "Variable", "function"), "graphc.tracing"),
+}
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy.attributes(__name__, _SUBMODULES, _MEMBERS)
 
 __version__ = "0.1.0"
 

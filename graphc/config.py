@@ -25,7 +25,6 @@ from __future__ import annotations
 import difflib
 import math
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,8 +34,6 @@ from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-
-import platformdirs
 
 from graphc.dtypes import FLOATS
 from graphc.errors import ArgumentError, FileError
@@ -194,18 +191,24 @@ def _file(variables: Mapping[str, str]) -> tuple[Path, bool]:
     """The config file, and whether the user named it (then it must exist)."""
     if "GRAPHC_CONFIG" in variables:
         return Path(os.path.expanduser(variables["GRAPHC_CONFIG"])), True
+    import platformdirs  # noqa: PLC0415
+
     return platformdirs.user_config_path("graphc", appauthor=False) / "config.toml", False
 
 
 def _read(path: Path, given: bool) -> _Layer:
     try:
-        table = tomllib.loads(path.read_bytes().decode("utf-8"))
+        content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         if not given:
             return _EMPTY
         raise ArgumentError(f"there is no config file {path}", hint="create it, or unset GRAPHC_CONFIG") from None
     except OSError as error:
         raise FileError(f"the config file {path} cannot be read", got=error.strerror) from error
+    import tomllib  # noqa: PLC0415
+
+    try:
+        table = tomllib.loads(content.decode("utf-8"))
     except ValueError as error:  # bad UTF-8, or bad TOML
         raise ArgumentError(f"the config file {path} is not valid TOML", got=error) from None
     layer = {name: _checked(name, value, f"config file {path}") for name, value in table.items()}

@@ -7,7 +7,6 @@ as Debian did. A file whose digest is another is not used, wherever it came from
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import secrets
 import time
@@ -121,6 +120,8 @@ def _unpack(raw: bytes, resource: Resource) -> bytes | None:
 
 
 def _download(resource: Resource, kept: Path) -> bytes:
+    import http.client  # noqa: PLC0415
+
     try:
         return _receive(resource)
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an address that is none

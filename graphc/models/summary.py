@@ -1,4 +1,4 @@
-"""The table that `summary` prints, as Keras prints it."""
+"""The table that `summary` prints, as Keras prints it. Rich, which lays it out, is imported when one is printed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import math
 import re
 import shutil
 from collections.abc import Callable
-from typing import Any
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
+from typing import TYPE_CHECKING, Any
 
 from graphc import tree
 from graphc.errors import ArgumentError, GraphcError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def count(weights: list[Any]) -> int:
@@ -58,6 +57,8 @@ def _parameters(layer: Any) -> str:
 
 
 def _connections(layer: Any, model: Any) -> str:
+    from rich.markup import escape  # noqa: PLC0415
+
     parts = []
     for call in layer.calls:
         if not any(call is own for own in model._graph.calls):
@@ -79,6 +80,8 @@ def _is_stack(model: Any) -> bool:
 
 
 def _rows(model: Any, layer: Any, stack: bool, nested: bool, trainable: bool, level: int) -> list[list[str]]:
+    from rich.markup import escape  # noqa: PLC0415
+
     name = "   " * level + "└ " + layer.name if level else layer.name
     kind = getattr(layer, "shown_class", type(layer).__name__)
     row = [f"{escape(name)} ([color(33)]{escape(kind)}[/])", _shape(layer), _parameters(layer)]
@@ -96,6 +99,8 @@ def _rows(model: Any, layer: Any, stack: bool, nested: bool, trainable: bool, le
 
 
 def _table(model: Any, line_length: int | None, positions: Any, nested: bool, trainable: bool, layers: Any) -> Table:
+    from rich.table import Column, Table  # noqa: PLC0415
+
     stack = _is_stack(model)
     header = ["Layer (type)", "Output Shape", "Param #"] + ([] if stack else ["Connected to"])
     sides = ["left", "left", "right"] + ([] if stack else ["left"])
@@ -139,6 +144,9 @@ def print_summary(
     layer_range: Any = None,
 ) -> None:
     """Prints a table of a model's layers; see `Model.summary`."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
+
     functional = model._graph is not None and type(model).__name__ != "Sequential"
     layers = _chosen(model.operations if functional else model.layers, layer_range)
     table = _table(model, line_length, positions, expand_nested, show_trainable, layers)

@@ -14,6 +14,7 @@ Shared libraries from here get loaded into the process, so the folder must be th
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -30,9 +31,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-
-import platformdirs
-from filelock import FileLock, Timeout
 
 from graphc import config
 from graphc.errors import ArgumentError, CacheWarning, CompileError, FileError, GraphcError
@@ -329,16 +327,12 @@ class Cache:
     @contextmanager
     def _only_one(self, key: str) -> Iterator[None]:
         """Holds the lock of one key. Without a lock (a holder that hangs) two may build, which is only a waste."""
-        lock = FileLock(self._ready() / f"{key}.lock", timeout=_PATIENCE_SECONDS, mode=0o600)
+        descriptor = os.open(self._ready() / f"{key}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            lock.acquire(poll_interval=0.01)
-        except (Timeout, NotImplementedError):
-            yield
-            return
-        try:
+            _lock(descriptor, time.monotonic() + _PATIENCE_SECONDS)
             yield
         finally:
-            lock.release()
+            os.close(descriptor)  # which gives the lock back
 
     # ---------------------------------------------------------------- the size
 
@@ -362,6 +356,18 @@ class Cache:
                 with suppress(OSError):
                     path.unlink()
                     total -= size
+
+
+def _lock(descriptor: int, deadline: float) -> None:
+    """Waits for the lock of an open file, no longer than until `deadline`."""
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(0.01)
+        except OSError:  # a file system that knows no locks
+            return
 
 
 def _footer(data: bytes, key: str) -> bytes:
@@ -412,8 +418,14 @@ def folder(name: str) -> Path:
     Args:
         name: `"artefacts"` or `"datasets"`.
     """
-    root = config.current().cache_dir or platformdirs.user_cache_path("graphc", appauthor=False)
+    root = config.current().cache_dir or _own_root()
     return root.absolute() / name
+
+
+def _own_root() -> Path:
+    import platformdirs  # noqa: PLC0415
+
+    return platformdirs.user_cache_path("graphc", appauthor=False)
 
 
 def default() -> Cache:

@@ -3,7 +3,7 @@
 Each weight has a key made from where its layer stands in the model, as in Keras's `.weights.h5` files
 (`layers/dense/vars/0`), and not from names that depend on what else was made in the process: so a file fits a model
 that is made anew. A file is written aside and then renamed, so that nobody ever sees half of one; and it is checked as
-a whole before the first weight is changed.
+a whole before the first weight is changed. The libraries that know the formats are imported when a file is at hand.
 """
 
 from __future__ import annotations
@@ -14,10 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py  # type: ignore[import-untyped]
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from graphc import dtypes
 from graphc.errors import FileError
@@ -111,11 +108,15 @@ def save(model: Any, filepath: Any, overwrite: bool = True) -> None:
 
 def _write(path: str, arrays: Mapping[str, Array], kind: str) -> None:
     if kind == "safetensors":
+        from safetensors.numpy import save_file  # noqa: PLC0415
+
         # safetensors knows no NumPy type for bfloat16: its bits are kept, and the dtype is noted beside them.
         notes = {key: dtypes.as_dtype(array.dtype).name for key, array in arrays.items()}
         plain = {key: np.ascontiguousarray(_storable(array)) for key, array in arrays.items()}
         save_file(plain, path, metadata=notes)
     else:
+        import h5py  # type: ignore[import-untyped]  # noqa: PLC0415
+
         with h5py.File(path, "w") as file:
             for key, array in arrays.items():
                 file[key] = array
@@ -141,21 +142,39 @@ def _kind(path: Path) -> str:
 def _read(path: Path, kind: str) -> dict[str, Array]:
     if not path.exists():
         raise FileError("there is no such file", got=str(path))
+    return _read_safetensors(path) if kind == "safetensors" else _read_h5(path)
+
+
+def _read_safetensors(path: Path) -> dict[str, Array]:
+    from safetensors import SafetensorError  # noqa: PLC0415
+    from safetensors.numpy import load_file  # noqa: PLC0415
+
     try:
-        if kind == "safetensors":
-            arrays: dict[str, Array] = load_file(path)
-            return arrays
-        found: dict[str, Array] = {}
-        with h5py.File(path, "r") as file:
-
-            def visit(name: str, node: Any) -> None:
-                if isinstance(node, h5py.Dataset):
-                    found[name] = np.asarray(node)
-
-            file.visititems(visit)
-        return {key: array for key, array in found.items() if not key.startswith("optimizer/")}
+        arrays: dict[str, Array] = load_file(path)
     except (OSError, SafetensorError, ValueError) as error:
-        raise FileError("the file cannot be read", got=f"{path}: {error}", hint="is it a file of weights?") from None
+        raise _unreadable(path, error) from None
+    return arrays
+
+
+def _read_h5(path: Path) -> dict[str, Array]:
+    import h5py  # noqa: PLC0415
+
+    found: dict[str, Array] = {}
+
+    def visit(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset):
+            found[name] = np.asarray(node)
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(visit)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    return {key: array for key, array in found.items() if not key.startswith("optimizer/")}
+
+
+def _unreadable(path: Path, error: Exception) -> FileError:
+    return FileError("the file cannot be read", got=f"{path}: {error}", hint="is it a file of weights?")
 
 
 def load(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
