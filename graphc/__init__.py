@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from graphc.models import Functional, Model, Sequential
     from graphc.optimizers import Optimizer
     from graphc.regularizers import Regularizer
-    from graphc.tracing import KerasTensor, Operation, Tensor, Variable, function
+    from graphc.tracing import KerasTensor, Operation, Tensor, Variable
+    from graphc.tracing.function import function
 
 # What is imported when it is first used; the block above tells the same to type checkers.
 _SUBMODULES = (
