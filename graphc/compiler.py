@@ -20,6 +20,7 @@ from graphc.codegen.cstyle import Source
 from graphc.codegen.dump import write_kernels, write_partition, write_plan, write_stages
 from graphc.codegen.kernel import Kernel
 from graphc.codegen.schedule import schedule
+from graphc.codegen.share import share
 from graphc.codegen.tiles import scratch_bytes
 from graphc.errors import ArgumentError, BackendError
 from graphc.graph.core import Graph
@@ -250,7 +251,7 @@ def compile(
 
 def _build(compilation: Compilation, passes: Passes, fused: bool, profiled: bool) -> Program:
     compilation.partition = fuse(compilation.graph, fused)
-    assembly = assemble(compilation.partition, partial(_prepared, passes=passes, fused=fused))
+    assembly = share(assemble(compilation.partition, partial(_prepared, passes=passes, fused=fused)))
     kernels = {k: schedule(kernel) for k, kernel in assembly.kernels.items()}
     hits = cache.default().hits
     build = partial(_build_cpu, profiled=profiled) if compilation.backend == "cpu" else _build_cuda
