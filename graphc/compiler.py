@@ -27,7 +27,9 @@ from graphc.graph.core import Graph
 from graphc.graph.types import resolve
 from graphc.passes.convolutions import pad_convolutions
 from graphc.passes.fuse import NOMINAL_SIZE, Partition, fuse
+from graphc.passes.reductions import split_reductions
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
+from graphc.passes.windows import spread_by_tiles
 from graphc.plan import Plan
 from graphc.runtime import cache, processor, toolchain
 from graphc.runtime import cuda as gpu
@@ -51,7 +53,15 @@ PASSES: Passes = (
     ("copy_sources", copy_sources),
 )
 # What suits one backend's code, before the last of these.
-LAYOUTS: Mapping[str, Passes] = {"cpu": (("pad_convolutions", pad_convolutions), ("eliminate_dead_layouts", eliminate_dead))}
+LAYOUTS: Mapping[str, Passes] = {
+    "cpu": (
+        ("pad_convolutions", pad_convolutions),
+        ("split_reductions", split_reductions),
+        ("spread_by_tiles", spread_by_tiles),
+        ("simplify_layouts", simplify),
+        ("eliminate_dead_layouts", eliminate_dead),
+    )
+}
 C_FLAGS = (
     "-O3",
     "-fopenmp-simd",

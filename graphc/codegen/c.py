@@ -23,12 +23,15 @@ from graphc.codegen.kernel import (
 from graphc.codegen.loops import as_reductions, has_inner, used_names
 from graphc.codegen.tiles import scratch_bytes, tiling
 from graphc.dtypes import DType
+from graphc.exprs import Expr
 from graphc.plan import Copy, Launch, Loop, Plan, Step
 
 # Reductions by columns keep this many of them in flight.
 LANES = 64
 # Threads that share a run of neighbouring elements meet at multiples of this many: whole cache lines.
 GRAIN = 64
+# Functions that `prelude/math.h` has without branches.
+VECTOR_FUNCTIONS = frozenset(("exp", "expm1", "log", "log1p", "tanh", "erf"))
 SIMD = "#pragma omp simd"
 
 
@@ -53,7 +56,7 @@ def render(plan: Plan, kernels: Mapping[str, Kernel], vector_bytes: int, profile
         renderer = CRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols}, vector_bytes)
         texts[name] = renderer.kernel(kernel)
         tiles |= renderer.tiles
-    parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("c.h"), prelude("scalar.h")]
+    parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("c.h"), prelude("scalar.h"), prelude("math.h")]
     if tiles:
         parts += [prelude("contract.h"), *(tile.definition for tile in sorted(tiles))]
     timed = {name: position for position, name in enumerate(kernels)} if profiled else {}
@@ -124,7 +127,9 @@ class CRenderer(ProductRenderer):
         params = []
         for param in kernel.params:
             const = "" if param.written else "const "
-            params.append(f"{const}{self.types[param.dtype]} *restrict {param.name}")
+            # Loops over _Bool in memory are not vectorised by gcc 12; its values are bytes of 0 or 1.
+            stored = "unsigned char" if param.dtype.is_bool else self.types[param.dtype]
+            params.append(f"{const}{stored} *restrict {param.name}")
         cut = tiling(kernel, self.vector_bytes)
         if scratch_bytes(kernel, self.vector_bytes) != 0:
             params.append("void *restrict scratch")
@@ -160,6 +165,12 @@ class CRenderer(ProductRenderer):
         else:
             body = as_reductions(kernel.body)
             self.nest(kernel.axes, body, self.rows, simd=not has_inner(kernel), heads={shared.name: share})
+
+    def call(self, name: str, args: tuple[Expr, ...], dtype: DType) -> str:
+        """An intrinsic; elementary functions of float32 are those of `prelude/math.h`."""
+        if name in VECTOR_FUNCTIONS and dtype is dtypes.float32:
+            return f"gc_{name}_float32({self.expr(args[0])})"
+        return super().call(name, args, dtype)
 
     # ---- columns: a run of neighbouring points at a time, each with its own reductions
 
@@ -252,10 +263,9 @@ class CRenderer(ProductRenderer):
         best = f"{a.name}_best[lane]"
         better = "<" if a.combine == "argmin" else ">"
         nan = f" | (({value} != {value}) & ({best} == {best}))" if a.value.dtype.is_float else ""
-        self.out(f"if (({value} {better} {best}){nan}) {{")
-        self.out(f"{best} = {value};")
-        self.out(f"{a.name}[lane] = {self.expr(a.position)};")
-        self.out("}")
+        self.out(f"const _Bool {a.name}_better = ({value} {better} {best}){nan};")
+        self.out(f"{best} = {a.name}_better ? {value} : {best};")
+        self.out(f"{a.name}[lane] = {a.name}_better ? {self.expr(a.position)} : {a.name}[lane];")
 
 
 def _crossing(runs: list[list[Stmt]]) -> set[str]:

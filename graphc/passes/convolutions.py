@@ -11,9 +11,10 @@ from typing import Any
 
 from graphc import dims
 from graphc.dims import Dim
-from graphc.graph.builder import Builder, Value, build_like, copy_node
+from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
-from graphc.graph.types import Node, Ref
+from graphc.graph.types import Node
+from graphc.passes.rewriting import rewrite
 from graphc.primitives.convolution import Sliding
 
 OPERATIONS = ("conv", "conv_input_grad", "conv_filter_grad")
@@ -24,22 +25,7 @@ def pad_convolutions(graph: Graph) -> Graph:
 
     Left as they are: those whose padding removes elements, and gradients with respect to inputs in groups.
     """
-    if not any(node.op in OPERATIONS for node in graph.table.values()):
-        return graph
-    builder = build_like(graph)
-    mapping: dict[Ref, Ref] = {}
-    for node in graph.table.values():
-        found = None
-        if node.op in OPERATIONS:
-            with builder.located(node.loc):
-                found = _rewritten(builder, node, [builder.value(mapping[ref]) for ref in node.inputs])
-        if found is not None:
-            mapping[Ref(node.id)] = found.ref
-            continue
-        copied = copy_node(builder, node, mapping)
-        mapping |= {Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))}
-    builder.updates = {mapping[Ref(id)].node: mapping[ref] for id, ref in graph.updates.items()}
-    return builder.finish(mapping[ref] for ref in graph.outputs)
+    return rewrite(graph, dict.fromkeys(OPERATIONS, _rewritten))
 
 
 def _rewritten(builder: Builder, node: Node, operands: list[Value]) -> Value | None:

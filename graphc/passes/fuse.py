@@ -323,7 +323,7 @@ def _free_nodes(graph: Graph) -> set[int]:
     for node in graph.table.values():
         kind = primitive(node.op).kind
         if kind in (Kind.CONTRACT, *ALONE):
-            stored |= {ref.node for ref in node.inputs if not _plain(graph, ref, free, kind)}
+            stored |= {ref.node for ref in node.inputs if not _plain(graph, ref, free, node)}
         elif kind is Kind.SOURCE and node.id not in free:
             stored.add(node.id)
     free -= stored
@@ -344,14 +344,16 @@ def _counts(graph: Graph, node: Node, free: set[int]) -> bool:
     ) and any(graph.node(ref.node).op != "constant" for ref in node.inputs)
 
 
-def _plain(graph: Graph, ref: Ref, free: set[int], kind: Kind) -> bool:
+def _plain(graph: Graph, ref: Ref, free: set[int], reader: Node) -> bool:
     """Whether an operand can be read in place: through views that only rename places, at affine positions."""
     node = graph.node(ref.node)
-    if node.id not in free or kind in ALONE:
+    if node.id not in free or primitive(reader.op).kind in ALONE:
         return False
+    # The axes of a filter and of a window join to few if they lie in order; a filter is small, and soon stored in order.
+    views = PLAIN_VIEWS if reader.op == "contract" else PLAIN_VIEWS - {"transpose", "reverse"}
     chain = node
     while chain.id in free and chain.inputs:
-        if chain.op not in PLAIN_VIEWS:
+        if chain.op not in views:
             return False
         chain = graph.node(chain.inputs[0].node)
     if chain.id in free:
