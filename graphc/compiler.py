@@ -27,6 +27,7 @@ from graphc.graph.core import Graph
 from graphc.graph.types import resolve
 from graphc.passes.convolutions import pad_convolutions
 from graphc.passes.fuse import NOMINAL_SIZE, Partition, fuse
+from graphc.passes.loops import optimize_loops
 from graphc.passes.reductions import split_reductions
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
 from graphc.passes.windows import spread_by_tiles
@@ -48,6 +49,7 @@ Passes = Sequence[tuple[str, Callable[[Graph], Graph]]]
 PASSES: Passes = (
     ("simplify", simplify),
     ("eliminate_dead", eliminate_dead),
+    ("loops", optimize_loops),
     ("simplify_again", simplify),
     ("eliminate_dead_again", eliminate_dead),
     ("copy_sources", copy_sources),

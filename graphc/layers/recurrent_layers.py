@@ -110,6 +110,7 @@ class SimpleRNN(_CellLayer):
 
     Example:
 
+    >>> from graphc import ops
     >>> SimpleRNN(4)(ops.ones((2, 3, 5))).shape
     (2, 4)
     >>> outputs, state = SimpleRNN(4, return_sequences=True, return_state=True)(ops.ones((2, 3, 5)))
@@ -216,6 +217,7 @@ class GRU(_GatedLayer):
 
     Example:
 
+    >>> from graphc import ops
     >>> GRU(4)(ops.ones((2, 3, 5))).shape
     (2, 4)
     >>> outputs, state = GRU(4, return_sequences=True, return_state=True)(ops.ones((2, 3, 5)))
@@ -328,6 +330,7 @@ class LSTM(_GatedLayer):
 
     Example:
 
+    >>> from graphc import ops
     >>> LSTM(4)(ops.ones((2, 3, 5))).shape
     (2, 4)
     >>> outputs, *states = LSTM(4, return_sequences=True, return_state=True)(ops.ones((2, 3, 5)))

@@ -15,6 +15,7 @@ from graphc.graph.builder import Builder, Value, build_like
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Array, Attrs, Node, Ref
+from graphc.passes.pieces import joined_pieces, literal
 
 # Constants of up to this many elements are computed at compile time.
 FOLD_ELEMENTS = 1024
@@ -55,17 +56,6 @@ def _emit(builder: Builder, op: str, attrs: Attrs, inputs: tuple[Ref, ...]) -> t
 
 
 # ---- constants
-
-
-def literal(value: Value) -> bool | int | float | None:
-    """The number that a value is everywhere, where that is known; followed through views."""
-    node = value.builder.node(value.ref)
-    while node.op in ("broadcast", "reshape", "transpose", "slice", "reverse"):
-        node = value.builder.node(node.inputs[0])
-    if node.op == "constant" and node.outs[0].elements == 1:
-        number: bool | int | float = node.attrs["value"].numpy().reshape(-1)[0].item()
-        return number
-    return None
 
 
 def _folded(builder: Builder, op: str, attrs: Attrs, operands: Operands) -> Value | None:
@@ -125,7 +115,7 @@ def _add(attrs: Attrs, operands: Operands) -> Value | None:
     # x + 0 is x but for x = -0.0, which no program can tell from 0 except by dividing; -0.0 + 0.0 is 0.0.
     if _is(y, 0):
         return x
-    return y if _is(x, 0) else None
+    return y if _is(x, 0) else joined_pieces(x, y)
 
 
 def _sub(attrs: Attrs, operands: Operands) -> Value | None:

@@ -11,10 +11,10 @@ import numpy as np
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import ShapeError
-from graphc.graph.builder import Applied, Builder, Value, build_like, inline
+from graphc.graph.builder import Applied, Builder, Value, build_like, copy_node, inline
 from graphc.graph.core import Graph
-from graphc.graph.registry import Case, Kind, Primitive, register
-from graphc.graph.types import TensorType
+from graphc.graph.registry import Case, Kind, Primitive, primitive, register
+from graphc.graph.types import Ref, TensorType
 from graphc.primitives.base import FLOATS, Array
 
 Grads = Sequence[Value | None]
@@ -112,39 +112,28 @@ def _eval(
     return (*(np.asarray(value) for value in state), *(np.stack(column) for column in zip(*rows, strict=True)))
 
 
-# ---- gradient: a scan in the other direction over what each step started from
-
-
-def with_saved_carries(body: Graph, signature: ScanSignature) -> Graph:
-    """The body with the carries that each step starts from as further results."""
-    builder = build_like(body)
-    arguments = {name: builder.input(name, body.inputs[name].outs[0]) for name in signature.names}
-    results = inline(builder, body, arguments)
-    _, saved, _ = signature.parts([arguments[name] for name in signature.names])
-    return builder.finish([*results, *saved])
+# ---- gradient: a scan in the other direction
 
 
 def _vjp(given: Value | tuple[Value | None, ...], n: Applied) -> Grads:
     cotangents = given if isinstance(given, tuple) else (given,)
-    signature, body = signature_of(n.attrs), n.attrs["body"]
-    count, length, reverse = signature.carries, n.attrs["length"], n.attrs["reverse"]
+    signature = signature_of(n.attrs)
+    ys = {place: g for place, g in enumerate(cotangents) if place >= signature.carries and g is not None}
+    back = _Backward(signature, n.attrs["body"], tuple(ys), n)
     builder, (constants, initial, sequences) = n.builder, signature.parts(n.operands)
-    forward = builder.apply_many("scan", *n.operands, **{**n.attrs, "body": with_saved_carries(body, signature)})
-    saved = forward[len(n.node.outs) :] if initial else ()
-    ys = {place: g for place, g in enumerate(cotangents) if place >= count and g is not None}
-    back = _Backward(signature, body, tuple(ys), n)
+    forward = builder.apply_many("scan", *n.operands, **{**n.attrs, "body": back.forward()})
     operands = [
         *constants,
         *(cotangents[i] or _zeros(initial[i]) for i in back.moving),
         *(_zeros(constants[i]) for i in back.summed),
         *sequences,
-        *saved,
+        *forward[len(n.node.outs) :],
         *ys.values(),
     ]
     counts = {"constants": len(constants), "carries": len(back.moving) + len(back.summed)}
     counts["xs"] = len(operands) - sum(counts.values())
-    found = builder.apply_many("scan", *operands, body=back.graph(), length=length, reverse=not reverse, **counts)
-    return back.arranged(found)
+    direction = {"length": n.attrs["length"], "reverse": not n.attrs["reverse"]}
+    return back.arranged(builder.apply_many("scan", *operands, body=back.graph(), **direction, **counts))
 
 
 def _zeros(value: Value) -> Value:
@@ -152,49 +141,124 @@ def _zeros(value: Value) -> Value:
 
 
 class _Backward:
-    """The body of the reverse scan.
+    """A step's gradient, cut in two: what the forward scan keeps of each step, and the body of the reverse scan.
 
-    Its constants are the forward scan's; its carries are the cotangents of the forward carries, then the sums of those
-    of the constants; its sequences are those of the forward scan, the saved carries and the cotangents of stacked
-    results.
+    A step and its gradient are first one graph. What the gradient reads of the step is kept: the forward scan stacks
+    it. What comes from constants alone, or is a view of something kept, is computed again, since that costs nothing.
+
+    The body's constants are the forward scan's; its carries are the cotangents of the forward carries, then the sums
+    of those of the constants; its sequences are those of the forward scan, what was kept, and the cotangents of
+    stacked results.
     """
 
     def __init__(self, signature: ScanSignature, body: Graph, ys: tuple[int, ...], applied: Applied) -> None:
-        self.signature = signature
-        self.body = body
-        self.ys = ys
-        self.applied = applied
+        self.signature, self.body, self.ys = signature, body, ys
         constants, initial, sequences = signature.parts(applied.operands)
-        self.summed = [i for i, value in enumerate(constants) if value.dtype.is_float]
         self.moving = [i for i, value in enumerate(initial) if value.dtype.is_float]
-        self.stacked = [i for i, value in enumerate(sequences) if value.dtype.is_float]
+        self.joint, arguments, results = self._step()
+        self.first = len(self.joint.nodes)  # where the gradient's nodes start
+        arrived = [self.joint.input(f"d{place}", results[place].type) for place in (*self.moving, *ys)]
+        pairs = zip((results[place] for place in (*self.moving, *ys)), arrived, strict=True)
+        found = applied.differentiate(self.joint, _summed(pairs), arguments)
+        d_constants, self.d_carries, d_xs = signature.parts(found)
+        self.d_constants, self.d_xs = d_constants, d_xs
+        self.summed = [i for i, v in enumerate(constants) if v.dtype.is_float and d_constants[i] is not None]
+        self.stacked = [i for i, v in enumerate(sequences) if v.dtype.is_float and d_xs[i] is not None]
+        self.needed = self._behind_gradient()
+        self.kept = self._kept()
+
+    def _step(self) -> tuple[Builder, list[Value], list[Value]]:
+        """A builder with the step, its inputs, and its results."""
+        builder = build_like(self.body)
+        arguments = [builder.input(name, self.body.inputs[name].outs[0]) for name in self.signature.names]
+        return builder, arguments, inline(builder, self.body, dict(zip(self.signature.names, arguments, strict=True)))
+
+    def _gradients(self) -> list[Value | None]:
+        wanted = [self.d_carries[i] for i in self.moving]
+        return [*wanted, *(self.d_constants[i] for i in self.summed), *(self.d_xs[i] for i in self.stacked)]
+
+    def _behind_gradient(self) -> set[int]:
+        """The nodes that the gradient is computed from, and that are not kept."""
+        invariant = self._invariant()
+        needed: set[int] = set()
+        stack = [value.ref.node for value in self._gradients() if value is not None]
+        while stack:
+            id = stack.pop()
+            if id in needed:
+                continue
+            needed.add(id)
+            if id >= self.first or id in invariant or self._is_view(id):
+                stack.extend(ref.node for ref in self.joint.nodes[id].inputs)
+        return needed
+
+    def _is_view(self, id: int) -> bool:
+        return primitive(self.joint.nodes[id].op).kind is Kind.VIEW
+
+    def _invariant(self) -> set[int]:
+        """The nodes of the step that come from constants alone."""
+        found: set[int] = set()
+        for node in self.joint.nodes[: self.first]:
+            is_input = node.op == "input"
+            own = is_input and node.attrs["name"].startswith("c")
+            if own or (not is_input and all(ref.node in found for ref in node.inputs)):
+                found.add(node.id)
+        return found
+
+    def _kept(self) -> list[Ref]:
+        """What the gradient reads of a step and cannot compute by itself: values of the step, or its first carries."""
+        invariant, kept = self._invariant(), dict[Ref, None]()
+        read = [ref for id in sorted(self.needed) for ref in self._operands(id, invariant)]
+        for ref in [*read, *(value.ref for value in self._gradients() if value is not None)]:
+            node = self.joint.nodes[ref.node]
+            is_sequence = node.op == "input" and node.attrs["name"].startswith("x")
+            if ref.node < self.first and ref.node not in invariant and not is_sequence and not self._is_view(ref.node):
+                kept[ref] = None
+        return list(kept)
+
+    def _operands(self, id: int, invariant: set[int]) -> tuple[Ref, ...]:
+        """What a node is computed from in the gradient; nothing, where it is kept."""
+        computed = id >= self.first or id in invariant or self._is_view(id)
+        return self.joint.nodes[id].inputs if computed else ()
+
+    def forward(self) -> Graph:
+        """The step, with what is kept of it as further results."""
+        builder, _, results = self._step()  # the nodes have the numbers that they have in the joint graph
+        return builder.finish([*results, *(builder.value(ref) for ref in self.kept)])
 
     def graph(self) -> Graph:
-        """The body as a graph."""
-        builder, body = build_like(self.body), self.body
-        types = [body.inputs[name].outs[0] for name in self.signature.names]
-        constant_types, carry_types, x_types = self.signature.parts(types)
-        constants = [builder.input(f"c{i}", type) for i, type in enumerate(constant_types)]
-        moving_types = [*(carry_types[i] for i in self.moving), *(constant_types[i] for i in self.summed)]
-        moving = [builder.input(f"s{i}", type) for i, type in enumerate(moving_types)]
-        y_types = [body.type(body.outputs[place]) for place in self.ys]
-        xs = [builder.input(f"x{i}", type) for i, type in enumerate([*x_types, *carry_types, *y_types])]
-        sequences, rest = xs[: len(x_types)], xs[len(x_types) :]
-        carries, arrived = rest[: len(carry_types)], rest[len(carry_types) :]
-        wrt = [*constants, *carries, *sequences]
-        results = inline(builder, body, dict(zip(self.signature.names, wrt, strict=True)))
-        pairs = [(results[place], g) for place, g in zip(self.moving, moving, strict=False)]
-        pairs += [(results[place], g) for place, g in zip(self.ys, arrived, strict=True)]
-        found = self.applied.differentiate(builder, _summed(pairs), wrt)
-        d_constants, d_carries, d_xs = self.signature.parts(found)
-        totals = zip(moving[len(self.moving) :], self.summed, strict=True)
-        return builder.finish(
-            [
-                *(d_carries[i] or _zeros(carries[i]) for i in self.moving),
-                *(_plus(total, d_constants[i]) for total, i in totals),
-                *(d_xs[i] or _zeros(sequences[i]) for i in self.stacked),
-            ]
-        )
+        """The body of the reverse scan."""
+        builder, joint = build_like(self.body), self.joint
+        inputs = {node.attrs["name"]: node for node in joint.nodes if node.op == "input"}
+        types = {name: node.outs[0] for name, node in inputs.items()}
+        constants, _, sequences = self.signature.parts(self.signature.names)
+        mapping: dict[Ref, Ref] = {}
+
+        def given(letter: str, sources: Iterable[tuple[Ref | None, TensorType]]) -> list[Value]:
+            values = []
+            for i, (source, type) in enumerate(sources):
+                values.append(builder.input(f"{letter}{i}", type))
+                if source is not None:
+                    mapping[source] = values[-1].ref
+            return values
+
+        given("c", [(Ref(inputs[name].id), types[name]) for name in constants])
+        arrived = [(Ref(inputs[f"d{place}"].id), types[f"d{place}"]) for place in self.moving]
+        carries = given("s", [*arrived, *((None, types[f"c{i}"]) for i in self.summed)])
+        rows = [(Ref(inputs[name].id), types[name]) for name in sequences]
+        rows += [(ref, joint.type(ref)) for ref in self.kept]
+        given("x", [*rows, *((Ref(inputs[f"d{place}"].id), types[f"d{place}"]) for place in self.ys)])
+        for id in sorted(self.needed):
+            node = joint.nodes[id]
+            if Ref(id) in mapping or any(ref.node == id for ref in self.kept):
+                continue
+            copied = copy_node(builder, node, mapping)
+            mapping.update({Ref(id, out): Ref(copied.id, out) for out in range(len(node.outs))})
+        found = [None if value is None else builder.value(mapping[value.ref]) for value in self._gradients()]
+        moved, rest = found[: len(self.moving)], found[len(self.moving) :]
+        totals = zip(carries[len(self.moving) :], rest, strict=False)
+        results: list[Value] = [d or _zeros(s) for d, s in zip(moved, carries, strict=False)]
+        results += [_plus(total, part) for total, part in totals]
+        return builder.finish([*results, *(d for d in rest[len(self.summed) :] if d is not None)])
 
     def arranged(self, found: Sequence[Value]) -> Grads:
         """The results of the reverse scan, as cotangents of the forward scan's operands."""

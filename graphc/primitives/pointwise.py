@@ -277,6 +277,25 @@ _ROUNDING: tuple[tuple[str, Any], ...] = (
 for _name, _eval in _ROUNDING:
     pointwise(_name, _eval, _intrinsic(_name), lambda g, n: (None,), FLOATS, distinct=True)
 
+
+def _sigmoid(x: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-x)), dtype=x.dtype)
+
+
+def _sigmoid_lower(x: Expr) -> Expr:
+    # Where the power overflows, the quotient is 0, as it should be.
+    one = const(1, x.dtype)
+    return call("div", one, call("add", one, call("exp", call("neg", x))))
+
+
+def _sigmoid_vjp(g: Value, n: Applied) -> Grads:
+    # Of the result alone, which is in memory anyway where it is a gate of a loop.
+    y = n.result
+    return (_op("mul", g, _op("mul", y, _one_plus(y, "sub", y))),)
+
+
+sigmoid = pointwise("sigmoid", _sigmoid, _sigmoid_lower, _sigmoid_vjp, FLOATS)
+
 # ---- selection, limits, conversion
 
 
