@@ -7,7 +7,13 @@ from graphc.layers.activation import (
     ReLU,
     Softmax,
 )
+from graphc.layers.attention import (
+    AdditiveAttention,
+    Attention,
+)
 from graphc.layers.attention_heads import (
+    GroupedQueryAttention,
+    GroupQueryAttention,
     MultiHeadAttention,
 )
 from graphc.layers.convolutional import (
@@ -27,6 +33,7 @@ from graphc.layers.core import (
     Input,
     InputLayer,
     Lambda,
+    Masking,
 )
 from graphc.layers.einsum_dense import (
     EinsumDense,
@@ -119,6 +126,11 @@ from graphc.layers.reshaping import (
     ZeroPadding2D,
 )
 from graphc.layers.serialization import deserialize, serialize
+from graphc.layers.wrappers import (
+    Bidirectional,
+    TimeDistributed,
+    Wrapper,
+)
 
 __all__ = [
     "ELU",
@@ -128,6 +140,8 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -136,6 +150,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv2D",
@@ -166,6 +181,8 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupQueryAttention",
+    "GroupedQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -175,6 +192,7 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -198,8 +216,10 @@ __all__ = [
     "SpatialDropout2D",
     "StackedRNNCells",
     "Subtract",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling2D",
+    "Wrapper",
     "ZeroPadding2D",
     "add",
     "average",

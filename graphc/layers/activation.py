@@ -31,6 +31,8 @@ class ReLU(Layer):
     array([[0., 1.]], dtype=float32)
     """
 
+    _passes_masks = True
+
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
@@ -65,6 +67,8 @@ class LeakyReLU(Layer):
     array([[-0.5,  1. ]], dtype=float32)
     """
 
+    _passes_masks = True
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if negative_slope is None or negative_slope < 0:
@@ -93,6 +97,8 @@ class ELU(Layer):
     >>> ELU()([[0.0, 1.0]]).numpy()
     array([[0., 1.]], dtype=float32)
     """
+
+    _passes_masks = True
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -123,6 +129,8 @@ class PReLU(Layer):
     >>> PReLU()([[-1.0, 1.0]]).numpy()
     array([[0., 1.]], dtype=float32)
     """
+
+    _passes_masks = True
 
     def __init__(
         self,
@@ -177,6 +185,8 @@ class Softmax(Layer):
     >>> Softmax()([[0.0, 0.0]]).numpy()
     array([[0.5, 0.5]], dtype=float32)
     """
+
+    _passes_masks = True
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from graphc import activations, constraints, initializers, ops, regularizers
 from graphc.errors import ArgumentError
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
-from graphc.registration import exported
+from graphc.registration import deserialize_keras_object, exported
 from graphc.tracing import Call, KerasTensor, describe, user_line
 
 _MODULE = "keras.layers"
@@ -166,6 +167,8 @@ class Dense(Layer):
     array([[3., 3.]], dtype=float32)
     """
 
+    _passes_masks = True
+
     def __init__(
         self,
         units: int,
@@ -252,11 +255,11 @@ class Embedding(Layer):
         embeddings_initializer: First value of the table.
         embeddings_regularizer: Penalty on the table.
         embeddings_constraint: What the table is made to satisfy.
-        mask_zero: Not supported yet.
+        mask_zero: Whether 0 stands for no word: the steps that hold it are masked.
         weights: A list with the first value of the table, in place of the initializer.
 
     Raises:
-        ArgumentError: if a mask is asked for.
+        ArgumentError: if low-rank updates or quantization are asked for.
 
     Example:
 
@@ -275,8 +278,8 @@ class Embedding(Layer):
         weights: Any = None,
         **kwargs: Any,
     ) -> None:
-        if mask_zero or kwargs.pop("lora_rank", None) or kwargs.pop("quantization_config", None):
-            raise ArgumentError("masks, low-rank updates and quantization are not supported yet")
+        if kwargs.pop("lora_rank", None) or kwargs.pop("quantization_config", None):
+            raise ArgumentError("low-rank updates and quantization are not supported yet")
         kwargs.pop("input_length", None)
         super().__init__(**kwargs)
         self.input_dim, self.output_dim, self.mask_zero = input_dim, output_dim, mask_zero
@@ -286,6 +289,7 @@ class Embedding(Layer):
         # Indices must not be rounded to a lower precision.
         self.autocast = False
         self._first = weights
+        self.supports_masking = mask_zero
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the table."""
@@ -305,6 +309,10 @@ class Embedding(Layer):
         if not indices.element.is_integer:
             indices = ops.cast(indices, "int32")
         return ops.cast(ops.take(self.embeddings, indices, axis=0), self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Where the indices are not 0; None where 0 is a word like others."""
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
@@ -331,6 +339,8 @@ class Identity(Layer):
     array([[1.]], dtype=float32)
     """
 
+    _passes_masks = True
+
     def call(self, inputs: Any) -> Any:
         """The inputs."""
         return inputs
@@ -349,6 +359,8 @@ class Activation(Layer):
     array([[0., 1.]], dtype=float32)
     """
 
+    _passes_masks = True
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -364,13 +376,47 @@ class Activation(Layer):
 
 
 @exported(_MODULE)
+class Masking(Layer):
+    """Masks the steps of sequences that hold one number only; these are set to 0.
+
+    Layers that come later and support masks leave masked steps out.
+
+    Args:
+        mask_value: The number.
+
+    Example:
+
+    >>> x = ops.convert_to_tensor([[[1.0, 0.0], [0.0, 0.0]]])
+    >>> Masking()(x)._keras_mask.numpy()
+    array([[ True, False]])
+    """
+
+    def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = deserialize_keras_object(mask_value) if isinstance(mask_value, dict) else mask_value
+        self.built = True
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Which steps hold something else."""
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
+
+    def call(self, inputs: Any) -> Any:
+        """The inputs, 0 where they are masked."""
+        return ops.where(ops.expand_dims(self.compute_mask(inputs), -1), inputs, 0)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {**super().get_config(), "mask_value": self.mask_value}
+
+
+@exported(_MODULE)
 class Lambda(Layer):
     """A function as a layer. It cannot be written to a file: define a `Layer` for that.
 
     Args:
         function: A function of the inputs.
         output_shape: Accepted as in Keras; the shape is found by tracing.
-        mask: Not supported yet.
+        mask: The mask of the outputs, or a function of the inputs and of their mask that gives it. None: no mask.
         arguments: Further keyword arguments of the function.
 
     Example:
@@ -383,11 +429,16 @@ class Lambda(Layer):
         self, function: Any, output_shape: Any = None, mask: Any = None, arguments: Any = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if mask is not None:
-            raise ArgumentError("masks are not supported yet", layer=self.name)
-        self.function, self.arguments = function, dict(arguments or {})
+        self.function, self.arguments, self.mask = function, dict(arguments or {}), mask
+        self.supports_masking = mask is not None
+        self._takes = frozenset(inspect.signature(function).parameters)
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
-        """The function of the inputs."""
-        return self.function(inputs, **self.arguments)
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """The function of the inputs; it is given `mask` and `training` where it takes them."""
+        known = {"mask": mask, "training": training}
+        return self.function(inputs, **self.arguments, **{name: known[name] for name in known.keys() & self._takes})
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the outputs."""
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask

@@ -15,6 +15,7 @@ from graphc import dtype_policies, dtypes, ops, regularizers, tree
 from graphc.dtype_policies import DTypePolicy
 from graphc.errors import ArgumentError, GraphcError, StateError
 from graphc.layers.input_spec import check_inputs
+from graphc.layers.masks import filled_in, passed_on
 from graphc.layers.weights import WeightOwner, running
 from graphc.registration import choices, serialize_keras_object
 from graphc.tracing import (
@@ -26,9 +27,11 @@ from graphc.tracing import (
     cast,
     current_origin,
     describe,
+    get_mask,
     has_symbolic,
     keras_shape,
     scope,
+    set_mask,
     user_line,
 )
 from graphc.tracing.symbolic import infer_outputs
@@ -80,6 +83,8 @@ class Layer(WeightOwner):
     _init_args: tuple[tuple[Any, ...], dict[str, Any]]
     _losses: list[Tensor]
     _build_args: dict[str, Any] | None
+    # Whether the layer passes masks on, or does something with them; a layer with a `compute_mask` of its own does.
+    _passes_masks = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Notes where the user made the layer, before any code of theirs runs."""
@@ -121,7 +126,7 @@ class Layer(WeightOwner):
         self._dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast
         self.input_spec: Any = None
-        self.supports_masking = False
+        self.supports_masking = self._passes_masks or type(self).compute_mask is not Layer.compute_mask
         self._trainable = bool(trainable)
 
     # ---- dtypes
@@ -234,6 +239,15 @@ class Layer(WeightOwner):
         outputs = self.compute_output_spec(inputs)
         return tree.map_structure(lambda x: x.shape, outputs)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the outputs: that of the inputs, where a subclass does not say otherwise.
+
+        Args:
+            inputs: The first argument of `call`.
+            previous_mask: Its mask, or a structure of masks.
+        """
+        return previous_mask
+
     def _check_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.input_spec is not None and (args or kwargs):
             check_inputs(self.input_spec, args[0] if args else next(iter(kwargs.values())))
@@ -246,11 +260,13 @@ class Layer(WeightOwner):
         training = self._training(args, kwargs)
         self._check_inputs(args, kwargs)
         self._ensure_built(args, kwargs)
+        mask = filled_in(_signature(type(self).call), self, args, kwargs)
         mine = running.set((*running.get(), id(self)))
         low = dtypes.as_dtype(self.compute_dtype)
         try:
             with scope(self.name, self._origin), training_mode(training), autocast(low if self.autocast else None):
                 outputs = self.call(*args, **kwargs)
+                passed_on(self, args[0] if args else next(iter(kwargs.values()), None), outputs, mask)
                 if self.activity_regularizer is not None:
                     self._regularize(outputs)
         finally:
@@ -263,7 +279,11 @@ class Layer(WeightOwner):
             return leaf
         tensor = as_tensor(leaf)
         low = dtypes.as_dtype(self.compute_dtype)
-        return cast(tensor, low) if self.autocast and tensor.element.is_float else tensor
+        if not self.autocast or not tensor.element.is_float or tensor.element is low:
+            return tensor
+        converted = cast(tensor, low)
+        set_mask(converted, get_mask(tensor))
+        return converted
 
     def _training(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool | None:
         """Whether this call trains: what it says, else what a call around it says, else what `call` takes by default.

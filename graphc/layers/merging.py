@@ -8,8 +8,9 @@ from typing import Any
 from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
+from graphc.layers.masks import listed, merged
 from graphc.registration import exported
-from graphc.tracing import Tensor
+from graphc.tracing import Tensor, get_mask
 
 _MODULE = "keras.layers"
 
@@ -26,6 +27,8 @@ def _listed(layer: Layer, inputs: Any, least: int = 1) -> list[Any]:
 class Merge(Layer):
     """A layer that combines tensors of shapes that broadcast, elementwise."""
 
+    _passes_masks = True
+
     def combine(self, tensors: list[Tensor]) -> Any:
         """What the tensors, of one rank, give."""
         raise NotImplementedError
@@ -41,6 +44,10 @@ class Merge(Layer):
             for tensor in tensors
         ]
         return self.combine(aligned)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """A step counts where it does in any of the inputs; where one has no mask, all steps count."""
+        return merged(inputs, mask)
 
 
 @exported(_MODULE)
@@ -87,7 +94,15 @@ class Multiply(Merge):
 
     def combine(self, tensors: list[Tensor]) -> Any:
         """The product."""
-        return reduce(ops.multiply, tensors)
+        masks = [get_mask(tensor) for tensor in tensors]
+        # A step that does not count in one tensor leaves the others as they are.
+        factors = [
+            x if m is None else ops.where(ops.expand_dims(m, -1), x, 1) for x, m in zip(tensors, masks, strict=True)
+        ]
+        product = reduce(ops.multiply, factors)
+        if any(mask is None for mask in masks):
+            return product
+        return ops.where(ops.expand_dims(reduce(ops.logical_or, masks), -1), product, 0)
 
 
 @exported(_MODULE)
@@ -105,6 +120,23 @@ class Average(Merge):
         return ops.divide(reduce(ops.add, tensors), len(tensors))
 
 
+def _extremum(combine: Any, tensors: list[Tensor]) -> Any:
+    """The extremum of tensors; where a step of one does not count, that of the others is taken."""
+    result, known = tensors[0], _wide_mask(tensors[0])
+    for x in tensors[1:]:
+        mask = _wide_mask(x)
+        other = x if mask is None else ops.where(mask, x, result)
+        result = result if known is None else ops.where(known, result, other)
+        known = ops.logical_or(known, mask) if known is not None and mask is not None else None
+        result = combine(result, other)
+    return result
+
+
+def _wide_mask(x: Tensor) -> Any:
+    mask = get_mask(x)
+    return None if mask is None else ops.expand_dims(mask, -1)
+
+
 @exported(_MODULE)
 class Maximum(Merge):
     """The largest of tensors, elementwise.
@@ -117,7 +149,7 @@ class Maximum(Merge):
 
     def combine(self, tensors: list[Tensor]) -> Any:
         """The largest."""
-        return reduce(ops.maximum, tensors)
+        return _extremum(ops.maximum, tensors)
 
 
 @exported(_MODULE)
@@ -132,7 +164,7 @@ class Minimum(Merge):
 
     def combine(self, tensors: list[Tensor]) -> Any:
         """The smallest."""
-        return reduce(ops.minimum, tensors)
+        return _extremum(ops.minimum, tensors)
 
 
 @exported(_MODULE)
@@ -148,6 +180,8 @@ class Concatenate(Layer):
     array([[1., 1., 0.]], dtype=float32)
     """
 
+    _passes_masks = True
+
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis
@@ -156,6 +190,21 @@ class Concatenate(Layer):
     def call(self, inputs: Any) -> Any:
         """The joined inputs."""
         return ops.concatenate(_listed(self, inputs), self.axis)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The masks joined as the inputs are; an input without one counts whole."""
+        given = listed(inputs, mask)
+        if given is None or all(part is None for part in given):
+            return None
+        whole = [
+            ops.ones_like(x, "bool")
+            if part is None
+            else part
+            if part.ndim == x.ndim
+            else ops.logical_or(ops.expand_dims(part, -1), ops.zeros_like(x, "bool"))
+            for x, part in zip(inputs, given, strict=True)
+        ]
+        return ops.any(ops.concatenate(whole, self.axis), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
@@ -175,6 +224,8 @@ class Dot(Layer):
     >>> Dot(axes=1)([ops.ones((2, 3)), ops.ones((2, 3))]).numpy().tolist()
     [[3.0], [3.0]]
     """
+
+    _passes_masks = True
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -198,6 +249,10 @@ class Dot(Layer):
         result += "".join(index for index in two[1:] if index != one[left])
         product = ops.einsum(f"{one},{two}->{result}", first, second)
         return ops.expand_dims(product, 1) if product.ndim == 1 else product
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """None: the result has no steps of its own."""
+        return None
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""

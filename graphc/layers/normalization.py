@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc import config as settings
 from graphc import constraints, initializers, ops, regularizers
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.core import optional_config
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
@@ -90,6 +91,8 @@ class BatchNormalization(_Normalization):
     [[-1.0], [1.0]]
     """
 
+    _passes_masks = True
+
     def __init__(
         self,
         axis: int = -1,
@@ -139,19 +142,33 @@ class BatchNormalization(_Normalization):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The normalized inputs."""
-        if mask is not None:
-            raise ArgumentError("masks are not supported yet", layer=self.name)
         # Statistics of half-precision inputs are formed in float32.
         x = ops.cast(inputs, inputs.element.accumulator.name)
         if training and self.trainable:
             axis = self.axis % x.ndim
-            mean, variance = ops.moments(x, tuple(a for a in range(x.ndim) if a != axis))
+            mean, variance = self._moments(x, tuple(a for a in range(x.ndim) if a != axis), mask)
             for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(moving.value * self.momentum + now * (1.0 - self.momentum))
         else:
             mean, variance = self.moving_mean.value, self.moving_variance.value
         result = ops.batch_normalization(x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
         return ops.cast(result, self.compute_dtype)
+
+    def _moments(self, x: Any, axes: tuple[int, ...], mask: Any) -> tuple[Any, Any]:
+        """Mean and variance of what counts: all, or the steps where a mask is True."""
+        if mask is None:
+            mean, variance = ops.moments(x, axes)
+            return mean, variance
+        if mask.ndim != x.ndim - 1:
+            raise ShapeError(
+                "the mask does not fit the inputs", layer=self.name, got=str(mask.type), expected=str(x.type)
+            )
+        counts = ops.broadcast_to(ops.expand_dims(ops.cast(mask, "bool"), -1), x.shape)
+        number = ops.sum(ops.cast(counts, x.dtype), axes, keepdims=True) + settings.epsilon()
+        mean = ops.sum(ops.where(counts, x, 0), axes, keepdims=True) / number
+        distance = ops.where(counts, x - mean, 0)
+        variance = ops.sum(distance * distance, axes, keepdims=True) / number
+        return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
@@ -192,6 +209,8 @@ class LayerNormalization(_Normalization):
     >>> LayerNormalization(epsilon=0.0)([[1.0, 3.0]]).numpy().tolist()
     [[-1.0, 1.0]]
     """
+
+    _passes_masks = True
 
     def __init__(
         self,
@@ -285,6 +304,8 @@ class UnitNormalization(Layer):
     >>> UnitNormalization()([[3.0, 4.0]]).numpy().round(4).tolist()
     [[0.6000000238418579, 0.800000011920929]]
     """
+
+    _passes_masks = True
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -354,9 +354,18 @@ class GlobalAveragePooling1D(_Global):
     def __init__(self, data_format: Any = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(1, data_format, keepdims, **kwargs)
 
-    def call(self, inputs: Any) -> Any:
-        """The outputs."""
-        return ops.mean(inputs, axis=self._spatial, keepdims=self.keepdims)
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """The outputs; of masked sequences, the mean of the steps that count."""
+        if mask is None:
+            return ops.mean(inputs, axis=self._spatial, keepdims=self.keepdims)
+        counts = ops.expand_dims(ops.cast(mask, "bool"), 3 - self._spatial[0])
+        total = ops.sum(ops.where(counts, inputs, 0), axis=self._spatial, keepdims=self.keepdims)
+        number = ops.sum(ops.cast(counts, inputs.dtype), axis=self._spatial, keepdims=self.keepdims)
+        return ops.divide(total, number)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """None: the result has no steps."""
+        return None
 
 
 @exported(_MODULE, "GlobalAvgPool2D")

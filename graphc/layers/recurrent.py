@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphc import ops, tree
+from graphc import initializers, ops, tree
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
 from graphc.layers.recurrent_cells import DropoutRNNCell, StackedRNNCells, calls_with, output_size_of, state_list
@@ -108,7 +108,8 @@ class RNN(Layer):
     def _make_states(self, batch: int) -> None:
         def kept(size: int) -> Variable:
             with scope(self._own_scope()):
-                return Variable(ops.zeros((batch, size), self.variable_dtype), trainable=False, name="rnn_state")
+                shape = (batch, size)
+                return Variable(initializers.Zeros(), shape, self.variable_dtype, trainable=False, name="rnn_state")
 
         self.states = tree.map_structure(kept, self.state_size)
 

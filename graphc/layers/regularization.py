@@ -18,6 +18,8 @@ _MODULE = "keras.layers"
 class _Random(Layer):
     """What layers with noise share: a source of seeds."""
 
+    _passes_masks = True
+
     def _seeded(self, seed: Any) -> None:
         self.seed = seed
         self.seed_generator = seed if isinstance(seed, random.SeedGenerator) else random.SeedGenerator(seed)
@@ -184,6 +186,8 @@ class ActivityRegularization(Layer):
     >>> float(layer.losses[0])
     1.5
     """
+
+    _passes_masks = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)

@@ -277,6 +277,8 @@ class Rescaling(Layer):
     array([[0., 1.]], dtype=float32)
     """
 
+    _passes_masks = True
+
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale, self.offset = scale, offset

@@ -9,7 +9,7 @@ from graphc import config as settings
 from graphc import dtypes, ops
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import in_float
-from graphc.tracing import Tensor, as_tensor, cast
+from graphc.tracing import Tensor, as_tensor, cast, set_mask
 
 
 def same_rank(x: Tensor, y: Tensor, expand_vectors: bool = True) -> tuple[Tensor, Tensor]:
@@ -195,7 +195,7 @@ def sparse_categorical_crossentropy(
         y_true: Tensor of integer labels.
         y_pred: Tensor of probabilities, or of logits, with one axis more.
         from_logits: Whether `y_pred` is logits.
-        ignore_class: A label whose samples have a loss of 0. None: none.
+        ignore_class: A label whose samples have a loss of 0, and do not count in a mean. None: none.
         axis: The axis of the classes.
 
     Example:
@@ -210,7 +210,11 @@ def sparse_categorical_crossentropy(
         return ops.sparse_categorical_crossentropy(labels, y_pred, from_logits, axis)
     counted = ops.not_equal(labels, ignore_class)
     loss = ops.sparse_categorical_crossentropy(ops.where(counted, labels, 0), y_pred, from_logits, axis)
-    return ops.where(ops.reshape(counted, loss.shape), loss, 0.0)
+    counted = ops.reshape(counted, loss.shape)
+    result = ops.where(counted, loss, 0.0)
+    # A mean is then over the samples that count.
+    set_mask(result, counted)
+    return result
 
 
 def binary_crossentropy(

@@ -7,10 +7,11 @@ from typing import Any
 
 from graphc import config as settings
 from graphc import dims, dtypes, ops, tree
+from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
 from graphc.losses.functions import same_rank
 from graphc.registration import Configurable
-from graphc.tracing import Tensor, as_tensor, auto_name, cast, snake_case
+from graphc.tracing import Tensor, as_tensor, auto_name, cast, get_mask, snake_case
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
@@ -29,6 +30,29 @@ def weighted(values: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor | None]
         raise ShapeError("the sample weights do not fit", got=str(weight.type), expected=f"as the losses {values.type}")
     weight = ops.reshape(weight, (*weight.shape, *(1,) * (values.ndim - weight.ndim)))
     return ops.multiply(values, weight), weight
+
+
+def masked_weight(sample_weight: Any, mask: Any, reduction: str | None, dtype: DType) -> Any:
+    """Sample weights and a mask as weights: 0 where the mask is False.
+
+    Where losses are averaged, the others count for more, so that the mean is that of what counts.
+
+    Args:
+        sample_weight: Weights, or None.
+        mask: Booleans, or None.
+        reduction: How the losses become one number.
+        dtype: The dtype of the weights.
+    """
+    if mask is None:
+        return sample_weight
+    counts = cast(as_tensor(mask), dtype)
+    if reduction in ("mean", "sum_over_batch_size"):
+        share = ops.divide_no_nan(as_tensor(dims.product(counts.shape), dtype), ops.sum(counts))
+        counts = ops.multiply(counts, share)
+    if sample_weight is None:
+        return counts
+    counts, weight = same_rank(counts, as_tensor(sample_weight, dtype))
+    return ops.multiply(weight, counts)
 
 
 def reduced(values: Tensor, weight: Tensor | None, reduction: str | None) -> Tensor:
@@ -82,8 +106,13 @@ class Loss(Configurable):
             y_pred: Tensor: what was predicted.
             sample_weight: Tensor with a weight for each sample. None: all count alike.
         """
+        in_mask = get_mask(y_pred)
         y_true, y_pred = tree.map_structure(self._converted, (y_true, y_pred), none_is_leaf=False)
-        values, weight = weighted(as_tensor(self.call(y_true, y_pred)), sample_weight)
+        values = as_tensor(self.call(y_true, y_pred))
+        if in_mask is not None and get_mask(values) is not None:
+            in_mask = ops.logical_and(in_mask, get_mask(values))
+        mask = get_mask(values) if in_mask is None else in_mask
+        values, weight = weighted(values, masked_weight(sample_weight, mask, self.reduction, values.element))
         return reduced(values, weight, self.reduction)
 
     def _converted(self, leaf: Any) -> Tensor:

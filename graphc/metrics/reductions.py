@@ -8,9 +8,10 @@ from typing import Any
 from graphc import ops
 from graphc.dtypes import DType
 from graphc.losses.functions import same_rank
+from graphc.losses.loss import masked_weight
 from graphc.metrics.metric import Metric
 from graphc.registration import exported, serialize_keras_object
-from graphc.tracing import Tensor, as_tensor
+from graphc.tracing import Tensor, as_tensor, get_mask
 
 _MODULE = "keras.metrics"
 
@@ -20,7 +21,7 @@ def samplewise(values: Any, sample_weight: Any, combine: Callable[..., Tensor], 
     x = as_tensor(values, dtype)
     if sample_weight is None:
         return (combine(x, axis=tuple(range(1, x.ndim))) if x.ndim > 1 else x), None
-    weight = as_tensor(sample_weight, dtype)
+    weight = as_tensor(masked_weight(sample_weight, get_mask(values), "sum", dtype), dtype)
     x, weight = same_rank(x, weight)
     if weight.ndim < x.ndim:
         x = combine(x, axis=tuple(range(weight.ndim, x.ndim)))
@@ -142,8 +143,9 @@ class MeanMetricWrapper(Mean):
             y_pred: Tensor: what was predicted.
             sample_weight: Tensor with a weight for each sample. None: all count alike.
         """
-        values = self._fn(as_tensor(y_true), as_tensor(y_pred), **self._fn_kwargs)
-        super().update_state(values, sample_weight)
+        predicted = as_tensor(y_pred)
+        values = self._fn(as_tensor(y_true), predicted, **self._fn_kwargs)
+        super().update_state(values, masked_weight(sample_weight, get_mask(predicted), "sum", self._dtype))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal metric."""

@@ -9,7 +9,7 @@ from graphc import ops, tree
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers import InputLayer
 from graphc.registration import choices
-from graphc.tracing import Call, KerasTensor, Operation, Tensor, describe, user_line
+from graphc.tracing import Call, KerasTensor, Operation, Tensor, describe, set_mask, user_line
 
 
 class LayerGraph:
@@ -88,13 +88,18 @@ class LayerGraph:
                 found.append(call.operation)
         return found
 
-    def run(self, inputs: Any) -> Any:
+    def run(self, inputs: Any, mask: Any = None) -> Any:
         """The outputs for inputs.
 
         Args:
             inputs: Tensors (symbolic ones too) that nest like the model's inputs, or a flat list of them.
+            mask: The masks of the inputs, which nest alike; None: those that they carry.
         """
-        values = {id(x): value for x, value in zip(self.flat_inputs, self._flat(inputs), strict=True)}
+        flat = self._flat(inputs)
+        for x, one in zip(flat, tree.flatten(mask) if mask is not None else (), strict=False):
+            if one is not None:
+                set_mask(x, one)
+        values = {id(x): value for x, value in zip(self.flat_inputs, flat, strict=True)}
         for call in self.calls:
             if all(id(x) in values for x in call.outputs):
                 continue

@@ -77,7 +77,7 @@ class Model(Inspectable):
         if self._graph is None:
             raise NotImplementedError(f"{type(self).__name__} does not define `call`")
         inputs = args[0] if args else next(iter(kwargs.values()))
-        return self._graph.run(inputs)
+        return self._graph.run(inputs, kwargs.get("mask"))
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights, for inputs of a shape.

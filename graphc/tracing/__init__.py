@@ -23,8 +23,10 @@ from graphc.tracing.tensor import (
     broadcast_to,
     cast,
     elementwise,
+    get_mask,
     lift,
     result_dtype,
+    set_mask,
 )
 from graphc.tracing.trace import ANY_SIZE, BodyTrace, Trace, current_trace, keras_shape, outermost_trace, untraced
 from graphc.tracing.variable import Variable, autocast
@@ -58,6 +60,7 @@ __all__ = [
     "describe",
     "elementwise",
     "function",
+    "get_mask",
     "gradients",
     "has_symbolic",
     "keras_shape",
@@ -67,6 +70,7 @@ __all__ = [
     "reset_names",
     "result_dtype",
     "scope",
+    "set_mask",
     "snake_case",
     "symbolic_leaves",
     "trace",

@@ -36,7 +36,7 @@ class Tensor(Operators):
     <Tensor shape=(2,), dtype=float32, value=[2. 4.]>
     """
 
-    __slots__ = ("_source", "logits")
+    __slots__ = ("_keras_mask", "_source", "logits")
     # NumPy leaves `array * tensor` to the tensor.
     __array_priority__ = 1000
 
@@ -44,6 +44,8 @@ class Tensor(Operators):
         self._source = source
         # Set by softmax and sigmoid: their name and operand, for losses that are more exact with logits.
         self.logits: tuple[str, Tensor, int] | None = None
+        # Which steps count, where it is a batch of sequences: set by layers, under the name that Keras has for it.
+        self._keras_mask: Tensor | None = None
 
     @property
     def traced(self) -> Value | None:
@@ -211,6 +213,16 @@ def dtype_of(x: Any) -> DType:
     if isinstance(x, np.ndarray | np.generic):
         return dtypes.as_dtype(x.dtype)
     return as_tensor(x).element
+
+
+def get_mask(x: Any) -> Any:
+    """The mask that a tensor carries: booleans that tell which of its steps count. None: all do."""
+    return getattr(x, "_keras_mask", None)
+
+
+def set_mask(x: Any, mask: Any) -> None:
+    """Puts a mask on a tensor."""
+    x._keras_mask = mask
 
 
 # ---- applying primitives

@@ -1,0 +1,178 @@
+"""Attention without heads: `Attention` and `AdditiveAttention`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc import ops, random
+from graphc.errors import ArgumentError
+from graphc.layers.layer import Layer
+from graphc.ops.attention import causal_mask
+from graphc.registration import exported
+from graphc.tracing import describe
+
+_MODULE = "keras.layers"
+
+
+@exported(_MODULE)
+class Attention(Layer):
+    """`softmax(scores) @ value`, the scores being products of queries and keys (Luong et al., 2015).
+
+    Args:
+        use_scale: Whether the scores are multiplied with a number that is learned.
+        score_mode: `"dot"`: `query @ key`; `"concat"`: the sum of `tanh(query + key)`, times a number that is learned.
+        dropout: In training, the share of the weights that is set to 0.
+        seed: Integer for dropout, or None.
+
+    Call arguments:
+        inputs: List of a query of shape `(batch, queries, size)`, a value of shape `(batch, keys, size)`, and perhaps a
+            key of that shape; where it is missing, the value takes its place.
+        mask: List of the query's mask of shape `(batch, queries)` and the value's of shape `(batch, keys)`. Outputs are
+            0 where the first is False; values where the second is False do not count.
+        return_attention_scores: Whether the weights, of shape `(batch, queries, keys)`, are returned too.
+        training: Whether the model trains: whether there is dropout.
+        use_causal_mask: Whether a query sees only the keys at its own position and before.
+
+    Raises:
+        ArgumentError: if the mode is unknown, or the inputs are no such list.
+
+    Example:
+
+    >>> Attention()([ops.ones((2, 3, 4)), ops.ones((2, 5, 4))]).shape
+    (2, 3, 4)
+    """
+
+    def __init__(
+        self,
+        use_scale: bool = False,
+        score_mode: str = "dot",
+        dropout: float = 0.0,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if score_mode not in ("dot", "concat"):
+            raise ArgumentError(
+                "unknown score_mode", where=describe(self._origin), got=repr(score_mode), expected="'dot' or 'concat'"
+            )
+        self.use_scale, self.score_mode, self.dropout, self.seed = use_scale, score_mode, dropout, seed
+        if dropout > 0:
+            self.seed_generator = random.SeedGenerator(seed)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the numbers that are learned."""
+        self._check(input_shape)
+        self.scale = self.add_weight(name="scale", shape=(), initializer="ones") if self.use_scale else None
+        self.concat_score_weight = None
+        if self.score_mode == "concat":
+            self.concat_score_weight = self.add_weight(name="concat_score_weight", shape=(), initializer="ones")
+
+    def _check(self, inputs: Any, mask: Any = None) -> None:
+        for what, given in (("inputs", inputs), ("masks", mask)):
+            if given is None and what == "masks":
+                continue
+            if not isinstance(given, list) or len(given) not in (2, 3):
+                raise ArgumentError(
+                    f"the {what} of {type(self).__name__} are a list",
+                    layer=self.name,
+                    got=f"{type(given).__name__} {repr(given)[:60]}",
+                    expected="[query, value] or [query, value, key]",
+                )
+
+    def _calculate_scores(self, query: Any, key: Any) -> Any:
+        """How well queries and keys fit: a tensor of shape `(batch, queries, keys)`."""
+        if self.score_mode == "dot":
+            scores = ops.matmul(query, ops.swapaxes(key, -2, -1))
+            return scores if self.scale is None else scores * self.scale
+        total = ops.expand_dims(query, -2) + ops.expand_dims(key, -3)
+        total = total if self.scale is None else self.scale * total
+        return self.concat_score_weight * ops.sum(ops.tanh(total), axis=-1)
+
+    def _score_mask(self, scores: Any, value_mask: Any, use_causal_mask: bool) -> Any:
+        mask = None if value_mask is None else ops.expand_dims(ops.cast(value_mask, "bool"), -2)
+        if not use_causal_mask:
+            return mask
+        causal = ops.expand_dims(causal_mask(scores.shape[-2], scores.shape[-1]), 0)
+        return causal if mask is None else ops.logical_and(mask, causal)
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        training: bool | None = False,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """The outputs, with the weights where they are asked for."""
+        self._check(inputs, mask)
+        query, value = inputs[0], inputs[1]
+        key = inputs[2] if len(inputs) > 2 else value
+        scores = self._calculate_scores(query, key)
+        counts = self._score_mask(scores, mask[1] if mask else None, use_causal_mask)
+        if counts is not None:
+            # As far down as the dtype has numbers to spare: a row of masked scores keeps its differences.
+            far = 65504.0 if scores.dtype == "float16" else 1e9
+            scores = ops.where(counts, scores, scores - far)
+        weights = ops.softmax(scores, axis=-1)
+        if training and self.dropout > 0:
+            weights = random.dropout(weights, self.dropout, seed=self.seed_generator)
+        output = ops.matmul(weights, value)
+        if mask and mask[0] is not None:
+            output = ops.where(ops.expand_dims(ops.cast(mask[0], "bool"), -1), output, 0)
+        return (output, weights) if return_attention_scores else output
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the query."""
+        self._check(inputs, mask)
+        return None if mask is None or mask[0] is None else ops.convert_to_tensor(mask[0])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the query, with the last size of the value."""
+        return (*input_shape[0][:-1], input_shape[1][-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {
+            **super().get_config(),
+            "use_scale": self.use_scale,
+            "score_mode": self.score_mode,
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
+
+
+@exported(_MODULE)
+class AdditiveAttention(Attention):
+    """`softmax(sum(scale * tanh(query + key))) @ value` (Bahdanau et al., 2015).
+
+    Args:
+        use_scale: Whether there is a vector `scale` that is learned.
+        dropout: In training, the share of the weights that is set to 0.
+        seed: Integer for dropout, or None.
+
+    Call arguments: as of `Attention`.
+
+    Example:
+
+    >>> AdditiveAttention()([ops.ones((2, 3, 4)), ops.ones((2, 5, 4))]).shape
+    (2, 3, 4)
+    """
+
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the vector."""
+        self._check(input_shape)
+        self.scale = None
+        if self.use_scale:
+            self.scale = self.add_weight(name="scale", shape=(input_shape[0][-1],), initializer="glorot_uniform")
+
+    def _calculate_scores(self, query: Any, key: Any) -> Any:
+        """How well queries and keys fit: a tensor of shape `(batch, queries, keys)`."""
+        total = ops.tanh(ops.expand_dims(query, -2) + ops.expand_dims(key, -3))
+        return ops.sum(total if self.scale is None else self.scale * total, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {name: part for name, part in super().get_config().items() if name != "score_mode"}

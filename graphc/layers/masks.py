@@ -1,0 +1,118 @@
+"""Masks: which steps of sequences count, carried by tensors from layer to layer."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from functools import reduce
+from typing import Any
+
+from graphc import ops, tree
+from graphc.errors import ArgumentError
+from graphc.tracing import KerasTensor, Tensor, Variable, get_mask, set_mask
+
+
+def masks_of(structure: Any) -> Any:
+    """The mask of a tensor, or those of a structure of tensors; None where there is none."""
+    return tree.map_structure(get_mask, structure)
+
+
+def bare(x: Any) -> Any:
+    """A tensor without its mask, for a layer that deals with the mask itself."""
+    if get_mask(x) is None:
+        return x
+    return Tensor(x.numpy() if x.traced is None else x.traced)
+
+
+def merged(inputs: Any, masks: Any) -> Any:
+    """The mask of several tensors combined elementwise: a step counts where it does for any; None where one has none.
+
+    Raises:
+        ArgumentError: if there are not as many masks as tensors.
+    """
+    given = listed(inputs, masks)
+    if given is None or any(mask is None for mask in given):
+        return None
+    return reduce(ops.logical_or, given)
+
+
+def listed(inputs: Any, masks: Any) -> list[Any] | None:
+    """The masks of a list of tensors.
+
+    Raises:
+        ArgumentError: if there are not as many masks as tensors.
+    """
+    if masks is None:
+        return None
+    if not isinstance(masks, list | tuple) or not isinstance(inputs, list | tuple) or len(masks) != len(inputs):
+        raise ArgumentError("the masks of several tensors are a list, as they are", got=repr(masks)[:80])
+    return list(masks)
+
+
+def any_mask(masks: Any) -> bool:
+    """Whether there is a mask in a structure."""
+    return any(mask is not None for mask in tree.flatten(masks))
+
+
+def _has_tensor(value: Any) -> bool:
+    return any(isinstance(leaf, Tensor | KerasTensor | Variable) for leaf in tree.flatten(value))
+
+
+def filled_in(signature: inspect.Signature, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Gives `call` the masks that its tensors carry, where it takes masks and the caller gives none.
+
+    With one tensor the argument is `mask`; with several, `query` has its mask in `query_mask`, and so on.
+
+    Args:
+        signature: That of `call`.
+        layer: The layer.
+        args: Positional arguments.
+        kwargs: Keyword arguments; masks are added.
+
+    Returns:
+        The mask of the first argument, which the layer may pass on.
+    """
+    bound = signature.bind_partial(layer, *args, **kwargs).arguments
+    given = dict(list(bound.items())[1:])
+    tensors = {name: value for name, value in given.items() if _has_tensor(value) and not name.endswith("mask")}
+    if len(tensors) == 1 and "mask" in signature.parameters and given.get("mask") is None:
+        masks = masks_of(next(iter(tensors.values())))
+        if any_mask(masks):
+            kwargs["mask"] = masks
+    elif len(tensors) > 1:
+        for name, value in tensors.items():
+            own = f"{name}_mask"
+            if own in signature.parameters and given.get(own) is None and any_mask(masks_of(value)):
+                kwargs[own] = masks_of(value)
+    if kwargs.get("mask") is not None:
+        return kwargs["mask"]
+    first = next(iter(given.values()), None)
+    return masks_of(first) if _has_tensor(first) else None
+
+
+def passed_on(layer: Any, first: Any, outputs: Any, previous: Any) -> None:
+    """Puts the masks of a layer's outputs on them.
+
+    Args:
+        layer: The layer.
+        first: Its first argument.
+        outputs: What it returned.
+        previous: The masks of the first argument.
+    """
+    flat = [leaf for leaf in tree.flatten(outputs) if isinstance(leaf, Tensor)]
+    if not flat or all(get_mask(leaf) is not None for leaf in flat):
+        return
+    if not layer.supports_masking:
+        if any_mask(previous):
+            warnings.warn(
+                f"the layer {layer.name!r} ({type(layer).__name__}) does not support masks: "
+                "the mask of its input ends here, and later layers do not see it",
+                stacklevel=2,
+            )
+        return
+    masks = layer.compute_mask(first, previous)
+    if masks is None:
+        return
+    for tensor, mask in zip(flat, tree.flatten(masks), strict=False):
+        if get_mask(tensor) is None and mask is not None:
+            set_mask(tensor, mask)

@@ -1,0 +1,298 @@
+"""Layers around another layer: over the steps of sequences, and in both directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc import ops
+from graphc.errors import ArgumentError, ShapeError
+from graphc.layers.layer import Layer
+from graphc.layers.recurrent_cells import calls_with
+from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
+from graphc.tracing import describe
+
+_MODULE = "keras.layers"
+
+
+@exported(_MODULE)
+class Wrapper(Layer):
+    """A layer around another; subclasses say what they do with it.
+
+    Args:
+        layer: The layer.
+
+    Raises:
+        ArgumentError: if it is none.
+    """
+
+    def __init__(self, layer: Any, **kwargs: Any) -> None:
+        if not isinstance(layer, Layer):
+            raise ArgumentError(
+                f"{type(self).__name__} takes a layer", where=describe(self._origin), got=repr(layer)[:80]
+            )
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights of the layer within."""
+        if not self.layer.built:
+            self.layer.build(input_shape)
+            self.layer.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from what `get_config` returned."""
+        rest = {name: part for name, part in config.items() if name != "layer"}
+        return cls(deserialize_keras_object(config["layer"]), **rest)
+
+
+@exported(_MODULE)
+class TimeDistributed(Wrapper):
+    """A layer applied to each step of sequences by itself, with the same weights.
+
+    Args:
+        layer: The layer; it takes a batch of steps.
+
+    Call arguments:
+        inputs: Tensor of shape `(batch, steps, ...)`.
+        training: Whether the model trains.
+        mask: Booleans of shape `(batch, steps, ...)`, which the layer is given where it takes a mask.
+
+    Raises:
+        ShapeError: if the inputs have no steps.
+
+    Example:
+
+    >>> from graphc.layers import Dense
+    >>> TimeDistributed(Dense(4))(ops.ones((2, 3, 5))).shape
+    (2, 3, 4)
+    """
+
+    _passes_masks = True
+
+    def _step_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        if len(input_shape) < 3:
+            raise ShapeError(
+                "TimeDistributed takes sequences", layer=self.name, got=f"shape {tuple(input_shape)}", expected="rank 3"
+            )
+        return (input_shape[0], *input_shape[2:])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the layer's output for one step, with the steps as its second axis."""
+        inner = self.layer.compute_output_shape(self._step_shape(input_shape))
+        return (inner[0], input_shape[1], *inner[1:])
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights of the layer."""
+        super().build(self._step_shape(input_shape))
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The outputs of all steps."""
+        if mask is not None and (mask.ndim < 2 or not _alike(mask.shape[:2], inputs.shape[:2])):
+            raise ShapeError(
+                "the mask does not fit the inputs",
+                layer=self.name,
+                got=str(mask.type),
+                expected=f"the first two sizes of {inputs.type}",
+            )
+        options = {"training": training} if calls_with(self.layer, "training") else {}
+        masked = mask is not None and calls_with(self.layer, "mask")
+        steps: Any = ops.swapaxes(inputs, 0, 1)
+        rows: Any = ops.swapaxes(mask, 0, 1) if masked else None
+
+        def one(carry: Any, row: Any) -> tuple[Any, Any]:
+            x, counts = row
+            return carry, self.layer.call(x, **options, **({"mask": counts} if masked else {}))
+
+        if isinstance(steps.shape[0], int):
+            outputs = [one(None, (steps[i], rows[i] if masked else None))[1] for i in range(steps.shape[0])]
+            return ops.stack(outputs, axis=1)
+        # Of steps whose number is not known, a loop without a carry; the compiler undoes it where it can.
+        return ops.swapaxes(ops.scan(one, None, (steps, rows))[1], 0, 1)
+
+
+def _alike(a: Any, b: Any) -> bool:
+    return all(x == y for x, y in zip(a, b, strict=True) if isinstance(x, int) and isinstance(y, int))
+
+
+_MERGES = ("sum", "mul", "ave", "concat", None)
+
+
+@exported(_MODULE)
+class Bidirectional(Layer):
+    """A recurrent layer in both directions: one runs forwards, one backwards, and their outputs are merged.
+
+    (Schuster and Paliwal, 1997)
+
+    Args:
+        layer: A recurrent layer; a copy of it runs in each direction.
+        merge_mode: How outputs are merged: `"concat"`, `"sum"`, `"mul"`, `"ave"` (their mean), or None: a pair.
+        weights: Not supported.
+        backward_layer: The layer that runs backwards. None: a copy of `layer`.
+
+    Call arguments:
+        sequences: Tensor of shape `(batch, steps, features)`.
+        initial_state: List of tensors: the states of the forward layer, then those of the backward one.
+        mask: Booleans of shape `(batch, steps)`. Where sequences are returned, the output of a masked step is 0.
+        training: Whether the model trains.
+
+    Raises:
+        ArgumentError: if the layers do not fit each other, or the mode is unknown.
+
+    Example:
+
+    >>> from graphc.layers import LSTM
+    >>> Bidirectional(LSTM(4))(ops.ones((2, 3, 5))).shape
+    (2, 8)
+    """
+
+    _passes_masks = True
+
+    def __init__(
+        self,
+        layer: Any,
+        merge_mode: str | None = "concat",
+        weights: Any = None,
+        backward_layer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        for part in (layer, *(() if backward_layer is None else (backward_layer,))):
+            if not isinstance(part, Layer):
+                raise ArgumentError("Bidirectional takes a layer", where=describe(self._origin), got=repr(part)[:80])
+        if merge_mode not in _MERGES:
+            raise ArgumentError(
+                "unknown merge_mode",
+                where=describe(self._origin),
+                got=repr(merge_mode),
+                expected=", ".join(map(repr, _MERGES)),
+            )
+        if weights is not None:
+            raise ArgumentError("first weights are not supported", hint="call set_weights after building")
+        super().__init__(**kwargs)
+        self.forward_layer = _copied(layer, "forward")
+        self.backward_layer = backward_layer
+        if backward_layer is None:
+            self.backward_layer = _copied(layer, "backward", go_backwards=True)
+        self._check_pair()
+        for part in (self.forward_layer, self.backward_layer):
+            if hasattr(part, "zero_output_for_mask"):
+                part.zero_output_for_mask = part.return_sequences
+        self.merge_mode = merge_mode
+        self.stateful, self.return_sequences = layer.stateful, layer.return_sequences
+        self.return_state, self.input_spec = layer.return_state, layer.input_spec
+
+    def _check_pair(self) -> None:
+        forward, backward = self.forward_layer, self.backward_layer
+        if forward.go_backwards == backward.go_backwards:
+            raise ArgumentError(
+                "one of the layers of Bidirectional runs forwards, the other backwards",
+                layer=self.name,
+                got=f"go_backwards={forward.go_backwards} twice",
+            )
+        for name in ("stateful", "return_sequences", "return_state"):
+            if getattr(forward, name) != getattr(backward, name):
+                raise ArgumentError(
+                    f"the layers of Bidirectional differ in {name}",
+                    layer=self.name,
+                    got=f"{getattr(forward, name)} and {getattr(backward, name)}",
+                )
+
+    def build(  # type: ignore[override]
+        self, sequences_shape: Any, initial_state_shape: Any = None
+    ) -> None:
+        """Makes the weights of both layers."""
+        for part in (self.forward_layer, self.backward_layer):
+            if not part.built:
+                part.build(sequences_shape)
+
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+        """The shape of the merged outputs, followed by those of the states where they are returned."""
+        found = self.forward_layer.compute_output_shape(sequences_shape)
+        output, states = (found[0], tuple(found[1:])) if self.return_state else (found, ())
+        if self.merge_mode == "concat":
+            output = (*output[:-1], 2 * output[-1])
+        if self.merge_mode is None:
+            return (output, output, *states, *states)
+        return (output, *states, *states) if self.return_state else output
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:
+        """The merged outputs, and the last states where they are asked for."""
+        half = 0 if initial_state is None else len(initial_state) // 2
+        states = (None, None) if initial_state is None else (initial_state[:half], initial_state[half:])
+        options: dict[str, Any] = {"training": training} if calls_with(self.forward_layer, "training") else {}
+        options |= {"mask": mask} if calls_with(self.forward_layer, "mask") else {}
+        pair = zip((self.forward_layer, self.backward_layer), states, strict=True)
+        found = [layer(sequences, initial_state=state, **options) for layer, state in pair]
+        last = (*found[0][1:], *found[1][1:]) if self.return_state else ()
+        ahead, back = (ops.cast(part[0] if self.return_state else part, self.compute_dtype) for part in found)
+        if self.return_sequences:
+            back = ops.flip(back, 1)
+        output = self._merged(ahead, back)
+        if not self.return_state:
+            return output
+        return (*output, *last) if self.merge_mode is None else (output, *last)
+
+    def _merged(self, ahead: Any, back: Any) -> Any:
+        match self.merge_mode:
+            case "concat":
+                return ops.concatenate([ahead, back], axis=-1)
+            case "sum":
+                return ahead + back
+            case "ave":
+                return (ahead + back) / 2
+            case "mul":
+                return ahead * back
+        return ahead, back
+
+    def reset_state(self) -> None:
+        """Sets the states that are kept between batches to zero."""
+        for part in (self.forward_layer, self.backward_layer):
+            part.reset_state()
+
+    def reset_states(self) -> None:
+        """`reset_state` under its older name."""
+        self.reset_state()
+
+    @property
+    def states(self) -> Any:
+        """The states that are kept between batches: those of both layers. None where none are."""
+        if not self.forward_layer.states:
+            return None
+        return tuple(self.forward_layer.states) + tuple(self.backward_layer.states)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of sequences is that of the inputs; what has no steps has none."""
+        first = mask[0] if isinstance(mask, list | tuple) else mask
+        steps = first if self.return_sequences else None
+        output = [steps, steps] if self.merge_mode is None else steps
+        if not self.return_state:
+            return output
+        none = [None for _ in range(2 * len(self.forward_layer.state_size))]
+        return [*output, *none] if isinstance(output, list) else [output, *none]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {
+            **super().get_config(),
+            "merge_mode": self.merge_mode,
+            "layer": serialize_keras_object(self.forward_layer),
+            "backward_layer": serialize_keras_object(self.backward_layer),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from what `get_config` returned."""
+        rest = {name: part for name, part in config.items() if name not in ("layer", "backward_layer")}
+        layers = [deserialize_keras_object(config.get(name)) for name in ("layer", "backward_layer")]
+        return cls(layers[0], backward_layer=layers[1], **rest)
+
+
+def _copied(layer: Layer, direction: str, **changes: Any) -> Any:
+    """A layer like another, without its weights, named after a direction."""
+    prefix = f"{direction}_"
+    config = {**layer.get_config(), **changes, "name": prefix + layer.name.removeprefix(prefix)}
+    return type(layer).from_config(config)
