@@ -23,7 +23,6 @@ from graphc.layers.convolutional import (
     Convolution1D,
     Convolution2D,
     Convolution3D,
-    DepthwiseConv2D,
 )
 from graphc.layers.core import (
     Activation,
@@ -34,6 +33,14 @@ from graphc.layers.core import (
     InputLayer,
     Lambda,
     Masking,
+)
+from graphc.layers.depthwise import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+    SeparableConvolution1D,
+    SeparableConvolution2D,
 )
 from graphc.layers.einsum_dense import (
     EinsumDense,
@@ -64,6 +71,7 @@ from graphc.layers.merging import (
 )
 from graphc.layers.normalization import (
     BatchNormalization,
+    GroupNormalization,
     LayerNormalization,
     RMSNormalization,
     UnitNormalization,
@@ -116,20 +124,39 @@ from graphc.layers.regularization import (
     SpatialDropout2D,
 )
 from graphc.layers.reshaping import (
-    Cropping2D,
     Flatten,
     Permute,
     RepeatVector,
     Rescaling,
     Reshape,
+)
+from graphc.layers.resizing import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    UpSampling1D,
     UpSampling2D,
+    UpSampling3D,
+    ZeroPadding1D,
     ZeroPadding2D,
+    ZeroPadding3D,
 )
 from graphc.layers.serialization import deserialize, serialize
+from graphc.layers.transposed import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+    Convolution1DTranspose,
+    Convolution2DTranspose,
+    Convolution3DTranspose,
+)
+from graphc.layers.wrapper import (
+    SpectralNormalization,
+    Wrapper,
+)
 from graphc.layers.wrappers import (
     Bidirectional,
     TimeDistributed,
-    Wrapper,
 )
 
 __all__ = [
@@ -153,13 +180,22 @@ __all__ = [
     "Bidirectional",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
     "Convolution3D",
+    "Convolution3DTranspose",
+    "Cropping1D",
     "Cropping2D",
+    "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
@@ -181,6 +217,7 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "GroupQueryAttention",
     "GroupedQueryAttention",
     "Identity",
@@ -210,17 +247,26 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
     "SpatialDropout2D",
+    "SpectralNormalization",
     "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
     "UnitNormalization",
+    "UpSampling1D",
     "UpSampling2D",
+    "UpSampling3D",
     "Wrapper",
+    "ZeroPadding1D",
     "ZeroPadding2D",
+    "ZeroPadding3D",
     "add",
     "average",
     "concatenate",

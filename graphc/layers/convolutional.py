@@ -67,6 +67,11 @@ class BaseConv(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         self.input_spec = InputSpec(min_ndim=rank + 2)
 
+    def _positive(self, value: Any, name: str) -> int:
+        if not isinstance(value, int) or value < 1:
+            raise ArgumentError(f"{name} is a positive integer", where=describe(self._origin), got=repr(value))
+        return value
+
     @property
     def _channel_axis(self) -> int:
         return -1 if self.data_format == "channels_last" else 1
@@ -82,6 +87,10 @@ class BaseConv(Layer):
         channels = input_shape[self._channel_axis]
         if channels is None:
             raise ArgumentError("the channels of the input are not known", layer=self.name, got=input_shape)
+        self._add_kernels(channels)
+        self.input_spec = InputSpec(min_ndim=self.rank + 2, axes={self._channel_axis: channels})
+
+    def _add_kernels(self, channels: int) -> None:
         shape = self._kernel_shape(channels)
         self.kernel = self.add_weight(
             name="kernel",
@@ -91,7 +100,6 @@ class BaseConv(Layer):
             constraint=self.kernel_constraint,
         )
         self._add_bias(shape[-1])
-        self.input_spec = InputSpec(min_ndim=self.rank + 2, axes={self._channel_axis: channels})
 
     def _add_bias(self, size: int) -> None:
         self.bias = None
@@ -357,93 +365,6 @@ class Conv3D(BaseConv):
             bias_constraint,
             **kwargs,
         )
-
-
-@exported(_MODULE)
-class DepthwiseConv2D(BaseConv):
-    """A convolution of each channel of images by itself.
-
-    Args:
-        kernel_size: The size of the kernel: a number, or one for each spatial axis.
-        strides: How far the kernel moves.
-        padding: `"valid"` or `"same"`.
-        depth_multiplier: How many outputs each channel has.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        dilation_rate: How far the kernel's elements are apart.
-        activation: Name or function. None: none.
-        use_bias: Whether a bias is added.
-        depthwise_initializer: First value of the kernel.
-        bias_initializer: First value of the bias.
-        depthwise_regularizer: Penalty on the kernel.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        depthwise_constraint: What the kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
-
-    Example:
-
-    >>> DepthwiseConv2D(3)(ops.ones((1, 4, 4, 3))).shape
-    (1, 2, 2, 3)
-    """
-
-    def __init__(
-        self,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
-        depth_multiplier: int = 1,
-        data_format: Any = None,
-        dilation_rate: Any = (1, 1),
-        activation: Any = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            2,
-            None,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            1,
-            activation,
-            use_bias,
-            depthwise_initializer,
-            bias_initializer,
-            depthwise_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            depthwise_constraint,
-            bias_constraint,
-            **kwargs,
-        )
-        self.depth_multiplier = depth_multiplier
-
-    def _kernel_shape(self, channels: int) -> tuple[int, ...]:
-        return (*self.kernel_size, channels, self.depth_multiplier)
-
-    def _add_bias(self, size: int) -> None:
-        super()._add_bias(self.kernel.shape[-2] * size)
-
-    def _convolved(self, inputs: Any) -> Any:
-        options = (self.strides, self.padding, self.data_format, self.dilation_rate)
-        return ops.depthwise_conv(inputs, self.kernel, *options)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
-        config = super().get_config()
-        base = {key: config[key] for key in ("name", "trainable", "dtype")}
-        renamed = {key.replace("kernel_", "depthwise_") if key != "kernel_size" else key: config[key] for key in config}
-        rest = {key: renamed[key] for key in renamed if key not in (*base, "filters", "groups")}
-        return {**base, "depth_multiplier": self.depth_multiplier, **rest}
 
 
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D

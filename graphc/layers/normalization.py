@@ -259,6 +259,101 @@ class LayerNormalization(_Normalization):
 
 
 @exported(_MODULE)
+class GroupNormalization(_Normalization):
+    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, by groups of channels (Wu and He, 2018).
+
+    The channels are cut into groups of neighbours. Mean and variance are those of a sample's group: over its channels
+    and over all other axes but the batch.
+
+    Args:
+        groups: How many groups; -1: each channel is one.
+        axis: The axis of the channels.
+        epsilon: What keeps the root away from 0.
+        center: Whether there is a `beta`.
+        scale: Whether there is a `gamma`.
+        beta_initializer: First value of `beta`.
+        gamma_initializer: First value of `gamma`.
+        beta_regularizer: Penalty on `beta`.
+        gamma_regularizer: Penalty on `gamma`.
+        beta_constraint: What `beta` is made to satisfy.
+        gamma_constraint: What `gamma` is made to satisfy.
+
+    Raises:
+        ArgumentError: if the channels cannot be cut into so many groups.
+
+    Example:
+
+    >>> GroupNormalization(2, epsilon=0.0)([[1.0, 3.0, 10.0, 30.0]]).numpy().round(4).tolist()
+    [[-1.0, 1.0, -1.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(groups, int) or (groups < 1 and groups != -1):
+            raise ArgumentError("groups is a positive integer, or -1", layer=self.name, got=repr(groups))
+        self.groups, self.axis, self.epsilon = groups, axis, epsilon
+        beta = (beta_initializer, beta_regularizer, beta_constraint)
+        self._take(center, scale, beta, (gamma_initializer, gamma_regularizer, gamma_constraint))
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes scale and offset."""
+        channels = input_shape[self.axis]
+        if self.groups == -1:
+            self.groups = channels
+        if channels is None or channels % self.groups:
+            raise ArgumentError(
+                "the channels are no multiple of groups",
+                layer=self.name,
+                got=f"{channels} channels, {self.groups} groups",
+                hint="choose a number of groups that divides the channels",
+            )
+        self._make((channels,))
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
+
+    def call(self, inputs: Any) -> Any:
+        """The normalized inputs."""
+        # Statistics of half-precision inputs are formed in float32.
+        x = ops.cast(inputs, inputs.element.accumulator.name)
+        (axis,) = axes_of(self.axis, x.ndim, "GroupNormalization")
+        per_group = x.shape[axis] // self.groups
+        grouped = ops.reshape(x, (*x.shape[:axis], self.groups, per_group, *x.shape[axis + 1 :]))
+        mean, variance = ops.moments(grouped, [a for a in range(1, x.ndim + 1) if a != axis], keepdims=True)
+        around = [1] * axis + [self.groups, per_group] + [1] * (x.ndim - axis - 1)
+        factor = ops.rsqrt(variance + self.epsilon)
+        result = (grouped - mean) * (factor if self.gamma is None else factor * ops.reshape(self.gamma, around))
+        if self.beta is not None:
+            result = result + ops.reshape(self.beta, around)
+        return ops.cast(ops.reshape(result, x.shape), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {
+            **super().get_config(),
+            "groups": self.groups,
+            "axis": self.axis,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            **self._initializers("beta", "gamma"),
+            **self._penalties(),
+        }
+
+
+@exported(_MODULE)
 class RMSNormalization(Layer):
     """`scale * x / sqrt(mean(x * x) + epsilon)` (Zhang and Sennrich, 2019).
 

@@ -8,46 +8,11 @@ from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
 from graphc.layers.recurrent_cells import calls_with
+from graphc.layers.wrapper import Wrapper
 from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.tracing import describe
 
 _MODULE = "keras.layers"
-
-
-@exported(_MODULE)
-class Wrapper(Layer):
-    """A layer around another; subclasses say what they do with it.
-
-    Args:
-        layer: The layer.
-
-    Raises:
-        ArgumentError: if it is none.
-    """
-
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
-        if not isinstance(layer, Layer):
-            raise ArgumentError(
-                f"{type(self).__name__} takes a layer", where=describe(self._origin), got=repr(layer)[:80]
-            )
-        super().__init__(**kwargs)
-        self.layer = layer
-
-    def build(self, input_shape: Any = None) -> None:
-        """Makes the weights of the layer within."""
-        if not self.layer.built:
-            self.layer.build(input_shape)
-            self.layer.built = True
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
-        return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """A layer from what `get_config` returned."""
-        rest = {name: part for name, part in config.items() if name != "layer"}
-        return cls(deserialize_keras_object(config["layer"]), **rest)
 
 
 @exported(_MODULE)

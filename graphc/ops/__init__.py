@@ -213,6 +213,7 @@ from graphc.ops.shaping import (
 from graphc.ops.windows import (
     average_pool,
     conv,
+    conv_transpose,
     depthwise_conv,
     max_pool,
     separable_conv,
@@ -257,6 +258,7 @@ __all__ = [
     "clip",
     "concatenate",
     "conv",
+    "conv_transpose",
     "convert_to_numpy",
     "convert_to_tensor",
     "copy",

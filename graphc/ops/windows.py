@@ -12,7 +12,7 @@ from graphc import config, dims
 from graphc.dims import Dim
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import in_float
-from graphc.ops.shaping import moveaxis, reshape
+from graphc.ops.shaping import flip, moveaxis, reshape, swapaxes
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing.tensor import operate
 
@@ -132,6 +132,83 @@ def conv(
         groups=dims.floordiv(channels, per_group),
     )
     return _as_given(result, first)
+
+
+def _transposed_padding(kernel: int, stride: int, padding: str, extra: int | None) -> tuple[int, int]:
+    """How many zeros surround the spread input of a transposed convolution, along one axis.
+
+    The window lies over `kernel` elements; with `low` and `high` zeros the result has
+    `(size - 1) * stride + low + high + 2 - kernel` places.
+    """
+    if padding == "valid":
+        return kernel - 1, kernel - 1 + (max(stride - kernel, 0) if extra is None else extra)
+    if padding != "same":
+        raise ArgumentError("unknown padding", got=repr(padding), expected="valid or same")
+    total = kernel + stride - 2 if extra is None else kernel + kernel % 2 - 2 + extra
+    low = min(-(-total // 2), kernel - 1)
+    return low, total - low
+
+
+@operation
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """The transpose of a convolution as a linear map: each input adds its multiple of the kernel to the result.
+
+    Args:
+        inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
+        kernel: Tensor `[*window, filters, channels]`.
+        strides: How far apart neighbouring inputs are in the result: a number, or one for each spatial axis.
+        padding: `"valid"`: all that is reached; `"same"`: the result is as large as the input, times the strides.
+        output_padding: How much longer the result is at its end. None: as `padding` says.
+        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
+        dilation_rate: How far the kernel's elements are apart.
+
+    Raises:
+        ShapeError: if the channels do not fit.
+        ArgumentError: if an argument has a value that cannot be used.
+
+    Example:
+
+    >>> conv_transpose([[[1.0], [2.0]]], [[[1.0]], [[10.0]]]).numpy().reshape(-1)
+    array([ 1., 12., 20.], dtype=float32)
+    """
+    first = _is_first(data_format)
+    x, w = _images(inputs, kernel)
+    x = _channels_last(x, first)
+    rank = x.ndim - 2
+    if x.shape[-1] != w.shape[-1]:
+        raise ShapeError("the channels do not fit the kernel", got=f"{x.shape[-1]} channels", expected=f"{w.shape[-1]}")
+    stride, apart = tuple_of(strides, rank, "strides"), tuple_of(dilation_rate, rank, "dilation_rate")
+    extra = (None,) * rank if output_padding is None else _extra(output_padding, rank)
+    window = [(int(size) - 1) * d + 1 for size, d in zip(w.shape[:-2], apart, strict=True)]
+    result = bind(
+        "conv",
+        x,
+        swapaxes(flip(w, tuple(range(rank))), -1, -2),
+        strides=(1,) * rank,
+        padding=tuple(
+            _transposed_padding(size, step, padding, more)
+            for size, step, more in zip(window, stride, extra, strict=True)
+        ),
+        lhs_dilation=stride,
+        rhs_dilation=apart,
+        groups=1,
+    )
+    return _as_given(result, first)
+
+
+def _extra(output_padding: Any, rank: int) -> tuple[int, ...]:
+    parts = (output_padding,) * rank if isinstance(output_padding, int | np.integer) else tuple(output_padding)
+    if len(parts) != rank or not all(isinstance(part, int | np.integer) and part >= 0 for part in parts):
+        raise ArgumentError(f"output_padding is an integer of at least 0, or {rank}", got=repr(output_padding))
+    return tuple(int(part) for part in parts)
 
 
 @operation

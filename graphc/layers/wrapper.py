@@ -1,0 +1,130 @@
+"""Layers around another layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc import initializers, ops
+from graphc.errors import ArgumentError
+from graphc.layers.input_spec import InputSpec
+from graphc.layers.layer import Layer
+from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
+from graphc.tracing import describe
+
+_MODULE = "keras.layers"
+
+
+@exported(_MODULE)
+class Wrapper(Layer):
+    """What layers around another layer share: they keep it, build it, and save it with themselves.
+
+    Args:
+        layer: The layer inside.
+
+    Raises:
+        ArgumentError: if it is no layer.
+
+    Example:
+
+    >>> from graphc.layers import Dense
+    >>> Wrapper(Dense(3)).layer.units
+    3
+    """
+
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(layer, Layer):
+            raise ArgumentError("a wrapper goes around a layer", where=describe(self._origin), got=repr(layer))
+        self.layer = layer
+
+    def build(self, input_shape: Any = None) -> None:
+        """Builds the layer inside."""
+        if not self.layer.built:
+            self.layer.build(input_shape)
+            self.layer.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
+        """The layer that a configuration describes."""
+        rest = {key: value for key, value in config.items() if key != "layer"}
+        return cls(deserialize_keras_object(config["layer"], custom_objects), **rest)
+
+
+@exported(_MODULE)
+class SpectralNormalization(Wrapper):
+    """In training, divides a layer's kernel by its largest singular value before each use (Miyato et al., 2018).
+
+    The singular value is estimated by power iteration: `v = normalize(u @ transpose(W))`, `u = normalize(v @ W)`,
+    `sigma = v @ W @ transpose(u)`, where `W` is the kernel with one row for each place and channel, and one column
+    for each filter. `u` is kept from step to step.
+
+    Args:
+        layer: A layer with a `kernel`, or with `embeddings`.
+        power_iterations: How many iterations a step makes.
+
+    Raises:
+        ArgumentError: if the layer has neither, or `power_iterations` is not positive.
+
+    Example:
+
+    >>> from graphc.layers import Dense
+    >>> SpectralNormalization(Dense(3))(ops.ones((2, 4))).shape
+    (2, 3)
+    """
+
+    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
+        super().__init__(layer, **kwargs)
+        if power_iterations < 1:
+            raise ArgumentError(
+                "power_iterations is a positive integer", where=describe(self._origin), got=repr(power_iterations)
+            )
+        self.power_iterations = power_iterations
+
+    def build(self, input_shape: Any = None) -> None:
+        """Builds the layer inside, and makes the vector that is kept."""
+        super().build(input_shape)
+        self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})
+        name = next((name for name in ("kernel", "embeddings") if hasattr(self.layer, name)), None)
+        if name is None:
+            raise ArgumentError(
+                "the layer has nothing to normalize",
+                layer=self.layer.name,
+                got=type(self.layer).__name__,
+                expected="a layer with a kernel or embeddings",
+            )
+        self.kernel = getattr(self.layer, name)
+        self.vector_u = self.add_weight(
+            name="vector_u",
+            shape=(1, self.kernel.shape[-1]),
+            initializer=initializers.TruncatedNormal(stddev=0.02),
+            trainable=False,
+        )
+
+    def call(self, inputs: Any, training: bool | None = False) -> Any:
+        """The outputs of the layer inside."""
+        if training:
+            # A kernel of zeros has no direction: it stays, and so does the vector.
+            zero = ops.all(self.kernel.value == 0)
+            vector, normalized = self._normalized(self.kernel.value)
+            self.vector_u.assign(ops.where(zero, self.vector_u.value, vector))
+            self.kernel.assign(ops.where(zero, self.kernel.value, normalized))
+        return ops.cast(self.layer(inputs), inputs.dtype)
+
+    def _normalized(self, kernel: Any) -> tuple[Any, Any]:
+        """The next vector, and the kernel over its largest singular value."""
+        matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
+        u = self.vector_u.value
+        for _ in range(self.power_iterations):
+            v = ops.normalize(ops.matmul(u, ops.transpose(matrix)), axis=(0, 1))
+            u = ops.normalize(ops.matmul(v, matrix), axis=(0, 1))
+        u, v = ops.stop_gradient(u), ops.stop_gradient(v)
+        sigma = ops.matmul(ops.matmul(v, matrix), ops.transpose(u))
+        return u, kernel / ops.reshape(sigma, ())
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {**super().get_config(), "power_iterations": self.power_iterations}
