@@ -138,7 +138,8 @@ def shown(name: str, rows: list[dict[str, Any]], ceilings: Ceilings) -> str:
     least = sum(row["share"] * row["seconds"] for row in rows)
     lines = [
         f"{name}, {ceilings.threads} threads: {whole * 1e6:,.0f} us in kernels, {least / whole:.0%} of the roofline",
-        f"{'':<7}{'us':>9}{'of all':>8}{'MB':>9}{'MFLOP':>9}{'GB/s':>8}{'GFLOP/s':>9}{'oneDNN':>8}{'in':>8}{'share':>7}  what",
+        f"{'':<7}{'us':>9}{'of all':>8}{'MB':>9}{'MFLOP':>9}"
+        f"{'GB/s':>8}{'GFLOP/s':>9}{'oneDNN':>8}{'in':>8}{'share':>7}  what",
     ]
     for row in rows:
         seconds, tuned = row["seconds"], row["onednn_operations_per_second"]

@@ -60,7 +60,8 @@ class SpectralNormalization(Wrapper):
 
     The singular value is estimated by power iteration: `v = normalize(u @ transpose(W))`, `u = normalize(v @ W)`,
     `sigma = v @ W @ transpose(u)`, where `W` is the kernel with one row for each place and channel, and one column
-    for each filter. `u` is kept from step to step.
+    for each filter. `u` is kept from step to step. While a model trains, its optimizer changes the kernel as it was
+    before the division, with gradients through it; a call outside of `fit` leaves the kernel divided.
 
     Args:
         layer: A layer with a `kernel`, or with `embeddings`.

@@ -180,6 +180,10 @@ def trace_step(model: Trainable, signature: Signature, mode: str, cursor: Variab
         grads = _gradients(model, loss) if training else None
         model.track(loss, size, y, y_pred, weight, x)
         if grads is not None:
+            # The gradients are those at the values that the weights started with, so that is what they change: what a
+            # layer assigned to its own weights on the way, as spectral normalization does, was for this step alone.
+            for weight in model.trainable_variables:
+                session.rewind(weight)
             with scope("optimizer"):
                 model.optimizer.apply(grads, model.trainable_variables)
         if training and session.streams:

@@ -102,6 +102,10 @@ class Trace:
             hint="do not keep tensors between calls: keep them in a Variable",
         )
 
+    def rewind(self, variable: Stateful) -> None:
+        """A variable is again what it was when the graph started."""
+        self._current[id(variable)] = self.state(variable)
+
     def next_stream(self) -> int:
         """A number that no other random operation of this trace has."""
         self.streams += 1

@@ -175,6 +175,26 @@ def test_spectral_normalization_calls() -> None:
     assert _configured(again.layer) == _configured(ours.layer)
 
 
+def test_spectral_normalization_trains() -> None:
+    models = []
+    for module in (graphc, keras):
+        inside = module.layers.Dense(3, activation="tanh")
+        model = module.Sequential(
+            [module.Input((4,)), module.layers.SpectralNormalization(inside), module.layers.Dense(2)]
+        )
+        model.compile(module.optimizers.SGD(0.5), "mse")
+        models.append(model)
+    ours, theirs = models
+    _with_equal_weights(ours, theirs)
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(5, 4)).astype("float32"), rng.normal(size=(5, 2)).astype("float32")
+    for _ in range(3):
+        ours.train_on_batch(x, y)
+        theirs.train_on_batch(x, y)
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
 def test_what_cannot_be_used_is_named() -> None:
     for make in (
         lambda: layers.Conv2DTranspose(3, 3, strides=2, output_padding=2),
