@@ -1,38 +1,23 @@
-"""The compiler: the explicit list of passes, and what joins a renderer with a device."""
+"""The compiler as a whole: choosing a backend, what joins a renderer with a device, and programs that are known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc import config, dims
-from graphc.codegen import c, cuda
-from graphc.codegen.assemble import Assembly, assemble, with_scratch
-from graphc.codegen.cost import plan_work
-from graphc.codegen.cstyle import Source
-from graphc.codegen.dump import write_kernels, write_partition, write_plan, write_stages
-from graphc.codegen.kernel import Kernel
-from graphc.codegen.schedule import schedule
-from graphc.codegen.share import share
-from graphc.codegen.tiles import scratch_bytes
+from graphc import codegen, config, dims
 from graphc.errors import ArgumentError, BackendError
 from graphc.graph.core import Graph
+from graphc.graph.digest import digest
 from graphc.graph.types import resolve
-from graphc.passes.convolutions import pad_convolutions
-from graphc.passes.fuse import NOMINAL_SIZE, Partition, fuse
-from graphc.passes.loops import optimize_loops
-from graphc.passes.reductions import split_reductions
-from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
-from graphc.passes.windows import spread_by_tiles
-from graphc.plan import Plan
-from graphc.runtime import cache, processor, toolchain
+from graphc.plan import NOMINAL_SIZE, Plan
+from graphc.runtime import cache, processor, programs, toolchain
 from graphc.runtime import cuda as gpu
 from graphc.runtime.counters import counters
 from graphc.runtime.cpu import CpuProgram
@@ -41,29 +26,11 @@ from graphc.runtime.numpy_device import NumpyProgram
 from graphc.runtime.program import Program
 from graphc.runtime.state import StateBuffer
 
+if TYPE_CHECKING:
+    from graphc.codegen.compilation import Compilation, Passes
+
 Array = np.ndarray[Any, Any]
 
-Passes = Sequence[tuple[str, Callable[[Graph], Graph]]]
-
-# Rewrites, in order: each maps a graph to a graph.
-PASSES: Passes = (
-    ("simplify", simplify),
-    ("eliminate_dead", eliminate_dead),
-    ("loops", optimize_loops),
-    ("simplify_again", simplify),
-    ("eliminate_dead_again", eliminate_dead),
-    ("copy_sources", copy_sources),
-)
-# What suits one backend's code, before the last of these.
-LAYOUTS: Mapping[str, Passes] = {
-    "cpu": (
-        ("pad_convolutions", pad_convolutions),
-        ("split_reductions", split_reductions),
-        ("spread_by_tiles", spread_by_tiles),
-        ("simplify_layouts", simplify),
-        ("eliminate_dead_layouts", eliminate_dead),
-    )
-}
 C_FLAGS = (
     "-O3",
     "-fopenmp-simd",
@@ -77,48 +44,28 @@ C_FLAGS = (
 BACKENDS = ("cuda", "cpu", "numpy")
 
 
-@dataclass
-class Compilation:
-    """What became of a graph, stage by stage, for those who want to look.
-
-    Args:
-        backend: What it was compiled for.
-        stages: The graph after each pass, by name, in order.
-        partition: The groups; None on the interpreter.
-        plan: The steps; None on the interpreter.
-        kernels: The kernels as scheduled, by name.
-        source: The source text that was built; None on the interpreter.
-    """
-
-    backend: str
-    stages: dict[str, Graph]
-    partition: Partition | None = None
-    plan: Plan | None = None
-    kernels: Mapping[str, Kernel] = field(default_factory=dict)
-    source: Source | None = None
-
-    @property
-    def graph(self) -> Graph:
-        """The graph after the last pass."""
-        return next(reversed(self.stages.values()))
-
-
 class Executable:
     """A compiled graph.
 
     Args:
-        compilation: How it came about.
+        backend: The backend that it runs on.
+        initial: The graph before any pass.
         program: What runs.
+        look: Tells how it came about, which is found out anew where the program was in the cache.
     """
 
-    def __init__(self, compilation: Compilation, program: Program | NumpyProgram) -> None:
-        self.compilation = compilation
+    def __init__(
+        self, backend: str, initial: Graph, program: Program | NumpyProgram, look: Callable[[], Compilation]
+    ) -> None:
+        self.backend = backend
         self.program = program
+        self._initial = initial
+        self._look = look
 
     @property
-    def backend(self) -> str:
-        """The backend that it runs on."""
-        return self.compilation.backend
+    def compilation(self) -> Compilation:
+        """How it came about, stage by stage."""
+        return self._look()
 
     @property
     def graph(self) -> Graph:
@@ -146,9 +93,9 @@ class Executable:
         flat = self.program.run(inputs, states, sizes, repeat)
         counts = counters()
         counts.runs += 1
-        if self.compilation.plan is not None:
-            counts.launches += repeat * self.compilation.plan.launches()
-        shapes = [resolve(self.graph.type(ref).shape, sizes) for ref in self.graph.outputs]
+        if isinstance(self.program, Program):
+            counts.launches += repeat * self.program.launches
+        shapes = [resolve(self._initial.type(ref).shape, sizes) for ref in self._initial.outputs]
         return [array.reshape(shape) for array, shape in zip(flat, shapes, strict=True)]
 
     def memory(self, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -157,10 +104,10 @@ class Executable:
         Raises:
             ArgumentError: on the interpreter, which has no plan.
         """
-        plan = self.compilation.plan
-        if plan is None:
+        if not isinstance(self.program, Program):
             raise ArgumentError("the interpreter does not plan its memory", hint="choose the backend cpu or cuda")
         report = dict.fromkeys(("input", "state", "constant", "output"), 0)
+        plan = self.program.plan
         for buffer in plan.buffers:
             if not buffer.in_arena:
                 report[buffer.role] += dims.evaluate(buffer.nbytes, sizes)
@@ -225,17 +172,17 @@ def compile(
     graph: Graph,
     backend: str | None = None,
     earlier: Mapping[str, Graph] | None = None,
-    passes: Passes = PASSES,
+    passes: Passes | None = None,
     fused: bool = True,
     profiled: bool = False,
 ) -> Executable:
-    """Compiles a graph.
+    """Compiles a graph, or finds the program of one like it in the cache.
 
     Args:
         graph: What to compile.
         backend: Where it runs; None for the configured one, else the best present.
         earlier: Stages that the graph went through before, for those who look at them.
-        passes: The rewrites, for those who look for the one at fault; `copy_sources` is always needed.
+        passes: The rewrites, for those who look for the one at fault; `copy_sources` is always needed. None: all.
         fused: Whether operations share kernels.
         profiled: Whether `Executable.seconds` tells what each kernel took; only the `cpu` backend can.
 
@@ -246,60 +193,52 @@ def compile(
         BackendError: if the backend is absent.
     """
     name, _ = chosen_backend(backend)
-    passes = (*passes[:-1], *LAYOUTS.get(name, ()), *passes[-1:])
     folder, started = dump_folder(), perf_counter()
-    compilation = Compilation(name, {**(earlier or {}), "initial": graph})
-    for stage, rewrite in passes:
-        graph = rewrite(graph)
-        compilation.stages[stage] = graph
-    program = NumpyProgram(graph) if name == "numpy" else _build(compilation, passes, fused, profiled)
-    executable = Executable(compilation, program)
-    counters().compilations += 1
-    counters().compile_seconds += perf_counter() - started
-    if folder is not None:
-        dump(compilation, folder)
-    return executable
 
+    @lru_cache(maxsize=1)
+    def compilation() -> Compilation:
+        return codegen.compilation.Compilation(
+            name, graph, earlier, passes, fused, processor.vector_bytes(), profiled
+        )
 
-def _build(compilation: Compilation, passes: Passes, fused: bool, profiled: bool) -> Program:
-    compilation.partition = fuse(compilation.graph, fused)
-    assembly = share(assemble(compilation.partition, partial(_prepared, passes=passes, fused=fused)))
-    kernels = {k: schedule(kernel) for k, kernel in assembly.kernels.items()}
     hits = cache.default().hits
-    build = partial(_build_cpu, profiled=profiled) if compilation.backend == "cpu" else _build_cuda
-    program = build(compilation, Assembly(assembly.plan, kernels))
-    counters().cache_hits += cache.default().hits - hits
-    return program
+    if name == "numpy":
+        program: Program | NumpyProgram = NumpyProgram(compilation().graph)
+    elif name == "cpu":
+        program = _build_cpu(graph, compilation, known=passes is None and fused and not profiled)
+    else:
+        program = _build_cuda(compilation())
+    counts = counters()
+    counts.cache_hits += cache.default().hits > hits
+    counts.compilations += 1
+    counts.compile_seconds += perf_counter() - started
+    if folder is not None:
+        dump(compilation(), folder)
+    return Executable(name, graph, program, compilation)
 
 
-def _prepared(body: Graph, passes: Passes, fused: bool) -> Partition:
-    """The body of a loop, after the passes."""
-    for _, rewrite in passes:
-        body = rewrite(body)
-    return fuse(body, fused)
-
-
-def _build_cpu(compilation: Compilation, assembly: Assembly, profiled: bool) -> Program:
-    vector_bytes = processor.vector_bytes()
-    scratch = {name: scratch_bytes(kernel, vector_bytes) for name, kernel in assembly.kernels.items()}
-    assembly = with_scratch(assembly, {name: n for name, n in scratch.items() if n != 0})
-    source = c.render(assembly.plan, assembly.kernels, vector_bytes, profiled)
-    _note(compilation, assembly, source)
-    compiler = toolchain.find()
+def _build_cpu(graph: Graph, compilation: Callable[[], Compilation], known: bool) -> Program:
+    """The program of a graph; where it is compiled as all are, it is looked for in the cache first."""
+    compiler, store = toolchain.find(), cache.default()
     flags = (*C_FLAGS, *compiler.native_flags)
-    library = toolchain.build_shared(source.text, flags=flags, toolchain=compiler, cache=cache.default())
-    return CpuProgram(assembly.plan, library, plan_work(assembly.plan.steps, assembly.kernels))
+    arguments = compiler.arguments(flags, Path("out"))
+    name = programs.program_key(digest(graph), arguments, compiler.version, compiler.target)
+    found = programs.find(store, name) if known else None
+    if found is not None:
+        return CpuProgram(*found)
+    plan, source = compilation().plan, compilation().source
+    assert plan is not None and source is not None
+    library = toolchain.build_shared(source.text, flags=flags, toolchain=compiler, cache=store)
+    if known:
+        programs.store(store, name, plan, library)
+    return CpuProgram(plan, library)
 
 
-def _build_cuda(compilation: Compilation, assembly: Assembly) -> Program:
-    rendered = cuda.render(assembly.plan, assembly.kernels)
-    _note(compilation, assembly, rendered)
-    cubin = gpu.build_cubin(rendered.text, gpu.device().arch, cache.default())
-    return gpu.CudaProgram(assembly.plan, cubin, rendered.geometry)
-
-
-def _note(compilation: Compilation, assembly: Assembly, source: Source) -> None:
-    compilation.plan, compilation.kernels, compilation.source = assembly.plan, assembly.kernels, source
+def _build_cuda(compilation: Compilation) -> Program:
+    plan, source = compilation.plan, compilation.source
+    assert plan is not None and isinstance(source, codegen.cuda.CudaSource)
+    cubin = gpu.build_cubin(source.text, gpu.device().arch, cache.default())
+    return gpu.CudaProgram(plan, cubin, source.geometry)
 
 
 # ---- dumps
@@ -328,14 +267,14 @@ def dump(compilation: Compilation, folder: Path) -> None:
         compilation: What to write.
         folder: Where to.
     """
-    write_stages(folder, compilation.stages)
+    codegen.dump.write_stages(folder, compilation.stages)
     plan, source = compilation.plan, compilation.source
     if compilation.partition is None or plan is None or source is None:
         return
-    write_partition(folder, compilation.partition)
-    write_plan(folder, plan, memory_map(plan))
+    codegen.dump.write_partition(folder, compilation.partition)
+    codegen.dump.write_plan(folder, plan, memory_map(plan))
     suffix = ".cu" if compilation.backend == "cuda" else ".c"
-    write_kernels(folder, compilation.kernels, source.kernels, suffix)
+    codegen.dump.write_kernels(folder, compilation.kernels, source.kernels, suffix)
     (folder / f"program{suffix}").write_text(source.text, encoding="utf-8")
 
 

@@ -16,6 +16,9 @@ from graphc.dtypes import DType
 from graphc.errors import VerificationError
 from graphc.graph.types import Array, Loc
 
+# What a symbolic size is taken for where bytes are compared, or shown.
+NOMINAL_SIZE = 32
+
 Role = Literal["input", "constant", "state", "temporary", "output", "scratch"]
 
 
@@ -106,12 +109,14 @@ class Plan:
         buffers: All buffers, by id.
         outputs: The buffer of each output.
         symbols: The range of each symbolic size.
+        work: About how many scalar operations a run takes.
     """
 
     steps: tuple[Step, ...]
     buffers: tuple[Buffer, ...]
     outputs: tuple[int, ...]
     symbols: Mapping[str, tuple[int, int]]
+    work: Dim = 0
 
     def named(self, role: Role) -> dict[str, Buffer]:
         """The buffers of a role by name."""

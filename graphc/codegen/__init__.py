@@ -1,1 +1,14 @@
 """From fused groups to source text: the loop IR, lowering, schedules, and the renderers."""
+
+from typing import TYPE_CHECKING
+
+from graphc import lazy
+
+if TYPE_CHECKING:
+    from graphc.codegen import compilation, cuda, dump
+
+# What a program that is found in the cache does without: imported when something is compiled, or looked at.
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy.attributes(__name__, ("compilation", "cuda", "dump"))
+
+__all__ = ["compilation", "cuda", "dump"]

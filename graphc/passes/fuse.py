@@ -17,10 +17,9 @@ from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref
 from graphc.passes.access import Domain, ReadRecorder, domain_of, extents_of
+from graphc.plan import NOMINAL_SIZE
 from graphc.primitives.views import ravel
 
-# What a symbolic size is taken for when bytes are compared.
-NOMINAL_SIZE = 32
 # A launch saved is worth as much as this many bytes of traffic not caused.
 LAUNCH_BYTES = 4096
 # Operations that only rename places: a contraction reads through them.

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from graphc import dims
-from graphc.dims import Dim
 from graphc.errors import ArgumentError
 from graphc.plan import Buffer, Plan
 from graphc.runtime import team
@@ -27,12 +26,10 @@ class CpuProgram(Program):
     Args:
         plan: What the library runs.
         library: The shared library with `graphc_run`.
-        work: About how many scalar operations a run takes.
     """
 
-    def __init__(self, plan: Plan, library: Path, work: Dim) -> None:
+    def __init__(self, plan: Plan, library: Path) -> None:
         super().__init__(plan)
-        self._work = work
         self._library = ctypes.CDLL(str(library))
         self._entry = self._library.graphc_run
         self._entry.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long, ctypes.c_void_p, *[ctypes.c_long] * 2]
@@ -80,7 +77,7 @@ class CpuProgram(Program):
             pointers[buffer.id] = array.ctypes.data
         values = np.array([sizes[name] for name in self.plan.symbols] or [0], np.int_)
         entry = partial(self._entry, pointers.ctypes.data, values.ctypes.data, repeat)
-        team.run(entry, repeat * dims.evaluate(self._work, sizes))
+        team.run(entry, repeat * dims.evaluate(self.plan.work, sizes))
         for name in self.updated:
             states[name].host_changed()
         return [outputs[id] for id in self.plan.outputs]

@@ -25,6 +25,7 @@ class Program(ABC):
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.launches = plan.launches()
         self.layout: Layout | None = None
         self.updated = {plan.buffers[id].name for step in plan.steps for id in step.writes} - {""}
 

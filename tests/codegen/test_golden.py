@@ -12,9 +12,10 @@ import pytest
 
 from graphc import dims, dtypes
 from graphc.codegen import c, cuda
+from graphc.codegen.compilation import PASSES
 from graphc.codegen.dump import format_partition
 from graphc.codegen.kernel_text import format_kernel
-from graphc.compiler import PASSES, memory_map
+from graphc.compiler import memory_map
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType

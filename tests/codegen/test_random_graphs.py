@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphc import dims
-from graphc.compiler import PASSES, Passes, compile
+from graphc.codegen.compilation import PASSES, Passes
+from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value, inline
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType

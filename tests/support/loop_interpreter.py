@@ -20,6 +20,7 @@ import numpy as np
 
 from graphc import dims
 from graphc.codegen.assemble import assemble
+from graphc.codegen.compilation import PASSES
 from graphc.codegen.kernel import (
     Accumulator,
     Axis,
@@ -33,7 +34,6 @@ from graphc.codegen.kernel import (
     statements,
 )
 from graphc.codegen.schedule import schedule
-from graphc.compiler import PASSES
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.exprs import Call, Cast, Const, Expr, Index, Load, Var

@@ -1,0 +1,138 @@
+"""The explicit list of passes, and what becomes of a graph on its way through them to source text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from graphc.codegen import c, cuda
+from graphc.codegen.assemble import Assembly, assemble, with_scratch
+from graphc.codegen.cost import plan_work
+from graphc.codegen.cstyle import Source
+from graphc.codegen.kernel import Kernel
+from graphc.codegen.schedule import schedule
+from graphc.codegen.share import share
+from graphc.codegen.tiles import scratch_bytes
+from graphc.graph.core import Graph
+from graphc.passes.convolutions import pad_convolutions
+from graphc.passes.fuse import Partition, fuse
+from graphc.passes.loops import optimize_loops
+from graphc.passes.reductions import split_reductions
+from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
+from graphc.passes.windows import spread_by_tiles
+from graphc.plan import Plan
+
+Passes = Sequence[tuple[str, Callable[[Graph], Graph]]]
+
+# Rewrites, in order: each maps a graph to a graph.
+PASSES: Passes = (
+    ("simplify", simplify),
+    ("eliminate_dead", eliminate_dead),
+    ("loops", optimize_loops),
+    ("simplify_again", simplify),
+    ("eliminate_dead_again", eliminate_dead),
+    ("copy_sources", copy_sources),
+)
+# What suits one backend's code, before the last of these.
+LAYOUTS: Mapping[str, Passes] = {
+    "cpu": (
+        ("pad_convolutions", pad_convolutions),
+        ("split_reductions", split_reductions),
+        ("spread_by_tiles", spread_by_tiles),
+        ("simplify_layouts", simplify),
+        ("eliminate_dead_layouts", eliminate_dead),
+    )
+}
+
+
+class Compilation:
+    """What becomes of a graph, stage by stage. Each stage is made when it is first asked for.
+
+    Args:
+        backend: What it is compiled for.
+        graph: What is compiled.
+        earlier: Stages that the graph went through before.
+        passes: The rewrites. None: all.
+        fused: Whether operations share kernels.
+        vector_bytes: The size of the processor's vector registers, for the backend `cpu`.
+        profiled: Whether the program measures its kernels; only that of the backend `cpu` can.
+    """
+
+    def __init__(
+        self,
+        backend: str,
+        graph: Graph,
+        earlier: Mapping[str, Graph] | None = None,
+        passes: Passes | None = None,
+        fused: bool = True,
+        vector_bytes: int = 64,
+        profiled: bool = False,
+    ) -> None:
+        self.backend = backend
+        self.initial = graph
+        self._earlier = dict(earlier or {})
+        chosen = PASSES if passes is None else passes
+        self._passes = (*chosen[:-1], *LAYOUTS.get(backend, ()), *chosen[-1:])
+        self._fused = fused
+        self._vector_bytes = vector_bytes
+        self._profiled = profiled
+
+    @cached_property
+    def stages(self) -> dict[str, Graph]:
+        """The graph after each pass, by name, in order."""
+        graph = self.initial
+        stages = {**self._earlier, "initial": graph}
+        for stage, rewrite in self._passes:
+            graph = rewrite(graph)
+            stages[stage] = graph
+        return stages
+
+    @property
+    def graph(self) -> Graph:
+        """The graph after the last pass."""
+        return next(reversed(self.stages.values()))
+
+    @cached_property
+    def partition(self) -> Partition | None:
+        """The groups; None on the interpreter."""
+        return None if self.backend == "numpy" else fuse(self.graph, self._fused)
+
+    @cached_property
+    def _assembly(self) -> Assembly | None:
+        if self.partition is None:
+            return None
+        assembly = share(assemble(self.partition, self._prepared))
+        assembly = Assembly(assembly.plan, {name: schedule(kernel) for name, kernel in assembly.kernels.items()})
+        if self.backend == "cpu":
+            scratch = {name: scratch_bytes(kernel, self._vector_bytes) for name, kernel in assembly.kernels.items()}
+            assembly = with_scratch(assembly, {name: n for name, n in scratch.items() if n != 0})
+            work = plan_work(assembly.plan.steps, assembly.kernels)
+            assembly = Assembly(replace(assembly.plan, work=work), assembly.kernels)
+        return assembly
+
+    def _prepared(self, body: Graph) -> Partition:
+        """The body of a loop, after the passes."""
+        for _, rewrite in self._passes:
+            body = rewrite(body)
+        return fuse(body, self._fused)
+
+    @property
+    def plan(self) -> Plan | None:
+        """The steps; None on the interpreter."""
+        return None if self._assembly is None else self._assembly.plan
+
+    @property
+    def kernels(self) -> Mapping[str, Kernel]:
+        """The kernels as scheduled, by name; none on the interpreter."""
+        return {} if self._assembly is None else self._assembly.kernels
+
+    @cached_property
+    def source(self) -> Source | None:
+        """The source text that is built; None on the interpreter."""
+        if self._assembly is None:
+            return None
+        plan, kernels = self._assembly.plan, self._assembly.kernels
+        if self.backend == "cpu":
+            return c.render(plan, kernels, self._vector_bytes, self._profiled)
+        return cuda.render(plan, kernels)
