@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc import codegen, config, dims
+from graphc.collection import paused
 from graphc.errors import ArgumentError, BackendError
 from graphc.graph.core import Graph
 from graphc.graph.digest import digest
@@ -168,6 +169,7 @@ def chosen_backend(asked: str | None = None) -> tuple[str, str]:
     return name, why
 
 
+@paused()
 def compile(
     graph: Graph,
     backend: str | None = None,

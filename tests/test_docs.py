@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from graphc import utils
+
 ROOT = Path(__file__).parent.parent
 EXCERPT = re.compile(r"```text from=(\S+)\n(.*?)```", re.S)
 
@@ -18,6 +20,7 @@ def dumped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The dump of the training step of `examples/look_inside.py`."""
     folder = tmp_path_factory.mktemp("dump")
     before = dict(os.environ)
+    utils.clear_session()  # names of layers count from the start, whatever ran before
     os.environ.update(GRAPHC_DUMP=str(folder), GRAPHC_BACKEND="cpu")
     try:
         runpy.run_path(str(ROOT / "examples" / "look_inside.py"))

@@ -21,6 +21,34 @@ else:  # networkx's classes take no parameters when the program runs
     _Base = nx.MultiDiGraph
 
 
+class _WhenLookedAt:
+    """An attribute that networkx's `__init__` would set: the whole graph is told to networkx when one is first read.
+
+    Few graphs are ever looked at that way, and to fill networkx's dictionaries takes longer than most passes do.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+        # How networkx itself sets it: some of its attributes follow others.
+        self.setter = next((vars(base)[name] for base in owner.__mro__[1:] if name in vars(base)), None)
+
+    def __get__(self, graph: Graph | None, owner: type | None = None) -> Any:
+        if graph is None:
+            return self
+        held = vars(graph)
+        if self.name not in held:
+            graph._tell_networkx()
+        return held[self.name]
+
+    def __set__(self, graph: Graph, value: Any) -> None:
+        if self.name not in vars(graph):
+            graph._tell_networkx()
+        if self.setter is None:
+            vars(graph)[self.name] = value
+        else:
+            self.setter.__set__(graph, value)
+
+
 class Graph(_Base):
     """A typed tensor graph: a networkx multigraph whose nodes are operations and whose edges are values.
 
@@ -35,6 +63,13 @@ class Graph(_Base):
         symbols: The least and the greatest value of each symbolic size.
     """
 
+    graph: Any = _WhenLookedAt()
+    _node: Any = _WhenLookedAt()
+    _adj: Any = _WhenLookedAt()
+    _succ: Any = _WhenLookedAt()
+    _pred: Any = _WhenLookedAt()
+    __networkx_cache__: Any = _WhenLookedAt()
+
     def __init__(
         self,
         nodes: Iterable[Node] = (),
@@ -42,21 +77,22 @@ class Graph(_Base):
         updates: Mapping[int, Ref] | None = None,
         symbols: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
-        super().__init__()
-        self.table: dict[int, Node] = {}
+        self.table = {node.id: node for node in nodes}
         self.outputs = tuple(outputs)
         self.updates = dict(updates or {})
         self.symbols = dict(symbols or {})
-        for node in nodes:
-            self.table[node.id] = node
-        self.add_nodes_from((node.id, {"node": node}) for node in self.table.values())
+
+    def _tell_networkx(self) -> None:
+        told: Any = nx.MultiDiGraph()
+        told.add_nodes_from((node.id, {"node": node}) for node in self.table.values())
         # The stubs of networkx know no edges with keys.
         edges: Iterable[Any] = (
             (ref.node, node.id, position, {"out": ref.out})
             for node in self.table.values()
             for position, ref in enumerate(node.inputs)
         )
-        self.add_edges_from(edges)
+        told.add_edges_from(edges)
+        vars(self).update(vars(told))
 
     def node(self, id: int) -> Node:
         """The operation with an id."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc import config as settings
 from graphc import dims, dtypes, ops, tree
+from graphc.collection import paused
 from graphc.compiler import Executable
 from graphc.graph.core import Graph
 from graphc.graph.types import Origin, TensorType
@@ -125,6 +126,7 @@ class Program:
         return self.run(batch.arrays, self._everything, batch.size, batch.size)
 
 
+@paused()
 def make(model: Trainable, signature: Signature, mode: str, cursor: Variable) -> Program:
     """Traces a step of a model and compiles it.
 

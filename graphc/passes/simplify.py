@@ -311,33 +311,30 @@ _RULES: dict[str, Rule] = {
 def eliminate_dead(graph: Graph) -> Graph:
     """Keeps what the results are computed from, and every input, so that the caller's arguments stay the same."""
     kept = graph.ancestors(graph.roots) | {node.id for node in graph.of_op("input")} | set(graph.updates)
-    builder = build_like(graph)
-    mapping: dict[Ref, Ref] = {}
-    for node in graph.table.values():
-        if node.id not in kept:
-            continue
-        with builder.located(node.loc):
-            copied = builder.add(node.op, tuple(mapping[ref] for ref in node.inputs), node.attrs)
-        mapping.update({Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))})
-    builder.updates = {mapping[Ref(id)].node: mapping[ref] for id, ref in graph.updates.items()}
-    return builder.finish(mapping[ref] for ref in graph.outputs)
+    if len(kept) == len(graph.table):
+        return graph
+    ids = {id: place for place, id in enumerate(sorted(kept))}
+
+    def moved(ref: Ref) -> Ref:
+        return Ref(ids[ref.node], ref.out)
+
+    nodes = [
+        Node(ids[node.id], node.op, node.attrs, tuple(map(moved, node.inputs)), node.outs, node.loc)
+        for node in graph.table.values()
+        if node.id in ids
+    ]
+    updates = {ids[id]: moved(ref) for id, ref in graph.updates.items()}
+    return Graph(nodes, map(moved, graph.outputs), updates, graph.symbols)
 
 
 def copy_sources(graph: Graph) -> Graph:
     """Puts a copy between a source and a result that is the source itself, so that every result is computed."""
-    builder = build_like(graph)
-    mapping: dict[Ref, Ref] = {}
-    for node in graph.table.values():
-        with builder.located(node.loc):
-            copied = builder.add(node.op, tuple(mapping[ref] for ref in node.inputs), node.attrs)
-        mapping.update({Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))})
-
-    def computed(ref: Ref) -> Ref:
-        value = builder.value(mapping[ref])
-        if primitive(builder.node(value.ref).op).kind is Kind.SOURCE:
-            value = builder.apply("copy", value)
-        return value.ref
-
-    outputs = [computed(ref) for ref in graph.outputs]
-    builder.updates = {mapping[Ref(id)].node: computed(ref) for id, ref in graph.updates.items()}
-    return builder.finish(outputs)
+    is_source = {ref: primitive(graph.node(ref.node).op).kind is Kind.SOURCE for ref in graph.roots}
+    sources = [ref for ref, is_one in is_source.items() if is_one]
+    if not sources:
+        return graph
+    first = max(graph.table) + 1
+    copies = [Node(first + i, "copy", Attrs({}), (ref,), (graph.type(ref),)) for i, ref in enumerate(sources)]
+    computed = {ref: ref for ref in graph.roots} | {node.inputs[0]: Ref(node.id) for node in copies}
+    updates = {id: computed[ref] for id, ref in graph.updates.items()}
+    return Graph([*graph.table.values(), *copies], [computed[ref] for ref in graph.outputs], updates, graph.symbols)
