@@ -77,6 +77,16 @@ class Toolchain:
         fixed = ["-std=c99", "-shared", "-fPIC", "-pipe"]
         return [*self.command, *fixed, *before, "-x", "c", "-", "-o", str(output), *libraries, "-lm"]
 
+    def object_arguments(self, flags: Sequence[str], output: Path) -> list[str]:
+        """The command line that reads C99 from standard input and writes an object file, a part of a library."""
+        before = [flag for flag in flags if not flag.startswith("-l")]
+        return [*self.command, "-std=c99", "-fPIC", "-pipe", *before, "-c", "-x", "c", "-", "-o", str(output)]
+
+    def link_arguments(self, objects: Sequence[Path], flags: Sequence[str], output: Path) -> list[str]:
+        """The command line that makes object files one shared library."""
+        libraries = [flag for flag in flags if flag.startswith("-l")]
+        return [*self.command, "-shared", *map(str, objects), "-o", str(output), *libraries, "-lm"]
+
 
 def find() -> Toolchain:
     """Returns the C compiler to use.
@@ -220,11 +230,11 @@ def cpu_features(cpuinfo: str) -> str:
     return "\n".join(f"{name}:{value}" for name, value in pairs if name in _CPU_LINES)
 
 
-def build_shared(source: str, *, flags: Sequence[str], toolchain: Toolchain, cache: Cache) -> Path:
+def build_shared(source: str | Sequence[str], *, flags: Sequence[str], toolchain: Toolchain, cache: Cache) -> Path:
     """Builds C99 source into a shared library, or finds it in the cache.
 
     Args:
-        source: One translation unit.
+        source: A translation unit, or several, which are compiled at the same time and linked.
         flags: What to tell the compiler besides how to read and write, such as `-O3`. `-l...` names a library.
         toolchain: What `find` gave.
         cache: Where the library goes.
@@ -239,14 +249,44 @@ def build_shared(source: str, *, flags: Sequence[str], toolchain: Toolchain, cac
     """
     # A new way of calling the compiler must not find what the old way built: the arguments are part of the key.
     arguments = toolchain.arguments(flags, Path("out"))
-    name = key("shared", source, *arguments, "version", toolchain.version, "target", toolchain.target)
+    units = (source,) if isinstance(source, str) else tuple(source)
+    about = [f"{len(units)} units", *units, *arguments]
+    name = key("shared", *about, "version", toolchain.version, "target", toolchain.target)
 
     def build(output: Path) -> None:
-        problem = _compile(source, toolchain.arguments(flags, output), output)
+        if len(units) > 1:
+            _build_parts(units, flags, toolchain, output, cache, name)
+            return
+        problem = _compile(units[0], toolchain.arguments(flags, output), output)
         if problem is not None:
-            raise _failed(source, toolchain.arguments(flags, Path("out.so")), problem, cache, name)
+            raise _failed(units[0], toolchain.arguments(flags, Path("out.so")), problem, cache, name)
 
     return cache.get_or_build(name, build, ".so")
+
+
+def _build_parts(
+    units: Sequence[str], flags: Sequence[str], toolchain: Toolchain, output: Path, cache: Cache, name: str
+) -> None:
+    """Compiles units, as many at a time as there are processors, and links them; raises what `build_shared` does."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    objects = [output.with_suffix(f".{i}.o") for i in range(len(units))]
+
+    def compiled(unit: str, place: Path) -> str | None:
+        return _compile(unit, toolchain.object_arguments(flags, place), place)
+
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            problems = list(pool.map(compiled, units, objects))
+        for unit, problem in zip(units, problems, strict=True):
+            if problem is not None:
+                raise _failed(unit, toolchain.object_arguments(flags, Path("out.o")), problem, cache, name)
+        problem = _compile("", toolchain.link_arguments(objects, flags, output), output)
+        if problem is not None:
+            raise _failed("", toolchain.link_arguments([Path("out.o")], flags, Path("out.so")), problem, cache, name)
+    finally:
+        for place in objects:
+            place.unlink(missing_ok=True)
 
 
 def _compile(source: str, command: list[str], output: Path) -> str | None:

@@ -214,6 +214,29 @@ def test_build_and_load(cache: Cache) -> None:
 
 
 @needs_compiler
+def test_several_units_become_one_library(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    units = [f"double f{i}(double x) {{ return {f'f{i - 1}(x)' if i else 'x'} + 1; }}" for i in range(4)]
+    units = [*(f"double f{i - 1}(double);\n{unit}" if i else unit for i, unit in enumerate(units))]
+    path = build_shared(units, flags=["-O1"], toolchain=find(), cache=cache)
+    function = ctypes.CDLL(str(path)).f3
+    function.restype, function.argtypes = ctypes.c_double, [ctypes.c_double]
+    assert function(2.0) == 6.0
+    assert not [left for left in cache.folder.iterdir() if left.suffix == ".o"]
+    monkeypatch.setattr(module, "_run", None)
+    assert build_shared(units, flags=["-O1"], toolchain=find(), cache=cache) == path
+
+
+@needs_compiler
+def test_a_mistake_in_one_of_several_units(cache: Cache) -> None:
+    with pytest.raises(CompileError, match="did not build") as caught:
+        build_shared(["int f;", "int g( {"], flags=[], toolchain=find(), cache=cache)
+    kept = next(cache.folder.glob("failed-*.c"))
+    assert kept.read_text() == "int g( {" and str(kept) in str(caught.value)
+    with pytest.raises(CompileError, match="multiple definition"):
+        build_shared(["int f(void) { return 1; }"] * 2, flags=[], toolchain=find(), cache=cache)
+
+
+@needs_compiler
 def test_the_second_build_runs_no_compiler(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     found = find()
     first = build_shared(SOURCE, flags=["-O1"], toolchain=found, cache=cache)
