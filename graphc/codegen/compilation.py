@@ -18,6 +18,7 @@ from graphc.graph.core import Graph
 from graphc.passes.convolutions import pad_convolutions
 from graphc.passes.fuse import Partition, fuse
 from graphc.passes.loops import optimize_loops
+from graphc.passes.operands import order_operands
 from graphc.passes.reductions import split_reductions
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
 from graphc.passes.windows import spread_by_tiles
@@ -40,6 +41,7 @@ LAYOUTS: Mapping[str, Passes] = {
         ("pad_convolutions", pad_convolutions),
         ("split_reductions", split_reductions),
         ("spread_by_tiles", spread_by_tiles),
+        ("order_operands", order_operands),
         ("simplify_layouts", simplify),
         ("eliminate_dead_layouts", eliminate_dead),
     )
