@@ -1,4 +1,4 @@
-"""The GPU check itself, tried on the emulated driver; and what it counts."""
+"""The benchmarks: what they count and conclude; and the GPU check, tried on the emulated driver."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import graphc
+from benchmarks import compile_scaling, machine, results, systems, targets
+from benchmarks.ceilings import Ceilings, Level, Probe, Product
 from benchmarks.gpu_peers import PEERS, Absent
 from benchmarks.kernel_work import Work, work
 from benchmarks.mlp_step import Mlp
 from benchmarks.primitive_calls import SIZES, all_calls, all_primitives
+from benchmarks.tables import MARK, write_readme
+from benchmarks.workloads import WORKLOADS
 from graphc import dims, dtypes, interpret
 from graphc.graph.builder import Builder
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.graph.verify import verify
+from graphc.plan import Launch
 from tests.support.loop_interpreter import build_loops
 
 ROOT = Path(__file__).parent.parent
@@ -111,3 +118,146 @@ def test_work_of_rows_and_of_what_is_gathered() -> None:
     table, rows = b.input("table", TensorType((1000, 16), FLOAT)), b.input("rows", TensorType((4,), dtypes.int32))
     total = b.apply("sum", b.apply("gather", table, rows, axis=0), axes=(1,))
     assert _work_of(b.finish([total])) == [Work(4 * (4 * 16 + 4 + 4), 64)]
+
+
+# ---- the CPU benchmark
+
+
+def _row(system: str, rate: float, others: float = 0.0, **figures: float) -> dict[str, Any]:
+    times = {"first_step_seconds": 1.0, "first_step_taken_by_others": others, "peak_rss_mb": 100.0, "loss": 2.3}
+    rates = {"samples_per_second": [rate, rate], "taken_by_others": [others, others]}
+    return {"system": system, "workload": "mlp", "task": "train", **times, **rates, **figures}
+
+
+ROWS = [
+    *(_row("graphc", rate) for rate in (300.0, 310.0, 320.0)),
+    _row("graphc", 10.0, others=0.5),
+    *(_row("jax", rate, peak_rss_mb=250.0) for rate in (190.0, 200.0)),
+    _row("torch", 100.0, others=0.5),
+    {"system": "keras-tf", "workload": "mlp", "task": "train", "failed": "no"},
+]
+
+
+def test_noisy_figures_count_only_where_there_is_nothing_better() -> None:
+    assert results.median([1, 2, 3, 99], [0, 0, 0, 0.9]) == (2, False)
+    assert results.median([1, 2, 99], [0, 0, 0.9]) == (2, True)
+    table = results.summary(ROWS)["train"]["mlp"]
+    assert table["graphc"]["samples_per_second"] == 310 and table["graphc"]["noisy"] == []
+    assert table["torch"]["noisy"] == ["samples_per_second", "first_step_seconds"]
+    assert "keras-tf" not in table
+
+
+def test_targets_are_marked() -> None:
+    medians = results.summary(ROWS)
+    marks = {target.title.split(" ")[0]: target.marked(medians, "mlp") for target in targets.TARGETS}
+    assert targets.TARGETS[0].marked(medians, "mlp") == f"{targets.MET} 1.59"
+    assert marks["peak"] == f"{targets.MISSED} 1.00"  # the noisy peer is the leanest: memory has no noise
+    assert targets.TARGETS[1].marked(medians, "mlp") == "-" and targets.TARGETS[1].marked(medians, "gpt") == ""
+    imports = [
+        {"system": s, "workload": "", "task": "import", "seconds": t} for s, t in (("graphc", 0.5), ("base", 0.2))
+    ]
+    assert targets.import_excess(results.summary(imports)) == pytest.approx(0.3)
+
+
+def test_the_tables_go_between_the_marks_of_the_readme(tmp_path: Path) -> None:
+    where = {"processor": machine.processor(), "commit": "abc", "time": "now"}
+    scaling = [{"nodes": 200, "kernels": 9, "trace_seconds": 0.1, "compile_seconds": 1.0, "c_compiler_seconds": 0.5}]
+    run = {"machine": where, "medians": results.summary(ROWS), "scaling": scaling, "rows": ROWS}
+    alone = {"machine": where, "medians": results.summary(ROWS[:2]), "rows": ROWS[:2]}
+    results.write([run, alone], tmp_path / "cpu.json")
+    latest = results.latest(results.read(tmp_path / "cpu.json"))
+    assert set(latest["medians"]["train"]["mlp"]) == {"graphc", "jax", "torch"}  # of the run with peers
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{MARK}\nold\n{MARK}\nafter\n")
+    write_readme(latest, readme)
+    text = readme.read_text()
+    assert text.startswith(f"before\n{MARK}\n### Targets") and text.endswith(f"{MARK}\nafter\n") and "old" not in text
+    assert "| graphc | 310 | 1.59 | 1.00 |" in text and "| PyTorch eager | ~100 |" in text
+    assert "| 200 | 9 | 0.10 | 1.00 | 0.50 | 5.50 |" in text
+
+
+def test_plots_are_drawn(tmp_path: Path) -> None:
+    plots = pytest.importorskip("benchmarks.plots", reason="needs matplotlib", exc_type=ImportError)
+    latest = {"medians": results.summary(ROWS)}
+    (path,) = plots.draw(latest, tmp_path)
+    assert path.name == "mlp.png" and 1000 < path.stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_workloads_have_keras_s_parameters(name: str) -> None:
+    counts = {"mlp": 101_770, "wide_mlp": 1_863_690, "convnet": 34_826, "resnet20": 273_658}
+    counts |= {"lstm": 738_945, "gpt": 834_400}
+    workload = WORKLOADS[name]
+    if name in ("lstm", "gpt") and not hasattr(graphc.layers, "MultiHeadAttention"):
+        pytest.skip("its layers are missing")
+    model = workload.build(graphc)
+    workload.compile(graphc, model)
+    assert model.count_params() == counts[name]
+    x, y = workload.data(workload.batch)
+    assert model.output_shape[1:-1] == (y.shape[1:] if workload.loss == "logits" else ())
+    assert x.shape[1:] == model.input_shape[1:] and workload.samples % workload.batch == 0
+
+
+def test_a_process_tells_its_figures_or_fails(tmp_path: Path) -> None:
+    told = systems.run(systems.IMPORTS["base"], [], tmp_path)
+    assert 0 < told["seconds"] < 30
+    with pytest.raises(systems.Failed, match="no_such_module"):
+        systems.run(systems.System("", None, "importing", ("no_such_module",)), [], tmp_path)
+
+
+@pytest.mark.slow
+def test_a_system_is_measured(tmp_path: Path) -> None:
+    trained = systems.measure(systems.SYSTEMS["graphc"], "train", "mlp", 1, tmp_path)
+    assert trained["samples_per_second"][0] > 0 and trained["first_step_seconds"] > 0 and trained["loss"] < 3
+    predicted = systems.measure(systems.SYSTEMS["graphc"], "predict", "mlp", 1, tmp_path)
+    assert 0 < predicted["latency_ms"] <= predicted["latency_p95_ms"] and predicted["samples_per_second"][0] > 0
+
+
+def test_compile_time_is_told_apart() -> None:
+    row = compile_scaling.compile_one(1)
+    assert row["nodes"] > 100 and row["kernels"] > 5
+    assert 0 < row["c_compiler_seconds"] < row["compile_seconds"] and row["trace_seconds"] > 0
+
+
+# ---- the roofline
+
+LIMITS = Ceilings(1, (Level("L1", 1000, 100.0), Level("memory", None, 10.0)), 1000.0)
+
+
+def test_ceilings() -> None:
+    assert LIMITS.least_seconds(1000, 0) == 10 and LIMITS.least_seconds(2000, 0) == 200
+    assert LIMITS.least_seconds(10, 5000) == 5
+
+
+def test_the_machine_can_do_something() -> None:
+    probe = Probe()
+    assert probe._copy(1024, 1) > 1e6 and probe._fma(1) > 1e6
+
+
+def test_contractions_are_matrix_products() -> None:
+    roofline = pytest.importorskip("benchmarks.roofline", reason="needs matplotlib", exc_type=ImportError)
+    plain = {"lhs_batch": (), "rhs_batch": (), "lhs_contract": (1,), "rhs_contract": (0,)}
+    assert roofline.as_product([(4, 6), (6, 5)], plain) == Product(4, 5, 6)
+    weights = {**plain, "lhs_contract": (0,)}
+    assert roofline.as_product([(6, 4), (6, 5)], weights) == Product(4, 5, 6, left=True)
+    inputs = {**plain, "rhs_contract": (1,)}
+    assert roofline.as_product([(4, 6), (5, 6)], inputs) == Product(4, 5, 6, right=True)
+    heads = {"lhs_batch": (0, 2), "rhs_batch": (0, 2), "lhs_contract": (3,), "rhs_contract": (3,)}
+    assert roofline.as_product([(2, 7, 3, 4), (2, 8, 3, 4)], heads) == Product(7, 8, 4, 6, right=True)
+    assert Product(4, 5, 6, 2).operations == 480
+
+
+def test_a_kernel_s_share_of_the_roofline(tmp_path: Path) -> None:
+    roofline = pytest.importorskip("benchmarks.roofline", reason="needs matplotlib", exc_type=ImportError)
+    b, batch = Builder({"B": (1, 64)}), dims.size("B")
+    x, w = b.input("x", TensorType((batch, 100), FLOAT)), b.input("w", TensorType((100, 10), FLOAT))
+    plain = {"lhs_batch": (), "rhs_batch": (), "lhs_contract": (1,), "rhs_contract": (0,)}
+    graph = b.finish([b.apply("contract", x, w, **plain)])
+    assert roofline.contractions(graph, {"B": 8}) == [Product(8, 10, 100)]
+    ((name, kernel),) = build_loops(graph).scheduled.items()
+    launch = Launch(name, (0, 1, 2), (0, 1), (2,))
+    (row,) = roofline.kernel_rows([(launch, 1000.0)], {name: kernel}, {"B": 8}, LIMITS, {Product(8, 10, 100): 500.0})
+    # 7,520 bytes at 10 a second
+    assert (row["bytes"], row["operations"], row["level"]) == (7520, 16000, "memory")
+    assert row["share"] == pytest.approx(0.752)
+    assert roofline.plot("mlp", [row], LIMITS, tmp_path).stat().st_size > 1000

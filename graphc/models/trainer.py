@@ -380,6 +380,7 @@ class Trainer(Layer):
 
     def _on_batch(self, mode: str, batch: Batch, return_dict: bool) -> Any:
         self.check_batch(batch, mode)
+        self.reset_metrics()  # as in Keras: the numbers are those of this batch alone
         self.program(mode, batch.signature).run_once(batch)
         logs = self.get_metrics_result()
         return logs if return_dict else self._in_order(logs)
