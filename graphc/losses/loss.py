@@ -52,6 +52,8 @@ def masked_weight(sample_weight: Any, mask: Any, reduction: str | None, dtype: D
     if sample_weight is None:
         return counts
     counts, weight = same_rank(counts, as_tensor(sample_weight, dtype))
+    # A weight for each sample counts for all its steps.
+    weight = ops.reshape(weight, (*weight.shape, *(1,) * (counts.ndim - weight.ndim)))
     return ops.multiply(weight, counts)
 
 

@@ -67,13 +67,14 @@ def results_of_theirs(layer: Any, inputs: Any, options: dict[str, Any]) -> tuple
         return sum((output * _factor(output.shape, i)).sum() for i, output in enumerate(flat)), flat
 
     weights = [v.value for v in layer.trainable_variables]
-    (_, outputs), grads = jax.value_and_grad(loss, has_aux=True)(weights)
+    # Compiled as one: JAX would else compile every operation by itself.
+    (_, outputs), grads = jax.jit(jax.value_and_grad(loss, has_aux=True))(weights)
     return [np.asarray(x) for x in outputs], [np.asarray(g) for g in grads]
 
 
 def compare(ours: Any, theirs: Any, inputs: Any, options: dict[str, Any], backend: str = "numpy") -> None:
     """Compares weights, outputs (traced and at once), gradients, shapes and configurations."""
-    theirs(inputs, **options)
+    jax.eval_shape(lambda: theirs(inputs, **options))
     ours(inputs, **options)
     share_weights(ours, theirs)
     expected, slopes = results_of_theirs(theirs, inputs, options)

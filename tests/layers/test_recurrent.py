@@ -19,6 +19,13 @@ keras = pytest.importorskip("keras")
 BATCH, STEPS, SIZE, UNITS = 3, 5, 4, 2
 
 
+@pytest.fixture(autouse=True)
+def fresh_names() -> None:
+    """Automatic names count from zero in both libraries."""
+    graphc.utils.clear_session()
+    keras.utils.clear_session()
+
+
 def sequences() -> Any:
     return np.random.default_rng(0).normal(size=(BATCH, STEPS, SIZE)).astype("float32")
 

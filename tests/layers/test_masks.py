@@ -1,0 +1,171 @@
+"""Masks from layer to layer, and in losses and metrics, against Keras 3 on JAX."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import layers, losses, metrics
+from graphc.tracing import as_tensor, get_mask, set_mask
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+keras = pytest.importorskip("keras")
+
+WORDS = np.array([[3, 1, 2, 0, 0], [1, 4, 0, 0, 0], [2, 2, 1, 4, 3]], "int32")
+MASK = WORDS != 0
+
+
+def normal(*shape: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def masked(api: Any, x: Any, mask: Any) -> Any:
+    """A tensor with a mask on it."""
+    if api is graphc:
+        tensor: Any = as_tensor(x)
+        set_mask(tensor, as_tensor(mask))
+        return tensor
+    tensor = keras.ops.convert_to_tensor(x)
+    tensor._keras_mask = keras.ops.convert_to_tensor(mask)
+    return tensor
+
+
+def same_masks(ours: Any, theirs: Any) -> None:
+    found, expected = get_mask(ours), getattr(theirs, "_keras_mask", None)
+    assert (found is None) == (expected is None)
+    if expected is not None:
+        np.testing.assert_array_equal(found.numpy(), np.asarray(expected))
+    np.testing.assert_allclose(ours.numpy(), np.asarray(theirs), rtol=1e-5, atol=1e-6)
+
+
+ONE: list[tuple[str, dict[str, Any]]] = [
+    ("Activation", {"activation": "relu"}),
+    ("BatchNormalization", {}),
+    ("Dropout", {"rate": 0.5}),
+    ("GlobalAveragePooling1D", {}),
+    ("Identity", {}),
+    ("LayerNormalization", {}),
+    ("LeakyReLU", {}),
+    ("Masking", {"mask_value": 0.0}),
+    ("Rescaling", {"scale": 2.0}),
+    ("ReLU", {}),
+    ("UnitNormalization", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "made"), ONE, ids=lambda p: p if isinstance(p, str) else "")
+def test_layers_pass_masks_on(name: str, made: dict[str, Any]) -> None:
+    x = normal(3, 5, 2) * MASK[:, :, None]
+    results = [getattr(api.layers, name)(**made)(masked(api, x, MASK)) for api in (graphc, keras)]
+    same_masks(*results)
+
+
+@pytest.mark.parametrize("name", ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"])
+@pytest.mark.parametrize("both", [False, True])
+def test_merging(name: str, both: bool) -> None:
+    x, y, other = normal(3, 5, 2), normal(3, 5, 2, seed=1), MASK[:, ::-1].copy()
+    results = []
+    for api in (graphc, keras):
+        second = masked(api, y, other) if both else masked(api, y, np.ones_like(other))
+        if not both:
+            second = as_tensor(y) if api is graphc else keras.ops.convert_to_tensor(y)
+        results.append(getattr(api.layers, name)()([masked(api, x, MASK), second]))
+    same_masks(*results)
+
+
+def test_a_layer_that_knows_no_masks_warns() -> None:
+    with pytest.warns(UserWarning, match="does not support masks"):
+        result = layers.Flatten()(masked(graphc, normal(3, 5, 2), MASK))
+    assert get_mask(result) is None
+
+
+def test_training_of_a_masked_normalization() -> None:
+    results = []
+    x = normal(3, 5, 2)
+    for api in (graphc, keras):
+        layer = api.layers.BatchNormalization()
+        same = layer(masked(api, x, MASK), training=True)
+        results.append((same, layer.get_weights()))
+    same_masks(results[0][0], results[1][0])
+    for a, b in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_attention_takes_masks_from_its_tensors() -> None:
+    x = normal(3, 5, 4)
+    mine, other = layers.MultiHeadAttention(2, 3), keras.layers.MultiHeadAttention(2, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mine(masked(graphc, x, MASK), masked(graphc, x, MASK))
+    other(x, x)
+    mine.set_weights(other.get_weights())
+    found = mine(masked(graphc, x, MASK), masked(graphc, x, MASK))
+    expected = other(masked(keras, x, MASK), masked(keras, x, MASK))
+    same_masks(found, expected)
+
+
+def test_losses_and_metrics_count_what_is_not_masked() -> None:
+    y = np.random.default_rng(2).integers(0, 4, (3, 5)).astype("int32")
+    p = np.exp(normal(3, 5, 4))
+    p /= p.sum(-1, keepdims=True)
+    weights = np.array([1.0, 2.0, 0.5], "float32")
+    for reduction in ("sum_over_batch_size", "sum", "mean_with_sample_weight"):
+        for weight in (None, weights[:, None] * np.ones((3, 5), "float32")):
+            found, expected = (
+                float(api.SparseCategoricalCrossentropy(reduction=reduction)(y, masked(base, p, MASK), weight))
+                for api, base in ((losses, graphc), (keras.losses, keras))
+            )
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+    results = []
+    for api, base in ((metrics, graphc), (keras.metrics, keras)):
+        metric = api.SparseCategoricalAccuracy()
+        metric.update_state(y, masked(base, p, MASK))
+        metric.update_state(y, masked(base, p, MASK), weights[:, None])
+        results.append(float(metric.result()))
+    np.testing.assert_allclose(*results, rtol=1e-6)
+    found, expected = (float(api.SparseCategoricalCrossentropy(ignore_class=1)(y, p)) for api in (losses, keras.losses))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def tagger(api: Any) -> Any:
+    """A tag for every word; 0 is no word."""
+    return api.Sequential(
+        [
+            api.Input((5,), dtype="int32"),
+            api.layers.Embedding(5, 4, mask_zero=True),
+            api.layers.Dropout(0.0),
+            api.layers.Bidirectional(api.layers.GRU(3, return_sequences=True)),
+            api.layers.Dense(4, activation="softmax"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+def test_a_model_trains_on_what_is_not_masked(backend: str) -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([WORDS] * 8)
+    y = rng.integers(0, 4, x.shape).astype("int32")
+    mine, other = tagger(graphc), tagger(keras)
+    mine.set_weights(other.get_weights())
+    losses, results = [], []
+    with graphc.backend(backend):
+        for model in (mine, other):
+            model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+            losses.append(model.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0).history["loss"])
+            results.append(model.evaluate(x, y, batch_size=8, verbose=0))
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    # Keras on JAX drops masks on the way to the metrics of training, and keeps them in evaluation.
+    np.testing.assert_allclose(*results, rtol=1e-4)
+
+
+def test_a_mask_of_a_model_s_input() -> None:
+    inputs = layers.Input((5, 2))
+    layer = layers.LSTM(3)
+    model = graphc.Model(inputs, layer(inputs))
+    x = normal(3, 5, 2)
+    np.testing.assert_allclose(model(x, mask=MASK).numpy(), layer(x, mask=MASK).numpy(), rtol=1e-6)
