@@ -8,14 +8,15 @@ read at the very point that it is computed for. What is refused is logged with i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from graphc import dims
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
-from graphc.graph.types import Node, Ref
+from graphc.graph.types import Node, Ref, TensorType
 from graphc.passes.access import Domain, ReadRecorder, domain_of, extents_of
 from graphc.plan import NOMINAL_SIZE
 from graphc.primitives.views import ravel
@@ -92,6 +93,7 @@ class _Fusion:
         self.groups: dict[int, Group] = {}
         self.home: dict[int, int] = {}
         self.before: dict[int, int] = {}  # group id -> bit set of the groups it depends on
+        self.after: dict[int, int] = {}  # group id -> bit set of the groups that depend on it
         self.refusals: list[Refusal] = []
         self._reads: dict[tuple[int, Domain], list[tuple[Ref, tuple[dims.Dim, ...]]]] = {}
 
@@ -117,7 +119,8 @@ class _Fusion:
         id = len(self.groups)
         self.groups[id] = Group(id, [node], own, primitive(node.op).kind, values)
         self.home[node.id] = id
-        self.before[id] = self._all_before(inputs)
+        self.before[id], self.after[id] = 0, 0
+        self._depend(id, self._all_before(inputs))
 
     def _try_join(self, node: Node, group: Group, own: Domain, inputs: set[int]) -> bool:
         if any(self.before[other] >> group.id & 1 for other in inputs if other != group.id):
@@ -148,13 +151,15 @@ class _Fusion:
 
     def _depend(self, id: int, bits: int) -> None:
         """Notes that a group depends on more groups, and so do all that depend on it."""
-        bits &= ~(1 << id)
-        if self.before[id] | bits == self.before[id]:
+        new = bits & ~self.before[id] & ~(1 << id)
+        if not new:
             return
-        self.before[id] |= bits
-        for other, before in self.before.items():
-            if before >> id & 1:
-                self.before[other] = before | bits
+        self.before[id] |= new
+        for later in _members(self.after[id]):
+            self.before[later] |= new
+        behind = self.after[id] | 1 << id
+        for earlier in _members(new):
+            self.after[earlier] |= behind
 
     def _reads_in(self, node: Node, domain: Domain) -> list[tuple[Ref, tuple[dims.Dim, ...]]]:
         """What a node reads at the current point of a domain."""
@@ -247,11 +252,9 @@ class _Fusion:
     def _try_merge(self, a: Group, b: Group) -> bool:
         direct = 1 << a.id | 1 << b.id
         for first, last in ((a, b), (b, a)):
-            for middle, before in self.before.items():
-                between = before >> first.id & 1 and self.before[last.id] >> middle & 1
-                if between and not direct >> middle & 1:
-                    self.refusals.append(Refusal(first.nodes[-1].id, last.nodes[-1].id, "a path leaves and comes back"))
-                    return False
+            if self.after[first.id] & self.before[last.id] & ~direct:
+                self.refusals.append(Refusal(first.nodes[-1].id, last.nodes[-1].id, "a path leaves and comes back"))
+                return False
         domain = self._common_domain(a, b)
         nodes = sorted([*a.nodes, *b.nodes], key=lambda node: node.id)
         reason = "they run over different points" if domain is None else self._mismatch(nodes, nodes, domain)
@@ -267,25 +270,20 @@ class _Fusion:
         a.reads = {ref for node in nodes for ref, _ in self._reads_in(node, domain)}
         for node in b.nodes:
             self.home[node.id] = a.id
-        bits = self.before.pop(b.id) & ~(1 << a.id)
         del self.groups[b.id]
-        self.before[a.id] &= ~(1 << b.id)
-        for other, before in self.before.items():
-            if before >> b.id & 1:
-                self.before[other] = before & ~(1 << b.id) | 1 << a.id
-        joint = self.before[a.id] | bits
-        self.before[a.id] = joint
-        for other, before in self.before.items():
-            if before >> a.id & 1:
-                self.before[other] = before | joint
+        gone, here = 1 << b.id, 1 << a.id
+        before = (self.before[a.id] | self.before.pop(b.id)) & ~(gone | here)
+        after = (self.after[a.id] | self.after.pop(b.id)) & ~(gone | here)
+        self.before[a.id], self.after[a.id] = before, after
+        for earlier in _members(before):
+            self.after[earlier] = self.after[earlier] & ~gone | here | after
+        for later in _members(after):
+            self.before[later] = self.before[later] & ~gone | here | before
 
     # ---- helpers
 
     def _nbytes(self, ref: Ref) -> int:
-        type = self.graph.type(ref)
-        elements = type.elements
-        names = dims.size_names(elements)
-        return dims.evaluate(elements, dict.fromkeys(names, NOMINAL_SIZE)) * type.dtype.itemsize
+        return _nominal_bytes(self.graph.type(ref))
 
     def _bytes_between(self, id: int, values: set[Ref]) -> int:
         return sum(self._nbytes(ref) for ref in values if self.home.get(ref.node) == id)
@@ -300,6 +298,20 @@ class _Fusion:
             done |= 1 << group.id
             ordered.append(group)
         return ordered
+
+
+def _members(bits: int) -> Iterator[int]:
+    """The numbers in a bit set."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
+
+
+@lru_cache(maxsize=4096)
+def _nominal_bytes(type: TensorType) -> int:
+    elements = type.elements
+    return dims.evaluate(elements, dict.fromkeys(dims.size_names(elements), NOMINAL_SIZE)) * type.dtype.itemsize
 
 
 def _joint_kind(a: Kind, b: Kind) -> Kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -42,18 +43,18 @@ def solve(plan: Plan, sizes: Mapping[str, int]) -> Layout:
     """
     nbytes = plan.nbytes(sizes)
     spans = plan.lifetimes()
-    placed: list[tuple[int, int, int]] = []  # start, end, id
+    placed: list[tuple[int, int, int]] = []  # start, end, id; in this order
     offsets: dict[int, int] = {}
     for id in sorted(spans, key=lambda id: (-nbytes[id], id)):
         first, last = spans[id]
-        taken = sorted((s, e) for s, e, other in placed if spans[other][0] <= last and first <= spans[other][1])
         start = 0
-        for low, high in taken:
-            if start + nbytes[id] <= low:
-                break
-            start = max(start, _aligned(high))
+        for low, high, other in placed:
+            if spans[other][0] <= last and first <= spans[other][1]:
+                if start + nbytes[id] <= low:
+                    break
+                start = max(start, _aligned(high))
         offsets[id] = start
-        placed.append((start, start + nbytes[id], id))
+        insort(placed, (start, start + nbytes[id], id))
     total = max((end for _, end, _ in placed), default=0)
     check(plan, offsets, sizes)
     return Layout(offsets, _aligned(total), dict(sizes))
