@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from graphc import dims
 from graphc.codegen.kernel import Axis, Contract, Kernel, Let, Stmt, needed
 from graphc.codegen.loops import LoopRenderer
-from graphc.codegen.tiles import SLICES, Tiling, extent
+from graphc.codegen.tiles import DEPTH_AT_ONCE, MANY_ROWS, SLICES, Tiling, extent
 from graphc.dims import Dim
 from graphc.exprs import Expr
 from graphc.primitives.views import ravel
@@ -113,6 +113,9 @@ class ProductRenderer(LoopRenderer):
         """One product over its whole depth."""
         if t.is_cut:
             self.out("const long from = 0, to = blocks;")
+        if t.may_gather:
+            deep = f"blocks * {self.grouped(extent(t.f.k[1:]))} > {DEPTH_AT_ONCE}"
+            self.out(f"const _Bool gathers = groups * tile_rows >= {MANY_ROWS} && {deep};")
         self._columns_of(t, contraction, epilogue)
 
     def _columns_of(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
@@ -124,8 +127,9 @@ class ProductRenderer(LoopRenderer):
         outer, inner = t.levels
         levels = f"outer = {self.dim(outer)}, inner = {self.dim(inner)}"
         if t.step is not None:
-            out(f"for (long turn = from; turn < to; turn += {t.step}) {{")
-            out(f"const long end = GC_MIN(turn + {t.step}, to);")
+            out(f"const long step = {f'gathers ? {t.step} : to' if t.may_gather else t.step};")
+            out("for (long turn = from; turn < to; turn += step) {")
+            out("const long end = GC_MIN(turn + step, to);")
             levels = f"outer = end - turn, inner = {self.dim(inner)}"
             if len(t.f.k) == 1:
                 levels = "outer = 1, inner = end - turn"
@@ -158,11 +162,15 @@ class ProductRenderer(LoopRenderer):
             out("enum { wide = width };")
         else:
             out("const long wide = GC_MIN(width, columns - n0);")
-        if t.is_cut:
-            tile = "sums + (group * across + n0 / width) * tile_rows * width"
-            out(f"{self._type(contraction)} *const tile = {tile};")
+        name, place = self._type(contraction), "sums + (group * across + n0 / width) * tile_rows * width"
+        own = f"{name} {{}}[tile_rows * width] __attribute__((aligned(64)));"
+        if t.may_gather:
+            out(own.format("own"))
+            out(f"{name} *const tile = gathers ? {place} : own;")
+        elif t.is_cut:
+            out(f"{name} *const tile = {place};")
         else:
-            out(f"{self._type(contraction)} tile[tile_rows * width] __attribute__((aligned(64)));")
+            out(own.format("tile"))
         self._gather_left(t, contraction)
         self._multiply(t, contraction)
         if t.sharing != "slices":
@@ -221,17 +229,23 @@ class ProductRenderer(LoopRenderer):
 
     def _right(self, t: Tiling, name: str) -> tuple[str, str]:
         """The right factor's panel: the first element, and the steps."""
+        gathered = "panels + (n0 - c0) * depth"
         if t.right_place is None:
-            return "panels + (n0 - c0) * depth", "width, inner * width"
+            return gathered, "width, inner * width"
         place = t.right_place
         outer, inner = _two(place.depth)
         start = self.dim(place.start + self._turned(t, place.depth))
         first, steps = f"{place.load.buffer} + {start} + n0", f"{self.dim(inner)}, {self.dim(outer)}"
-        if t.all_whole:
+        if t.all_whole and not t.may_gather:
             return first, steps
         self.out(f"const {name} *panel = {first};")
         self.out(f"long panel_inner = {self.dim(inner)}, panel_outer = {self.dim(outer)};")
-        self.out("if (wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;")
+        if t.may_gather:
+            self.out(f"if (gathers) panel = {gathered}, panel_inner = width, panel_outer = inner * width;")
+        if not t.all_whole:
+            other = "else if (!gathers && " if t.may_gather else "if ("
+            last = "panels, panel_inner = width, panel_outer = inner * width"
+            self.out(f"{other.removeprefix('else ')}wide < width) panel = {last};")
         return "panel", "panel_inner, panel_outer"
 
     def _turned(self, t: Tiling, depth: tuple[Dim, ...]) -> Dim:
@@ -246,15 +260,21 @@ class ProductRenderer(LoopRenderer):
             return
         out, together = self.out, t.sharing == "team"
         lets = needed(contraction.body, t.right)
+        # In place, only the last panel is gathered, if it is narrower.
         count = "beside" if t.right_place is None else "1"
+        start = "c0 + panel * width" if t.right_place is None else "columns / width * width"
+        needed_if = "" if t.right_place is None else "c1 == columns && columns % width"
+        if t.may_gather:
+            count, start = f"(gathers ? beside : {int(not t.all_whole)})", f"gathers ? c0 + panel * width : {start}"
+            needed_if = f"gathers || ({needed_if})"
         bounds = f"0, panel_end = {count}"
         if together:
             out("gc_sync(self);")
             bounds = f"gc_first({count}, 1, self, team), panel_end = gc_end({count}, 1, self, team)"
-        if t.right_place is not None:
-            out("if (c1 == columns && columns % width) {")
+        if needed_if:
+            out(f"if ({needed_if}) {{")
         out(f"for (long panel = {bounds}; panel < panel_end; ++panel) {{")
-        out(f"const long n0 = {'c0 + panel * width' if t.right_place is None else 'columns / width * width'};")
+        out(f"const long n0 = {start};")
         if len(t.f.n) == 1 and not t.f.rhs_along_k:
             axis = t.f.n[0]
             self._depth_nest(t, lets, "panels[(panel * depth + deep) * width + column - n0]", t.right, axis)
@@ -264,7 +284,7 @@ class ProductRenderer(LoopRenderer):
             self._depth_nest(t, lets, "panels[(panel * depth + deep) * width + column - n0]", t.right)
             out("}")
         out("}")
-        if t.right_place is not None:
+        if needed_if:
             out("}")
         if together:
             out("gc_sync(self);")

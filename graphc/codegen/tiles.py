@@ -28,9 +28,11 @@ MOST_ROWS = 14
 USUAL_ROWS = 8
 FEWEST_ROWS = 4
 MOST_VECTORS = 4
-# A depth of up to this many elements is one block; a deeper one is cut into blocks of about DEPTH_BLOCK.
-DEPTH_AT_ONCE = 1024
-DEPTH_BLOCK = 256
+# A depth of up to this many elements is one block; a deeper one is cut into equal blocks of about DEPTH_BLOCK.
+DEPTH_AT_ONCE = 512
+DEPTH_BLOCK = 352
+# A deep factor that at least this many rows are multiplied with is gathered block by block; others are read in place.
+MANY_ROWS = 64
 # Columns that are gone over together, so that a block of the right factor stays in the second-level cache.
 COLUMN_BLOCK = 512
 # Batches of at least this many products are shared among threads, and not the tiles of each product.
@@ -113,6 +115,12 @@ class Tiling:
         return depth_step(self.f.k)
 
     @property
+    def may_gather(self) -> bool:
+        """Whether it depends on sizes, known when it runs, if the depth is cut and the right factor gathered."""
+        places = self.left_place is not None and self.right_place is not None
+        return places and self.step is not None and self.sharing == "team" and not self.f.batch
+
+    @property
     def blocks(self) -> Dim:
         """How many blocks the depth has, or, with a `step`, the points that it is cut from."""
         if self.step is not None:
@@ -154,7 +162,7 @@ class Tiling:
     @property
     def panels(self) -> Dim:
         """Elements that gathered panels of the right factor take: all of a block, or the last panel, or none."""
-        if self.right_place is None:
+        if self.right_place is None or self.may_gather:
             columns = self.column_block
             wide = -(-columns // self.width) * self.width if isinstance(columns, int) else columns + self.width
             return self.most_depth * wide
@@ -185,6 +193,9 @@ def depth_step(axes: tuple[Axis, ...]) -> int | None:
     if len(axes) > 2 or not axes or (isinstance(depth, int) and depth <= DEPTH_AT_ONCE):
         return None
     inner = extent(axes[1:])
+    if isinstance(depth, int) and isinstance(inner, int):
+        first = depth // inner
+        return -(-first // max(1, round(depth / DEPTH_BLOCK)))
     return max(1, DEPTH_BLOCK // inner) if isinstance(inner, int) else 1
 
 
