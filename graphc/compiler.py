@@ -114,7 +114,6 @@ class Executable:
                 report[buffer.role] += dims.evaluate(buffer.nbytes, sizes)
         return report | {"arena": solve(plan, sizes).nbytes}
 
-
     def seconds(self) -> dict[str, float]:
         """The seconds that each kernel has taken since the program was built, by kernel.
 
@@ -199,9 +198,7 @@ def compile(
 
     @lru_cache(maxsize=1)
     def compilation() -> Compilation:
-        return codegen.compilation.Compilation(
-            name, graph, earlier, passes, fused, processor.vector_bytes(), profiled
-        )
+        return codegen.compilation.Compilation(name, graph, earlier, passes, fused, processor.vector_bytes(), profiled)
 
     hits = cache.default().hits
     if name == "numpy":

@@ -39,7 +39,7 @@ def render(plan: Plan, kernels: Mapping[str, Kernel], vector_bytes: int, profile
     """The source of a plan; `graphc_run` is called by each of `threads` threads, with its number:
 
         void graphc_run(char *const *buffers, const long *sizes, long repeat,
-                        gc_meeting *meeting, long thread, long threads)
+                        gc_meeting *meeting, long thread, long threads, long grain)
 
     Args:
         plan: What runs.
@@ -68,8 +68,8 @@ def _program(plan: Plan, symbols: Mapping[str, str], timed: Mapping[str, int]) -
     if timed:
         out(f"double graphc_seconds[{len(timed)}];")
     out("void graphc_run(char *const *buffers, const long *sizes, long repeat,")
-    out("                gc_meeting *meeting, long thread, long threads) {")
-    out("const gc_worker worker = {thread, threads, meeting}, *const self = &worker;")
+    out("                gc_meeting *meeting, long thread, long threads, long grain) {")
+    out("const gc_worker worker = {thread, threads, grain, meeting}, *const self = &worker;")
     for i, name in enumerate(plan.symbols):
         out(f"const long {symbols[name]} = sizes[{i}];")
         out(f"(void){symbols[name]};")

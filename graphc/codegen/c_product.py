@@ -1,10 +1,10 @@
 """Contractions in C, as `graphc.codegen.tiles` cuts them:
 
-    for each block of columns, for each block of the depth:          (one of each, unless they are large)
-      gather the right factor's panels, where it is not read in place
-      for each tile that is this thread's:
-        gather the left factor's rows, where it is not read in place
-        multiply; with the depth complete, the epilogue
+for each block of columns, for each block of the depth:          (one of each, unless they are large)
+  gather the right factor's panels, where it is not read in place
+  for each tile that is this thread's:
+    gather the left factor's rows, where it is not read in place
+    multiply; with the depth complete, the epilogue
 """
 
 from __future__ import annotations
@@ -209,7 +209,13 @@ class ProductRenderer(LoopRenderer):
         single = TileShape(name, 1, t.vectors, *flavour)
         self.tiles.add(single)
         one = call.format(
-            single.name, f"{left} + i * {left_steps.split(', ')[0]}", left_steps, right, right_steps, "tile + i * width", add
+            single.name,
+            f"{left} + i * {left_steps.split(', ')[0]}",
+            left_steps,
+            right,
+            right_steps,
+            "tile + i * width",
+            add,
         )
         self.out(f"if (high == tile_rows) {whole}")
         self.out(f"else for (long i = 0; i < high; ++i) {one}")
@@ -294,7 +300,9 @@ class ProductRenderer(LoopRenderer):
         if t.left_place is not None:
             return
         out = self.out
-        place = f"packed[i * {self.grouped(t.most_depth)} + deep]" if t.f.lhs_along_k else "packed[deep * tile_rows + i]"
+        place = (
+            f"packed[i * {self.grouped(t.most_depth)} + deep]" if t.f.lhs_along_k else "packed[deep * tile_rows + i]"
+        )
         out("if (group != gathered) {")
         out("gathered = group;")
         out("for (long i = 0; i < high; ++i) {")

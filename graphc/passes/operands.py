@@ -24,7 +24,7 @@ def _ordered(builder: Builder, node: Node, operands: list[Value]) -> list[Value]
         return None
     inner = build_like(body)
     mapping: dict[Ref, Ref] = {}
-    names = {name: operand for name, operand in zip(signature.names, operands, strict=True)}
+    names = dict(zip(signature.names, operands, strict=True))
     extra: list[Value] = []
     places: dict[tuple[int, Order], Ref] = {}
     for id, order in dict.fromkeys(turned.values()):

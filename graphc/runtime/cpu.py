@@ -32,7 +32,7 @@ class CpuProgram(Program):
         super().__init__(plan)
         self._library = ctypes.CDLL(str(library))
         self._entry = self._library.graphc_run
-        self._entry.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long, ctypes.c_void_p, *[ctypes.c_long] * 2]
+        self._entry.argtypes = [*[ctypes.c_void_p] * 2, ctypes.c_long, ctypes.c_void_p, *[ctypes.c_long] * 3]
         self._entry.restype = None
         self._constants = {b.id: b.value.numpy() for b in plan.buffers if b.value is not None}
         self._arena = aligned_empty((0,), np.dtype(np.uint8))
@@ -46,7 +46,8 @@ class CpuProgram(Program):
         try:
             measured = (ctypes.c_double * len(kernels)).in_dll(self._library, "graphc_seconds")
         except ValueError:
-            raise ArgumentError("the program does not measure its kernels", hint="compile it with profiled=True") from None
+            problem = "the program does not measure its kernels"
+            raise ArgumentError(problem, hint="compile it with profiled=True") from None
         return dict(zip(kernels, measured, strict=True))
 
     def allocate(self, nbytes: int) -> None:

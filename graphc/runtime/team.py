@@ -19,8 +19,10 @@ from graphc.runtime.state import aligned_empty
 
 # What a waiting thread reads and what an arriving one writes: two cache lines, twice for processors that fetch pairs.
 MEETING_BYTES = 256
-# Scalar operations of a run from which on other threads are worth waking.
+# Scalar operations of a run from which on other threads are worth waking, and those of a kernel that a thread should
+# at least get: more than meeting the others costs.
 WORTH_SHARING = 2_000_000
+GRAIN = 1 << 14
 
 
 @lru_cache(maxsize=1)
@@ -38,8 +40,8 @@ def allowed_threads() -> int:
     return config.current().threads or cores()
 
 
-def run(function: Callable[[int, int, int], None], work: int) -> None:
-    """Calls `function(meeting, thread, threads)` on every thread of a team, and returns when all is done.
+def run(function: Callable[[int, int, int, int], None], work: int) -> None:
+    """Calls `function(meeting, thread, threads, grain)` on every thread of a team, and returns when all is done.
 
     Args:
         function: What runs, with the address of the place where its threads meet. Its threads meet before it returns.
@@ -49,7 +51,7 @@ def run(function: Callable[[int, int, int], None], work: int) -> None:
     meeting = aligned_empty((MEETING_BYTES,), np.dtype(np.uint8))
     meeting[:] = 0
     place = int(meeting.ctypes.data)
-    others = [_pool(threads - 1).submit(function, place, thread, threads) for thread in range(1, threads)]
-    function(place, 0, threads)
+    others = [_pool(threads - 1).submit(function, place, thread, threads, GRAIN) for thread in range(1, threads)]
+    function(place, 0, threads, GRAIN)
     for other in others:
         other.result()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
-from graphc import interpret
+from graphc import config, interpret
 from graphc.compiler import compile
 from graphc.graph.core import Graph
+from graphc.runtime import team
 from tests.support.rules import run_rules
 
 Array = np.ndarray[Any, Any]
@@ -27,6 +29,18 @@ def run_cpu(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int])
     return compile(graph, "cpu").run(inputs, {}, sizes)
 
 
+def run_team(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> list[Array]:
+    """The outputs from generated C, every kernel shared among three threads, however small: to the bit those of one."""
+    executable = compile(graph, "cpu")
+    with config.override(threads=1):
+        alone = executable.run(inputs, {}, sizes)
+    with config.override(threads=3), patch.multiple(team, WORTH_SHARING=0, GRAIN=1):
+        shared = executable.run(inputs, {}, sizes)
+    for one, three in zip(alone, shared, strict=True):
+        np.testing.assert_array_equal(one, three)
+    return shared
+
+
 def run_cuda(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> list[Array]:
     """The outputs from generated CUDA: on a GPU, or on the emulator that `tests.conftest` activates."""
     return compile(graph, "cuda").run(inputs, {}, sizes)
@@ -35,4 +49,8 @@ def run_cuda(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int]
 # What each primitive's single rules are checked with.
 BACKENDS: dict[str, Run] = {"rules": run_rules}
 # What compiles whole graphs. Building machine code takes a while, so that tests give it many calls at once.
-COMPILED = [pytest.param(run_cpu, id="cpu"), pytest.param(run_cuda, id="cuda", marks=pytest.mark.cuda)]
+COMPILED = [
+    pytest.param(run_cpu, id="cpu"),
+    pytest.param(run_team, id="threads"),
+    pytest.param(run_cuda, id="cuda", marks=pytest.mark.cuda),
+]

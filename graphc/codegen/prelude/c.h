@@ -35,7 +35,7 @@ typedef struct {
   char end[120];
 } gc_meeting;
 typedef struct {
-  long thread, threads;
+  long thread, threads, grain;
   gc_meeting *meeting;
 } gc_worker;
 
@@ -83,10 +83,9 @@ GC_FN void gc_sync(const gc_worker *self) {
   if (self->threads > 1) gc_wait(self);
 }
 
-/* How many threads share work of so many scalar operations: a thread should get more than meeting costs. */
-#define GC_GRAIN 16384
+/* How many threads share work of so many scalar operations: one for each grain of it. */
 GC_FN long gc_team(const gc_worker *self, long work) {
-  return GC_MAX(1, GC_MIN(self->threads, work / GC_GRAIN));
+  return GC_MAX(1, GC_MIN(self->threads, work / self->grain));
 }
 /* The share of a thread: neighbouring grains of 0 .. total, and none for threads outside the team. */
 GC_FN long gc_first(long total, long grain, const gc_worker *self, long team) {
