@@ -1,9 +1,9 @@
 """How near a training step's kernels come to what the machine can do: `python -m benchmarks.roofline [wide_mlp gpt]`.
 
 First the ceilings are measured: copies within each cache and to memory, fused multiply-adds, and oneDNN's sgemm at the
-shapes of the step's contractions. Then each kernel of the compiled step is
-timed by itself, and its bytes and operations are counted from its loop IR; its share of the roofline is the least time
-that the ceilings allow over the time that it took. Results go to `results/roofline.json` and `plots/roofline_*.png`.
+shapes of the step's contractions. Then steps run that measure each of their kernels. Its bytes and operations are
+counted from its loop IR; its share of the roofline is the least time that the ceilings allow over the time that it
+took. Results go to `results/roofline.json` and `plots/roofline_*.png`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import matplotlib
 
@@ -30,46 +32,67 @@ from benchmarks.machine import describe, in_words
 from benchmarks.plots import FOLDER
 from benchmarks.results import read, write
 from benchmarks.workloads import WORKLOADS
-from graphc import config
+from graphc import config, dims
 from graphc.codegen.kernel import Kernel
-from graphc.compiler import Executable
+from graphc.compiler import Executable, compile
 from graphc.graph.core import Graph
 from graphc.graph.types import resolve
 from graphc.models.data import arrays_of
 from graphc.models.program import SAMPLES, VISITS
-from graphc.plan import Launch, Step
-from graphc.runtime.state import StateBuffer
+from graphc.plan import Launch, Loop, Plan, Step
 from graphc.tracing import BATCH
 
 PATH = Path(__file__).resolve().parent / "results" / "roofline.json"
 ROUNDS = 20
 
-Arrays = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Profile:
+    """A workload's training step: how it was compiled, the sizes, and what each kernel takes in one step."""
+
+    executable: Executable
+    sizes: dict[str, int]
+    seconds: dict[str, float]
 
 
-class Timed(Protocol):
-    """A program that can time its steps."""
-
-    def time_steps(
-        self, inputs: Arrays, states: Mapping[str, StateBuffer], sizes: Mapping[str, int], rounds: int
-    ) -> list[tuple[Step, float]]:
-        """The seconds that each step takes by itself."""
-
-
-def training_step(name: str) -> tuple[Executable, Arrays, Mapping[str, StateBuffer], dict[str, int]]:
-    """A workload's compiled step with what it needs to run: inputs, states and sizes."""
+def profile(name: str) -> Profile:
+    """Compiles a workload's training step to measure itself, and runs it on one batch after the other."""
     workload = WORKLOADS[name]
     model = workload.build(graphc)
     workload.compile(graphc, model)
-    x, y = workload.data(workload.batch)
-    model.train_on_batch(x, y)
+    x, y = workload.data(workload.batch * ROUNDS)
     batch = arrays_of(x, y)
-    program = model.program("train", batch.signature)
+    step = model.program("train", batch.signature)
+    executable = compile(step.graph, "cpu", profiled=True)
     given = {**batch.arrays, "order": np.arange(batch.size, dtype=np.int32)}
-    states = {state: program.variables[state].buffer for state in program.graph.states}
-    sizes = dict.fromkeys((BATCH, SAMPLES, VISITS), batch.size)
-    program.start()
-    return program.executable, {i: given[i] for i in program.graph.inputs}, states, sizes
+    inputs = {name: given[name] for name in step.graph.inputs}
+    states = {name: step.variables[name].buffer for name in step.graph.states}
+    sizes = {BATCH: workload.batch, SAMPLES: batch.size, VISITS: batch.size}
+
+    def run(rounds: int) -> dict[str, float]:
+        step.start()
+        executable.run(inputs, states, sizes, rounds)
+        return executable.seconds()
+
+    before = run(2)
+    after = run(ROUNDS)
+    return Profile(executable, sizes, {kernel: (after[kernel] - before[kernel]) / ROUNDS for kernel in after})
+
+
+def launches(plan: Plan, sizes: Mapping[str, int]) -> dict[str, int]:
+    """How often each kernel is launched in one run of a plan."""
+
+    found: Counter[str] = Counter()
+
+    def count(steps: Iterable[Step], times: int) -> None:
+        for step in steps:
+            if isinstance(step, Loop):
+                count(step.steps, times * dims.evaluate(step.count, sizes))
+            elif isinstance(step, Launch):
+                found[step.kernel] += times
+
+    count(plan.steps, 1)
+    return found
 
 
 def contractions(graph: Graph, sizes: Mapping[str, int]) -> list[Product]:
@@ -98,34 +121,44 @@ def as_product(shapes: Iterable[tuple[int, ...]], attrs: Mapping[str, Any]) -> P
 
 
 def kernel_rows(
-    times: Iterable[tuple[Step, float]],
+    seconds: Mapping[str, float],
     kernels: Mapping[str, Kernel],
+    plan: Plan,
     sizes: Mapping[str, int],
     ceilings: Ceilings,
     products: Mapping[Product, float],
 ) -> list[dict[str, Any]]:
-    """What each launch did, how long it took, and how near to the ceilings that is; slowest first."""
+    """What each kernel did in a step, how long it took, and how near to the ceilings that is; slowest first.
+
+    Args:
+        seconds: What each kernel took in one step, all its launches together.
+        kernels: The kernels.
+        plan: What a step launches.
+        sizes: The symbolic sizes.
+        ceilings: What the machine can do.
+        products: What oneDNN reaches at matrix products, in operations a second.
+    """
     rates: dict[int, float] = {}
     for product, rate in products.items():
         rates[product.operations] = max(rate, rates.get(product.operations, 0.0))
     rows = []
-    for step, seconds in times:
-        if not isinstance(step, Launch):
-            continue
-        kernel = kernels[step.kernel]
-        done = work(kernel, sizes)
-        least = ceilings.least_seconds(done.nbytes, done.operations)
+    times, all_launches = launches(plan, sizes), plan.all_launches()
+    for name, kernel in kernels.items():
+        # Whatever speaks of the counter of a loop around is as large in its first pass.
+        done = work(kernel, {**dict.fromkeys(all_launches[name].symbols, 1), **sizes})
+        least = times[name] * ceilings.least_seconds(done.nbytes, done.operations)
         # An epilogue's operations are few beside its product's: the product is told by the larger part.
         near = [count for count in rates if 0.8 * done.operations <= count <= done.operations]
         rows.append(
             {
-                "kernel": step.kernel,
+                "kernel": name,
                 "what": kernel.comment,
-                "seconds": seconds,
-                "bytes": done.nbytes,
-                "operations": done.operations,
+                "launches": times[name],
+                "seconds": seconds[name],
+                "bytes": times[name] * done.nbytes,
+                "operations": times[name] * done.operations,
                 "level": ceilings.level(done.nbytes).name,
-                "share": least / seconds,
+                "share": least / seconds[name] if seconds[name] > 0 else 0.0,
                 "onednn_operations_per_second": rates[max(near)] if near and "contract" in kernel.comment else None,
             }
         )
@@ -187,19 +220,21 @@ def plot(name: str, rows: list[dict[str, Any]], ceilings: Ceilings, folder: Path
     return path
 
 
-def measured(name: str, probe: Probe, limits: Mapping[int, Ceilings], threads: int) -> dict[str, Any]:
+def measure(name: str, probe: Probe, limits: Mapping[int, Ceilings], threads: int) -> dict[str, Any]:
     """A workload's contractions by oneDNN with each number of threads, and its kernels with as many as given."""
     with config.override(backend="cpu", threads=threads):
-        executable, inputs, states, sizes = training_step(name)
-        program: Any = executable.program
-        shapes = contractions(executable.graph, sizes)
-        products = {count: probe.products(shapes, count) for count in limits}
-        print(f"\n{name}: oneDNN's sgemm, GFLOP/s with {' / '.join(map(str, limits))} threads")
-        for product in dict.fromkeys(shapes):
-            rates = " / ".join(f"{products[count][product] / 1e9:.0f}" for count in limits)
-            print(f"  {shapes.count(product):>3} times {product.count} x {_sides(product):<28}{rates}")
-        times = program.time_steps(inputs, states, sizes, ROUNDS)
-    rows = kernel_rows(times, executable.compilation.kernels, sizes, limits[threads], products[threads])
+        measured = profile(name)
+    executable, sizes = measured.executable, measured.sizes
+    shapes = contractions(executable.graph, sizes)
+    products = {count: probe.products(shapes, count) for count in limits}
+    print(f"\n{name}: oneDNN's sgemm, GFLOP/s with {' / '.join(map(str, limits))} threads")
+    for product in dict.fromkeys(shapes):
+        rates = " / ".join(f"{products[count][product] / 1e9:.0f}" for count in limits)
+        print(f"  {shapes.count(product):>3} times {product.count} x {_sides(product):<28}{rates}")
+    compilation = executable.compilation
+    assert compilation.plan is not None
+    given = (measured.seconds, compilation.kernels, compilation.plan, sizes)
+    rows = kernel_rows(*given, limits[threads], products[threads])
     print(shown(name, rows, limits[threads]))
     plot(name, rows, limits[threads])
     tuned = [
@@ -225,7 +260,7 @@ def main() -> None:
     print(in_words(where))
     print("\n".join(map(str, limits.values())))
     run: dict[str, Any] = {"machine": where, "ceilings": [limit.as_dict() for limit in limits.values()]}
-    run["workloads"] = {name: measured(name, probe, limits, options.threads) for name in options.workloads}
+    run["workloads"] = {name: measure(name, probe, limits, options.threads) for name in options.workloads}
     if not options.dry:
         write([*read(PATH), json.loads(json.dumps(run))], PATH)
 

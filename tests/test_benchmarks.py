@@ -26,7 +26,7 @@ from graphc.graph.builder import Builder
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.graph.verify import verify
-from graphc.plan import Launch
+from graphc.plan import Launch, Loop, Plan
 from tests.support.loop_interpreter import build_loops
 
 ROOT = Path(__file__).parent.parent
@@ -255,9 +255,20 @@ def test_a_kernel_s_share_of_the_roofline(tmp_path: Path) -> None:
     graph = b.finish([b.apply("contract", x, w, **plain)])
     assert roofline.contractions(graph, {"B": 8}) == [Product(8, 10, 100)]
     ((name, kernel),) = build_loops(graph).scheduled.items()
-    launch = Launch(name, (0, 1, 2), (0, 1), (2,))
-    (row,) = roofline.kernel_rows([(launch, 1000.0)], {name: kernel}, {"B": 8}, LIMITS, {Product(8, 10, 100): 500.0})
-    # 7,520 bytes at 10 a second
-    assert (row["bytes"], row["operations"], row["level"]) == (7520, 16000, "memory")
-    assert row["share"] == pytest.approx(0.752)
+    launch = Launch(name, (), (), (), ("B", "@1"))
+    plan = Plan((Loop("@1", dims.size("B") - 7, (launch,)), launch), (), (), {"B": (1, 64)})
+    assert roofline.launches(plan, {"B": 8}) == {name: 2}
+    tuned = {Product(8, 10, 100): 500.0}
+    (row,) = roofline.kernel_rows({name: 2000.0}, {name: kernel}, plan, {"B": 8}, LIMITS, tuned)
+    # Twice 7,520 bytes, at 10 a second.
+    assert (row["bytes"], row["operations"], row["level"]) == (15040, 32000, "memory")
+    assert row["share"] == pytest.approx(0.752) and row["onednn_operations_per_second"] == 500
     assert roofline.plot("mlp", [row], LIMITS, tmp_path).stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_a_step_tells_what_its_kernels_take() -> None:
+    roofline = pytest.importorskip("benchmarks.roofline", reason="needs matplotlib", exc_type=ImportError)
+    found = roofline.profile("mlp")
+    assert set(found.seconds) == set(found.executable.compilation.kernels)
+    assert all(seconds > 0 for seconds in found.seconds.values())
