@@ -29,6 +29,7 @@ import graphc
 from benchmarks.ceilings import Ceilings, Probe, Product
 from benchmarks.kernel_work import work
 from benchmarks.machine import describe, in_words
+from benchmarks.measure import Stretch
 from benchmarks.plots import FOLDER
 from benchmarks.results import read, write
 from benchmarks.workloads import WORKLOADS
@@ -223,7 +224,9 @@ def plot(name: str, rows: list[dict[str, Any]], ceilings: Ceilings, folder: Path
 def measure(name: str, probe: Probe, limits: Mapping[int, Ceilings], threads: int) -> dict[str, Any]:
     """A workload's contractions by oneDNN with each number of threads, and its kernels with as many as given."""
     with config.override(backend="cpu", threads=threads):
+        stretch = Stretch()
         measured = profile(name)
+        _, others = stretch.end()
     executable, sizes = measured.executable, measured.sizes
     shapes = contractions(executable.graph, sizes)
     products = {count: probe.products(shapes, count) for count in limits}
@@ -236,12 +239,12 @@ def measure(name: str, probe: Probe, limits: Mapping[int, Ceilings], threads: in
     given = (measured.seconds, compilation.kernels, compilation.plan, sizes)
     rows = kernel_rows(*given, limits[threads], products[threads])
     print(shown(name, rows, limits[threads]))
-    plot(name, rows, limits[threads])
+    print(f"others took {others:.0%} of the cores meanwhile")
     tuned = [
         {"shape": _sides(p), "count": p.count, **{str(count): products[count][p] for count in limits}}
         for p in dict.fromkeys(shapes)
     ]
-    return {"threads": threads, "products": tuned, "kernels": rows}
+    return {"threads": threads, "taken_by_others": others, "products": tuned, "kernels": rows}
 
 
 def _sides(product: Product) -> str:
@@ -262,6 +265,8 @@ def main() -> None:
     run: dict[str, Any] = {"machine": where, "ceilings": [limit.as_dict() for limit in limits.values()]}
     run["workloads"] = {name: measure(name, probe, limits, options.threads) for name in options.workloads}
     if not options.dry:
+        for name, found in run["workloads"].items():
+            plot(name, found["kernels"], limits[options.threads])
         write([*read(PATH), json.loads(json.dumps(run))], PATH)
 
 
