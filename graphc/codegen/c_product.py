@@ -21,6 +21,10 @@ from graphc.exprs import Expr
 from graphc.primitives.views import ravel
 
 
+# A factor that is turned around when it is gathered is so in runs of this many elements.
+RUN = 32
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class TileShape:
     """A tile function: the C type, its size, and which of the left factor's steps are known to be 1."""
@@ -38,6 +42,8 @@ class TileShape:
     @property
     def definition(self) -> str:
         steps = {"1": "1", "m": "am", "k": "ak"}
+        if self.rows == 1:
+            return f"GC_LINE({self.name}, {self.type}, {self.vectors}, {steps[self.depth_step]})\n"
         args = f"{self.type}, {self.rows}, {self.vectors}, {steps[self.row_step]}, {steps[self.depth_step]}"
         return f"GC_TILE({self.name}, {args})\n"
 
@@ -281,14 +287,23 @@ class ProductRenderer(LoopRenderer):
             out(f"if ({needed_if}) {{")
         out(f"for (long panel = {bounds}; panel < panel_end; ++panel) {{")
         out(f"const long n0 = {start};")
+        place = "panels[(panel * depth + deep) * width + column - n0]"
         if len(t.f.n) == 1 and not t.f.rhs_along_k:
-            axis = t.f.n[0]
-            self._depth_nest(t, lets, "panels[(panel * depth + deep) * width + column - n0]", t.right, axis)
+            self._depth_nest(t, lets, place, t.right, beside=t.f.n[0])
         else:
+            # What lies along the depth is turned around: in short runs, so that what is written stays in the cache.
+            axes = t.f.k[len(t.turns) :]
+            runs = len(axes) == 1
+            if runs:
+                low, high = ("0", self.dim(axes[0].extent)) if t.step is None else ("turn", "end")
+                out(f"for (long run = {low}; run < {high}; run += {RUN}) {{")
+                out(f"const long run_end = GC_MIN(run + {RUN}, {high});")
             out("for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {")
             self.decode(t.f.n, "column")
-            self._depth_nest(t, lets, "panels[(panel * depth + deep) * width + column - n0]", t.right)
+            self._depth_nest(t, lets, place, t.right, bounds=("run", "run_end") if runs else None)
             out("}")
+            if runs:
+                out("}")
         out("}")
         if needed_if:
             out("}")
@@ -312,13 +327,21 @@ class ProductRenderer(LoopRenderer):
         out("}")
         out("}")
 
-    def _depth_nest(self, t: Tiling, lets: list[Let], place: str, value: Expr, beside: Axis | None = None) -> None:
+    def _depth_nest(
+        self,
+        t: Tiling,
+        lets: list[Let],
+        place: str,
+        value: Expr,
+        beside: Axis | None = None,
+        bounds: tuple[str, str] | None = None,
+    ) -> None:
         """Loops over the points of the block's depth, and over columns if asked, storing a factor's element at each."""
         axes = t.f.k[len(t.turns) :]
 
         def first(axis: Axis) -> None:
-            bounds = ("0", self.dim(axis.extent)) if t.step is None else ("turn", "end")
-            self.out(f"for (long {axis.name} = {bounds[0]}; {axis.name} < {bounds[1]}; ++{axis.name}) {{")
+            low, high = bounds or (("0", self.dim(axis.extent)) if t.step is None else ("turn", "end"))
+            self.out(f"for (long {axis.name} = {low}; {axis.name} < {high}; ++{axis.name}) {{")
 
         def last(axis: Axis) -> None:
             self.out("for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {")
@@ -332,7 +355,9 @@ class ProductRenderer(LoopRenderer):
             self.out(f"{place} = {self.expr(value)};")
 
         heads = {axis.name: first for axis in axes[:1]} | ({beside.name: last} if beside else {})
-        self.nest((*axes, beside) if beside else axes, tuple(lets), store, simd=True, heads=heads)
+        # Scattered stores of vectors are slower than those of scalars.
+        dense = beside is not None or place.endswith("+ deep]")
+        self.nest((*axes, beside) if beside else axes, tuple(lets), store, simd=dense, heads=heads)
 
     # ---- what follows
 

@@ -29,3 +29,26 @@
     GC_UNROLL for (int i = 0; i < ROWS; ++i)                                                                          \
         GC_UNROLL for (int j = 0; j < VECTORS; ++j) *(V *)(c + (i * VECTORS + j) * LANES) = sum[i][j];                \
   }
+
+/* The same for a single row, where the sums would wait for each other: four for each vector, of every fourth step. */
+#define GC_LINE(NAME, T, VECTORS, AK)                                                                                 \
+  static __attribute__((noinline)) void NAME(                                                                         \
+      long outer, long inner, const T *a, long am, long ak, long ao, const T *b, long bk, long bo, T *c, int add) {   \
+    typedef T V __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(T)), may_alias));                         \
+    enum { LANES = GC_VECTOR_BYTES / sizeof(T) };                                                                     \
+    V sum[4][VECTORS];                                                                                                \
+    (void)am, (void)ak;                                                                                               \
+    GC_UNROLL for (int i = 0; i < 4; ++i) GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] = (V){0};             \
+    if (add) GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[0][j] = *(V *)(c + j * LANES);                           \
+    for (long o = 0; o < outer; ++o, a += ao, b += bo) {                                                              \
+      const T *p = a, *q = b;                                                                                         \
+      long k = 0;                                                                                                     \
+      for (; k + 4 <= inner; k += 4, p += 4 * AK, q += 4 * bk)                                                        \
+        GC_UNROLL for (int i = 0; i < 4; ++i)                                                                         \
+            GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] += p[i * AK] * ((const V *)(q + i * bk))[j];        \
+      for (; k < inner; ++k, p += AK, q += bk)                                                                        \
+        GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[0][j] += *p * ((const V *)q)[j];                              \
+    }                                                                                                                 \
+    GC_UNROLL for (int j = 0; j < VECTORS; ++j)                                                                       \
+        *(V *)(c + j * LANES) = (sum[0][j] + sum[1][j]) + (sum[2][j] + sum[3][j]);                                    \
+  }
