@@ -79,6 +79,10 @@ class Model(Inspectable):
         inputs = args[0] if args else next(iter(kwargs.values()))
         return self._graph.run(inputs, kwargs.get("mask"))
 
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """None: the layers within pass masks on, and put them on the outputs."""
+        return None
+
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights, for inputs of a shape.
 

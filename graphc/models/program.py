@@ -16,6 +16,7 @@ from graphc import config as settings
 from graphc import dims, dtypes, ops, tree
 from graphc.collection import paused
 from graphc.compiler import Executable
+from graphc.errors import ShapeError
 from graphc.graph.core import Graph
 from graphc.graph.types import Origin, TensorType
 from graphc.layers.layer import training_mode
@@ -53,6 +54,10 @@ class Trainable(Protocol):
         """The outputs."""
 
     @property
+    def batch_of_states(self) -> int | None:
+        """The size of a batch for which layers keep states; None where none do."""
+
+    @property
     def trainable_variables(self) -> list[Variable]:
         """The weights to change."""
 
@@ -76,6 +81,7 @@ class Program:
         variables: What stands behind each state of the graph, by name.
         structure: How the outputs nest, of a prediction.
         cursor: The place in the order of visits.
+        batch: The only size that a batch may have, where layers keep a state for each sample. None: any.
     """
 
     mode: str
@@ -84,6 +90,7 @@ class Program:
     variables: Mapping[str, Variable]
     structure: Any
     cursor: Variable
+    batch: int | None = None
 
     def __post_init__(self) -> None:
         self._states = {name: self.variables[name].buffer for name in self.graph.states}
@@ -114,6 +121,13 @@ class Program:
         Returns:
             The outputs of the last step.
         """
+        if self.batch is not None and batch != self.batch:
+            raise ShapeError(
+                "a batch does not fit the states that layers keep between batches",
+                got=f"{batch} samples",
+                expected=f"{self.batch}",
+                hint="give a batch_size that divides the number of samples, and that Input was given",
+            )
         inputs = {name: array for name, array in {**data, "order": order}.items() if name in self._used}
         sizes = {BATCH: batch, SAMPLES: samples, VISITS: order.shape[0]}
         return self.executable.run(inputs, self._states, sizes, repeat)
@@ -141,7 +155,7 @@ def make(model: Trainable, signature: Signature, mode: str, cursor: Variable) ->
     """
     step = trace_step(model, signature, mode, cursor)
     executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {})
-    return Program(mode, step.graph, executable, step.variables, step.structure, cursor)
+    return Program(mode, step.graph, executable, step.variables, step.structure, cursor, model.batch_of_states)
 
 
 @dataclass(frozen=True)

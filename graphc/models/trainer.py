@@ -326,6 +326,15 @@ class Trainer(Layer):
             )
         self._check_targets(batch)
 
+    @property
+    def batch_of_states(self) -> int | None:
+        """The size of a batch for which layers keep states; None where none do."""
+        for layer in self._flatten_layers(include_self=False):
+            states = tree.flatten(getattr(layer, "states", None) or [])
+            if getattr(layer, "stateful", False) and states:
+                return int(states[0].shape[0])
+        return None
+
     def _input_specs(self) -> list[KerasTensor] | None:
         """The symbolic inputs of the model; None where it has none."""
         return None

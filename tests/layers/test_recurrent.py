@@ -204,6 +204,8 @@ def test_states_are_kept_while_a_model_is_fitted() -> None:
     np.testing.assert_allclose(np.asarray(layer.states[0].numpy()), second, rtol=1e-6)
     layer.reset_state()
     np.testing.assert_allclose(model.predict(x, batch_size=BATCH, verbose=0), first, rtol=1e-6)
+    with pytest.raises(ShapeError, match="states that layers keep"):
+        model.predict(x, batch_size=2, verbose=0)
 
 
 def test_errors() -> None:

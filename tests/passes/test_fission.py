@@ -1,0 +1,204 @@
+"""Loops: what no step waits for is moved out of them, and results stay what they were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import dtypes, interpret, layers, ops
+from graphc.graph.core import Graph
+from graphc.graph.types import TensorType
+from graphc.graph.verify import verify
+from graphc.passes.fission import split_loops
+from graphc.passes.loops import optimize_loops
+from graphc.passes.scans import simplify_scans
+from graphc.passes.simplify import simplify
+from graphc.tracing import Tensor, gradients, trace
+
+STEPS, BATCH, SIZE, UNITS = 5, 3, 4, 2
+
+
+def traced(function: Any, *shapes: tuple[int, ...]) -> Graph:
+    return trace(function, [TensorType(shape, dtypes.float32) for shape in shapes]).graph
+
+
+def check(before: Graph, after: Graph) -> Graph:
+    """Fails where results differ; returns the graph after."""
+    verify(after)
+    rng = np.random.default_rng(0)
+    inputs = {name: rng.normal(size=node.outs[0].shape).astype("float32") for name, node in before.inputs.items()}
+    states = {name: rng.normal(size=node.outs[0].shape).astype("float32") for name, node in before.states.items()}
+    expected, found = (interpret.run(graph, inputs, states)[0] for graph in (before, after))
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-5)
+    return after
+
+
+def in_loops(graph: Graph, *names: str) -> int:
+    """How many operations of some names are in the bodies of loops."""
+    return sum(len(node.attrs["body"].of_op(*names)) for node in graph.of_op("scan"))
+
+
+def recurrence(x: Any, w: Any, r: Any, out: Any) -> Any:
+    """A product before the loop, one in it, and one after it."""
+
+    def step(h: Any, row: Any) -> Any:
+        h = ops.tanh(ops.matmul(row, w) + 1.0 + ops.matmul(h, r))
+        return h, ops.sum(ops.matmul(h, out), axis=0)
+
+    return ops.scan(step, ops.zeros((BATCH, UNITS)), x)
+
+
+SHAPES = ((STEPS, BATCH, SIZE), (SIZE, UNITS), (UNITS, UNITS), (UNITS, 3))
+
+
+def test_only_what_steps_wait_for_stays() -> None:
+    before = traced(recurrence, *SHAPES)
+    assert in_loops(before, "contract") == 3
+    after = check(before, optimize_loops(simplify(before)))
+    assert in_loops(after, "contract") == 1
+    assert in_loops(after, "sum") == 0
+    # The sum with 1 goes with the product that it follows.
+    (loop,) = after.of_op("scan")
+    assert loop.attrs["xs"] == 1
+    assert not loop.attrs["body"].of_op("constant")
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "GRU", "LSTM"])
+def test_gradients_of_weights_are_one_contraction(kind: str) -> None:
+    layer = getattr(layers, kind)(UNITS, return_sequences=True)
+    layer.build((BATCH, STEPS, SIZE))
+
+    def step(x: Any) -> Any:
+        return gradients(ops.sum(ops.square(layer(x))), layer.weights)
+
+    before = traced(step, (BATCH, STEPS, SIZE))
+    after = check(before, optimize_loops(simplify(before)))
+    # The state's kernel in each direction is all that is left in the loops.
+    assert in_loops(after, "contract") == 2
+    assert in_loops(after, "sum") == 0
+    assert len(after.of_op("scan")) == 2
+    # The gates' values are kept and not computed again.
+    assert in_loops(after, "tanh", "sigmoid") == {"SimpleRNN": 1, "GRU": 3, "LSTM": 5}[kind]
+
+
+def test_what_is_the_same_in_every_step_is_computed_once() -> None:
+    def function(x: Any, w: Any) -> Any:
+        return ops.scan(lambda h, row: (ops.tanh(h * ops.exp(w) + row), None), ops.zeros((SIZE,)), x)[0]
+
+    before = traced(function, (STEPS, SIZE), (SIZE,))
+    after = check(before, optimize_loops(before))
+    assert in_loops(after, "exp") == 0
+    assert len(after.of_op("exp")) == 1
+
+
+def test_a_sum_of_products_is_one_product() -> None:
+    def function(x: Any, y: Any) -> Any:
+        def step(total: Any, rows: Any) -> Any:
+            return total + ops.transpose(ops.matmul(rows[0], rows[1])), None
+
+        return ops.scan(step, ops.ones((3, 2)), (x, y))[0]
+
+    before = traced(function, (STEPS, 2, SIZE), (STEPS, SIZE, 3))
+    after = check(before, optimize_loops(before))
+    assert not after.of_op("scan")
+    assert len(after.of_op("contract")) == 1
+
+
+def test_a_sum_that_steps_read_stays() -> None:
+    def function(x: Any, w: Any) -> Any:
+        def step(total: Any, row: Any) -> Any:
+            total = total + ops.matmul(row, w)
+            return total, ops.tanh(total)
+
+        return ops.scan(step, ops.zeros((BATCH, UNITS)), x)
+
+    before = traced(function, (STEPS, BATCH, SIZE), (SIZE, UNITS))
+    after = check(before, optimize_loops(before))
+    assert len(after.of_op("scan")) == 1
+    assert in_loops(after, "contract") == 0
+
+
+def test_contractions_with_batches_of_their_own() -> None:
+    equations = ("abc,acd->abd", "abc,acd->adb", "bac,cd->bad", "cd,bac->dba")
+
+    def function(x: Any, y: Any, z: Any) -> Any:
+        def step(carry: Any, rows: Any) -> Any:
+            found = [ops.einsum(e, rows[0], rows[1] if i < 2 else z) for i, e in enumerate(equations[:3])]
+            return carry, [*found, ops.einsum(equations[3], z, rows[0])]
+
+        return ops.scan(step, 0.0, (x, y))[1]
+
+    before = traced(function, (STEPS, 2, 3, 4), (STEPS, 2, 4, 5), (4, 5))
+    after = check(before, optimize_loops(before))
+    assert in_loops(after, "contract") == 0
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_second_derivatives(reverse: bool) -> None:
+    w = graphc.Variable(np.random.default_rng(1).normal(size=(UNITS, UNITS)).astype("float32"))
+
+    def function(x: Any) -> Any:
+        def step(h: Any, row: Any) -> Any:
+            h = ops.tanh(row + ops.matmul(h, w))
+            return h, h
+
+        _, hs = ops.scan(step, ops.zeros((BATCH, UNITS)), x, reverse=reverse)
+        (first,) = gradients(ops.sum(hs * hs), [w])
+        (second,) = gradients(ops.sum(ops.square(first)), [w])
+        return first, second
+
+    before = traced(function, (STEPS, BATCH, UNITS))
+    check(before, optimize_loops(simplify(before)))
+
+
+def test_loops_within_loops() -> None:
+    def function(x: Any, w: Any) -> Any:
+        def outer(h: Any, row: Any) -> Any:
+            def inner(c: Any, part: Any) -> Any:
+                return ops.tanh(c + ops.matmul(part, w)), None
+
+            return ops.scan(inner, h, row)[0], None
+
+        return ops.scan(outer, ops.zeros((BATCH, UNITS)), x)[0]
+
+    before = traced(function, (STEPS, 4, BATCH, SIZE), (SIZE, UNITS))
+    after = check(before, optimize_loops(before))
+    (loop,) = after.of_op("scan")
+    assert in_loops(loop.attrs["body"], "contract") == 0
+
+
+def test_a_graph_without_loops_is_left_alone() -> None:
+    before = traced(lambda x: x + 1.0, (2,))
+    assert split_loops(before) is before
+    assert optimize_loops(before) is before
+
+
+def test_splitting_twice_changes_nothing_more() -> None:
+    once = simplify_scans(split_loops(traced(recurrence, *SHAPES)), simplify)
+    assert simplify_scans(split_loops(once), simplify) == once
+
+
+def test_a_body_may_not_assign() -> None:
+    v = graphc.Variable(np.zeros(2, "float32"))
+
+    def step(carry: Any, row: Any) -> Any:
+        v.assign(row)
+        return carry, None
+
+    with pytest.raises(graphc.errors.StateError, match="inside a loop"):
+        traced(lambda x: ops.scan(step, 0.0, x)[0], (3, 2))
+
+
+def test_a_body_keeps_nothing_for_later() -> None:
+    kept: list[Tensor] = []
+
+    def function(x: Any) -> Any:
+        ops.scan(lambda carry, row: (carry, kept.append(row)), 0.0, x)
+        return kept[0] + 1.0
+
+    with pytest.raises(graphc.errors.StateError, match="another graph"):
+        traced(function, (3, 2))
