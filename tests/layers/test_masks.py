@@ -169,3 +169,33 @@ def test_a_mask_of_a_model_s_input() -> None:
     model = graphc.Model(inputs, layer(inputs))
     x = normal(3, 5, 2)
     np.testing.assert_allclose(model(x, mask=MASK).numpy(), layer(x, mask=MASK).numpy(), rtol=1e-6)
+
+
+def translator(api: Any) -> Any:
+    """An encoder whose states a decoder starts from, with attention between them."""
+    words, before = api.Input((5,), dtype="int32"), api.Input((4,), dtype="int32")
+    read = api.layers.Embedding(5, 4, mask_zero=True)(words)
+    _, h, c = api.layers.LSTM(3, return_state=True)(read)
+    heard = api.layers.Bidirectional(api.layers.GRU(2, return_sequences=True))(read)
+    said = api.layers.Embedding(5, 4, mask_zero=True)(before)
+    said = api.layers.LSTM(3, return_sequences=True)(said, initial_state=[h, c])
+    seen = api.layers.Attention()([api.layers.Dense(4)(said), heard])
+    both = api.layers.Concatenate()([said, seen])
+    return api.Model([words, before], api.layers.TimeDistributed(api.layers.Dense(5, activation="softmax"))(both))
+
+
+def test_encoder_and_decoder() -> None:
+    graphc.utils.clear_session()
+    keras.utils.clear_session()
+    rng = np.random.default_rng(0)
+    x, y = [np.concatenate([WORDS] * 4), rng.integers(0, 5, (12, 4))], rng.integers(0, 5, (12, 4))
+    mine, other = translator(graphc), translator(keras)
+    assert [w.path for w in mine.weights] == [w.path for w in other.weights]
+    mine.set_weights(other.get_weights())
+    curves = []
+    with graphc.backend("numpy"):
+        for model in (mine, other):
+            model.compile("adam", "sparse_categorical_crossentropy")
+            curves.append(model.fit(x, y, batch_size=5, epochs=3, shuffle=False, verbose=0).history["loss"])
+        np.testing.assert_allclose(mine.predict(x, verbose=0), other.predict(x, verbose=0), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(*curves, rtol=1e-4)
