@@ -22,7 +22,7 @@ from graphc.primitives.views import ravel
 
 
 # A factor that is turned around when it is gathered is so in runs of this many elements.
-RUN = 32
+RUN = 16
 
 
 @dataclass(frozen=True, slots=True, order=True)
