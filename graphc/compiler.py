@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc import codegen, config, dims
+from graphc import codegen, config, dims, runtime
 from graphc.collection import paused
 from graphc.errors import ArgumentError, BackendError
 from graphc.graph.core import Graph
@@ -19,7 +19,6 @@ from graphc.graph.digest import digest
 from graphc.graph.types import resolve
 from graphc.plan import NOMINAL_SIZE, Plan
 from graphc.runtime import cache, processor, programs, toolchain
-from graphc.runtime import cuda as gpu
 from graphc.runtime.counters import counters
 from graphc.runtime.cpu import CpuProgram
 from graphc.runtime.memory import solve
@@ -139,7 +138,7 @@ def best_backend() -> tuple[str, str]:
 def absent(backend: str) -> str | None:
     """Why a backend cannot be used; None where it can."""
     if backend == "cuda":
-        return gpu.available()
+        return runtime.cuda.available()
     if backend == "cpu":
         try:
             toolchain.find()
@@ -163,7 +162,7 @@ def chosen_backend(asked: str | None = None) -> tuple[str, str]:
     why = "argument" if asked else config.where("backend")
     missing = absent(name)
     if missing is not None:
-        hint = gpu.HOW_TO_GET_IT if name == "cuda" else toolchain.HOW_TO_GET_ONE
+        hint = runtime.cuda.HOW_TO_GET_IT if name == "cuda" else toolchain.HOW_TO_GET_ONE
         raise BackendError(f"the backend {name} is absent", got=missing, expected=f"{name} ({why})", hint=hint)
     return name, why
 
@@ -236,6 +235,7 @@ def _build_cpu(graph: Graph, compilation: Callable[[], Compilation], known: bool
 def _build_cuda(compilation: Compilation) -> Program:
     plan, source = compilation.plan, compilation.source
     assert plan is not None and isinstance(source, codegen.cuda.CudaSource)
+    gpu = runtime.cuda
     cubin = gpu.build_cubin(source.text, gpu.device().arch, cache.default())
     return gpu.CudaProgram(plan, cubin, source.geometry)
 

@@ -1,1 +1,14 @@
 """The typed tensor graph: types, nodes, builder, verifier, and its text, JSON and picture forms."""
+
+from typing import TYPE_CHECKING
+
+from graphc import lazy
+
+if TYPE_CHECKING:
+    from graphc.graph import dot, jsonform, svg, text
+
+# The forms in which graphs are written, imported when one is.
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy.attributes(__name__, ("dot", "jsonform", "svg", "text"))
+
+__all__ = ["dot", "jsonform", "svg", "text"]

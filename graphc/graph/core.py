@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
+from graphc import graph as forms
 from graphc.errors import VerificationError
-from graphc.graph.dot import to_dot
-from graphc.graph.jsonform import to_json
-from graphc.graph.svg import to_svg
-from graphc.graph.text import format_graph
 from graphc.graph.types import Node, Ref, TensorType
 
 if TYPE_CHECKING:
@@ -143,23 +140,23 @@ class Graph(_Base):
         return self is other or (isinstance(other, Graph) and self.fingerprint == other.fingerprint)
 
     def __str__(self) -> str:
-        return format_graph(self, shorten=True)
+        return forms.text.format_graph(self, shorten=True)
 
     def to_text(self) -> str:
         """The graph as exact text, which `text_reader.parse_graph` reads back; `str` leaves out large constants."""
-        return format_graph(self)
+        return forms.text.format_graph(self)
 
     def to_json(self, indent: int | None = None) -> str:
         """The graph as JSON, which `graphc.graph.json_reader.from_json` reads back."""
-        return to_json(self, indent)
+        return forms.jsonform.to_json(self, indent)
 
     def to_dot(self) -> str:
         """The graph as a program for Graphviz."""
-        return to_dot(self)
+        return forms.dot.to_dot(self)
 
     def to_svg(self) -> str:
         """The graph as an SVG picture."""
-        return to_svg(self)
+        return forms.svg.to_svg(self)
 
     def ancestors(self, refs: Iterable[Ref]) -> set[int]:
         """The ids of all nodes that some values are computed from, their own nodes included."""
