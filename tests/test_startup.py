@@ -92,6 +92,15 @@ def test_a_digest_tells_graphs_apart_but_not_their_origins() -> None:
     assert digest(plain) != digest(Graph(plain.table.values(), plain.outputs, {}, plain.symbols))
 
 
+def test_attributes_of_numpy_have_digests() -> None:
+    def reversed_along(axis: object) -> Graph:
+        builder = Builder()
+        x = builder.input("x", TensorType((2, 2), dtypes.int8))
+        return builder.finish([builder.apply("reverse", x, axes=(axis,))])
+
+    assert len({digest(reversed_along(axis)) for axis in (np.int64(0), np.int64(1), 1)}) == 3
+
+
 def test_a_digest_is_the_same_in_another_process() -> None:
     code = "from tests.test_startup import *; print(digest(step()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

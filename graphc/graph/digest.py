@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graphc.dims import IntExpr
 from graphc.dtypes import DType
 from graphc.errors import VerificationError
@@ -36,6 +38,8 @@ def _text(value: Any) -> str:
     """An attribute as text that no other attribute has; line breaks are escaped."""
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
+    if isinstance(value, np.generic):  # an axis that the user computed with NumPy
+        return f"{value.dtype} {value.item()!r}"
     if isinstance(value, IntExpr):
         return f"<{value}>"
     if isinstance(value, DType):
