@@ -225,8 +225,8 @@ def _build_cpu(graph: Graph, compilation: Callable[[], Compilation], known: bool
     if found is not None:
         return CpuProgram(*found)
     plan, source = compilation().plan, compilation().source
-    assert plan is not None and source is not None
-    library = toolchain.build_shared(source.text, flags=flags, toolchain=compiler, cache=store)
+    assert plan is not None and isinstance(source, codegen.c_program.CSource)
+    library = toolchain.build_shared(source.units, flags=flags, toolchain=compiler, cache=store)
     if known:
         programs.store(store, name, plan, library)
     return CpuProgram(plan, library)

@@ -1,14 +1,15 @@
-"""C99 for the CPU: each kernel a function, and one function that runs the plan."""
+"""C99 for the CPU: kernels as functions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc import dtypes
 from graphc.codegen.c_product import ProductRenderer, TileShape
 from graphc.codegen.cost import shared_axis, work
-from graphc.codegen.cstyle import CStyle, Lines, Source, prelude
+from graphc.codegen.cstyle import CStyle
 from graphc.codegen.kernel import (
     Accumulator,
     Axis,
@@ -24,7 +25,6 @@ from graphc.codegen.loops import as_reductions, has_inner, used_names
 from graphc.codegen.tiles import scratch_bytes, tiling
 from graphc.dtypes import DType
 from graphc.exprs import Expr
-from graphc.plan import Copy, Launch, Loop, Plan, Step
 
 # Reductions by columns keep this many of them in flight.
 LANES = 64
@@ -35,76 +35,13 @@ VECTOR_FUNCTIONS = frozenset(("exp", "expm1", "log", "log1p", "tanh", "erf"))
 SIMD = "#pragma omp simd"
 
 
-def render(plan: Plan, kernels: Mapping[str, Kernel], vector_bytes: int, profiled: bool = False) -> Source:
-    """The source of a plan; `graphc_run` is called by each of `threads` threads, with its number:
+@dataclass(frozen=True)
+class Function:
+    """A kernel in C: its declaration, its definition, and the tile functions that it calls."""
 
-        void graphc_run(char *const *buffers, const long *sizes, long repeat,
-                        gc_meeting *meeting, long thread, long threads, long grain)
-
-    Args:
-        plan: What runs.
-        kernels: The scheduled kernels, by name.
-        vector_bytes: The size of the processor's vector registers.
-        profiled: Whether the program adds up the seconds of each kernel, in the order of `kernels`, in
-            `double graphc_seconds[]`.
-    """
-    symbols = plan.identifiers()
-    tiles: set[TileShape] = set()
-    texts = {}
-    launches = plan.all_launches()
-    for name, kernel in kernels.items():
-        renderer = CRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols}, vector_bytes)
-        texts[name] = renderer.kernel(kernel)
-        tiles |= renderer.tiles
-    parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("c.h"), prelude("scalar.h"), prelude("math.h")]
-    if tiles:
-        parts += [prelude("contract.h"), *(tile.definition for tile in sorted(tiles))]
-    timed = {name: position for position, name in enumerate(kernels)} if profiled else {}
-    return Source("\n".join([*parts, *texts.values(), _program(plan, symbols, timed)]), texts)
-
-
-def _program(plan: Plan, symbols: Mapping[str, str], timed: Mapping[str, int]) -> str:
-    out = Lines()
-    if timed:
-        out(f"double graphc_seconds[{len(timed)}];")
-    out("void graphc_run(char *const *buffers, const long *sizes, long repeat,")
-    out("                gc_meeting *meeting, long thread, long threads, long grain) {")
-    out("const gc_worker worker = {thread, threads, grain, meeting}, *const self = &worker;")
-    for i, name in enumerate(plan.symbols):
-        out(f"const long {symbols[name]} = sizes[{i}];")
-        out(f"(void){symbols[name]};")
-    out("for (long step = 0; step < repeat; ++step) {")
-    _steps(out, plan, plan.steps, symbols, timed)
-    out("}")
-    out("}")
-    return str(out)
-
-
-def _steps(
-    out: Lines, plan: Plan, steps: tuple[Step, ...], symbols: Mapping[str, str], timed: Mapping[str, int]
-) -> None:
-    style = CStyle(symbols)
-    for step in steps:
-        match step:
-            case Launch(kernel, buffers):
-                args = [f"(void *)buffers[{id}]" for id in buffers] + [symbols[name] for name in step.symbols]
-                call = f"{kernel}({', '.join([*args, 'self'])});"
-                if kernel in timed:
-                    call = f"{{ const double start = gc_now(); {call} gc_sync(self);"
-                    call += f" if (thread == 0) graphc_seconds[{timed[kernel]}] += gc_now() - start; }}"
-                out(call)
-            case Copy(source, target, elements):
-                width = plan.buffers[source].dtype.itemsize
-                start, end = style.dim(step.source_offset * width), style.dim(step.target_offset * width)
-                size = style.dim(elements * width)
-                out(f"gc_copy(buffers[{target}] + {end}, buffers[{source}] + {start}, {size}, self);")
-            case Loop(symbol, count, inner):
-                name = symbols[symbol]
-                out(f"for (long {name} = 1; {name} <= {style.dim(count)}; ++{name}) {{")
-                _steps(out, plan, inner, symbols, timed)
-                out("}")
-                continue
-        out("gc_sync(self);")
+    declaration: str
+    definition: str
+    tiles: frozenset[TileShape]
 
 
 class CRenderer(ProductRenderer):
@@ -122,7 +59,7 @@ class CRenderer(ProductRenderer):
         super().__init__(symbols)
         self.vector_bytes = vector_bytes
 
-    def kernel(self, kernel: Kernel) -> str:
+    def kernel(self, kernel: Kernel) -> Function:
         """The function of a kernel."""
         params = []
         for param in kernel.params:
@@ -134,7 +71,8 @@ class CRenderer(ProductRenderer):
         if scratch_bytes(kernel, self.vector_bytes) != 0:
             params.append("void *restrict scratch")
         params += [*(f"long {name}" for name in self.symbols.values()), "const gc_worker *self"]
-        self.out(f"static void {kernel.name}({', '.join(params)}) {{")
+        head = f"GC_KERNEL void {kernel.name}({', '.join(params)})"
+        self.out(f"{head} {{")
         for name in self.symbols.values():
             self.out(f"(void){name};")
         if cut is not None:
@@ -142,7 +80,7 @@ class CRenderer(ProductRenderer):
         else:
             self._loops(kernel)
         self.out("}")
-        return str(self.out)
+        return Function(f"{head};", str(self.out), frozenset(self.tiles))
 
     def _loops(self, kernel: Kernel) -> None:
         """A kernel of plain loops, one of which the threads share."""

@@ -20,7 +20,6 @@ from graphc.dims import Dim
 from graphc.exprs import Expr
 from graphc.primitives.views import ravel
 
-
 # A factor that is turned around when it is gathered is so in runs of this many elements.
 RUN = 16
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from graphc.codegen import c, cuda
+from graphc.codegen import c_program, cuda
 from graphc.codegen.assemble import Assembly, assemble, with_scratch
 from graphc.codegen.cost import plan_work
 from graphc.codegen.cstyle import Source
@@ -136,5 +136,5 @@ class Compilation:
             return None
         plan, kernels = self._assembly.plan, self._assembly.kernels
         if self.backend == "cpu":
-            return c.render(plan, kernels, self._vector_bytes, self._profiled)
+            return c_program.render(plan, kernels, self._vector_bytes, self._profiled)
         return cuda.render(plan, kernels)

@@ -360,7 +360,7 @@ def _plain(graph: Graph, ref: Ref, free: set[int], reader: Node) -> bool:
     node = graph.node(ref.node)
     if node.id not in free or primitive(reader.op).kind in ALONE:
         return False
-    # The axes of a filter and of a window join to few if they lie in order; a filter is small, and soon stored in order.
+    # The axes of a filter and of a window join to few if they lie in order, and a filter is soon stored in order.
     views = PLAIN_VIEWS if reader.op == "contract" else PLAIN_VIEWS - {"transpose", "reverse"}
     chain = node
     while chain.id in free and chain.inputs:

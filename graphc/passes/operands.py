@@ -1,4 +1,4 @@
-"""What every step of a loop reads in another order than it lies in memory is put in that order once, before the loop."""
+"""What all steps of a loop read in another order than it lies in memory is put in that order once, before the loop."""
 
 from __future__ import annotations
 

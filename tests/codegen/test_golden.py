@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from graphc import dims, dtypes
-from graphc.codegen import c, cuda
+from graphc.codegen import c_program, cuda
 from graphc.codegen.compilation import PASSES
 from graphc.codegen.dump import format_partition
 from graphc.codegen.kernel_text import format_kernel
@@ -114,7 +114,7 @@ def _sources(program: LoopProgram) -> dict[str, str]:
     kernels = program.scheduled
     return {
         "loops": "\n".join(format_kernel(kernel).rstrip() + "\n" for kernel in kernels.values()),
-        "c": "\n".join(c.render(program.plan, kernels).kernels.values()),
+        "c": "\n".join(c_program.render(program.plan, kernels, 64).kernels.values()),
         "cu": "\n".join(cuda.render(program.plan, kernels).kernels.values()),
     }
 

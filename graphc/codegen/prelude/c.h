@@ -1,6 +1,10 @@
 /* What generated C needs before anything else: no headers, so that compiling takes no time. */
 
 #define GC_FN static inline __attribute__((unused))
+/* Kernels are called from another unit of the same library. A kernel that is called once is still a function of its
+   own: one large function takes compilers much longer. */
+#define GC_KERNEL __attribute__((visibility("hidden"), noinline))
+#define GC_APART static __attribute__((noinline, unused))
 #define GC_BOOL _Bool
 #define GC_INFINITY __builtin_inf()
 #define GC_NAN __builtin_nan("")
@@ -62,7 +66,7 @@ int sched_yield(void);
 #define GC_SPINS 2000
 
 /* Waits until all threads are here; what they wrote is then seen by all. */
-GC_FN void gc_wait(const gc_worker *self) {
+GC_APART void gc_wait(const gc_worker *self) {
   gc_meeting *const m = self->meeting;
   const int turn = __atomic_load_n(&m->turn, __ATOMIC_RELAXED);
   if (__atomic_add_fetch(&m->arrived, 1, __ATOMIC_ACQ_REL) == self->threads) {
@@ -96,7 +100,7 @@ GC_FN long gc_end(long total, long grain, const gc_worker *self, long team) {
   const long grains = (total + grain - 1) / grain, thread = GC_MIN(self->thread + 1, team);
   return GC_MIN(total, grains * thread / team * grain);
 }
-GC_FN void gc_copy(char *to, const char *from, long size, const gc_worker *self) {
+GC_APART void gc_copy(char *to, const char *from, long size, const gc_worker *self) {
   const long team = gc_team(self, size), first = gc_first(size, 64, self, team), end = gc_end(size, 64, self, team);
   if (first < end) __builtin_memcpy(to + first, from + first, end - first);
 }
@@ -106,7 +110,7 @@ typedef struct {
   long seconds, nanoseconds;
 } gc_time;
 int clock_gettime(int, gc_time *);
-GC_FN double gc_now(void) {
+GC_APART double gc_now(void) {
   gc_time now;
   clock_gettime(1, &now);
   return now.seconds + 1e-9 * now.nanoseconds;
