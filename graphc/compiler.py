@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 C_FLAGS = (
-    "-O3",
+    "-O2",
     "-fopenmp-simd",
     "-ffp-contract=fast",
     "-fno-math-errno",
@@ -218,7 +218,7 @@ def compile(
 def _build_cpu(graph: Graph, compilation: Callable[[], Compilation], known: bool) -> Program:
     """The program of a graph; where it is compiled as all are, it is looked for in the cache first."""
     compiler, store = toolchain.find(), cache.default()
-    flags = (*C_FLAGS, *compiler.native_flags)
+    flags = (*C_FLAGS, *compiler.own_flags, *compiler.native_flags)
     arguments = compiler.arguments(flags, Path("out"))
     name = programs.program_key(digest(graph), arguments, compiler.version, compiler.target)
     found = programs.find(store, name) if known else None

@@ -67,6 +67,12 @@ class Toolchain:
         x86 = "x86_64" in self.target or "amd64" in self.target
         return ("-march=native",) if x86 else ("-mcpu=native",)
 
+    @property
+    def own_flags(self) -> tuple[str, ...]:
+        """What this compiler needs to be told and others do not know: gcc vectorises little below -O3 by itself."""
+        is_clang = any(name in self.version.lower() for name in ("clang", "zig"))
+        return () if is_clang else ("-fvect-cost-model=dynamic",)
+
     def arguments(self, flags: Sequence[str], output: Path) -> list[str]:
         """The command line that reads C99 from standard input and writes a shared library.
 
