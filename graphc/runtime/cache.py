@@ -14,7 +14,6 @@ Shared libraries from here get loaded into the process, so the folder must be th
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -327,12 +326,18 @@ class Cache:
     @contextmanager
     def _only_one(self, key: str) -> Iterator[None]:
         """Holds the lock of one key. Without a lock (a holder that hangs) two may build, which is only a waste."""
-        descriptor = os.open(self._ready() / f"{key}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        from filelock import FileLock, Timeout  # noqa: PLC0415  (brings asyncio along: only what builds waits for it)
+
+        lock = FileLock(self._ready() / f"{key}.lock", timeout=_PATIENCE_SECONDS, mode=0o600)
         try:
-            _lock(descriptor, time.monotonic() + _PATIENCE_SECONDS)
+            lock.acquire(poll_interval=0.01)
+        except (Timeout, NotImplementedError):
+            yield
+            return
+        try:
             yield
         finally:
-            os.close(descriptor)  # which gives the lock back
+            lock.release()
 
     # ---------------------------------------------------------------- the size
 
@@ -356,18 +361,6 @@ class Cache:
                 with suppress(OSError):
                     path.unlink()
                     total -= size
-
-
-def _lock(descriptor: int, deadline: float) -> None:
-    """Waits for the lock of an open file, no longer than until `deadline`."""
-    while time.monotonic() < deadline:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            time.sleep(0.01)
-        except OSError:  # a file system that knows no locks
-            return
 
 
 def _footer(data: bytes, key: str) -> bytes:

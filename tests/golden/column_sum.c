@@ -1,8 +1,10 @@
-static void k0(const float *restrict b0, float *restrict b1, long size0) {
+GC_KERNEL void k0(const float *restrict b0, float *restrict b1, long size0, const gc_worker *self) {
   (void)size0;
+  const long team = gc_team(self, size0 * 900 + 300);
+  const long share_start = gc_first(300, 64, self, team), share_end = gc_end(300, 64, self, team);
   {
-    for (long p0_start = 0; p0_start < 300; p0_start += 64) {
-      const long lanes = GC_MIN(64, 300 - p0_start);
+    for (long p0_start = share_start, end = share_end; p0_start < end; p0_start += 64) {
+      const long lanes = GC_MIN(64, end - p0_start);
       float v2[64];
       for (long lane = 0; lane < lanes; ++lane) {
         v2[lane] = 0.0f;

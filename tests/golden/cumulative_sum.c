@@ -1,7 +1,9 @@
-static void k0(const float *restrict b0, float *restrict b1, long size0) {
+GC_KERNEL void k0(const float *restrict b0, float *restrict b1, long size0, const gc_worker *self) {
   (void)size0;
+  const long team = gc_team(self, size0 * 200);
+  const long share_start = gc_first(size0, 64, self, team), share_end = gc_end(size0, 64, self, team);
   {
-    for (long p0 = 0; p0 < size0; ++p0) {
+    for (long p0 = share_start; p0 < share_end; ++p0) {
       float total = 0.0f;
       {
         for (long r0 = 0; r0 < 50; ++r0) {

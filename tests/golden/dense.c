@@ -1,41 +1,74 @@
-static void k0(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, long size0) {
+GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, void *restrict scratch, long size0, const gc_worker *self) {
   (void)size0;
+  enum { width = 32, tile_rows = 8 };
+  const long rows = size0, columns = 128;
+  const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
+  const long groups = 1 * tall;
+  const long team = gc_team(self, size0 * 200704);
+  (void)tall, (void)across, (void)groups, (void)team;
+  const long blocks = 784;
+  float *const panels = scratch;
+  float *const sums = (float *)scratch + 50176;
   {
-    enum { width = 2 * GC_VECTOR_BYTES / sizeof(float) };
-    const long rows = size0, columns = 128;
-    float *const panels = 0;
-    float *const packed = panels + 0;
-    (void)packed;
-    const long depth = 784;
-    for (long m0 = 0; m0 < rows; m0 += 8) {
-      const long high = GC_MIN(8, rows - m0);
-      for (long n0 = 0; n0 < columns; n0 += width) {
-        const long wide = GC_MIN(width, columns - n0);
-        float tile[8 * width];
-        const float *panel = b1 + 0 + n0;
-        long across = 128;
-        if (wide < width) panel = panels, across = width;
-        const float *first = b0 + 0 + m0 * 784;
-        if (high == 8)
-          gc_tile_float_8x2(depth, first, 784, 1, panel, across, tile);
-        else for (long i = 0; i < high; ++i)
-          gc_tile_float_1x2(depth, first + i * 784, 784, 1, panel, across, tile + i * width);
-        for (long i = 0; i < high; ++i) {
-          const long row = m0 + i;
-          (void)row;
-          long row_rest = row;
-          const long p0 = row_rest;
-          #pragma omp simd
-          for (long j = 0; j < wide; ++j) {
-            const long column = n0 + j;
-            (void)column;
-            long column_rest = column;
-            const long p1 = column_rest;
-            const float v3 = tile[i * width + j];
-            const float v4 = b2[p1];
-            const float v5 = (v3 + v4);
-            const float v6 = gc_max_float32(v5, 0.0f);
-            b3[p0 * 128 + p1] = v6;
+    const long from = 0, to = blocks;
+    const _Bool gathers = groups * tile_rows >= 64 && blocks * 1 > 512;
+    for (long c0 = 0; c0 < columns; c0 += 128) {
+      const long c1 = GC_MIN(c0 + 128, columns);
+      const long beside = (c1 - c0 + width - 1) / width;
+      const long step = gathers ? 392 : to;
+      for (long turn = from; turn < to; turn += step) {
+        const long end = GC_MIN(turn + step, to);
+        const long outer = 1, inner = end - turn, depth = outer * inner;
+        (void)depth;
+        gc_sync(self);
+        if (gathers || (c1 == columns && columns % width)) {
+          for (long panel = gc_first((gathers ? beside : 0), 1, self, team), panel_end = gc_end((gathers ? beside : 0), 1, self, team); panel < panel_end; ++panel) {
+            const long n0 = gathers ? c0 + panel * width : columns / width * width;
+            {
+              for (long k0 = turn; k0 < end; ++k0) {
+                #pragma omp simd
+                for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {
+                  const long p1 = column;
+                  const float v2 = b1[k0 * 128 + p1];
+                  const long deep = k0 - turn * 1;
+                  panels[(panel * depth + deep) * width + column - n0] = v2;
+                }
+              }
+            }
+          }
+        }
+        gc_sync(self);
+        for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+          const long group = unit / beside, n0 = c0 + unit % beside * width;
+          const long m0 = group % tall * tile_rows;
+          const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
+          const long high = GC_MIN(tile_rows, rows);
+          enum { wide = width };
+          float own[tile_rows * width] __attribute__((aligned(64)));
+          float *const tile = gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
+          const float *panel = b1 + turn * 128 + n0;
+          long panel_inner = 128, panel_outer = 0;
+          if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
+          if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + turn + line0 * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile, turn > from);
+          else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + turn + line0 * 784 + i * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile + i * width, turn > from);
+          if (end < to) continue;
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            (void)row;
+            long row_rest = row;
+            const long p0 = row_rest;
+            #pragma omp simd
+            for (long j = 0; j < wide; ++j) {
+              const long column = n0 + j;
+              (void)column;
+              long column_rest = column;
+              const long p1 = column_rest;
+              const float v3 = tile[i * width + j];
+              const float v4 = b2[p1];
+              const float v5 = (v3 + v4);
+              const float v6 = gc_max_float32(v5, 0.0f);
+              b3[p0 * 128 + p1] = v6;
+            }
           }
         }
       }

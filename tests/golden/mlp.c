@@ -1,9 +1,11 @@
-static void k0(const int *restrict b0, const int *restrict b1, const unsigned char *restrict b2, float *restrict b3, long size0, long size1) {
+GC_KERNEL void k0(const int *restrict b0, const int *restrict b1, const unsigned char *restrict b2, float *restrict b3, long size0, long size1, const gc_worker *self) {
   (void)size0;
   (void)size1;
+  const long team = gc_team(self, size0 * 14112);
+  const long share_start = gc_first(size0, 1, self, team), share_end = gc_end(size0, 1, self, team);
   {
     const int v1 = b0[0];
-    for (long p0 = 0; p0 < size0; ++p0) {
+    for (long p0 = share_start; p0 < share_end; ++p0) {
       const int v2 = ((int)p0 + v1);
       const long long v3 = gc_max_int64(gc_min_int64((long long)(v2), (long long)(size1 - 1)), (long long)0);
       const int v4 = b1[v3];
@@ -19,44 +21,77 @@ static void k0(const int *restrict b0, const int *restrict b1, const unsigned ch
   }
 }
 
-static void k1(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, long size0) {
+GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, void *restrict scratch, long size0, const gc_worker *self) {
   (void)size0;
+  enum { width = 32, tile_rows = 8 };
+  const long rows = size0, columns = 128;
+  const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
+  const long groups = 1 * tall;
+  const long team = gc_team(self, size0 * 200704);
+  (void)tall, (void)across, (void)groups, (void)team;
+  const long blocks = 784;
+  float *const panels = scratch;
+  float *const sums = (float *)scratch + 50176;
   {
-    enum { width = 2 * GC_VECTOR_BYTES / sizeof(float) };
-    const long rows = size0, columns = 128;
-    float *const panels = 0;
-    float *const packed = panels + 0;
-    (void)packed;
-    const long depth = 784;
-    for (long m0 = 0; m0 < rows; m0 += 8) {
-      const long high = GC_MIN(8, rows - m0);
-      for (long n0 = 0; n0 < columns; n0 += width) {
-        const long wide = GC_MIN(width, columns - n0);
-        float tile[8 * width];
-        const float *panel = b1 + 0 + n0;
-        long across = 128;
-        if (wide < width) panel = panels, across = width;
-        const float *first = b0 + 0 + m0 * 784;
-        if (high == 8)
-          gc_tile_float_8x2(depth, first, 784, 1, panel, across, tile);
-        else for (long i = 0; i < high; ++i)
-          gc_tile_float_1x2(depth, first + i * 784, 784, 1, panel, across, tile + i * width);
-        for (long i = 0; i < high; ++i) {
-          const long row = m0 + i;
-          (void)row;
-          long row_rest = row;
-          const long p0 = row_rest;
-          #pragma omp simd
-          for (long j = 0; j < wide; ++j) {
-            const long column = n0 + j;
-            (void)column;
-            long column_rest = column;
-            const long p1 = column_rest;
-            const float v3 = tile[i * width + j];
-            const float v4 = b2[p1];
-            const float v5 = (v3 + v4);
-            const float v6 = gc_max_float32(v5, 0.0f);
-            b3[p0 * 128 + p1] = v6;
+    const long from = 0, to = blocks;
+    const _Bool gathers = groups * tile_rows >= 64 && blocks * 1 > 512;
+    for (long c0 = 0; c0 < columns; c0 += 128) {
+      const long c1 = GC_MIN(c0 + 128, columns);
+      const long beside = (c1 - c0 + width - 1) / width;
+      const long step = gathers ? 392 : to;
+      for (long turn = from; turn < to; turn += step) {
+        const long end = GC_MIN(turn + step, to);
+        const long outer = 1, inner = end - turn, depth = outer * inner;
+        (void)depth;
+        gc_sync(self);
+        if (gathers || (c1 == columns && columns % width)) {
+          for (long panel = gc_first((gathers ? beside : 0), 1, self, team), panel_end = gc_end((gathers ? beside : 0), 1, self, team); panel < panel_end; ++panel) {
+            const long n0 = gathers ? c0 + panel * width : columns / width * width;
+            {
+              for (long k0 = turn; k0 < end; ++k0) {
+                #pragma omp simd
+                for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {
+                  const long p1 = column;
+                  const float v2 = b1[k0 * 128 + p1];
+                  const long deep = k0 - turn * 1;
+                  panels[(panel * depth + deep) * width + column - n0] = v2;
+                }
+              }
+            }
+          }
+        }
+        gc_sync(self);
+        for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+          const long group = unit / beside, n0 = c0 + unit % beside * width;
+          const long m0 = group % tall * tile_rows;
+          const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
+          const long high = GC_MIN(tile_rows, rows);
+          enum { wide = width };
+          float own[tile_rows * width] __attribute__((aligned(64)));
+          float *const tile = gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
+          const float *panel = b1 + turn * 128 + n0;
+          long panel_inner = 128, panel_outer = 0;
+          if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
+          if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + turn + line0 * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile, turn > from);
+          else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + turn + line0 * 784 + i * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile + i * width, turn > from);
+          if (end < to) continue;
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            (void)row;
+            long row_rest = row;
+            const long p0 = row_rest;
+            #pragma omp simd
+            for (long j = 0; j < wide; ++j) {
+              const long column = n0 + j;
+              (void)column;
+              long column_rest = column;
+              const long p1 = column_rest;
+              const float v3 = tile[i * width + j];
+              const float v4 = b2[p1];
+              const float v5 = (v3 + v4);
+              const float v6 = gc_max_float32(v5, 0.0f);
+              b3[p0 * 128 + p1] = v6;
+            }
           }
         }
       }
@@ -64,48 +99,53 @@ static void k1(const float *restrict b0, const float *restrict b1, const float *
   }
 }
 
-static void k2(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, void *restrict scratch, long size0) {
+GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, void *restrict scratch, long size0, const gc_worker *self) {
   (void)size0;
+  enum { width = 16, tile_rows = 8 };
+  const long rows = size0, columns = 10;
+  const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
+  const long groups = 1 * tall;
+  const long team = gc_team(self, size0 * 2560);
+  (void)tall, (void)across, (void)groups, (void)team;
+  float *const panels = scratch;
   {
-    enum { width = 1 * GC_VECTOR_BYTES / sizeof(float) };
-    const long rows = size0, columns = 10;
-    float *const panels = scratch;
-    float *const packed = panels + 4096;
-    (void)packed;
-    const long depth = 128;
-    for (long n0 = columns / width * width; n0 < columns; n0 += width) {
-      for (long j = 0; j < width; ++j) {
-        const long column = n0 + j;
-        if (column >= columns) {
-          for (long deep = 0; deep < depth; ++deep) panels[0 + deep * width + j] = 0;
-          continue;
-        }
-        long column_rest = column;
-        const long p1 = column_rest;
-        {
-          for (long k0 = 0; k0 < 128; ++k0) {
-            const float v2 = b1[k0 * 10 + p1];
-            const long deep = k0;
-            panels[0 + deep * width + j] = v2;
+    for (long c0 = 0; c0 < columns; c0 += 10) {
+      const long c1 = GC_MIN(c0 + 10, columns);
+      const long beside = (c1 - c0 + width - 1) / width;
+      const long outer = 1, inner = 128, depth = outer * inner;
+      (void)depth;
+      gc_sync(self);
+      if (c1 == columns && columns % width) {
+        for (long panel = gc_first(1, 1, self, team), panel_end = gc_end(1, 1, self, team); panel < panel_end; ++panel) {
+          const long n0 = columns / width * width;
+          {
+            for (long k0 = 0; k0 < 128; ++k0) {
+              #pragma omp simd
+              for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {
+                const long p1 = column;
+                const float v2 = b1[k0 * 10 + p1];
+                const long deep = k0;
+                panels[(panel * depth + deep) * width + column - n0] = v2;
+              }
+            }
           }
         }
       }
-    }
-    for (long m0 = 0; m0 < rows; m0 += 8) {
-      const long high = GC_MIN(8, rows - m0);
-      for (long n0 = 0; n0 < columns; n0 += width) {
+      gc_sync(self);
+      for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+        const long group = unit / beside, n0 = c0 + unit % beside * width;
+        const long m0 = group % tall * tile_rows;
+        const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
+        const long high = GC_MIN(tile_rows, rows);
         const long wide = GC_MIN(width, columns - n0);
-        float tile[8 * width];
+        float tile[tile_rows * width] __attribute__((aligned(64)));
         const float *panel = b1 + 0 + n0;
-        long across = 10;
-        if (wide < width) panel = panels, across = width;
-        const float *first = b0 + 0 + m0 * 128;
-        if (high == 8)
-          gc_tile_float_8x1(depth, first, 128, 1, panel, across, tile);
-        else for (long i = 0; i < high; ++i)
-          gc_tile_float_1x1(depth, first + i * 128, 128, 1, panel, across, tile + i * width);
-        for (long i = 0; i < high; ++i) {
-          const long row = m0 + i;
+        long panel_inner = 10, panel_outer = 0;
+        if (wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;
+        if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, b0 + 0 + line0 * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile, 0);
+        else for (long i = 0; i < high; ++i) gc_tile_float_1x1_m1(outer, inner, b0 + 0 + line0 * 128 + i * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile + i * width, 0);
+        for (long i = skip; i < high; ++i) {
+          const long row = line0 + i;
           (void)row;
           long row_rest = row;
           const long p0 = row_rest;
@@ -126,15 +166,17 @@ static void k2(const float *restrict b0, const float *restrict b1, const float *
   }
 }
 
-static void k3(const float *restrict b0, const int *restrict b1, const int *restrict b2, const int *restrict b3, float *restrict b4, float *restrict b5, float *restrict b6, long size0, long size1) {
+GC_KERNEL void k3(const float *restrict b0, const int *restrict b1, const int *restrict b2, const int *restrict b3, float *restrict b4, float *restrict b5, float *restrict b6, long size0, long size1, const gc_worker *self) {
   (void)size0;
   (void)size1;
+  const long team = gc_team(self, size0 * 644);
+  const long share_start = gc_first(size0, 64, self, team), share_end = gc_end(size0, 64, self, team);
   {
     const int v6 = b1[0];
     const float v25 = (float)((long long)size0);
     const float v26 = (1.0f / v25);
     const float v30 = (-v26);
-    for (long p0 = 0; p0 < size0; ++p0) {
+    for (long p0 = share_start; p0 < share_end; ++p0) {
       float v2 = (-(float)GC_INFINITY);
       int v3 = 0;
       float v3_best = (-(float)GC_INFINITY);
@@ -164,12 +206,12 @@ static void k3(const float *restrict b0, const int *restrict b1, const int *rest
           const float v5 = (v4 - v2);
           const _Bool v12 = ((int)r0 == v11);
           const float v13 = (v12 ? v5 : 0.0f);
-          const float v14 = expf(v5);
+          const float v14 = gc_exp_float32(v5);
           v15 = v15 + v13;
           v16 = v16 + v14;
         }
       }
-      const float v17 = logf(v16);
+      const float v17 = gc_log_float32(v16);
       const _Bool v18 = (v3 == v11);
       const float v19 = (v17 - v15);
       const float v20 = (float)(v18);
@@ -180,7 +222,7 @@ static void k3(const float *restrict b0, const int *restrict b1, const int *rest
         for (long r0 = 0; r0 < 10; ++r0) {
           const float v21 = b0[p0 * 10 + r0];
           const float v22 = (v21 - v2);
-          const float v23 = expf(v22);
+          const float v23 = gc_exp_float32(v22);
           const float v28 = (v27 * v23);
           const _Bool v29 = ((int)r0 == v11);
           const float v31 = (v29 ? v30 : 0.0f);
@@ -194,45 +236,51 @@ static void k3(const float *restrict b0, const int *restrict b1, const int *rest
   }
 }
 
-static void k4(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, void *restrict scratch, long size0) {
+GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, void *restrict scratch, long size0, const gc_worker *self) {
   (void)size0;
+  enum { width = 32, tile_rows = 8 };
+  const long rows = size0, columns = 128;
+  const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
+  const long groups = 1 * tall;
+  const long team = gc_team(self, size0 * 2560);
+  (void)tall, (void)across, (void)groups, (void)team;
+  float *const panels = scratch;
   {
-    enum { width = 2 * GC_VECTOR_BYTES / sizeof(float) };
-    const long rows = size0, columns = 128;
-    float *const panels = scratch;
-    float *const packed = panels + 1600;
-    (void)packed;
-    const long depth = 10;
-    for (long n0 = 0; n0 < columns; n0 += width) {
-      for (long j = 0; j < width; ++j) {
-        const long column = n0 + j;
-        if (column >= columns) {
-          for (long deep = 0; deep < depth; ++deep) panels[n0 * depth + deep * width + j] = 0;
-          continue;
-        }
-        long column_rest = column;
-        const long p1 = column_rest;
-        {
-          for (long k0 = 0; k0 < 10; ++k0) {
-            const float v2 = b1[k0 + p1 * 10];
-            const long deep = k0;
-            panels[n0 * depth + deep * width + j] = v2;
+    for (long c0 = 0; c0 < columns; c0 += 128) {
+      const long c1 = GC_MIN(c0 + 128, columns);
+      const long beside = (c1 - c0 + width - 1) / width;
+      const long outer = 1, inner = 10, depth = outer * inner;
+      (void)depth;
+      gc_sync(self);
+      for (long panel = gc_first(beside, 1, self, team), panel_end = gc_end(beside, 1, self, team); panel < panel_end; ++panel) {
+        const long n0 = c0 + panel * width;
+        for (long run = 0; run < 10; run += 16) {
+          const long run_end = GC_MIN(run + 16, 10);
+          for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {
+            long column_rest = column;
+            const long p1 = column_rest;
+            {
+              for (long k0 = run; k0 < run_end; ++k0) {
+                const float v2 = b1[k0 + p1 * 10];
+                const long deep = k0;
+                panels[(panel * depth + deep) * width + column - n0] = v2;
+              }
+            }
           }
         }
       }
-    }
-    for (long m0 = 0; m0 < rows; m0 += 8) {
-      const long high = GC_MIN(8, rows - m0);
-      for (long n0 = 0; n0 < columns; n0 += width) {
-        const long wide = GC_MIN(width, columns - n0);
-        float tile[8 * width];
-        const float *first = b0 + 0 + m0 * 10;
-        if (high == 8)
-          gc_tile_float_8x2(depth, first, 10, 1, panels + n0 * depth, width, tile);
-        else for (long i = 0; i < high; ++i)
-          gc_tile_float_1x2(depth, first + i * 10, 10, 1, panels + n0 * depth, width, tile + i * width);
-        for (long i = 0; i < high; ++i) {
-          const long row = m0 + i;
+      gc_sync(self);
+      for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+        const long group = unit / beside, n0 = c0 + unit % beside * width;
+        const long m0 = group % tall * tile_rows;
+        const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
+        const long high = GC_MIN(tile_rows, rows);
+        enum { wide = width };
+        float tile[tile_rows * width] __attribute__((aligned(64)));
+        if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + 0 + line0 * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile, 0);
+        else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + 0 + line0 * 10 + i * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile + i * width, 0);
+        for (long i = skip; i < high; ++i) {
+          const long row = line0 + i;
           (void)row;
           long row_rest = row;
           const long p0 = row_rest;
@@ -254,8 +302,9 @@ static void k4(const float *restrict b0, const float *restrict b1, const float *
   }
 }
 
-static void k5(const float *restrict b0, const float *restrict b1, float *restrict b2, int *restrict b3, float *restrict b5, float *restrict b6, float *restrict b8, float *restrict b11, long size0) {
+GC_KERNEL void k5(const float *restrict b0, const float *restrict b1, float *restrict b2, int *restrict b3, float *restrict b5, float *restrict b6, float *restrict b8, float *restrict b11, long size0, const gc_worker *self) {
   (void)size0;
+  if (self->thread != 0) return;
   {
     float v2 = 0.0f;
     float v4 = 0.0f;
@@ -294,39 +343,61 @@ static void k5(const float *restrict b0, const float *restrict b1, float *restri
   }
 }
 
-static void k6(const float *restrict b0, const float *restrict b1, float *restrict b2, float *restrict b3, const float *restrict b4, float *restrict b7, void *restrict scratch, long size0) {
+GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *restrict b2, float *restrict b3, const float *restrict b4, float *restrict b7, void *restrict scratch, long size0, const gc_worker *self) {
   (void)size0;
+  enum { width = 32, tile_rows = 14 };
+  const long rows = 784, columns = 128;
+  const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
+  const long groups = 1 * tall;
+  const long team = gc_team(self, size0 * 200704);
+  (void)tall, (void)across, (void)groups, (void)team;
+  const long blocks = size0;
+  float *const panels = scratch;
+  float *const sums = (float *)scratch + 45056;
   {
-    enum { width = 2 * GC_VECTOR_BYTES / sizeof(float) };
-    const long rows = 784, columns = 128;
-    float *const panels = scratch;
-    float *const packed = panels + 0;
-    (void)packed;
-    float *const sums = packed + 0;
-    const long turns = size0;
-    for (long turn = 0; turn < turns; turn += 256) {
-      const long end = GC_MIN(turn + 256, turns), depth = (end - turn) * 1;
-      for (long m0 = 0; m0 < rows; m0 += 8) {
-        const long high = GC_MIN(8, rows - m0);
-        for (long n0 = 0; n0 < columns; n0 += width) {
-          const long wide = GC_MIN(width, columns - n0);
-          float tile[8 * width];
-          const float *panel = b1 + turn * 128 + n0;
-          long across = 128;
-          if (wide < width) panel = panels, across = width;
-          const float *first = b0 + turn * 784 + m0 * 1;
-          if (high == 8)
-            gc_tile_float_8x2(depth, first, 1, 784, panel, across, tile);
-          else for (long i = 0; i < high; ++i)
-            gc_tile_float_1x2(depth, first + i * 1, 1, 784, panel, across, tile + i * width);
-          for (long i = 0; i < high; ++i)
-          for (long j = 0; j < wide; ++j) {
-            if (turn > 0) tile[i * width + j] += sums[(m0 + i) * columns + n0 + j];
-            if (end < turns) sums[(m0 + i) * columns + n0 + j] = tile[i * width + j];
+    const long from = 0, to = blocks;
+    const _Bool gathers = groups * tile_rows >= 64 && blocks * 1 > 512;
+    for (long c0 = 0; c0 < columns; c0 += 128) {
+      const long c1 = GC_MIN(c0 + 128, columns);
+      const long beside = (c1 - c0 + width - 1) / width;
+      const long step = gathers ? 352 : to;
+      for (long turn = from; turn < to; turn += step) {
+        const long end = GC_MIN(turn + step, to);
+        const long outer = 1, inner = end - turn, depth = outer * inner;
+        (void)depth;
+        gc_sync(self);
+        if (gathers || (c1 == columns && columns % width)) {
+          for (long panel = gc_first((gathers ? beside : 0), 1, self, team), panel_end = gc_end((gathers ? beside : 0), 1, self, team); panel < panel_end; ++panel) {
+            const long n0 = gathers ? c0 + panel * width : columns / width * width;
+            {
+              for (long k0 = turn; k0 < end; ++k0) {
+                #pragma omp simd
+                for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {
+                  const long p1 = column;
+                  const float v2 = b1[k0 * 128 + p1];
+                  const long deep = k0 - turn * 1;
+                  panels[(panel * depth + deep) * width + column - n0] = v2;
+                }
+              }
+            }
           }
-          if (end < turns) continue;
-          for (long i = 0; i < high; ++i) {
-            const long row = m0 + i;
+        }
+        gc_sync(self);
+        for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+          const long group = unit / beside, n0 = c0 + unit % beside * width;
+          const long m0 = group % tall * tile_rows;
+          enum { skip = 0, high = tile_rows };
+          const long line0 = m0;
+          enum { wide = width };
+          float own[tile_rows * width] __attribute__((aligned(64)));
+          float *const tile = gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
+          const float *panel = b1 + turn * 128 + n0;
+          long panel_inner = 128, panel_outer = 0;
+          if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
+          gc_tile_float_14x2_1k(outer, inner, b0 + turn * 784 + line0 * 1, 1, 784, 0, panel, panel_inner, panel_outer, tile, turn > from);
+          if (end < to) continue;
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
             (void)row;
             long row_rest = row;
             const long p0 = row_rest;
@@ -364,12 +435,14 @@ static void k6(const float *restrict b0, const float *restrict b1, float *restri
   }
 }
 
-static void k7(const float *restrict b0, float *restrict b1, float *restrict b2, const float *restrict b3, float *restrict b6, long size0) {
+GC_KERNEL void k7(const float *restrict b0, float *restrict b1, float *restrict b2, const float *restrict b3, float *restrict b6, long size0, const gc_worker *self) {
   (void)size0;
+  const long team = gc_team(self, size0 * 384 + 5504);
+  const long share_start = gc_first(128, 64, self, team), share_end = gc_end(128, 64, self, team);
   {
-    for (long p0_start = 0; p0_start < 128; p0_start += 128) {
-      enum { lanes = 128 };
-      float v2[128];
+    for (long p0_start = share_start, end = share_end; p0_start < end; p0_start += 64) {
+      const long lanes = GC_MIN(64, end - p0_start);
+      float v2[64];
       for (long lane = 0; lane < lanes; ++lane) {
         v2[lane] = 0.0f;
       }
@@ -412,57 +485,62 @@ static void k7(const float *restrict b0, float *restrict b1, float *restrict b2,
   }
 }
 
-static void k8(const float *restrict b0, const float *restrict b1, float *restrict b2, float *restrict b3, const float *restrict b4, float *restrict b7, void *restrict scratch, long size0) {
+GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *restrict b2, float *restrict b3, const float *restrict b4, float *restrict b7, void *restrict scratch, long size0, const gc_worker *self) {
   (void)size0;
+  enum { width = 16, tile_rows = 8 };
+  const long rows = 128, columns = 10;
+  const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
+  const long groups = 1 * tall;
+  const long team = gc_team(self, size0 * 2560);
+  (void)tall, (void)across, (void)groups, (void)team;
+  const long blocks = size0;
+  float *const panels = scratch;
+  float *const sums = (float *)scratch + 5632;
   {
-    enum { width = 1 * GC_VECTOR_BYTES / sizeof(float) };
-    const long rows = 128, columns = 10;
-    float *const panels = scratch;
-    float *const packed = panels + 8192;
-    (void)packed;
-    float *const sums = packed + 0;
-    const long turns = size0;
-    for (long turn = 0; turn < turns; turn += 256) {
-      const long end = GC_MIN(turn + 256, turns), depth = (end - turn) * 1;
-      for (long n0 = columns / width * width; n0 < columns; n0 += width) {
-        for (long j = 0; j < width; ++j) {
-          const long column = n0 + j;
-          if (column >= columns) {
-            for (long deep = 0; deep < depth; ++deep) panels[0 + deep * width + j] = 0;
-            continue;
-          }
-          long column_rest = column;
-          const long p1 = column_rest;
-          {
-            for (long k0 = turn; k0 < end; ++k0) {
-              const float v2 = b1[k0 * 10 + p1];
-              const long deep = k0 - turn * 1;
-              panels[0 + deep * width + j] = v2;
+    const long from = 0, to = blocks;
+    const _Bool gathers = groups * tile_rows >= 64 && blocks * 1 > 512;
+    for (long c0 = 0; c0 < columns; c0 += 10) {
+      const long c1 = GC_MIN(c0 + 10, columns);
+      const long beside = (c1 - c0 + width - 1) / width;
+      const long step = gathers ? 352 : to;
+      for (long turn = from; turn < to; turn += step) {
+        const long end = GC_MIN(turn + step, to);
+        const long outer = 1, inner = end - turn, depth = outer * inner;
+        (void)depth;
+        gc_sync(self);
+        if (gathers || (c1 == columns && columns % width)) {
+          for (long panel = gc_first((gathers ? beside : 1), 1, self, team), panel_end = gc_end((gathers ? beside : 1), 1, self, team); panel < panel_end; ++panel) {
+            const long n0 = gathers ? c0 + panel * width : columns / width * width;
+            {
+              for (long k0 = turn; k0 < end; ++k0) {
+                #pragma omp simd
+                for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {
+                  const long p1 = column;
+                  const float v2 = b1[k0 * 10 + p1];
+                  const long deep = k0 - turn * 1;
+                  panels[(panel * depth + deep) * width + column - n0] = v2;
+                }
+              }
             }
           }
         }
-      }
-      for (long m0 = 0; m0 < rows; m0 += 8) {
-        const long high = GC_MIN(8, rows - m0);
-        for (long n0 = 0; n0 < columns; n0 += width) {
+        gc_sync(self);
+        for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+          const long group = unit / beside, n0 = c0 + unit % beside * width;
+          const long m0 = group % tall * tile_rows;
+          enum { skip = 0, high = tile_rows };
+          const long line0 = m0;
           const long wide = GC_MIN(width, columns - n0);
-          float tile[8 * width];
+          float own[tile_rows * width] __attribute__((aligned(64)));
+          float *const tile = gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
           const float *panel = b1 + turn * 10 + n0;
-          long across = 10;
-          if (wide < width) panel = panels, across = width;
-          const float *first = b0 + turn * 128 + m0 * 1;
-          if (high == 8)
-            gc_tile_float_8x1(depth, first, 1, 128, panel, across, tile);
-          else for (long i = 0; i < high; ++i)
-            gc_tile_float_1x1(depth, first + i * 1, 1, 128, panel, across, tile + i * width);
-          for (long i = 0; i < high; ++i)
-          for (long j = 0; j < wide; ++j) {
-            if (turn > 0) tile[i * width + j] += sums[(m0 + i) * columns + n0 + j];
-            if (end < turns) sums[(m0 + i) * columns + n0 + j] = tile[i * width + j];
-          }
-          if (end < turns) continue;
-          for (long i = 0; i < high; ++i) {
-            const long row = m0 + i;
+          long panel_inner = 10, panel_outer = 0;
+          if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
+          if (!gathers && wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;
+          gc_tile_float_8x1_1k(outer, inner, b0 + turn * 128 + line0 * 1, 1, 128, 0, panel, panel_inner, panel_outer, tile, turn > from);
+          if (end < to) continue;
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
             (void)row;
             long row_rest = row;
             const long p0 = row_rest;
@@ -500,12 +578,14 @@ static void k8(const float *restrict b0, const float *restrict b1, float *restri
   }
 }
 
-static void k9(const float *restrict b0, float *restrict b1, float *restrict b2, const float *restrict b3, float *restrict b6, long size0) {
+GC_KERNEL void k9(const float *restrict b0, float *restrict b1, float *restrict b2, const float *restrict b3, float *restrict b6, long size0, const gc_worker *self) {
   (void)size0;
+  const long team = gc_team(self, size0 * 30 + 430);
+  const long share_start = gc_first(10, 64, self, team), share_end = gc_end(10, 64, self, team);
   {
-    for (long p0_start = 0; p0_start < 10; p0_start += 10) {
-      enum { lanes = 10 };
-      float v2[10];
+    for (long p0_start = share_start, end = share_end; p0_start < end; p0_start += 64) {
+      const long lanes = GC_MIN(64, end - p0_start);
+      float v2[64];
       for (long lane = 0; lane < lanes; ++lane) {
         v2[lane] = 0.0f;
       }

@@ -1,7 +1,9 @@
-static void k0(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, long size0) {
+GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, long size0, const gc_worker *self) {
   (void)size0;
+  const long team = gc_team(self, size0 * 2700);
+  const long share_start = gc_first(size0, 1, self, team), share_end = gc_end(size0, 1, self, team);
   {
-    for (long p0 = 0; p0 < size0; ++p0) {
+    for (long p0 = share_start; p0 < share_end; ++p0) {
       #pragma omp simd
       for (long p1 = 0; p1 < 100; ++p1) {
         const float v1 = b0[p0 * 100 + p1];
@@ -9,7 +11,7 @@ static void k0(const float *restrict b0, const float *restrict b1, const float *
         const float v3 = (v1 * v2);
         const float v4 = b2[p1];
         const float v5 = (v3 + v4);
-        const float v6 = tanhf(v5);
+        const float v6 = gc_tanh_float32(v5);
         b3[p0 * 100 + p1] = v6;
       }
     }

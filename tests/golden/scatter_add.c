@@ -1,8 +1,10 @@
-static void k0(float *restrict b0, const int *restrict b1, const float *restrict b2, long size0) {
+GC_KERNEL void k0(float *restrict b0, const int *restrict b1, const float *restrict b2, long size0, const gc_worker *self) {
   (void)size0;
+  const long team = gc_team(self, size0 * 512 + 64000);
+  const long share_start = gc_first(64, 64, self, team), share_end = gc_end(64, 64, self, team);
   {
-    for (long p1_start = 0; p1_start < 64; p1_start += 64) {
-      enum { lanes = 64 };
+    for (long p1_start = share_start, end = share_end; p1_start < end; p1_start += 64) {
+      const long lanes = GC_MIN(64, end - p1_start);
       {
         for (long z0 = 0; z0 < 1000; ++z0) {
           #pragma omp simd

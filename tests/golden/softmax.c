@@ -1,7 +1,9 @@
-static void k0(const float *restrict b0, float *restrict b1, long size0) {
+GC_KERNEL void k0(const float *restrict b0, float *restrict b1, long size0, const gc_worker *self) {
   (void)size0;
+  const long team = gc_team(self, size0 * 5100);
+  const long share_start = gc_first(size0, 64, self, team), share_end = gc_end(size0, 64, self, team);
   {
-    for (long p0 = 0; p0 < size0; ++p0) {
+    for (long p0 = share_start; p0 < share_end; ++p0) {
       float v2 = (-(float)GC_INFINITY);
       _Bool v2_nan = 0;
       {
@@ -19,7 +21,7 @@ static void k0(const float *restrict b0, float *restrict b1, long size0) {
         for (long r0 = 0; r0 < 100; ++r0) {
           const float v3 = b0[p0 * 100 + r0];
           const float v4 = (v3 - v2);
-          const float v5 = expf(v4);
+          const float v5 = gc_exp_float32(v4);
           v6 = v6 + v5;
         }
       }
@@ -28,7 +30,7 @@ static void k0(const float *restrict b0, float *restrict b1, long size0) {
         for (long r0 = 0; r0 < 100; ++r0) {
           const float v7 = b0[p0 * 100 + r0];
           const float v8 = (v7 - v2);
-          const float v9 = expf(v8);
+          const float v9 = gc_exp_float32(v8);
           const float v10 = (v9 / v6);
           b1[p0 * 100 + r0] = v10;
         }
