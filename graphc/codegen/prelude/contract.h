@@ -18,6 +18,7 @@
     for (long o = 0; o < outer; ++o, a += ao, b += bo) {                                                              \
       const T *p = a, *q = b;                                                                                         \
       for (long k = 0; k < inner; ++k, p += AK, q += bk) {                                                            \
+        if ((AK) != 1) __builtin_prefetch(p + 16 * (AK));                                                             \
         V row[VECTORS];                                                                                               \
         GC_UNROLL for (int j = 0; j < VECTORS; ++j) row[j] = ((const V *)q)[j];                                       \
         GC_UNROLL for (int i = 0; i < ROWS; ++i) {                                                                    \
