@@ -149,8 +149,17 @@ def _checked(name: str, value: object, source: str) -> Any:
 # ---------------------------------------------------------------- the file and the environment
 
 # Any: each value has passed the check of its field, and so has that field's type.
-_Layer = Mapping[str, Any]
-_EMPTY: _Layer = MappingProxyType({})
+_Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layer:
+    """Some fields and their values, as one source gives them; told from others by identity, so that hashing is free."""
+
+    values: _Values
+
+
+_EMPTY = _Layer(MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,19 +170,27 @@ class _Base:
     sources: Mapping[str, str]
 
 
-def _environment() -> tuple[tuple[str, str], ...]:
-    """The variables that decide anything, as a hashable snapshot. An empty variable counts as not set."""
-    names = ("GRAPHC_CONFIG", "XDG_CONFIG_HOME", "HOME", *_VARIABLES.values())
-    return tuple((name, value) for name in names if (value := os.environ.get(name)))
+_NAMES = ("GRAPHC_CONFIG", "XDG_CONFIG_HOME", "HOME", *_VARIABLES.values())
+_ENCODED = tuple(map(os.environ.encodekey, _NAMES))
+_Snapshot = tuple[str | bytes | None, ...]
+
+
+def _environment() -> _Snapshot:
+    """The variables that decide anything, in the order of `_NAMES`, as the operating system has them."""
+    # Looked up below `os.environ`, whose own `get` encodes each name anew and raises an exception for each variable
+    # that is not set: the settings are asked for at every run of a program, where that took longer than small ones run.
+    data = getattr(os.environ, "_data", None)
+    return tuple(map(os.environ.get, _NAMES) if data is None else map(data.get, _ENCODED))
 
 
 @lru_cache(maxsize=16)
-def _base(environment: tuple[tuple[str, str], ...]) -> _Base:
+def _base(environment: _Snapshot) -> _Base:
     """Reads file and environment once per distinct environment: a later change of a variable is seen, at little cost.
 
-    The file itself is read once a process; a config that changes under a running program would be a surprise.
+    The file itself is read once a process; a config that changes under a running program would be a surprise. An empty
+    variable counts as not set.
     """
-    variables = dict(environment)
+    variables = {name: os.fsdecode(value) for name, value in zip(_NAMES, environment, strict=True) if value}
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     path, given = _file(variables)
@@ -196,12 +213,12 @@ def _file(variables: Mapping[str, str]) -> tuple[Path, bool]:
     return platformdirs.user_config_path("graphc", appauthor=False) / "config.toml", False
 
 
-def _read(path: Path, given: bool) -> _Layer:
+def _read(path: Path, given: bool) -> _Values:
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         if not given:
-            return _EMPTY
+            return _EMPTY.values
         raise ArgumentError(f"there is no config file {path}", hint="create it, or unset GRAPHC_CONFIG") from None
     except OSError as error:
         raise FileError(f"the config file {path} cannot be read", got=error.strerror) from error
@@ -246,8 +263,8 @@ _process = _Process()
 
 # The scoped overrides live in a context variable and not in `_process`: each thread and each asyncio task has its own,
 # so that `with override(...)` in one never changes what another compiles. It holds only the fields overridden, so that
-# a `set_*` of another field inside the scope is still seen. The default is None since defaults are shared.
-_scoped: ContextVar[_Layer | None] = ContextVar("graphc_config", default=None)
+# a `set_*` of another field inside the scope is still seen.
+_scoped: ContextVar[_Layer] = ContextVar("graphc_config", default=_EMPTY)
 
 
 def current() -> Config:
@@ -263,9 +280,13 @@ def current() -> Config:
     ...     current().backend, current().threads
     ('numpy', 2)
     """
-    config = _base(_environment()).config
-    layer = {**_process.layer, **(_scoped.get() or _EMPTY)}
-    return replace(config, **layer) if layer else config
+    return _merged(_environment(), _process.layer, _scoped.get())
+
+
+@lru_cache(maxsize=64)
+def _merged(environment: _Snapshot, process: _Layer, scoped: _Layer) -> Config:
+    """The settings of all sources together: the same object as long as no source changes."""
+    return replace(_base(environment).config, **{**process.values, **scoped.values})
 
 
 def where(field: str) -> str:
@@ -289,9 +310,9 @@ def where(field: str) -> str:
     """
     if field not in FIELDS:
         _checked(field, None, "where()")
-    if field in (_scoped.get() or _EMPTY):
+    if field in _scoped.get().values:
         return "context"
-    if field in _process.layer:
+    if field in _process.layer.values:
         return "argument"
     return _base(_environment()).sources.get(field, "default")
 
@@ -316,7 +337,7 @@ def override(**settings: object) -> Iterator[Config]:
     'bfloat16'
     """
     layer = {name: _checked(name, value, "override()") for name, value in settings.items()}
-    token = _scoped.set({**(_scoped.get() or _EMPTY), **layer})
+    token = _scoped.set(_Layer(MappingProxyType({**_scoped.get().values, **layer})))
     try:
         yield current()
     finally:
@@ -324,7 +345,8 @@ def override(**settings: object) -> Iterator[Config]:
 
 
 def _set(name: str, value: object, source: str) -> None:
-    _process.layer = MappingProxyType({**_process.layer, name: _checked(name, value, source)})
+    layer = {**_process.layer.values, name: _checked(name, value, source)}
+    _process.layer = _Layer(MappingProxyType(layer))
 
 
 def set_backend(backend: str | None) -> None:
