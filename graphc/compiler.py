@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -59,6 +59,7 @@ class Executable:
     ) -> None:
         self.backend = backend
         self.program = program
+        self._launches = program.launches if isinstance(program, Program) else 0
         self._initial = initial
         self._look = look
 
@@ -91,12 +92,34 @@ class Executable:
             The outputs of the last run.
         """
         flat = self.program.run(inputs, states, sizes, repeat)
-        counts = counters()
-        counts.runs += 1
-        if isinstance(self.program, Program):
-            counts.launches += repeat * self.program.launches
+        self._count(repeat)
         shapes = [resolve(self._initial.type(ref).shape, sizes) for ref in self._initial.outputs]
         return [array.reshape(shape) for array, shape in zip(flat, shapes, strict=True)]
+
+    def sweep(
+        self,
+        inputs: Mapping[str, Array],
+        states: Mapping[str, StateBuffer],
+        sizes: Mapping[str, int],
+        steps: int,
+        results: Sequence[Array],
+    ) -> None:
+        """Runs the graph on one piece of the inputs after the other; states are updated in place.
+
+        Args:
+            inputs: A value for each input, whose first axis is cut into `steps` equal pieces.
+            states: The buffer of each state.
+            sizes: A value for each symbolic size: those of a piece.
+            steps: How many pieces.
+            results: Gets the outputs: an array for each, cut likewise.
+        """
+        self.program.sweep(inputs, states, sizes, steps, results)
+        self._count(steps)
+
+    def _count(self, steps: int) -> None:
+        counts = counters()
+        counts.runs += 1
+        counts.launches += steps * self._launches
 
     def memory(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """The bytes that a run takes, by role: `input`, `state`, `constant`, `output`, and `arena` for temporaries.

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphc import dims
 from graphc.errors import ArgumentError
-from graphc.plan import Buffer, Plan
-from graphc.runtime import team
+from graphc.plan import Plan
+from graphc.runtime import sweeping, team
 from graphc.runtime.program import Program
-from graphc.runtime.state import StateBuffer, aligned_empty
+from graphc.runtime.state import StateBuffer, address, aligned_empty
+from graphc.runtime.workspace import Table, Workspace
 
 Array = np.ndarray[Any, Any]
 
@@ -35,7 +35,9 @@ class CpuProgram(Program):
         self._entry.argtypes = [*[ctypes.c_void_p] * 2, ctypes.c_long, ctypes.c_void_p, *[ctypes.c_long] * 3]
         self._entry.restype = None
         self._constants = {b.id: b.value.numpy() for b in plan.buffers if b.value is not None}
-        self._arena = aligned_empty((0,), np.dtype(np.uint8))
+        self._single = len(set(plan.outputs)) == len(plan.outputs)
+        # Runs at the same time, from several threads, each have a workspace; one after the other share one.
+        self._idle: list[Workspace] = []
 
     def seconds(self, kernels: list[str]) -> dict[str, float]:
         """What each kernel has taken since the library was loaded.
@@ -50,10 +52,6 @@ class CpuProgram(Program):
             raise ArgumentError(problem, hint="compile it with profiled=True") from None
         return dict(zip(kernels, measured, strict=True))
 
-    def allocate(self, nbytes: int) -> None:
-        """Makes the arena."""
-        self._arena = aligned_empty((nbytes,), np.dtype(np.uint8))
-
     def run(
         self,
         inputs: Mapping[str, Array | StateBuffer],
@@ -62,42 +60,65 @@ class CpuProgram(Program):
         repeat: int,
     ) -> list[Array]:
         """Runs the plan `repeat` times; returns the outputs of the last run."""
-        layout = self.reserve(sizes)
-        outputs: dict[int, Array] = {}
+        space = self._workspace()
+        table = space.table(sizes)
         keep: list[Array] = []  # arrays whose memory the call uses
-        pointers = np.empty(max(1, len(self.plan.buffers)), np.uintp)
-        base = self._arena.ctypes.data
-        for buffer in self.plan.buffers:
-            if buffer.in_arena:
-                pointers[buffer.id] = base + layout.offsets.get(buffer.id, 0)
-                continue
-            array = self._array(buffer, inputs, states, sizes)
-            if buffer.role == "output":
-                outputs[buffer.id] = array
+        for id, name, dtype, _ in table.inputs:
+            given = inputs[name]
+            array = np.ascontiguousarray(given.host() if isinstance(given, StateBuffer) else given, dtype)
             keep.append(array)
-            pointers[buffer.id] = array.ctypes.data
-        values = np.array([sizes[name] for name in self.plan.symbols] or [0], np.int_)
-        entry = partial(self._entry, pointers.ctypes.data, values.ctypes.data, repeat)
-        team.run(entry, repeat * dims.evaluate(self.plan.work, sizes))
-        for name in self.updated:
-            states[name].host_changed()
+            table.addresses[id] = address(array)
+        outputs = {}
+        for id, dtype, nbytes in table.outputs:
+            outputs[id] = aligned_empty((nbytes // dtype.itemsize,), dtype)
+            table.addresses[id] = address(outputs[id])
+        function = partial(self._entry, table.addresses_at, table.sizes_at, repeat)
+        self._call(function, space, table, states, repeat)
         return [outputs[id] for id in self.plan.outputs]
 
-    def _array(
+    def sweep(
         self,
-        buffer: Buffer,
-        inputs: Mapping[str, Array | StateBuffer],
+        inputs: Mapping[str, Array],
         states: Mapping[str, StateBuffer],
         sizes: Mapping[str, int],
-    ) -> Array:
-        match buffer.role:
-            case "input":
-                given = inputs[buffer.name]
-                array = given.host() if isinstance(given, StateBuffer) else given
-                return np.ascontiguousarray(array, buffer.dtype.numpy)
-            case "state":
-                return states[buffer.name].host()
-            case "constant":
-                return self._constants[buffer.id]
-            case _:
-                return aligned_empty((dims.evaluate(buffer.elements, sizes),), buffer.dtype.numpy)
+        steps: int,
+        results: Sequence[Array],
+    ) -> None:
+        """Runs the plan on one piece of the inputs after the other, in one native call; nothing is copied."""
+        space = self._workspace()
+        table = space.table(sizes)
+        fits = self._single
+        for id, name, dtype, nbytes in table.inputs:
+            array = inputs[name]
+            fits = fits and array.flags.c_contiguous and array.dtype == dtype and array.nbytes == steps * nbytes
+            table.addresses[id] = address(array)
+        for (id, dtype, nbytes), array in zip(table.outputs, results, strict=self._single):
+            fits = fits and array.flags.c_contiguous and array.dtype == dtype and array.nbytes == steps * nbytes
+            table.addresses[id] = address(array)
+        if not fits:
+            self._idle.append(space)
+            super().sweep(inputs, states, sizes, steps, results)
+            return
+        function = partial(self._entry, table.addresses_at, table.sizes_at, 1)
+        self._call(sweeping.function(self._entry, table, steps) if steps > 1 else function, space, table, states, steps)
+
+    def _workspace(self) -> Workspace:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Workspace(self.plan, self._constants)
+
+    def _call(
+        self,
+        function: Callable[[ctypes.c_void_p, int, int, int], None],
+        space: Workspace,
+        table: Table,
+        states: Mapping[str, StateBuffer],
+        steps: int,
+    ) -> None:
+        """Calls the native function on a table whose inputs and outputs are in place."""
+        table.bind(states)
+        team.run(function, steps * table.work, space.meeting_at)
+        for name in self.updated:
+            states[name].host_changed()
+        self._idle.append(space)

@@ -25,6 +25,7 @@ from graphc.errors import BackendError, CompileError
 from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Step
 from graphc.runtime.cache import Cache, key
 from graphc.runtime.cudagraph import CudaGraph
+from graphc.runtime.memory import Layout, extended
 from graphc.runtime.program import Program
 from graphc.runtime.state import StateBuffer, aligned_empty
 
@@ -214,16 +215,20 @@ class CudaProgram(Program):
         for buffer in plan.buffers:
             if buffer.value is not None:
                 self._constants[buffer.id].write(buffer.value.numpy())
+        self._layout: Layout | None = None
         self._arena: _DeviceBuffer | None = None
         self._uploads: dict[tuple[int, int], _DeviceBuffer] = {}  # (buffer, bytes) -> where inputs and outputs lie
         self._graphs: OrderedDict[tuple[int, ...], CudaGraph] = OrderedDict()
 
-    def allocate(self, nbytes: int) -> None:
-        """Makes the arena; recordings that speak of the old one are gone."""
-        self._arena = _DeviceBuffer(nbytes)
-        for graph in self._graphs.values():
-            graph.close()
-        self._graphs.clear()
+    def _reserve(self, sizes: Mapping[str, int]) -> Layout:
+        """Makes the arena large enough for given sizes; what it held is lost, and recordings that speak of it."""
+        layout = extended(self.plan, self._layout, sizes)
+        if layout is not self._layout:
+            self._layout, self._arena = layout, _DeviceBuffer(layout.nbytes)
+            for graph in self._graphs.values():
+                graph.close()
+            self._graphs.clear()
+        return layout
 
     def run(
         self,
@@ -281,7 +286,7 @@ class CudaProgram(Program):
         sizes: Mapping[str, int],
     ) -> list[int]:
         """Where each buffer lies on the device, the values of inputs and states brought there."""
-        layout = self.reserve(sizes)
+        layout = self._reserve(sizes)
         assert self._arena is not None
         return [
             self._arena.pointer + layout.offsets.get(buffer.id, 0)

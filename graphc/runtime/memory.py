@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphc.plan import Plan, check
+from graphc.runtime.counters import counters
 
 # Offsets are multiples of this many bytes: a cache line, and what GPUs want for coalesced access.
 ALIGNMENT = 256
@@ -58,6 +59,22 @@ def solve(plan: Plan, sizes: Mapping[str, int]) -> Layout:
     total = max((end for _, end, _ in placed), default=0)
     check(plan, offsets, sizes)
     return Layout(offsets, _aligned(total), dict(sizes))
+
+
+def extended(plan: Plan, layout: Layout | None, sizes: Mapping[str, int]) -> Layout:
+    """A layout that covers given sizes, and those of the layout so far: that one, where it does.
+
+    Args:
+        plan: What to place.
+        layout: The layout so far.
+        sizes: A value for each symbolic size.
+    """
+    if layout is not None and layout.covers(sizes):
+        return layout
+    before = layout.sizes if layout is not None else {}
+    result = solve(plan, {name: max(value, before.get(name, 0)) for name, value in sizes.items()})
+    counters().arena_bytes += result.nbytes - (layout.nbytes if layout is not None else 0)
+    return result
 
 
 def _aligned(place: int) -> int:

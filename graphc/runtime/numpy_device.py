@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc import interpret
 from graphc.graph.core import Graph
+from graphc.runtime.program import run_pieces
 from graphc.runtime.state import StateBuffer
 
 Array = np.ndarray[Any, Any]
@@ -40,3 +41,14 @@ class NumpyProgram:
             for name, value in updates.items():
                 states[name].assign(value)
         return outputs
+
+    def sweep(
+        self,
+        inputs: Mapping[str, Array],
+        states: Mapping[str, StateBuffer],
+        sizes: Mapping[str, int],
+        steps: int,
+        results: Sequence[Array],
+    ) -> None:
+        """Runs the graph on one piece of the inputs after the other, as `Program.sweep` does."""
+        run_pieces(self.run, inputs, states, sizes, steps, results)

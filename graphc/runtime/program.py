@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.plan import Plan
-from graphc.runtime.counters import counters
-from graphc.runtime.memory import Layout, solve
 from graphc.runtime.state import StateBuffer
 
 Array = np.ndarray[Any, Any]
 
 
 class Program(ABC):
-    """A compiled plan on a device, with the arena that its temporaries live in.
+    """A compiled plan on a device.
 
     Args:
         plan: What runs.
@@ -26,23 +24,7 @@ class Program(ABC):
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.launches = plan.launches()
-        self.layout: Layout | None = None
         self.updated = {plan.buffers[id].name for step in plan.steps for id in step.writes} - {""}
-
-    def reserve(self, sizes: Mapping[str, int]) -> Layout:
-        """Makes the arena large enough for given sizes; what it held is lost."""
-        if self.layout is None or not self.layout.covers(sizes):
-            before = self.layout.sizes if self.layout else {}
-            bounds = {name: max(value, before.get(name, 0)) for name, value in sizes.items()}
-            old = self.layout.nbytes if self.layout else 0
-            self.layout = solve(self.plan, bounds)
-            self.allocate(self.layout.nbytes)
-            counters().arena_bytes += self.layout.nbytes - old
-        return self.layout
-
-    @abstractmethod
-    def allocate(self, nbytes: int) -> None:
-        """Makes an arena of this size; the one before is freed."""
 
     @abstractmethod
     def run(
@@ -53,3 +35,46 @@ class Program(ABC):
         repeat: int,
     ) -> list[Array]:
         """Runs the plan `repeat` times; states are updated in place. Returns the last run's outputs, each flat."""
+
+    def sweep(
+        self,
+        inputs: Mapping[str, Array],
+        states: Mapping[str, StateBuffer],
+        sizes: Mapping[str, int],
+        steps: int,
+        results: Sequence[Array],
+    ) -> None:
+        """Runs the plan on one piece of the inputs after the other; states are updated in place.
+
+        Args:
+            inputs: The arrays, whose first axis is cut into `steps` equal pieces.
+            states: The buffer of each state.
+            sizes: A value for each symbolic size: those of a piece.
+            steps: How many pieces.
+            results: Gets the outputs: an array for each, cut likewise.
+        """
+        run_pieces(self.run, inputs, states, sizes, steps, results)
+
+
+Run = Callable[[Mapping[str, Array], Mapping[str, StateBuffer], Mapping[str, int], int], list[Array]]
+
+
+def run_pieces(
+    run: Run,
+    inputs: Mapping[str, Array],
+    states: Mapping[str, StateBuffer],
+    sizes: Mapping[str, int],
+    steps: int,
+    results: Sequence[Array],
+) -> None:
+    """What `Program.sweep` does, as one call of `run` for each piece."""
+    for step in range(steps):
+        outputs = run({name: _piece(array, step, steps) for name, array in inputs.items()}, states, sizes, 1)
+        for result, output in zip(results, outputs, strict=True):
+            place = _piece(result, step, steps)
+            place[...] = output.reshape(place.shape)
+
+
+def _piece(array: Array, step: int, steps: int) -> Array:
+    length = len(array) // steps
+    return array[step * length : (step + 1) * length]

@@ -6,16 +6,14 @@ thread 0. So a run costs the others one wake-up, however many steps it makes.
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-import numpy as np
-
 from graphc import config
 from graphc.runtime.processor import cores
-from graphc.runtime.state import aligned_empty
 
 # What a waiting thread reads and what an arriving one writes: two cache lines, twice for processors that fetch pairs.
 MEETING_BYTES = 256
@@ -40,18 +38,19 @@ def allowed_threads() -> int:
     return config.current().threads or cores()
 
 
-def run(function: Callable[[int, int, int, int], None], work: int) -> None:
+def run(function: Callable[[ctypes.c_void_p, int, int, int], None], work: int, meeting: ctypes.c_void_p) -> None:
     """Calls `function(meeting, thread, threads, grain)` on every thread of a team, and returns when all is done.
 
     Args:
-        function: What runs, with the address of the place where its threads meet. Its threads meet before it returns.
+        function: What runs. Its threads meet before it returns.
         work: About how many scalar operations it takes.
+        meeting: Where they meet: `MEETING_BYTES` bytes for this run alone, zeros before the first one.
     """
     threads = allowed_threads() if work >= WORTH_SHARING else 1
-    meeting = aligned_empty((MEETING_BYTES,), np.dtype(np.uint8))
-    meeting[:] = 0
-    place = int(meeting.ctypes.data)
-    others = [_pool(threads - 1).submit(function, place, thread, threads, GRAIN) for thread in range(1, threads)]
-    function(place, 0, threads, GRAIN)
+    if threads == 1:
+        function(meeting, 0, 1, GRAIN)
+        return
+    others = [_pool(threads - 1).submit(function, meeting, thread, threads, GRAIN) for thread in range(1, threads)]
+    function(meeting, 0, threads, GRAIN)
     for other in others:
         other.result()
