@@ -16,6 +16,8 @@ from graphc.runtime.state import StateBuffer
 from graphc.tracing import Array, Tensor, describe, user_line
 
 ROLES = ("x", "y", "w")
+# Elements that are looked through in less time than setting up a reduction takes.
+_FEW = 4096
 
 
 @dataclass(frozen=True)
@@ -170,23 +172,43 @@ def _count(arrays: Mapping[str, Array]) -> int:
     return count
 
 
-def warn_of_nan(batch: Batch) -> None:
+def warn_of_nan(batch: Batch, consequence: str = "the loss will be NaN") -> None:
     """Warns of arrays that hold NaN."""
     for name, array in batch.arrays.items():
-        # A sum is NaN where an element is: one pass, without an array of flags. Infinities can make one too.
-        if array.dtype.kind == "f" and np.isnan(_sum(array)) and bool(np.isnan(array).any()):
+        if holds_nan(array):
             first = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
             warnings.warn(
                 f"{_shown(name[0], int(name[1:]), len(batch.signature.of(name[0])))} holds NaN, first at index {first}:"
-                " the loss will be NaN",
+                f" {consequence}",
                 DataWarning,
                 stacklevel=2,
             )
 
 
-def _sum(array: Array) -> Any:
+def holds_nan(array: Array) -> bool:
+    """Whether an element is NaN.
+
+    Example:
+
+    >>> holds_nan(np.array([np.inf, -np.inf])), holds_nan(np.array([np.nan]))
+    (False, True)
+    """
+    if array.dtype.kind != "f":
+        return False
+    if array.size <= _FEW:
+        flat = array.reshape(-1)
+        # The sum of squares is NaN where an element is, and for no infinities; BLAS forms it without any set-up.
+        square = flat.dot(flat)
+        return bool(square != square)
+    # A sum is NaN where an element is: one pass, without an array of flags. Infinities can make one too.
     with np.errstate(all="ignore"):
-        return np.add.reduce(array, axis=None)
+        total = np.add.reduce(array, axis=None)
+    return bool(np.isnan(total)) and bool(np.isnan(array).any())
+
+
+def may_hold_nan(result: Array) -> bool:
+    """Whether a result may come from NaN: what is no floating-point number does not tell."""
+    return result.dtype.kind != "f" or holds_nan(result)
 
 
 def check_labels(labels: Array, classes: int, name: str, where: str | None) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc import tree
 from graphc.callbacks import CallbackList, History
 from graphc.errors import ArgumentError, DataError, GraphcError
 from graphc.models.data import (
@@ -17,14 +16,19 @@ from graphc.models.data import (
     Batches,
     arrays_of,
     is_arrays,
+    may_hold_nan,
     split_validation,
     unpack_x_y_sample_weight,
     warn_of_nan,
     with_class_weight,
 )
-from graphc.models.sources import ArraySource, IterableSource, Pace, Source
+from graphc.models.pace import Pace
+from graphc.models.program import Prediction
+from graphc.models.sources import ArraySource, IterableSource, Source, fitting_batch
 from graphc.models.trainer import Trainer
 from graphc.tracing import Array, describe, user_line
+
+_PREDICTED = "so will be what is predicted from it"
 
 
 class Fitting(Trainer):
@@ -257,25 +261,38 @@ class Fitting(Trainer):
         Raises:
             GraphcError: if the data do not fit.
         """
-        source = self._source("predict", x, None, None, batch_size)
-        structure = source.prepare().structure
-        limit = steps if steps is not None else source.steps
+        if callbacks is None and steps is None and verbose == 0:
+            ready = self._ready_for(x)
+            if ready is not None:
+                results = ready.results(len(x))
+                ready.run({"x0": x}, results, len(x), fitting_batch(batch_size, len(x)))
+                if any(map(may_hold_nan, results)):
+                    warn_of_nan(arrays_of(x), _PREDICTED)
+                return ready.structured(results)
+        if x is None or not is_arrays(x):
+            source = self._source("predict", x, None, None, batch_size)
+            first = source.prepare()
+            assert isinstance(first, Prediction)
+            limit = steps if steps is not None else source.steps
+            source.begin()
+            outputs = (outputs for _, _, outputs in iter(lambda: source.advance(1), (0, None, [])))
+            return first.structured(_one_by_one(outputs, _callback_list(callbacks, self, verbose, 1, limit), limit))
+        data = arrays_of(x)
+        prediction = self._prediction(x, data)
+        size = fitting_batch(batch_size, data.size)
+        limit = -(-data.size // size) if steps is None else steps
         listed = _callback_list(callbacks, self, verbose, 1, limit)
-        listed.on_predict_begin()
-        source.begin()
-        parts: list[list[Array]] = []
-        while limit is None or len(parts) < limit:
-            listed.on_predict_batch_begin(len(parts))
-            count, _, outputs = source.advance(1)
-            if count == 0:
-                break
-            # The program may use the same memory for the next outputs.
-            parts.append([np.array(output) for output in outputs])
-            listed.on_predict_batch_end(len(parts) - 1, {"outputs": parts[-1]})
-        listed.on_predict_end()
-        if not parts:
-            raise DataError("the data are empty", where=describe(user_line()), got="an iterable without batches")
-        return tree.join(structure, [_joined(list(leaf)) for leaf in zip(*parts, strict=True)])
+        if steps is None and prediction.by_sample and not listed.listening("predict"):
+            listed.on_predict_begin()
+            results = prediction.results(data.size)
+            prediction.run(data.arrays, results, data.size, size)
+            listed.on_predict_end()
+        else:
+            parts = (data.part(start, min(start + size, data.size)) for start in range(0, data.size, size))
+            results = _one_by_one(map(prediction.run_once, parts), listed, limit)
+        if any(map(may_hold_nan, results)):
+            warn_of_nan(data, _PREDICTED)
+        return prediction.structured(results)
 
     # ---- from arguments to sources
 
@@ -304,7 +321,7 @@ class Fitting(Trainer):
         held_out = None
         if validation_split:
             data, held_out = split_validation(data, validation_split)
-        return ArraySource(self, "train", data, 32 if batch_size is None else batch_size, shuffle), held_out
+        return ArraySource(self, "train", data, batch_size, shuffle), held_out
 
     def _validation_source(self, data: Any, held_out: Batch | None, batch_size: int | None) -> Source | None:
         if data is not None:
@@ -314,7 +331,7 @@ class Fitting(Trainer):
             return self._source("test", data, None, None, batch_size)
         if held_out is None:
             return None
-        return ArraySource(self, "test", held_out, 32 if batch_size is None else batch_size)
+        return ArraySource(self, "test", held_out, batch_size)
 
     def _source(
         self,
@@ -328,7 +345,7 @@ class Fitting(Trainer):
     ) -> Source:
         if x is not None and is_arrays(x):
             data = self._checked(arrays_of(x, y, sample_weight), mode)
-            return ArraySource(self, mode, data, 32 if batch_size is None else batch_size, shuffle)
+            return ArraySource(self, mode, data, batch_size, shuffle)
         if batch_size is not None:
             raise ArgumentError(
                 "batch_size cannot be given for an iterable of batches", where=describe(user_line()), got=batch_size
@@ -340,6 +357,23 @@ class Fitting(Trainer):
         self.check_batch(data, mode)
         warn_of_nan(data)
         return data
+
+
+def _one_by_one(outputs: Iterator[list[Array]], callbacks: CallbackList, limit: int | None) -> list[Array]:
+    """The outputs for all batches, up to a limit, each batch announced to callbacks."""
+    parts: list[list[Array]] = []
+    callbacks.on_predict_begin()
+    while limit is None or len(parts) < limit:
+        callbacks.on_predict_batch_begin(len(parts))
+        part = next(outputs, None)
+        if part is None:
+            break
+        parts.append(part)
+        callbacks.on_predict_batch_end(len(parts) - 1, {"outputs": part})
+    callbacks.on_predict_end()
+    if not parts:
+        raise DataError("the data are empty", where=describe(user_line()), got="an iterable without batches")
+    return [_joined(list(leaf)) for leaf in zip(*parts, strict=True)]
 
 
 def _joined(parts: list[Array]) -> Array:

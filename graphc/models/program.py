@@ -1,11 +1,13 @@
 """The programs of a model: one graph each for a step of training, of evaluation and of prediction.
 
-A program gets the data set whole, and the order in which to visit the samples. It keeps its place in a state, takes the
-rows of its batch itself, and moves on: so that many steps are one call, and a smaller last batch is the same program.
+A program that trains or evaluates gets the data set whole, and the order in which to visit the samples. It keeps its
+place in a state, takes the rows of its batch itself, and moves on: so that many steps are one call, and a smaller last
+batch is the same program. One that predicts visits all samples as they lie, so that it reads a batch where it is.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,8 +22,9 @@ from graphc.errors import ShapeError
 from graphc.graph.core import Graph
 from graphc.graph.types import Origin, TensorType
 from graphc.layers.layer import training_mode
-from graphc.models.data import Batch, Signature
+from graphc.models.data import Batch, Leaf, Signature
 from graphc.models.objectives import flat_outputs
+from graphc.models.pace import Pace
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import (
     ANY_SIZE,
@@ -71,7 +74,7 @@ class Trainable(Protocol):
 
 
 @dataclass
-class Program:
+class Program(ABC):
     """A compiled step.
 
     Args:
@@ -79,8 +82,6 @@ class Program:
         graph: What is computed.
         executable: How.
         variables: What stands behind each state of the graph, by name.
-        structure: How the outputs nest, of a prediction.
-        cursor: The place in the order of visits.
         batch: The only size that a batch may have, where layers keep a state for each sample. None: any.
     """
 
@@ -88,13 +89,29 @@ class Program:
     graph: Graph
     executable: Executable
     variables: Mapping[str, Variable]
-    structure: Any
-    cursor: Variable
-    batch: int | None = None
+    batch: int | None
 
     def __post_init__(self) -> None:
         self._states = {name: self.variables[name].buffer for name in self.graph.states}
         self._used = set(self.graph.inputs)
+
+    @abstractmethod
+    def run_once(self, batch: Batch) -> list[Array]:
+        """Does one step on all samples of a batch."""
+
+
+@dataclass
+class StepProgram(Program):
+    """A compiled step of training or evaluation.
+
+    Args:
+        cursor: The place in the order of visits.
+    """
+
+    cursor: Variable
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._everything = np.arange(0, dtype=np.int32)
 
     def start(self) -> None:
@@ -140,22 +157,87 @@ class Program:
         return self.run(batch.arrays, self._everything, batch.size, batch.size)
 
 
+@dataclass
+class Prediction(Program):
+    """A compiled prediction for a batch.
+
+    Args:
+        structure: How the outputs nest.
+    """
+
+    structure: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        types = [self.graph.type(ref) for ref in self.graph.outputs]
+        batch = dims.size(BATCH)
+        # Whether every output has a row for each sample, and nothing else in it depends on how many there are.
+        self.by_sample = all(t.shape[:1] == (batch,) and all(isinstance(d, int) for d in t.shape[1:]) for t in types)
+        self._rows = [(t.shape[1:], t.dtype.numpy) for t in types]
+        self._alone = len(types) == 1 and tree.join(self.structure, [self]) is self
+
+    def structured(self, outputs: list[Array]) -> Any:
+        """Outputs, nested as those of the model."""
+        return outputs[0] if self._alone else tree.join(self.structure, outputs)
+
+    def run_once(self, batch: Batch) -> list[Array]:
+        """The outputs for all samples of a batch."""
+        inputs = {name: array for name, array in batch.arrays.items() if name in self._used}
+        outputs = self.executable.run(inputs, self._states, {BATCH: batch.size})
+        return [np.array(output) for output in outputs]  # on some devices they are the inputs or the weights themselves
+
+    def results(self, samples: int) -> list[Array]:
+        """Arrays for the outputs of so many samples, where they are `by_sample`."""
+        return [np.empty((samples, *row), dtype) for row, dtype in self._rows]
+
+    def run(self, arrays: Mapping[str, Array], results: list[Array], samples: int, batch: int) -> None:
+        """Predicts batch by batch, where outputs are `by_sample`.
+
+        Args:
+            arrays: The data, by name.
+            results: Where the outputs go.
+            samples: How many samples the arrays hold.
+            batch: How many samples are predicted at once, the last ones apart.
+        """
+        inputs = {name: array for name, array in arrays.items() if name in self._used}
+        if samples <= batch:
+            self.executable.sweep(inputs, self._states, {BATCH: samples}, 1, results)
+            return
+        done, whole, pace = 0, samples - samples % batch, Pace(None)
+        while done < whole:
+            steps = min(pace.steps, (whole - done) // batch)
+            with pace.measured(steps):
+                self._part(inputs, results, done, steps, batch)
+            done += steps * batch
+        if done < samples:
+            self._part(inputs, results, done, 1, samples - done)
+
+    def _part(self, inputs: Mapping[str, Array], results: list[Array], start: int, steps: int, batch: int) -> None:
+        part = slice(start, start + steps * batch)
+        taken = {name: array[part] for name, array in inputs.items()}
+        self.executable.sweep(taken, self._states, {BATCH: batch}, steps, [result[part] for result in results])
+
+
 @paused()
-def make(model: Trainable, signature: Signature, mode: str, cursor: Variable) -> Program:
+def make(model: Trainable, signature: Signature, mode: str, cursors: Mapping[str, Variable]) -> Program:
     """Traces a step of a model and compiles it.
 
     Args:
         model: The model.
         signature: What the data look like.
         mode: `"train"`, `"test"` or `"predict"`.
-        cursor: The place in the order of visits.
+        cursors: The places in the order of visits, by mode; a prediction has none.
 
     Raises:
         GraphcError: if the data do not fit the model, with the layer and the user's line.
     """
+    cursor = cursors.get(mode)
     step = trace_step(model, signature, mode, cursor)
     executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {})
-    return Program(mode, step.graph, executable, step.variables, step.structure, cursor, model.batch_of_states)
+    common = (mode, step.graph, executable, step.variables, model.batch_of_states)
+    if cursor is None:
+        return Prediction(*common, step.structure)
+    return StepProgram(*common, cursor)
 
 
 @dataclass(frozen=True)
@@ -175,14 +257,14 @@ class Step:
     forward: Graph | None = None
 
 
-def trace_step(model: Trainable, signature: Signature, mode: str, cursor: Variable) -> Step:
-    """Traces a step of a model."""
-    symbols = dict.fromkeys((BATCH, SAMPLES, VISITS), ANY_SIZE)
+def trace_step(model: Trainable, signature: Signature, mode: str, cursor: Variable | None) -> Step:
+    """Traces a step of a model; one with a cursor takes its batch out of the whole data."""
+    symbols = dict.fromkeys((BATCH,) if cursor is None else (BATCH, SAMPLES, VISITS), ANY_SIZE)
     session = Trace(symbols, model.random_step if mode == "train" else None)
     training = mode == "train"
     with session.active(), scope("", model.compile_origin, absolute=True), training_mode(training):
         with scope("data"):
-            batch = _next_batch(session, signature, cursor)
+            batch = _given(session, signature) if cursor is None else _next_batch(session, signature, cursor)
         x, y, weight = (signature.nested(role, batch) for role in "xyw")
         y_pred = model(x)
         if mode == "predict":
@@ -215,22 +297,29 @@ def _gradients(model: Trainable, loss: Tensor) -> list[Tensor]:
     return gradients(scaled, weights) if weights else []
 
 
+def _given(session: Trace, signature: Signature) -> dict[str, Tensor]:
+    """The arrays of a batch as they are given."""
+    return {leaf.name: _converted(_array(session, leaf, BATCH)) for leaf in signature.leaves}
+
+
 def _next_batch(session: Trace, signature: Signature, cursor: Variable) -> dict[str, Tensor]:
     """The rows of the next batch of each array; moves the cursor on."""
-    batch, samples = dims.size(BATCH), dims.size(SAMPLES)
+    batch = dims.size(BATCH)
     visits = TensorType((dims.size(VISITS),), dtypes.int32)
     order = Tensor(session.builder.input("order", visits))
     counting = bind("iota", shape=(batch,), axis=0, dtype=dtypes.int32)
     rows = bind("gather", order, ops.add(counting, cursor.value), axis=0)
     result = {}
     for leaf in signature.leaves:
-        whole = Tensor(session.builder.input(leaf.name, TensorType((samples, *leaf.shape), leaf.dtype)))
-        part = bind("gather", whole, rows, axis=0)
-        result[leaf.name] = cast(part, dtypes.as_dtype(settings.floatx())) if leaf.dtype.is_float else part
+        result[leaf.name] = _converted(bind("gather", _array(session, leaf, SAMPLES), rows, axis=0))
     cursor.assign(cursor.value + as_tensor(batch, dtypes.int32))
     return result
 
 
-def pieces(outputs: list[Array]) -> list[Array]:
-    """Outputs that the next call does not overwrite."""
-    return [np.array(output) for output in outputs]
+def _array(session: Trace, leaf: Leaf, samples: str) -> Tensor:
+    return Tensor(session.builder.input(leaf.name, TensorType((dims.size(samples), *leaf.shape), leaf.dtype)))
+
+
+def _converted(array: Tensor) -> Tensor:
+    """Data as models compute with them."""
+    return cast(array, dtypes.as_dtype(settings.floatx())) if array.type.dtype.is_float else array

@@ -2,47 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 
 from graphc.errors import ArgumentError
 from graphc.models.data import Batch, Batches
-from graphc.models.program import Program
+from graphc.models.program import Program, StepProgram
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import Array
-
-# A call that lasts this long lets the progress line move and Ctrl-C through, and costs nothing to make.
-_SECONDS = 0.075
-
-
-class Pace:
-    """How many steps are done in one call.
-
-    Args:
-        fixed: A number that the user or a callback demands. None: as many as take about 75 milliseconds.
-    """
-
-    def __init__(self, fixed: int | None) -> None:
-        self.fixed = fixed
-        self._next = 1
-
-    @property
-    def steps(self) -> int:
-        """How many steps the next call does."""
-        return self.fixed or self._next
-
-    @contextmanager
-    def measured(self, steps: int) -> Iterator[None]:
-        """Measures a call of so many steps, for the number of the next one."""
-        start = time.perf_counter()
-        yield
-        each = max((time.perf_counter() - start) / steps, 1e-7)
-        # Grown step by step: the first call may be slow for reasons that do not come again.
-        self._next = max(1, min(int(_SECONDS / each), 8 * steps))
 
 
 class Programs(Protocol):
@@ -70,32 +39,46 @@ class Source(Protocol):
         """Whether another pass can be started."""
 
 
+def fitting_batch(batch_size: Any, samples: int) -> int:
+    """How many samples a step takes: what was asked for, but no more than there are. None: 32.
+
+    Raises:
+        ArgumentError: if it is no positive integer.
+    """
+    if batch_size is None:
+        batch_size = 32
+    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise ArgumentError("batch_size is a positive integer", got=repr(batch_size))
+    return min(int(batch_size), samples)
+
+
 class ArraySource:
     """Steps over arrays.
 
     Args:
         model: The model.
-        mode: `"train"`, `"test"` or `"predict"`.
+        mode: `"train"` or `"test"`.
         data: The arrays.
-        batch_size: How many samples a step takes.
+        batch_size: How many samples a step takes. None: 32.
         shuffle: True: samples in a new order in each pass; `"batch"`: batches in a new order; False: as they are.
     """
 
-    def __init__(self, model: Programs, mode: str, data: Batch, batch_size: int, shuffle: Any = False) -> None:
-        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
-            raise ArgumentError("batch_size is a positive integer", got=repr(batch_size))
+    def __init__(self, model: Programs, mode: str, data: Batch, batch_size: int | None, shuffle: Any = False) -> None:
+        size = fitting_batch(batch_size, data.size)
         if shuffle not in (True, False, "batch"):
             raise ArgumentError("shuffle is True, False or 'batch'", got=repr(shuffle))
         self.model, self.mode, self.data, self.shuffle = model, mode, data, shuffle
-        self.batch_size = min(int(batch_size), data.size)
+        self.batch_size = size
         self.steps: int | None = -(-data.size // self.batch_size)
         self._order = StateBuffer(np.arange(data.size, dtype=np.int32))
         self._done = self.steps
-        self._program: Program | None = None
+        self._program: StepProgram | None = None
 
-    def prepare(self) -> Program:
+    def prepare(self) -> StepProgram:
         """Compiles the step."""
-        return self.model.program(self.mode, self.data.signature)
+        program = self.model.program(self.mode, self.data.signature)
+        assert isinstance(program, StepProgram)
+        return program
 
     def begin(self) -> None:
         """Starts a pass over the data."""
