@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ class CpuProgram(Program):
 
     def _call(
         self,
-        function: Callable[[ctypes.c_void_p, int, int, int], None],
+        function: team.Native,
         space: Workspace,
         table: Table,
         states: Mapping[str, StateBuffer],
@@ -118,7 +118,7 @@ class CpuProgram(Program):
     ) -> None:
         """Calls the native function on a table whose inputs and outputs are in place."""
         table.bind(states)
-        team.run(function, steps * table.work, space.meeting_at)
+        team.run(function, steps * table.work, steps, table.trials[steps > 1], space.meeting_at)
         for name in self.updated:
             states[name].host_changed()
         self._idle.append(space)

@@ -34,6 +34,7 @@ class Table:
         inputs: The buffer of each input: id, name, dtype, bytes.
         outputs: The buffer of each output, in the order of outputs: id, dtype, bytes.
         work: About how many scalar operations a run takes.
+        trials: What runs took on one thread and on several: single ones, and those of many in one call.
     """
 
     def __init__(self, plan: Plan, sizes: Mapping[str, int], places: Mapping[int, int]) -> None:
@@ -46,6 +47,7 @@ class Table:
         self.inputs = [(b.id, b.name, b.dtype.numpy, nbytes[b.id]) for b in plan.buffers if b.role == "input"]
         self.outputs = [(id, plan.buffers[id].dtype.numpy, nbytes[id]) for id in dict.fromkeys(plan.outputs)]
         self.work = dims.evaluate(plan.work, sizes)
+        self.trials = team.Trials(), team.Trials()
         values = [sizes[name] for name in plan.symbols] or [0]
         self._sizes = (ctypes.c_long * len(values))(*values)
         self._strides = (ctypes.c_long * count)(*(nbytes.get(id, 0) for id in range(count)))
