@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc import dtypes
-from graphc.codegen.c_product import ProductRenderer, TileShape
+from graphc.codegen.c_product import ProductRenderer, RowShape, TileShape
 from graphc.codegen.cost import shared_axis, work
 from graphc.codegen.cstyle import CStyle
 from graphc.codegen.kernel import (
@@ -41,7 +41,7 @@ class Function:
 
     declaration: str
     definition: str
-    tiles: frozenset[TileShape]
+    tiles: frozenset[TileShape | RowShape]
 
 
 class CRenderer(ProductRenderer):

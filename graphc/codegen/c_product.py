@@ -24,7 +24,7 @@ from graphc.primitives.views import ravel
 RUN = 16
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class TileShape:
     """A tile function: the C type, its size, and which of the left factor's steps are known to be 1."""
 
@@ -47,12 +47,27 @@ class TileShape:
         return f"GC_TILE({self.name}, {args})\n"
 
 
+@dataclass(frozen=True, slots=True)
+class RowShape:
+    """The function for a single row, of a C type."""
+
+    type: str
+
+    @property
+    def name(self) -> str:
+        return f"gc_row_{self.type}"
+
+    @property
+    def definition(self) -> str:
+        return f"GC_ROW({self.name}, {self.type})\n"
+
+
 class ProductRenderer(LoopRenderer):
     """Prints contractions as tiles."""
 
     def __init__(self, symbols: Mapping[str, str]) -> None:
         super().__init__(symbols)
-        self.tiles: set[TileShape] = set()
+        self.tiles: set[TileShape | RowShape] = set()
 
     def product(self, kernel: Kernel, t: Tiling) -> None:
         """The loops of a contraction and its epilogue."""
@@ -132,7 +147,7 @@ class ProductRenderer(LoopRenderer):
         outer, inner = t.levels
         levels = f"outer = {self.dim(outer)}, inner = {self.dim(inner)}"
         if t.step is not None:
-            out(f"const long step = {f'gathers ? {t.step} : to' if t.may_gather else t.step};")
+            out(f"const long step = {f'gathers ? {t.step} : to' if t.may_be_whole else t.step};")
             out("for (long turn = from; turn < to; turn += step) {")
             out("const long end = GC_MIN(turn + step, to);")
             levels = f"outer = end - turn, inner = {self.dim(inner)}"
@@ -154,13 +169,16 @@ class ProductRenderer(LoopRenderer):
 
     def _units(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
         out = self.out
-        bounds = "0, units = groups * beside"
+        bounds = ("0", "groups * beside")
         if t.sharing == "team":
             total = "groups * beside, 1, self, team"
-            bounds = f"gc_first({total}), units = gc_end({total})"
+            bounds = (f"gc_first({total})", f"gc_end({total})")
         if t.left_place is None:
             out("long gathered = -1;")
-        out(f"for (long unit = {bounds}; unit < units; ++unit) {{")
+        out(f"const long first_unit = {bounds[0]}, units = {bounds[1]};")
+        if t.may_be_row:
+            self._row(t, contraction)
+        out("for (long unit = first_unit; unit < units; ++unit) {")
         out("const long group = unit / beside, n0 = c0 + unit % beside * width;")
         self._place_rows(t)
         if t.all_whole:
@@ -169,7 +187,11 @@ class ProductRenderer(LoopRenderer):
             out("const long wide = GC_MIN(width, columns - n0);")
         name, place = self._type(contraction), "sums + (group * across + n0 / width) * tile_rows * width"
         own = f"{name} {{}}[tile_rows * width] __attribute__((aligned(64)));"
-        if t.may_gather:
+        if t.may_be_row:
+            out(own.format("own"))
+            other = f"gathers ? {place} : own" if t.may_be_whole else "own"
+            out(f"{name} *const tile = is_row ? row_sums + (unit - first_unit) * width : {other};")
+        elif t.may_be_whole:
             out(own.format("own"))
             out(f"{name} *const tile = gathers ? {place} : own;")
         elif t.is_cut:
@@ -182,6 +204,24 @@ class ProductRenderer(LoopRenderer):
             if t.is_cut:
                 out("if (end < to) continue;")
             self._epilogue(t, contraction, epilogue)
+        out("}")
+
+    def _row(self, t: Tiling, contraction: Contract) -> None:
+        """The sums of this thread's columns, if there is a single row."""
+        out, name = self.out, self._type(contraction)
+        out(f"const _Bool is_row = rows == 1{' && !gathers' if t.may_be_whole else ''};")
+        wide = -(-t.column_block // t.width) * t.width if isinstance(t.column_block, int) else 0
+        out(f"{name} row_sums[{wide}] __attribute__((aligned(64)));")
+        out("if (is_row && first_unit < units) {")
+        out("const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;")
+        left, left_steps, _ = self._left(t)
+        assert t.right_place is not None
+        outer, inner = _two(t.right_place.depth)
+        start = self.dim(t.right_place.start + self._turned(t, t.right_place.depth))
+        right = f"{t.right_place.load.buffer} + {start} + n0, {self.dim(inner)}, {self.dim(outer)}"
+        row = RowShape(name)
+        self.tiles.add(row)
+        out(f"{row.name}(outer, inner, {left}, {', '.join(left_steps.split(', ')[1:])}, {right}, row_sums, count);")
         out("}")
 
     def _place_rows(self, t: Tiling) -> None:
@@ -222,7 +262,11 @@ class ProductRenderer(LoopRenderer):
             "tile + i * width",
             add,
         )
-        self.out(f"if (high == tile_rows) {whole}")
+        self.out(
+            f"if (high == tile_rows) {whole}"
+            if not t.may_be_row
+            else f"if (is_row) ; else if (high == tile_rows) {whole}"
+        )
         self.out(f"else for (long i = 0; i < high; ++i) {one}")
 
     def _left(self, t: Tiling) -> tuple[str, str, tuple[str, str]]:

@@ -55,7 +55,7 @@ def _split(functions: list[Function]) -> list[list[Function]]:
     count = max(1, min(MOST_UNITS, round(total / UNIT_LENGTH)))
     parts: list[list[Function]] = [[] for _ in range(count)]
     done = 0
-    for function in sorted(functions, key=lambda function: sorted(function.tiles)):
+    for function in sorted(functions, key=lambda function: sorted(tile.name for tile in function.tiles)):
         parts[min(count - 1, done * count // max(1, total))].append(function)
         done += len(function.definition)
     return [part for part in parts if part] or [[]]
@@ -63,13 +63,13 @@ def _split(functions: list[Function]) -> list[list[Function]]:
 
 def _unit(functions: Sequence[Function], vector_bytes: int, run: str) -> str:
     """A translation unit with some kernels, and with what runs the plan if it is given."""
-    tiles = sorted({tile for function in functions for tile in function.tiles})
+    tiles = {tile.name: tile for function in functions for tile in function.tiles}
     text = "\n".join(function.definition for function in functions)
     parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("c.h"), prelude("scalar.h")]
     if any(f"gc_{name}_float32(" in text for name in VECTOR_FUNCTIONS):
         parts.append(prelude("math.h"))
     if tiles:
-        parts += [prelude("contract.h"), *(tile.definition for tile in tiles)]
+        parts += [prelude("contract.h"), *(tiles[name].definition for name in sorted(tiles))]
     return "\n".join([*parts, text, run])
 
 

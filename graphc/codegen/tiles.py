@@ -121,6 +121,18 @@ class Tiling:
         return places and self.step is not None and self.sharing == "team" and not self.f.batch
 
     @property
+    def may_be_whole(self) -> bool:
+        """Whether the depth is not cut where the factor is not gathered. A panel of few columns always is."""
+        return self.may_gather and self.all_whole
+
+    @property
+    def may_be_row(self) -> bool:
+        """Whether there may be a single row, known when it runs, whose columns are then summed all at once."""
+        single = not isinstance(extent(self.lines), int) and not self.outer and not self.f.batch
+        places = self.left_place is not None and self.right_place is not None
+        return single and places and (self.may_be_whole or not self.is_cut) and isinstance(self.column_block, int)
+
+    @property
     def blocks(self) -> Dim:
         """How many blocks the depth has, or, with a `step`, the points that it is cut from."""
         if self.step is not None:
@@ -253,8 +265,8 @@ def _vectors(columns: Dim, lanes: int) -> int:
     if not isinstance(columns, int):
         return 2
 
-    def idle(vectors: int) -> tuple[int, int]:
-        return -(-columns // (vectors * lanes)) * vectors * lanes, abs(vectors - 2)
+    def idle(vectors: int) -> tuple[int, int, int]:
+        return -(-columns // (vectors * lanes)) * vectors * lanes, abs(vectors - 2), -vectors
 
     return min(range(1, MOST_VECTORS), key=idle)
 
@@ -263,7 +275,8 @@ def _rows(lines: Dim, most: int) -> int:
     """How many rows a tile has: as many as leave the fewest rows computed twice."""
     if not isinstance(lines, int):
         return min(USUAL_ROWS, most)
-    return min(range(max(1, min(FEWEST_ROWS, lines)), min(most, lines) + 1), key=lambda r: (-(-lines // r) * r, -r))
+    fewest = max(1, min(FEWEST_ROWS, lines, most))
+    return min(range(fewest, min(most, lines) + 1), key=lambda rows: (-(-lines // rows) * rows, -rows))
 
 
 def _sharing(t: Tiling, contraction: Contract) -> Sharing:

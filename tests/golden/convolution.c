@@ -21,7 +21,8 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, float *res
         const long outer = 3, inner = 8, depth = outer * inner;
         (void)depth;
         long gathered = -1;
-        for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+        const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+        for (long unit = first_unit; unit < units; ++unit) {
           const long group = unit / beside, n0 = c0 + unit % beside * width;
           const long m0 = group % tall * tile_rows;
           const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;

@@ -38,18 +38,25 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const floa
           }
         }
         gc_sync(self);
-        for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+        const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+        const _Bool is_row = rows == 1 && !gathers;
+        float row_sums[128] __attribute__((aligned(64)));
+        if (is_row && first_unit < units) {
+          const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;
+          gc_row_float(outer, inner, b0 + turn + line0 * 784, 1, 0, b1 + turn * 128 + n0, 128, 0, row_sums, count);
+        }
+        for (long unit = first_unit; unit < units; ++unit) {
           const long group = unit / beside, n0 = c0 + unit % beside * width;
           const long m0 = group % tall * tile_rows;
           const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
           const long high = GC_MIN(tile_rows, rows);
           enum { wide = width };
           float own[tile_rows * width] __attribute__((aligned(64)));
-          float *const tile = gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
+          float *const tile = is_row ? row_sums + (unit - first_unit) * width : gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
           const float *panel = b1 + turn * 128 + n0;
           long panel_inner = 128, panel_outer = 0;
           if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
-          if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + turn + line0 * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile, turn > from);
+          if (is_row) ; else if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + turn + line0 * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile, turn > from);
           else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + turn + line0 * 784 + i * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile + i * width, turn > from);
           if (end < to) continue;
           for (long i = skip; i < high; ++i) {

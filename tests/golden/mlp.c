@@ -61,18 +61,25 @@ GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const floa
           }
         }
         gc_sync(self);
-        for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+        const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+        const _Bool is_row = rows == 1 && !gathers;
+        float row_sums[128] __attribute__((aligned(64)));
+        if (is_row && first_unit < units) {
+          const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;
+          gc_row_float(outer, inner, b0 + turn + line0 * 784, 1, 0, b1 + turn * 128 + n0, 128, 0, row_sums, count);
+        }
+        for (long unit = first_unit; unit < units; ++unit) {
           const long group = unit / beside, n0 = c0 + unit % beside * width;
           const long m0 = group % tall * tile_rows;
           const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
           const long high = GC_MIN(tile_rows, rows);
           enum { wide = width };
           float own[tile_rows * width] __attribute__((aligned(64)));
-          float *const tile = gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
+          float *const tile = is_row ? row_sums + (unit - first_unit) * width : gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
           const float *panel = b1 + turn * 128 + n0;
           long panel_inner = 128, panel_outer = 0;
           if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
-          if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + turn + line0 * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile, turn > from);
+          if (is_row) ; else if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + turn + line0 * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile, turn > from);
           else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + turn + line0 * 784 + i * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile + i * width, turn > from);
           if (end < to) continue;
           for (long i = skip; i < high; ++i) {
@@ -132,17 +139,25 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
         }
       }
       gc_sync(self);
-      for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+      const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+      const _Bool is_row = rows == 1;
+      float row_sums[16] __attribute__((aligned(64)));
+      if (is_row && first_unit < units) {
+        const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;
+        gc_row_float(outer, inner, b0 + 0 + line0 * 128, 1, 0, b1 + 0 + n0, 10, 0, row_sums, count);
+      }
+      for (long unit = first_unit; unit < units; ++unit) {
         const long group = unit / beside, n0 = c0 + unit % beside * width;
         const long m0 = group % tall * tile_rows;
         const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
         const long high = GC_MIN(tile_rows, rows);
         const long wide = GC_MIN(width, columns - n0);
-        float tile[tile_rows * width] __attribute__((aligned(64)));
+        float own[tile_rows * width] __attribute__((aligned(64)));
+        float *const tile = is_row ? row_sums + (unit - first_unit) * width : own;
         const float *panel = b1 + 0 + n0;
         long panel_inner = 10, panel_outer = 0;
         if (wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;
-        if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, b0 + 0 + line0 * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile, 0);
+        if (is_row) ; else if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, b0 + 0 + line0 * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile, 0);
         else for (long i = 0; i < high; ++i) gc_tile_float_1x1_m1(outer, inner, b0 + 0 + line0 * 128 + i * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile + i * width, 0);
         for (long i = skip; i < high; ++i) {
           const long row = line0 + i;
@@ -270,7 +285,8 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
         }
       }
       gc_sync(self);
-      for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+      const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+      for (long unit = first_unit; unit < units; ++unit) {
         const long group = unit / beside, n0 = c0 + unit % beside * width;
         const long m0 = group % tall * tile_rows;
         const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
@@ -383,7 +399,8 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
           }
         }
         gc_sync(self);
-        for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+        const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+        for (long unit = first_unit; unit < units; ++unit) {
           const long group = unit / beside, n0 = c0 + unit % beside * width;
           const long m0 = group % tall * tile_rows;
           enum { skip = 0, high = tile_rows };
@@ -502,7 +519,7 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
     for (long c0 = 0; c0 < columns; c0 += 10) {
       const long c1 = GC_MIN(c0 + 10, columns);
       const long beside = (c1 - c0 + width - 1) / width;
-      const long step = gathers ? 352 : to;
+      const long step = 352;
       for (long turn = from; turn < to; turn += step) {
         const long end = GC_MIN(turn + step, to);
         const long outer = 1, inner = end - turn, depth = outer * inner;
@@ -525,14 +542,14 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
           }
         }
         gc_sync(self);
-        for (long unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team); unit < units; ++unit) {
+        const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+        for (long unit = first_unit; unit < units; ++unit) {
           const long group = unit / beside, n0 = c0 + unit % beside * width;
           const long m0 = group % tall * tile_rows;
           enum { skip = 0, high = tile_rows };
           const long line0 = m0;
           const long wide = GC_MIN(width, columns - n0);
-          float own[tile_rows * width] __attribute__((aligned(64)));
-          float *const tile = gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
+          float *const tile = sums + (group * across + n0 / width) * tile_rows * width;
           const float *panel = b1 + turn * 10 + n0;
           long panel_inner = 10, panel_outer = 0;
           if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;

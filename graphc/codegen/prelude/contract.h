@@ -53,3 +53,23 @@
     GC_UNROLL for (int j = 0; j < VECTORS; ++j)                                                                       \
         *(V *)(c + j * LANES) = (sum[0][j] + sum[1][j]) + (sum[2][j] + sum[3][j]);                                    \
   }
+
+/* All columns of a single row, when the right factor is read once and memory is the limit: c[j] = sum of a * b[j], four
+   rows of the right factor at a time, each from its start to its end. */
+#define GC_ROW(NAME, T)                                                                                               \
+  static __attribute__((noinline)) void NAME(                                                                         \
+      long outer, long inner, const T *a, long ak, long ao, const T *b, long bk, long bo, T *restrict c, long n) {    \
+    for (long j = 0; j < n; ++j) c[j] = 0;                                                                            \
+    for (long o = 0; o < outer; ++o, a += ao, b += bo) {                                                              \
+      const T *p = a, *q = b;                                                                                         \
+      long k = 0;                                                                                                     \
+      for (; k + 4 <= inner; k += 4, p += 4 * ak, q += 4 * bk) {                                                      \
+        const T p0 = p[0], p1 = p[ak], p2 = p[2 * ak], p3 = p[3 * ak];                                                \
+        const T *restrict q1 = q + bk, *restrict q2 = q1 + bk, *restrict q3 = q2 + bk;                                \
+        _Pragma("omp simd") for (long j = 0; j < n; ++j)                                                              \
+            c[j] += (p0 * q[j] + p1 * q1[j]) + (p2 * q2[j] + p3 * q3[j]);                                             \
+      }                                                                                                               \
+      for (; k < inner; ++k, p += ak, q += bk)                                                                        \
+        _Pragma("omp simd") for (long j = 0; j < n; ++j) c[j] += *p * q[j];                                           \
+    }                                                                                                                 \
+  }
