@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -198,8 +199,7 @@ def holds_nan(array: Array) -> bool:
     if array.size <= _FEW:
         flat = array.reshape(-1)
         # The sum of squares is NaN where an element is, and for no infinities; BLAS forms it without any set-up.
-        square = flat.dot(flat)
-        return bool(square != square)
+        return isnan(flat.dot(flat))
     # A sum is NaN where an element is: one pass, without an array of flags. Infinities can make one too.
     with np.errstate(all="ignore"):
         total = np.add.reduce(array, axis=None)

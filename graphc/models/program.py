@@ -199,10 +199,10 @@ class Prediction(Program):
             samples: How many samples the arrays hold.
             batch: How many samples are predicted at once, the last ones apart.
         """
-        inputs = {name: array for name, array in arrays.items() if name in self._used}
         if samples <= batch:
-            self.executable.sweep(inputs, self._states, {BATCH: samples}, 1, results)
+            self.executable.sweep(arrays, self._states, {BATCH: samples}, 1, results)
             return
+        inputs = {name: array for name, array in arrays.items() if name in self._used}
         done, whole, pace = 0, samples - samples % batch, Pace(None)
         while done < whole:
             steps = min(pace.steps, (whole - done) // batch)

@@ -47,7 +47,7 @@ def fitting_batch(batch_size: Any, samples: int) -> int:
     """
     if batch_size is None:
         batch_size = 32
-    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+    if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ArgumentError("batch_size is a positive integer", got=repr(batch_size))
     return min(int(batch_size), samples)
 
