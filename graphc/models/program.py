@@ -99,6 +99,15 @@ class Program(ABC):
     def run_once(self, batch: Batch) -> list[Array]:
         """Does one step on all samples of a batch."""
 
+    def _check_size(self, batch: int) -> None:
+        if self.batch is not None and batch != self.batch:
+            raise ShapeError(
+                "a batch does not fit the states that layers keep between batches",
+                got=f"{batch} samples",
+                expected=f"{self.batch}",
+                hint="give a batch_size that divides the number of samples, and that Input was given",
+            )
+
 
 @dataclass
 class StepProgram(Program):
@@ -138,13 +147,7 @@ class StepProgram(Program):
         Returns:
             The outputs of the last step.
         """
-        if self.batch is not None and batch != self.batch:
-            raise ShapeError(
-                "a batch does not fit the states that layers keep between batches",
-                got=f"{batch} samples",
-                expected=f"{self.batch}",
-                hint="give a batch_size that divides the number of samples, and that Input was given",
-            )
+        self._check_size(batch)
         inputs = {name: array for name, array in {**data, "order": order}.items() if name in self._used}
         sizes = {BATCH: batch, SAMPLES: samples, VISITS: order.shape[0]}
         return self.executable.run(inputs, self._states, sizes, repeat)
@@ -182,6 +185,7 @@ class Prediction(Program):
 
     def run_once(self, batch: Batch) -> list[Array]:
         """The outputs for all samples of a batch."""
+        self._check_size(batch.size)
         inputs = {name: array for name, array in batch.arrays.items() if name in self._used}
         outputs = self.executable.run(inputs, self._states, {BATCH: batch.size})
         return [np.array(output) for output in outputs]  # on some devices they are the inputs or the weights themselves
@@ -198,7 +202,12 @@ class Prediction(Program):
             results: Where the outputs go.
             samples: How many samples the arrays hold.
             batch: How many samples are predicted at once, the last ones apart.
+
+        Raises:
+            ShapeError: if layers keep states for batches of another size; nothing has then been predicted.
         """
+        self._check_size(min(batch, samples))
+        self._check_size(samples % batch or min(batch, samples))
         if samples <= batch:
             self.executable.sweep(arrays, self._states, {BATCH: samples}, 1, results)
             return

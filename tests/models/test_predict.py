@@ -179,6 +179,24 @@ def test_nan_is_warned_of_where_it_shows(size: int) -> None:
             model.predict(bad, verbose=0)
 
 
+def test_states_of_layers_refuse_another_batch_before_anything_runs() -> None:
+    inputs = graphc.Input((3, 2), batch_size=5)
+    layer = layers.SimpleRNN(4, stateful=True)
+    model = graphc.Model(inputs, layer(inputs))
+    x = X.reshape(50, 3, 2)
+    model.predict(x, batch_size=5, verbose=0)
+    kept = layer.states[0].numpy()
+    for samples, batch in ((50, 2), (8, 5), (3, 5), (50, 50)):
+        for _ in range(2):
+            with pytest.raises(ShapeError, match="states that layers keep"):
+                model.predict(x[:samples], batch_size=batch, verbose=0)
+    with pytest.raises(ShapeError, match="states that layers keep"):
+        model.predict_on_batch(x[:3])
+    with pytest.raises(ShapeError, match="states that layers keep"):
+        model.predict(iter([x[:3]]), verbose=0)
+    np.testing.assert_array_equal(layer.states[0].numpy(), kept)
+
+
 def test_several_inputs_and_outputs(backend: str) -> None:
     a, b = graphc.Input((6,), name="a"), graphc.Input((6,), name="b")
     total = layers.Add()([a, b])
