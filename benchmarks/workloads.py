@@ -61,6 +61,28 @@ class Workload:
         model.compile(optimizer, losses[self.loss], metrics=["accuracy"])
 
 
+class Samples:
+    """The data of a training run: one batch at first, so that making an epoch's is no part of the first step.
+
+    Args:
+        workload: What is trained.
+        convert: What is made of each array.
+    """
+
+    def __init__(self, workload: Workload, convert: Callable[[Array], Any] = lambda array: array) -> None:
+        self._workload, self._convert = workload, convert
+        self._made = 0
+        self._held: tuple[Any, Any] = (None, None)
+
+    def at_least(self, count: int) -> tuple[Any, Any]:
+        """Samples and labels, of which there are as many as asked for or more."""
+        if count > self._made:
+            self._made = self._workload.batch if count <= self._workload.batch else self._workload.samples
+            x, y = self._workload.data(self._made)
+            self._held = (self._convert(x), self._convert(y))
+        return self._held
+
+
 # ---- data
 
 

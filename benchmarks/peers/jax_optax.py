@@ -13,13 +13,13 @@ import optax
 
 from benchmarks.measure import report_prediction, report_training
 from benchmarks.peers import jax_models
-from benchmarks.workloads import LEARNING_RATE, WEIGHT_DECAY, WORKLOADS, Array, Workload
+from benchmarks.workloads import LEARNING_RATE, WEIGHT_DECAY, WORKLOADS, Array, Samples, Workload
 
 BATCH = 256
 
 
 def train(name: str, workload: Workload, repeats: int) -> None:
-    x, y = workload.data(workload.samples)
+    data = Samples(workload)
     model = jax_models.model(name)
     optimizer = optax.adamw(LEARNING_RATE, weight_decay=WEIGHT_DECAY) if workload.decays else optax.adam(LEARNING_RATE)
 
@@ -45,6 +45,7 @@ def train(name: str, workload: Workload, repeats: int) -> None:
     shuffle, holder = np.random.default_rng(2), [(*state, jax.random.key(0))]
 
     def fit(samples: int) -> float:
+        x, y = data.at_least(samples)
         order, state = shuffle.permutation(samples), holder[0]
         before = float(state[3])
         for first in range(0, samples, workload.batch):

@@ -6,7 +6,7 @@ import importlib
 import sys
 
 from benchmarks.measure import report_prediction, report_training
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import WORKLOADS, Samples
 
 BATCH = 256
 
@@ -26,10 +26,11 @@ def main(module: str, task: str, name: str, repeats: int) -> None:
             repeats,
         )
         return
-    x, y = workload.data(workload.samples)
+    data = Samples(workload)
     workload.compile(keras, model)
 
     def fit(samples: int) -> float:
+        x, y = data.at_least(samples)
         history = model.fit(x[:samples], y[:samples], batch_size=workload.batch, epochs=1, verbose=0)
         return float(history.history["loss"][-1])
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from benchmarks.measure import report_prediction, report_training
 from benchmarks.peers import pytorch_models
-from benchmarks.workloads import LEARNING_RATE, WEIGHT_DECAY, WORKLOADS, Array, Workload
+from benchmarks.workloads import LEARNING_RATE, WEIGHT_DECAY, WORKLOADS, Array, Samples, Workload
 
 BATCH = 256
 
@@ -23,8 +23,7 @@ def features(x: Array) -> Array:
 
 
 def train(mode: str, name: str, workload: Workload, repeats: int) -> None:
-    samples, labels = workload.data(workload.samples)
-    x, y = torch.from_numpy(features(samples)), torch.from_numpy(features(labels))
+    data = Samples(workload, lambda array: torch.from_numpy(features(array)))
     model = pytorch_models.model(name).train()
     if workload.decays:
         optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
@@ -43,6 +42,7 @@ def train(mode: str, name: str, workload: Workload, repeats: int) -> None:
     run = torch.compile(forward) if mode == "compile" else forward
 
     def fit(samples: int) -> float:
+        x, y = data.at_least(samples)
         order, before = torch.randperm(samples), total.item()
         for first in range(0, samples, workload.batch):
             rows = order[first : first + workload.batch]
