@@ -142,6 +142,7 @@ from graphc.layers.resizing import (
     ZeroPadding3D,
 )
 from graphc.layers.serialization import deserialize, serialize
+from graphc.layers.spectral_normalization import SpectralNormalization
 from graphc.layers.transposed import (
     Conv1DTranspose,
     Conv2DTranspose,
@@ -150,13 +151,10 @@ from graphc.layers.transposed import (
     Convolution2DTranspose,
     Convolution3DTranspose,
 )
-from graphc.layers.wrapper import (
-    SpectralNormalization,
-    Wrapper,
-)
 from graphc.layers.wrappers import (
     Bidirectional,
     TimeDistributed,
+    Wrapper,
 )
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Layers around another layer: over the steps of sequences, and in both directions."""
+"""Layers around another layer: what they share, over the steps of sequences, and in both directions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,50 @@ from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
 from graphc.layers.recurrent_cells import calls_with
-from graphc.layers.wrapper import Wrapper
 from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.tracing import describe
 
 _MODULE = "keras.layers"
+
+
+@exported(_MODULE)
+class Wrapper(Layer):
+    """What layers around another layer share: they keep it, build it, and save it with themselves.
+
+    Args:
+        layer: The layer inside.
+
+    Raises:
+        ArgumentError: if it is no layer.
+
+    Example:
+
+    >>> from graphc.layers import Dense
+    >>> Wrapper(Dense(3)).layer.units
+    3
+    """
+
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(layer, Layer):
+            raise ArgumentError("a wrapper goes around a layer", where=describe(self._origin), got=repr(layer))
+        self.layer = layer
+
+    def build(self, input_shape: Any = None) -> None:
+        """Builds the layer inside."""
+        if not self.layer.built:
+            self.layer.build(input_shape)
+            self.layer.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
+        """The layer that a configuration describes."""
+        rest = {key: value for key, value in config.items() if key != "layer"}
+        return cls(deserialize_keras_object(config["layer"], custom_objects), **rest)
 
 
 @exported(_MODULE)

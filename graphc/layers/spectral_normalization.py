@@ -1,4 +1,4 @@
-"""Layers around another layer."""
+"""Spectral normalization: a layer around another that keeps its kernel's largest singular value at 1."""
 
 from __future__ import annotations
 
@@ -8,50 +8,11 @@ from graphc import initializers, ops
 from graphc.errors import ArgumentError
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
-from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
+from graphc.layers.wrappers import Wrapper
+from graphc.registration import exported
 from graphc.tracing import describe
 
 _MODULE = "keras.layers"
-
-
-@exported(_MODULE)
-class Wrapper(Layer):
-    """What layers around another layer share: they keep it, build it, and save it with themselves.
-
-    Args:
-        layer: The layer inside.
-
-    Raises:
-        ArgumentError: if it is no layer.
-
-    Example:
-
-    >>> from graphc.layers import Dense
-    >>> Wrapper(Dense(3)).layer.units
-    3
-    """
-
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if not isinstance(layer, Layer):
-            raise ArgumentError("a wrapper goes around a layer", where=describe(self._origin), got=repr(layer))
-        self.layer = layer
-
-    def build(self, input_shape: Any = None) -> None:
-        """Builds the layer inside."""
-        if not self.layer.built:
-            self.layer.build(input_shape)
-            self.layer.built = True
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
-        return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
-
-    @classmethod
-    def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
-        """The layer that a configuration describes."""
-        rest = {key: value for key, value in config.items() if key != "layer"}
-        return cls(deserialize_keras_object(config["layer"], custom_objects), **rest)
 
 
 @exported(_MODULE)
