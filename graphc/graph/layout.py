@@ -111,24 +111,21 @@ class _Layout:
 
     def _order(self) -> None:
         best, fewest = [list(row) for row in self.rows], self._crossings()
+        rank = {id: part for row in self.rows for id, part in _ranks(row).items()}
         for sweep in range(ORDER_SWEEPS):
             down = sweep % 2 == 0
             neighbours = self.above if down else self.below
             for row in self.rows if down else reversed(self.rows):
-                rank = self._ranks()
                 mean = {
                     id: sum(rank[n] for n in neighbours[id]) / len(neighbours[id]) if neighbours[id] else rank[id]
                     for id in row
                 }
-                row.sort(key=lambda id: mean[id])
+                row.sort(key=mean.__getitem__)
+                rank.update(_ranks(row))
             crossings = self._crossings()
             if crossings < fewest:
                 best, fewest = [list(row) for row in self.rows], crossings
         self.rows = best
-
-    def _ranks(self) -> dict[int, float]:
-        """The position of each point in its row, as a part of the row's length."""
-        return {id: (i + 0.5) / len(row) for row in self.rows for i, id in enumerate(row)}
 
     def _crossings(self) -> int:
         count = 0
@@ -178,6 +175,11 @@ class _Layout:
             free = [x - offset for x, offset in zip(wanted, offsets, strict=True)]
             for id, x, offset in zip(row, _ascending(free, weights), offsets, strict=True):
                 self.x[id] = x + offset
+
+
+def _ranks(row: Sequence[int]) -> dict[int, float]:
+    """The position of each point in its row, as a part of the row's length."""
+    return {id: (i + 0.5) / len(row) for i, id in enumerate(row)}
 
 
 def _layers(widths: Mapping[int, float], arrows: Sequence[tuple[int, int]]) -> dict[int, int]:
