@@ -29,11 +29,14 @@ def _printable(text: str) -> str:
 def write_stages(folder: Path, stages: Mapping[str, Graph]) -> None:
     """Writes the graph after each pass, as text, JSON and a picture."""
     folder.mkdir(parents=True, exist_ok=True)
+    pictures: dict[int, str] = {}  # a pass that changes nothing returns the very graph, whose picture is drawn once
     for number, (name, graph) in enumerate(stages.items()):
         path = folder / f"{number:02}_{name}"
         path.with_suffix(".txt").write_text(str(graph) + "\n", encoding="utf-8")
         path.with_suffix(".json").write_text(graph.to_json(), encoding="utf-8")
-        path.with_suffix(".svg").write_text(graph.to_svg(), encoding="utf-8")
+        if id(graph) not in pictures:
+            pictures[id(graph)] = graph.to_svg()
+        path.with_suffix(".svg").write_text(pictures[id(graph)], encoding="utf-8")
 
 
 def write_partition(folder: Path, partition: Partition) -> None:
