@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc import layers, ops
+from graphc import layers, ops, utils
 from graphc.errors import ArgumentError, ShapeError
 from tests.layers.keras_comparison import compare, results_of_ours, results_of_theirs, share_weights
 
@@ -47,6 +47,13 @@ def self_attention(api: Any, layer: Any, options: dict[str, Any]) -> Any:
             return self.inner(x, x, **options)
 
     return Itself()
+
+
+@pytest.fixture(autouse=True)
+def names_from_the_start() -> None:
+    """Paths of weights hold numbers that count layers: both count from here, whatever was made before."""
+    keras.utils.clear_session(free_memory=False)
+    utils.clear_session()
 
 
 def both(name: str, made: dict[str, Any]) -> tuple[Any, Any]:
