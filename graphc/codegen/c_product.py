@@ -298,9 +298,8 @@ class ProductRenderer(LoopRenderer):
         if t.may_gather:
             self.out(f"if (gathers) panel = {gathered}, panel_inner = width, panel_outer = inner * width;")
         if not t.all_whole:
-            other = "else if (!gathers && " if t.may_gather else "if ("
-            last = "panels, panel_inner = width, panel_outer = inner * width"
-            self.out(f"{other.removeprefix('else ')}wide < width) panel = {last};")
+            narrow = "!gathers && wide < width" if t.may_gather else "wide < width"
+            self.out(f"if ({narrow}) panel = panels, panel_inner = width, panel_outer = inner * width;")
         return "panel", "panel_inner, panel_outer"
 
     def _turned(self, t: Tiling, depth: tuple[Dim, ...]) -> Dim:

@@ -27,7 +27,7 @@ REGISTERS = {64: 32, 32: 16, 16: 16}
 MOST_ROWS = 14
 USUAL_ROWS = 8
 FEWEST_ROWS = 4
-MOST_VECTORS = 4
+MOST_VECTORS = 3
 # A depth of up to this many elements is one block; a deeper one is cut into equal blocks of about DEPTH_BLOCK.
 DEPTH_AT_ONCE = 512
 DEPTH_BLOCK = 352
@@ -268,7 +268,7 @@ def _vectors(columns: Dim, lanes: int) -> int:
     def idle(vectors: int) -> tuple[int, int, int]:
         return -(-columns // (vectors * lanes)) * vectors * lanes, abs(vectors - 2), -vectors
 
-    return min(range(1, MOST_VECTORS), key=idle)
+    return min(range(1, MOST_VECTORS + 1), key=idle)
 
 
 def _rows(lines: Dim, most: int) -> int:

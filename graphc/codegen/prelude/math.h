@@ -2,7 +2,7 @@
 
    Each reduces its argument to a small interval, where a polynomial of least largest relative error (fitted by
    iteratively reweighted least squares at Chebyshev nodes) stands for the function. Largest errors, in units in the
-   last place, over samples of the whole range: exp 1.1, expm1 2, log 1, log1p 2, tanh 3, erf 2. */
+   last place, over samples of the whole range: exp 1.1, expm1 2, log 1, log1p 2.5, tanh 3, erf 3. */
 
 #define GC_MATH static inline __attribute__((always_inline, unused))
 
