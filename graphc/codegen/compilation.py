@@ -16,6 +16,7 @@ from graphc.codegen.share import share
 from graphc.codegen.tiles import scratch_bytes
 from graphc.graph.core import Graph
 from graphc.passes.convolutions import pad_convolutions
+from graphc.passes.factoring import factor
 from graphc.passes.fuse import Partition, fuse
 from graphc.passes.loops import optimize_loops
 from graphc.passes.operands import order_operands
@@ -30,6 +31,7 @@ Passes = Sequence[tuple[str, Callable[[Graph], Graph]]]
 PASSES: Passes = (
     ("simplify", simplify),
     ("eliminate_dead", eliminate_dead),
+    ("factor", factor),
     ("loops", optimize_loops),
     ("simplify_again", simplify),
     ("eliminate_dead_again", eliminate_dead),

@@ -3,7 +3,8 @@
 Views are free: every reader pulls them in. Each other operation belongs to exactly one group. Groups grow from
 producers to consumers in graph order, then pairs of groups are merged, the pair that saves most bytes of traffic first.
 A merge must keep the group convex (no path leaves and comes back), and each value that passes inside a group must be
-read at the very point that it is computed for. What is refused is logged with its reason.
+read at the very point that it is computed for. What is refused is logged with its reason. In the end, cheap
+operations of which only one later group reads the results sink into that group, where that stores less.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ LAUNCH_BYTES = 4096
 PLAIN_VIEWS = frozenset(("broadcast", "reshape", "transpose", "slice", "reverse"))
 ANCHORS = (Kind.REDUCE, Kind.CONTRACT)
 ALONE = (Kind.SCAN, Kind.SCATTER)
+# Operations that may sink: a kernel of many passes over its operands computes them in each.
+CHEAP = frozenset(
+    ("add", "sub", "mul", "neg", "abs", "minimum", "maximum", "relu", "clip", "select", "cast", "square", "copy")
+    + ("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor", "not", "bit_and", "bit_or", "bit_xor", "bit_not")
+)
 
 
 @dataclass(slots=True)
@@ -103,6 +109,7 @@ class _Fusion:
                 self._place(node)
         if self.enabled:
             self._merge_pairs()
+            self._sink_all()
         return Partition(self.graph, tuple(self._ordered()), frozenset(self.free), tuple(self.refusals))
 
     # ---- growing groups from producers to consumers
@@ -279,6 +286,70 @@ class _Fusion:
             self.after[earlier] = self.after[earlier] & ~gone | here | after
         for later in _members(after):
             self.before[later] = self.before[later] & ~gone | here | before
+
+    # ---- sinking into later groups
+
+    def _sink_all(self) -> None:
+        """Moves operations to the one group that reads them, from the last groups to the first."""
+        readers: dict[Ref, set[int]] = {}
+        for group in self.groups.values():
+            for ref in group.reads:
+                readers.setdefault(ref, set()).add(group.id)
+        roots = set(self.graph.roots)
+        for group in reversed(self._ordered()):
+            if group.kind in ALONE:
+                continue
+            targets: dict[int, list[Node]] = {}
+            for node in group.nodes:
+                to = readers.get(Ref(node.id), set())
+                if len(to) == 1 and group.id not in to and node.op in CHEAP and Ref(node.id) not in roots:
+                    targets.setdefault(next(iter(to)), []).append(node)
+            for id, nodes in sorted(targets.items()):
+                if self.groups[id].kind not in ALONE and not self._sink(group, nodes, self.groups[id], readers):
+                    for node in nodes if len(nodes) > 1 else ():
+                        self._sink(group, [node], self.groups[id], readers)
+
+    def _sink(self, group: Group, stored: list[Node], target: Group, readers: dict[Ref, set[int]]) -> bool:
+        """Moves nodes with all that serves them alone to a later group, if that stores and reads less."""
+        moved = self._serving(group, stored, readers)
+        ids = {node.id for node in moved}
+        if len(moved) == len(group.nodes):
+            return False
+        needed = {ref for node in moved for ref, _ in self._reads_in(node, group.domain) if ref.node not in ids}
+        here = {node.id for node in group.nodes}
+        elsewhere = self.groups.keys() - {group.id}
+        new = {
+            ref for ref in needed if ref.node in here and ref not in self.graph.roots and not readers[ref] & elsewhere
+        }
+        # What is stored is written and read; what is stored anyway is at most read once more.
+        saved = sum(2 * self._nbytes(Ref(node.id)) for node in stored)
+        if saved <= sum(self._nbytes(ref) * (2 if ref in new else 1) for ref in needed - target.reads):
+            return False
+        nodes = sorted([*target.nodes, *moved], key=lambda node: node.id)
+        domain = self._common_domain(target, Group(-1, moved, Domain(stored[0].outs[0].shape), Kind.POINTWISE))
+        if domain is None or self._mismatch(nodes, nodes, domain) is not None:
+            return False
+        left = [node for node in group.nodes if node.id not in ids]
+        for changed, members, over in ((group, left, group.domain), (target, nodes, domain)):
+            for ref in changed.reads:
+                readers[ref].discard(changed.id)
+            changed.nodes, changed.domain = members, over
+            changed.reads = {ref for node in members for ref, _ in self._reads_in(node, over)}
+            for ref in changed.reads:
+                readers.setdefault(ref, set()).add(changed.id)
+        self.home |= dict.fromkeys(ids, target.id)
+        return True
+
+    def _serving(self, group: Group, stored: list[Node], readers: dict[Ref, set[int]]) -> list[Node]:
+        """Some nodes of a group with the cheap ones that only they read, directly or not."""
+        found = {node.id for node in stored}
+        for node in reversed(group.nodes):
+            ref = Ref(node.id)
+            if node.op in CHEAP and ref not in self.graph.roots and readers.get(ref) == {group.id}:
+                users = [user for user in group.nodes if any(r == ref for r, _ in self._reads_in(user, group.domain))]
+                if all(user.id in found for user in users):
+                    found.add(node.id)
+        return [node for node in group.nodes if node.id in found]
 
     # ---- helpers
 

@@ -13,6 +13,7 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import Origin, TensorType
 from graphc.graph.verify import verify
+from graphc.passes.factoring import factor
 from graphc.passes.scans import simplify_scans
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
 from tests.support.random_graphs import Sample, assert_near, graphs
@@ -26,6 +27,7 @@ PASSES: dict[str, Callable[[Graph], Graph]] = {
     "simplify": simplify,
     "eliminate_dead": eliminate_dead,
     "copy_sources": copy_sources,
+    "factor": factor,
     "simplify_scans": lambda graph: simplify_scans(graph, lambda body: eliminate_dead(simplify(body))),
     "all": lambda graph: eliminate_dead(simplify_scans(simplify(copy_sources(eliminate_dead(simplify(graph)))))),
 }
