@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import string
+from functools import partial
 from typing import Any
 
 from graphc import ops, random
 from graphc.errors import ArgumentError
 from graphc.layers.layer import Layer
-from graphc.ops.attention import causal_mask
+from graphc.ops.attention import attend, causal_mask
 from graphc.registration import exported
 from graphc.tracing import describe
 
@@ -113,10 +115,10 @@ class Attention(Layer):
             # As far down as the dtype has numbers to spare: a row of masked scores keeps its differences.
             far = 65504.0 if scores.dtype == "float16" else 1e9
             scores = ops.where(counts, scores, scores - far)
-        weights = ops.softmax(scores, axis=-1)
-        if training and self.dropout > 0:
-            weights = random.dropout(weights, self.dropout, seed=self.seed_generator)
-        output = ops.matmul(weights, value)
+        drops = training and self.dropout > 0
+        drop = partial(random.dropout, rate=self.dropout, seed=self.seed_generator) if drops else None
+        batch = string.ascii_uppercase[: len(scores.shape) - 2]
+        output, weights = attend(scores, value, f"{batch}ts,{batch}sd->{batch}td", (-1,), drop)
         if mask and mask[0] is not None:
             output = ops.where(ops.expand_dims(ops.cast(mask[0], "bool"), -1), output, 0)
         return (output, weights) if return_attention_scores else output

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import string
+from functools import partial
 from typing import Any
 
 from graphc import constraints, initializers, ops, regularizers
 from graphc.errors import ArgumentError, ShapeError
-from graphc.layers.activation import Softmax
 from graphc.layers.core import optional_config
 from graphc.layers.einsum_dense import EinsumDense
 from graphc.layers.layer import Layer
 from graphc.layers.masks import bare
 from graphc.layers.regularization import Dropout
-from graphc.ops.attention import causal_mask
+from graphc.ops.attention import attend, causal_mask
 from graphc.registration import exported
 from graphc.tracing import auto_name, describe
 
@@ -25,7 +25,7 @@ class Heads(Layer):
     """What the layers share: projections of queries, keys and values, masks, and the attention itself."""
 
     _passes_masks = True
-    _softmax: Softmax
+    _score_axes: tuple[int, ...]
     _dropout_layer: Dropout
     # The attributes that hold initializers and so on start with this.
     _prefix = ""
@@ -123,9 +123,10 @@ class Heads(Layer):
         """
         query, key, value = parts
         scores = ops.einsum(equations[0], key, ops.multiply(query, ops.cast(scale, query.dtype)))
-        scores = self._softmax(scores, mask=mask)
-        weights = self._dropout_layer(scores, training=training) if self._own("dropout") > 0 else scores
-        return ops.einsum(equations[1], weights, value), scores
+        if mask is not None:
+            scores = ops.where(mask, scores, -1e9)
+        drop = partial(self._dropout_layer, training=training) if self._own("dropout") > 0 else None
+        return attend(scores, value, equations[1], self._score_axes, drop)
 
     def _shared_config(self) -> dict[str, Any]:
         names = [f"{part}_{kind}" for part in ("kernel", "bias") for kind in ("regularizer", "constraint")]
@@ -310,7 +311,7 @@ class MultiHeadAttention(Heads):
         self._dot_product_equation = f"{source},{target}->{scores}"
         self._combine_equation = f"{scores},{source}->{target}"
         first = len(scores) - len(self._attention_axes)
-        self._softmax = Softmax(axis=tuple(range(first, len(scores))), dtype=self.dtype_policy)
+        self._score_axes = tuple(range(first, len(scores)))
         self._dropout_layer = Dropout(self._dropout, dtype=self.dtype_policy, seed=self.seed)
 
     def call(
@@ -514,7 +515,7 @@ class GroupQueryAttention(Heads):
             self._gate_dense.build(query_shape)
         self._value_dense = self._projection("value", "bkm,mvh->bkvh", groups, "vh")
         self._value_dense.build(value_shape)
-        self._softmax = Softmax(axis=-1, dtype=self.dtype_policy)
+        self._score_axes = (-1,)
         self._dropout_layer = Dropout(self.dropout, dtype=self.dtype_policy, seed=self.seed)
         self._output_dense = self._projection("attention_output", "bquh,uhm->bqm", (None, self.feature_dim), "m")
         self._output_dense.build((None, None, self.num_query_heads, self.head_dim))

@@ -213,6 +213,14 @@ def mish(x: Any) -> Tensor:
     return operate("mul", tensor, bind("tanh", _plus_exp(tensor)))
 
 
+def softmax_parts(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """`exp(x - max(x))` and, without the axes, `1 / sum(exp(x - max(x)))`: their product is the softmax."""
+    top = bind("stop_gradient", bind("max", x, axes=axes))
+    powers = bind("exp", bind("sub", x, spread(top, x, axes)))
+    total = bind("sum", powers, axes=axes)
+    return powers, operate("div", 1.0, total)
+
+
 @operation
 def softmax(x: Any, axis: Any = -1) -> Tensor:
     """`exp(x) / sum(exp(x))` along an axis or axes; the largest element is subtracted first.
@@ -228,9 +236,8 @@ def softmax(x: Any, axis: Any = -1) -> Tensor:
     """
     tensor = in_float(x)
     axes = axes_of(axis, tensor.ndim, "softmax")
-    top = bind("stop_gradient", bind("max", tensor, axes=axes))
-    powers = bind("exp", bind("sub", tensor, spread(top, tensor, axes)))
-    result = bind("div", powers, spread(bind("sum", powers, axes=axes), tensor, axes))
+    powers, factor = softmax_parts(tensor, axes)
+    result = bind("mul", powers, spread(factor, tensor, axes))
     if len(axes) == 1:
         result.logits = ("softmax", tensor, axes[0])
     return result

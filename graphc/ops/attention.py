@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
 
 from graphc import dtypes
 from graphc.errors import ArgumentError, ShapeError
-from graphc.ops.activations import softmax
+from graphc.ops.activations import softmax_parts
 from graphc.ops.creation import arange
 from graphc.ops.einstein import einsum
 from graphc.ops.elementwise import where
@@ -29,6 +30,38 @@ def causal_mask(rows: Any, columns: Any) -> Tensor:
         Booleans of shape `(rows, columns)`.
     """
     return elementwise("ge", expand_dims(arange(rows), 1), arange(columns))
+
+
+def attend(
+    logits: Tensor, value: Tensor, equation: str, axes: tuple[int, ...], drop: Callable[[Tensor], Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    """The values, weighted with the softmax of logits: `einsum(equation, drop(softmax(logits, axes)), value)`.
+
+    The exponentials are divided by their sum after the values are combined: `sum_s e_s v_s / sum_s e_s`, so that the
+    weights themselves are not formed, and the gradient needs no sum over them (Dao et al., 2022). The sum of the
+    exponentials may be as large as their number, which float16 does not stand.
+
+    Args:
+        logits: Tensor of the equation's first indices.
+        value: Tensor of the equation's second indices.
+        equation: In Einstein's notation; indices of `axes` are summed over, and no other index of the logits.
+        axes: The axes of the softmax.
+        drop: Dropout, applied to the weights or to a multiple of each row of them.
+
+    Returns:
+        The weighted values, and the weights before dropout.
+    """
+    rows = tuple(axis % logits.ndim for axis in axes)
+    powers, factor = softmax_parts(logits, rows)
+    inputs, result = equation.split("->")
+    weights, _ = inputs.split(",")
+    kept = "".join(index for axis, index in enumerate(weights) if axis not in rows)
+    scores = cast(einsum(f"{weights},{kept}->{weights}", powers, factor), value.element)
+    if value.element is dtypes.float16:
+        return einsum(equation, scores if drop is None else drop(scores), value), scores
+    powers = cast(powers, value.element)
+    total = einsum(equation, powers if drop is None else drop(powers), value)
+    return einsum(f"{result},{kept}->{result}", total, cast(factor, total.element)), scores
 
 
 @operation
@@ -95,8 +128,7 @@ def dot_product_attention(
         logits = where(_by_group(as_tensor(mask, dtypes.bool_), split), logits, _lowest(wide))
     if is_causal:
         logits = where(causal_mask(rows, k.shape[1]), logits, _lowest(wide))
-    weights = cast(softmax(logits, -1), dtype)
-    result = einsum("bkgts,bskh->btkgh", weights, v)
+    result, _ = attend(logits, v, "bkgts,bskh->btkgh", (-1,))
     return reshape(result, (batch, rows, heads, v.shape[3]))
 
 

@@ -140,7 +140,16 @@ def _join(left: str, a: Tensor, right: str, b: Tensor, needed: set[str]) -> tupl
         "rhs_contract": tuple(right.index(index) for index in summed),
     }
     free = [index for index in left if index not in both] + [index for index in right if index not in both]
-    return "".join(batch + free), bind("contract", a, b, **axes)
+    joined = "".join(batch + free)
+    return joined, bind("contract", a, b, **axes) if summed else _multiplied(joined, left, a, right, b)
+
+
+def _multiplied(joined: str, left: str, a: Tensor, right: str, b: Tensor) -> Tensor:
+    """The product of two operands, element by element, each repeated along the indices that it lacks."""
+    sizes = dict(zip(left + right, a.shape + b.shape, strict=True))
+    shape = tuple(sizes[index] for index in joined)
+    sides = ((left, a), (right, b))
+    return bind("mul", *(bind("broadcast", x, shape=shape, axes=tuple(map(joined.index, term))) for term, x in sides))
 
 
 def _summed(x: Tensor, term: str, needed: set[str]) -> tuple[Tensor, str]:
