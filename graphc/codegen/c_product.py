@@ -422,6 +422,11 @@ class ProductRenderer(LoopRenderer):
 
     def _epilogue(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
         out = self.out
+        inner = t.f.n[-1]
+        if t.is_inside_last:
+            # No division in the loop, and what the other axes alone decide is outside.
+            out(f"const long strip = n0 / {self.grouped(inner.extent)}, beginning = n0 % {self.grouped(inner.extent)};")
+            self.decode(t.f.n[:-1], "strip")
         out("for (long i = skip; i < high; ++i) {")
         out("const long row = line0 + i;")
         out("(void)row;")
@@ -429,9 +434,12 @@ class ProductRenderer(LoopRenderer):
         if self.simd:
             out(self.simd)
         out("for (long j = 0; j < wide; ++j) {")
-        out("const long column = n0 + j;")
-        out("(void)column;")
-        self.decode(t.f.n, "column")
+        if t.is_inside_last:
+            out(f"const long {inner.name} = beginning + j;")
+        else:
+            out("const long column = n0 + j;")
+            out("(void)column;")
+            self.decode(t.f.n, "column")
         out(f"const {self.types[contraction.dtype]} {contraction.name} = tile[i * width + j];")
         self.rows(epilogue)
         out("}")

@@ -83,7 +83,7 @@ class Reduce:
     """
 
     axes: tuple[Axis, ...]
-    body: tuple[Let, ...]
+    body: tuple[Let | Store, ...]
     accumulators: tuple[Accumulator, ...]
     after: tuple[Stmt, ...] = ()
 
@@ -275,7 +275,7 @@ def _check_block(kernel: Kernel, body: tuple[Stmt, ...], known: set[str]) -> Non
             case Reduce(axes, lets, accumulators, after):
                 inside = known | {axis.name for axis in axes}
                 _check_block(kernel, lets, inside)
-                inside |= {let.name for let in lets}
+                inside |= {let.name for let in lets if isinstance(let, Let)}
                 for accumulator in accumulators:
                     _check_expr(kernel, accumulator.value, inside)
                     _bind(kernel, accumulator.name, known)

@@ -139,9 +139,10 @@ class _Lowering:
             self._contract(anchors[0])
             self._store(stored)
         else:
+            left = stored
             for phase in self._phases(anchors):
-                self._reduce(phase)
-            self._store(stored)
+                left = self._reduce(phase, left)
+            self._store(left)
         return self.outer.axes, self.outer.stmts
 
     # ---- elements
@@ -276,7 +277,8 @@ class _Lowering:
             assert index is not None
             self.element(Ref(id), index)
 
-    def _reduce(self, phase: list[Node]) -> None:
+    def _reduce(self, phase: list[Node], stored: list[Ref]) -> list[Ref]:
+        """Reduces, and stores what is computed for it anyway; returns what is then still to be stored."""
         axes = self._axes("r", self.domain.reduced)
         inner = tuple(axis.index for axis in axes)
         accumulators = []
@@ -290,10 +292,20 @@ class _Lowering:
                 dtype = wide(node.outs[0].dtype)
                 self.count += 1
                 accumulators.append(Accumulator(f"v{self.count}", rule.combine, value, dtype, position))
-        self.outer.stmts.append(Reduce(axes, _lets(block), tuple(accumulators)))
+            ready = [ref for ref in stored if self._is_ready(ref, block)]
+            writes = self._stores(ready)
+            body: tuple[Let | Store, ...] = (*_lets(block), *writes)
+        self.outer.stmts.append(Reduce(axes, body, tuple(accumulators)))
         for node, accumulator in zip(phase, accumulators, strict=True):
             self.outer.names.add(accumulator.name)
             self.results[Ref(node.id)] = Var(accumulator.name, accumulator.dtype)
+        return [ref for ref in stored if ref not in ready]
+
+    def _is_ready(self, ref: Ref, block: _Block) -> bool:
+        """Whether a block has a value for each of its points. What updates a state may take its place: that waits."""
+        index = self.domain.index_of(self.graph.type(ref).shape)
+        computed = index is not None and (ref, index, self.guard) in block.memo
+        return computed and ref not in self.graph.updates.values()
 
     def _contract(self, node: Node) -> None:
         rule: ContractRule = self._rule(node)

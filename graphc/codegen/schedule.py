@@ -79,7 +79,9 @@ def map_accesses(stmt: Stmt, access: Rename) -> Stmt:
                 replace(a, value=expr(a.value), position=None if a.position is None else expr(a.position))
                 for a in accumulators
             )
-            return Reduce(axes, lets(body), combined, tuple(map_accesses(inner, access) for inner in after))
+            mapped = [map_accesses(inner, access) for inner in body]
+            kept = tuple(inner for inner in mapped if isinstance(inner, (Let, Store)))
+            return Reduce(axes, kept, combined, tuple(map_accesses(inner, access) for inner in after))
 
 
 def map_buffers(stmt: Stmt, names: dict[str, str]) -> Stmt:

@@ -105,6 +105,12 @@ class Tiling:
         return extent(self.f.n)
 
     @property
+    def is_inside_last(self) -> bool:
+        """Whether the columns of a tile differ in the last axis only: tiles start at multiples of their width."""
+        last = self.f.n[-1].extent
+        return len(self.f.n) > 1 and isinstance(last, int) and last % self.width == 0
+
+    @property
     def turns(self) -> tuple[Axis, ...]:
         """The axes of the depth whose points are blocks: those before the last two."""
         return self.f.k[:-2]
