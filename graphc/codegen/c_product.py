@@ -262,12 +262,11 @@ class ProductRenderer(LoopRenderer):
             "tile + i * width",
             add,
         )
-        self.out(
-            f"if (high == tile_rows) {whole}"
-            if not t.may_be_row
-            else f"if (is_row) ; else if (high == tile_rows) {whole}"
-        )
+        unless = "if (!is_row) " if t.may_be_row else ""
+        self.out(f"{unless}{{")
+        self.out(f"if (high == tile_rows) {whole}")
         self.out(f"else for (long i = 0; i < high; ++i) {one}")
+        self.out("}")
 
     def _left(self, t: Tiling) -> tuple[str, str, tuple[str, str]]:
         """The left factor's rows: the first element, the steps, and which of them are 1."""

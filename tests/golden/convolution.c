@@ -52,8 +52,10 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, float *res
               }
             }
           }
-          if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, packed, 24, 1, inner, b1 + k0 * 384 + n0, 16, 128, tile, turn > from);
-          else for (long i = 0; i < high; ++i) gc_tile_float_1x1_m1(outer, inner, packed + i * 24, 24, 1, inner, b1 + k0 * 384 + n0, 16, 128, tile + i * width, turn > from);
+          {
+            if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, packed, 24, 1, inner, b1 + k0 * 384 + n0, 16, 128, tile, turn > from);
+            else for (long i = 0; i < high; ++i) gc_tile_float_1x1_m1(outer, inner, packed + i * 24, 24, 1, inner, b1 + k0 * 384 + n0, 16, 128, tile + i * width, turn > from);
+          }
           if (end < to) continue;
           for (long i = skip; i < high; ++i) {
             const long row = line0 + i;

@@ -56,8 +56,10 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const floa
           const float *panel = b1 + turn * 128 + n0;
           long panel_inner = 128, panel_outer = 0;
           if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
-          if (is_row) ; else if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + turn + line0 * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile, turn > from);
-          else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + turn + line0 * 784 + i * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile + i * width, turn > from);
+          if (!is_row) {
+            if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + turn + line0 * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile, turn > from);
+            else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + turn + line0 * 784 + i * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile + i * width, turn > from);
+          }
           if (end < to) continue;
           for (long i = skip; i < high; ++i) {
             const long row = line0 + i;

@@ -79,8 +79,10 @@ GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const floa
           const float *panel = b1 + turn * 128 + n0;
           long panel_inner = 128, panel_outer = 0;
           if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
-          if (is_row) ; else if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + turn + line0 * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile, turn > from);
-          else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + turn + line0 * 784 + i * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile + i * width, turn > from);
+          if (!is_row) {
+            if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + turn + line0 * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile, turn > from);
+            else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + turn + line0 * 784 + i * 784, 784, 1, 0, panel, panel_inner, panel_outer, tile + i * width, turn > from);
+          }
           if (end < to) continue;
           for (long i = skip; i < high; ++i) {
             const long row = line0 + i;
@@ -157,8 +159,10 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
         const float *panel = b1 + 0 + n0;
         long panel_inner = 10, panel_outer = 0;
         if (wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;
-        if (is_row) ; else if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, b0 + 0 + line0 * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile, 0);
-        else for (long i = 0; i < high; ++i) gc_tile_float_1x1_m1(outer, inner, b0 + 0 + line0 * 128 + i * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile + i * width, 0);
+        if (!is_row) {
+          if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, b0 + 0 + line0 * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile, 0);
+          else for (long i = 0; i < high; ++i) gc_tile_float_1x1_m1(outer, inner, b0 + 0 + line0 * 128 + i * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile + i * width, 0);
+        }
         for (long i = skip; i < high; ++i) {
           const long row = line0 + i;
           (void)row;
@@ -293,8 +297,10 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
         const long high = GC_MIN(tile_rows, rows);
         enum { wide = width };
         float tile[tile_rows * width] __attribute__((aligned(64)));
-        if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + 0 + line0 * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile, 0);
-        else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + 0 + line0 * 10 + i * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile + i * width, 0);
+        {
+          if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + 0 + line0 * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile, 0);
+          else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + 0 + line0 * 10 + i * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile + i * width, 0);
+        }
         for (long i = skip; i < high; ++i) {
           const long row = line0 + i;
           (void)row;
