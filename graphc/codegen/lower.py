@@ -382,9 +382,24 @@ class _Lowering:
         for ref in refs:
             type = self.graph.type(ref)
             index = self.domain.index_of(type.shape)
-            assert index is not None
+            if index is None:
+                stores += self._part_stores(ref)
+                continue
             value = cast(self.element(ref, index), type.dtype)
             stores.append(Store(self._param(ref, written=True).name, index, value))
+        return stores
+
+    def _part_stores(self, ref: Ref) -> list[Store]:
+        """A concatenation of what is computed here is stored part by part."""
+        node, param = self.graph.node(ref.node), self._param(ref, written=True)
+        axis, start, stores = node.attrs["axis"], 0, []
+        for part in node.inputs:
+            shape = self.graph.type(part).shape
+            index = self.domain.index_of(shape)
+            assert index is not None
+            place = tuple(dim + start if i == axis else dim for i, dim in enumerate(index))
+            stores.append(Store(param.name, place, cast(self.element(part, index), param.dtype)))
+            start = start + shape[axis]
         return stores
 
 

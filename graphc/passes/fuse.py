@@ -109,6 +109,7 @@ class _Fusion:
                 self._place(node)
         if self.enabled:
             self._merge_pairs()
+            self._join_parts()
             self._sink_all()
         return Partition(self.graph, tuple(self._ordered()), frozenset(self.free), tuple(self.refusals))
 
@@ -182,8 +183,12 @@ class _Fusion:
                 recorder.reads_of(node, tuple(dims.axis(f"s{i}", e) for i, e in enumerate(updates)))
             else:
                 index = domain.index_of(node.outs[0].shape)
-                assert index is not None
-                recorder.reads_of(node, index, domain.inner)
+                if index is None:
+                    # Parts of a concatenation are read where they are computed.
+                    assert node.op == "concatenate"
+                    recorder.found = [(ref, domain.index_of(self.graph.type(ref).shape) or ()) for ref in node.inputs]
+                else:
+                    recorder.reads_of(node, index, domain.inner)
             self._reads[key] = recorder.found
         return self._reads[key]
 
@@ -213,7 +218,8 @@ class _Fusion:
         for node in nodes:
             shape = node.outs[0].shape
             kind = primitive(node.op).kind
-            if domain.index_of(shape) is None:
+            parts = node.op == "concatenate" and all(ref.node in inside for ref in node.inputs)
+            if domain.index_of(shape) is None and not parts:
                 return "they run over different points"
             if kind is Kind.REDUCE and (shape != domain.points or extents_of(self.graph, node) != domain.reduced):
                 return "they reduce over different axes"
@@ -286,6 +292,18 @@ class _Fusion:
             self.after[earlier] = self.after[earlier] & ~gone | here | after
         for later in _members(after):
             self.before[later] = self.before[later] & ~gone | here | before
+
+    def _join_parts(self) -> None:
+        """A concatenation of what one group computes is stored by that group, part by part."""
+        updates = set(self.graph.updates.values())
+        for whole in list(self.groups.values()):
+            node = whole.nodes[0]
+            homes = {self.home.get(ref.node, whole.id) for ref in node.inputs}
+            if len(whole.nodes) > 1 or node.op != "concatenate" or len(homes) > 1 or Ref(node.id) in updates:
+                continue
+            group = self.groups[homes.pop()]
+            if group is not whole and group.kind not in ALONE and not group.domain.reduced:
+                self._absorb(group, whole, [*group.nodes, node], group.domain)
 
     # ---- sinking into later groups
 

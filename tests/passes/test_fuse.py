@@ -119,3 +119,20 @@ def test_a_path_that_leaves_and_comes_back_is_refused() -> None:
     groups = groups_of(builder.apply("add", first, around))
     assert ["cumsum"] in groups
     assert len(groups) == 3
+
+
+def test_a_concatenation_of_what_one_group_computes_is_stored_part_by_part() -> None:
+    b = Builder()
+    x, w = b.input("x", TensorType((BATCH, 4), FLOAT)), b.input("w", TensorType((8, 3), FLOAT))
+    whole = b.apply("concatenate", b.apply("tanh", x), b.apply("exp", x), axis=1)
+    product = b.apply("contract", whole, w, lhs_contract=(1,), rhs_contract=(0,), lhs_batch=(), rhs_batch=())
+    assert groups_of(product) == [["tanh", "exp", "concatenate"], ["contract"]]
+
+
+def test_a_concatenation_of_what_several_groups_compute_is_a_group() -> None:
+    b = Builder()
+    x, w = b.input("x", TensorType((BATCH, 4), FLOAT)), b.input("w", TensorType((5, 3), FLOAT))
+    total = b.apply("reshape", b.apply("sum", x, axes=(1,)), shape=(BATCH, 1))
+    whole = b.apply("concatenate", b.apply("tanh", x), total, axis=1)
+    product = b.apply("contract", whole, w, lhs_contract=(1,), rhs_contract=(0,), lhs_batch=(), rhs_batch=())
+    assert [group for group in groups_of(product) if "concatenate" in group] == [["concatenate"]]
