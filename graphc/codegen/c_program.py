@@ -23,7 +23,7 @@ class CSource(Source):
 
 
 def render(plan: Plan, kernels: Mapping[str, Kernel], vector_bytes: int, profiled: bool = False) -> CSource:
-    """The source of a plan; `graphc_run` is called by each of `threads` threads, with its number:
+    """The source of a plan. Each thread of a team calls `graphc_run`, as `prelude/team.h` tells, with its number:
 
         void graphc_run(char *const *buffers, const long *sizes, long repeat,
                         gc_meeting *meeting, long thread, long threads, long grain)
@@ -87,7 +87,7 @@ def _program(plan: Plan, symbols: Mapping[str, str], timed: Mapping[str, int]) -
     _steps(out, plan, plan.steps, symbols, timed)
     out("}")
     out("}")
-    return str(out)
+    return f"{out}\n{prelude('team.h')}"
 
 
 def _steps(

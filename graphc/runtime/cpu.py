@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from graphc.errors import ArgumentError
 from graphc.plan import Plan
-from graphc.runtime import sweeping, team
+from graphc.runtime import team
 from graphc.runtime.program import Program
 from graphc.runtime.state import StateBuffer, address, aligned_empty
 from graphc.runtime.workspace import Table, Workspace
@@ -30,10 +29,7 @@ class CpuProgram(Program):
 
     def __init__(self, plan: Plan, library: Path) -> None:
         super().__init__(plan)
-        self._library = ctypes.CDLL(str(library))
-        self._entry = self._library.graphc_run
-        self._entry.argtypes = [*[ctypes.c_void_p] * 2, ctypes.c_long, ctypes.c_void_p, *[ctypes.c_long] * 3]
-        self._entry.restype = None
+        self._library = team.load(library)
         self._constants = {b.id: b.value.numpy() for b in plan.buffers if b.value is not None}
         self._single = len(set(plan.outputs)) == len(plan.outputs)
         # Runs at the same time, from several threads, each have a workspace; one after the other share one.
@@ -72,8 +68,7 @@ class CpuProgram(Program):
         for id, dtype, nbytes in table.outputs:
             outputs[id] = aligned_empty((nbytes // dtype.itemsize,), dtype)
             table.addresses[id] = address(outputs[id])
-        function = partial(self._entry, table.addresses_at, table.sizes_at, repeat)
-        self._call(function, space, table, states, repeat)
+        self._call(space, table, states, repeat=repeat)
         return [outputs[id] for id in self.plan.outputs]
 
     def sweep(
@@ -99,8 +94,7 @@ class CpuProgram(Program):
             self._idle.append(space)
             super().sweep(inputs, states, sizes, steps, results)
             return
-        function = partial(self._entry, table.addresses_at, table.sizes_at, 1)
-        self._call(sweeping.function(self._entry, table, steps) if steps > 1 else function, space, table, states, steps)
+        self._call(space, table, states, steps=steps)
 
     def _workspace(self) -> Workspace:
         try:
@@ -109,16 +103,12 @@ class CpuProgram(Program):
             return Workspace(self.plan, self._constants)
 
     def _call(
-        self,
-        function: team.Native,
-        space: Workspace,
-        table: Table,
-        states: Mapping[str, StateBuffer],
-        steps: int,
+        self, space: Workspace, table: Table, states: Mapping[str, StateBuffer], steps: int = 1, repeat: int = 1
     ) -> None:
-        """Calls the native function on a table whose inputs and outputs are in place."""
+        """Runs the native function on a table whose inputs and outputs are in place."""
         table.bind(states)
-        team.run(function, steps * table.work, steps, table.trials[steps > 1], space.meeting_at)
+        table.job.steps, table.job.repeat = steps, repeat
+        team.run(self._library, table.job, steps * repeat * table.work, table.trials[steps * repeat > 1])
         for name in self.updated:
             states[name].host_changed()
         self._idle.append(space)

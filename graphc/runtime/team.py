@@ -1,16 +1,18 @@
-"""The threads that run programs on the CPU: one pool for the process, whose threads sleep between runs.
+"""The threads that run programs on the CPU: one pool for the process.
 
 A run is one native function that every thread of a team calls with its number; they meet inside it, and the caller is
-thread 0. So a run costs the others one wake-up, however many steps it makes.
+thread 0. So a run costs the others one wake-up, however many steps it makes, and none if the last run was a moment ago:
+`codegen/prelude/team.h` tells how they wait.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from pathlib import Path
+from threading import Lock
 from time import perf_counter
 
 from graphc import config
@@ -18,6 +20,9 @@ from graphc.runtime.processor import cores
 
 # What a waiting thread reads and what an arriving one writes: two cache lines, twice for processors that fetch pairs.
 MEETING_BYTES = 256
+# The room of a thread, and what its state may be.
+ROOM_BYTES = 256
+_AWAY, _COMING = 0, 1
 # Scalar operations of a run from which on other threads are worth waking, and those of a kernel that a thread should
 # at least get: more than meeting the others costs.
 WORTH_SHARING = 2_000_000
@@ -31,14 +36,61 @@ WORTHWHILE = 0.9
 AGAIN = 32
 
 
+class Job(ctypes.Structure):
+    """What a team runs: `gc_job` of `codegen/prelude/team.h`."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("addresses", "sizes", "strides")),
+        *((name, ctypes.c_long) for name in ("count", "steps", "repeat", "threads", "grain")),
+        ("meeting", ctypes.c_void_p),
+    )
+
+
+class _Crew:
+    """The other threads of teams, each with a room where it waits for jobs.
+
+    Args:
+        size: How many.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix="graphc")
+        memory = ctypes.create_string_buffer((size + 1) * ROOM_BYTES)
+        self._rooms = -(-ctypes.addressof(memory) // ROOM_BYTES) * ROOM_BYTES
+        self._memory = memory
+        self._states = [ctypes.c_int.from_address(self._rooms + i * ROOM_BYTES) for i in range(size)]
+        self._is_led = Lock()
+
+    def run(self, program: ctypes.CDLL, job: Job) -> bool:
+        """Runs a job on a team; False if the threads are at another one."""
+        if not self._is_led.acquire(blocking=False):
+            return False
+        try:
+            while not program.graphc_lead(self._rooms, ctypes.addressof(job)):
+                self._call(program)
+        finally:
+            self._is_led.release()
+        return True
+
+    def _call(self, program: ctypes.CDLL) -> None:
+        """Those who are away come back. If it ends here, they wait a while in vain."""
+        for i, state in enumerate(self._states):
+            if state.value == _AWAY:
+                state.value = _COMING
+                self._pool.submit(self._serve, program, i)
+
+    def _serve(self, program: ctypes.CDLL, room: int) -> None:
+        program.graphc_serve(self._rooms + room * ROOM_BYTES)
+
+
 @lru_cache(maxsize=1)
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="graphc")
+def _crew(size: int) -> _Crew:
+    return _Crew(size)
 
 
 if hasattr(os, "register_at_fork"):
     # A child of fork() has none of the parent's threads, and must not wait for them.
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_crew.cache_clear)
 
 
 def allowed_threads() -> int:
@@ -85,33 +137,41 @@ class Trials:
         self._tries[threads] = tries + 1
 
 
-Native = Callable[[ctypes.c_void_p, int, int, int], None]
+def load(library: Path) -> ctypes.CDLL:
+    """A program that teams can run."""
+    program = ctypes.CDLL(str(library))
+    for name, arguments, result in (
+        ("graphc_sweep", (ctypes.c_void_p, ctypes.c_long), None),
+        ("graphc_serve", (ctypes.c_void_p,), None),
+        ("graphc_lead", (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_int),
+    ):
+        function = getattr(program, name)
+        function.argtypes, function.restype = arguments, result
+    return program
 
 
-def run(function: Native, work: int, steps: int, trials: Trials, meeting: ctypes.c_void_p) -> None:
-    """Calls `function(meeting, thread, threads, grain)` on every thread of a team, and returns when all is done.
+def run(program: ctypes.CDLL, job: Job, work: int, trials: Trials) -> None:
+    """Runs a job on a team of threads, and returns when all is done.
 
     Args:
-        function: What runs. Its threads meet before it returns.
+        program: Whose job it is.
+        job: Its threads and grain are filled in. Its meeting is for this run alone.
         work: About how many scalar operations it takes.
-        steps: How many equal steps it consists of.
         trials: What such steps took before.
-        meeting: Where they meet: `MEETING_BYTES` bytes for this run alone, zeros before the first one.
     """
     allowed = allowed_threads() if work >= WORTH_SHARING else 1
+    job.grain = GRAIN
     if allowed == 1:
-        function(meeting, 0, 1, GRAIN)
+        _run_on(1, program, job)
         return
     threads, start = trials.chosen(allowed, work), perf_counter()
-    _run_on(threads, function, meeting)
-    trials.note(threads, (perf_counter() - start) / steps)
+    _run_on(threads, program, job)
+    trials.note(threads, (perf_counter() - start) / job.steps / job.repeat)
 
 
-def _run_on(threads: int, function: Native, meeting: ctypes.c_void_p) -> None:
-    if threads == 1:
-        function(meeting, 0, 1, GRAIN)
+def _run_on(threads: int, program: ctypes.CDLL, job: Job) -> None:
+    job.threads = threads
+    if threads > 1 and _crew(threads - 1).run(program, job):
         return
-    others = [_pool(threads - 1).submit(function, meeting, thread, threads, GRAIN) for thread in range(1, threads)]
-    function(meeting, 0, threads, GRAIN)
-    for other in others:
-        other.result()
+    job.threads = 1
+    program.graphc_sweep(ctypes.addressof(job), 0)

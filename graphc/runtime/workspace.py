@@ -27,19 +27,19 @@ class Table:
         plan: The plan.
         sizes: A value for each symbolic size.
         places: The addresses of the constants and of what lies in the arena, by buffer.
+        meeting: The address at which the threads of a run meet.
 
     Attributes:
         addresses: The table itself; who runs the plan fills in inputs and outputs.
-        addresses_at, sizes_at, strides_at: Where the table, the sizes, and the bytes of each input and output lie.
+        job: A run of the plan on the table; who runs it fills in how often.
         inputs: The buffer of each input: id, name, dtype, bytes.
         outputs: The buffer of each output, in the order of outputs: id, dtype, bytes.
         work: About how many scalar operations a run takes.
         trials: What runs took on one thread and on several: single ones, and those of many in one call.
     """
 
-    def __init__(self, plan: Plan, sizes: Mapping[str, int], places: Mapping[int, int]) -> None:
+    def __init__(self, plan: Plan, sizes: Mapping[str, int], places: Mapping[int, int], meeting: int) -> None:
         count = max(1, len(plan.buffers))
-        self.count = len(plan.buffers)
         self.addresses = (ctypes.c_size_t * count)()
         for id, place in places.items():
             self.addresses[id] = place
@@ -51,9 +51,8 @@ class Table:
         values = [sizes[name] for name in plan.symbols] or [0]
         self._sizes = (ctypes.c_long * len(values))(*values)
         self._strides = (ctypes.c_long * count)(*(nbytes.get(id, 0) for id in range(count)))
-        self.addresses_at, self.sizes_at, self.strides_at = (
-            ctypes.c_void_p(ctypes.addressof(part)) for part in (self.addresses, self._sizes, self._strides)
-        )
+        parts = (self.addresses, self._sizes, self._strides)
+        self.job = team.Job(*(ctypes.addressof(part) for part in parts), count=len(plan.buffers), meeting=meeting)
         states = [b for b in plan.buffers if b.role == "state"]
         self._names, self._ids = [b.name for b in states], [b.id for b in states]
         self._bound: list[StateBuffer] = []
@@ -76,9 +75,6 @@ class Workspace:
     Args:
         plan: What runs in it.
         constants: The values of the plan's constants, by buffer.
-
-    Attributes:
-        meeting_at: Where the threads of a run meet.
     """
 
     def __init__(self, plan: Plan, constants: Mapping[int, Array]) -> None:
@@ -89,7 +85,6 @@ class Workspace:
         self._tables: dict[tuple[int, ...], Table] = {}
         self._meeting = aligned_empty((team.MEETING_BYTES,), np.dtype(np.uint8))
         self._meeting[:] = 0
-        self.meeting_at = ctypes.c_void_p(address(self._meeting))
 
     def table(self, sizes: Mapping[str, int]) -> Table:
         """The table for given sizes; the arena is made large enough, and what it held is lost."""
@@ -106,5 +101,5 @@ class Workspace:
             self._tables.clear()
         base = address(self._arena)
         temporaries = {b.id: base + layout.offsets.get(b.id, 0) for b in self._plan.buffers if b.in_arena}
-        self._tables[key] = Table(self._plan, sizes, self._constants | temporaries)
+        self._tables[key] = Table(self._plan, sizes, self._constants | temporaries, address(self._meeting))
         return self._tables[key]

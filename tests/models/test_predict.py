@@ -147,7 +147,7 @@ def test_settings_are_those_of_each_call() -> None:
                     np.testing.assert_allclose(
                         model.predict(X, batch_size=batch, verbose=0), reference(model), rtol=1e-5, atol=1e-6
                     )
-    assert set(used) == {2, 3}
+    assert set(used) == {1, 2, 3}
     with config.override(backend="numpy"), patch.object(team, "run", side_effect=AssertionError):
         model.predict(X, verbose=0)
 

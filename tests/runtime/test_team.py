@@ -1,0 +1,81 @@
+"""Teams of threads: runs at the same time, in children of fork, and when the user interrupts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from threading import Thread
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+import graphc as keras
+from graphc import config
+from graphc.runtime import team
+
+X = np.random.default_rng(0).random((64, 16), dtype=np.float32)
+
+
+@pytest.fixture
+def model() -> Iterator[keras.Model]:
+    """A model all of whose runs, however small, are shared by three threads."""
+    with patch.multiple(team, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0, CERTAIN=0), config.override(threads=3):
+        yield keras.Sequential([keras.Input((16,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(5)])
+
+
+def test_runs_at_the_same_time_do_not_meet(model: keras.Model) -> None:
+    expected = model.predict(X, verbose=0)
+    wrong: list[int] = []
+
+    def work(threads: int) -> None:
+        with config.override(threads=threads):
+            for rows in range(1, 200):
+                got = model.predict(X[: rows % 64 + 1], batch_size=rows % 7 + 1, verbose=0)
+                if np.abs(got - expected[: rows % 64 + 1]).max() > 1e-5:
+                    wrong.append(rows)
+
+    workers = [Thread(target=work, args=(threads,)) for threads in (2, 3, 3, 4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert not wrong
+    assert not any(worker.is_alive() for worker in workers)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_of_fork_has_a_team_of_its_own(model: keras.Model) -> None:
+    expected = model.predict(X, verbose=0)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(model.predict(X, verbose=0), expected) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no interval timer")
+def test_an_interruption_leaves_no_thread_waiting(model: keras.Model) -> None:
+    expected = model.predict(X, verbose=0)
+
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for i in range(100):
+            with pytest.raises(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.00001 * i)
+                while True:
+                    model.predict(X, verbose=0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    np.testing.assert_array_equal(model.predict(X, verbose=0), expected)
+
+
+def test_a_team_that_is_at_work_leaves_others_alone() -> None:
+    crew = team._Crew(1)
+    with crew._is_led:
+        assert not crew.run(None, team.Job())  # type: ignore[arg-type]
