@@ -22,7 +22,10 @@ X = np.random.default_rng(0).random((64, 16), dtype=np.float32)
 @pytest.fixture
 def model() -> Iterator[keras.Model]:
     """A model all of whose runs, however small, are shared by three threads."""
-    with patch.multiple(team, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0, CERTAIN=0), config.override(threads=3):
+    with (
+        patch.multiple(team, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0, CERTAIN=0),
+        config.override(backend="cpu", threads=3),
+    ):
         yield keras.Sequential([keras.Input((16,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(5)])
 
 
@@ -31,7 +34,7 @@ def test_runs_at_the_same_time_do_not_meet(model: keras.Model) -> None:
     wrong: list[int] = []
 
     def work(threads: int) -> None:
-        with config.override(threads=threads):
+        with config.override(backend="cpu", threads=threads):
             for rows in range(1, 200):
                 got = model.predict(X[: rows % 64 + 1], batch_size=rows % 7 + 1, verbose=0)
                 if np.abs(got - expected[: rows % 64 + 1]).max() > 1e-5:
