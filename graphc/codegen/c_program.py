@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from graphc.codegen.c import VECTOR_FUNCTIONS, CRenderer, Function
 from graphc.codegen.cstyle import CStyle, Lines, Source, prelude
@@ -74,44 +75,97 @@ def _unit(functions: Sequence[Function], vector_bytes: int, run: str) -> str:
 
 
 def _program(plan: Plan, symbols: Mapping[str, str], timed: Mapping[str, int]) -> str:
-    out = Lines()
+    """What runs the plan. Launches are data: as calls in a row they took compilers an eighth of a large program's time."""
+    out, run = Lines(), Lines()
     if timed:
         out(f"double graphc_seconds[{len(timed)}];")
-    out("void graphc_run(char *const *buffers, const long *sizes, long repeat,")
+    table = _Table(plan, symbols, timed)
+    table.run(run, plan.steps)
+    table.print(out)
+    out("void graphc_run(char *const *buffers, const long *given, long repeat,")
     out("                gc_meeting *meeting, long thread, long threads, long grain) {")
     out("const gc_worker worker = {thread, threads, grain, meeting}, *const self = &worker;")
+    out(f"long sizes[{max(1, len(symbols))}];")
     for i, name in enumerate(plan.symbols):
-        out(f"const long {symbols[name]} = sizes[{i}];")
+        out(f"const long {symbols[name]} = sizes[{i}] = given[{i}];")
         out(f"(void){symbols[name]};")
     out("for (long step = 0; step < repeat; ++step) {")
-    _steps(out, plan, plan.steps, symbols, timed)
+    for line in run.lines:
+        out(line.strip())
     out("}")
     out("}")
     return f"{out}\n{prelude('team.h')}"
 
 
-def _steps(
-    out: Lines, plan: Plan, steps: tuple[Step, ...], symbols: Mapping[str, str], timed: Mapping[str, int]
-) -> None:
-    style = CStyle(symbols)
-    for step in steps:
-        match step:
-            case Launch(kernel, buffers):
-                args = [f"(void *)buffers[{id}]" for id in buffers] + [symbols[name] for name in step.symbols]
-                call = f"{kernel}({', '.join([*args, 'self'])});"
-                if kernel in timed:
-                    call = f"{{ const double start = gc_now(); {call} gc_sync(self);"
-                    call += f" if (thread == 0) graphc_seconds[{timed[kernel]}] += gc_now() - start; }}"
-                out(call)
-            case Copy(source, target, elements):
-                width = plan.buffers[source].dtype.itemsize
-                start, end = style.dim(step.source_offset * width), style.dim(step.target_offset * width)
-                size = style.dim(elements * width)
-                out(f"gc_copy(buffers[{target}] + {end}, buffers[{source}] + {start}, {size}, self);")
-            case Loop(symbol, count, inner):
-                name = symbols[symbol]
-                out(f"for (long {name} = 1; {name} <= {style.dim(count)}; ++{name}) {{")
-                _steps(out, plan, inner, symbols, timed)
-                out("}")
-                continue
-        out("gc_sync(self);")
+class _Table:
+    """The launches of a plan as a table, and the rows of it that each part of the plan runs.
+
+    Args:
+        plan: What runs.
+        symbols: The identifier of each symbolic size and loop counter; their order is that of `sizes`.
+        timed: The place of each kernel whose seconds are added up; empty where nothing is measured.
+    """
+
+    def __init__(self, plan: Plan, symbols: Mapping[str, str], timed: Mapping[str, int]) -> None:
+        self.plan, self.symbols, self.timed = plan, symbols, timed
+        self.places = {name: i for i, name in enumerate(symbols)}
+        self.style = CStyle(symbols)
+        self.rows: list[str] = []
+        self.args: list[int] = []
+        self.signatures: set[tuple[int, int]] = set()
+
+    def run(self, out: Lines, steps: tuple[Step, ...]) -> None:
+        """The statements that run steps."""
+        for is_launch, group in groupby(steps, lambda step: isinstance(step, Launch)):
+            start = len(self.rows)
+            for step in group:
+                if isinstance(step, Launch):
+                    self._add(step)
+                else:
+                    self._other(out, step)
+            if is_launch:
+                out(f"gc_launch(steps + {start}, steps + {len(self.rows)}, buffers, sizes, self);")
+
+    def _add(self, step: Launch) -> None:
+        signature = len(step.buffers), len(step.symbols)
+        self.signatures.add(signature)
+        clock = f"graphc_seconds + {self.timed[step.kernel]}" if self.timed else "0"
+        self.rows.append(f"{{{_caller(*signature)}, (gc_function *){step.kernel}, args + {len(self.args)}, {clock}}},")
+        self.args += [*step.buffers, *(self.places[name] for name in step.symbols)]
+
+    def _other(self, out: Lines, step: Step) -> None:
+        dim = self.style.dim
+        if isinstance(step, Loop):
+            name, place = self.symbols[step.symbol], self.places[step.symbol]
+            out(f"for (long {name} = 1; {name} <= {dim(step.count)}; ++{name}) {{")
+            out(f"sizes[{place}] = {name};")
+            self.run(out, step.steps)
+            out("}")
+        elif isinstance(step, Copy):
+            width = self.plan.buffers[step.source].dtype.itemsize
+            start, end = dim(step.source_offset * width), dim(step.target_offset * width)
+            places = f"buffers[{step.target}] + {end}, buffers[{step.source}] + {start}"
+            out(f"gc_copy({places}, {dim(step.elements * width)}, self);")
+            out("gc_sync(self);")
+
+    def print(self, out: Lines) -> None:
+        """The table itself, and a function for each number of buffers and sizes that kernels take."""
+        if not self.rows:
+            return
+        for buffers, sizes in sorted(self.signatures):
+            kinds = ["char *"] * buffers + ["long"] * sizes + ["const gc_worker *"]
+            values = [f"buffers[args[{i}]]" for i in range(buffers)]
+            values += [f"sizes[args[{i}]]" for i in range(buffers, buffers + sizes)]
+            out(f"static void {_caller(buffers, sizes)}(GC_CALL) {{")
+            out("(void)sizes;")
+            out(f"((void (*)({', '.join(kinds)}))kernel)({', '.join([*values, 'self'])});")
+            out("}")
+        out(f"static const int args[] = {{{', '.join(map(str, self.args or [0]))}}};")
+        out("static const gc_step steps[] = {")
+        for row in self.rows:
+            out(row)
+        out("};")
+
+
+def _caller(buffers: int, sizes: int) -> str:
+    return f"call_{buffers}_{sizes}"

@@ -31,6 +31,12 @@ HOW_TO_GET_ONE = (
     "--install`; anywhere: `pip install 'graphc[zig]'`), or name one in GRAPHC_CC"
 )
 
+# gcc vectorises little below -O3 by itself. What is turned off takes a quarter of its time and gains nothing on loops
+# as they are generated (`docs/performance.md`).
+_GCC_FLAGS = ("-fvect-cost-model=dynamic", "--param=vect-epilogues-nomask=0", "-fira-region=one") + tuple(
+    f"-fno-{name}"
+    for name in ("tree-vrp", "tree-pre", "code-hoisting", "ivopts", "tree-dominator-opts", "thread-jumps")
+)
 # A version is told at once; a compiler that is silent for longer hangs, such as one that waits for a licence server.
 _PROBE_SECONDS = 60.0
 _COMPILE_SECONDS = 900.0
@@ -69,9 +75,9 @@ class Toolchain:
 
     @property
     def own_flags(self) -> tuple[str, ...]:
-        """What this compiler needs to be told and others do not know: gcc vectorises little below -O3 by itself."""
+        """What this compiler needs to be told and others do not know."""
         is_clang = any(name in self.version.lower() for name in ("clang", "zig"))
-        return () if is_clang else ("-fvect-cost-model=dynamic",)
+        return () if is_clang else _GCC_FLAGS
 
     def arguments(self, flags: Sequence[str], output: Path) -> list[str]:
         """The command line that reads C99 from standard input and writes a shared library.

@@ -115,3 +115,24 @@ GC_APART double gc_now(void) {
   clock_gettime(1, &now);
   return now.seconds + 1e-9 * now.nanoseconds;
 }
+
+/* Launches as data: a kernel, a function for all kernels with as many parameters, which takes them from where `args`
+   says, and where to add up the seconds that it takes, for those who profile. To a caller all buffers are alike. */
+typedef void gc_function(void);
+#define GC_CALL \
+  gc_function *kernel, char *const *buffers, const long *sizes, const int *args, const gc_worker *self
+typedef struct {
+  void (*call)(GC_CALL);
+  gc_function *kernel;
+  const int *args;
+  double *seconds;
+} gc_step;
+GC_APART void gc_launch(const gc_step *step, const gc_step *end, char *const *buffers, const long *sizes,
+                        const gc_worker *self) {
+  for (; step < end; ++step) {
+    const double start = step->seconds ? gc_now() : 0;
+    step->call(step->kernel, buffers, sizes, step->args, self);
+    gc_sync(self);
+    if (step->seconds && self->thread == 0) *step->seconds += gc_now() - start;
+  }
+}
