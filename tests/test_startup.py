@@ -27,12 +27,14 @@ from graphc.runtime import cache, programs
 from graphc.runtime.state import StateBuffer
 from tests.support.random_plans import plans
 
-NOT_FOR_TRAINING = {"h5py", "safetensors", "rich", "filelock", "http.client", "ssl", "asyncio", "tomllib", "unittest"}
+NOT_FOR_TRAINING = {
+    *("h5py", "safetensors", "rich", "filelock", "http.client", "ssl", "asyncio", "tomllib", "unittest", "networkx")
+}
 
 
 def imported_by(code: str) -> set[str]:
-    """The modules that a fresh process has after running some code, beyond those of networkx."""
-    script = f"import sys, numpy, networkx; before = set(sys.modules); {code}; print(*set(sys.modules) - before)"
+    """The modules that a fresh process has after running some code, beyond those of numpy."""
+    script = f"import sys, numpy; before = set(sys.modules); {code}; print(*set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
@@ -187,6 +189,25 @@ def test_other_ways_of_compiling_are_not_mixed_up(own_cache: cache.Cache) -> Non
 
 
 # ---- networkx
+
+
+def test_graphs_are_those_of_networkx_for_whoever_asks() -> None:
+    """What comes first must not matter: the question of a class, a method, or what Python looks up in classes."""
+    make = "from graphc.graph.builder import Builder; graph = Builder().finish([])"
+    questions = (
+        "isinstance(graph, nx.MultiDiGraph) and isinstance(graph, nx.Graph)",
+        "isinstance(graph, type(graph)) and not isinstance(graph, int) and isinstance(graph, nx.Graph)",
+        "len(graph) == 0 and issubclass(type(graph), nx.MultiDiGraph)",
+        "[*graph] == [] and 0 not in graph",
+        "graph.number_of_edges() == 0",
+        "nx.is_directed_acyclic_graph(graph)",
+        "nx.MultiDiGraph(graph).number_of_nodes() == 0",
+        "isinstance(type(graph)(), nx.MultiDiGraph)",
+        "not hasattr(graph, 'no such thing')",
+    )
+    for question in questions:
+        script = f"import sys; {make}; assert 'networkx' not in sys.modules; import networkx as nx; assert {question}"
+        subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_networkx_is_told_when_it_asks() -> None:

@@ -75,7 +75,7 @@ def _unit(functions: Sequence[Function], vector_bytes: int, run: str) -> str:
 
 
 def _program(plan: Plan, symbols: Mapping[str, str], timed: Mapping[str, int]) -> str:
-    """What runs the plan. Launches are data: as calls in a row they took compilers an eighth of a large program's time."""
+    """What runs the plan. Launches are data: as calls in a row they took compilers an eighth of their time."""
     out, run = Lines(), Lines()
     if timed:
         out(f"double graphc_seconds[{len(timed)}];")

@@ -2,48 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-import networkx as nx
 
 from graphc import graph as forms
 from graphc.errors import VerificationError
 from graphc.graph.types import Node, Ref, TensorType
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     _Base = nx.MultiDiGraph[int]
-else:  # networkx's classes take no parameters when the program runs
-    _Base = nx.MultiDiGraph
+else:
+
+    class _Base:
+        """What `Graph` inherits until somebody asks for what networkx's graphs have; from then on, that is one.
+
+        To import networkx takes as long as to import all that a first training step needs. Whoever asks whether a graph
+        is one of networkx's has imported it.
+        """
+
+        @property
+        def __class__(self) -> type:
+            if "networkx" not in sys.modules:
+                return type(self)
+            _inherit_networkx()
+            # `isinstance` has looked at the type itself before, when that did not inherit yet.
+            return type(type(self).__name__, (type(self),), {})
+
+        def __getattr__(self, name: str) -> Any:
+            _inherit_networkx()
+            return getattr(self, name)
+
+        # What Python looks up in the class.
+        def __len__(self) -> int:
+            _inherit_networkx()
+            return len(self)
+
+        def __iter__(self) -> Iterator[int]:
+            _inherit_networkx()
+            return iter(self)
+
+        def __contains__(self, id: object) -> bool:
+            _inherit_networkx()
+            return id in self
+
+        def __getitem__(self, id: int) -> Any:
+            _inherit_networkx()
+            return self[id]
 
 
 class _WhenLookedAt:
     """An attribute that networkx's `__init__` would set: the whole graph is told to networkx when one is first read.
 
     Few graphs are ever looked at that way, and to fill networkx's dictionaries takes longer than most passes do.
+
+    Args:
+        name: Its name.
+        setter: How networkx itself sets it, if in another way than others: some of its attributes follow it.
     """
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __init__(self, name: str, setter: Any) -> None:
         self.name = name
-        # How networkx itself sets it: some of its attributes follow others.
-        self.setter = next((vars(base)[name] for base in owner.__mro__[1:] if name in vars(base)), None)
+        self.setter = setter
 
     def __get__(self, graph: Graph | None, owner: type | None = None) -> Any:
         if graph is None:
             return self
         held = vars(graph)
         if self.name not in held:
-            graph._tell_networkx()
+            _tell_networkx(graph)
         return held[self.name]
 
     def __set__(self, graph: Graph, value: Any) -> None:
         if self.name not in vars(graph):
-            graph._tell_networkx()
+            _tell_networkx(graph)
         if self.setter is None:
             vars(graph)[self.name] = value
         else:
             self.setter.__set__(graph, value)
+
+
+def _inherit_networkx() -> None:
+    """Makes `Graph`, and every graph that there is, one of networkx's."""
+    import networkx as nx  # noqa: PLC0415
+
+    if issubclass(Graph, nx.MultiDiGraph):
+        return
+    Graph.__bases__ = (nx.MultiDiGraph,)
+    for name in ("graph", "_node", "_adj", "_succ", "_pred", "__networkx_cache__"):
+        setter = next((vars(base)[name] for base in Graph.__mro__[1:] if name in vars(base)), None)
+        setattr(Graph, name, _WhenLookedAt(name, setter))
+
+
+def _tell_networkx(graph: Graph) -> None:
+    import networkx as nx  # noqa: PLC0415
+
+    told: Any = nx.MultiDiGraph()
+    told.add_nodes_from((node.id, {"node": node}) for node in graph.table.values())
+    # The stubs of networkx know no edges with keys.
+    edges: Iterable[Any] = (
+        (ref.node, node.id, position, {"out": ref.out})
+        for node in graph.table.values()
+        for position, ref in enumerate(node.inputs)
+    )
+    told.add_edges_from(edges)
+    vars(graph).update(vars(told))
 
 
 class Graph(_Base):
@@ -60,13 +126,6 @@ class Graph(_Base):
         symbols: The least and the greatest value of each symbolic size.
     """
 
-    graph: Any = _WhenLookedAt()
-    _node: Any = _WhenLookedAt()
-    _adj: Any = _WhenLookedAt()
-    _succ: Any = _WhenLookedAt()
-    _pred: Any = _WhenLookedAt()
-    __networkx_cache__: Any = _WhenLookedAt()
-
     def __init__(
         self,
         nodes: Iterable[Node] = (),
@@ -78,18 +137,6 @@ class Graph(_Base):
         self.outputs = tuple(outputs)
         self.updates = dict(updates or {})
         self.symbols = dict(symbols or {})
-
-    def _tell_networkx(self) -> None:
-        told: Any = nx.MultiDiGraph()
-        told.add_nodes_from((node.id, {"node": node}) for node in self.table.values())
-        # The stubs of networkx know no edges with keys.
-        edges: Iterable[Any] = (
-            (ref.node, node.id, position, {"out": ref.out})
-            for node in self.table.values()
-            for position, ref in enumerate(node.inputs)
-        )
-        told.add_edges_from(edges)
-        vars(self).update(vars(told))
 
     def node(self, id: int) -> Node:
         """The operation with an id."""
