@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from graphc import dims
@@ -29,15 +30,18 @@ def work(kernel: Kernel) -> Dim:
 def plan_work(steps: tuple[Step, ...], kernels: Mapping[str, Kernel]) -> Dim:
     """About how many scalar operations some steps take; what depends on a loop's counter is left out."""
     total: Dim = 0
+    launched: Counter[str] = Counter()
     for step in steps:
         match step:
             case Loop(_, count, inner):
                 total = total + count * plan_work(inner, kernels)
             case Launch(kernel):
-                cost = work(kernels[kernel])
-                total = total + (0 if any(name.startswith("@") for name in dims.size_names(cost)) else cost)
+                launched[kernel] += 1
             case Copy(_, _, elements):
                 total = total + elements
+    for kernel, times in launched.items():
+        cost = work(kernels[kernel])
+        total = total + (0 if any(name.startswith("@") for name in dims.size_names(cost)) else times * cost)
     return total
 
 

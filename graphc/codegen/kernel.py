@@ -157,10 +157,12 @@ def operands(expr: Expr) -> tuple[Expr, ...]:
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
-    """An expression and all inside it."""
-    yield expr
-    for operand in operands(expr):
-        yield from walk(operand)
+    """An expression and all inside it, each before what is inside it."""
+    waiting = [expr]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting.extend(reversed(operands(part)))
 
 
 def indices(expr: Expr) -> Iterator[Dim]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
+from types import FunctionType
 from typing import Any, TypeVar
 
 from graphc.random import SeedGenerator
@@ -17,8 +18,12 @@ def parts(owner: object, skipped: Set[str]) -> Iterator[Any]:
     Attributes are looked through each time they are asked for, so that what a user appends to a list later counts too.
     """
     for name, value in vars(owner).items():
-        if name not in skipped:
+        # Most attributes are plain values, and every weight of a model is looked for many times.
+        if name not in skipped and type(value) not in _PLAIN:
             yield from _within(value)
+
+
+_PLAIN = frozenset((bool, int, float, str, type(None), FunctionType))
 
 
 def _within(value: Any) -> Iterator[Any]:

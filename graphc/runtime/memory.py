@@ -44,21 +44,23 @@ def solve(plan: Plan, sizes: Mapping[str, int]) -> Layout:
     """
     nbytes = plan.nbytes(sizes)
     spans = plan.lifetimes()
-    placed: list[tuple[int, int, int]] = []  # start, end, id; in this order
+    placed: list[tuple[int, int, int, int]] = []  # start, end, and the first and last step; in this order
     offsets: dict[int, int] = {}
     for id in sorted(spans, key=lambda id: (-nbytes[id], id)):
         first, last = spans[id]
+        size = _aligned(nbytes[id])
         start = 0
-        for low, high, other in placed:
-            if spans[other][0] <= last and first <= spans[other][1]:
-                if start + nbytes[id] <= low:
+        for low, high, begins, ends in placed:
+            if begins <= last and first <= ends:
+                if start + size <= low:
                     break
-                start = max(start, _aligned(high))
+                if high > start:
+                    start = high
         offsets[id] = start
-        insort(placed, (start, start + nbytes[id], id))
-    total = max((end for _, end, _ in placed), default=0)
+        insort(placed, (start, start + size, first, last))
+    total = max((end for _, end, *_ in placed), default=0)
     check(plan, offsets, sizes)
-    return Layout(offsets, _aligned(total), dict(sizes))
+    return Layout(offsets, total, dict(sizes))
 
 
 def extended(plan: Plan, layout: Layout | None, sizes: Mapping[str, int]) -> Layout:
