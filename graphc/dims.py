@@ -410,7 +410,8 @@ def atoms(dim: Dim) -> Iterable[Atom]:
                     yield from atoms(argument)
 
 
-def size_names(dim: Dim) -> set[str]:
+@lru_cache(maxsize=1 << 14)
+def size_names(dim: Dim) -> frozenset[str]:
     """The names of the size symbols in the expression, those in the extents of its axes included."""
     names: set[str] = set()
     for atom in atoms(dim):
@@ -418,7 +419,13 @@ def size_names(dim: Dim) -> set[str]:
             names.add(atom.name)
         elif atom.kind == "axis":
             names |= size_names(atom.args[0])
-    return names
+    return frozenset(names)
+
+
+@lru_cache(maxsize=1 << 14)
+def loop_names(dim: Dim) -> frozenset[str]:
+    """The names of the axes and values in the expression."""
+    return frozenset(atom.name for atom in atoms(dim) if atom.kind in ("axis", "value"))
 
 
 def rebuild(dim: Dim, leaf: Callable[[Atom], Dim]) -> Dim:

@@ -199,6 +199,8 @@ class _Assembler:
             written, read = known.written or param.written, known.read or param.read
             params[value] = replace(known, written=written, read=read)
             renamed[param.name] = known.name
+        if all(name == known for name, known in renamed.items()):
+            return replace(kernel, params=tuple(params.values()))
         body = tuple(map_buffers(stmt, renamed) for stmt in kernel.body)
         return replace(kernel, params=tuple(params.values()), body=body)
 

@@ -162,7 +162,9 @@ def walk(expr: Expr) -> Iterator[Expr]:
     while waiting:
         part = waiting.pop()
         yield part
-        waiting.extend(reversed(operands(part)))
+        inside = operands(part)
+        if inside:
+            waiting += inside[::-1]
 
 
 def indices(expr: Expr) -> Iterator[Dim]:
@@ -178,7 +180,7 @@ def names_in(expr: Expr) -> set[str]:
     """The names of all variables and axes that an expression mentions."""
     names = {part.name for part in walk(expr) if isinstance(part, Var)}
     for dim in indices(expr):
-        names.update(atom.name for atom in dims.atoms(dim) if atom.kind in ("axis", "value"))
+        names |= dims.loop_names(dim)
     return names
 
 
@@ -313,6 +315,6 @@ def _check_access(kernel: Kernel, buffer: str, index: tuple[Dim, ...], known: se
         raise VerificationError("a kernel uses a buffer it has not", got=f"{kernel.name}: {buffer}")
     if len(index) != len(kernel.param(buffer).shape):
         raise VerificationError("an index has the wrong rank", got=f"{kernel.name}: {buffer}{list(index)}")
-    names = {atom.name for dim in index for atom in dims.atoms(dim) if atom.kind in ("axis", "value")}
+    names = {name for dim in index for name in dims.loop_names(dim)}
     if names - known:
         raise VerificationError("an index uses names that are not bound", got=f"{kernel.name}: {sorted(names - known)}")

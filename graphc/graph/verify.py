@@ -125,7 +125,7 @@ def _leaves(attr: Any) -> Iterator[Any]:
 
 
 def _check_size(graph: Graph, node: Node, dim: dims.Dim) -> None:
-    if any(atom.kind in ("axis", "value") for atom in dims.atoms(dim)):
+    if dims.loop_names(dim):
         _fail(node, "a size depends on an index", str(dim))
     undeclared = dims.size_names(dim) - graph.symbols.keys()
     if undeclared:

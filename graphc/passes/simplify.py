@@ -33,9 +33,9 @@ def simplify(graph: Graph) -> Graph:
     builder = build_like(graph)
     mapping: dict[Ref, Ref] = {}
     for node in graph.table.values():
-        inputs = tuple(mapping[ref] for ref in node.inputs)
-        with builder.located(node.loc):
-            refs = _emit(builder, node.op, node.attrs, inputs)
+        inputs = tuple([mapping[ref] for ref in node.inputs])
+        builder.loc = node.loc
+        refs = _emit(builder, node.op, node.attrs, inputs)
         for out, ref in enumerate(refs):
             mapping[Ref(node.id, out)] = ref
     builder.updates = {mapping[Ref(id)].node: mapping[ref] for id, ref in graph.updates.items()}
