@@ -9,7 +9,6 @@ operations of which only one later group reads the results sink into that group,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -389,12 +388,9 @@ class _Fusion:
         return ordered
 
 
-def _members(bits: int) -> Iterator[int]:
-    """The numbers in a bit set."""
-    while bits:
-        lowest = bits & -bits
-        yield lowest.bit_length() - 1
-        bits ^= lowest
+def _members(bits: int) -> list[int]:
+    """The numbers in a bit set; most sets here are dense."""
+    return [number for number, bit in enumerate(bin(bits)[:1:-1]) if bit == "1"]
 
 
 @lru_cache(maxsize=4096)
