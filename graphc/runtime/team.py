@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import ctypes
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from time import perf_counter
+
+import numpy as np
 
 from graphc import config
 from graphc.runtime.processor import cores
+from graphc.runtime.state import address, aligned_empty
 
 # What a waiting thread reads and what an arriving one writes: two cache lines, twice for processors that fetch pairs.
 MEETING_BYTES = 256
-# The room of a thread, and what its state may be.
 ROOM_BYTES = 256
-_AWAY, _COMING = 0, 1
+MOST_THREADS = 256
 # Scalar operations of a run from which on other threads are worth waking, and those of a kernel that a thread should
 # at least get: more than meeting the others costs.
 WORTH_SHARING = 2_000_000
@@ -47,45 +48,30 @@ class Job(ctypes.Structure):
 
 
 class _Crew:
-    """The other threads of teams, each with a room where it waits for jobs.
+    """The other threads of teams, which start when they are needed, and the rooms in which they wait for jobs."""
 
-    Args:
-        size: How many.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._pool = ThreadPoolExecutor(size, thread_name_prefix="graphc")
-        memory = ctypes.create_string_buffer((size + 1) * ROOM_BYTES)
-        self._rooms = -(-ctypes.addressof(memory) // ROOM_BYTES) * ROOM_BYTES
-        self._memory = memory
-        self._states = [ctypes.c_int.from_address(self._rooms + i * ROOM_BYTES) for i in range(size)]
-        self._is_led = Lock()
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="graphc")
+        self._memory = aligned_empty((MOST_THREADS * ROOM_BYTES,), np.dtype(np.uint8))
+        self._memory[:] = 0
+        self._rooms = address(self._memory)
+        self._calls: dict[int, Future[None]] = {}
 
     def run(self, program: ctypes.CDLL, job: Job) -> bool:
         """Runs a job on a team; False if the threads are at another one."""
-        if not self._is_led.acquire(blocking=False):
-            return False
-        try:
-            while not program.graphc_lead(self._rooms, ctypes.addressof(job)):
-                self._call(program)
-        finally:
-            self._is_led.release()
-        return True
+        while not (led := program.graphc_lead(self._rooms, ctypes.addressof(job))):
+            for thread in range(1, job.threads):
+                if thread not in self._calls or self._calls[thread].done():
+                    self._calls[thread] = self._pool.submit(self._serve, program, thread)
+        return bool(led > 0)
 
-    def _call(self, program: ctypes.CDLL) -> None:
-        """Those who are away come back. If it ends here, they wait a while in vain."""
-        for i, state in enumerate(self._states):
-            if state.value == _AWAY:
-                state.value = _COMING
-                self._pool.submit(self._serve, program, i)
-
-    def _serve(self, program: ctypes.CDLL, room: int) -> None:
-        program.graphc_serve(self._rooms + room * ROOM_BYTES)
+    def _serve(self, program: ctypes.CDLL, thread: int) -> None:
+        program.graphc_serve(self._rooms, thread)
 
 
 @lru_cache(maxsize=1)
-def _crew(size: int) -> _Crew:
-    return _Crew(size)
+def _crew() -> _Crew:
+    return _Crew()
 
 
 if hasattr(os, "register_at_fork"):
@@ -95,7 +81,7 @@ if hasattr(os, "register_at_fork"):
 
 def allowed_threads() -> int:
     """How many threads a run may use: `config.threads`, else as many as there are processors for this process."""
-    return config.current().threads or cores()
+    return min(config.current().threads or cores(), MOST_THREADS)
 
 
 class Trials:
@@ -142,7 +128,7 @@ def load(library: Path) -> ctypes.CDLL:
     program = ctypes.CDLL(str(library))
     for name, arguments, result in (
         ("graphc_sweep", (ctypes.c_void_p, ctypes.c_long), None),
-        ("graphc_serve", (ctypes.c_void_p,), None),
+        ("graphc_serve", (ctypes.c_void_p, ctypes.c_long), None),
         ("graphc_lead", (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_int),
     ):
         function = getattr(program, name)
@@ -171,7 +157,7 @@ def run(program: ctypes.CDLL, job: Job, work: int, trials: Trials) -> None:
 
 def _run_on(threads: int, program: ctypes.CDLL, job: Job) -> None:
     job.threads = threads
-    if threads > 1 and _crew(threads - 1).run(program, job):
+    if threads > 1 and _crew().run(program, job):
         return
     job.threads = 1
     program.graphc_sweep(ctypes.addressof(job), 0)

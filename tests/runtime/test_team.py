@@ -76,9 +76,3 @@ def test_an_interruption_leaves_no_thread_waiting(model: keras.Model) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     np.testing.assert_array_equal(model.predict(X, verbose=0), expected)
-
-
-def test_a_team_that_is_at_work_leaves_others_alone() -> None:
-    crew = team._Crew(1)
-    with crew._is_led:
-        assert not crew.run(None, team.Job())  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
-/* How the threads of a team come to run a program. Each thread but the leader has a room, where it waits a while for
-   the next job before it goes back to sleep: jobs often follow one another, and to wake a thread takes long. */
+/* How the threads of a team come to run a program. Each has a room; the leader's, the first, says whether there is one.
+   The others wait in theirs a while for the next job before they go back to sleep: jobs often follow one another, and
+   to wake a thread takes long. Whatever the callers are interrupted at, nobody waits for a thread that does not come. */
 
 typedef struct {
   char *const *addresses;
@@ -19,54 +20,60 @@ void graphc_sweep(const gc_job *job, long thread) {
   }
 }
 
-enum { GC_AWAY, GC_COMING, GC_WAITING, GC_TAKEN, GC_POSTED };
+enum { GC_AWAY, GC_WAITING, GC_TAKEN, GC_POSTED };
 typedef struct {
   int state;
   char apart[124];
   void (*run)(const gc_job *, long);
   const gc_job *job;
-  long thread;
-  char end[104];
+  char end[112];
 } gc_room;
-#define GC_LINGER 6000
+/* How often a thread looks for a job before it sleeps, and a leader for a thread; after GC_SPINS others may run. */
+#define GC_LINGER (3 * GC_SPINS)
+#define GC_PATIENCE (20 * GC_SPINS)
 int sched_yield(void);
 
 GC_FN int gc_move(gc_room *room, int from, int to) {
   return __atomic_compare_exchange_n(&room->state, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
+GC_FN int gc_state(gc_room *room) { return __atomic_load_n(&room->state, __ATOMIC_ACQUIRE); }
+GC_FN void gc_set(gc_room *room, int state) { __atomic_store_n(&room->state, state, __ATOMIC_RELEASE); }
+GC_FN void gc_pause(long spins) {
+  if (spins < GC_SPINS) GC_PAUSE();
+  else sched_yield();
+}
 
-/* Does what is posted in a room, until for some time nothing is. */
-void graphc_serve(gc_room *room) {
-  gc_move(room, GC_COMING, GC_WAITING);
+/* Does what is posted in the room of a thread, until for some time nothing is. */
+void graphc_serve(gc_room *rooms, long thread) {
+  gc_room *const own = &rooms[thread];
+  if (!gc_move(own, GC_AWAY, GC_WAITING)) return;
   for (;;) {
-    for (long spins = 0; spins < GC_LINGER; ++spins) {
-      if (__atomic_load_n(&room->state, __ATOMIC_ACQUIRE) == GC_POSTED) break;
-      GC_PAUSE();
-    }
-    if (gc_move(room, GC_WAITING, GC_AWAY)) return;
-    if (__atomic_load_n(&room->state, __ATOMIC_ACQUIRE) != GC_POSTED) continue;
-    room->run(room->job, room->thread);
-    __atomic_store_n(&room->state, GC_WAITING, __ATOMIC_RELEASE);
+    for (long spins = 0; spins < GC_LINGER && gc_state(own) != GC_POSTED; ++spins) gc_pause(spins);
+    if (gc_move(own, GC_WAITING, GC_AWAY)) return;
+    if (gc_state(own) != GC_POSTED) continue;
+    own->run(own->job, thread);
+    gc_set(own, GC_WAITING);
   }
 }
 
-/* Runs a job on the calling thread and on those in the first rooms, and returns when all are done; if one of them is
-   away, nothing happens, and the result is 0. */
+/* Runs a job on the calling thread and on those in the next rooms, and returns 1 when all are done. Nothing happens if
+   they have another leader, and the result is -1, or if one stays away, and the result is 0. */
 int graphc_lead(gc_room *rooms, const gc_job *job) {
-  const long others = job->threads - 1;
-  for (long i = 0; i < others; ++i) {
-    if (gc_move(&rooms[i], GC_WAITING, GC_TAKEN) || gc_move(&rooms[i], GC_COMING, GC_TAKEN)) continue;
-    while (i-- > 0) __atomic_store_n(&rooms[i].state, GC_WAITING, __ATOMIC_RELEASE);
-    return 0;
+  if (!gc_move(&rooms[0], GC_AWAY, GC_TAKEN)) return -1;
+  long taken = 1;
+  for (long spins = 0; taken < job->threads && spins < GC_PATIENCE; ++spins)
+    if (gc_move(&rooms[taken], GC_WAITING, GC_TAKEN)) ++taken;
+    else gc_pause(spins);
+  const int all = taken == job->threads;
+  for (long i = 1; i < taken; ++i) {
+    rooms[i].run = graphc_sweep, rooms[i].job = job;
+    gc_set(&rooms[i], all ? GC_POSTED : GC_WAITING);
   }
-  for (long i = 0; i < others; ++i) {
-    rooms[i].run = graphc_sweep, rooms[i].job = job, rooms[i].thread = i + 1;
-    __atomic_store_n(&rooms[i].state, GC_POSTED, __ATOMIC_RELEASE);
+  if (all) {
+    graphc_sweep(job, 0);
+    for (long i = 1; i < taken; ++i)
+      for (long spins = 0; gc_state(&rooms[i]) == GC_POSTED; ++spins) gc_pause(spins);
   }
-  graphc_sweep(job, 0);
-  for (long i = 0; i < others; ++i)
-    for (long spins = 0; __atomic_load_n(&rooms[i].state, __ATOMIC_ACQUIRE) == GC_POSTED; ++spins)
-      if (spins < GC_SPINS) GC_PAUSE();
-      else sched_yield();
-  return 1;
+  gc_set(&rooms[0], GC_AWAY);
+  return all;
 }
