@@ -14,6 +14,7 @@ from graphc.dims import Dim
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import Node
+from graphc.passes.phases import convolve_phases
 from graphc.passes.rewriting import rewrite
 from graphc.primitives.convolution import Sliding
 
@@ -34,7 +35,12 @@ def _rewritten(builder: Builder, node: Node, operands: list[Value]) -> Value | N
         return _as_convolution(builder, operands, attrs)
     x, other = operands
     kernel = other.shape[:-2] if node.op == "conv" else attrs["kernel"]
-    wide = _padded(builder, x, _windows(x.shape[1:-1], kernel, attrs))
+    windows = _windows(x.shape[1:-1], kernel, attrs)
+    if node.op == "conv" and attrs["groups"] == 1 and (phases := convolve_phases(builder, x, other, windows)):
+        return phases
+    if node.op == "conv_filter_grad" and (turned := _turned_filter_grad(builder, operands, attrs, windows)):
+        return turned
+    wide = _padded(builder, x, windows)
     if wide is None or wide is x:
         return None
     rank = len(kernel)
@@ -69,12 +75,14 @@ def _as_convolution(builder: Builder, operands: list[Value], attrs: Any) -> Valu
         spread_out = (places - 1) * window.stride + 1
         low, high = reach - window.low, window.wide + window.low - spread_out
         windows.append(Sliding(places, window.kernel, window.spread, low, high, window.stride, window.dilation))
-    wide = _padded(builder, g, windows)
-    if wide is None:
-        return None
     rank = len(windows)
     turned = builder.apply("reverse", w, axes=tuple(range(rank)))
     turned = builder.apply("transpose", turned, order=(*range(rank), rank + 1, rank))
+    if all(step == 1 for step in attrs["lhs_dilation"]) and (phases := convolve_phases(builder, g, turned, windows)):
+        return phases
+    wide = _padded(builder, g, windows)
+    if wide is None:
+        return None
     return builder.apply(
         "conv",
         wide,
@@ -85,3 +93,25 @@ def _as_convolution(builder: Builder, operands: list[Value], attrs: Any) -> Valu
         rhs_dilation=attrs["rhs_dilation"],
         groups=1,
     )
+
+
+def _turned_filter_grad(builder: Builder, operands: list[Value], attrs: Any, windows: list[Sliding]) -> Value | None:
+    """The gradient with respect to the filter of a spread operand, which then slides over the cotangent; else None."""
+    spread = any(window.spread > 1 for window in windows)
+    if not spread or attrs["groups"] != 1 or any(window.stride > 1 for window in windows):
+        return None
+    x, g = operands
+    reach = [(window.kernel - 1) * window.dilation for window in windows]
+    around = [
+        Sliding(places, window.kernel, window.spread, far - window.low, far - window.high, 1, window.dilation)
+        for places, far, window in zip(g.shape[1:-1], reach, windows, strict=True)
+    ]
+    wide = _padded(builder, g, around)
+    if wide is None:
+        return None
+    rank = len(windows)
+    ones = (1,) * rank
+    plain = {"padding": ((0, 0),) * rank, "lhs_dilation": ones, "strides": attrs["lhs_dilation"]}
+    found = builder.apply("conv_filter_grad", wide, x, **{**attrs, **plain})
+    found = builder.apply("reverse", found, axes=tuple(range(rank)))
+    return builder.apply("transpose", found, order=(*range(rank), rank + 1, rank))
