@@ -2,7 +2,8 @@
 
 Of an operand whose elements are `s` apart, each place of the result meets every `s`-th element of the filter, and which
 ones depends on the place modulo `s`, its phase. All phases are computed as channels of one convolution of the operand
-as it is, and then laid side by side (Shi et al., "Is the deconvolution layer the same as a convolutional layer?", 2016).
+as it is, and then laid side by side (Shi et al., "Is the deconvolution layer the same as a convolutional layer?",
+2016).
 """
 
 from __future__ import annotations
