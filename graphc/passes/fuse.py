@@ -1,10 +1,11 @@
 """Partition of a graph into groups, each of which becomes one kernel.
 
-Views are free: every reader pulls them in. Each other operation belongs to exactly one group. Groups grow from
-producers to consumers in graph order, then pairs of groups are merged, the pair that saves most bytes of traffic first.
-A merge must keep the group convex (no path leaves and comes back), and each value that passes inside a group must be
-read at the very point that it is computed for. What is refused is logged with its reason. In the end, cheap
-operations of which only one later group reads the results sink into that group, where that stores less.
+Views are free (`pulling.py`): every reader pulls them in, and so is cheap arithmetic where that takes less traffic
+(`recompute.py`). Each other operation belongs to exactly one group. Groups grow from producers to consumers in graph
+order, then pairs of groups are merged, the pair that saves most bytes of traffic first. A merge must keep the group
+convex (no path leaves and comes back), and each value that passes inside a group must be read at the very point that it
+is computed for. What is refused is logged with its reason. In the end, cheap operations of which only one later group
+reads the results sink into that group, where that stores less.
 """
 
 from __future__ import annotations
@@ -18,20 +19,13 @@ from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref, TensorType
 from graphc.passes.access import Domain, ReadRecorder, domain_of, extents_of
+from graphc.passes.pulling import ALONE, CHEAP, pulled_nodes
+from graphc.passes.recompute import Recomputation
 from graphc.plan import NOMINAL_SIZE
-from graphc.primitives.views import ravel
 
 # A launch saved is worth as much as this many bytes of traffic not caused.
 LAUNCH_BYTES = 4096
-# Operations that only rename places: a contraction reads through them.
-PLAIN_VIEWS = frozenset(("broadcast", "reshape", "transpose", "slice", "reverse"))
 ANCHORS = (Kind.REDUCE, Kind.CONTRACT)
-ALONE = (Kind.SCAN, Kind.SCATTER)
-# Operations that may sink: a kernel of many passes over its operands computes them in each.
-CHEAP = frozenset(
-    ("add", "sub", "mul", "neg", "abs", "minimum", "maximum", "relu", "clip", "select", "cast", "square", "copy")
-    + ("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor", "not", "bit_and", "bit_or", "bit_xor", "bit_not")
-)
 
 
 @dataclass(slots=True)
@@ -87,14 +81,28 @@ def fuse(graph: Graph, enabled: bool = True) -> Partition:
     Returns:
         The partition; its groups are in topological order.
     """
-    return _Fusion(graph, enabled).run()
+    free = pulled_nodes(graph)
+    first = _Fusion(graph, enabled, free).run()
+    again = _computed_again(first) if enabled else set()
+    return _Fusion(graph, enabled, free | again).run() if again else first
+
+
+def _computed_again(partition: Partition) -> set[int]:
+    """What it takes less traffic to compute in each group that reads it."""
+    graph, groups = partition.graph, partition.groups
+    stored = {ref for refs in partition.stored.values() for ref in refs}
+    home = {node.id: position for position, group in enumerate(groups) for node in group.nodes}
+    kinds = [group.kind for group in groups]
+    reads = [group.reads for group in groups]
+    nbytes = {ref: _nominal_bytes(graph.type(ref)) for ref in stored.union(*reads)}
+    return Recomputation(graph, partition.free, stored, home, kinds, reads, nbytes).run()
 
 
 class _Fusion:
-    def __init__(self, graph: Graph, enabled: bool) -> None:
+    def __init__(self, graph: Graph, enabled: bool, free: set[int]) -> None:
         self.graph = graph
         self.enabled = enabled
-        self.free = _free_nodes(graph)
+        self.free = free
         self.groups: dict[int, Group] = {}
         self.home: dict[int, int] = {}
         self.before: dict[int, int] = {}  # group id -> bit set of the groups it depends on
@@ -401,63 +409,3 @@ def _nominal_bytes(type: TensorType) -> int:
 
 def _joint_kind(a: Kind, b: Kind) -> Kind:
     return next((kind for kind in (a, b) if kind in ANCHORS), Kind.POINTWISE)
-
-
-def _free_nodes(graph: Graph) -> set[int]:
-    """Views, literals, and arithmetic on indices; but what contractions, loops and the caller read is stored.
-
-    Comparisons of stored values are pulled, too: to compute them again reads what their reader mostly reads anyway.
-    """
-    free: set[int] = set()
-    for node in graph.table.values():
-        kind = primitive(node.op).kind
-        literal = node.op == "constant" and node.outs[0].elements == 1
-        if literal or kind is Kind.VIEW or (kind is Kind.POINTWISE and _counts(graph, node, free)):
-            free.add(node.id)
-    roots = {ref.node for ref in graph.roots}
-    stored = set(roots)
-    for node in graph.table.values():
-        kind = primitive(node.op).kind
-        if kind in (Kind.CONTRACT, *ALONE):
-            stored |= {ref.node for ref in node.inputs if not _plain(graph, ref, free, node)}
-        elif kind is Kind.SOURCE and node.id not in free:
-            stored.add(node.id)
-    free -= stored
-    for node in graph.table.values():
-        compares = primitive(node.op).kind is Kind.POINTWISE and node.outs[0].dtype.is_bool
-        if compares and node.id not in stored and all(ref.node in free | stored for ref in node.inputs):
-            free.add(node.id)
-    return free
-
-
-def _counts(graph: Graph, node: Node, free: set[int]) -> bool:
-    """Whether integers, or a scalar, come from counting, sizes and scalars only, so that readers can do it again."""
-    if not node.outs[0].dtype.is_integer:
-        return node.outs[0].elements == 1 and all(ref.node in free for ref in node.inputs)
-    return all(
-        ref.node in free or (graph.node(ref.node).op in ("state", "input") and graph.type(ref).rank == 0)
-        for ref in node.inputs
-    ) and any(graph.node(ref.node).op != "constant" for ref in node.inputs)
-
-
-def _plain(graph: Graph, ref: Ref, free: set[int], reader: Node) -> bool:
-    """Whether an operand can be read in place: through views that only rename places, at affine positions."""
-    node = graph.node(ref.node)
-    if node.id not in free or primitive(reader.op).kind in ALONE:
-        return False
-    # The axes of a filter and of a window join to few if they lie in order, and a filter is soon stored in order.
-    views = PLAIN_VIEWS if reader.op == "contract" else PLAIN_VIEWS - {"transpose", "reverse"}
-    chain = node
-    while chain.id in free and chain.inputs:
-        if chain.op not in views:
-            return False
-        chain = graph.node(chain.inputs[0].node)
-    if chain.id in free:
-        return False
-    recorder = ReadRecorder(graph, free)
-    recorder.follow(ref, tuple(dims.axis(f"p{i}", e) for i, e in enumerate(node.outs[0].shape)))
-    return all(
-        atom.kind not in ("div", "mod")
-        for source, index in recorder.found
-        for atom in dims.atoms(ravel(index, graph.type(source).shape))
-    )
