@@ -23,6 +23,7 @@ from graphc.codegen.kernel import (
 )
 from graphc.codegen.loops import as_reductions, has_inner, used_names
 from graphc.codegen.tiles import scratch_bytes, tiling
+from graphc.codegen.unswitch import decided, invariant_guard
 from graphc.dtypes import DType
 from graphc.exprs import Expr
 
@@ -100,9 +101,29 @@ class CRenderer(ProductRenderer):
 
         if kernel.axes[-1].bind == "vector" and has_inner(kernel):
             self._columns(kernel, shared, share)
+        elif (guard := invariant_guard(kernel.body, kernel.axes[-1].name)) is not None:
+            self._unswitched(kernel, guard, {shared.name: share})
         else:
             body = as_reductions(kernel.body)
             self.nest(kernel.axes, body, self.rows, simd=not has_inner(kernel), heads={shared.name: share})
+
+    def _unswitched(self, kernel: Kernel, guard: Let, heads: Mapping[str, Callable[[Axis], None]]) -> None:
+        """Two loops over the last axis: for where a condition holds, and for where it does not."""
+        last = kernel.axes[-1]
+        self.lane_axes = (last.name,)
+
+        def rows(body: tuple[Stmt, ...]) -> None:
+            for holds in (True, False):
+                self.out(f"if ({guard.name}) {{" if holds else "} else {")
+                self.nest((last,), decided(body, guard, holds), self.rows, simd=True, heads=heads)
+            self.out("}")
+
+        def innermost(rest: tuple[Stmt, ...]) -> None:
+            if guard in rest:
+                self.out(self.let(guard))
+            rows(rest)
+
+        self.nest(kernel.axes[:-1], kernel.body, innermost, heads=heads)
 
     def call(self, name: str, args: tuple[Expr, ...], dtype: DType) -> str:
         """An intrinsic; elementary functions of float32 are those of `prelude/math.h`."""

@@ -1,0 +1,56 @@
+"""Conditions that the innermost loop does not change are asked before it, and results stay what they were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc import compiler, dtypes, interpret
+from graphc.graph.builder import Builder, Value
+from graphc.graph.core import Graph
+from graphc.graph.types import TensorType
+
+SHAPE = (3, 5, 4, 20)
+
+
+def padded(low: tuple[int, ...], high: tuple[int, ...], interior: tuple[int, ...], value: float = 0.0) -> Graph:
+    """`relu(pad(x * y + 1))` and more of the same, where the padding is asked for."""
+    builder = Builder()
+    x, y = (builder.input(name, TensorType(SHAPE, dtypes.float32)) for name in ("x", "y"))
+    one = builder.full(1.0, SHAPE, dtypes.float32)
+    inner: Value = builder.apply("add", builder.apply("mul", x, y), one)
+    wide = builder.apply("pad", inner, low=low, high=high, interior=interior, value=value)
+    other = builder.apply("pad", y, low=low, high=high, interior=interior, value=2.0)
+    return builder.finish(
+        [builder.apply("exp", builder.apply("add", wide, other)).ref, builder.apply("relu", wide).ref]
+    )
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0])
+@pytest.mark.parametrize(
+    ("low", "high", "interior"),
+    [
+        ((0, 1, 1, 0), (0, 1, 1, 0), (0, 0, 0, 0)),
+        ((0, 0, 2, 0), (0, 1, 0, 0), (0, 0, 1, 0)),
+        ((1, 0, 0, 2), (0, 0, 0, 1), (0, 0, 0, 0)),
+        ((0, 0, 0, 0), (0, 0, 0, 3), (0, 0, 0, 1)),
+    ],
+)
+def test_padding_of_computed_values(low: Any, high: Any, interior: Any, value: float) -> None:
+    graph = padded(low, high, interior, value)
+    rng = np.random.default_rng(0)
+    inputs = {name: rng.normal(size=SHAPE).astype("float32") for name in ("x", "y")}
+    inputs["x"][0, 0, 0, 0] = np.nan
+    expected = interpret.run(graph, inputs, {})[0]
+    found = compiler.compile(graph, backend="cpu").run(inputs, {}, {})
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(np.asarray(a), b, rtol=1e-5, atol=1e-6)
+
+
+def test_the_loop_over_channels_does_not_ask() -> None:
+    graph = padded((0, 1, 1, 0), (0, 1, 1, 0), (0, 0, 0, 0))
+    text = next(iter(compiler.compile(graph, backend="cpu").compilation.source.kernels.values()))
+    loops = [part.split("}")[0] for part in text.split("#pragma omp simd")[1:]]
+    assert loops and not any("?" in loop or ">=" in loop for loop in loops)
