@@ -20,6 +20,7 @@ from graphc.passes.factoring import factor
 from graphc.passes.fuse import Partition, fuse
 from graphc.passes.loops import optimize_loops
 from graphc.passes.operands import order_operands
+from graphc.passes.paddings import share_paddings
 from graphc.passes.reductions import split_reductions
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
 from graphc.passes.windows import spread_by_tiles
@@ -45,6 +46,7 @@ LAYOUTS: Mapping[str, Passes] = {
         ("spread_by_tiles", spread_by_tiles),
         ("order_operands", order_operands),
         ("simplify_layouts", simplify),
+        ("share_paddings", share_paddings),
         ("eliminate_dead_layouts", eliminate_dead),
     )
 }
