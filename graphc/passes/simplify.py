@@ -15,6 +15,7 @@ from graphc.graph.builder import Builder, Value, build_like
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Array, Attrs, Node, Ref
+from graphc.passes.deviations import sum_of_deviations
 from graphc.passes.pieces import joined_pieces, literal
 
 # Constants of up to this many elements are computed at compile time.
@@ -276,8 +277,10 @@ def _sum(attrs: Attrs, operands: Operands) -> Value | None:
     found = _reduction(attrs, operands)
     x, axes = operands[0], attrs["axes"]
     node = _producer(x)
-    if found is not None or node.op != "broadcast" or any(axis in node.attrs["axes"] for axis in axes):
+    if found is not None:
         return found
+    if node.op != "broadcast" or any(axis in node.attrs["axes"] for axis in axes):
+        return sum_of_deviations(x, axes) if x.dtype.is_float else None
     # All that is summed are copies: multiply by their number.
     builder, kept = x.builder, [axis for axis in range(x.rank) if axis not in axes]
     shape = tuple(x.shape[axis] for axis in kept)

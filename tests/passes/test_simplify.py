@@ -159,3 +159,34 @@ def test_results_that_are_sources_are_copied() -> None:
     builder.update(w, x)
     graph = copy_sources(builder.finish([w, x]))
     assert all(graph.node(ref.node).op == "copy" for ref in graph.roots)
+
+
+def _variance_gradient(shape: dims.Shape, axes: tuple[int, ...], other: bool = False) -> Graph:
+    """What reverse mode makes of the mean in `sum((x - mean(x)) ** 2)`; of another value's mean, if asked."""
+    builder = Builder()
+    x, y = (builder.input(name, TensorType(shape, FLOAT)) for name in ("x", "y"))
+    kept = tuple(axis for axis in range(len(shape)) if axis not in axes)
+    small = tuple(shape[axis] for axis in kept)
+    total = builder.apply("sum", y if other else x, axes=axes)
+    count = builder.broadcast(builder.size(dims.product(shape[axis] for axis in axes), FLOAT), small, ())
+    mean = builder.broadcast(builder.apply("div", total, count), shape, kept)
+    factor = builder.broadcast(builder.apply("sum", y, axes=axes), shape, kept)
+    term = builder.apply("mul", factor, builder.apply("sub", x, mean))
+    gradient = builder.apply("neg", builder.apply("add", term, term))
+    return builder.finish([builder.apply("sum", gradient, axes=axes).ref])
+
+
+@pytest.mark.parametrize("shape", [(BATCH, 4, 3), (5, 4, 3)])
+def test_deviations_from_the_mean_are_not_summed(shape: dims.Shape) -> None:
+    after = eliminate_dead(simplify(_variance_gradient(shape, (0, 1))))
+    assert not after.of_op("sub")
+    rng = np.random.default_rng(0)
+    inputs = {name: rng.normal(size=(5, 4, 3)).astype("float32") for name in ("x", "y")}
+    inputs["x"][1, 2, 0] = np.nan
+    found = interpret.run(after, inputs, sizes={"B": 5})[0][0]
+    assert np.isnan(found[0]) and not found[1:].any()
+
+
+def test_deviations_from_something_else_are() -> None:
+    after = eliminate_dead(simplify(_variance_gradient((5, 4, 3), (0, 1), other=True)))
+    assert after.of_op("sub")
