@@ -19,6 +19,7 @@ from graphc.codegen.kernel import (
     Reduce,
     Stmt,
     Store,
+    needed,
     statements,
 )
 from graphc.codegen.loops import as_reductions, has_inner, used_names
@@ -112,16 +113,16 @@ class CRenderer(ProductRenderer):
         last = kernel.axes[-1]
         self.lane_axes = (last.name,)
 
-        def rows(body: tuple[Stmt, ...]) -> None:
+        def innermost(rest: tuple[Stmt, ...]) -> None:
+            lets = tuple(stmt for stmt in rest if isinstance(stmt, Let))
+            before = [*needed(lets, guard.value), guard] if guard in rest else []
+            for let in before:
+                self.out(self.let(let))
+            body = tuple(stmt for stmt in rest if stmt not in before)
             for holds in (True, False):
                 self.out(f"if ({guard.name}) {{" if holds else "} else {")
                 self.nest((last,), decided(body, guard, holds), self.rows, simd=True, heads=heads)
             self.out("}")
-
-        def innermost(rest: tuple[Stmt, ...]) -> None:
-            if guard in rest:
-                self.out(self.let(guard))
-            rows(rest)
 
         self.nest(kernel.axes[:-1], kernel.body, innermost, heads=heads)
 

@@ -218,16 +218,22 @@ def _bind_vector(kernel: Kernel) -> Kernel:
         axes = kernel.axes[:-1] + tuple(replace(axis, bind="vector") for axis in kernel.axes[-1:])
         return replace(kernel, axes=axes if not inner or kernel.contraction else kernel.axes)
     last = kernel.axes[-1]
-    columns = sum(_contiguous(stmt, last.name) for stmt in inner)
-    rows = sum(_contiguous(stmt, stmt.axes[-1].name) for stmt in inner if stmt.axes)
+    # What does not change along the one or the other is small, and decides only where nothing else does.
+    for whole in (True, False):
+        columns = sum(_contiguous(stmt, last.name, stmt.axes if whole else ()) for stmt in inner)
+        rows = sum(_contiguous(stmt, stmt.axes[-1].name, (last,) if whole else ()) for stmt in inner if stmt.axes)
+        if columns != rows:
+            break
     if columns > rows:
         return replace(kernel, axes=(*kernel.axes[:-1], replace(last, bind="vector")))
     return kernel
 
 
-def _contiguous(stmt: Stmt, axis: str) -> int:
+def _contiguous(stmt: Stmt, axis: str, others: tuple[Axis, ...]) -> int:
+    """How many accesses, of those that one of some other axes changes, are to neighbours along an axis."""
     accesses = [load.index[0] for load in loads((stmt,))] + [store.index[0] for store in stores((stmt,))]
-    return sum(stride(offset, axis) == 1 for offset in accesses)
+    names = {other.name for other in others}
+    return sum(stride(o, axis) == 1 and (not names or bool(names & _axis_names((o,)))) for o in accesses)
 
 
 # ---- contractions

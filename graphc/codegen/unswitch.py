@@ -40,7 +40,7 @@ def decided(body: tuple[Stmt, ...], guard: Let, holds: bool) -> tuple[Stmt, ...]
     known: dict[Expr, Const] = dict.fromkeys((guard.value, Var(guard.name, dtypes.bool_)), const(holds, dtypes.bool_))
     done: list[Let | Store] = []
     for stmt in body:
-        if not isinstance(stmt, (Let, Store)) or stmt == guard:
+        if not isinstance(stmt, (Let, Store)):
             continue
         value = _decided(stmt.value, known)
         if isinstance(stmt, Let) and isinstance(value, Const) and value.dtype.is_bool:

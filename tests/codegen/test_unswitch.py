@@ -49,6 +49,22 @@ def test_padding_of_computed_values(low: Any, high: Any, interior: Any, value: f
         np.testing.assert_allclose(np.asarray(a), b, rtol=1e-5, atol=1e-6)
 
 
+def test_conditions_that_consist_of_others() -> None:
+    """Padding of what was interleaved and cut: each condition is made of the one around it and one more."""
+    builder = Builder()
+    x, y = (builder.input(name, TensorType((2, 4, 3), dtypes.float32)) for name in ("x", "y"))
+    both = builder.apply("concatenate", *(builder.apply("reshape", v, shape=(2, 4, 1, 3)) for v in (x, y)), axis=2)
+    row = builder.apply("reshape", both, shape=(2, 8, 3))
+    wide = builder.apply("pad", row, low=(0, 0, 0), high=(1, 1, 0), interior=(0, 0, 0), value=0.0)
+    inner = builder.apply("pad", wide, low=(0, 2, 0), high=(0, 0, 0), interior=(1, 0, 0), value=1.0)
+    graph = builder.finish([builder.apply("exp", inner).ref])
+    rng = np.random.default_rng(0)
+    inputs = {name: rng.normal(size=(2, 4, 3)).astype("float32") for name in ("x", "y")}
+    (expected,) = interpret.run(graph, inputs, {})[0]
+    (found,) = compiler.compile(graph, backend="cpu").run(inputs, {}, {})
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-5)
+
+
 def test_the_loop_over_channels_does_not_ask() -> None:
     graph = padded((0, 1, 1, 0), (0, 1, 1, 0), (0, 0, 0, 0))
     text = next(iter(compiler.compile(graph, backend="cpu").compilation.source.kernels.values()))
