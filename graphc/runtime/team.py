@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from time import perf_counter
 
 import numpy as np
@@ -24,6 +25,8 @@ from graphc.runtime.state import address, aligned_empty
 MEETING_BYTES = 256
 ROOM_BYTES = 256
 MOST_THREADS = 256
+# How often a leader looks for those it has called before it calls again.
+PATIENCE = 2200
 # Scalar operations of a run from which on other threads are worth waking, and those of a kernel that a thread should
 # at least get: more than meeting the others costs.
 WORTH_SHARING = 2_000_000
@@ -33,8 +36,9 @@ GRAIN = 1 << 14
 CERTAIN = 500_000_000
 TRIES_ALONE, TRIES_SHARED = 2, 6
 WORTHWHILE = 0.9
-# What was slower is tried again when so many times its time has passed: trying costs 3 % at most.
-AGAIN = 32
+# What was slower is tried again when so many times its time has passed, some times in a row, for the first of these may
+# find the others asleep: trying costs 9 % at most, and usually a third of that.
+AGAIN, TRIES_AGAIN = 32, 3
 
 
 class Job(ctypes.Structure):
@@ -47,26 +51,56 @@ class Job(ctypes.Structure):
     )
 
 
+class _Member(Thread):
+    """A thread that sleeps until it is called, and then serves for a while.
+
+    Args:
+        rooms: Where the rooms of all lie.
+        number: Its own.
+    """
+
+    def __init__(self, rooms: int, number: int) -> None:
+        super().__init__(name=f"graphc-{number}", daemon=True)
+        self._rooms, self._number = rooms, number
+        self._calls: SimpleQueue[ctypes.CDLL] = SimpleQueue()
+
+    def call(self, program: ctypes.CDLL) -> None:
+        """Makes it serve, if it does not already. An interruption here loses nothing: the next call is as good."""
+        if self.ident is None:
+            self.start()
+        if self._calls.empty():
+            self._calls.put(program)
+
+    def run(self) -> None:
+        """Serves whenever it is called."""
+        while True:
+            self._calls.get().graphc_serve(self._rooms, self._number)
+
+
 class _Crew:
-    """The other threads of teams, which start when they are needed, and the rooms in which they wait for jobs."""
+    """The other threads of teams, and the rooms in which they wait for jobs."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="graphc")
         self._memory = aligned_empty((MOST_THREADS * ROOM_BYTES,), np.dtype(np.uint8))
         self._memory[:] = 0
         self._rooms = address(self._memory)
-        self._calls: dict[int, Future[None]] = {}
+        self._members: list[_Member] = []
 
     def run(self, program: ctypes.CDLL, job: Job) -> bool:
         """Runs a job on a team; False if the threads are at another one."""
-        while not (led := program.graphc_lead(self._rooms, ctypes.addressof(job))):
-            for thread in range(1, job.threads):
-                if thread not in self._calls or self._calls[thread].done():
-                    self._calls[thread] = self._pool.submit(self._serve, program, thread)
+        led, patience = 0, 0
+        while led == 0:
+            led = program.graphc_lead(self._rooms, ctypes.addressof(job), patience)
+            if led == 0:
+                self._call(program, job.threads - 1)
+            patience = PATIENCE
         return bool(led > 0)
 
-    def _serve(self, program: ctypes.CDLL, thread: int) -> None:
-        program.graphc_serve(self._rooms, thread)
+    def _call(self, program: ctypes.CDLL, count: int) -> None:
+        while len(self._members) < count:
+            self._members.append(_Member(self._rooms, len(self._members) + 1))
+        for member in self._members[:count]:
+            member.call(program)
 
 
 @lru_cache(maxsize=1)
@@ -95,6 +129,7 @@ class Trials:
         self._tries: dict[int, int] = {}
         self._seconds: dict[int, float] = {}
         self._since = 0
+        self._trying: list[int] = []
 
     def chosen(self, allowed: int, work: int) -> int:
         """How many threads the next steps should run on, `work` operations in all: 1, or as many as are allowed."""
@@ -104,22 +139,22 @@ class Trials:
             return allowed
         shared = self._seconds[allowed]
         alone = self._seconds.get(1, allowed * shared)
+        if self._trying:
+            return self._trying.pop()
         self._since += 1
-        if shared < WORTHWHILE * alone:
-            again = self._since * shared > AGAIN * alone
-            return self._other(1) if again else allowed
-        again = self._since * alone > AGAIN * shared
-        return self._other(allowed) if again else 1
-
-    def _other(self, threads: int) -> int:
-        self._since = 0
-        return threads
+        better, other = (allowed, 1) if shared < WORTHWHILE * alone else (1, allowed)
+        if self._since * min(shared, alone) > AGAIN * max(shared, alone):
+            self._since = 0
+            self._trying = [other] * (TRIES_AGAIN - 1)
+            return other
+        return better
 
     def note(self, threads: int, seconds: float) -> None:
         """Takes in what a step took."""
         tries, before = self._tries.get(threads, 0), self._seconds.get(threads, seconds)
-        # The first runs find caches and memory cold; what comes later tells how busy the machine is now.
-        self._seconds[threads] = min(before, seconds) if tries < TRIES_SHARED else before + (seconds - before) / 4
+        # What was once as fast can be so again; what is slower may be chance, or the first runs' cold caches.
+        slower = seconds > before and tries >= TRIES_SHARED
+        self._seconds[threads] = before + (seconds - before) / 4 if slower else min(before, seconds)
         self._tries[threads] = tries + 1
 
 
@@ -129,7 +164,7 @@ def load(library: Path) -> ctypes.CDLL:
     for name, arguments, result in (
         ("graphc_sweep", (ctypes.c_void_p, ctypes.c_long), None),
         ("graphc_serve", (ctypes.c_void_p, ctypes.c_long), None),
-        ("graphc_lead", (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_int),
+        ("graphc_lead", (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long), ctypes.c_int),
     ):
         function = getattr(program, name)
         function.argtypes, function.restype = arguments, result

@@ -28,9 +28,8 @@ typedef struct {
   const gc_job *job;
   char end[112];
 } gc_room;
-/* How often a thread looks for a job before it sleeps, and a leader for a thread; after GC_SPINS others may run. */
-#define GC_LINGER (3 * GC_SPINS)
-#define GC_PATIENCE (20 * GC_SPINS)
+/* How often a thread looks for a job before it sleeps; after GC_SPINS others may run. */
+#define GC_LINGER (GC_SPINS + 400)
 int sched_yield(void);
 
 GC_FN int gc_move(gc_room *room, int from, int to) {
@@ -57,13 +56,13 @@ void graphc_serve(gc_room *rooms, long thread) {
 }
 
 /* Runs a job on the calling thread and on those in the next rooms, and returns 1 when all are done. Nothing happens if
-   they have another leader, and the result is -1, or if one stays away, and the result is 0. */
-int graphc_lead(gc_room *rooms, const gc_job *job) {
+   they have another leader, and the result is -1, or if one is not there in time, and the result is 0. */
+int graphc_lead(gc_room *rooms, const gc_job *job, long patience) {
   if (!gc_move(&rooms[0], GC_AWAY, GC_TAKEN)) return -1;
   long taken = 1;
-  for (long spins = 0; taken < job->threads && spins < GC_PATIENCE; ++spins)
+  for (long spins = 0; taken < job->threads && spins <= patience;)
     if (gc_move(&rooms[taken], GC_WAITING, GC_TAKEN)) ++taken;
-    else gc_pause(spins);
+    else gc_pause(spins++);
   const int all = taken == job->threads;
   for (long i = 1; i < taken; ++i) {
     rooms[i].run = graphc_sweep, rooms[i].job = job;
