@@ -102,10 +102,7 @@ class Recomputation:
             if source.id in self.free:
                 if source.op not in ORDERLY_VIEWS and source.inputs and primitive(source.op).kind is Kind.VIEW:
                     return None
-                small = (
-                    source.op == "broadcast" and self.graph.type(source.inputs[0]).elements != source.outs[0].elements
-                )
-                stack += [] if small else source.inputs
+                stack += [] if self._repeats(source) else source.inputs
             elif source.id in self.again or (ref not in self.stored and source.op in CHEAP):
                 chain.add(source.id)
                 stack += source.inputs
