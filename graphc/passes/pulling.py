@@ -14,8 +14,8 @@ PLAIN_VIEWS = frozenset(("broadcast", "reshape", "transpose", "slice", "reverse"
 ALONE = (Kind.SCAN, Kind.SCATTER)
 # Operations that are rather computed twice than stored.
 CHEAP = frozenset(
-    ("add", "sub", "mul", "neg", "abs", "minimum", "maximum", "relu", "clip", "select", "cast", "square", "copy")
-    + ("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor", "not", "bit_and", "bit_or", "bit_xor", "bit_not")
+    ("add", "sub", "mul", "neg", "abs", "minimum", "maximum", "relu", "clip", "select", "cast", "copy")
+    + ("eq", "ne", "lt", "le", "gt", "ge", "bit_and", "bit_or", "bit_xor", "bit_not")
 )
 
 

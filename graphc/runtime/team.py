@@ -140,7 +140,7 @@ class Trials:
         shared = self._seconds[allowed]
         alone = self._seconds.get(1, allowed * shared)
         if self._trying:
-            return self._trying.pop()
+            return min(self._trying.pop(), allowed)
         self._since += 1
         better, other = (allowed, 1) if shared < WORTHWHILE * alone else (1, allowed)
         if self._since * min(shared, alone) > AGAIN * max(shared, alone):

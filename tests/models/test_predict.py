@@ -279,3 +279,12 @@ def test_trials_choose_what_was_faster_and_try_the_other_again() -> None:
     seconds[4] = 0.1
     assert after(1000)[-10:] == [4] * 10
     assert team.Trials().chosen(4, team.CERTAIN) == 4
+
+
+def test_trials_keep_to_what_is_allowed_now() -> None:
+    trials = team.Trials()
+    for threads in (1, 2, 4):
+        for _ in range(team.TRIES_SHARED):
+            trials.note(threads, 1.0)
+    assert any(trials.chosen(4, 1000) == 4 for _ in range(2 * team.AGAIN))
+    assert all(trials.chosen(2, 1000) <= 2 for _ in range(2 * team.AGAIN))

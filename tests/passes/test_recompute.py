@@ -10,10 +10,12 @@ import pytest
 from graphc import dtypes, interpret
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
+from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import TensorType
 from graphc.graph.verify import verify
 from graphc.passes.fuse import Partition, fuse
 from graphc.passes.paddings import share_paddings
+from graphc.passes.pulling import CHEAP
 
 FLOAT = dtypes.float32
 SHAPE = (4, 6, 6, 8)
@@ -129,3 +131,7 @@ def test_results_are_left_alone() -> None:
     w = builder.input("w", TensorType((3, 3, 8, 8), FLOAT))
     graph = builder.finish([conv(around(y), w).ref, y.ref])
     assert share_paddings(graph) == graph
+
+
+def test_cheap_operations_are_those_of_the_registry() -> None:
+    assert all(primitive(name).kind is Kind.POINTWISE for name in CHEAP)
