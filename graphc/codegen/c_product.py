@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphc import dims
-from graphc.codegen.kernel import Axis, Contract, Kernel, Let, Stmt, needed
+from graphc.codegen.kernel import Axis, Contract, Kernel, Let, Stmt, loads, needed, stores
 from graphc.codegen.loops import LoopRenderer
-from graphc.codegen.tiles import DEPTH_AT_ONCE, MANY_ROWS, SLICES, Tiling, extent
+from graphc.codegen.schedule import stride
+from graphc.codegen.tiles import DEPTH_AT_ONCE, FAR_BYTES, LINE_BYTES, MANY_ROWS, SLICES, Tiling, extent
 from graphc.dims import Dim
 from graphc.exprs import Expr
 from graphc.primitives.views import ravel
@@ -169,17 +170,17 @@ class ProductRenderer(LoopRenderer):
 
     def _units(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
         out = self.out
-        bounds = ("0", "groups * beside")
-        if t.sharing == "team":
-            total = "groups * beside, 1, self, team"
-            bounds = (f"gc_first({total})", f"gc_end({total})")
         if t.left_place is None:
             out("long gathered = -1;")
-        out(f"const long first_unit = {bounds[0]}, units = {bounds[1]};")
+        self._share_units(t, epilogue)
         if t.may_be_row:
             self._row(t, contraction)
         out("for (long unit = first_unit; unit < units; ++unit) {")
-        out("const long group = unit / beside, n0 = c0 + unit % beside * width;")
+        if t.may_share_columns:
+            out("const long group = by_columns ? unit % groups : unit / beside;")
+            out("const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;")
+        else:
+            out("const long group = unit / beside, n0 = c0 + unit % beside * width;")
         self._place_rows(t)
         if t.all_whole:
             out("enum { wide = width };")
@@ -199,11 +200,55 @@ class ProductRenderer(LoopRenderer):
         else:
             out(own.format("tile"))
         self._gather_left(t, contraction)
+        if t.sharing != "slices":
+            self._prefetch(t, epilogue)
         self._multiply(t, contraction)
         if t.sharing != "slices":
             if t.is_cut:
                 out("if (end < to) continue;")
             self._epilogue(t, contraction, epilogue)
+        out("}")
+
+    def _share_units(self, t: Tiling, epilogue: tuple[Stmt, ...]) -> None:
+        """Which tiles are this thread's: a run of units, numbered row by row or column by column.
+
+        So threads have rows or columns of their own, and each reads all of one factor, the smaller. What is updated in
+        place counts too: a weight is read by columns in the forward pass, by the thread that has it in its own cache.
+        """
+        total = "groups * beside, 1, self, team"
+        bounds = (f"gc_first({total})", f"gc_end({total})") if t.sharing == "team" else ("0", "groups * beside")
+        self.out(f"const long first_unit = {bounds[0]}, units = {bounds[1]};")
+        if t.may_share_columns:
+            depth, rows = extent(t.f.k), extent(t.f.m)
+            updated = {store.buffer for store in stores(epilogue)} & {load.buffer for load in loads(epilogue)}
+            apart = t.columns * depth + (rows * t.columns if updated else 0)
+            self.out(f"const _Bool by_columns = {self.dim(rows * depth)} <= {self.dim(apart)};")
+
+    def _prefetch(self, t: Tiling, epilogue: tuple[Stmt, ...]) -> None:
+        """Asks for what the epilogue reads and writes before the depth runs, so that it is there afterwards."""
+        if len(t.f.n) != 1:
+            return
+        places = {load.buffer: (load.index[0], load.dtype) for load in loads(epilogue) if load.guard is None}
+        places |= {store.buffer: (store.index[0], store.value.dtype) for store in stores(epilogue)}
+        inner, lines = t.f.n[0].name, {axis.name for axis in t.lines}
+        dense = {
+            buffer: (offset, dtype)
+            for buffer, (offset, dtype) in places.items()
+            if stride(offset, inner) == 1 and dims.loop_names(offset) & lines
+        }
+        if not dense:
+            return
+        out = self.out
+        size = sum(dtype.itemsize for _, dtype in dense.values())
+        far = f"{self.dim(extent(t.f.batch + t.f.m) * t.columns * size)} > {FAR_BYTES}"
+        out(f"if ({far}{' && end == to' if t.is_cut else ''})")
+        out("for (long i = skip; i < high; ++i) {")
+        out("const long row = line0 + i;")
+        self.decode(t.lines, "row")
+        out(f"const long {inner} = n0;")
+        for buffer, (offset, dtype) in dense.items():
+            for element in range(0, t.width, LINE_BYTES // dtype.itemsize):
+                out(f"__builtin_prefetch({buffer} + {self.dim(offset)} + {element}, 1);")
         out("}")
 
     def _row(self, t: Tiling, contraction: Contract) -> None:
@@ -326,12 +371,15 @@ class ProductRenderer(LoopRenderer):
             bounds = f"gc_first({count}, 1, self, team), panel_end = gc_end({count}, 1, self, team)"
         if needed_if:
             out(f"if ({needed_if}) {{")
-        out(f"for (long panel = {bounds}; panel < panel_end; ++panel) {{")
-        out(f"const long n0 = {start};")
-        place = "panels[(panel * depth + deep) * width + column - n0]"
         if len(t.f.n) == 1 and not t.f.rhs_along_k:
-            self._depth_nest(t, lets, place, t.right, beside=t.f.n[0])
+            # All panels at once: memory is read from one end to the other.
+            out(f"const long panel_start = {bounds};")
+            place = "panels[(panel * depth + deep) * width + lane]"
+            self._depth_nest(t, lets, place, t.right, beside=(t.f.n[0], f"({start})"))
         else:
+            out(f"for (long panel = {bounds}; panel < panel_end; ++panel) {{")
+            out(f"const long n0 = {start};")
+            place = "panels[(panel * depth + deep) * width + column - n0]"
             # What lies along the depth is turned around: in short runs, so that what is written stays in the cache.
             axes = t.f.k[len(t.turns) :]
             runs = len(axes) == 1
@@ -345,7 +393,7 @@ class ProductRenderer(LoopRenderer):
             out("}")
             if runs:
                 out("}")
-        out("}")
+            out("}")
         if needed_if:
             out("}")
         if together:
@@ -374,10 +422,13 @@ class ProductRenderer(LoopRenderer):
         lets: list[Let],
         place: str,
         value: Expr,
-        beside: Axis | None = None,
+        beside: tuple[Axis, str] | None = None,
         bounds: tuple[str, str] | None = None,
     ) -> None:
-        """Loops over the points of the block's depth, and over columns if asked, storing a factor's element at each."""
+        """Loops over the points of the block's depth, storing a factor's element at each.
+
+        With `beside`, an axis and a panel's first column, the columns of all panels are gone over at each point.
+        """
         axes = t.f.k[len(t.turns) :]
 
         def first(axis: Axis) -> None:
@@ -385,8 +436,11 @@ class ProductRenderer(LoopRenderer):
             self.out(f"for (long {axis.name} = {low}; {axis.name} < {high}; ++{axis.name}) {{")
 
         def last(axis: Axis) -> None:
-            self.out("for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {")
-            self.out(f"const long {axis.name} = column;")
+            assert beside is not None
+            self.out("for (long panel = panel_start; panel < panel_end; ++panel)")
+            self.out(self.simd)
+            self.out(f"for (long lane = 0; lane < GC_MIN(width, columns - {beside[1]}); ++lane) {{")
+            self.out(f"const long {axis.name} = {beside[1]} + lane;")
 
         def store(rest: tuple[Stmt, ...]) -> None:
             self.rows(rest)
@@ -395,10 +449,10 @@ class ProductRenderer(LoopRenderer):
             self.out(f"const long deep = {self.dim(position)}{start};")
             self.out(f"{place} = {self.expr(value)};")
 
-        heads = {axis.name: first for axis in axes[:1]} | ({beside.name: last} if beside else {})
+        heads = {axis.name: first for axis in axes[:1]} | ({beside[0].name: last} if beside else {})
         # Scattered stores of vectors are slower than those of scalars.
-        dense = beside is not None or place.endswith("+ deep]")
-        self.nest((*axes, beside) if beside else axes, tuple(lets), store, simd=dense, heads=heads)
+        dense = place.endswith("+ deep]")
+        self.nest((*axes, beside[0]) if beside else axes, tuple(lets), store, simd=dense, heads=heads)
 
     # ---- what follows
 

@@ -39,6 +39,9 @@ COLUMN_BLOCK = 512
 BATCH = 8
 SLICES = 8
 SLICED_ELEMENTS = 1 << 16
+# What an epilogue reads is asked for early where it is more than this in all: less lies in a cache nearby.
+FAR_BYTES = 1 << 19
+LINE_BYTES = 64
 # Panels of a thread's own lie on its stack.
 STACK_BYTES = 1 << 18
 
@@ -137,6 +140,11 @@ class Tiling:
         single = not isinstance(extent(self.lines), int) and not self.outer and not self.f.batch
         places = self.left_place is not None and self.right_place is not None
         return single and places and (self.may_be_whole or not self.is_cut) and isinstance(self.column_block, int)
+
+    @property
+    def may_share_columns(self) -> bool:
+        """Whether it depends on sizes if the threads share columns. Rows that are gathered are for all columns."""
+        return self.sharing == "team" and self.left_place is not None
 
     @property
     def blocks(self) -> Dim:

@@ -52,6 +52,18 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, float *res
               }
             }
           }
+          if (size0 * 3136 > 524288 && end == to)
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            long row_rest = row;
+            const long p2 = row_rest % 7;
+            row_rest /= 7;
+            const long p1 = row_rest % 7;
+            row_rest /= 7;
+            const long p0 = row_rest;
+            const long p3 = n0;
+            __builtin_prefetch(b2 + p0 * 784 + p1 * 112 + p2 * 16 + p3 + 0, 1);
+          }
           {
             if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, packed, 24, 1, inner, b1 + k0 * 384 + n0, 16, 128, tile, turn > from);
             else for (long i = 0; i < high; ++i) gc_tile_float_1x1_m1(outer, inner, packed + i * 24, 24, 1, inner, b1 + k0 * 384 + n0, 16, 128, tile + i * width, turn > from);

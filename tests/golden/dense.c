@@ -22,23 +22,23 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const floa
         (void)depth;
         gc_sync(self);
         if (gathers || (c1 == columns && columns % width)) {
-          for (long panel = gc_first((gathers ? beside : 0), 1, self, team), panel_end = gc_end((gathers ? beside : 0), 1, self, team); panel < panel_end; ++panel) {
-            const long n0 = gathers ? c0 + panel * width : columns / width * width;
-            {
-              for (long k0 = turn; k0 < end; ++k0) {
-                #pragma omp simd
-                for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {
-                  const long p1 = column;
-                  const float v2 = b1[k0 * 128 + p1];
-                  const long deep = k0 - turn * 1;
-                  panels[(panel * depth + deep) * width + column - n0] = v2;
-                }
+          const long panel_start = gc_first((gathers ? beside : 0), 1, self, team), panel_end = gc_end((gathers ? beside : 0), 1, self, team);
+          {
+            for (long k0 = turn; k0 < end; ++k0) {
+              for (long panel = panel_start; panel < panel_end; ++panel)
+              #pragma omp simd
+              for (long lane = 0; lane < GC_MIN(width, columns - (gathers ? c0 + panel * width : columns / width * width)); ++lane) {
+                const long p1 = (gathers ? c0 + panel * width : columns / width * width) + lane;
+                const float v2 = b1[k0 * 128 + p1];
+                const long deep = k0 - turn * 1;
+                panels[(panel * depth + deep) * width + lane] = v2;
               }
             }
           }
         }
         gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+        const _Bool by_columns = size0 * 784 <= 100352;
         const _Bool is_row = rows == 1 && !gathers;
         float row_sums[128] __attribute__((aligned(64)));
         if (is_row && first_unit < units) {
@@ -46,13 +46,23 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const floa
           gc_row_float(outer, inner, b0 + turn + line0 * 784, 1, 0, b1 + turn * 128 + n0, 128, 0, row_sums, count);
         }
         for (long unit = first_unit; unit < units; ++unit) {
-          const long group = unit / beside, n0 = c0 + unit % beside * width;
+          const long group = by_columns ? unit % groups : unit / beside;
+          const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
           const long m0 = group % tall * tile_rows;
           const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
           const long high = GC_MIN(tile_rows, rows);
           enum { wide = width };
           float own[tile_rows * width] __attribute__((aligned(64)));
           float *const tile = is_row ? row_sums + (unit - first_unit) * width : gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
+          if (size0 * 512 > 524288 && end == to)
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            long row_rest = row;
+            const long p0 = row_rest;
+            const long p1 = n0;
+            __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
+            __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
+          }
           const float *panel = b1 + turn * 128 + n0;
           long panel_inner = 128, panel_outer = 0;
           if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;

@@ -45,23 +45,23 @@ GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const floa
         (void)depth;
         gc_sync(self);
         if (gathers || (c1 == columns && columns % width)) {
-          for (long panel = gc_first((gathers ? beside : 0), 1, self, team), panel_end = gc_end((gathers ? beside : 0), 1, self, team); panel < panel_end; ++panel) {
-            const long n0 = gathers ? c0 + panel * width : columns / width * width;
-            {
-              for (long k0 = turn; k0 < end; ++k0) {
-                #pragma omp simd
-                for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {
-                  const long p1 = column;
-                  const float v2 = b1[k0 * 128 + p1];
-                  const long deep = k0 - turn * 1;
-                  panels[(panel * depth + deep) * width + column - n0] = v2;
-                }
+          const long panel_start = gc_first((gathers ? beside : 0), 1, self, team), panel_end = gc_end((gathers ? beside : 0), 1, self, team);
+          {
+            for (long k0 = turn; k0 < end; ++k0) {
+              for (long panel = panel_start; panel < panel_end; ++panel)
+              #pragma omp simd
+              for (long lane = 0; lane < GC_MIN(width, columns - (gathers ? c0 + panel * width : columns / width * width)); ++lane) {
+                const long p1 = (gathers ? c0 + panel * width : columns / width * width) + lane;
+                const float v2 = b1[k0 * 128 + p1];
+                const long deep = k0 - turn * 1;
+                panels[(panel * depth + deep) * width + lane] = v2;
               }
             }
           }
         }
         gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+        const _Bool by_columns = size0 * 784 <= 100352;
         const _Bool is_row = rows == 1 && !gathers;
         float row_sums[128] __attribute__((aligned(64)));
         if (is_row && first_unit < units) {
@@ -69,13 +69,23 @@ GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const floa
           gc_row_float(outer, inner, b0 + turn + line0 * 784, 1, 0, b1 + turn * 128 + n0, 128, 0, row_sums, count);
         }
         for (long unit = first_unit; unit < units; ++unit) {
-          const long group = unit / beside, n0 = c0 + unit % beside * width;
+          const long group = by_columns ? unit % groups : unit / beside;
+          const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
           const long m0 = group % tall * tile_rows;
           const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
           const long high = GC_MIN(tile_rows, rows);
           enum { wide = width };
           float own[tile_rows * width] __attribute__((aligned(64)));
           float *const tile = is_row ? row_sums + (unit - first_unit) * width : gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
+          if (size0 * 512 > 524288 && end == to)
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            long row_rest = row;
+            const long p0 = row_rest;
+            const long p1 = n0;
+            __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
+            __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
+          }
           const float *panel = b1 + turn * 128 + n0;
           long panel_inner = 128, panel_outer = 0;
           if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
@@ -125,23 +135,23 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
       (void)depth;
       gc_sync(self);
       if (c1 == columns && columns % width) {
-        for (long panel = gc_first(1, 1, self, team), panel_end = gc_end(1, 1, self, team); panel < panel_end; ++panel) {
-          const long n0 = columns / width * width;
-          {
-            for (long k0 = 0; k0 < 128; ++k0) {
-              #pragma omp simd
-              for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {
-                const long p1 = column;
-                const float v2 = b1[k0 * 10 + p1];
-                const long deep = k0;
-                panels[(panel * depth + deep) * width + column - n0] = v2;
-              }
+        const long panel_start = gc_first(1, 1, self, team), panel_end = gc_end(1, 1, self, team);
+        {
+          for (long k0 = 0; k0 < 128; ++k0) {
+            for (long panel = panel_start; panel < panel_end; ++panel)
+            #pragma omp simd
+            for (long lane = 0; lane < GC_MIN(width, columns - (columns / width * width)); ++lane) {
+              const long p1 = (columns / width * width) + lane;
+              const float v2 = b1[k0 * 10 + p1];
+              const long deep = k0;
+              panels[(panel * depth + deep) * width + lane] = v2;
             }
           }
         }
       }
       gc_sync(self);
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+      const _Bool by_columns = size0 * 128 <= 1280;
       const _Bool is_row = rows == 1;
       float row_sums[16] __attribute__((aligned(64)));
       if (is_row && first_unit < units) {
@@ -149,13 +159,22 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
         gc_row_float(outer, inner, b0 + 0 + line0 * 128, 1, 0, b1 + 0 + n0, 10, 0, row_sums, count);
       }
       for (long unit = first_unit; unit < units; ++unit) {
-        const long group = unit / beside, n0 = c0 + unit % beside * width;
+        const long group = by_columns ? unit % groups : unit / beside;
+        const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
         const long m0 = group % tall * tile_rows;
         const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
         const long high = GC_MIN(tile_rows, rows);
         const long wide = GC_MIN(width, columns - n0);
         float own[tile_rows * width] __attribute__((aligned(64)));
         float *const tile = is_row ? row_sums + (unit - first_unit) * width : own;
+        if (size0 * 40 > 524288)
+        for (long i = skip; i < high; ++i) {
+          const long row = line0 + i;
+          long row_rest = row;
+          const long p0 = row_rest;
+          const long p1 = n0;
+          __builtin_prefetch(b3 + p0 * 10 + p1 + 0, 1);
+        }
         const float *panel = b1 + 0 + n0;
         long panel_inner = 10, panel_outer = 0;
         if (wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;
@@ -290,13 +309,26 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
       }
       gc_sync(self);
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+      const _Bool by_columns = size0 * 10 <= 1280;
       for (long unit = first_unit; unit < units; ++unit) {
-        const long group = unit / beside, n0 = c0 + unit % beside * width;
+        const long group = by_columns ? unit % groups : unit / beside;
+        const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
         const long m0 = group % tall * tile_rows;
         const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
         const long high = GC_MIN(tile_rows, rows);
         enum { wide = width };
         float tile[tile_rows * width] __attribute__((aligned(64)));
+        if (size0 * 1024 > 524288)
+        for (long i = skip; i < high; ++i) {
+          const long row = line0 + i;
+          long row_rest = row;
+          const long p0 = row_rest;
+          const long p1 = n0;
+          __builtin_prefetch(b2 + p0 * 128 + p1 + 0, 1);
+          __builtin_prefetch(b2 + p0 * 128 + p1 + 16, 1);
+          __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
+          __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
+        }
         {
           if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + 0 + line0 * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile, 0);
           else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + 0 + line0 * 10 + i * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile + i * width, 0);
@@ -389,31 +421,45 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
         (void)depth;
         gc_sync(self);
         if (gathers || (c1 == columns && columns % width)) {
-          for (long panel = gc_first((gathers ? beside : 0), 1, self, team), panel_end = gc_end((gathers ? beside : 0), 1, self, team); panel < panel_end; ++panel) {
-            const long n0 = gathers ? c0 + panel * width : columns / width * width;
-            {
-              for (long k0 = turn; k0 < end; ++k0) {
-                #pragma omp simd
-                for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {
-                  const long p1 = column;
-                  const float v2 = b1[k0 * 128 + p1];
-                  const long deep = k0 - turn * 1;
-                  panels[(panel * depth + deep) * width + column - n0] = v2;
-                }
+          const long panel_start = gc_first((gathers ? beside : 0), 1, self, team), panel_end = gc_end((gathers ? beside : 0), 1, self, team);
+          {
+            for (long k0 = turn; k0 < end; ++k0) {
+              for (long panel = panel_start; panel < panel_end; ++panel)
+              #pragma omp simd
+              for (long lane = 0; lane < GC_MIN(width, columns - (gathers ? c0 + panel * width : columns / width * width)); ++lane) {
+                const long p1 = (gathers ? c0 + panel * width : columns / width * width) + lane;
+                const float v2 = b1[k0 * 128 + p1];
+                const long deep = k0 - turn * 1;
+                panels[(panel * depth + deep) * width + lane] = v2;
               }
             }
           }
         }
         gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+        const _Bool by_columns = size0 * 784 <= size0 * 128 + 100352;
         for (long unit = first_unit; unit < units; ++unit) {
-          const long group = unit / beside, n0 = c0 + unit % beside * width;
+          const long group = by_columns ? unit % groups : unit / beside;
+          const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
           const long m0 = group % tall * tile_rows;
           enum { skip = 0, high = tile_rows };
           const long line0 = m0;
           enum { wide = width };
           float own[tile_rows * width] __attribute__((aligned(64)));
           float *const tile = gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
+          if (1204224 > 524288 && end == to)
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            long row_rest = row;
+            const long p0 = row_rest;
+            const long p1 = n0;
+            __builtin_prefetch(b2 + p0 * 128 + p1 + 0, 1);
+            __builtin_prefetch(b2 + p0 * 128 + p1 + 16, 1);
+            __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
+            __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
+            __builtin_prefetch(b7 + p0 * 128 + p1 + 0, 1);
+            __builtin_prefetch(b7 + p0 * 128 + p1 + 16, 1);
+          }
           const float *panel = b1 + turn * 128 + n0;
           long panel_inner = 128, panel_outer = 0;
           if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
@@ -532,30 +578,41 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
         (void)depth;
         gc_sync(self);
         if (gathers || (c1 == columns && columns % width)) {
-          for (long panel = gc_first((gathers ? beside : 1), 1, self, team), panel_end = gc_end((gathers ? beside : 1), 1, self, team); panel < panel_end; ++panel) {
-            const long n0 = gathers ? c0 + panel * width : columns / width * width;
-            {
-              for (long k0 = turn; k0 < end; ++k0) {
-                #pragma omp simd
-                for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {
-                  const long p1 = column;
-                  const float v2 = b1[k0 * 10 + p1];
-                  const long deep = k0 - turn * 1;
-                  panels[(panel * depth + deep) * width + column - n0] = v2;
-                }
+          const long panel_start = gc_first((gathers ? beside : 1), 1, self, team), panel_end = gc_end((gathers ? beside : 1), 1, self, team);
+          {
+            for (long k0 = turn; k0 < end; ++k0) {
+              for (long panel = panel_start; panel < panel_end; ++panel)
+              #pragma omp simd
+              for (long lane = 0; lane < GC_MIN(width, columns - (gathers ? c0 + panel * width : columns / width * width)); ++lane) {
+                const long p1 = (gathers ? c0 + panel * width : columns / width * width) + lane;
+                const float v2 = b1[k0 * 10 + p1];
+                const long deep = k0 - turn * 1;
+                panels[(panel * depth + deep) * width + lane] = v2;
               }
             }
           }
         }
         gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
+        const _Bool by_columns = size0 * 128 <= size0 * 10 + 1280;
         for (long unit = first_unit; unit < units; ++unit) {
-          const long group = unit / beside, n0 = c0 + unit % beside * width;
+          const long group = by_columns ? unit % groups : unit / beside;
+          const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
           const long m0 = group % tall * tile_rows;
           enum { skip = 0, high = tile_rows };
           const long line0 = m0;
           const long wide = GC_MIN(width, columns - n0);
           float *const tile = sums + (group * across + n0 / width) * tile_rows * width;
+          if (15360 > 524288 && end == to)
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            long row_rest = row;
+            const long p0 = row_rest;
+            const long p1 = n0;
+            __builtin_prefetch(b2 + p0 * 10 + p1 + 0, 1);
+            __builtin_prefetch(b3 + p0 * 10 + p1 + 0, 1);
+            __builtin_prefetch(b7 + p0 * 10 + p1 + 0, 1);
+          }
           const float *panel = b1 + turn * 10 + n0;
           long panel_inner = 10, panel_outer = 0;
           if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
