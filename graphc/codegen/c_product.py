@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from graphc import dims
 from graphc.codegen.kernel import Axis, Contract, Kernel, Let, Stmt, loads, needed, stores
 from graphc.codegen.loops import LoopRenderer
-from graphc.codegen.schedule import stride
-from graphc.codegen.tiles import DEPTH_AT_ONCE, FAR_BYTES, LINE_BYTES, MANY_ROWS, SLICES, Tiling, extent
+from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES, touched_by
+from graphc.codegen.tiles import DEPTH_AT_ONCE, MANY_ROWS, SLICES, Tiling, extent
 from graphc.dims import Dim
 from graphc.exprs import Expr
 from graphc.primitives.views import ravel
@@ -222,20 +222,14 @@ class ProductRenderer(LoopRenderer):
             depth, rows = extent(t.f.k), extent(t.f.m)
             updated = {store.buffer for store in stores(epilogue)} & {load.buffer for load in loads(epilogue)}
             apart = t.columns * depth + (rows * t.columns if updated else 0)
-            self.out(f"const _Bool by_columns = {self.dim(rows * depth)} <= {self.dim(apart)};")
+            self.out(f"const _Bool by_columns = team > 1 && {self.dim(rows * depth)} <= {self.dim(apart)};")
 
     def _prefetch(self, t: Tiling, epilogue: tuple[Stmt, ...]) -> None:
         """Asks for what the epilogue reads and writes before the depth runs, so that it is there afterwards."""
         if len(t.f.n) != 1:
             return
-        places = {load.buffer: (load.index[0], load.dtype) for load in loads(epilogue) if load.guard is None}
-        places |= {store.buffer: (store.index[0], store.value.dtype) for store in stores(epilogue)}
-        inner, lines = t.f.n[0].name, {axis.name for axis in t.lines}
-        dense = {
-            buffer: (offset, dtype)
-            for buffer, (offset, dtype) in places.items()
-            if stride(offset, inner) == 1 and dims.loop_names(offset) & lines
-        }
+        inner = t.f.n[0].name
+        dense = touched_by(epilogue, inner, {axis.name for axis in t.lines})
         if not dense:
             return
         out = self.out

@@ -39,9 +39,6 @@ COLUMN_BLOCK = 512
 BATCH = 8
 SLICES = 8
 SLICED_ELEMENTS = 1 << 16
-# What an epilogue reads is asked for early where it is more than this in all: less lies in a cache nearby.
-FAR_BYTES = 1 << 19
-LINE_BYTES = 64
 # Panels of a thread's own lie on its stack.
 STACK_BYTES = 1 << 18
 

@@ -38,7 +38,7 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const floa
         }
         gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-        const _Bool by_columns = size0 * 784 <= 100352;
+        const _Bool by_columns = team > 1 && size0 * 784 <= 100352;
         const _Bool is_row = rows == 1 && !gathers;
         float row_sums[128] __attribute__((aligned(64)));
         if (is_row && first_unit < units) {

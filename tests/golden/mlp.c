@@ -61,7 +61,7 @@ GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const floa
         }
         gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-        const _Bool by_columns = size0 * 784 <= 100352;
+        const _Bool by_columns = team > 1 && size0 * 784 <= 100352;
         const _Bool is_row = rows == 1 && !gathers;
         float row_sums[128] __attribute__((aligned(64)));
         if (is_row && first_unit < units) {
@@ -151,7 +151,7 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
       }
       gc_sync(self);
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-      const _Bool by_columns = size0 * 128 <= 1280;
+      const _Bool by_columns = team > 1 && size0 * 128 <= 1280;
       const _Bool is_row = rows == 1;
       float row_sums[16] __attribute__((aligned(64)));
       if (is_row && first_unit < units) {
@@ -309,7 +309,7 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
       }
       gc_sync(self);
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-      const _Bool by_columns = size0 * 10 <= 1280;
+      const _Bool by_columns = team > 1 && size0 * 10 <= 1280;
       for (long unit = first_unit; unit < units; ++unit) {
         const long group = by_columns ? unit % groups : unit / beside;
         const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
@@ -437,7 +437,7 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
         }
         gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-        const _Bool by_columns = size0 * 784 <= size0 * 128 + 100352;
+        const _Bool by_columns = team > 1 && size0 * 784 <= size0 * 128 + 100352;
         for (long unit = first_unit; unit < units; ++unit) {
           const long group = by_columns ? unit % groups : unit / beside;
           const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
@@ -594,7 +594,7 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
         }
         gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-        const _Bool by_columns = size0 * 128 <= size0 * 10 + 1280;
+        const _Bool by_columns = team > 1 && size0 * 128 <= size0 * 10 + 1280;
         for (long unit = first_unit; unit < units; ++unit) {
           const long group = by_columns ? unit % groups : unit / beside;
           const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
