@@ -157,7 +157,7 @@ class CudaRenderer(LoopRenderer):
             self.rows(lets)
             for a in stmt.accumulators:
                 if a.position is None:
-                    self.accumulate(a, ordered=False)
+                    self.accumulate(a, self.expr(a.value), ordered=False)
                 else:
                     self._keep_better(a, self.expr(a.position))
 

@@ -23,6 +23,9 @@ from graphc.exprs import call
 # What `#pragma omp simd` calls the combiners; a target without the pragma prints nothing.
 OMP_REDUCTIONS = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
 
+# Values that wait on the stack to be compared.
+MOST_KEPT = 1024
+
 
 class LoopRenderer(CStyle):
     """Prints statements as loops that one thread runs.
@@ -120,32 +123,54 @@ class LoopRenderer(CStyle):
             if a.position is not None:
                 self.out(f"{self.types[a.value.dtype]} {a.name}_best = {self.identity(a.combine, a.value.dtype)};")
                 self.out(f"{self.types[dtypes.bool_]} {a.name}_any = 0;")
-        ordered = bool(stmt.after) or any(a.position is not None for a in stmt.accumulators)
-        watched = [] if ordered else [a for a in stmt.accumulators if self.watches_nan(a)]
+        later = self._compared_later(stmt)
+        now = [a for a in stmt.accumulators if a not in later]
+        for a in later:
+            self.out(f"{self.types[a.value.dtype]} {a.name}_values[{self.dim(stmt.axes[0].extent)}];")
+        ordered = bool(stmt.after) or any(a.position is not None for a in now)
+        watched = [] if ordered else [a for a in now if self.watches_nan(a)]
         for a in watched:
             self.out(f"{self.types[dtypes.bool_]} {a.name}_nan = 0;")
         clause = ""
         if not ordered:
-            clause = "".join(f" reduction({OMP_REDUCTIONS[a.combine]}:{a.name})" for a in stmt.accumulators)
+            clause = "".join(f" reduction({OMP_REDUCTIONS[a.combine]}:{a.name})" for a in now)
             clause += "".join(f" reduction(|:{a.name}_nan)" for a in watched)
 
         def innermost(lets: tuple[Stmt, ...]) -> None:
             self.rows(lets)
-            for a in stmt.accumulators:
-                self.accumulate(a, ordered)
+            for a in now:
+                self.accumulate(a, self.expr(a.value), ordered)
+            for a in later:
+                self.out(f"{a.name}_values[{stmt.axes[0].name}] = {self.expr(a.value)};")
             self.rows(stmt.after)
 
         self.nest(stmt.axes, stmt.body, innermost, simd=not ordered and bool(stmt.axes), clause=clause)
         for a in watched:
             self.out(f"if ({a.name}_nan) {a.name} = ({self.types[a.dtype]})GC_NAN;")
+        for a in later:
+            name = stmt.axes[0].name
+            self.out(f"for (long {name} = 0; {name} < {self.dim(stmt.axes[0].extent)}; ++{name}) {{")
+            self.accumulate(a, f"{a.name}_values[{name}]", True)
+            self.out("}")
+
+    def _compared_later(self, stmt: Reduce) -> list[Accumulator]:
+        """Accumulators of positions that wait until all values are there.
+
+        Values are compared one after the other, which would keep all that the loop computes from being vectorised.
+        """
+        if not self.simd or stmt.after or len(stmt.axes) != 1:
+            return []
+        axis, plain = stmt.axes[0], len(stmt.body) <= 1 and len(stmt.accumulators) == 1
+        if plain or not isinstance(axis.extent, int) or axis.extent > MOST_KEPT:
+            return []
+        return [a for a in stmt.accumulators if a.position is not None and names_in(a.position) <= {axis.name}]
 
     def start(self, a: Accumulator) -> str:
         """What an accumulator holds before the first value."""
         return "0" if a.position is not None else self.identity(a.combine, a.dtype)
 
-    def accumulate(self, a: Accumulator, ordered: bool) -> None:
+    def accumulate(self, a: Accumulator, value: str, ordered: bool) -> None:
         """One more value for an accumulator."""
-        value = self.expr(a.value)
         if a.position is not None:
             better = "<" if a.combine == "argmin" else ">"
             nan = f" | (({value} != {value}) & ({a.name}_best == {a.name}_best))" if a.value.dtype.is_float else ""

@@ -219,15 +219,23 @@ GC_KERNEL void k3(const float *restrict b0, const int *restrict b1, const int *r
       int v3 = 0;
       float v3_best = (-(float)GC_INFINITY);
       _Bool v3_any = 0;
+      float v3_values[10];
+      _Bool v2_nan = 0;
       {
+        #pragma omp simd reduction(max:v2) reduction(|:v2_nan)
         for (long r0 = 0; r0 < 10; ++r0) {
           const float v1 = b0[p0 * 10 + r0];
-          v2 = ((v1 > v2) | (v1 != v1)) ? v1 : v2;
-          if ((v1 > v3_best) | ((v1 != v1) & (v3_best == v3_best)) | !v3_any) {
-            v3_best = v1;
-            v3 = (int)r0;
-            v3_any = 1;
-          }
+          v2 = v1 > v2 ? v1 : v2;
+          v2_nan |= v1 != v1;
+          v3_values[r0] = v1;
+        }
+      }
+      if (v2_nan) v2 = (float)GC_NAN;
+      for (long r0 = 0; r0 < 10; ++r0) {
+        if ((v3_values[r0] > v3_best) | ((v3_values[r0] != v3_values[r0]) & (v3_best == v3_best)) | !v3_any) {
+          v3_best = v3_values[r0];
+          v3 = (int)r0;
+          v3_any = 1;
         }
       }
       const int v7 = ((int)p0 + v6);
