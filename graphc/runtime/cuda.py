@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
+from threading import RLock
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,9 +50,14 @@ class Geometry(Protocol):
 
 
 class Device:
-    """The first GPU, its primary context, and a stream of ours."""
+    """The first GPU, its primary context, and a stream of ours.
+
+    It is one thread's at a time, from entering to leaving it: what others launched on the stream meanwhile would become
+    part of a recording, and the memory of a program is for one run.
+    """
 
     def __init__(self) -> None:
+        self._turn = RLock()
         try:
             self.driver = import_module("pycuda.driver")
             self.driver.init()
@@ -66,11 +72,19 @@ class Device:
             self.stream = self.driver.Stream()
 
     def __enter__(self) -> Device:
-        self.context.push()
+        self._turn.acquire()
+        try:
+            self.context.push()
+        except BaseException:
+            self._turn.release()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.context.pop()
+        try:
+            self.context.pop()
+        finally:
+            self._turn.release()
 
 
 @lru_cache(maxsize=1)
@@ -238,16 +252,15 @@ class CudaProgram(Program):
         repeat: int,
     ) -> list[Array]:
         """Runs the plan `repeat` times; returns the outputs of the last run."""
-        pointers = self._pointers(inputs, states, sizes)
-        values = [sizes[name] for name in self.plan.symbols]
-        graph = self._recorded(pointers, values)
         with device() as gpu:
+            pointers = self._pointers(inputs, states, sizes)
+            graph = self._recorded(pointers, [sizes[name] for name in self.plan.symbols])
             for _ in range(repeat):
                 graph.launch()
             gpu.stream.synchronize()
-        for name in self.updated:
-            states[name].device_changed()
-        return [self._read(self.plan.buffers[id], sizes) for id in self.plan.outputs]
+            for name in self.updated:
+                states[name].device_changed()
+            return [self._read(self.plan.buffers[id], sizes) for id in self.plan.outputs]
 
     def time_steps(
         self,
@@ -260,9 +273,9 @@ class CudaProgram(Program):
 
         States are left with values that mean nothing.
         """
-        pointers = self._pointers(inputs, states, sizes)
         times: list[tuple[Step, float]] = []
         with device() as gpu:
+            pointers = self._pointers(inputs, states, sizes)
             for step in self.plan.steps:
                 many = (step,) * rounds
                 # Recorded, since launching one by one takes longer than most kernels run.

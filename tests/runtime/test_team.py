@@ -29,13 +29,15 @@ def model() -> Iterator[keras.Model]:
         yield keras.Sequential([keras.Input((16,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(5)])
 
 
-def test_runs_at_the_same_time_do_not_meet(model: keras.Model) -> None:
-    expected = model.predict(X, verbose=0)
+@pytest.mark.parametrize("backend, runs", (("cpu", 200), pytest.param("cuda", 20, marks=pytest.mark.cuda)))
+def test_runs_at_the_same_time_do_not_meet(model: keras.Model, backend: str, runs: int) -> None:
+    with config.override(backend=backend):
+        expected = model.predict(X, verbose=0)
     wrong: list[int] = []
 
     def work(threads: int) -> None:
-        with config.override(backend="cpu", threads=threads):
-            for rows in range(1, 200):
+        with config.override(backend=backend, threads=threads):
+            for rows in range(1, runs):
                 got = model.predict(X[: rows % 64 + 1], batch_size=rows % 7 + 1, verbose=0)
                 if np.abs(got - expected[: rows % 64 + 1]).max() > 1e-5:
                     wrong.append(rows)
