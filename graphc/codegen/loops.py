@@ -130,7 +130,9 @@ class LoopRenderer(CStyle):
         ordered = bool(stmt.after) or any(a.position is not None for a in now)
         watched = [] if ordered else [a for a in now if self.watches_nan(a)]
         for a in watched:
-            self.out(f"{self.types[dtypes.bool_]} {a.name}_nan = 0;")
+            # As wide as what is compared: with _Bool, compilers pack flags into bytes, which takes longer than `exp`.
+            flag = dtypes.int64 if a.dtype is dtypes.float64 else dtypes.int32
+            self.out(f"{self.types[flag]} {a.name}_nan = 0;")
         clause = ""
         if not ordered:
             clause = "".join(f" reduction({OMP_REDUCTIONS[a.combine]}:{a.name})" for a in now)

@@ -220,7 +220,7 @@ GC_KERNEL void k3(const float *restrict b0, const int *restrict b1, const int *r
       float v3_best = (-(float)GC_INFINITY);
       _Bool v3_any = 0;
       float v3_values[10];
-      _Bool v2_nan = 0;
+      int v2_nan = 0;
       {
         #pragma omp simd reduction(max:v2) reduction(|:v2_nan)
         for (long r0 = 0; r0 < 10; ++r0) {

@@ -5,7 +5,7 @@ GC_KERNEL void k0(const float *restrict b0, float *restrict b1, long size0, cons
   {
     for (long p0 = share_start; p0 < share_end; ++p0) {
       float v2 = (-(float)GC_INFINITY);
-      _Bool v2_nan = 0;
+      int v2_nan = 0;
       {
         #pragma omp simd reduction(max:v2) reduction(|:v2_nan)
         for (long r0 = 0; r0 < 100; ++r0) {
