@@ -33,6 +33,10 @@ DEPTH_AT_ONCE = 512
 DEPTH_BLOCK = 352
 # A deep factor that at least this many rows are multiplied with is gathered block by block; others are read in place.
 MANY_ROWS = 64
+# A right factor whose rows start at most this far apart is read in place, and at once if it is not deeper than that,
+# however many rows it is multiplied with: what lies further apart meets in few sets of the first cache.
+NEAR_BYTES = 1024
+DEPTH_NEAR = 1024
 # Columns that are gone over together, so that a block of the right factor stays in the second-level cache.
 COLUMN_BLOCK = 512
 # Batches of at least this many products are shared among threads, and not the tiles of each product.
@@ -58,6 +62,12 @@ class InPlace:
     start: Dim
     line: Dim
     depth: tuple[Dim, ...]
+
+    @property
+    def is_near(self) -> bool:
+        """Whether neighbours in depth are so near to each other that they do not meet in few sets of a cache."""
+        step = self.depth[-1] if self.depth else 0
+        return isinstance(step, int) and step * self.load.dtype.itemsize <= NEAR_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,12 @@ class Tiling:
     @property
     def step(self) -> int | None:
         """How many points of the first axis of the depth make a block; None where blocks are not runs of it."""
-        return depth_step(self.f.k)
+        is_near = self.left_place is not None and self.right_place is not None and self.right_place.is_near
+        return (
+            None
+            if is_near and len(self.f.k) == 1 and _is_less(self.f.k[0].extent, DEPTH_NEAR + 1)
+            else depth_step(self.f.k)
+        )
 
     @property
     def may_gather(self) -> bool:
