@@ -145,6 +145,8 @@ class ProductRenderer(LoopRenderer):
         out(f"for (long c0 = 0; c0 < columns; c0 += {self.grouped(t.column_block)}) {{")
         out(f"const long c1 = GC_MIN(c0 + {self.grouped(t.column_block)}, columns);")
         out("const long beside = (c1 - c0 + width - 1) / width;")
+        if t.may_share_columns:
+            self._number(t, epilogue)
         outer, inner = t.levels
         levels = f"outer = {self.dim(outer)}, inner = {self.dim(inner)}"
         if t.step is not None:
@@ -166,13 +168,26 @@ class ProductRenderer(LoopRenderer):
             out("}")
         out("}")
 
+    def _number(self, t: Tiling, epilogue: tuple[Stmt, ...]) -> None:
+        """How tiles are numbered: row by row or column by column. Threads take runs of them.
+
+        So threads have rows or columns of their own, and each reads all of one factor, the smaller. What is updated in
+        place counts too: a weight is read by columns in the forward pass, by the thread that has it in its own cache.
+        """
+        depth, rows = extent(t.f.k), extent(t.f.m)
+        updated = {store.buffer for store in stores(epilogue)} & {load.buffer for load in loads(epilogue)}
+        apart = t.columns * depth + (rows * t.columns if updated else 0)
+        self.out(f"const _Bool by_columns = team > 1 && {self.dim(rows * depth)} <= {self.dim(apart)};")
+
     # ---- tiles
 
     def _units(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
         out = self.out
         if t.left_place is None:
             out("long gathered = -1;")
-        self._share_units(t, epilogue)
+        total = "groups * beside, 1, self, team"
+        bounds = (f"gc_first({total})", f"gc_end({total})") if t.sharing == "team" else ("0", "groups * beside")
+        out(f"const long first_unit = {bounds[0]}, units = {bounds[1]};")
         if t.may_be_row:
             self._row(t, contraction)
         out("for (long unit = first_unit; unit < units; ++unit) {")
@@ -208,21 +223,6 @@ class ProductRenderer(LoopRenderer):
                 out("if (end < to) continue;")
             self._epilogue(t, contraction, epilogue)
         out("}")
-
-    def _share_units(self, t: Tiling, epilogue: tuple[Stmt, ...]) -> None:
-        """Which tiles are this thread's: a run of units, numbered row by row or column by column.
-
-        So threads have rows or columns of their own, and each reads all of one factor, the smaller. What is updated in
-        place counts too: a weight is read by columns in the forward pass, by the thread that has it in its own cache.
-        """
-        total = "groups * beside, 1, self, team"
-        bounds = (f"gc_first({total})", f"gc_end({total})") if t.sharing == "team" else ("0", "groups * beside")
-        self.out(f"const long first_unit = {bounds[0]}, units = {bounds[1]};")
-        if t.may_share_columns:
-            depth, rows = extent(t.f.k), extent(t.f.m)
-            updated = {store.buffer for store in stores(epilogue)} & {load.buffer for load in loads(epilogue)}
-            apart = t.columns * depth + (rows * t.columns if updated else 0)
-            self.out(f"const _Bool by_columns = team > 1 && {self.dim(rows * depth)} <= {self.dim(apart)};")
 
     def _prefetch(self, t: Tiling, epilogue: tuple[Stmt, ...]) -> None:
         """Asks for what the epilogue reads and writes before the depth runs, so that it is there afterwards."""
@@ -351,6 +351,7 @@ class ProductRenderer(LoopRenderer):
         if t.panels == 0:
             return
         out, together = self.out, t.sharing == "team"
+        unless = self._unless_alone(t)
         lets = needed(contraction.body, t.right)
         # In place, only the last panel is gathered, if it is narrower.
         count = "beside" if t.right_place is None else "1"
@@ -361,7 +362,7 @@ class ProductRenderer(LoopRenderer):
             needed_if = f"gathers || ({needed_if})"
         bounds = f"0, panel_end = {count}"
         if together:
-            out("gc_sync(self);")
+            out(f"{unless}gc_sync(self);")
             bounds = f"gc_first({count}, 1, self, team), panel_end = gc_end({count}, 1, self, team)"
         if needed_if:
             out(f"if ({needed_if}) {{")
@@ -391,7 +392,20 @@ class ProductRenderer(LoopRenderer):
         if needed_if:
             out("}")
         if together:
-            out("gc_sync(self);")
+            out(f"{unless}gc_sync(self);")
+
+    def _unless_alone(self, t: Tiling) -> str:
+        """The condition to wait for others: who has whole panels of columns gathers them itself and waits for nobody.
+
+        Panels lie where those of the block of columns before lay, which may be another thread's.
+        """
+        own = "by_columns && beside == across && across % team == 0"
+        if t.may_share_columns and t.right_place is None:
+            return f"if (!({own})) "
+        if t.may_share_columns and t.may_gather:
+            # The last panel, if it is narrower, is one thread's to gather when others are read in place.
+            return f"if (gathers && !({own})) " if t.all_whole else f"if (!(gathers && {own})) "
+        return ""
 
     def _gather_left(self, t: Tiling, contraction: Contract) -> None:
         """The lines of a tile; tiles beside each other share them."""

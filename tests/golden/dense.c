@@ -10,10 +10,10 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const floa
     for (long c0 = 0; c0 < columns; c0 += 128) {
       const long c1 = GC_MIN(c0 + 128, columns);
       const long beside = (c1 - c0 + width - 1) / width;
+      const _Bool by_columns = team > 1 && size0 * 784 <= 100352;
       const long outer = 1, inner = 784, depth = outer * inner;
       (void)depth;
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-      const _Bool by_columns = team > 1 && size0 * 784 <= 100352;
       const _Bool is_row = rows == 1;
       float row_sums[128] __attribute__((aligned(64)));
       if (is_row && first_unit < units) {

@@ -33,10 +33,10 @@ GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const floa
     for (long c0 = 0; c0 < columns; c0 += 128) {
       const long c1 = GC_MIN(c0 + 128, columns);
       const long beside = (c1 - c0 + width - 1) / width;
+      const _Bool by_columns = team > 1 && size0 * 784 <= 100352;
       const long outer = 1, inner = 784, depth = outer * inner;
       (void)depth;
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-      const _Bool by_columns = team > 1 && size0 * 784 <= 100352;
       const _Bool is_row = rows == 1;
       float row_sums[128] __attribute__((aligned(64)));
       if (is_row && first_unit < units) {
@@ -101,6 +101,7 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
     for (long c0 = 0; c0 < columns; c0 += 10) {
       const long c1 = GC_MIN(c0 + 10, columns);
       const long beside = (c1 - c0 + width - 1) / width;
+      const _Bool by_columns = team > 1 && size0 * 128 <= 1280;
       const long outer = 1, inner = 128, depth = outer * inner;
       (void)depth;
       gc_sync(self);
@@ -121,7 +122,6 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
       }
       gc_sync(self);
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-      const _Bool by_columns = team > 1 && size0 * 128 <= 1280;
       const _Bool is_row = rows == 1;
       float row_sums[16] __attribute__((aligned(64)));
       if (is_row && first_unit < units) {
@@ -265,9 +265,10 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
     for (long c0 = 0; c0 < columns; c0 += 128) {
       const long c1 = GC_MIN(c0 + 128, columns);
       const long beside = (c1 - c0 + width - 1) / width;
+      const _Bool by_columns = team > 1 && size0 * 10 <= 1280;
       const long outer = 1, inner = 10, depth = outer * inner;
       (void)depth;
-      gc_sync(self);
+      if (!(by_columns && beside == across && across % team == 0)) gc_sync(self);
       for (long panel = gc_first(beside, 1, self, team), panel_end = gc_end(beside, 1, self, team); panel < panel_end; ++panel) {
         const long n0 = c0 + panel * width;
         for (long run = 0; run < 10; run += 16) {
@@ -285,9 +286,8 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
           }
         }
       }
-      gc_sync(self);
+      if (!(by_columns && beside == across && across % team == 0)) gc_sync(self);
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-      const _Bool by_columns = team > 1 && size0 * 10 <= 1280;
       for (long unit = first_unit; unit < units; ++unit) {
         const long group = by_columns ? unit % groups : unit / beside;
         const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
@@ -392,12 +392,13 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
     for (long c0 = 0; c0 < columns; c0 += 128) {
       const long c1 = GC_MIN(c0 + 128, columns);
       const long beside = (c1 - c0 + width - 1) / width;
+      const _Bool by_columns = team > 1 && size0 * 784 <= size0 * 128 + 100352;
       const long step = gathers ? 352 : to;
       for (long turn = from; turn < to; turn += step) {
         const long end = GC_MIN(turn + step, to);
         const long outer = 1, inner = end - turn, depth = outer * inner;
         (void)depth;
-        gc_sync(self);
+        if (gathers && !(by_columns && beside == across && across % team == 0)) gc_sync(self);
         if (gathers || (c1 == columns && columns % width)) {
           const long panel_start = gc_first((gathers ? beside : 0), 1, self, team), panel_end = gc_end((gathers ? beside : 0), 1, self, team);
           {
@@ -413,9 +414,8 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
             }
           }
         }
-        gc_sync(self);
+        if (gathers && !(by_columns && beside == across && across % team == 0)) gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-        const _Bool by_columns = team > 1 && size0 * 784 <= size0 * 128 + 100352;
         for (long unit = first_unit; unit < units; ++unit) {
           const long group = by_columns ? unit % groups : unit / beside;
           const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
@@ -549,12 +549,13 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
     for (long c0 = 0; c0 < columns; c0 += 10) {
       const long c1 = GC_MIN(c0 + 10, columns);
       const long beside = (c1 - c0 + width - 1) / width;
+      const _Bool by_columns = team > 1 && size0 * 128 <= size0 * 10 + 1280;
       const long step = 352;
       for (long turn = from; turn < to; turn += step) {
         const long end = GC_MIN(turn + step, to);
         const long outer = 1, inner = end - turn, depth = outer * inner;
         (void)depth;
-        gc_sync(self);
+        if (!(gathers && by_columns && beside == across && across % team == 0)) gc_sync(self);
         if (gathers || (c1 == columns && columns % width)) {
           const long panel_start = gc_first((gathers ? beside : 1), 1, self, team), panel_end = gc_end((gathers ? beside : 1), 1, self, team);
           {
@@ -570,9 +571,8 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
             }
           }
         }
-        gc_sync(self);
+        if (!(gathers && by_columns && beside == across && across % team == 0)) gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-        const _Bool by_columns = team > 1 && size0 * 128 <= size0 * 10 + 1280;
         for (long unit = first_unit; unit < units; ++unit) {
           const long group = by_columns ? unit % groups : unit / beside;
           const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
