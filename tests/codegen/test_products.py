@@ -39,7 +39,7 @@ def check(graph: Graph, rows: int) -> None:
     np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("columns", (1, 10, 48, 1030))
+@pytest.mark.parametrize("columns", (1, 10, 48, 480, 1030, 1056))
 @pytest.mark.parametrize("depth", (5, 130, 700))
 @pytest.mark.parametrize("turned", (False, True))
 def test_rows_as_they_come(depth: int, columns: int, turned: bool) -> None:
