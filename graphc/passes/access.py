@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from graphc import dims
 from graphc.dims import Dim, Shape
@@ -31,12 +32,19 @@ class Domain:
     points: Shape
     reduced: Shape = ()
     order: tuple[int, ...] | None = None
-    point: Point = field(init=False)
-    inner: Point = field(init=False)
+    point: Point = field(init=False, compare=False)
+    inner: Point = field(init=False, compare=False)
+    hashed: int = field(init=False, compare=False, repr=False)
+    _places: dict[Shape, Point | None] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "point", tuple(dims.axis(f"p{i}", e) for i, e in enumerate(self.points)))
         object.__setattr__(self, "inner", tuple(dims.axis(f"r{i}", e) for i, e in enumerate(self.reduced)))
+        object.__setattr__(self, "hashed", hash((self.points, self.reduced, self.order)))
+        object.__setattr__(self, "_places", {})
+
+    def __hash__(self) -> int:
+        return self.hashed
 
     @property
     def full_order(self) -> tuple[int, ...]:
@@ -56,6 +64,11 @@ class Domain:
         """Where the element of a tensor of this shape lies that belongs to the current point; None if none does."""
         if shape == self.points:
             return self.point
+        if shape not in self._places:
+            self._places[shape] = self._index_of(shape)
+        return self._places[shape]
+
+    def _index_of(self, shape: Shape) -> Point | None:
         if self.reduced and shape == self.full_shape:
             return self.full
         count = dims.product(shape)
@@ -168,18 +181,24 @@ def extents_of(graph: Graph, node: Node) -> Shape:
     return extents
 
 
+@lru_cache(maxsize=4096)
+def domain(points: Shape, reduced: Shape = (), order: tuple[int, ...] | None = None) -> Domain:
+    """The domain, which many operations share."""
+    return Domain(points, reduced, order)
+
+
 def domain_of(graph: Graph, node: Node) -> Domain:
     """The points that a node by itself runs over."""
     kind = primitive(node.op).kind
     shape = node.outs[0].shape
     if kind is Kind.CONTRACT:
-        return Domain(shape, ())
+        return domain(shape, ())
     if kind is not Kind.REDUCE:
-        return Domain(shape)
+        return domain(shape)
     axes = node.attrs.get("axes")
     if axes is None:
-        return Domain(shape, extents_of(graph, node))
+        return domain(shape, extents_of(graph, node))
     rank = graph.type(node.inputs[0]).rank
     kept = [axis for axis in range(rank) if axis not in axes]
     order = tuple(len(kept) + axes.index(a) if a in axes else kept.index(a) for a in range(rank))
-    return Domain(shape, extents_of(graph, node), order)
+    return domain(shape, extents_of(graph, node), order)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import combinations, compress, pairwise
 
 from graphc import dims
 from graphc.graph.core import Graph
@@ -82,9 +82,16 @@ def fuse(graph: Graph, enabled: bool = True) -> Partition:
         The partition; its groups are in topological order.
     """
     free = pulled_nodes(graph)
-    first = _Fusion(graph, enabled, free).run()
+    fusion = _Fusion(graph, enabled, free)
+    first = fusion.run()
     again = _computed_again(first) if enabled else set()
-    return _Fusion(graph, enabled, free | again).run() if again else first
+    if not again:
+        return first
+    second = _Fusion(graph, enabled, free | again)
+    second.sizes = fusion.sizes
+    # What reads nothing of what is computed again reads the same as before.
+    second.reads = {key: found for key, found in fusion.reads.items() if not any(ref.node in again for ref, _ in found)}
+    return second.run()
 
 
 def _computed_again(partition: Partition) -> set[int]:
@@ -108,7 +115,13 @@ class _Fusion:
         self.before: dict[int, int] = {}  # group id -> bit set of the groups it depends on
         self.after: dict[int, int] = {}  # group id -> bit set of the groups that depend on it
         self.refusals: list[Refusal] = []
-        self._reads: dict[tuple[int, Domain], list[tuple[Ref, tuple[dims.Dim, ...]]]] = {}
+        # What a node reads at the current point of a domain, and the sizes of values.
+        self.reads: dict[tuple[int, Domain], list[tuple[Ref, tuple[dims.Dim, ...]]]] = {}
+        self.sizes: dict[Ref, int] = {}
+        self._merges = 0
+        self._touching: dict[int, tuple[int, set[Ref]]] = {}
+        self._merged: dict[int, int] = {}  # group id -> which merge was its last
+        self._refused: dict[tuple[int, int], int] = {}  # a pair of groups -> after which merge it was refused
 
     def run(self) -> Partition:
         for node in self.graph.table.values():
@@ -146,7 +159,8 @@ class _Fusion:
         reason = "they run over different points" if domain is None else None
         if domain is not None:
             changed = domain != group.domain
-            reason = self._mismatch([*group.nodes, node] if changed else [node], {*group.nodes, node}, domain)
+            members = [*group.nodes, node]
+            reason = self._mismatch(members if changed else [node], members, domain)
         if domain is None or reason is not None:
             self.refusals.append(Refusal(group.nodes[-1].id, node.id, reason or ""))
             return False
@@ -179,7 +193,8 @@ class _Fusion:
     def _reads_in(self, node: Node, domain: Domain) -> list[tuple[Ref, tuple[dims.Dim, ...]]]:
         """What a node reads at the current point of a domain."""
         key = (node.id, domain)
-        if key not in self._reads:
+        known = self.reads.get(key)
+        if known is None:
             recorder = ReadRecorder(self.graph, self.free)
             kind = primitive(node.op).kind
             if kind is Kind.CONTRACT:
@@ -196,8 +211,8 @@ class _Fusion:
                     recorder.found = [(ref, domain.index_of(self.graph.type(ref).shape) or ()) for ref in node.inputs]
                 else:
                     recorder.reads_of(node, index, domain.inner)
-            self._reads[key] = recorder.found
-        return self._reads[key]
+            known = self.reads[key] = recorder.found
+        return known
 
     # ---- what fits together
 
@@ -219,7 +234,7 @@ class _Fusion:
             return None
         return a if len(a.points) >= len(b.points) else b
 
-    def _mismatch(self, nodes: list[Node], members: set[Node] | list[Node], domain: Domain) -> str | None:
+    def _mismatch(self, nodes: list[Node], members: list[Node], domain: Domain) -> str | None:
         """Why some node cannot run in a group over a domain; None if all can."""
         inside = {member.id for member in members}
         for node in nodes:
@@ -251,25 +266,37 @@ class _Fusion:
 
     def _candidates(self) -> list[tuple[int, int, int]]:
         """Pairs of groups that share values, most bytes first; groups without points save at least a launch."""
-        touching: dict[Ref, set[int]] = {}
-        for group in self.groups.values():
-            if group.kind in ALONE:
-                continue
-            for ref in group.reads | {Ref(n.id, o) for n in group.nodes for o in range(len(n.outs))}:
-                touching.setdefault(ref, set()).add(group.id)
+        touching: dict[Ref, list[int]] = {}
+        for group in self.groups.values():  # in the order of their numbers
+            if group.kind not in ALONE:
+                for ref in self._touched(group):
+                    touching.setdefault(ref, []).append(group.id)
         scores: dict[tuple[int, int], int] = {}
         for ref, ids in touching.items():
             if 1 < len(ids) <= 16:
-                ordered = sorted(ids)
-                for i, a in enumerate(ordered):
-                    for b in ordered[i + 1 :]:
-                        scores[a, b] = scores.get((a, b), 0) + self._nbytes(ref)
+                nbytes = self._nbytes(ref)
+                for pair in combinations(ids, 2):
+                    scores[pair] = scores.get(pair, 0) + nbytes
         scalars = [g.id for g in self.groups.values() if g.domain.points == () and g.kind not in ALONE]
         for a, b in pairwise(scalars):
             scores[a, b] = scores.get((a, b), 0) + LAUNCH_BYTES
         return sorted(((score, a, b) for (a, b), score in scores.items()), key=lambda row: (-row[0], row[1:]))
 
+    def _touched(self, group: Group) -> set[Ref]:
+        """What a group reads or computes; known until it merges."""
+        merge = self._merged.get(group.id, 0)
+        known = self._touching.get(group.id)
+        if known is None or known[0] != merge:
+            refs = group.reads | {Ref(n.id, o) for n in group.nodes for o in range(len(n.outs))}
+            known = self._touching[group.id] = merge, refs
+        return known[1]
+
     def _try_merge(self, a: Group, b: Group) -> bool:
+        # Merges of others only add paths: what was refused stays so until one of the two has changed.
+        latest = max(self._merged.get(a.id, 0), self._merged.get(b.id, 0))
+        if self._refused.get((a.id, b.id), -1) >= latest:
+            return False
+        self._refused[a.id, b.id] = self._merges
         direct = 1 << a.id | 1 << b.id
         for first, last in ((a, b), (b, a)):
             if self.after[first.id] & self.before[last.id] & ~direct:
@@ -288,6 +315,8 @@ class _Fusion:
         a.kind = _joint_kind(a.kind, b.kind)
         a.nodes, a.domain = nodes, domain
         a.reads = {ref for node in nodes for ref, _ in self._reads_in(node, domain)}
+        self._merges += 1
+        self._merged[a.id] = self._merges
         for node in b.nodes:
             self.home[node.id] = a.id
         del self.groups[b.id]
@@ -379,7 +408,10 @@ class _Fusion:
     # ---- helpers
 
     def _nbytes(self, ref: Ref) -> int:
-        return _nominal_bytes(self.graph.type(ref))
+        known = self.sizes.get(ref)
+        if known is None:
+            known = self.sizes[ref] = _nominal_bytes(self.graph.type(ref))
+        return known
 
     def _bytes_between(self, id: int, values: set[Ref]) -> int:
         return sum(self._nbytes(ref) for ref in values if self.home.get(ref.node) == id)
@@ -396,9 +428,13 @@ class _Fusion:
         return ordered
 
 
+_DIGITS = bytes.maketrans(b"01", b"\0\1")
+
+
 def _members(bits: int) -> list[int]:
     """The numbers in a bit set; most sets here are dense."""
-    return [number for number, bit in enumerate(bin(bits)[:1:-1]) if bit == "1"]
+    digits = bin(bits)[:1:-1].encode().translate(_DIGITS)
+    return list(compress(range(len(digits)), digits))
 
 
 @lru_cache(maxsize=4096)
