@@ -254,19 +254,14 @@ class _Assembler:
 
 def symbols_of(kernel: Kernel) -> tuple[str, ...]:
     """The symbolic sizes and loop counters that a kernel needs the values of, in a fixed order."""
-    names: set[str] = set()
-    for param in kernel.params:
-        for dim in param.shape:
-            names |= dims.size_names(dim)
-    for axis in kernel.axes:
-        names |= dims.size_names(axis.extent)
+    found: set[Dim] = {dim for param in kernel.params for dim in param.shape}
+    found |= {axis.extent for axis in kernel.axes}
     for stmt in statements(kernel.body):
-        for axis in getattr(stmt, "axes", ()):
-            names |= dims.size_names(axis.extent)
+        found |= {axis.extent for axis in getattr(stmt, "axes", ())}
+    for stmt in kernel.body:
         for expr in expressions(stmt):
-            for dim in indices(expr):
-                names |= dims.size_names(dim)
-    return tuple(sorted(names))
+            found |= set(indices(expr))
+    return tuple(sorted({name for dim in found for name in dims.size_names(dim)}))
 
 
 def _replaces_elementwise(kernel: Kernel, state: Ref, value: Ref) -> bool:

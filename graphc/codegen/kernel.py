@@ -13,7 +13,7 @@ vector types belong to the renderers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -162,9 +162,10 @@ def walk(expr: Expr) -> Iterator[Expr]:
     while waiting:
         part = waiting.pop()
         yield part
-        inside = operands(part)
-        if inside:
-            waiting += inside[::-1]
+        if isinstance(part, Call):  # mostly; and most others hold nothing
+            waiting += part.args[::-1]
+        elif isinstance(part, (Cast, Load)):
+            waiting += operands(part)
 
 
 def indices(expr: Expr) -> Iterator[Dim]:
@@ -178,9 +179,15 @@ def indices(expr: Expr) -> Iterator[Dim]:
 
 def names_in(expr: Expr) -> set[str]:
     """The names of all variables and axes that an expression mentions."""
-    names = {part.name for part in walk(expr) if isinstance(part, Var)}
-    for dim in indices(expr):
-        names |= dims.loop_names(dim)
+    names: set[str] = set()
+    for part in walk(expr):
+        if isinstance(part, Var):
+            names.add(part.name)
+        elif isinstance(part, Load):
+            for dim in part.index:
+                names |= dims.loop_names(dim)
+        elif isinstance(part, Index):
+            names |= dims.loop_names(part.dim)
     return names
 
 
@@ -300,21 +307,27 @@ def _bind(kernel: Kernel, name: str, known: set[str]) -> None:
 
 
 def _check_expr(kernel: Kernel, expr: Expr, known: set[str]) -> None:
-    unknown = names_in(expr) - known
-    if unknown:
-        raise VerificationError("a kernel uses names that are not bound", got=f"{kernel.name}: {sorted(unknown)}")
     for part in walk(expr):
         if isinstance(part, Load):
             _check_access(kernel, part.buffer, part.index, known)
             if kernel.param(part.buffer).dtype is not part.dtype:
                 raise VerificationError("a load changes the dtype", got=f"{kernel.name}: {part}")
+        elif isinstance(part, (Var, Index)):
+            names = {part.name} if isinstance(part, Var) else dims.loop_names(part.dim)
+            _check_known(kernel, names, known)
 
 
 def _check_access(kernel: Kernel, buffer: str, index: tuple[Dim, ...], known: set[str]) -> None:
-    if all(param.name != buffer for param in kernel.params):
+    param = next((param for param in kernel.params if param.name == buffer), None)
+    if param is None:
         raise VerificationError("a kernel uses a buffer it has not", got=f"{kernel.name}: {buffer}")
-    if len(index) != len(kernel.param(buffer).shape):
+    if len(index) != len(param.shape):
         raise VerificationError("an index has the wrong rank", got=f"{kernel.name}: {buffer}{list(index)}")
-    names = {name for dim in index for name in dims.loop_names(dim)}
-    if names - known:
-        raise VerificationError("an index uses names that are not bound", got=f"{kernel.name}: {sorted(names - known)}")
+    for dim in index:
+        _check_known(kernel, dims.loop_names(dim), known)
+
+
+def _check_known(kernel: Kernel, names: Set[str], known: set[str]) -> None:
+    if not names <= known:
+        unknown = sorted(names - known)
+        raise VerificationError("a kernel uses names that are not bound", got=f"{kernel.name}: {unknown}")

@@ -139,15 +139,18 @@ def _substituted(body: tuple[Stmt, ...], halves: dict[str, Dim]) -> tuple[Stmt, 
     """The body with axes replaced, or None where a quotient or remainder of the joint axis would stay."""
     joint = _axis_names(tuple(halves.values()))
 
-    def index(buffer: str, place: tuple[Dim, ...]) -> tuple[str, tuple[Dim, ...]]:
-        return buffer, tuple(_with_axes(dim, halves) for dim in place)
-
-    before = [_quotients(dim) for dim in _all_indices(body)]
-    result = tuple(map_accesses(stmt, index) for stmt in body)
-    for old, dim in zip(before, _all_indices(result), strict=True):
-        if _quotients(dim) > old and joint & {atom.name for atom in dims.atoms(dim)}:
+    new: dict[Dim, Dim] = {}
+    for dim in _all_indices(body):
+        if dim in new:
+            continue
+        new[dim] = _with_axes(dim, halves)
+        if _quotients(new[dim]) > _quotients(dim) and joint & {atom.name for atom in dims.atoms(new[dim])}:
             return None
-    return result
+
+    def index(buffer: str, place: tuple[Dim, ...]) -> tuple[str, tuple[Dim, ...]]:
+        return buffer, tuple([new[dim] for dim in place])
+
+    return tuple(map_accesses(stmt, index) for stmt in body)
 
 
 def _all_indices(body: tuple[Stmt, ...]) -> list[Dim]:

@@ -72,8 +72,20 @@ class Builder:
         finally:
             self.loc = before
 
-    def add(self, op: str, inputs: tuple[Ref, ...], attrs: Mapping[str, Any]) -> Node:
+    def add(
+        self,
+        op: str,
+        inputs: tuple[Ref, ...],
+        attrs: Mapping[str, Any],
+        outs: tuple[TensorType, ...] | None = None,
+    ) -> Node:
         """Adds a node, or returns the equal one that is there; its origins are then those of both.
+
+        Args:
+            op: The operation.
+            inputs: Its operands.
+            attrs: Its attributes.
+            outs: The types of its results, where they are known already; None: they are inferred.
 
         Raises:
             GraphcError: if the operands do not fit the operation, with layer and line of the node's origin.
@@ -83,17 +95,19 @@ class Builder:
         known = self._known.get(key)
         if known is not None:
             return self._merge_origin(known)
+        node = Node(len(self.nodes), op, frozen, inputs, outs or self._inferred(op, inputs, frozen), self.loc)
+        self.nodes.append(node)
+        self._known[key] = node.id
+        return node
+
+    def _inferred(self, op: str, inputs: tuple[Ref, ...], attrs: Attrs) -> tuple[TensorType, ...]:
         try:
-            types = primitive(op).infer(*(self.type(ref) for ref in inputs), **frozen)
+            types = primitive(op).infer(*(self.type(ref) for ref in inputs), **attrs)
         except GraphcError as error:
             origin = self.loc[-1] if self.loc else Origin()
             where = f"{origin.file}:{origin.line}" if origin.file else None
             raise error.locate(layer=origin.layer or None, where=where) from None
-        outs = types if isinstance(types, tuple) else (types,)
-        node = Node(len(self.nodes), op, frozen, inputs, outs, self.loc)
-        self.nodes.append(node)
-        self._known[key] = node.id
-        return node
+        return types if isinstance(types, tuple) else (types,)
 
     def _merge_origin(self, id: int) -> Node:
         node = self.nodes[id]
@@ -208,6 +222,14 @@ def copy_node(builder: Builder, node: Node, mapping: Mapping[Ref, Ref]) -> Node:
     return copied
 
 
+def keep_node(builder: Builder, node: Node, mapping: Mapping[Ref, Ref]) -> Node:
+    """Adds a node of another graph whose inputs stand for the same values as there, and so have the same types."""
+    before, builder.loc = builder.loc, node.loc
+    kept = builder.add(node.op, tuple([mapping[ref] for ref in node.inputs]), node.attrs, node.outs)
+    builder.loc = before
+    return kept
+
+
 def inline(builder: Builder, graph: Graph, arguments: Mapping[str, Value]) -> list[Value]:
     """Adds a graph's nodes with values in place of its inputs; returns its outputs.
 
@@ -227,4 +249,4 @@ def inline(builder: Builder, graph: Graph, arguments: Mapping[str, Value]) -> li
     return [Value(builder, mapping[ref]) for ref in graph.outputs]
 
 
-__all__ = ["Applied", "Builder", "Differentiate", "Primitive", "Value", "build_like", "copy_node", "inline"]
+__all__ = ["Applied", "Builder", "Differentiate", "Primitive", "Value", "build_like", "copy_node", "inline", "keep_node"]

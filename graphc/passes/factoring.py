@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from graphc.graph.builder import Builder, Value, build_like, copy_node
+from graphc.graph.builder import Builder, Value, build_like, keep_node
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref
@@ -48,7 +48,7 @@ class _Factoring:
             if found is not None:
                 self.mapping[Ref(node.id)] = found.ref
                 continue
-            copied = copy_node(self.builder, node, self.mapping)
+            copied = keep_node(self.builder, node, self.mapping)
             self.mapping |= {Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))}
         self.builder.updates = {self.mapping[Ref(id)].node: self.mapping[ref] for id, ref in self.graph.updates.items()}
         return self.builder.finish(self.mapping[ref] for ref in self.graph.outputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc import dims
-from graphc.graph.builder import build_like, copy_node
+from graphc.graph.builder import build_like, keep_node
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref
@@ -30,7 +30,7 @@ def share_paddings(graph: Graph) -> Graph:
     for node in graph.table.values():
         if node.op == "pad" and chosen.get(node.inputs[0]) == node:
             continue  # it was put right behind its operand
-        copied = copy_node(builder, node, mapping)
+        copied = keep_node(builder, node, mapping)
         mapping |= {Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))}
         pad = chosen.get(Ref(node.id))
         if pad is not None:

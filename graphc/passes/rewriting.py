@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from graphc.graph.builder import Builder, Value, build_like, copy_node
+from graphc.graph.builder import Builder, Value, build_like, keep_node
 from graphc.graph.core import Graph
 from graphc.graph.types import Node, Ref
 
@@ -43,7 +43,7 @@ def rewrite_many(graph: Graph, rules: Mapping[str, RewriteMany]) -> Graph:
             with builder.located(node.loc):
                 found = rules[node.op](builder, node, [builder.value(mapping[ref]) for ref in node.inputs])
         if found is None:
-            copied = copy_node(builder, node, mapping)
+            copied = keep_node(builder, node, mapping)
             found = [builder.value(Ref(copied.id, out)) for out in range(len(node.outs))]
         mapping |= {Ref(node.id, out): value.ref for out, value in enumerate(found)}
     builder.updates = {mapping[Ref(id)].node: mapping[ref] for id, ref in graph.updates.items()}

@@ -36,24 +36,30 @@ def simplify(graph: Graph) -> Graph:
     for node in graph.table.values():
         inputs = tuple([mapping[ref] for ref in node.inputs])
         builder.loc = node.loc
-        refs = _emit(builder, node.op, node.attrs, inputs)
+        refs = _emit(builder, node, inputs)
         for out, ref in enumerate(refs):
             mapping[Ref(node.id, out)] = ref
     builder.updates = {mapping[Ref(id)].node: mapping[ref] for id, ref in graph.updates.items()}
     return builder.finish(mapping[ref] for ref in graph.outputs)
 
 
-def _emit(builder: Builder, op: str, attrs: Attrs, inputs: tuple[Ref, ...]) -> tuple[Ref, ...]:
-    operands = tuple(Value(builder, ref) for ref in inputs)
-    found = _folded(builder, op, attrs, operands)
-    if found is None and op in _RULES:
-        found = _RULES[op](attrs, operands)
-    if found is None and primitive(op).kind is Kind.POINTWISE:
-        found = _computed_before_broadcast(op, attrs, operands)
+def _emit(builder: Builder, node: Node, inputs: tuple[Ref, ...]) -> tuple[Ref, ...]:
+    """Adds what a node becomes, whose inputs stand for the same values as before."""
+    op, attrs = node.op, node.attrs
+    rule = _RULES.get(op)
+    produced = {builder.nodes[ref.node].op for ref in inputs}
+    found: Value | None = None
+    if rule is not None or op == "size" or produced == {"constant"} or produced == {"broadcast"}:
+        operands = tuple([Value(builder, ref) for ref in inputs])
+        found = _folded(builder, op, attrs, operands)
+        if found is None and rule is not None:
+            found = rule(attrs, operands)
+        if found is None and primitive(op).kind is Kind.POINTWISE:
+            found = _computed_before_broadcast(op, attrs, operands)
     if found is not None:
         return (found.ref,)
-    node = builder.add(op, inputs, attrs)
-    return tuple(Ref(node.id, out) for out in range(len(node.outs)))
+    added = builder.add(op, inputs, attrs, node.outs)
+    return tuple([Ref(added.id, out) for out in range(len(added.outs))])
 
 
 # ---- constants
@@ -61,11 +67,11 @@ def _emit(builder: Builder, op: str, attrs: Attrs, inputs: tuple[Ref, ...]) -> t
 
 def _folded(builder: Builder, op: str, attrs: Attrs, operands: Operands) -> Value | None:
     """The value of an operation on constants."""
-    rule = primitive(op)
     sources = [builder.node(operand.ref) for operand in operands]
     known_size = op == "size" and isinstance(attrs["dim"], int)
     if not known_size and (not sources or any(source.op != "constant" for source in sources)):
         return None
+    rule = primitive(op)
     try:
         types = rule.infer(*(operand.type for operand in operands), **attrs)
     except TypeError:
