@@ -220,7 +220,9 @@ def compile(
 
     @lru_cache(maxsize=1)
     def compilation() -> Compilation:
-        return codegen.compilation.Compilation(name, graph, earlier, passes, fused, processor.vector_bytes(), profiled)
+        return codegen.compilation.Compilation(
+            name, graph, earlier, passes, fused, processor.vector_bytes(), profiled, processor.cores()
+        )
 
     hits = cache.default().hits
     if name == "numpy":

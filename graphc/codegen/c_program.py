@@ -14,6 +14,11 @@ from graphc.plan import Copy, Launch, Loop, Plan, Step
 # Characters of kernels in a unit: a compiler that is started for less costs more than it saves.
 UNIT_LENGTH = 8000
 MOST_UNITS = 8
+# Two units for each processor: one that takes longer than was thought has others beside it.
+UNITS_PER_PROCESSOR = 2
+# What a function takes a compiler, however short it is, in characters; and a row of the table that runs the plan.
+FUNCTION_LENGTH = 800
+ROW_LENGTH = 20
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,9 @@ class CSource(Source):
     units: tuple[str, ...]
 
 
-def render(plan: Plan, kernels: Mapping[str, Kernel], vector_bytes: int, profiled: bool = False) -> CSource:
+def render(
+    plan: Plan, kernels: Mapping[str, Kernel], vector_bytes: int, profiled: bool = False, processors: int = 2
+) -> CSource:
     """The source of a plan. Each thread of a team calls `graphc_run`, as `prelude/team.h` tells, with its number:
 
         void graphc_run(char *const *buffers, const long *sizes, long repeat,
@@ -35,6 +42,7 @@ def render(plan: Plan, kernels: Mapping[str, Kernel], vector_bytes: int, profile
         vector_bytes: The size of the processor's vector registers.
         profiled: Whether the program adds up the seconds of each kernel, in the order of `kernels`, in
             `double graphc_seconds[]`.
+        processors: How many compilers can run at the same time.
     """
     symbols = plan.identifiers()
     functions = {}
@@ -43,22 +51,30 @@ def render(plan: Plan, kernels: Mapping[str, Kernel], vector_bytes: int, profile
         renderer = CRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols}, vector_bytes)
         functions[name] = renderer.kernel(kernel)
     timed = {name: position for position, name in enumerate(kernels)} if profiled else {}
-    parts = _split(list(functions.values()))
+    parts = _split(list(functions.values()), UNITS_PER_PROCESSOR * processors, ROW_LENGTH * len(plan.steps))
     elsewhere = [function.declaration for part in parts[1:] for function in part]
     run = "\n".join([*elsewhere, "", _program(plan, symbols, timed)])
     units = [_unit(part, vector_bytes, "" if i else run) for i, part in enumerate(parts)]
     return CSource("\n".join(units), {name: f.definition for name, f in functions.items()}, tuple(units))
 
 
-def _split(functions: list[Function]) -> list[list[Function]]:
-    """Functions in parts of about the same length; those that call the same tile functions are together."""
-    total = sum(len(function.definition) for function in functions)
-    count = max(1, min(MOST_UNITS, round(total / UNIT_LENGTH)))
+def _split(functions: list[Function], most: int, start: int) -> list[list[Function]]:
+    """Functions in parts that take compilers about the same time; those that call the same tile functions are together.
+
+    Args:
+        functions: What to split.
+        most: How many parts there should be at most.
+        start: What else is in the first part, in characters.
+    """
+    length = sum(len(function.definition) for function in functions)
+    count = max(1, min(most, MOST_UNITS, round(length / UNIT_LENGTH)))
+    total = start + length + FUNCTION_LENGTH * len(functions)
     parts: list[list[Function]] = [[] for _ in range(count)]
-    done = 0
+    done = start
     for function in sorted(functions, key=lambda function: sorted(tile.name for tile in function.tiles)):
-        parts[min(count - 1, done * count // max(1, total))].append(function)
-        done += len(function.definition)
+        own = len(function.definition) + FUNCTION_LENGTH
+        parts[min(count - 1, (2 * done + own) * count // (2 * total))].append(function)
+        done += own
     return [part for part in parts if part] or [[]]
 
 

@@ -63,6 +63,7 @@ class Compilation:
         fused: Whether operations share kernels.
         vector_bytes: The size of the processor's vector registers, for the backend `cpu`.
         profiled: Whether the program measures its kernels; only that of the backend `cpu` can.
+        processors: How many compilers can run at the same time, for the backend `cpu`.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Compilation:
         fused: bool = True,
         vector_bytes: int = 64,
         profiled: bool = False,
+        processors: int = 2,
     ) -> None:
         self.backend = backend
         self.initial = graph
@@ -83,6 +85,7 @@ class Compilation:
         self._fused = fused
         self._vector_bytes = vector_bytes
         self._profiled = profiled
+        self._processors = processors
 
     @cached_property
     def stages(self) -> dict[str, Graph]:
@@ -140,5 +143,5 @@ class Compilation:
             return None
         plan, kernels = self._assembly.plan, self._assembly.kernels
         if self.backend == "cpu":
-            return c_program.render(plan, kernels, self._vector_bytes, self._profiled)
+            return c_program.render(plan, kernels, self._vector_bytes, self._profiled, self._processors)
         return cuda.render(plan, kernels)

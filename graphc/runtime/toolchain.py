@@ -24,6 +24,7 @@ from pathlib import Path
 from graphc import config
 from graphc.errors import BackendError, CompileError
 from graphc.runtime.cache import Cache, key
+from graphc.runtime.processor import cores
 
 NAMES = ("cc", "gcc", "clang")
 HOW_TO_GET_ONE = (
@@ -288,7 +289,7 @@ def _build_parts(
         return _compile(unit, toolchain.object_arguments(flags, place), place)
 
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             problems = list(pool.map(compiled, units, objects))
         for unit, problem in zip(units, problems, strict=True):
             if problem is not None:
