@@ -20,7 +20,7 @@ from graphc.graph.types import resolve
 from graphc.plan import NOMINAL_SIZE, Plan
 from graphc.runtime import cache, processor, programs, toolchain
 from graphc.runtime.counters import counters
-from graphc.runtime.cpu import CpuProgram
+from graphc.runtime.cpu import CpuProgram, workspace
 from graphc.runtime.memory import solve
 from graphc.runtime.numpy_device import NumpyProgram
 from graphc.runtime.program import Program
@@ -198,6 +198,7 @@ def compile(
     passes: Passes | None = None,
     fused: bool = True,
     profiled: bool = False,
+    sizes: Mapping[str, int] | None = None,
 ) -> Executable:
     """Compiles a graph, or finds the program of one like it in the cache.
 
@@ -208,6 +209,8 @@ def compile(
         passes: The rewrites, for those who look for the one at fault; `copy_sources` is always needed. None: all.
         fused: Whether operations share kernels.
         profiled: Whether `Executable.seconds` tells what each kernel took; only the `cpu` backend can.
+        sizes: Values of the symbolic sizes in the first run, if they are known: memory for it is then made ready while
+            compilers are at work.
 
     Returns:
         What runs it.
@@ -228,7 +231,7 @@ def compile(
     if name == "numpy":
         program: Program | NumpyProgram = NumpyProgram(compilation().graph)
     elif name == "cpu":
-        program = _build_cpu(graph, compilation, known=passes is None and fused and not profiled)
+        program = _build_cpu(graph, compilation, passes is None and fused and not profiled, sizes)
     else:
         program = _build_cuda(compilation())
     counts = counters()
@@ -240,7 +243,9 @@ def compile(
     return Executable(name, graph, program, compilation)
 
 
-def _build_cpu(graph: Graph, compilation: Callable[[], Compilation], known: bool) -> Program:
+def _build_cpu(
+    graph: Graph, compilation: Callable[[], Compilation], known: bool, sizes: Mapping[str, int] | None
+) -> Program:
     """The program of a graph; where it is compiled as all are, it is looked for in the cache first."""
     compiler, store = toolchain.find(), cache.default()
     flags = (*C_FLAGS, *compiler.own_flags, *compiler.native_flags)
@@ -251,10 +256,16 @@ def _build_cpu(graph: Graph, compilation: Callable[[], Compilation], known: bool
         return CpuProgram(*found)
     plan, source = compilation().plan, compilation().source
     assert plan is not None and isinstance(source, codegen.c_program.CSource)
-    library = toolchain.build_shared(source.units, flags=flags, toolchain=compiler, cache=store)
+    space = None if sizes is None else workspace(plan)
+
+    def meanwhile() -> None:
+        if space is not None and sizes is not None:
+            space.prepare(sizes)
+
+    library = toolchain.build_shared(source.units, flags=flags, toolchain=compiler, cache=store, meanwhile=meanwhile)
     if known:
         programs.store(store, name, plan, library)
-    return CpuProgram(plan, library)
+    return CpuProgram(plan, library, space)
 
 
 def _build_cuda(compilation: Compilation) -> Program:

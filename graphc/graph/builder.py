@@ -249,4 +249,14 @@ def inline(builder: Builder, graph: Graph, arguments: Mapping[str, Value]) -> li
     return [Value(builder, mapping[ref]) for ref in graph.outputs]
 
 
-__all__ = ["Applied", "Builder", "Differentiate", "Primitive", "Value", "build_like", "copy_node", "inline", "keep_node"]
+__all__ = [
+    "Applied",
+    "Builder",
+    "Differentiate",
+    "Primitive",
+    "Value",
+    "build_like",
+    "copy_node",
+    "inline",
+    "keep_node",
+]

@@ -109,6 +109,11 @@ class Program(ABC):
             )
 
 
+def step_sizes(batch: int, samples: int, visits: int) -> dict[str, int]:
+    """The sizes in a step of training or evaluation: of a batch, of the data, and of the order of visits."""
+    return {BATCH: batch, SAMPLES: samples, VISITS: visits}
+
+
 @dataclass
 class StepProgram(Program):
     """A compiled step of training or evaluation.
@@ -149,8 +154,7 @@ class StepProgram(Program):
         """
         self._check_size(batch)
         inputs = {name: array for name, array in {**data, "order": order}.items() if name in self._used}
-        sizes = {BATCH: batch, SAMPLES: samples, VISITS: order.shape[0]}
-        return self.executable.run(inputs, self._states, sizes, repeat)
+        return self.executable.run(inputs, self._states, step_sizes(batch, samples, order.shape[0]), repeat)
 
     def run_once(self, batch: Batch) -> list[Array]:
         """Does one step on all samples of a batch."""
@@ -228,7 +232,13 @@ class Prediction(Program):
 
 
 @paused()
-def make(model: Trainable, signature: Signature, mode: str, cursors: Mapping[str, Variable]) -> Program:
+def make(
+    model: Trainable,
+    signature: Signature,
+    mode: str,
+    cursors: Mapping[str, Variable],
+    sizes: Mapping[str, int] | None = None,
+) -> Program:
     """Traces a step of a model and compiles it.
 
     Args:
@@ -236,13 +246,14 @@ def make(model: Trainable, signature: Signature, mode: str, cursors: Mapping[str
         signature: What the data look like.
         mode: `"train"`, `"test"` or `"predict"`.
         cursors: The places in the order of visits, by mode; a prediction has none.
+        sizes: The sizes in the first step, if they are known.
 
     Raises:
         GraphcError: if the data do not fit the model, with the layer and the user's line.
     """
     cursor = cursors.get(mode)
     step = trace_step(model, signature, mode, cursor)
-    executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {})
+    executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {}, sizes)
     common = (mode, step.graph, executable, step.variables, model.batch_of_states)
     if cursor is None:
         return Prediction(*common, step.structure)

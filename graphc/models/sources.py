@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
 from graphc.errors import ArgumentError
 from graphc.models.data import Batch, Batches
-from graphc.models.program import Program, StepProgram
+from graphc.models.program import Program, StepProgram, step_sizes
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import Array
 
@@ -17,7 +17,7 @@ from graphc.tracing import Array
 class Programs(Protocol):
     """What a source needs of a model."""
 
-    def program(self, mode: str, signature: Any) -> Program:
+    def program(self, mode: str, signature: Any, sizes: Mapping[str, int] | None = None) -> Program:
         """The compiled step for data of a kind."""
 
 
@@ -76,7 +76,8 @@ class ArraySource:
 
     def prepare(self) -> StepProgram:
         """Compiles the step."""
-        program = self.model.program(self.mode, self.data.signature)
+        sizes = step_sizes(self.batch_size, self.data.size, self.data.size)
+        program = self.model.program(self.mode, self.data.signature, sizes)
         assert isinstance(program, StepProgram)
         return program
 

@@ -231,12 +231,13 @@ class Trainer(Layer):
 
     # ---- programs
 
-    def program(self, mode: str, signature: Signature) -> Program:
+    def program(self, mode: str, signature: Signature, sizes: Mapping[str, int] | None = None) -> Program:
         """The compiled step for data of a kind; it is compiled once.
 
         Args:
             mode: `"train"`, `"test"` or `"predict"`.
             signature: What the data look like.
+            sizes: The sizes in the first step, if they are known.
 
         Raises:
             GraphcError: if the data do not fit the model.
@@ -247,7 +248,7 @@ class Trainer(Layer):
         self._ensure_weights(signature)
         if mode == "train":
             self._ensure_optimizer()
-        found = make(self, signature, mode, self._cursors)
+        found = make(self, signature, mode, self._cursors, sizes)
         self._forget_losses()
         # Weights and metrics are looked up once for each compilation: walking through all layers costs as much as a
         # step of a small model.

@@ -19,21 +19,26 @@ from graphc.runtime.workspace import Table, Workspace
 Array = np.ndarray[Any, Any]
 
 
+def workspace(plan: Plan) -> Workspace:
+    """A workspace for runs of a plan, one at a time."""
+    return Workspace(plan, {b.id: b.value.numpy() for b in plan.buffers if b.value is not None})
+
+
 class CpuProgram(Program):
     """A plan that runs as one native call.
 
     Args:
         plan: What the library runs.
         library: The shared library with `graphc_run`.
+        space: A workspace for its first run. None: one is made then.
     """
 
-    def __init__(self, plan: Plan, library: Path) -> None:
+    def __init__(self, plan: Plan, library: Path, space: Workspace | None = None) -> None:
         super().__init__(plan)
         self._library = team.load(library)
-        self._constants = {b.id: b.value.numpy() for b in plan.buffers if b.value is not None}
         self._single = len(set(plan.outputs)) == len(plan.outputs)
         # Runs at the same time, from several threads, each have a workspace; one after the other share one.
-        self._idle: list[Workspace] = []
+        self._idle = [] if space is None else [space]
 
     def seconds(self, kernels: list[str]) -> dict[str, float]:
         """What each kernel has taken since the library was loaded.
@@ -100,7 +105,7 @@ class CpuProgram(Program):
         try:
             return self._idle.pop()
         except IndexError:
-            return Workspace(self.plan, self._constants)
+            return workspace(self.plan)
 
     def _call(
         self, space: Workspace, table: Table, states: Mapping[str, StateBuffer], steps: int = 1, repeat: int = 1

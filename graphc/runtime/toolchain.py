@@ -16,7 +16,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -243,7 +243,14 @@ def cpu_features(cpuinfo: str) -> str:
     return "\n".join(f"{name}:{value}" for name, value in pairs if name in _CPU_LINES)
 
 
-def build_shared(source: str | Sequence[str], *, flags: Sequence[str], toolchain: Toolchain, cache: Cache) -> Path:
+def build_shared(
+    source: str | Sequence[str],
+    *,
+    flags: Sequence[str],
+    toolchain: Toolchain,
+    cache: Cache,
+    meanwhile: Callable[[], None] | None = None,
+) -> Path:
     """Builds C99 source into a shared library, or finds it in the cache.
 
     Args:
@@ -251,6 +258,7 @@ def build_shared(source: str | Sequence[str], *, flags: Sequence[str], toolchain
         flags: What to tell the compiler besides how to read and write, such as `-O3`. `-l...` names a library.
         toolchain: What `find` gave.
         cache: Where the library goes.
+        meanwhile: What to do while several units are compiled; it is called once for each attempt to build them.
 
     Returns:
         The library's file, ready to be loaded.
@@ -268,7 +276,7 @@ def build_shared(source: str | Sequence[str], *, flags: Sequence[str], toolchain
 
     def build(output: Path) -> None:
         if len(units) > 1:
-            _build_parts(units, flags, toolchain, output, cache, name)
+            _build_parts(units, flags, toolchain, output, cache, name, meanwhile)
             return
         problem = _compile(units[0], toolchain.arguments(flags, output), output)
         if problem is not None:
@@ -278,7 +286,13 @@ def build_shared(source: str | Sequence[str], *, flags: Sequence[str], toolchain
 
 
 def _build_parts(
-    units: Sequence[str], flags: Sequence[str], toolchain: Toolchain, output: Path, cache: Cache, name: str
+    units: Sequence[str],
+    flags: Sequence[str],
+    toolchain: Toolchain,
+    output: Path,
+    cache: Cache,
+    name: str,
+    meanwhile: Callable[[], None] | None,
 ) -> None:
     """Compiles units, as many at a time as there are processors, and links them; raises what `build_shared` does."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
@@ -290,7 +304,10 @@ def _build_parts(
 
     try:
         with ThreadPoolExecutor(cores()) as pool:
-            problems = list(pool.map(compiled, units, objects))
+            running = pool.map(compiled, units, objects)
+            if meanwhile is not None:
+                meanwhile()
+            problems = list(running)
         for unit, problem in zip(units, problems, strict=True):
             if problem is not None:
                 raise _failed(unit, toolchain.object_arguments(flags, Path("out.o")), problem, cache, name)

@@ -18,6 +18,8 @@ Array = np.ndarray[Any, Any]
 
 # Tables that are kept: a full batch, the rest of the data, the same for validation, and some more.
 TABLES_KEPT = 16
+# Memory is the system's until it is first written to, a page of at least so many bytes at a time.
+PAGE_BYTES = 4096
 
 
 class Table:
@@ -79,6 +81,7 @@ class Workspace:
 
     def __init__(self, plan: Plan, constants: Mapping[int, Array]) -> None:
         self._plan = plan
+        self._values = constants  # which live as long as their addresses are in use
         self._constants = {id: address(value) for id, value in constants.items()}
         self._layout: Layout | None = None
         self._arena = aligned_empty((0,), np.dtype(np.uint8))
@@ -91,6 +94,11 @@ class Workspace:
         key = tuple(map(sizes.__getitem__, self._plan.symbols))
         found = self._tables.get(key)
         return found if found is not None else self._made(key, sizes)
+
+    def prepare(self, sizes: Mapping[str, int]) -> None:
+        """Makes the table for given sizes, and has the system give the memory of the arena."""
+        self.table(sizes)
+        self._arena[::PAGE_BYTES] = 0
 
     def _made(self, key: tuple[int, ...], sizes: Mapping[str, int]) -> Table:
         layout = extended(self._plan, self._layout, sizes)

@@ -68,9 +68,17 @@ def variables_of(session: Trace) -> dict[str, Variable]:
     return {name: cast(Variable, variable) for name, variable in session.variables.items()}
 
 
-def build(graph: Graph, earlier: Mapping[str, Graph] | None = None) -> Executable:
-    """Compiles a graph for the backend that the configuration chose; `earlier` holds stages it went through before."""
-    return compiler.compile(graph, earlier=earlier)
+def build(
+    graph: Graph, earlier: Mapping[str, Graph] | None = None, sizes: Mapping[str, int] | None = None
+) -> Executable:
+    """Compiles a graph for the backend that the configuration chose.
+
+    Args:
+        graph: What to compile.
+        earlier: Stages that it went through before.
+        sizes: Values of the symbolic sizes in the first run, if they are known.
+    """
+    return compiler.compile(graph, earlier=earlier, sizes=sizes)
 
 
 class Function(Generic[P, R]):
