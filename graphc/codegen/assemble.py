@@ -191,6 +191,8 @@ class _Assembler:
 
     def _aliased(self, kernel: Kernel) -> Kernel:
         """The kernel with aliased values as their states: a state both read and written is one parameter."""
+        if not any(param.value in self.home for param in kernel.params):
+            return kernel
         params: dict[Ref, Param] = {}
         renamed: dict[str, str] = {}
         for param in kernel.params:
@@ -267,10 +269,13 @@ def symbols_of(kernel: Kernel) -> tuple[str, ...]:
 def _replaces_elementwise(kernel: Kernel, state: Ref, value: Ref) -> bool:
     """Whether a kernel reads a state only at the element that it then writes."""
     names = {param.value: param.name for param in kernel.params}
-    places = {store.index for store in stores(kernel.body) if store.buffer == names[value]}
-    if any(store.accumulate for store in stores(kernel.body)):
+    found = list(stores(kernel.body))
+    if any(store.accumulate for store in found):
         return False
-    return state not in names or all(load.index in places for load in loads(kernel.body) if load.buffer == names[state])
+    if state not in names:
+        return True
+    places = {store.index for store in found if store.buffer == names[value]}
+    return all(load.index in places for load in loads(kernel.body) if load.buffer == names[state])
 
 
 def with_scratch(assembly: Assembly, nbytes: Mapping[str, Dim]) -> Assembly:

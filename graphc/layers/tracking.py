@@ -24,16 +24,18 @@ def parts(owner: object, skipped: Set[str]) -> Iterator[Any]:
 
 
 _PLAIN = frozenset((bool, int, float, str, type(None), FunctionType))
+_TRACKED = (Operation, Variable, SeedGenerator)
+_SEQUENCES = (list, tuple, set)
 
 
 def _within(value: Any) -> Iterator[Any]:
-    if isinstance(value, list | tuple | set):
+    if isinstance(value, _SEQUENCES):
         for part in value:
             yield from _within(part)
     elif isinstance(value, dict):
         for part in value.values():
             yield from _within(part)
-    elif isinstance(value, Operation | Variable | SeedGenerator) or is_metric(value):
+    elif isinstance(value, _TRACKED) or is_metric(value):
         yield value
 
 
