@@ -75,6 +75,28 @@ def test_memory_is_told_before_anything_runs_and_kept_to() -> None:
     assert counters().arena_bytes - before == report["arena"]
 
 
+def test_memory_for_the_first_run_is_ready_when_compilers_are(tmp_path: Path) -> None:
+    builder = Builder({"B": (1, 1 << 20)})
+    sums = []
+    for i in range(40):  # enough source for several units
+        x = builder.input(f"x{i}", TensorType((BATCH, 3 + i), dtypes.float32))
+        sums.append(builder.apply("sum", builder.apply("tanh", x), axes=(1,)))
+    for one in sums[1:]:
+        sums[0] = builder.apply("add", sums[0], one)
+    graph = builder.finish(sums[:1])
+    data = {f"x{i}": np.full((40, 3 + i), i / 40, np.float32) for i in range(40)}
+    before = counters().arena_bytes
+    with config.override(cache_dir=tmp_path):
+        executable = compiler.compile(graph, "cpu", sizes={"B": 40})
+        made = counters().arena_bytes
+        assert made - before == executable.memory({"B": 40})["arena"] > 0
+        (ready,) = executable.run(data, {}, {"B": 40})
+        assert counters().arena_bytes == made
+        (expected,) = compiler.compile(graph, "cpu").run(data, {}, {"B": 40})
+    assert counters().arena_bytes > made
+    assert ready.tobytes() == expected.tobytes()
+
+
 def test_the_interpreter_has_no_plan() -> None:
     with pytest.raises(ArgumentError, match="does not plan"):
         compiler.compile(running_mean(), "numpy").memory({"B": 1})

@@ -227,6 +227,31 @@ def test_several_units_become_one_library(cache: Cache, monkeypatch: pytest.Monk
 
 
 @needs_compiler
+def test_something_is_done_while_units_are_compiled(cache: Cache) -> None:
+    units = [f"int f{i}(void) {{ return {i}; }}" for i in range(3)]
+    calls: list[int] = []
+    for _ in range(2):  # the second time there is nothing to wait for
+        build_shared(units, flags=[], toolchain=find(), cache=cache, meanwhile=lambda: calls.append(cache.builds))
+    assert calls == [0]
+
+
+@needs_compiler
+def test_a_failure_meanwhile_leaves_nothing_behind(cache: Cache, tmp_path: Path) -> None:
+    def fail() -> None:
+        raise MemoryError
+
+    running = tmp_path / "running"
+    slow = compiler(tmp_path, f'echo >> "{running}"; sleep 0.3; exec cc "$@"')
+    with pytest.raises(MemoryError):
+        build_shared(["int f;", "int g;"], flags=[], toolchain=slow, cache=cache, meanwhile=fail)
+    started = running.read_text()
+    assert not [left for left in cache.folder.iterdir() if left.suffix != ".lock"]
+    with pytest.raises(ChildProcessError):  # no compiler is left, running or not waited for
+        os.waitpid(-1, os.WNOHANG)
+    assert running.read_text() == started
+
+
+@needs_compiler
 def test_a_mistake_in_one_of_several_units(cache: Cache) -> None:
     with pytest.raises(CompileError, match="did not build") as caught:
         build_shared(["int f;", "int g( {"], flags=[], toolchain=find(), cache=cache)
