@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc import dtypes
-from graphc.codegen.c_product import ProductRenderer, RowShape, TileShape
+from graphc.codegen.c_product import TileFunction
+from graphc.codegen.c_winograd import WinogradRenderer
 from graphc.codegen.cost import shared_axis, work
 from graphc.codegen.cstyle import CStyle
 from graphc.codegen.kernel import (
@@ -23,8 +24,8 @@ from graphc.codegen.kernel import (
     statements,
 )
 from graphc.codegen.loops import as_reductions, has_inner, used_names
-from graphc.codegen.tiles import scratch_bytes, tiling
 from graphc.codegen.unswitch import decided, invariant_guard
+from graphc.codegen.winograd import Winograd, contraction_cut
 from graphc.dtypes import DType
 from graphc.exprs import Expr
 
@@ -43,10 +44,10 @@ class Function:
 
     declaration: str
     definition: str
-    tiles: frozenset[TileShape | RowShape]
+    tiles: frozenset[TileFunction]
 
 
-class CRenderer(ProductRenderer):
+class CRenderer(WinogradRenderer):
     """Prints one kernel as a C function.
 
     Args:
@@ -69,15 +70,17 @@ class CRenderer(ProductRenderer):
             # Loops over _Bool in memory are not vectorised by gcc 12; its values are bytes of 0 or 1.
             stored = "unsigned char" if param.dtype.is_bool else self.types[param.dtype]
             params.append(f"{const}{stored} *restrict {param.name}")
-        cut = tiling(kernel, self.vector_bytes)
-        if scratch_bytes(kernel, self.vector_bytes) != 0:
+        cut = contraction_cut(kernel, self.vector_bytes)
+        if cut is not None and cut.scratch_bytes != 0:
             params.append("void *restrict scratch")
         params += [*(f"long {name}" for name in self.symbols.values()), "const gc_worker *self"]
         head = f"GC_KERNEL void {kernel.name}({', '.join(params)})"
         self.out(f"{head} {{")
         for name in self.symbols.values():
             self.out(f"(void){name};")
-        if cut is not None:
+        if isinstance(cut, Winograd):
+            self.winograd(kernel, cut)
+        elif cut is not None:
             self.product(kernel, cut)
         else:
             self._loops(kernel)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from graphc import dims
 from graphc.codegen.kernel import Axis, Contract, Kernel, Let, Stmt, loads, needed, stores
@@ -23,6 +24,18 @@ from graphc.primitives.views import ravel
 
 # A factor that is turned around when it is gathered is so in runs of this many elements.
 RUN = 16
+
+
+class TileFunction(Protocol):
+    """A function of the prelude that is made for a shape."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def definition(self) -> str:
+        """The source text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +81,7 @@ class ProductRenderer(LoopRenderer):
 
     def __init__(self, symbols: Mapping[str, str]) -> None:
         super().__init__(symbols)
-        self.tiles: set[TileShape | RowShape] = set()
+        self.tiles: set[TileFunction] = set()
 
     def product(self, kernel: Kernel, t: Tiling) -> None:
         """The loops of a contraction and its epilogue."""

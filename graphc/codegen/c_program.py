@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from graphc.codegen.c import VECTOR_FUNCTIONS, CRenderer, Function
+from graphc.codegen.c_winograd import WinogradShape
 from graphc.codegen.cstyle import CStyle, Lines, Source, prelude
 from graphc.codegen.kernel import Kernel
 from graphc.plan import Copy, Launch, Loop, Plan, Step
@@ -86,7 +87,10 @@ def _unit(functions: Sequence[Function], vector_bytes: int, run: str) -> str:
     if any(f"gc_{name}_float32(" in text for name in VECTOR_FUNCTIONS):
         parts.append(prelude("math.h"))
     if tiles:
-        parts += [prelude("contract.h"), *(tiles[name].definition for name in sorted(tiles))]
+        parts.append(prelude("contract.h"))
+        if any(isinstance(tile, WinogradShape) for tile in tiles.values()):
+            parts.append(prelude("winograd.h"))
+        parts += [tiles[name].definition for name in sorted(tiles)]
     return "\n".join([*parts, text, run])
 
 

@@ -13,7 +13,7 @@ from graphc.codegen.cstyle import Source
 from graphc.codegen.kernel import Kernel
 from graphc.codegen.schedule import schedule
 from graphc.codegen.share import share
-from graphc.codegen.tiles import scratch_bytes
+from graphc.codegen.winograd import scratch_bytes
 from graphc.graph.core import Graph
 from graphc.passes.convolutions import pad_convolutions
 from graphc.passes.factoring import factor

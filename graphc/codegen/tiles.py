@@ -11,7 +11,7 @@ lies there evenly, else it is gathered into panels first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from graphc import dims, dtypes
@@ -43,6 +43,7 @@ COLUMN_BLOCK = 512
 BATCH = 8
 SLICES = 8
 SLICED_ELEMENTS = 1 << 16
+LINE_BYTES = 64
 # Panels of a thread's own lie on its stack.
 STACK_BYTES = 1 << 18
 
@@ -82,6 +83,7 @@ class Tiling:
         rows: Rows of a tile.
         vectors: Vectors that a row of a tile takes.
         lanes: Elements of a vector.
+        itemsize: Bytes of an element.
         sharing: What the threads share.
     """
 
@@ -93,6 +95,7 @@ class Tiling:
     rows: int
     vectors: int
     lanes: int
+    itemsize: int
     sharing: Sharing
 
     @property
@@ -214,6 +217,12 @@ class Tiling:
         tall = extent(self.outer) * rounded_up(extent(self.lines), self.rows)
         return tall * rounded_up(self.columns, self.width) * (SLICES if self.sharing == "slices" else 1)
 
+    @property
+    def scratch_bytes(self) -> Dim:
+        """The working memory that is shared: panels, and sums between blocks of the depth."""
+        shared = {"team": self.panels + self.sums, "slices": self.sums, "batch": 0}[self.sharing]
+        return shared * self.itemsize
+
 
 def extent(axes: tuple[Axis, ...]) -> Dim:
     """How many points some axes have."""
@@ -258,14 +267,15 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
         left_place = None
     if right_place is not None and (right_place.line != 1 or len(f.n) > 1):
         right_place = None
-    lanes = vector_bytes // contraction.dtype.itemsize
+    size = contraction.dtype.itemsize
+    lanes = vector_bytes // size
     lines = f.m if left_place is None else f.m[-1:]
     vectors = _vectors(extent(f.n), lanes)
     rows = _rows(extent(lines), min(MOST_ROWS, (REGISTERS[vector_bytes] - 2 - vectors) // vectors))
-    t = Tiling(f, left, right, left_place, right_place, rows, vectors, lanes, "team")
+    t = Tiling(f, left, right, left_place, right_place, rows, vectors, lanes, size, "team")
     if left_place is None and not isinstance(t.most_depth, int):
         return None  # a tile's rows are gathered on the stack
-    return Tiling(f, left, right, left_place, right_place, rows, vectors, lanes, _sharing(t, contraction))
+    return replace(t, sharing=_sharing(t))
 
 
 def _in_place(contraction: Contract, factor: Expr, lines: tuple[Axis, ...], f: Factors) -> InPlace | None:
@@ -305,8 +315,8 @@ def _rows(lines: Dim, most: int) -> int:
     return min(range(fewest, min(most, lines) + 1), key=lambda rows: (-(-lines // rows) * rows, -rows))
 
 
-def _sharing(t: Tiling, contraction: Contract) -> Sharing:
-    size = contraction.dtype.itemsize
+def _sharing(t: Tiling) -> Sharing:
+    size = t.itemsize
     if t.f.batch:
         many = not _is_less(extent(t.f.batch), BATCH)
         return "batch" if many and _fits_stack((t.panels + t.sums) * size) else "team"
@@ -319,12 +329,3 @@ def _sharing(t: Tiling, contraction: Contract) -> Sharing:
 
 def _fits_stack(nbytes: Dim) -> bool:
     return isinstance(nbytes, int) and nbytes <= STACK_BYTES
-
-
-def scratch_bytes(kernel: Kernel, vector_bytes: int) -> Dim:
-    """The working memory that a scheduled kernel needs: shared panels, and sums between blocks of the depth."""
-    t = tiling(kernel, vector_bytes)
-    if t is None or kernel.contraction is None:
-        return 0
-    shared = {"team": t.panels + t.sums, "slices": t.sums, "batch": 0}[t.sharing]
-    return shared * kernel.contraction.dtype.itemsize

@@ -1,0 +1,140 @@
+"""Convolutions in C with fewer multiplications, as `graphc.codegen.winograd` cuts them:
+
+transform the filter, all threads together
+for each run of tiles that is this thread's:
+  transform the pixels of each tile
+  for each panel of columns:
+    multiply, for all tiles of the run
+    for each tile, for each of its outputs: the epilogue
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc import dims
+from graphc.codegen.c_product import ProductRenderer
+from graphc.codegen.kernel import Contract, Kernel, Stmt, loads, stores
+from graphc.codegen.schedule import stride
+from graphc.codegen.tiles import LINE_BYTES
+from graphc.codegen.winograd import OUTPUTS, PRODUCTS, Winograd
+
+
+@dataclass(frozen=True, slots=True)
+class WinogradShape:
+    """The function that forms the sums of some tiles, and vectors for each."""
+
+    rows: int
+    vectors: int
+
+    @property
+    def name(self) -> str:
+        return f"gc_winograd_{self.rows}x{self.vectors}"
+
+    @property
+    def definition(self) -> str:
+        return f"GC_WINOGRAD_TILE({self.name}, {self.rows}, {self.vectors})\n"
+
+
+class WinogradRenderer(ProductRenderer):
+    """Prints convolutions with transformed filters."""
+
+    def winograd(self, kernel: Kernel, w: Winograd) -> None:
+        """The loops of a convolution and its epilogue."""
+        contraction, out = kernel.contraction, self.out
+        assert contraction is not None
+        epilogue = tuple(stmt for stmt in kernel.body if stmt is not contraction)
+        shape = WinogradShape(w.rows, w.vectors)
+        self.tiles.add(shape)
+        aligned = "__attribute__((aligned(64)))"
+        out(f"enum {{ width = {w.panel}, tile_rows = {w.rows} }};")
+        out(f"enum {{ channels = {w.channels}, columns = {w.columns.extent} }};")
+        out(f"const long tiles = {self.dim(w.tiles)}, runs = (tiles + tile_rows - 1) / tile_rows;")
+        work = dims.product((w.tiles, w.columns.extent, 2 * PRODUCTS * w.channels))
+        out(f"const long team = gc_team(self, {self.dim(work)});")
+        self._filter(w)
+        out(f"float image[{PRODUCTS * w.rows * w.channels}] {aligned}, sums[8 * tile_rows * width] {aligned};")
+        self._shared("runs", "run")
+        out("const long first = run * tile_rows, high = GC_MIN(tile_rows, tiles - first);")
+        self._image(w, epilogue)
+        out("for (long n0 = 0; n0 < columns; n0 += width) {")
+        out(f"{shape.name}(image, channels, filter + n0 * {PRODUCTS} * channels, sums);")
+        self._outputs(w, contraction, epilogue)
+        out("}")
+        out("}")
+
+    def _filter(self, w: Winograd) -> None:
+        """The transformed filter; each thread has some channels."""
+        down, step = w.filter.depth
+        start = f"{w.filter.load.buffer} + {self.dim(w.filter.start)}"
+        steps = ", ".join(map(self.dim, (down, w.channels * step, step)))
+        share = "gc_first(channels, 1, self, team), gc_end(channels, 1, self, team)"
+        self.out("float *const filter = scratch;")
+        self.out(f"gc_winograd_filter({start}, {steps}, columns, width, {share}, channels, filter);")
+        self.out("gc_sync(self);")
+
+    def _corner(self, w: Winograd) -> None:
+        """Where a tile begins. The last of a row or a column may be moved back, onto outputs that are there."""
+        self.decode(w.places, "tile")
+        for axis, side in zip((w.height, w.width), w.places[-2:], strict=True):
+            self.out(f"const long {axis.name}_start = GC_MIN({OUTPUTS} * {side.name}, {axis.extent} - {OUTPUTS});")
+
+    def _image(self, w: Winograd, epilogue: tuple[Stmt, ...]) -> None:
+        """The transformed pixels of a run. Where there are no more tiles the last is repeated, and not used."""
+        out = self.out
+        out("for (long i = 0; i < tile_rows; ++i) {")
+        out("const long tile = GC_MIN(first + i, tiles - 1);")
+        self._corner(w)
+        place = f"{w.height.name}_start * {w.down} + {w.width.name}_start * channels"
+        start = f"{w.image.load.buffer} + {self.dim(w.image.start)} + {place}"
+        out(f"gc_winograd_image({start}, {w.down}, channels, image + i * channels, tile_rows * channels);")
+        self._prefetch_outputs(w, epilogue)
+        out("}")
+
+    def _prefetch_outputs(self, w: Winograd, epilogue: tuple[Stmt, ...]) -> None:
+        """Asks for what the epilogue of a tile reads and writes, so that it is there when the sums are."""
+        found = [(load.buffer, load.index[0], load.dtype) for load in loads(epilogue) if load.guard is None]
+        found += [(store.buffer, store.index[0], store.value.dtype) for store in stores(epilogue)]
+        dense = {
+            (buffer, offset): dtype
+            for buffer, offset, dtype in found
+            if stride(offset, w.columns.name) == 1 and stride(offset, w.width.name) not in (0, None)
+        }
+        if not dense:
+            return
+        self._points(w, "0", "0")
+        n, step = w.columns.name, LINE_BYTES // max(dtype.itemsize for dtype in dense.values())
+        self.out(f"for (long {n} = 0; {n} < columns; {n} += {step}) {{")
+        for buffer, offset in dense:
+            self.out(f"__builtin_prefetch({buffer} + {self.dim(offset)}, 1);")
+        for _ in range(3):
+            self.out("}")
+
+    def _points(self, w: Winograd, *firsts: str) -> None:
+        """Loops over the outputs of a tile."""
+        for axis, first, letter in zip((w.height, w.width), firsts, "yx", strict=True):
+            self.out(f"for (long {letter} = {first}; {letter} < {OUTPUTS}; ++{letter}) {{")
+            self.out(f"const long {axis.name} = {axis.name}_start + {letter};")
+
+    def _outputs(self, w: Winograd, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
+        """The epilogue, once for each output: what two tiles share belongs to the first."""
+        out = self.out
+        out("for (long i = 0; i < high; ++i) {")
+        out("const long tile = first + i;")
+        self._corner(w)
+        sides = zip((w.height, w.width), w.places[-2:], strict=True)
+        firsts = ["0" if w.is_even else f"{OUTPUTS} * {side.name} - {axis.name}_start" for axis, side in sides]
+        self._points(w, *firsts)
+        out("const float *const one = sums + (x * tile_rows + i) * width;")
+        out("const float sign = y ? -1 : 1;")
+        out(
+            "const float *const two = one + 2 * tile_rows * width, *const rest = two + (1 + y) * 2 * tile_rows * width;"
+        )
+        bound = "width" if w.wide == w.columns.extent else "GC_MIN(width, columns - n0)"
+        out(self.simd)
+        out(f"for (long j = 0; j < {bound}; ++j) {{")
+        out(f"const long {w.columns.name} = n0 + j;")
+        out(f"const float {contraction.name} = one[j] + sign * two[j] + rest[j];")
+        self.rows(epilogue)
+        for _ in range(4):
+            out("}")

@@ -1,0 +1,171 @@
+"""Which convolutions are computed as Winograd does, with fewer multiplications, and how they are cut.
+
+F(2x2, 3x3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016): a tile of 2 by 2 neighbouring
+outputs needs 4 by 4 inputs d. With the matrices
+
+    B^T = 1  0 -1  0      G = 1    0    0      A^T = 1  1  1  0
+          0  1  1  0          1/2  1/2  1/2          0  1 -1  1
+          0 -1  1  0          1/2 -1/2  1/2
+          0 -1  0  1          0    0    1
+
+the outputs are A^T [sum over channels of (B^T d B) * (G g G^T)] A: 16 products of elements, where 36 are needed
+otherwise. For many tiles, and for all filters, these are 16 products of matrices. Errors are 2 to 4 times those of the
+sum of 36 products, and an input that is not finite reaches all outputs of the tiles that it is in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc import dtypes
+from graphc.codegen.kernel import Axis, Kernel
+from graphc.codegen.schedule import stride, without
+from graphc.codegen.tiles import REGISTERS, STACK_BYTES, InPlace, Tiling, extent, tiling
+from graphc.dims import Dim
+
+# Outputs of a tile along an axis, the inputs that they need, and the products of elements for a tile.
+OUTPUTS = 2
+WINDOW = 3
+PRODUCTS = 16
+# A single sample has at least as many tiles, or its filter takes longer to transform than there is to gain...
+FEWEST_TILES = 12
+# ... and as many where the transformed filter lies in far memory, as it does beyond these bytes.
+MANY_TILES = 32
+NEAR_BYTES = 1 << 20
+# As many rows of tiles are summed at once as registers hold two sums of, at most this many.
+MOST_ROWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Winograd:
+    """A convolution cut into tiles of 2 by 2 outputs.
+
+    Args:
+        image: Where the input lies; `start` mentions the axes in `outer`, `line` is the step to the next pixel.
+        filter: Where the filter lies: `depth` are the steps of its rows and of its channels.
+        outer: The axes of the result before rows and pixels, such as the batch.
+        height: The axis of its rows, and `width` that of its pixels.
+        columns: The axis of its channels.
+        down: The input's step to the next row.
+        channels: The input's channels.
+        rows: Tiles whose sums are formed at the same time.
+        vectors: Vectors of channels of the result, for each of them.
+        lanes: Elements of a vector.
+    """
+
+    image: InPlace
+    filter: InPlace
+    outer: tuple[Axis, ...]
+    height: Axis
+    width: Axis
+    columns: Axis
+    down: int
+    channels: int
+    rows: int
+    vectors: int
+    lanes: int
+
+    @property
+    def panel(self) -> int:
+        """Columns that are computed at the same time."""
+        return self.vectors * self.lanes
+
+    @property
+    def places(self) -> tuple[Axis, ...]:
+        """The axes that number tiles."""
+        sides = [Axis(f"{axis.name}_tile", _tiles(axis)) for axis in (self.height, self.width)]
+        return (*self.outer, *sides)
+
+    @property
+    def tiles(self) -> Dim:
+        """How many tiles there are."""
+        return extent(self.places)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether no two tiles overlap."""
+        return all(_size(axis) % OUTPUTS == 0 for axis in (self.height, self.width))
+
+    @property
+    def wide(self) -> int:
+        """Columns of all panels."""
+        return -(-_size(self.columns) // self.panel) * self.panel
+
+    @property
+    def scratch_bytes(self) -> int:
+        """What the transformed filter takes."""
+        return PRODUCTS * self.channels * self.wide * dtypes.float32.itemsize
+
+
+def _size(axis: Axis) -> int:
+    assert isinstance(axis.extent, int)
+    return axis.extent
+
+
+def _tiles(axis: Axis) -> int:
+    return -(-_size(axis) // OUTPUTS)
+
+
+def winograd(kernel: Kernel, vector_bytes: int) -> Winograd | None:
+    """How a scheduled kernel is computed with fewer multiplications; None where it is not, or would gain nothing.
+
+    What counts is how memory is read: windows of 3 by 3 pixels that move on by one pixel, or one row.
+
+    Args:
+        kernel: The kernel.
+        vector_bytes: The size of the processor's vector registers.
+    """
+    contraction, t = kernel.contraction, tiling(kernel, vector_bytes)
+    if contraction is None or t is None or contraction.dtype is not dtypes.float32:
+        return None
+    image, weights = t.left_place, t.right_place
+    if image is None or weights is None or t.f.batch or len(t.f.m) < 2:
+        return None
+    height, width, columns = *t.f.m[-2:], t.f.n[0]
+    channels, down = image.line, stride(image.load.index[0], height.name)
+    if not isinstance(channels, int) or not isinstance(down, int):
+        return None
+    windows = tuple(axis.extent for axis in t.f.k), image.depth
+    if windows != ((WINDOW, WINDOW * channels), (down, 1)) or channels < t.lanes:
+        return None
+    if not all(isinstance(axis.extent, int) and axis.extent >= OUTPUTS for axis in (height, width, columns)):
+        return None
+    rows, vectors = _shape(t, vector_bytes)
+    place = InPlace(image.load, without(image.start, {height.name}), channels, image.depth)
+    w = Winograd(place, weights, t.f.m[:-2], height, width, columns, down, channels, rows, vectors, t.lanes)
+    return w if _is_worth_it(w) else None
+
+
+def _shape(t: Tiling, vector_bytes: int) -> tuple[int, int]:
+    """Rows and vectors: two sums each, two elements of the filter for each vector, and two registers to spare."""
+    registers = REGISTERS[vector_bytes]
+    # With few registers a single vector leaves more of them to sums.
+    vectors = t.vectors if registers > 16 else 1
+    return min(MOST_ROWS, (registers - 2 - 2 * vectors) // (2 * vectors)), vectors
+
+
+def _is_worth_it(w: Winograd) -> bool:
+    if PRODUCTS * w.rows * w.channels * dtypes.float32.itemsize > STACK_BYTES:
+        return False
+    return _tiles(w.height) * _tiles(w.width) >= (FEWEST_TILES if w.scratch_bytes <= NEAR_BYTES else MANY_TILES)
+
+
+def contraction_cut(kernel: Kernel, vector_bytes: int) -> Winograd | Tiling | None:
+    """How a scheduled kernel's contraction is computed; None where its loops run as they stand.
+
+    Args:
+        kernel: The kernel.
+        vector_bytes: The size of the processor's vector registers.
+    """
+    return winograd(kernel, vector_bytes) or tiling(kernel, vector_bytes)
+
+
+def scratch_bytes(kernel: Kernel, vector_bytes: int) -> Dim:
+    """The working memory that a scheduled kernel needs.
+
+    Args:
+        kernel: The kernel.
+        vector_bytes: The size of the processor's vector registers.
+    """
+    cut = contraction_cut(kernel, vector_bytes)
+    return 0 if cut is None else cut.scratch_bytes
