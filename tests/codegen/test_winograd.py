@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graphc import dims, dtypes, interpret
-from graphc.codegen.winograd import Winograd, contraction_cut, winograd
+from graphc.codegen.winograd import Winograd, contraction_cut
 from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph

@@ -41,6 +41,7 @@ GC_APART void gc_winograd_image(const float *d, long down, long channels, float 
     GC_UNROLL for (int x = 0; x < 4; ++x, p += channels) {
       const V d0 = *(const V *)p, d1 = *(const V *)(p + down), d2 = *(const V *)(p + 2 * down);
       const V d3 = *(const V *)(p + 3 * down);
+      if (x >= 2) __builtin_prefetch(p + 2 * down + 2 * step), __builtin_prefetch(p + 3 * down + 2 * step);
       t[0][x] = d1 + d2, t[1][x] = d2 - d1, t[2][x] = d0 - d2, t[3][x] = d3 - d1;
     }
     GC_UNROLL for (int i = 0; i < 4; ++i, q += 4 * step) {
