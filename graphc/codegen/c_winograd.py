@@ -93,12 +93,14 @@ class WinogradRenderer(ProductRenderer):
 
     def _prefetch_outputs(self, w: Winograd, epilogue: tuple[Stmt, ...]) -> None:
         """Asks for what the epilogue of a tile reads and writes, so that it is there when the sums are."""
-        found = [(load.buffer, load.index[0], load.dtype) for load in loads(epilogue) if load.guard is None]
-        found += [(store.buffer, store.index[0], store.value.dtype) for store in stores(epilogue)]
+        written = [(store.buffer, store.index[0], store.value.dtype) for store in stores(epilogue)]
+        read = [(load.buffer, load.index[0], load.dtype) for load in loads(epilogue) if load.guard is None]
         dense = {
             (buffer, offset): dtype
-            for buffer, offset, dtype in found
-            if stride(offset, w.columns.name) == 1 and stride(offset, w.width.name) not in (0, None)
+            for buffer, offset, dtype in dict.fromkeys(written + read)
+            if buffer != w.image.load.buffer
+            and stride(offset, w.columns.name) == 1
+            and stride(offset, w.width.name) not in (0, None)
         }
         if not dense:
             return
@@ -106,7 +108,8 @@ class WinogradRenderer(ProductRenderer):
         n, step = w.columns.name, LINE_BYTES // max(dtype.itemsize for dtype in dense.values())
         self.out(f"for (long {n} = 0; {n} < columns; {n} += {step}) {{")
         for buffer, offset in dense:
-            self.out(f"__builtin_prefetch({buffer} + {self.dim(offset)}, 1);")
+            is_written = any(buffer == target for target, *_ in written)
+            self.out(f"__builtin_prefetch({buffer} + {self.dim(offset)}, {int(is_written)});")
         for _ in range(3):
             self.out("}")
 
