@@ -28,11 +28,10 @@ OUTPUTS = 2
 WINDOW = 3
 PRODUCTS = 16
 # Tiles of a sample at least. With as many it is worth it to transform the filter at each call even for one sample: 4x4
-# outputs of 32, 128, 256, 512 channels gain 30 to 45% there, 16 and 64 lose a little.
+# outputs of 32, 128, 256 or 512 channels gain 30 to 45% there, 16 and 64 about nothing.
 FEWEST_TILES = 4
 # As many tiles are summed at once as registers hold two sums of, at most this many.
 MOST_ROWS = 8
-MANY_CHANNELS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +126,8 @@ def winograd(kernel: Kernel, vector_bytes: int) -> Winograd | None:
     windows = tuple(axis.extent for axis in t.f.k), image.depth
     if windows != ((WINDOW, WINDOW * channels), (down, 1)) or not _is_worth_it(height, width, channels, t.lanes):
         return None
+    rows, vectors = _shape(t, vector_bytes)
     place = InPlace(image.load, without(image.start, {height.name}), channels, image.depth)
-    rows, vectors = _shape(t, _tiles(height) * _tiles(width), channels, vector_bytes)
     return Winograd(place, weights, t.f.m[:-2], height, width, columns, down, channels, rows, vectors, t.lanes)
 
 
@@ -141,16 +140,11 @@ def _is_worth_it(height: Axis, width: Axis, channels: int, lanes: int) -> bool:
     return fits and _tiles(height) * _tiles(width) >= FEWEST_TILES
 
 
-def _shape(t: Tiling, tiles: int, channels: int, vector_bytes: int) -> tuple[int, int]:
-    """Rows and vectors: two sums each, two elements of the filter for each vector, and two registers to spare.
-
-    One vector leaves most registers to sums, and suits 8 tiles. Two are for fewer tiles, and for pixels of so many
-    channels that the nearest cache does not hold them: they are read half as often.
-    """
+def _shape(t: Tiling, vector_bytes: int) -> tuple[int, int]:
+    """Rows and vectors: two sums each, two elements of the filter for each vector, and two registers to spare."""
     registers = REGISTERS[vector_bytes]
-    vectors = 1
-    if registers > 16 and (tiles < MOST_ROWS or channels > MANY_CHANNELS):
-        vectors = min(2, t.vectors)
+    # Where registers are few a single vector leaves most of them to sums.
+    vectors = t.vectors if registers > 16 else 1
     return min(MOST_ROWS, (registers - 2 - 2 * vectors) // (2 * vectors)), vectors
 
 
