@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 from graphc import dims
 from graphc.codegen.c_product import ProductRenderer
-from graphc.codegen.kernel import Contract, Kernel, Stmt, loads, stores
-from graphc.codegen.schedule import stride
-from graphc.codegen.tiles import LINE_BYTES
+from graphc.codegen.kernel import Contract, Kernel, Stmt, stores
+from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES, touched_by
 from graphc.codegen.winograd import OUTPUTS, PRODUCTS, Winograd
 
 
@@ -93,23 +92,19 @@ class WinogradRenderer(ProductRenderer):
 
     def _prefetch_outputs(self, w: Winograd, epilogue: tuple[Stmt, ...]) -> None:
         """Asks for what the epilogue of a tile reads and writes, so that it is there when the sums are."""
-        written = [(store.buffer, store.index[0], store.value.dtype) for store in stores(epilogue)]
-        read = [(load.buffer, load.index[0], load.dtype) for load in loads(epilogue) if load.guard is None]
-        dense = {
-            (buffer, offset): dtype
-            for buffer, offset, dtype in dict.fromkeys(written + read)
-            if buffer != w.image.load.buffer
-            and stride(offset, w.columns.name) == 1
-            and stride(offset, w.width.name) not in (0, None)
-        }
+        n = w.columns.name
+        dense = touched_by(epilogue, n, {w.height.name, w.width.name})
+        # The pixels themselves have just been read.
+        dense.pop(w.image.load.buffer, None)
         if not dense:
             return
+        sizes = [dtype.itemsize for _, dtype in dense.values()]
+        written = {store.buffer for store in stores(epilogue)}
+        self.out(f"if ({self.grouped(w.tiles)} * columns * {OUTPUTS * OUTPUTS * sum(sizes)} > {FAR_BYTES})")
         self._points(w, "0", "0")
-        n, step = w.columns.name, LINE_BYTES // max(dtype.itemsize for dtype in dense.values())
-        self.out(f"for (long {n} = 0; {n} < columns; {n} += {step}) {{")
-        for buffer, offset in dense:
-            is_written = any(buffer == target for target, *_ in written)
-            self.out(f"__builtin_prefetch({buffer} + {self.dim(offset)}, {int(is_written)});")
+        self.out(f"for (long {n} = 0; {n} < columns; {n} += {LINE_BYTES // max(sizes)}) {{")
+        for buffer, (offset, _) in dense.items():
+            self.out(f"__builtin_prefetch({buffer} + {self.dim(offset)}, {int(buffer in written)});")
         for _ in range(3):
             self.out("}")
 

@@ -43,7 +43,6 @@ COLUMN_BLOCK = 512
 BATCH = 8
 SLICES = 8
 SLICED_ELEMENTS = 1 << 16
-LINE_BYTES = 64
 # Panels of a thread's own lie on its stack.
 STACK_BYTES = 1 << 18
 
