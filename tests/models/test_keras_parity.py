@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import graphc
 from graphc import layers, optimizers
+from graphc.codegen import winograd
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
@@ -42,6 +44,19 @@ def convnet(api: Any) -> Any:
             api.layers.Dense(10, activation="softmax"),
         ]
     )
+
+
+def residual_net(api: Any) -> Any:
+    """Enough channels for convolutions with fewer multiplications, and sides that tiles of 2 do and do not divide."""
+    inputs = api.Input((12, 12, 1))
+    x = api.layers.Conv2D(16, 3, activation="relu")(api.layers.Rescaling(1 / 16)(inputs))
+    y = api.layers.Conv2D(16, 3, padding="same", activation="relu")(x)
+    y = api.layers.Conv2D(16, 3, padding="same")(y)
+    x = api.layers.Activation("relu")(api.layers.Add()([x, y]))
+    x = api.layers.Conv2D(20, 2, activation="relu")(x)
+    x = api.layers.Conv2D(32, 3, activation="relu")(x)
+    x = api.layers.Dense(10, activation="softmax")(api.layers.GlobalAveragePooling2D()(x))
+    return api.Model(inputs, x)
 
 
 def data(shape: tuple[int, ...], count: int) -> tuple[Any, Any]:
@@ -89,6 +104,14 @@ def test_mlp(name: str, options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
 def test_convnet(name: str) -> None:
     mine, other = curves(convnet, (12, 12, 1), getattr(optimizers, name)(), getattr(keras.optimizers, name)())
+    np.testing.assert_allclose(mine[:, 0], other[:, 0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("fewest_tiles", [winograd.FEWEST_TILES, 1 << 30], ids=["winograd", "direct"])
+def test_residual_net(fewest_tiles: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "FEWEST_TILES", fewest_tiles)
+    with graphc.config.override(cache_dir=tmp_path):
+        mine, other = curves(residual_net, (12, 12, 1), optimizers.SGD(), keras.optimizers.SGD())
     np.testing.assert_allclose(mine[:, 0], other[:, 0], rtol=1e-4)
 
 
