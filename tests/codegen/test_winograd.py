@@ -164,7 +164,7 @@ def test_others_stay_as_they_are(graph: Graph) -> None:
     assert not any(isinstance(cut, Winograd) for cut in cuts(graph))
 
 
-def test_errors_are_some_times_those_of_all_products() -> None:
+def test_errors_are_about_those_of_all_products() -> None:
     graph = convolution(16, 16, 64, 64)
     inputs = inputs_of(graph, 4)
     exact = convolution(16, 16, 64, 64, dtype=dtypes.float64)
@@ -178,7 +178,7 @@ def test_errors_are_some_times_those_of_all_products() -> None:
             (got,) = compile(graph, "cpu").run(inputs, {}, {"B": 4})
         errors.append(float(np.sqrt(np.mean((got - wanted) ** 2))))
     assert errors[0] != errors[1]
-    assert errors[0] < 4 * errors[1]
+    assert errors[0] < 2 * errors[1]
 
 
 def test_what_is_not_finite_stays_in_its_tiles() -> None:
