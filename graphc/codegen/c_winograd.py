@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from graphc import dims
 from graphc.codegen.c_product import ProductRenderer
-from graphc.codegen.kernel import Contract, Kernel, Stmt, stores
-from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES, touched_by
+from graphc.codegen.kernel import Contract, Kernel, Stmt
+from graphc.codegen.prefetch import FAR_BYTES, touched_by
+from graphc.codegen.schedule import stride
 from graphc.codegen.winograd import OUTPUTS, PRODUCTS, Winograd
 
 
@@ -93,20 +94,20 @@ class WinogradRenderer(ProductRenderer):
     def _prefetch_outputs(self, w: Winograd, epilogue: tuple[Stmt, ...]) -> None:
         """Asks for what the epilogue of a tile reads and writes, so that it is there when the sums are."""
         n = w.columns.name
-        dense = touched_by(epilogue, n, {w.height.name, w.width.name})
-        # The pixels themselves have just been read.
-        dense.pop(w.image.load.buffer, None)
+        touched = touched_by(epilogue, n, {w.height.name, w.width.name})
+        # The pixels themselves have just been read. Others lie side by side.
+        touched.pop(w.image.load.buffer, None)
+        dense = {b: place for b, place in touched.items() if stride(place[0], w.width.name) == w.columns.extent}
         if not dense:
             return
-        sizes = [dtype.itemsize for _, dtype in dense.values()]
-        written = {store.buffer for store in stores(epilogue)}
-        self.out(f"if ({self.grouped(w.tiles)} * columns * {OUTPUTS * OUTPUTS * sum(sizes)} > {FAR_BYTES})")
-        self._points(w, "0", "0")
-        self.out(f"for (long {n} = 0; {n} < columns; {n} += {LINE_BYTES // max(sizes)}) {{")
-        for buffer, (offset, _) in dense.items():
-            self.out(f"__builtin_prefetch({buffer} + {self.dim(offset)}, {int(buffer in written)});")
-        for _ in range(3):
-            self.out("}")
+        size = sum(dtype.itemsize for _, dtype in dense.values())
+        self.out(f"if ({self.grouped(w.tiles)} * columns * {OUTPUTS * OUTPUTS * size} > {FAR_BYTES})")
+        self.out(f"for (long y = 0; y < {OUTPUTS}; ++y) {{")
+        start = f"{w.height.name} = {w.height.name}_start + y, {w.width.name} = {w.width.name}_start, {n} = 0"
+        self.out(f"const long {start};")
+        for buffer, (offset, dtype) in dense.items():
+            self.out(f"gc_ask({buffer} + {self.dim(offset)}, {OUTPUTS * dtype.itemsize} * columns);")
+        self.out("}")
 
     def _points(self, w: Winograd, *firsts: str) -> None:
         """Loops over the outputs of a tile."""
