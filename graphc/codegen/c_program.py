@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from graphc.codegen.c import VECTOR_FUNCTIONS, CRenderer, Function
-from graphc.codegen.c_product import TileFunction
 from graphc.codegen.c_winograd import WinogradShape
 from graphc.codegen.cstyle import CStyle, Lines, Source, prelude
 from graphc.codegen.kernel import Kernel
@@ -56,12 +55,9 @@ def render(
     parts = _split(list(functions.values()), UNITS_PER_PROCESSOR * processors, ROW_LENGTH * len(plan.steps))
     elsewhere = [function.declaration for part in parts[1:] for function in part]
     run = "\n".join([*elsewhere, "", _program(plan, symbols, timed)])
-    # The functions for transformed filters are large: the first unit that calls any of them has them for all.
-    shapes = {tile for function in functions.values() for tile in function.tiles if isinstance(tile, WinogradShape)}
-    owner = next((i for i, part in enumerate(parts) if any(shapes & function.tiles for function in part)), None)
-    units = [
-        _unit(part, vector_bytes, "" if i else run, shapes if i == owner else set()) for i, part in enumerate(parts)
-    ]
+    # A large function that needs nothing known of its caller is in the first unit that calls it, and nowhere else.
+    owner = next((i for i, part in enumerate(parts) if any(map(_is_winograd, part))), None)
+    units = [_unit(part, vector_bytes, "" if i else run, i == owner) for i, part in enumerate(parts)]
     return CSource("\n".join(units), {name: f.definition for name, f in functions.items()}, tuple(units))
 
 
@@ -85,17 +81,22 @@ def _split(functions: list[Function], most: int, start: int) -> list[list[Functi
     return [part for part in parts if part] or [[]]
 
 
-def _unit(functions: Sequence[Function], vector_bytes: int, run: str, shapes: Set[TileFunction]) -> str:
-    """A translation unit with some kernels, with some functions for other units, and with what runs the plan."""
-    tiles = {tile.name: tile for function in functions for tile in (*function.tiles, *shapes)}
+def _is_winograd(function: Function) -> bool:
+    """Whether a kernel is a convolution with a transformed filter."""
+    return any(isinstance(tile, WinogradShape) for tile in function.tiles)
+
+
+def _unit(functions: Sequence[Function], vector_bytes: int, run: str, has_filter: bool) -> str:
+    """A translation unit with some kernels, what transforms filters if asked, and what runs the plan if it is given."""
+    tiles = {tile.name: tile for function in functions for tile in function.tiles}
     text = "\n".join(function.definition for function in functions)
     parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("c.h"), prelude("scalar.h")]
     if any(f"gc_{name}_float32(" in text for name in VECTOR_FUNCTIONS):
         parts.append(prelude("math.h"))
     if tiles:
         parts.append(prelude("contract.h"))
-        if any(isinstance(tile, WinogradShape) for tile in tiles.values()):
-            parts += ["#define GC_WINOGRAD"] * bool(shapes) + [prelude("winograd.h")]
+        if any(map(_is_winograd, functions)):
+            parts += ["#define GC_WINOGRAD_FILTER"] * has_filter + [prelude("winograd.h")]
         parts += [tiles[name].definition for name in sorted(tiles)]
     return "\n".join([*parts, text, run])
 

@@ -1,26 +1,20 @@
 /* Winograd's F(2x2, 3x3): see `codegen/winograd.py` for the matrices. Of 4 by 4 values the lines, and what is in each
    of them, come in the order 1, 2, 0, 3: the outputs are sums of the first two, differences of them, and the rest. */
 
-GC_KERNEL void gc_winograd_filter(const float *w, long down, long right, long step, long columns, long width,
-                                  long first, long end, long channels, float *u);
-GC_KERNEL void gc_winograd_image(const float *d, long down, long channels, float *v, long step);
+typedef float gc_floats __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(float)), may_alias));
+enum { GC_FLOATS = GC_VECTOR_BYTES / sizeof(float) };
 
 /* Asks for some memory that is written, or read, soon. */
 GC_APART void gc_ask(const void *from, long size) {
   for (long at = 0; at < size; at += 64) __builtin_prefetch((const char *)from + at, 1);
 }
 
-/* One unit of a program has the functions, all others call them. */
-#ifndef GC_WINOGRAD
-#define GC_WINOGRAD_TILE(NAME, ROWS, VECTORS) \
-  GC_KERNEL void NAME(const float *v, long channels, const float *u, float *m);
-#else
-
-typedef float gc_floats __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(float)), may_alias));
-enum { GC_FLOATS = GC_VECTOR_BYTES / sizeof(float) };
-
 /* Some channels of a filter w[3][3][channels][columns], given by its steps, as G w G^T in
-   u[panel][4 lines][2 pairs][channels][2][width]: in the order in which they are read. */
+   u[panel][4 lines][2 pairs][channels][2][width]: in the order in which they are read. One unit of a program has the
+   function. */
+GC_KERNEL void gc_winograd_filter(const float *w, long down, long right, long step, long columns, long width,
+                                  long first, long end, long channels, float *u);
+#ifdef GC_WINOGRAD_FILTER
 void gc_winograd_filter(const float *w, long down, long right, long step, long columns, long width,
                         long first, long end, long channels, float *u) {
   const gc_floats half = (gc_floats){0} + 0.5f;
@@ -50,9 +44,10 @@ void gc_winograd_filter(const float *w, long down, long right, long step, long c
       }
     }
 }
+#endif
 
 /* The 4 by 4 pixels of a tile, B^T d B: v[16 * step], each of as many channels, at least a vector. */
-void gc_winograd_image(const float *d, long down, long channels, float *v, long step) {
+GC_APART void gc_winograd_image(const float *d, long down, long channels, float *v, long step) {
   for (long next = 0; next < channels; next += GC_FLOATS) {
     const long c = GC_MIN(next, channels - GC_FLOATS); /* the last vector may repeat some channels */
     const float *p = d + c;
@@ -86,7 +81,7 @@ void gc_winograd_image(const float *d, long down, long channels, float *v, long 
   v += 2 * step - channels;
 
 #define GC_WINOGRAD_TILE(NAME, ROWS, VECTORS)                                                                         \
-  GC_KERNEL void NAME(const float *v, long channels, const float *u, float *m) {                                      \
+  static __attribute__((noinline)) void NAME(const float *v, long channels, const float *u, float *m) {               \
     const long step = ROWS * channels;                                                                                \
     for (int line = 0; line < 4; ++line) {                                                                            \
       gc_floats sum[ROWS][VECTORS], other[ROWS][VECTORS];                                                             \
@@ -104,5 +99,3 @@ void gc_winograd_image(const float *d, long down, long channels, float *v, long 
       m += ROWS * VECTORS * GC_FLOATS;                                                                                \
     }                                                                                                                 \
   }
-
-#endif
