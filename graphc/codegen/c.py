@@ -93,15 +93,21 @@ class CRenderer(WinogradRenderer):
             self.out("if (self->thread != 0) return;")
             self.nest((), as_reductions(kernel.body), self.rows)
             return
-        self.out(f"const long team = gc_team(self, {self.dim(work(kernel))});")
+        self.out(f"const long work = {self.dim(work(kernel))}, team = gc_team(self, work);")
         shared = shared_axis(kernel)
 
         grain = GRAIN if shared == kernel.axes[-1] else 1
         total = f"{self.dim(shared.extent)}, {grain}, self, team"
-        self.out(f"const long share_start = gc_first({total}), share_end = gc_end({total});")
+        # A loop that runs once, and is not to be vectorised, may be cut into pieces.
+        pieces = shared == kernel.axes[0] and len(kernel.axes) > 1
+        if not pieces:
+            self.out(f"const long share_start = gc_first({total}), share_end = gc_end({total});")
 
         def share(axis: Axis) -> None:
-            self.out(f"for (long {axis.name} = share_start; {axis.name} < share_end; ++{axis.name}) {{")
+            bounds = ("way.first", "way.end") if pieces else ("share_start", "share_end")
+            if pieces:
+                self.out(f"for (gc_way way = gc_begin({total}, gc_helps(self, work)); gc_take(&way);)")
+            self.out(f"for (long {axis.name} = {bounds[0]}; {axis.name} < {bounds[1]}; ++{axis.name}) {{")
 
         if kernel.axes[-1].bind == "vector" and has_inner(kernel):
             self._columns(kernel, shared, share)

@@ -94,7 +94,7 @@ class ProductRenderer(LoopRenderer):
         out("const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;")
         out(f"const long groups = {self.grouped(extent(t.outer))} * tall;")
         work = dims.product((extent(t.f.batch), extent(t.f.m), t.columns, extent(t.f.k), 2))
-        out(f"const long team = gc_team(self, {self.dim(work)});")
+        out(f"const long work = {self.dim(work)}, team = gc_team(self, work);")
         out("(void)tall, (void)across, (void)groups, (void)team;")
         self._memory(t, contraction)
         match t.sharing:
@@ -117,9 +117,9 @@ class ProductRenderer(LoopRenderer):
         return self.types[contraction.dtype]
 
     def _shared(self, total: str, name: str) -> None:
-        """A loop over this thread's share of something."""
-        self.out(f"for (long {name} = gc_first({total}, 1, self, team), {name}_end = gc_end({total}, 1, self, team);")
-        self.out(f"     {name} < {name}_end; ++{name}) {{")
+        """A loop over this thread's share of something, and over what others have not begun when it is done."""
+        self.out(f"for (gc_way way = gc_begin({total}, 1, self, team, gc_helps(self, work)); gc_take(&way);)")
+        self.out(f"for (long {name} = way.first; {name} < way.end; ++{name}) {{")
 
     def _memory(self, t: Tiling, contraction: Contract) -> None:
         """Where panels, rows and sums are kept."""
@@ -160,6 +160,8 @@ class ProductRenderer(LoopRenderer):
         out("const long beside = (c1 - c0 + width - 1) / width;")
         if t.may_share_columns:
             self._number(t, epilogue)
+            out(f"const _Bool alone = {self._alone(t)};")
+            out("(void)alone;")
         outer, inner = t.levels
         levels = f"outer = {self.dim(outer)}, inner = {self.dim(inner)}"
         if t.step is not None:
@@ -192,6 +194,17 @@ class ProductRenderer(LoopRenderer):
         apart = t.columns * depth + (rows * t.columns if updated else 0)
         self.out(f"const _Bool by_columns = team > 1 && {self.dim(rows * depth)} <= {self.dim(apart)};")
 
+    def _alone(self, t: Tiling) -> str:
+        """Whether each thread gathers the panels that it alone reads, and waits for nobody.
+
+        Panels lie where those of the block of columns before lay, which may be another thread's. The last panel, if it
+        is narrower, is one thread's to gather when others are read in place.
+        """
+        own = "by_columns && beside == across && across % team == 0"
+        if t.right_place is None:
+            return own
+        return f"gathers && {own}" if t.may_gather else "0"
+
     # ---- tiles
 
     def _units(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
@@ -203,7 +216,13 @@ class ProductRenderer(LoopRenderer):
         out(f"const long first_unit = {bounds[0]}, units = {bounds[1]};")
         if t.may_be_row:
             self._row(t, contraction)
-        out("for (long unit = first_unit; unit < units; ++unit) {")
+        if t.may_help:
+            helps = "".join([" && !alone"] * t.may_share_columns + [" && !is_row"] * t.may_be_row)
+            out(f"const _Bool helps = gc_helps(self, work){helps};")
+            out("for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);)")
+            out("for (long unit = way.first; unit < way.end; ++unit) {")
+        else:
+            out("for (long unit = first_unit; unit < units; ++unit) {")
         if t.may_share_columns:
             out("const long group = by_columns ? unit % groups : unit / beside;")
             out("const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;")
@@ -364,7 +383,10 @@ class ProductRenderer(LoopRenderer):
         if t.panels == 0:
             return
         out, together = self.out, t.sharing == "team"
-        unless = self._unless_alone(t)
+        unless = ""
+        if t.may_share_columns and (t.right_place is None or t.may_gather):
+            # Nothing is gathered where all is read in place.
+            unless = "if (gathers && !alone) " if t.may_be_whole else "if (!alone) "
         lets = needed(contraction.body, t.right)
         # In place, only the last panel is gathered, if it is narrower.
         count = "beside" if t.right_place is None else "1"
@@ -406,19 +428,6 @@ class ProductRenderer(LoopRenderer):
             out("}")
         if together:
             out(f"{unless}gc_sync(self);")
-
-    def _unless_alone(self, t: Tiling) -> str:
-        """The condition to wait for others: who has whole panels of columns gathers them itself and waits for nobody.
-
-        Panels lie where those of the block of columns before lay, which may be another thread's.
-        """
-        own = "by_columns && beside == across && across % team == 0"
-        if t.may_share_columns and t.right_place is None:
-            return f"if (!({own})) "
-        if t.may_share_columns and t.may_gather:
-            # The last panel, if it is narrower, is one thread's to gather when others are read in place.
-            return f"if (gathers && !({own})) " if t.all_whole else f"if (!(gathers && {own})) "
-        return ""
 
     def _gather_left(self, t: Tiling, contraction: Contract) -> None:
         """The lines of a tile; tiles beside each other share them."""

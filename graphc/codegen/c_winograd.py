@@ -51,7 +51,7 @@ class WinogradRenderer(ProductRenderer):
         out(f"enum {{ channels = {w.channels}, columns = {w.columns.extent} }};")
         out(f"const long tiles = {self.dim(w.tiles)}, runs = (tiles + tile_rows - 1) / tile_rows;")
         work = dims.product((w.tiles, w.columns.extent, 2 * PRODUCTS * w.channels))
-        out(f"const long team = gc_team(self, {self.dim(work)});")
+        out(f"const long work = {self.dim(work)}, team = gc_team(self, work);")
         self._filter(w)
         out(f"float image[{PRODUCTS * w.rows * w.channels}] {aligned}, sums[8 * tile_rows * width] {aligned};")
         self._shared("runs", "run")

@@ -156,6 +156,12 @@ class Tiling:
         return single and places and (self.may_be_whole or not self.is_cut) and isinstance(self.column_block, int)
 
     @property
+    def may_help(self) -> bool:
+        """Whether threads take tiles of each other: there must be a meeting between any two loops over tiles."""
+        once = not self.is_cut or self.may_be_whole
+        return self.sharing == "team" and not self.f.batch and once and self.columns == self.column_block
+
+    @property
     def may_share_columns(self) -> bool:
         """Whether it depends on sizes if the threads share columns. Rows that are gathered are for all columns."""
         return self.sharing == "team" and self.left_place is not None

@@ -21,10 +21,11 @@ from graphc import config
 from graphc.runtime.processor import cores
 from graphc.runtime.state import address, aligned_empty
 
-# What a waiting thread reads and what an arriving one writes: two cache lines, twice for processors that fetch pairs.
-MEETING_BYTES = 256
 ROOM_BYTES = 256
 MOST_THREADS = 256
+# What a waiting thread reads and what an arriving one writes: two cache lines, twice for processors that fetch pairs;
+# and two for each thread, which tell how far its share of the work is done.
+MEETING_BYTES = 256 + 128 * MOST_THREADS
 # How often a leader looks for those it has called before it calls again.
 PATIENCE = 2200
 # Scalar operations of a run from which on other threads are worth waking, and those of a kernel that a thread should

@@ -1,6 +1,6 @@
 GC_KERNEL void k0(const float *restrict b0, float *restrict b1, long size0, const gc_worker *self) {
   (void)size0;
-  const long team = gc_team(self, size0 * 900 + 300);
+  const long work = size0 * 900 + 300, team = gc_team(self, work);
   const long share_start = gc_first(300, 64, self, team), share_end = gc_end(300, 64, self, team);
   {
     for (long p0_start = share_start, end = share_end; p0_start < end; p0_start += 64) {

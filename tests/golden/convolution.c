@@ -4,7 +4,7 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, float *res
   const long rows = size0 * 49, columns = 16;
   const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
   const long groups = 1 * tall;
-  const long team = gc_team(self, size0 * 112896);
+  const long work = size0 * 112896, team = gc_team(self, work);
   (void)tall, (void)across, (void)groups, (void)team;
   const long blocks = 3;
   float packed[192] __attribute__((aligned(64)));

@@ -1,6 +1,6 @@
 GC_KERNEL void k0(const float *restrict b0, float *restrict b1, long size0, const gc_worker *self) {
   (void)size0;
-  const long team = gc_team(self, size0 * 200);
+  const long work = size0 * 200, team = gc_team(self, work);
   const long share_start = gc_first(size0, 64, self, team), share_end = gc_end(size0, 64, self, team);
   {
     for (long p0 = share_start; p0 < share_end; ++p0) {

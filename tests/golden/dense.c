@@ -4,13 +4,15 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const floa
   const long rows = size0, columns = 128;
   const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
   const long groups = 1 * tall;
-  const long team = gc_team(self, size0 * 200704);
+  const long work = size0 * 200704, team = gc_team(self, work);
   (void)tall, (void)across, (void)groups, (void)team;
   {
     for (long c0 = 0; c0 < columns; c0 += 128) {
       const long c1 = GC_MIN(c0 + 128, columns);
       const long beside = (c1 - c0 + width - 1) / width;
       const _Bool by_columns = team > 1 && size0 * 784 <= 100352;
+      const _Bool alone = 0;
+      (void)alone;
       const long outer = 1, inner = 784, depth = outer * inner;
       (void)depth;
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
@@ -20,7 +22,9 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const floa
         const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;
         gc_row_float(outer, inner, b0 + 0 + line0 * 784, 1, 0, b1 + 0 + n0, 128, 0, row_sums, count);
       }
-      for (long unit = first_unit; unit < units; ++unit) {
+      const _Bool helps = gc_helps(self, work) && !alone && !is_row;
+      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);)
+      for (long unit = way.first; unit < way.end; ++unit) {
         const long group = by_columns ? unit % groups : unit / beside;
         const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
         const long m0 = group % tall * tile_rows;

@@ -1,11 +1,11 @@
 GC_KERNEL void k0(const int *restrict b0, const int *restrict b1, const unsigned char *restrict b2, float *restrict b3, long size0, long size1, const gc_worker *self) {
   (void)size0;
   (void)size1;
-  const long team = gc_team(self, size0 * 14112);
-  const long share_start = gc_first(size0, 1, self, team), share_end = gc_end(size0, 1, self, team);
+  const long work = size0 * 14112, team = gc_team(self, work);
   {
     const int v1 = b0[0];
-    for (long p0 = share_start; p0 < share_end; ++p0) {
+    for (gc_way way = gc_begin(size0, 1, self, team, gc_helps(self, work)); gc_take(&way);)
+    for (long p0 = way.first; p0 < way.end; ++p0) {
       const int v2 = ((int)p0 + v1);
       const long long v3 = gc_max_int64(gc_min_int64((long long)(v2), (long long)(size1 - 1)), (long long)0);
       const int v4 = b1[v3];
@@ -27,13 +27,15 @@ GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const floa
   const long rows = size0, columns = 128;
   const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
   const long groups = 1 * tall;
-  const long team = gc_team(self, size0 * 200704);
+  const long work = size0 * 200704, team = gc_team(self, work);
   (void)tall, (void)across, (void)groups, (void)team;
   {
     for (long c0 = 0; c0 < columns; c0 += 128) {
       const long c1 = GC_MIN(c0 + 128, columns);
       const long beside = (c1 - c0 + width - 1) / width;
       const _Bool by_columns = team > 1 && size0 * 784 <= 100352;
+      const _Bool alone = 0;
+      (void)alone;
       const long outer = 1, inner = 784, depth = outer * inner;
       (void)depth;
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
@@ -43,7 +45,9 @@ GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const floa
         const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;
         gc_row_float(outer, inner, b0 + 0 + line0 * 784, 1, 0, b1 + 0 + n0, 128, 0, row_sums, count);
       }
-      for (long unit = first_unit; unit < units; ++unit) {
+      const _Bool helps = gc_helps(self, work) && !alone && !is_row;
+      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);)
+      for (long unit = way.first; unit < way.end; ++unit) {
         const long group = by_columns ? unit % groups : unit / beside;
         const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
         const long m0 = group % tall * tile_rows;
@@ -94,7 +98,7 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
   const long rows = size0, columns = 10;
   const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
   const long groups = 1 * tall;
-  const long team = gc_team(self, size0 * 2560);
+  const long work = size0 * 2560, team = gc_team(self, work);
   (void)tall, (void)across, (void)groups, (void)team;
   float *const panels = scratch;
   {
@@ -102,6 +106,8 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
       const long c1 = GC_MIN(c0 + 10, columns);
       const long beside = (c1 - c0 + width - 1) / width;
       const _Bool by_columns = team > 1 && size0 * 128 <= 1280;
+      const _Bool alone = 0;
+      (void)alone;
       const long outer = 1, inner = 128, depth = outer * inner;
       (void)depth;
       gc_sync(self);
@@ -128,7 +134,9 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
         const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;
         gc_row_float(outer, inner, b0 + 0 + line0 * 128, 1, 0, b1 + 0 + n0, 10, 0, row_sums, count);
       }
-      for (long unit = first_unit; unit < units; ++unit) {
+      const _Bool helps = gc_helps(self, work) && !alone && !is_row;
+      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);)
+      for (long unit = way.first; unit < way.end; ++unit) {
         const long group = by_columns ? unit % groups : unit / beside;
         const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
         const long m0 = group % tall * tile_rows;
@@ -177,7 +185,7 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
 GC_KERNEL void k3(const float *restrict b0, const int *restrict b1, const int *restrict b2, const int *restrict b3, float *restrict b4, float *restrict b5, float *restrict b6, long size0, long size1, const gc_worker *self) {
   (void)size0;
   (void)size1;
-  const long team = gc_team(self, size0 * 644);
+  const long work = size0 * 644, team = gc_team(self, work);
   const long share_start = gc_first(size0, 64, self, team), share_end = gc_end(size0, 64, self, team);
   {
     const int v6 = b1[0];
@@ -258,7 +266,7 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
   const long rows = size0, columns = 128;
   const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
   const long groups = 1 * tall;
-  const long team = gc_team(self, size0 * 2560);
+  const long work = size0 * 2560, team = gc_team(self, work);
   (void)tall, (void)across, (void)groups, (void)team;
   float *const panels = scratch;
   {
@@ -266,9 +274,11 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
       const long c1 = GC_MIN(c0 + 128, columns);
       const long beside = (c1 - c0 + width - 1) / width;
       const _Bool by_columns = team > 1 && size0 * 10 <= 1280;
+      const _Bool alone = by_columns && beside == across && across % team == 0;
+      (void)alone;
       const long outer = 1, inner = 10, depth = outer * inner;
       (void)depth;
-      if (!(by_columns && beside == across && across % team == 0)) gc_sync(self);
+      if (!alone) gc_sync(self);
       for (long panel = gc_first(beside, 1, self, team), panel_end = gc_end(beside, 1, self, team); panel < panel_end; ++panel) {
         const long n0 = c0 + panel * width;
         for (long run = 0; run < 10; run += 16) {
@@ -286,9 +296,11 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
           }
         }
       }
-      if (!(by_columns && beside == across && across % team == 0)) gc_sync(self);
+      if (!alone) gc_sync(self);
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-      for (long unit = first_unit; unit < units; ++unit) {
+      const _Bool helps = gc_helps(self, work) && !alone;
+      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);)
+      for (long unit = way.first; unit < way.end; ++unit) {
         const long group = by_columns ? unit % groups : unit / beside;
         const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
         const long m0 = group % tall * tile_rows;
@@ -381,7 +393,7 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
   const long rows = 784, columns = 128;
   const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
   const long groups = 1 * tall;
-  const long team = gc_team(self, size0 * 200704);
+  const long work = size0 * 200704, team = gc_team(self, work);
   (void)tall, (void)across, (void)groups, (void)team;
   const long blocks = size0;
   float *const panels = scratch;
@@ -393,12 +405,14 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
       const long c1 = GC_MIN(c0 + 128, columns);
       const long beside = (c1 - c0 + width - 1) / width;
       const _Bool by_columns = team > 1 && size0 * 784 <= size0 * 128 + 100352;
+      const _Bool alone = gathers && by_columns && beside == across && across % team == 0;
+      (void)alone;
       const long step = gathers ? 352 : to;
       for (long turn = from; turn < to; turn += step) {
         const long end = GC_MIN(turn + step, to);
         const long outer = 1, inner = end - turn, depth = outer * inner;
         (void)depth;
-        if (gathers && !(by_columns && beside == across && across % team == 0)) gc_sync(self);
+        if (gathers && !alone) gc_sync(self);
         if (gathers || (c1 == columns && columns % width)) {
           const long panel_start = gc_first((gathers ? beside : 0), 1, self, team), panel_end = gc_end((gathers ? beside : 0), 1, self, team);
           {
@@ -414,9 +428,11 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
             }
           }
         }
-        if (gathers && !(by_columns && beside == across && across % team == 0)) gc_sync(self);
+        if (gathers && !alone) gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-        for (long unit = first_unit; unit < units; ++unit) {
+        const _Bool helps = gc_helps(self, work) && !alone;
+        for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);)
+        for (long unit = way.first; unit < way.end; ++unit) {
           const long group = by_columns ? unit % groups : unit / beside;
           const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
           const long m0 = group % tall * tile_rows;
@@ -484,7 +500,7 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
 
 GC_KERNEL void k7(const float *restrict b0, float *restrict b1, float *restrict b2, const float *restrict b3, float *restrict b6, long size0, const gc_worker *self) {
   (void)size0;
-  const long team = gc_team(self, size0 * 384 + 5504);
+  const long work = size0 * 384 + 5504, team = gc_team(self, work);
   const long share_start = gc_first(128, 64, self, team), share_end = gc_end(128, 64, self, team);
   {
     for (long p0_start = share_start, end = share_end; p0_start < end; p0_start += 64) {
@@ -538,7 +554,7 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
   const long rows = 128, columns = 10;
   const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
   const long groups = 1 * tall;
-  const long team = gc_team(self, size0 * 2560);
+  const long work = size0 * 2560, team = gc_team(self, work);
   (void)tall, (void)across, (void)groups, (void)team;
   const long blocks = size0;
   float *const panels = scratch;
@@ -550,12 +566,14 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
       const long c1 = GC_MIN(c0 + 10, columns);
       const long beside = (c1 - c0 + width - 1) / width;
       const _Bool by_columns = team > 1 && size0 * 128 <= size0 * 10 + 1280;
+      const _Bool alone = gathers && by_columns && beside == across && across % team == 0;
+      (void)alone;
       const long step = 352;
       for (long turn = from; turn < to; turn += step) {
         const long end = GC_MIN(turn + step, to);
         const long outer = 1, inner = end - turn, depth = outer * inner;
         (void)depth;
-        if (!(gathers && by_columns && beside == across && across % team == 0)) gc_sync(self);
+        if (!alone) gc_sync(self);
         if (gathers || (c1 == columns && columns % width)) {
           const long panel_start = gc_first((gathers ? beside : 1), 1, self, team), panel_end = gc_end((gathers ? beside : 1), 1, self, team);
           {
@@ -571,7 +589,7 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
             }
           }
         }
-        if (!(gathers && by_columns && beside == across && across % team == 0)) gc_sync(self);
+        if (!alone) gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
         for (long unit = first_unit; unit < units; ++unit) {
           const long group = by_columns ? unit % groups : unit / beside;
@@ -638,7 +656,7 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
 
 GC_KERNEL void k9(const float *restrict b0, float *restrict b1, float *restrict b2, const float *restrict b3, float *restrict b6, long size0, const gc_worker *self) {
   (void)size0;
-  const long team = gc_team(self, size0 * 30 + 430);
+  const long work = size0 * 30 + 430, team = gc_team(self, work);
   const long share_start = gc_first(10, 64, self, team), share_end = gc_end(10, 64, self, team);
   {
     for (long p0_start = share_start, end = share_end; p0_start < end; p0_start += 64) {

@@ -1,7 +1,7 @@
 GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, float *restrict b2, long size1, long size0, const gc_worker *self) {
   (void)size1;
   (void)size0;
-  const long team = gc_team(self, size0 * 184);
+  const long work = size0 * 184, team = gc_team(self, work);
   const long share_start = gc_first(size0 * 8, 64, self, team), share_end = gc_end(size0 * 8, 64, self, team);
   {
     #pragma omp simd

@@ -1,6 +1,6 @@
 GC_KERNEL void k0(float *restrict b0, const int *restrict b1, const float *restrict b2, long size0, const gc_worker *self) {
   (void)size0;
-  const long team = gc_team(self, size0 * 512 + 64000);
+  const long work = size0 * 512 + 64000, team = gc_team(self, work);
   const long share_start = gc_first(64, 64, self, team), share_end = gc_end(64, 64, self, team);
   {
     for (long p1_start = share_start, end = share_end; p1_start < end; p1_start += 64) {

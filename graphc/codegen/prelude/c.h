@@ -37,6 +37,10 @@ typedef struct {
   char apart[124]; /* what waiting threads read lies on a cache line of its own */
   int turn, sleepers;
   char end[120];
+  struct {
+    unsigned long long taken; /* since which turn, and how many pieces of the thread's share */
+    char apart[120];
+  } shares[];
 } gc_meeting;
 typedef struct {
   long thread, threads, grain;
@@ -92,13 +96,63 @@ GC_FN long gc_team(const gc_worker *self, long work) {
   return GC_MAX(1, GC_MIN(self->threads, work / self->grain));
 }
 /* The share of a thread: neighbouring grains of 0 .. total, and none for threads outside the team. */
+GC_FN long gc_bound(long total, long grain, long thread, long team) {
+  const long grains = (total + grain - 1) / grain;
+  return GC_MIN(total, grains * GC_MIN(thread, team) / team * grain);
+}
 GC_FN long gc_first(long total, long grain, const gc_worker *self, long team) {
-  const long grains = (total + grain - 1) / grain, thread = GC_MIN(self->thread, team);
-  return GC_MIN(total, grains * thread / team * grain);
+  return gc_bound(total, grain, self->thread, team);
 }
 GC_FN long gc_end(long total, long grain, const gc_worker *self, long team) {
-  const long grains = (total + grain - 1) / grain, thread = GC_MIN(self->thread + 1, team);
-  return GC_MIN(total, grains * thread / team * grain);
+  return gc_bound(total, grain, self->thread + 1, team);
+}
+
+/* A thread's way through 0 .. total: its own share, a piece after the other, and then what is left of the others'. So
+   nobody waits long for a thread that has a slower processor, or none at the moment; and as long as all are equally fast
+   each finds in its cache what it has written there. There is one such way at most between two meetings. */
+#define GC_PIECES 8
+/* Whether that pays, by a kernel's operations: in smaller ones caches matter more than who comes last. */
+#define GC_MANY_GRAINS 2048
+GC_FN int gc_helps(const gc_worker *self, long work) { return work >= GC_MANY_GRAINS * self->grain; }
+typedef struct {
+  const gc_worker *self;
+  long total, grain, team, helps;
+  long thread, shares, start, stop, piece; /* whose share it is at, and at how many it will be */
+  long first, end;                         /* the piece that was taken */
+} gc_way;
+GC_FN void gc_look(gc_way *way) {
+  way->start = gc_bound(way->total, way->grain, way->thread, way->team);
+  way->stop = gc_bound(way->total, way->grain, way->thread + 1, way->team);
+  way->piece = way->stop - way->start;
+  if (way->helps) way->piece = GC_MAX(1, way->piece / way->grain / GC_PIECES) * way->grain;
+}
+GC_FN gc_way gc_begin(long total, long grain, const gc_worker *self, long team, int helps) {
+  gc_way way = {.self = self, .total = total, .grain = grain, .team = team, .helps = helps && team > 1};
+  way.thread = self->thread, way.shares = self->thread < team ? way.helps ? team : 1 : 0;
+  if (way.shares > 0) gc_look(&way);
+  return way;
+}
+/* Takes the next piece, if there is one. The turn of the meeting tells counts of this way from older ones. */
+GC_APART int gc_take(gc_way *way) {
+  gc_meeting *const m = way->self->meeting;
+  while (way->shares > 0) {
+    if (!way->helps) {
+      way->shares = 0, way->first = way->start, way->end = way->stop;
+      return way->start < way->stop;
+    }
+    const unsigned long long turn = (unsigned)__atomic_load_n(&m->turn, __ATOMIC_RELAXED);
+    unsigned long long *const place = &m->shares[way->thread].taken, seen = __atomic_load_n(place, __ATOMIC_RELAXED);
+    for (;;) {
+      const unsigned long long taken = seen >> 32 == turn ? (unsigned)seen : 0;
+      way->first = way->start + (long)taken * way->piece, way->end = GC_MIN(way->stop, way->first + way->piece);
+      if (way->first >= way->stop) break;
+      const unsigned long long next = turn << 32 | (taken + 1);
+      if (__atomic_compare_exchange_n(place, &seen, next, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return 1;
+    }
+    way->thread = (way->thread + 1) % way->team;
+    if (--way->shares > 0) gc_look(way);
+  }
+  return 0;
 }
 GC_APART void gc_copy(char *to, const char *from, long size, const gc_worker *self) {
   const long team = gc_team(self, size), first = gc_first(size, 64, self, team), end = gc_end(size, 64, self, team);

@@ -1,0 +1,76 @@
+"""How threads share work in C: each piece is done once, and those who are done do what others have not begun."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+
+from graphc.codegen.cstyle import prelude
+from graphc.runtime import team, toolchain
+from graphc.runtime.cache import Cache
+from graphc.runtime.state import address, aligned_empty
+
+# Counts how often each of 0 .. total is done, in some rounds of work between which the threads meet.
+COUNTING = """
+void work(long thread, long threads, void *meeting, long total, long grain, long team, long rounds, int helps,
+          int *counts) {
+  const gc_worker worker = {thread, threads, 1, meeting}, *const self = &worker;
+  for (long round = 0; round < rounds; ++round) {
+    for (gc_way way = gc_begin(total, grain, self, team, helps); gc_take(&way);)
+      for (long i = way.first; i < way.end; ++i) ++counts[i];
+    if (rounds > 1) gc_sync(self);
+  }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> ctypes._CFuncPtr:
+    source = prelude("c.h") + COUNTING
+    cache = Cache(Path(tmp_path_factory.mktemp("cache")))
+    library = toolchain.build_shared(source, flags=("-O2",), toolchain=toolchain.find(), cache=cache)
+    function = ctypes.CDLL(str(library)).work
+    function.argtypes = [ctypes.c_long] * 2 + [ctypes.c_void_p] + [ctypes.c_long] * 4 + [ctypes.c_int, ctypes.c_void_p]
+    function.restype = None
+    return function
+
+
+def meeting() -> np.ndarray:
+    memory = aligned_empty((team.MEETING_BYTES,), np.dtype(np.uint8))
+    memory[:] = 0
+    return memory
+
+
+@pytest.mark.parametrize("total", (0, 1, 5, 64, 1000))
+@pytest.mark.parametrize("grain", (1, 16))
+@pytest.mark.parametrize("threads, members", ((1, 1), (2, 2), (3, 2), (4, 4)))
+def test_each_piece_is_done_once_in_each_round(
+    work: ctypes._CFuncPtr, total: int, grain: int, threads: int, members: int
+) -> None:
+    place, counts, rounds = meeting(), np.zeros(total + 1, np.int32), 500
+    rest = (threads, address(place), total, grain, members, rounds, 1, address(counts))
+    workers = [Thread(target=work, args=(thread, *rest)) for thread in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert not any(worker.is_alive() for worker in workers)
+    np.testing.assert_array_equal(counts[:total], rounds)
+
+
+def test_who_is_done_does_what_others_have_not_begun(work: ctypes._CFuncPtr) -> None:
+    place, counts = meeting(), np.zeros(100, np.int32)
+    work(1, 2, address(place), 100, 1, 2, 1, 1, address(counts))  # thread 0 does not come
+    np.testing.assert_array_equal(counts, 1)
+    work(0, 2, address(place), 100, 1, 2, 1, 1, address(counts))
+    np.testing.assert_array_equal(counts, 1)
+
+
+def test_others_are_not_helped_where_that_would_be_wrong(work: ctypes._CFuncPtr) -> None:
+    place, counts = meeting(), np.zeros(100, np.int32)
+    work(1, 2, address(place), 100, 1, 2, 1, 0, address(counts))
+    np.testing.assert_array_equal(counts, np.repeat([0, 1], 50))
