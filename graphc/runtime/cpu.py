@@ -113,7 +113,8 @@ class CpuProgram(Program):
         """Runs the native function on a table whose inputs and outputs are in place."""
         table.bind(states)
         table.job.steps, table.job.repeat = steps, repeat
-        team.run(self._library, table.job, steps * repeat * table.work, table.trials[steps * repeat > 1])
+        work = steps * repeat * table.work
+        team.run(self._library, table.job, work, table.trials_of(steps * repeat, work))
         for name in self.updated:
             states[name].host_changed()
         self._idle.append(space)

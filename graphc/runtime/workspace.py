@@ -37,7 +37,6 @@ class Table:
         inputs: The buffer of each input: id, name, dtype, bytes.
         outputs: The buffer of each output, in the order of outputs: id, dtype, bytes.
         work: About how many scalar operations a run takes.
-        trials: What runs took on one thread and on several: single ones, and those of many in one call.
     """
 
     def __init__(self, plan: Plan, sizes: Mapping[str, int], places: Mapping[int, int], meeting: int) -> None:
@@ -49,7 +48,8 @@ class Table:
         self.inputs = [(b.id, b.name, b.dtype.numpy, nbytes[b.id]) for b in plan.buffers if b.role == "input"]
         self.outputs = [(id, plan.buffers[id].dtype.numpy, nbytes[id]) for id in dict.fromkeys(plan.outputs)]
         self.work = dims.evaluate(plan.work, sizes)
-        self.trials = team.Trials(), team.Trials()
+        # On one thread and on several. Short runs, which may find threads asleep, tell nothing of long ones.
+        self._trials = team.Trials(), team.Trials(), team.Trials()
         values = [sizes[name] for name in plan.symbols] or [0]
         self._sizes = (ctypes.c_long * len(values))(*values)
         self._strides = (ctypes.c_long * count)(*(nbytes.get(id, 0) for id in range(count)))
@@ -58,6 +58,15 @@ class Table:
         states = [b for b in plan.buffers if b.role == "state"]
         self._names, self._ids = [b.name for b in states], [b.id for b in states]
         self._bound: list[StateBuffer] = []
+
+    def trials_of(self, count: int, work: int) -> team.Trials:
+        """What runs of a kind took: single ones, several in one call, and those that take long.
+
+        Args:
+            count: How many runs one call makes.
+            work: About how many scalar operations they take together.
+        """
+        return self._trials[0 if count == 1 else 1 if work < team.CERTAIN else 2]
 
     def bind(self, states: Mapping[str, StateBuffer]) -> None:
         """Fills in the addresses of the states, up to date on the host."""
