@@ -131,11 +131,9 @@ class Tiling:
     def step(self) -> int | None:
         """How many points of the first axis of the depth make a block; None where blocks are not runs of it."""
         is_near = self.left_place is not None and self.right_place is not None and self.right_place.is_near
-        return (
-            None
-            if is_near and len(self.f.k) == 1 and _is_less(self.f.k[0].extent, DEPTH_NEAR + 1)
-            else depth_step(self.f.k)
-        )
+        if is_near and len(self.f.k) == 1 and _is_less(self.f.k[0].extent, DEPTH_NEAR + 1):
+            return None
+        return depth_step(self.f.k)
 
     @property
     def may_gather(self) -> bool:
