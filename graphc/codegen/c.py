@@ -9,7 +9,7 @@ from typing import ClassVar
 from graphc import dtypes
 from graphc.codegen.c_product import TileFunction
 from graphc.codegen.c_winograd import WinogradRenderer
-from graphc.codegen.cost import shared_axis, work
+from graphc.codegen.cost import GRAIN, shared_axis, work
 from graphc.codegen.cstyle import CStyle
 from graphc.codegen.kernel import (
     Accumulator,
@@ -23,7 +23,8 @@ from graphc.codegen.kernel import (
     needed,
     statements,
 )
-from graphc.codegen.loops import as_reductions, has_inner, used_names
+from graphc.codegen.loops import has_inner, used_names
+from graphc.codegen.schedule import as_reductions
 from graphc.codegen.unswitch import decided, invariant_guard
 from graphc.codegen.winograd import Winograd, contraction_cut
 from graphc.dtypes import DType
@@ -31,8 +32,6 @@ from graphc.exprs import Expr
 
 # Reductions by columns keep this many of them in flight.
 LANES = 64
-# Threads that share a run of neighbouring elements meet at multiples of this many: whole cache lines.
-GRAIN = 64
 # Functions that `prelude/math.h` has without branches.
 VECTOR_FUNCTIONS = frozenset(("exp", "expm1", "log", "log1p", "tanh", "erf"))
 SIMD = "#pragma omp simd"

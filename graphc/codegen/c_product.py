@@ -17,11 +17,13 @@ from graphc import dims
 from graphc.codegen.kernel import Axis, Contract, Kernel, Let, Stmt, loads, needed, stores
 from graphc.codegen.loops import LoopRenderer
 from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES, touched_by
-from graphc.codegen.tiles import DEPTH_AT_ONCE, MANY_ROWS, SLICES, Tiling, extent
+from graphc.codegen.tiles import DEPTH_AT_ONCE, MANY_ROWS, SLICES, InPlace, Tiling, extent
 from graphc.dims import Dim
 from graphc.exprs import Expr
 from graphc.primitives.views import ravel
 
+# Rows of the left factor of at most so many bytes are asked for ahead.
+SHORT_ROW_BYTES = 1024
 # A factor that is turned around when it is gathered is so in runs of this many elements.
 RUN = 16
 
@@ -40,7 +42,10 @@ class TileFunction(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TileShape:
-    """A tile function: the C type, its size, and which of the left factor's steps are known to be 1."""
+    """A tile function: the C type, its size, and which of the left factor's steps are known to be 1.
+
+    A row step of `p` stands for rows with addresses of their own.
+    """
 
     type: str
     rows: int
@@ -57,6 +62,8 @@ class TileShape:
         steps = {"1": "1", "m": "am", "k": "ak"}
         if self.rows == 1:
             return f"GC_LINE({self.name}, {self.type}, {self.vectors}, {steps[self.depth_step]})\n"
+        if self.row_step == "p":
+            return f"GC_TILE_OF_ROWS({self.name}, {self.type}, {self.rows}, {self.vectors}, {steps[self.depth_step]})\n"
         args = f"{self.type}, {self.rows}, {self.vectors}, {steps[self.row_step]}, {steps[self.depth_step]}"
         return f"GC_TILE({self.name}, {args})\n"
 
@@ -74,6 +81,22 @@ class RowShape:
     @property
     def definition(self) -> str:
         return f"GC_ROW({self.name}, {self.type})\n"
+
+
+@dataclass(frozen=True, slots=True)
+class PackShape:
+    """The function that gathers tiles of the left factor from rows side by side."""
+
+    type: str
+    rows: int
+
+    @property
+    def name(self) -> str:
+        return f"gc_pack_{self.type}_{self.rows}"
+
+    @property
+    def definition(self) -> str:
+        return f"GC_PACK({self.name}, {self.type}, {self.rows})\n"
 
 
 class ProductRenderer(LoopRenderer):
@@ -127,8 +150,10 @@ class ProductRenderer(LoopRenderer):
         aligned = "__attribute__((aligned(64)))"
         if t.is_cut:
             out(f"const long blocks = {self.dim(t.blocks)};")
-        if t.left_place is None:
-            out(f"{name} packed[{self.dim(t.most_depth * t.rows)}] {aligned};")
+        if t.scattered:
+            out(f"const {name} *places[{t.rows * t.band}];")
+        if t.gathers_left:
+            out(f"{name} packed[{self.dim(t.most_depth * t.rows * t.band)}] {aligned};")
         sums = "all_sums" if t.sharing == "slices" else "sums"
         if t.sharing == "team":
             if t.panels != 0:
@@ -148,7 +173,7 @@ class ProductRenderer(LoopRenderer):
         if t.is_cut:
             self.out("const long from = 0, to = blocks;")
         if t.may_gather:
-            deep = f"blocks * {self.grouped(extent(t.f.k[1:]))} > {DEPTH_AT_ONCE}"
+            deep = f"{self.dim(extent(t.f.k))} > {min(DEPTH_AT_ONCE, t.most_in_place)}"
             self.out(f"const _Bool gathers = groups * tile_rows >= {MANY_ROWS} && {deep};")
         self._columns_of(t, contraction, epilogue)
 
@@ -162,6 +187,8 @@ class ProductRenderer(LoopRenderer):
             self._number(t, epilogue)
             out(f"const _Bool alone = {self._alone(t)};")
             out("(void)alone;")
+        band = f"by_columns ? groups : {t.band}" if t.may_share_columns else str(t.band)
+        out(f"const long band = {band};")
         outer, inner = t.levels
         levels = f"outer = {self.dim(outer)}, inner = {self.dim(inner)}"
         if t.step is not None:
@@ -209,7 +236,7 @@ class ProductRenderer(LoopRenderer):
 
     def _units(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
         out = self.out
-        if t.left_place is None:
+        if t.gathers_left or t.scattered:
             out("long gathered = -1;")
         total = "groups * beside, 1, self, team"
         bounds = (f"gc_first({total})", f"gc_end({total})") if t.sharing == "team" else ("0", "groups * beside")
@@ -219,15 +246,13 @@ class ProductRenderer(LoopRenderer):
         if t.may_help:
             helps = "".join([" && !alone"] * t.may_share_columns + [" && !is_row"] * t.may_be_row)
             out(f"const _Bool helps = gc_helps(self, work){helps};")
-            out("for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);)")
-            out("for (long unit = way.first; unit < way.end; ++unit) {")
+            out("for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);) {")
+            first, end = "way.first", "way.end"
         else:
-            out("for (long unit = first_unit; unit < units; ++unit) {")
-        if t.may_share_columns:
-            out("const long group = by_columns ? unit % groups : unit / beside;")
-            out("const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;")
-        else:
-            out("const long group = unit / beside, n0 = c0 + unit % beside * width;")
+            first, end = "first_unit", "units"
+        out(f"gc_place at = gc_place_of({first}, groups, beside, band);")
+        out(f"for (long unit = {first}; unit < {end}; ++unit, gc_next_place(&at)) {{")
+        out("const long group = at.group, n0 = c0 + at.column * width;")
         self._place_rows(t)
         if t.all_whole:
             out("enum { wide = width };")
@@ -249,12 +274,15 @@ class ProductRenderer(LoopRenderer):
         self._gather_left(t, contraction)
         if t.sharing != "slices":
             self._prefetch(t, epilogue)
+        self._prefetch_rows(t)
         self._multiply(t, contraction)
         if t.sharing != "slices":
             if t.is_cut:
                 out("if (end < to) continue;")
             self._epilogue(t, contraction, epilogue)
         out("}")
+        if t.may_help:
+            out("}")
 
     def _prefetch(self, t: Tiling, epilogue: tuple[Stmt, ...]) -> None:
         """Asks for what the epilogue reads and writes before the depth runs, so that it is there afterwards."""
@@ -277,10 +305,25 @@ class ProductRenderer(LoopRenderer):
                 out(f"__builtin_prefetch({buffer} + {self.dim(offset)} + {element}, 1);")
         out("}")
 
+    def _prefetch_rows(self, t: Tiling) -> None:
+        """Asks for the next tile's rows of the left factor where they are too short for processors to foresee them."""
+        place, length = t.left_place, t.most_depth
+        if place is None or t.gathers_left or place.depth[-1:] != (1,) or len(t.f.m) > 1 or not isinstance(length, int):
+            return
+        size = length * t.itemsize
+        if size > SHORT_ROW_BYTES or len(t.f.k) != 1:
+            return
+        out = self.out
+        out("if (at.column == 0)")
+        out("for (long i = line0 + tile_rows; i < GC_MIN(line0 + 2 * tile_rows, rows); ++i)")
+        out(f"for (long j = 0; j < inner; j += {LINE_BYTES // t.itemsize})")
+        start = self.dim(place.start)
+        out(f"__builtin_prefetch({place.load.buffer} + {start} + i * {self.grouped(place.line)} + j);")
+
     def _row(self, t: Tiling, contraction: Contract) -> None:
         """The sums of this thread's columns, if there is a single row."""
         out, name = self.out, self._type(contraction)
-        out(f"const _Bool is_row = rows == 1{' && !gathers' if t.may_be_whole else ''};")
+        out(f"const _Bool is_row = rows == 1{' && !gathers' if t.may_gather else ''};")
         wide = -(-t.column_block // t.width) * t.width if isinstance(t.column_block, int) else 0
         out(f"{name} row_sums[{wide}] __attribute__((aligned(64)));")
         out("if (is_row && first_unit < units) {")
@@ -324,9 +367,10 @@ class ProductRenderer(LoopRenderer):
             return
         single = TileShape(name, 1, t.vectors, *flavour)
         self.tiles.add(single)
+        first = left_steps.split(", ")[0]
         one = call.format(
             single.name,
-            f"{left} + i * {left_steps.split(', ')[0]}",
+            f"({left})[i] + {first}" if t.scattered else f"{left} + i * {first}",
             left_steps,
             right,
             right_steps,
@@ -341,12 +385,17 @@ class ProductRenderer(LoopRenderer):
 
     def _left(self, t: Tiling) -> tuple[str, str, tuple[str, str]]:
         """The left factor's rows: the first element, the steps, and which of them are 1."""
-        if t.left_place is None:
-            if t.f.lhs_along_k:
-                return "packed", f"{self.dim(t.most_depth)}, 1, inner", ("m", "1")
-            return "packed", "1, tile_rows, inner * tile_rows", ("1", "k")
+        if t.left_place is None or t.packs_left:
+            packed = f"packed + (group - at.start) * {self.grouped(t.most_depth * t.rows)}"
+            if t.left_place is None and t.f.lhs_along_k:
+                return packed, f"{self.dim(t.most_depth)}, 1, inner", ("m", "1")
+            return packed, "1, tile_rows, inner * tile_rows", ("1", "k")
         place = t.left_place
         line, (outer, inner) = place.line, _two(place.depth)
+        if t.scattered:
+            turned = self.dim(self._turned(t, place.depth))
+            rows = "places + (group - at.start) * tile_rows"
+            return rows, f"{turned}, {self.dim(inner)}, {self.dim(outer)}", ("p", "1" if inner == 1 else "k")
         start = self.dim(place.start + self._turned(t, place.depth))
         flavour = ("1", "k") if line == 1 else ("m", "1" if inner == 1 else "k")
         steps = ", ".join(map(self.dim, (line, inner, outer)))
@@ -386,7 +435,7 @@ class ProductRenderer(LoopRenderer):
         unless = ""
         if t.may_share_columns and (t.right_place is None or t.may_gather):
             # Nothing is gathered where all is read in place.
-            unless = "if (gathers && !alone) " if t.may_be_whole else "if (!alone) "
+            unless = "if (gathers && !alone) " if t.may_gather and t.all_whole else "if (!alone) "
         lets = needed(contraction.body, t.right)
         # In place, only the last panel is gathered, if it is narrower.
         count = "beside" if t.right_place is None else "1"
@@ -430,19 +479,54 @@ class ProductRenderer(LoopRenderer):
             out(f"{unless}gc_sync(self);")
 
     def _gather_left(self, t: Tiling, contraction: Contract) -> None:
-        """The lines of a tile; tiles beside each other share them."""
+        """The lines of a band of tiles; tiles beside each other share them."""
         if t.left_place is not None:
+            if t.scattered:
+                self._find_rows(t, t.left_place)
+            elif t.packs_left:
+                self._pack_left(t, contraction, t.left_place)
             return
         out = self.out
-        place = (
-            f"packed[i * {self.grouped(t.most_depth)} + deep]" if t.f.lhs_along_k else "packed[deep * tile_rows + i]"
-        )
-        out("if (group != gathered) {")
-        out("gathered = group;")
+        place = f"i * {self.grouped(t.most_depth)} + deep" if t.f.lhs_along_k else "deep * tile_rows + i"
+        place = f"packed[(group - at.start) * {self.grouped(t.most_depth * t.rows)} + {place}]"
+        out("if (at.start != gathered) {")
+        out("gathered = at.start;")
+        out("for (long group = at.start; group < at.end; ++group) {")
+        self._place_rows(t)
         out("for (long i = 0; i < high; ++i) {")
         out("const long row = line0 + i;")
         self.decode(t.lines, "row")
         self._depth_nest(t, needed(contraction.body, t.left), place, t.left)
+        out("}")
+        out("}")
+        out("}")
+
+    def _pack_left(self, t: Tiling, contraction: Contract, place: InPlace) -> None:
+        """The same for rows that lie side by side: in the order of memory, all rows of a tile at once."""
+        out = self.out
+        outer, inner = _two(place.depth)
+        start = self.dim(place.start + self._turned(t, place.depth))
+        shape = PackShape(self._type(contraction), t.rows)
+        self.tiles.add(shape)
+        out("if (at.start != gathered) {")
+        out("gathered = at.start;")
+        source = f"outer, inner, {place.load.buffer} + {start}, {self.dim(inner)}, {self.dim(outer)}"
+        out(f"{shape.name}({source}, packed, {self.dim(t.most_depth * t.rows)}, at.start, at.end - at.start, rows);")
+        out("}")
+
+    def _find_rows(self, t: Tiling, place: InPlace) -> None:
+        """Where the rows of a band of tiles lie."""
+        out = self.out
+        out("if (at.start != gathered) {")
+        out("gathered = at.start;")
+        out("for (long group = at.start; group < at.end; ++group) {")
+        self._place_rows(t)
+        out("for (long i = 0; i < high; ++i) {")
+        out("const long row = line0 + i;")
+        self.decode(t.lines, "row")
+        start = place.start + place.line * t.lines[-1].index
+        out(f"places[(group - at.start) * tile_rows + i] = {place.load.buffer} + {self.dim(start)};")
+        out("}")
         out("}")
         out("}")
 
@@ -469,7 +553,8 @@ class ProductRenderer(LoopRenderer):
             assert beside is not None
             self.out("for (long panel = panel_start; panel < panel_end; ++panel)")
             self.out(self.simd)
-            self.out(f"for (long lane = 0; lane < GC_MIN(width, columns - {beside[1]}); ++lane) {{")
+            lanes = "width" if t.all_whole else f"GC_MIN(width, columns - {beside[1]})"
+            self.out(f"for (long lane = 0; lane < {lanes}; ++lane) {{")
             self.out(f"const long {axis.name} = {beside[1]} + lane;")
 
         def store(rest: tuple[Stmt, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 
@@ -18,7 +19,9 @@ CHEAP = frozenset(
     ("add", "sub", "mul", "neg", "abs", "min", "max", "select", "and", "or", "xor", "not", "eq", "ne", "lt", "le", "gt")
     + ("ge", "bit_and", "bit_or", "bit_xor", "bit_not", "shift_left", "shift_right", "isnan", "isinf", "isfinite")
 )
-# A loop of fewer points is not worth sharing where another is longer.
+# Threads that share a run of neighbouring elements meet at multiples of this many: whole cache lines.
+GRAIN = 64
+# A loop of fewer points, or grains where they are neighbours, is not worth sharing where another is longer.
 FEW = 16
 
 
@@ -73,7 +76,11 @@ def _cost(stmt: Stmt) -> int:
 
 def shared_axis(kernel: Kernel) -> Axis:
     """The loop whose points threads share: the outermost that has many, else the longest."""
-    many = [axis for axis in kernel.axes if not isinstance(axis.extent, int) or axis.extent >= FEW]
-    if many:
-        return many[0]
-    return max(kernel.axes, key=lambda axis: axis.extent if isinstance(axis.extent, int) else 0)
+
+    def pieces(axis: Axis) -> float:
+        if not isinstance(axis.extent, int):
+            return math.inf
+        return axis.extent / GRAIN if axis == kernel.axes[-1] else axis.extent
+
+    many = [axis for axis in kernel.axes if pieces(axis) >= FEW]
+    return many[0] if many else max(kernel.axes, key=pieces)

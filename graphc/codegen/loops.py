@@ -18,7 +18,6 @@ from graphc.codegen.kernel import (
     Store,
     names_in,
 )
-from graphc.exprs import call
 
 # What `#pragma omp simd` calls the combiners; a target without the pragma prints nothing.
 OMP_REDUCTIONS = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
@@ -212,16 +211,6 @@ class LoopRenderer(CStyle):
 def has_inner(kernel: Kernel) -> bool:
     """Whether a kernel does more at a point than simple statements."""
     return any(isinstance(stmt, (Reduce, For, Contract)) for stmt in kernel.body)
-
-
-def as_reductions(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
-    """A contraction that is no plain matrix product is summed like any reduction."""
-
-    def reduction(stmt: Contract) -> Reduce:
-        value = call("mul", stmt.lhs, stmt.rhs)
-        return Reduce(stmt.axes, stmt.body, (Accumulator(stmt.name, "sum", value, stmt.dtype),))
-
-    return tuple(reduction(stmt) if isinstance(stmt, Contract) else stmt for stmt in body)
 
 
 def used_names(stmt: Stmt) -> set[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from graphc import dims
 from graphc.codegen.kernel import (
+    Accumulator,
     Axis,
     Contract,
     For,
@@ -28,13 +29,13 @@ from graphc.codegen.kernel import (
     stores,
 )
 from graphc.dims import Dim
-from graphc.exprs import Call, Cast, Expr, Index, Load, Var
+from graphc.exprs import Call, Cast, Expr, Index, Load, Var, call
 from graphc.primitives.views import ravel
 
 
 def schedule(kernel: Kernel) -> Kernel:
     """Flattens and merges, then binds the axis along which most memory is contiguous as `vector`."""
-    flat = _merged(flatten(kernel))
+    flat = _sums_as_reductions(_merged(flatten(kernel)))
     bound = _bind_vector(flat)
     check(bound)
     return bound
@@ -240,6 +241,28 @@ def _contiguous(stmt: Stmt, axis: str, others: tuple[Axis, ...]) -> int:
 
 
 # ---- contractions
+
+
+def _sums_as_reductions(kernel: Kernel) -> Kernel:
+    """The kernel with its contraction as a reduction, if that is no product of matrices.
+
+    Where only one factor has axes of its own, each of its elements is used once: there is nothing to keep in registers
+    or in shared memory.
+    """
+    if kernel.contraction is None:
+        return kernel
+    f = factors(kernel)
+    return kernel if f.m and f.n else replace(kernel, body=as_reductions(kernel.body))
+
+
+def as_reductions(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    """Statements with contractions summed like any reduction."""
+
+    def reduction(stmt: Contract) -> Reduce:
+        value = call("mul", stmt.lhs, stmt.rhs)
+        return Reduce(stmt.axes, stmt.body, (Accumulator(stmt.name, "sum", value, stmt.dtype),))
+
+    return tuple(reduction(stmt) if isinstance(stmt, Contract) else stmt for stmt in body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ lies there evenly, else it is gathered into panels first.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import gcd
 from typing import Literal
 
 from graphc import dims, dtypes
@@ -28,6 +29,8 @@ MOST_ROWS = 14
 USUAL_ROWS = 8
 FEWEST_ROWS = 4
 MOST_VECTORS = 3
+# Sums that a processor adds to at the same time: a tile with fewer takes as long as one with so many.
+SUMS_AT_ONCE = 12
 # A depth of up to this many elements is one block; a deeper one is cut into equal blocks of about DEPTH_BLOCK.
 DEPTH_AT_ONCE = 512
 DEPTH_BLOCK = 352
@@ -39,12 +42,44 @@ NEAR_BYTES = 1024
 DEPTH_NEAR = 1024
 # Columns that are gone over together, so that a block of the right factor stays in the second-level cache.
 COLUMN_BLOCK = 512
+# A panel of the right factor of at most so many bytes stays in the first-level cache while a band of tiles, whose rows
+# of the left factor stay in the second-level cache, goes over it.
+PANEL_BYTES = 24 << 10
+BAND_BYTES = 128 << 10
+# How much longer tiles of evenly spaced rows may take than those of rows with addresses of their own.
+WASTE = 1.1
+# A factor is gathered, and not read where it is hard to cache, for at least so many tiles.
+MANY_TILES = 4
 # Batches of at least this many products are shared among threads, and not the tiles of each product.
 BATCH = 8
 SLICES = 8
 SLICED_ELEMENTS = 1 << 16
 # Panels of a thread's own lie on its stack.
 STACK_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """A cache of sets: what lies a multiple of `way_bytes` apart meets in one set, which holds `ways` lines."""
+
+    way_bytes: int
+    ways: int
+
+    def holds(self, rows: int, step: Dim, nbytes: int) -> bool:
+        """Whether rows of so many bytes, `step` bytes apart, do not drive each other out though there is room."""
+        return rows <= self.most_rows(step, nbytes)
+
+    def most_rows(self, step: Dim, nbytes: int) -> int:
+        """How many such rows it holds: any number where steps reach every set."""
+        places = self.way_bytes // gcd(step, self.way_bytes) if isinstance(step, int) and step else self.way_bytes
+        lines = -(-nbytes // LINE_BYTES) * LINE_BYTES
+        return places * self.ways if places * lines < self.way_bytes else self.way_bytes * self.ways
+
+
+# Of usual processors: 32 KiB and more of 8 and more ways, and 1 MiB of 8.
+LINE_BYTES = 64
+FIRST_CACHE = Cache(1 << 12, 8)
+SECOND_CACHE = Cache(1 << 17, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +99,14 @@ class InPlace:
     depth: tuple[Dim, ...]
 
     @property
+    def depth_bytes(self) -> Dim:
+        """How far neighbours in depth are from each other."""
+        return self.depth[-1] * self.load.dtype.itemsize if self.depth else 0
+
+    @property
     def is_near(self) -> bool:
         """Whether neighbours in depth are so near to each other that they do not meet in few sets of a cache."""
-        step = self.depth[-1] if self.depth else 0
-        return isinstance(step, int) and step * self.load.dtype.itemsize <= NEAR_BYTES
+        return isinstance(self.depth_bytes, int) and self.depth_bytes <= NEAR_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +123,8 @@ class Tiling:
         lanes: Elements of a vector.
         itemsize: Bytes of an element.
         sharing: What the threads share.
+        packs_left: Whether the left factor is gathered though it lies evenly, with its rows side by side.
+        scattered: Whether a tile's rows run along all axes of `m`, each with an address of its own.
     """
 
     f: Factors
@@ -96,6 +137,8 @@ class Tiling:
     lanes: int
     itemsize: int
     sharing: Sharing
+    packs_left: bool = False
+    scattered: bool = False
 
     @property
     def width(self) -> int:
@@ -104,8 +147,8 @@ class Tiling:
 
     @property
     def lines(self) -> tuple[Axis, ...]:
-        """The axes of `m` that a tile's rows run along: the last where the factor is read in place, else all."""
-        return self.f.m if self.left_place is None else self.f.m[-1:]
+        """The axes of `m` that a tile's rows run along: the last where they are evenly apart in memory, else all."""
+        return self.f.m if self.left_place is None or self.scattered else self.f.m[-1:]
 
     @property
     def outer(self) -> tuple[Axis, ...]:
@@ -131,26 +174,70 @@ class Tiling:
     def step(self) -> int | None:
         """How many points of the first axis of the depth make a block; None where blocks are not runs of it."""
         is_near = self.left_place is not None and self.right_place is not None and self.right_place.is_near
-        if is_near and len(self.f.k) == 1 and _is_less(self.f.k[0].extent, DEPTH_NEAR + 1):
+        if is_near and len(self.f.k) == 1 and _is_less(self.f.k[0].extent, min(DEPTH_NEAR, self.most_in_place) + 1):
             return None
         return depth_step(self.f.k)
 
     @property
+    def cache(self) -> Cache:
+        """Where a panel of the right factor stays from tile to tile."""
+        return FIRST_CACHE if self.width * self.itemsize * self.usual_depth <= PANEL_BYTES else SECOND_CACHE
+
+    @property
+    def usual_depth(self) -> int:
+        """The depth of a block; where it is known only when it runs, a usual one."""
+        depth = extent(self.f.k[-2:])
+        return depth if _is_less(depth, DEPTH_AT_ONCE + 1) and isinstance(depth, int) else DEPTH_BLOCK
+
+    @property
+    def most_in_place(self) -> int:
+        """The depth up to which the right factor, where it lies in memory, can be kept in its cache."""
+        if self.right_place is None:
+            return 0
+        return self.cache.most_rows(self.right_place.depth_bytes, self.width * self.itemsize)
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether the right factor lies so in memory that it could not be kept in its cache."""
+        return self.most_in_place < self.usual_depth
+
+    @property
+    def is_left_spread(self) -> bool:
+        """Whether rows of the left factor lie side by side, but so that a tile's cannot be kept in the cache."""
+        place = self.left_place
+        if place is None or place.line != 1 or len(self.f.m) > 1 or not isinstance(extent(self.lines), int):
+            return False
+        return not self.cache.holds(self.usual_depth, place.depth_bytes, self.rows * self.itemsize)
+
+    @property
+    def gathers_left(self) -> bool:
+        """Whether the left factor is gathered, a band of tiles at a time, by each thread for itself."""
+        return self.left_place is None or self.packs_left
+
+    @property
+    def band(self) -> int:
+        """How many tiles, one below the other, take turns with a panel of the right factor."""
+        if self.cache is not FIRST_CACHE:
+            return 1
+        return max(1, BAND_BYTES // (self.rows * self.usual_depth * self.itemsize))
+
+    @property
     def may_gather(self) -> bool:
-        """Whether it depends on sizes, known when it runs, if the depth is cut and the right factor gathered."""
-        places = self.left_place is not None and self.right_place is not None
-        return places and self.step is not None and self.sharing == "team" and not self.f.batch
+        """Whether it depends on sizes, known when it runs, if the right factor is gathered, and a long depth cut."""
+        places = not self.gathers_left and self.right_place is not None
+        worthwhile = self.step is not None or (self.is_spread and not self.turns)
+        return places and worthwhile and self.sharing == "team" and not self.f.batch
 
     @property
     def may_be_whole(self) -> bool:
         """Whether the depth is not cut where the factor is not gathered. A panel of few columns always is."""
-        return self.may_gather and self.all_whole
+        return self.may_gather and self.step is not None and self.all_whole
 
     @property
     def may_be_row(self) -> bool:
         """Whether there may be a single row, known when it runs, whose columns are then summed all at once."""
-        single = not isinstance(extent(self.lines), int) and not self.outer and not self.f.batch
-        places = self.left_place is not None and self.right_place is not None
+        single = not isinstance(extent(self.lines), int) and len(self.f.m) == 1 and not self.f.batch
+        places = not self.gathers_left and self.right_place is not None
         return single and places and (self.may_be_whole or not self.is_cut) and isinstance(self.column_block, int)
 
     @property
@@ -162,7 +249,7 @@ class Tiling:
     @property
     def may_share_columns(self) -> bool:
         """Whether it depends on sizes if the threads share columns. Rows that are gathered are for all columns."""
-        return self.sharing == "team" and self.left_place is not None
+        return self.sharing == "team" and not self.gathers_left
 
     @property
     def blocks(self) -> Dim:
@@ -273,9 +360,16 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
     size = contraction.dtype.itemsize
     lanes = vector_bytes // size
     lines = f.m if left_place is None else f.m[-1:]
-    vectors = _vectors(extent(f.n), lanes)
-    rows = _rows(extent(lines), min(MOST_ROWS, (REGISTERS[vector_bytes] - 2 - vectors) // vectors))
+    vectors = _vectors(extent(f.n), lanes, REGISTERS[vector_bytes])
+    most = _most_rows(vectors, REGISTERS[vector_bytes])
+    rows = _rows(extent(lines), vectors, most)
     t = Tiling(f, left, right, left_place, right_place, rows, vectors, lanes, size, "team")
+    if left_place is not None and left_place.line != 1 and t.outer and _wastes(extent(lines), rows, vectors, most):
+        t = replace(t, scattered=True, rows=_rows(extent(f.m), vectors, most))
+    if t.is_left_spread and not _is_less(t.columns, MANY_TILES * t.width):
+        t = replace(t, packs_left=True)
+    if t.is_spread and (f.batch or t.packs_left or t.turns) and not _is_less(extent(f.m), MANY_TILES * t.rows):
+        t = replace(t, right_place=None)
     if left_place is None and not isinstance(t.most_depth, int):
         return None  # a tile's rows are gathered on the stack
     return replace(t, sharing=_sharing(t))
@@ -299,7 +393,12 @@ def _is_less(size: Dim, limit: int) -> bool:
     return isinstance(size, int) and size < limit
 
 
-def _vectors(columns: Dim, lanes: int) -> int:
+def _most_rows(vectors: int, registers: int) -> int:
+    """The rows of the tallest tile whose sums fit the registers."""
+    return min(MOST_ROWS, (registers - 2 - vectors) // vectors)
+
+
+def _vectors(columns: Dim, lanes: int, registers: int) -> int:
     """How many vectors a row of a tile takes: as many as leave the fewest lanes idle, two where that is no matter."""
     if not isinstance(columns, int):
         return 2
@@ -307,15 +406,30 @@ def _vectors(columns: Dim, lanes: int) -> int:
     def idle(vectors: int) -> tuple[int, int, int]:
         return -(-columns // (vectors * lanes)) * vectors * lanes, abs(vectors - 2), -vectors
 
-    return min(range(1, MOST_VECTORS + 1), key=idle)
+    enough = [v for v in range(1, MOST_VECTORS + 1) if v * _most_rows(v, registers) >= SUMS_AT_ONCE]
+    return min(enough, key=idle)
 
 
-def _rows(lines: Dim, most: int) -> int:
-    """How many rows a tile has: as many as leave the fewest rows computed twice."""
+def _rows(lines: Dim, vectors: int, most: int) -> int:
+    """How many rows a tile has: as many as take the least time, and then as leave the fewest rows computed twice."""
     if not isinstance(lines, int):
         return min(USUAL_ROWS, most)
+
+    def time(rows: int) -> tuple[int, int, int]:
+        tiles = -(-lines // rows)
+        return tiles * max(SUMS_AT_ONCE, rows * vectors), tiles * rows, -rows
+
     fewest = max(1, min(FEWEST_ROWS, lines, most))
-    return min(range(fewest, min(most, lines) + 1), key=lambda rows: (-(-lines // rows) * rows, -rows))
+    return min(range(fewest, min(most, lines) + 1), key=time)
+
+
+def _wastes(lines: Dim, rows: int, vectors: int, most: int) -> bool:
+    """Whether tiles do not fit short runs of lines: tiles that go on in the next run would take much less time."""
+    if not isinstance(lines, int):
+        return False
+    best = min(USUAL_ROWS, most)
+    time, ideal = (max(SUMS_AT_ONCE, n * vectors) for n in (rows, best))
+    return -(-lines // rows) * time * best > WASTE * ideal * lines
 
 
 def _sharing(t: Tiling) -> Sharing:

@@ -7,6 +7,7 @@ turned around (Dumoulin and Visin, "A guide to convolution arithmetic for deep l
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 from graphc import dims
@@ -19,12 +20,15 @@ from graphc.passes.rewriting import rewrite
 from graphc.primitives.convolution import Sliding
 
 OPERATIONS = ("conv", "conv_input_grad", "conv_filter_grad")
+# A window of more elements has more sums than registers and nearby memory are good for.
+MOST_ELEMENTS = 25
 
 
 def pad_convolutions(graph: Graph) -> Graph:
     """Pads the operands of convolutions, and makes gradients with respect to inputs convolutions.
 
-    Left as they are: those whose padding removes elements, and gradients with respect to inputs in groups.
+    Left as they are: those whose padding removes elements. Gradients with respect to filters that are no product of
+    matrices, as each channel meets one other, become sums for each element of the window (`_sums_by_element`).
     """
     return rewrite(graph, dict.fromkeys(OPERATIONS, _rewritten))
 
@@ -41,6 +45,8 @@ def _rewritten(builder: Builder, node: Node, operands: list[Value]) -> Value | N
     if node.op == "conv_filter_grad" and (turned := _turned_filter_grad(builder, operands, attrs, windows)):
         return turned
     wide = _padded(builder, x, windows)
+    if wide is not None and node.op == "conv_filter_grad" and _has_few_partners(x, other, attrs):
+        return _sums_by_element(builder, wide, other, windows, attrs)
     if wide is None or wide is x:
         return None
     rank = len(kernel)
@@ -66,8 +72,7 @@ def _padded(builder: Builder, x: Value, windows: list[Sliding]) -> Value | None:
 
 def _as_convolution(builder: Builder, operands: list[Value], attrs: Any) -> Value | None:
     g, w = operands
-    if attrs["groups"] != 1:
-        return None
+    groups = attrs["groups"]
     windows: list[Sliding] = []
     forward = _windows(attrs["sizes"], w.shape[:-2], attrs)
     for window, places in zip(forward, g.shape[1:-1], strict=True):
@@ -76,9 +81,12 @@ def _as_convolution(builder: Builder, operands: list[Value], attrs: Any) -> Valu
         low, high = reach - window.low, window.wide + window.low - spread_out
         windows.append(Sliding(places, window.kernel, window.spread, low, high, window.stride, window.dilation))
     rank = len(windows)
-    turned = builder.apply("reverse", w, axes=tuple(range(rank)))
-    turned = builder.apply("transpose", turned, order=(*range(rank), rank + 1, rank))
-    if all(step == 1 for step in attrs["lhs_dilation"]) and (phases := convolve_phases(builder, g, turned, windows)):
+    turned = _turned(builder, builder.apply("reverse", w, axes=tuple(range(rank))), groups)
+    if (
+        groups == 1
+        and all(step == 1 for step in attrs["lhs_dilation"])
+        and (phases := convolve_phases(builder, g, turned, windows))
+    ):
         return phases
     wide = _padded(builder, g, windows)
     if wide is None:
@@ -91,7 +99,60 @@ def _as_convolution(builder: Builder, operands: list[Value], attrs: Any) -> Valu
         padding=((0, 0),) * rank,
         lhs_dilation=(1,) * rank,
         rhs_dilation=attrs["rhs_dilation"],
-        groups=1,
+        groups=groups,
+    )
+
+
+def _turned(builder: Builder, w: Value, groups: int) -> Value:
+    """The filter with the channels that it reads and those that it makes exchanged, in each group."""
+    rank, (each_in, outs) = w.rank - 2, w.shape[-2:]
+    each_out = dims.floordiv(outs, groups)
+    if groups == 1:
+        return builder.apply("transpose", w, order=(*range(rank), rank + 1, rank))
+    split = builder.apply("reshape", w, shape=(*w.shape[:-2], each_in, groups, each_out))
+    split = builder.apply("transpose", split, order=(*range(rank), rank + 2, rank + 1, rank))
+    return builder.apply("reshape", split, shape=(*w.shape[:-2], each_out, groups * each_in))
+
+
+def _has_few_partners(x: Value, g: Value, attrs: Any) -> bool:
+    """Whether each channel of the operand meets few of the cotangent's, for a window of few elements."""
+    groups, elements = attrs["groups"], dims.product(attrs["kernel"])
+    single = x.shape[-1] == groups if groups > 1 else g.shape[-1] == 1
+    return single and isinstance(elements, int) and elements <= MOST_ELEMENTS and x.dtype.bits >= 32
+
+
+def _sums_by_element(builder: Builder, wide: Value, g: Value, windows: list[Sliding], attrs: Any) -> Value:
+    """The gradient with respect to a filter: for each element of the window, the sum of what lies under it times `g`.
+
+    The sums are all over the same points, and so are one kernel that reads both operands once.
+
+    Args:
+        builder: Where it is built.
+        wide: The padded operand, of one channel in each group, or of any where the result has one.
+        g: The cotangent.
+        windows: For each spatial axis, how the filter slides.
+        attrs: The attributes of the operation.
+    """
+    batch, channels = wide.shape[0], wide.shape[-1]
+    each = dims.floordiv(g.shape[-1], attrs["groups"])
+    shape = (batch, *g.shape[1:-1], channels, each)
+    factor = builder.broadcast(g, shape, (*range(g.rank - 1), g.rank)) if attrs["groups"] == 1 else g
+    factor = builder.apply("reshape", factor, shape=shape)
+    sums = []
+    for element in product(*(range(dims.evaluate(size, {})) for size in attrs["kernel"])):
+        start = tuple(k * window.dilation for k, window in zip(element, windows, strict=True))
+        stop = tuple(
+            low + (places - 1) * window.stride + 1
+            for low, places, window in zip(start, g.shape[1:-1], windows, strict=True)
+        )
+        step = (1, *(window.stride for window in windows), 1)
+        under = builder.apply("slice", wide, start=(0, *start, 0), stop=(batch, *stop, channels), step=step)
+        under = builder.broadcast(under, shape, tuple(range(under.rank)))
+        sums.append(builder.apply("sum", builder.apply("mul", under, factor), axes=tuple(range(under.rank - 2))))
+    parts = [builder.apply("reshape", part, shape=(1, channels, each)) for part in sums]
+    whole = builder.apply("concatenate", *parts, axis=0)
+    return builder.apply(
+        "reshape", whole, shape=(*attrs["kernel"], dims.floordiv(channels, attrs["groups"]), g.shape[-1])
     )
 
 

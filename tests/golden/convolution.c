@@ -7,13 +7,14 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, float *res
   const long work = size0 * 112896, team = gc_team(self, work);
   (void)tall, (void)across, (void)groups, (void)team;
   const long blocks = 3;
-  float packed[192] __attribute__((aligned(64)));
+  float packed[32640] __attribute__((aligned(64)));
   float *const sums = (float *)scratch + 0;
   {
     const long from = 0, to = blocks;
     for (long c0 = 0; c0 < columns; c0 += 16) {
       const long c1 = GC_MIN(c0 + 16, columns);
       const long beside = (c1 - c0 + width - 1) / width;
+      const long band = 170;
       for (long turn = from, end; turn < to; turn = end) {
         end = turn + 1;
         long turn_rest = turn;
@@ -22,31 +23,37 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, float *res
         (void)depth;
         long gathered = -1;
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-        for (long unit = first_unit; unit < units; ++unit) {
-          const long group = unit / beside, n0 = c0 + unit % beside * width;
+        gc_place at = gc_place_of(first_unit, groups, beside, band);
+        for (long unit = first_unit; unit < units; ++unit, gc_next_place(&at)) {
+          const long group = at.group, n0 = c0 + at.column * width;
           const long m0 = group % tall * tile_rows;
           const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
           const long high = GC_MIN(tile_rows, rows);
           enum { wide = width };
           float *const tile = sums + (group * across + n0 / width) * tile_rows * width;
-          if (group != gathered) {
-            gathered = group;
-            for (long i = 0; i < high; ++i) {
-              const long row = line0 + i;
-              long row_rest = row;
-              const long p2 = row_rest % 7;
-              row_rest /= 7;
-              const long p1 = row_rest % 7;
-              row_rest /= 7;
-              const long p0 = row_rest;
-              {
-                for (long k1 = 0; k1 < 3; ++k1) {
-                  const _Bool v1 = (((long long)(k0 + p1 * 2 - 1) >= (long long)0) & ((long long)(k1 + p2 * 2 - 1) >= (long long)0));
-                  #pragma omp simd
-                  for (long k2 = 0; k2 < 8; ++k2) {
-                    const float v2 = (v1 ? b0[k0 * 112 + k1 * 8 + k2 + p0 * 1568 + p1 * 224 + p2 * 16 - 120] : (float)0);
-                    const long deep = k1 * 8 + k2;
-                    packed[i * 24 + deep] = ((((long long)(k0 + p1 * 2 - 1) >= (long long)0) & ((long long)(k1 + p2 * 2 - 1) >= (long long)0)) ? v2 : 0.0f);
+          if (at.start != gathered) {
+            gathered = at.start;
+            for (long group = at.start; group < at.end; ++group) {
+              const long m0 = group % tall * tile_rows;
+              const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
+              const long high = GC_MIN(tile_rows, rows);
+              for (long i = 0; i < high; ++i) {
+                const long row = line0 + i;
+                long row_rest = row;
+                const long p2 = row_rest % 7;
+                row_rest /= 7;
+                const long p1 = row_rest % 7;
+                row_rest /= 7;
+                const long p0 = row_rest;
+                {
+                  for (long k1 = 0; k1 < 3; ++k1) {
+                    const _Bool v1 = (((long long)(k0 + p1 * 2 - 1) >= (long long)0) & ((long long)(k1 + p2 * 2 - 1) >= (long long)0));
+                    #pragma omp simd
+                    for (long k2 = 0; k2 < 8; ++k2) {
+                      const float v2 = (v1 ? b0[k0 * 112 + k1 * 8 + k2 + p0 * 1568 + p1 * 224 + p2 * 16 - 120] : (float)0);
+                      const long deep = k1 * 8 + k2;
+                      packed[(group - at.start) * 192 + i * 24 + deep] = ((((long long)(k0 + p1 * 2 - 1) >= (long long)0) & ((long long)(k1 + p2 * 2 - 1) >= (long long)0)) ? v2 : 0.0f);
+                    }
                   }
                 }
               }
@@ -65,8 +72,8 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, float *res
             __builtin_prefetch(b2 + p0 * 784 + p1 * 112 + p2 * 16 + p3 + 0, 1);
           }
           {
-            if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, packed, 24, 1, inner, b1 + k0 * 384 + n0, 16, 128, tile, turn > from);
-            else for (long i = 0; i < high; ++i) gc_tile_float_1x1_m1(outer, inner, packed + i * 24, 24, 1, inner, b1 + k0 * 384 + n0, 16, 128, tile + i * width, turn > from);
+            if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, packed + (group - at.start) * 192, 24, 1, inner, b1 + k0 * 384 + n0, 16, 128, tile, turn > from);
+            else for (long i = 0; i < high; ++i) gc_tile_float_1x1_m1(outer, inner, packed + (group - at.start) * 192 + i * 24, 24, 1, inner, b1 + k0 * 384 + n0, 16, 128, tile + i * width, turn > from);
           }
           if (end < to) continue;
           for (long i = skip; i < high; ++i) {

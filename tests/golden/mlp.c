@@ -36,6 +36,7 @@ GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const floa
       const _Bool by_columns = team > 1 && size0 * 784 <= 100352;
       const _Bool alone = 0;
       (void)alone;
+      const long band = by_columns ? groups : 1;
       const long outer = 1, inner = 784, depth = outer * inner;
       (void)depth;
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
@@ -46,45 +47,46 @@ GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const floa
         gc_row_float(outer, inner, b0 + 0 + line0 * 784, 1, 0, b1 + 0 + n0, 128, 0, row_sums, count);
       }
       const _Bool helps = gc_helps(self, work) && !alone && !is_row;
-      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);)
-      for (long unit = way.first; unit < way.end; ++unit) {
-        const long group = by_columns ? unit % groups : unit / beside;
-        const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
-        const long m0 = group % tall * tile_rows;
-        const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
-        const long high = GC_MIN(tile_rows, rows);
-        enum { wide = width };
-        float own[tile_rows * width] __attribute__((aligned(64)));
-        float *const tile = is_row ? row_sums + (unit - first_unit) * width : own;
-        if (size0 * 512 > 524288)
-        for (long i = skip; i < high; ++i) {
-          const long row = line0 + i;
-          long row_rest = row;
-          const long p0 = row_rest;
-          const long p1 = n0;
-          __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
-          __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
-        }
-        if (!is_row) {
-          if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + 0 + line0 * 784, 784, 1, 0, b1 + 0 + n0, 128, 0, tile, 0);
-          else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + 0 + line0 * 784 + i * 784, 784, 1, 0, b1 + 0 + n0, 128, 0, tile + i * width, 0);
-        }
-        for (long i = skip; i < high; ++i) {
-          const long row = line0 + i;
-          (void)row;
-          long row_rest = row;
-          const long p0 = row_rest;
-          #pragma omp simd
-          for (long j = 0; j < wide; ++j) {
-            const long column = n0 + j;
-            (void)column;
-            long column_rest = column;
-            const long p1 = column_rest;
-            const float v3 = tile[i * width + j];
-            const float v4 = b2[p1];
-            const float v5 = (v3 + v4);
-            const float v6 = gc_max_float32(v5, 0.0f);
-            b3[p0 * 128 + p1] = v6;
+      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);) {
+        gc_place at = gc_place_of(way.first, groups, beside, band);
+        for (long unit = way.first; unit < way.end; ++unit, gc_next_place(&at)) {
+          const long group = at.group, n0 = c0 + at.column * width;
+          const long m0 = group % tall * tile_rows;
+          const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
+          const long high = GC_MIN(tile_rows, rows);
+          enum { wide = width };
+          float own[tile_rows * width] __attribute__((aligned(64)));
+          float *const tile = is_row ? row_sums + (unit - first_unit) * width : own;
+          if (size0 * 512 > 524288)
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            long row_rest = row;
+            const long p0 = row_rest;
+            const long p1 = n0;
+            __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
+            __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
+          }
+          if (!is_row) {
+            if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + 0 + line0 * 784, 784, 1, 0, b1 + 0 + n0, 128, 0, tile, 0);
+            else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + 0 + line0 * 784 + i * 784, 784, 1, 0, b1 + 0 + n0, 128, 0, tile + i * width, 0);
+          }
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            (void)row;
+            long row_rest = row;
+            const long p0 = row_rest;
+            #pragma omp simd
+            for (long j = 0; j < wide; ++j) {
+              const long column = n0 + j;
+              (void)column;
+              long column_rest = column;
+              const long p1 = column_rest;
+              const float v3 = tile[i * width + j];
+              const float v4 = b2[p1];
+              const float v5 = (v3 + v4);
+              const float v6 = gc_max_float32(v5, 0.0f);
+              b3[p0 * 128 + p1] = v6;
+            }
           }
         }
       }
@@ -108,6 +110,7 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
       const _Bool by_columns = team > 1 && size0 * 128 <= 1280;
       const _Bool alone = 0;
       (void)alone;
+      const long band = by_columns ? groups : 32;
       const long outer = 1, inner = 128, depth = outer * inner;
       (void)depth;
       gc_sync(self);
@@ -135,46 +138,51 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
         gc_row_float(outer, inner, b0 + 0 + line0 * 128, 1, 0, b1 + 0 + n0, 10, 0, row_sums, count);
       }
       const _Bool helps = gc_helps(self, work) && !alone && !is_row;
-      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);)
-      for (long unit = way.first; unit < way.end; ++unit) {
-        const long group = by_columns ? unit % groups : unit / beside;
-        const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
-        const long m0 = group % tall * tile_rows;
-        const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
-        const long high = GC_MIN(tile_rows, rows);
-        const long wide = GC_MIN(width, columns - n0);
-        float own[tile_rows * width] __attribute__((aligned(64)));
-        float *const tile = is_row ? row_sums + (unit - first_unit) * width : own;
-        if (size0 * 40 > 524288)
-        for (long i = skip; i < high; ++i) {
-          const long row = line0 + i;
-          long row_rest = row;
-          const long p0 = row_rest;
-          const long p1 = n0;
-          __builtin_prefetch(b3 + p0 * 10 + p1 + 0, 1);
-        }
-        const float *panel = b1 + 0 + n0;
-        long panel_inner = 10, panel_outer = 0;
-        if (wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;
-        if (!is_row) {
-          if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, b0 + 0 + line0 * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile, 0);
-          else for (long i = 0; i < high; ++i) gc_tile_float_1x1_m1(outer, inner, b0 + 0 + line0 * 128 + i * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile + i * width, 0);
-        }
-        for (long i = skip; i < high; ++i) {
-          const long row = line0 + i;
-          (void)row;
-          long row_rest = row;
-          const long p0 = row_rest;
-          #pragma omp simd
-          for (long j = 0; j < wide; ++j) {
-            const long column = n0 + j;
-            (void)column;
-            long column_rest = column;
-            const long p1 = column_rest;
-            const float v3 = tile[i * width + j];
-            const float v4 = b2[p1];
-            const float v5 = (v3 + v4);
-            b3[p0 * 10 + p1] = v5;
+      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);) {
+        gc_place at = gc_place_of(way.first, groups, beside, band);
+        for (long unit = way.first; unit < way.end; ++unit, gc_next_place(&at)) {
+          const long group = at.group, n0 = c0 + at.column * width;
+          const long m0 = group % tall * tile_rows;
+          const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
+          const long high = GC_MIN(tile_rows, rows);
+          const long wide = GC_MIN(width, columns - n0);
+          float own[tile_rows * width] __attribute__((aligned(64)));
+          float *const tile = is_row ? row_sums + (unit - first_unit) * width : own;
+          if (size0 * 40 > 524288)
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            long row_rest = row;
+            const long p0 = row_rest;
+            const long p1 = n0;
+            __builtin_prefetch(b3 + p0 * 10 + p1 + 0, 1);
+          }
+          if (at.column == 0)
+          for (long i = line0 + tile_rows; i < GC_MIN(line0 + 2 * tile_rows, rows); ++i)
+          for (long j = 0; j < inner; j += 16)
+          __builtin_prefetch(b0 + 0 + i * 128 + j);
+          const float *panel = b1 + 0 + n0;
+          long panel_inner = 10, panel_outer = 0;
+          if (wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;
+          if (!is_row) {
+            if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, b0 + 0 + line0 * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile, 0);
+            else for (long i = 0; i < high; ++i) gc_tile_float_1x1_m1(outer, inner, b0 + 0 + line0 * 128 + i * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile + i * width, 0);
+          }
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            (void)row;
+            long row_rest = row;
+            const long p0 = row_rest;
+            #pragma omp simd
+            for (long j = 0; j < wide; ++j) {
+              const long column = n0 + j;
+              (void)column;
+              long column_rest = column;
+              const long p1 = column_rest;
+              const float v3 = tile[i * width + j];
+              const float v4 = b2[p1];
+              const float v5 = (v3 + v4);
+              b3[p0 * 10 + p1] = v5;
+            }
           }
         }
       }
@@ -276,6 +284,7 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
       const _Bool by_columns = team > 1 && size0 * 10 <= 1280;
       const _Bool alone = by_columns && beside == across && across % team == 0;
       (void)alone;
+      const long band = by_columns ? groups : 409;
       const long outer = 1, inner = 10, depth = outer * inner;
       (void)depth;
       if (!alone) gc_sync(self);
@@ -299,46 +308,51 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
       if (!alone) gc_sync(self);
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
       const _Bool helps = gc_helps(self, work) && !alone;
-      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);)
-      for (long unit = way.first; unit < way.end; ++unit) {
-        const long group = by_columns ? unit % groups : unit / beside;
-        const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
-        const long m0 = group % tall * tile_rows;
-        const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
-        const long high = GC_MIN(tile_rows, rows);
-        enum { wide = width };
-        float tile[tile_rows * width] __attribute__((aligned(64)));
-        if (size0 * 1024 > 524288)
-        for (long i = skip; i < high; ++i) {
-          const long row = line0 + i;
-          long row_rest = row;
-          const long p0 = row_rest;
-          const long p1 = n0;
-          __builtin_prefetch(b2 + p0 * 128 + p1 + 0, 1);
-          __builtin_prefetch(b2 + p0 * 128 + p1 + 16, 1);
-          __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
-          __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
-        }
-        {
-          if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + 0 + line0 * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile, 0);
-          else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + 0 + line0 * 10 + i * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile + i * width, 0);
-        }
-        for (long i = skip; i < high; ++i) {
-          const long row = line0 + i;
-          (void)row;
-          long row_rest = row;
-          const long p0 = row_rest;
-          #pragma omp simd
-          for (long j = 0; j < wide; ++j) {
-            const long column = n0 + j;
-            (void)column;
-            long column_rest = column;
-            const long p1 = column_rest;
-            const float v3 = tile[i * width + j];
-            const float v4 = b2[p0 * 128 + p1];
-            const _Bool v5 = (v4 > 0.0f);
-            const float v6 = (v5 ? v3 : 0.0f);
-            b3[p0 * 128 + p1] = v6;
+      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);) {
+        gc_place at = gc_place_of(way.first, groups, beside, band);
+        for (long unit = way.first; unit < way.end; ++unit, gc_next_place(&at)) {
+          const long group = at.group, n0 = c0 + at.column * width;
+          const long m0 = group % tall * tile_rows;
+          const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
+          const long high = GC_MIN(tile_rows, rows);
+          enum { wide = width };
+          float tile[tile_rows * width] __attribute__((aligned(64)));
+          if (size0 * 1024 > 524288)
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            long row_rest = row;
+            const long p0 = row_rest;
+            const long p1 = n0;
+            __builtin_prefetch(b2 + p0 * 128 + p1 + 0, 1);
+            __builtin_prefetch(b2 + p0 * 128 + p1 + 16, 1);
+            __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
+            __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
+          }
+          if (at.column == 0)
+          for (long i = line0 + tile_rows; i < GC_MIN(line0 + 2 * tile_rows, rows); ++i)
+          for (long j = 0; j < inner; j += 16)
+          __builtin_prefetch(b0 + 0 + i * 10 + j);
+          {
+            if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + 0 + line0 * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile, 0);
+            else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + 0 + line0 * 10 + i * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile + i * width, 0);
+          }
+          for (long i = skip; i < high; ++i) {
+            const long row = line0 + i;
+            (void)row;
+            long row_rest = row;
+            const long p0 = row_rest;
+            #pragma omp simd
+            for (long j = 0; j < wide; ++j) {
+              const long column = n0 + j;
+              (void)column;
+              long column_rest = column;
+              const long p1 = column_rest;
+              const float v3 = tile[i * width + j];
+              const float v4 = b2[p0 * 128 + p1];
+              const _Bool v5 = (v4 > 0.0f);
+              const float v6 = (v5 ? v3 : 0.0f);
+              b3[p0 * 128 + p1] = v6;
+            }
           }
         }
       }
@@ -400,13 +414,14 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
   float *const sums = (float *)scratch + 45056;
   {
     const long from = 0, to = blocks;
-    const _Bool gathers = groups * tile_rows >= 64 && blocks * 1 > 512;
+    const _Bool gathers = groups * tile_rows >= 64 && size0 > 512;
     for (long c0 = 0; c0 < columns; c0 += 128) {
       const long c1 = GC_MIN(c0 + 128, columns);
       const long beside = (c1 - c0 + width - 1) / width;
       const _Bool by_columns = team > 1 && size0 * 784 <= size0 * 128 + 100352;
       const _Bool alone = gathers && by_columns && beside == across && across % team == 0;
       (void)alone;
+      const long band = by_columns ? groups : 1;
       const long step = gathers ? 352 : to;
       for (long turn = from; turn < to; turn += step) {
         const long end = GC_MIN(turn + step, to);
@@ -419,7 +434,7 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
             for (long k0 = turn; k0 < end; ++k0) {
               for (long panel = panel_start; panel < panel_end; ++panel)
               #pragma omp simd
-              for (long lane = 0; lane < GC_MIN(width, columns - (gathers ? c0 + panel * width : columns / width * width)); ++lane) {
+              for (long lane = 0; lane < width; ++lane) {
                 const long p1 = (gathers ? c0 + panel * width : columns / width * width) + lane;
                 const float v2 = b1[k0 * 128 + p1];
                 const long deep = k0 - turn * 1;
@@ -431,65 +446,66 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
         if (gathers && !alone) gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
         const _Bool helps = gc_helps(self, work) && !alone;
-        for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);)
-        for (long unit = way.first; unit < way.end; ++unit) {
-          const long group = by_columns ? unit % groups : unit / beside;
-          const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
-          const long m0 = group % tall * tile_rows;
-          enum { skip = 0, high = tile_rows };
-          const long line0 = m0;
-          enum { wide = width };
-          float own[tile_rows * width] __attribute__((aligned(64)));
-          float *const tile = gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
-          if (1204224 > 524288 && end == to)
-          for (long i = skip; i < high; ++i) {
-            const long row = line0 + i;
-            long row_rest = row;
-            const long p0 = row_rest;
-            const long p1 = n0;
-            __builtin_prefetch(b2 + p0 * 128 + p1 + 0, 1);
-            __builtin_prefetch(b2 + p0 * 128 + p1 + 16, 1);
-            __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
-            __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
-            __builtin_prefetch(b7 + p0 * 128 + p1 + 0, 1);
-            __builtin_prefetch(b7 + p0 * 128 + p1 + 16, 1);
-          }
-          const float *panel = b1 + turn * 128 + n0;
-          long panel_inner = 128, panel_outer = 0;
-          if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
-          gc_tile_float_14x2_1k(outer, inner, b0 + turn * 784 + line0 * 1, 1, 784, 0, panel, panel_inner, panel_outer, tile, turn > from);
-          if (end < to) continue;
-          for (long i = skip; i < high; ++i) {
-            const long row = line0 + i;
-            (void)row;
-            long row_rest = row;
-            const long p0 = row_rest;
-            #pragma omp simd
-            for (long j = 0; j < wide; ++j) {
-              const long column = n0 + j;
-              (void)column;
-              long column_rest = column;
-              const long p1 = column_rest;
-              const float v3 = tile[i * width + j];
-              const float v4 = b2[p0 * 128 + p1];
-              const float v5 = (v3 - v4);
-              const float v6 = (v5 * 0.10000000149011612f);
-              const float v7 = (v4 + v6);
-              const float v8 = (v3 * v3);
-              const float v9 = b3[p0 * 128 + p1];
-              const float v10 = (v8 - v9);
-              const float v11 = (v10 * 0.0010000000474974513f);
-              const float v12 = (v9 + v11);
-              const float v13 = sqrtf(v12);
-              const float v14 = (v13 + 1.0000000116860974e-07f);
-              const float v15 = b4[0];
-              const float v16 = (v15 * v7);
-              const float v17 = (v16 / v14);
-              const float v18 = b7[p0 * 128 + p1];
-              const float v19 = (v18 - v17);
-              b2[p0 * 128 + p1] = v7;
-              b3[p0 * 128 + p1] = v12;
-              b7[p0 * 128 + p1] = v19;
+        for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);) {
+          gc_place at = gc_place_of(way.first, groups, beside, band);
+          for (long unit = way.first; unit < way.end; ++unit, gc_next_place(&at)) {
+            const long group = at.group, n0 = c0 + at.column * width;
+            const long m0 = group % tall * tile_rows;
+            enum { skip = 0, high = tile_rows };
+            const long line0 = m0;
+            enum { wide = width };
+            float own[tile_rows * width] __attribute__((aligned(64)));
+            float *const tile = gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
+            if (1204224 > 524288 && end == to)
+            for (long i = skip; i < high; ++i) {
+              const long row = line0 + i;
+              long row_rest = row;
+              const long p0 = row_rest;
+              const long p1 = n0;
+              __builtin_prefetch(b2 + p0 * 128 + p1 + 0, 1);
+              __builtin_prefetch(b2 + p0 * 128 + p1 + 16, 1);
+              __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
+              __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
+              __builtin_prefetch(b7 + p0 * 128 + p1 + 0, 1);
+              __builtin_prefetch(b7 + p0 * 128 + p1 + 16, 1);
+            }
+            const float *panel = b1 + turn * 128 + n0;
+            long panel_inner = 128, panel_outer = 0;
+            if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
+            gc_tile_float_14x2_1k(outer, inner, b0 + turn * 784 + line0 * 1, 1, 784, 0, panel, panel_inner, panel_outer, tile, turn > from);
+            if (end < to) continue;
+            for (long i = skip; i < high; ++i) {
+              const long row = line0 + i;
+              (void)row;
+              long row_rest = row;
+              const long p0 = row_rest;
+              #pragma omp simd
+              for (long j = 0; j < wide; ++j) {
+                const long column = n0 + j;
+                (void)column;
+                long column_rest = column;
+                const long p1 = column_rest;
+                const float v3 = tile[i * width + j];
+                const float v4 = b2[p0 * 128 + p1];
+                const float v5 = (v3 - v4);
+                const float v6 = (v5 * 0.10000000149011612f);
+                const float v7 = (v4 + v6);
+                const float v8 = (v3 * v3);
+                const float v9 = b3[p0 * 128 + p1];
+                const float v10 = (v8 - v9);
+                const float v11 = (v10 * 0.0010000000474974513f);
+                const float v12 = (v9 + v11);
+                const float v13 = sqrtf(v12);
+                const float v14 = (v13 + 1.0000000116860974e-07f);
+                const float v15 = b4[0];
+                const float v16 = (v15 * v7);
+                const float v17 = (v16 / v14);
+                const float v18 = b7[p0 * 128 + p1];
+                const float v19 = (v18 - v17);
+                b2[p0 * 128 + p1] = v7;
+                b3[p0 * 128 + p1] = v12;
+                b7[p0 * 128 + p1] = v19;
+              }
             }
           }
         }
@@ -550,7 +566,7 @@ GC_KERNEL void k7(const float *restrict b0, float *restrict b1, float *restrict 
 
 GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *restrict b2, float *restrict b3, const float *restrict b4, float *restrict b7, void *restrict scratch, long size0, const gc_worker *self) {
   (void)size0;
-  enum { width = 16, tile_rows = 8 };
+  enum { width = 16, tile_rows = 13 };
   const long rows = 128, columns = 10;
   const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
   const long groups = 1 * tall;
@@ -561,13 +577,14 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
   float *const sums = (float *)scratch + 5632;
   {
     const long from = 0, to = blocks;
-    const _Bool gathers = groups * tile_rows >= 64 && blocks * 1 > 512;
+    const _Bool gathers = groups * tile_rows >= 64 && size0 > 512;
     for (long c0 = 0; c0 < columns; c0 += 10) {
       const long c1 = GC_MIN(c0 + 10, columns);
       const long beside = (c1 - c0 + width - 1) / width;
       const _Bool by_columns = team > 1 && size0 * 128 <= size0 * 10 + 1280;
       const _Bool alone = gathers && by_columns && beside == across && across % team == 0;
       (void)alone;
+      const long band = by_columns ? groups : 7;
       const long step = 352;
       for (long turn = from; turn < to; turn += step) {
         const long end = GC_MIN(turn + step, to);
@@ -591,12 +608,12 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
         }
         if (!alone) gc_sync(self);
         const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-        for (long unit = first_unit; unit < units; ++unit) {
-          const long group = by_columns ? unit % groups : unit / beside;
-          const long n0 = c0 + (by_columns ? unit / groups : unit % beside) * width;
+        gc_place at = gc_place_of(first_unit, groups, beside, band);
+        for (long unit = first_unit; unit < units; ++unit, gc_next_place(&at)) {
+          const long group = at.group, n0 = c0 + at.column * width;
           const long m0 = group % tall * tile_rows;
-          enum { skip = 0, high = tile_rows };
-          const long line0 = m0;
+          const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
+          const long high = GC_MIN(tile_rows, rows);
           const long wide = GC_MIN(width, columns - n0);
           float *const tile = sums + (group * across + n0 / width) * tile_rows * width;
           if (15360 > 524288 && end == to)
@@ -613,7 +630,7 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
           long panel_inner = 10, panel_outer = 0;
           if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
           if (!gathers && wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;
-          gc_tile_float_8x1_1k(outer, inner, b0 + turn * 128 + line0 * 1, 1, 128, 0, panel, panel_inner, panel_outer, tile, turn > from);
+          gc_tile_float_13x1_1k(outer, inner, b0 + turn * 128 + line0 * 1, 1, 128, 0, panel, panel_inner, panel_outer, tile, turn > from);
           if (end < to) continue;
           for (long i = skip; i < high; ++i) {
             const long row = line0 + i;

@@ -154,6 +154,28 @@ GC_APART int gc_take(gc_way *way) {
   }
   return 0;
 }
+
+/* Where a tile of a product is: `groups` rows of tiles, `beside` of them in each. Tiles are numbered band by band; in a
+   band column by column. With a band of one, this is row by row, and with one of all groups, column by column. */
+typedef struct {
+  long groups, beside, band;
+  long group, column, start, end; /* of the tile, and which groups its band has */
+} gc_place;
+GC_FN gc_place gc_place_of(long tile, long groups, long beside, long band) {
+  gc_place at = {.groups = groups, .beside = beside, .band = band};
+  at.start = band * beside > 0 ? tile / (band * beside) * band : 0;
+  at.end = GC_MIN(groups, at.start + band);
+  const long tall = GC_MAX(1, at.end - at.start), within = tile - at.start * beside;
+  at.group = at.start + within % tall, at.column = within / tall;
+  return at;
+}
+GC_FN void gc_next_place(gc_place *at) {
+  if (++at->group < at->end) return;
+  at->group = at->start;
+  if (++at->column < at->beside) return;
+  at->column = 0, at->group = at->start = at->end;
+  at->end = GC_MIN(at->groups, at->start + at->band);
+}
 GC_APART void gc_copy(char *to, const char *from, long size, const gc_worker *self) {
   const long team = gc_team(self, size), first = gc_first(size, 64, self, team), end = gc_end(size, 64, self, team);
   if (first < end) __builtin_memcpy(to + first, from + first, end - first);

@@ -31,6 +31,34 @@
         GC_UNROLL for (int j = 0; j < VECTORS; ++j) *(V *)(c + (i * VECTORS + j) * LANES) = sum[i][j];                \
   }
 
+/* The same for rows with addresses of their own, a[i][at + k * AK + o * ao]. */
+#define GC_TILE_OF_ROWS(NAME, T, ROWS, VECTORS, AK)                                                                   \
+  static __attribute__((noinline)) void NAME(                                                                         \
+      long outer, long inner, const T *const *a, long at, long ak, long ao, const T *b, long bk, long bo, T *c, int add) { \
+    typedef T V __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(T)), may_alias));                         \
+    enum { LANES = GC_VECTOR_BYTES / sizeof(T) };                                                                     \
+    V sum[ROWS][VECTORS];                                                                                             \
+    const T *line[ROWS];                                                                                              \
+    (void)ak;                                                                                                         \
+    GC_UNROLL for (int i = 0; i < ROWS; ++i) line[i] = a[i];                                                          \
+    GC_UNROLL for (int i = 0; i < ROWS; ++i)                                                                          \
+        GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] = add ? *(V *)(c + (i * VECTORS + j) * LANES) : (V){0}; \
+    for (long o = 0; o < outer; ++o, at += ao, b += bo) {                                                             \
+      const T *q = b;                                                                                                 \
+      long p = at;                                                                                                    \
+      for (long k = 0; k < inner; ++k, p += AK, q += bk) {                                                            \
+        V row[VECTORS];                                                                                               \
+        GC_UNROLL for (int j = 0; j < VECTORS; ++j) row[j] = ((const V *)q)[j];                                       \
+        GC_UNROLL for (int i = 0; i < ROWS; ++i) {                                                                    \
+          const T x = line[i][p];                                                                                     \
+          GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] += x * row[j];                                        \
+        }                                                                                                             \
+      }                                                                                                               \
+    }                                                                                                                 \
+    GC_UNROLL for (int i = 0; i < ROWS; ++i)                                                                          \
+        GC_UNROLL for (int j = 0; j < VECTORS; ++j) *(V *)(c + (i * VECTORS + j) * LANES) = sum[i][j];                \
+  }
+
 /* The same for a single row, where the sums would wait for each other: four for each vector, of every fourth step. */
 #define GC_LINE(NAME, T, VECTORS, AK)                                                                                 \
   static __attribute__((noinline)) void NAME(                                                                         \
@@ -71,5 +99,23 @@
       }                                                                                                               \
       for (; k < inner; ++k, p += ak, q += bk)                                                                        \
         _Pragma("omp simd") for (long j = 0; j < n; ++j) c[j] += *p * q[j];                                           \
+    }                                                                                                                 \
+  }
+
+/* Gathers tiles of the left factor whose rows lie side by side, to[tile][o][k][ROWS], for tiles `first` and on; the last
+   one is moved back onto the `rows` that there are. What is read next is asked for: steps are too long to be foreseen. */
+#define GC_PACK(NAME, T, ROWS)                                                                                        \
+  static __attribute__((noinline)) void NAME(                                                                         \
+      long outer, long inner, const T *a, long ak, long ao, T *to, long apart, long first, long tiles, long rows) {   \
+    const long start = first * ROWS, whole = GC_MIN(tiles, rows / ROWS - first), span = GC_MIN(tiles * ROWS, rows - start); \
+    for (long o = 0; o < outer; ++o, a += ao) {                                                                       \
+      const T *p = a;                                                                                                 \
+      for (long k = 0; k < inner; ++k, p += ak, to += ROWS) {                                                         \
+        const T *q = p + start;                                                                                       \
+        T *t = to;                                                                                                    \
+        for (long j = 0; j < span; j += 64 / sizeof(T)) __builtin_prefetch(q + 8 * ak + j);                           \
+        for (long i = 0; i < whole; ++i, q += ROWS, t += apart) __builtin_memcpy(t, q, ROWS * sizeof(T));             \
+        if (whole < tiles) __builtin_memcpy(t, p + rows - ROWS, ROWS * sizeof(T));                                    \
+      }                                                                                                               \
     }                                                                                                                 \
   }
