@@ -19,7 +19,7 @@ from graphc.passes.convolutions import pad_convolutions
 from graphc.passes.factoring import factor
 from graphc.passes.fuse import Partition, fuse
 from graphc.passes.loops import optimize_loops
-from graphc.passes.operands import order_operands
+from graphc.passes.operands import order_operands, order_products
 from graphc.passes.paddings import share_paddings
 from graphc.passes.reductions import split_reductions
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
@@ -35,6 +35,7 @@ PASSES: Passes = (
     ("factor", factor),
     ("loops", optimize_loops),
     ("simplify_again", simplify),
+    ("order_products", order_products),
     ("eliminate_dead_again", eliminate_dead),
     ("copy_sources", copy_sources),
 )

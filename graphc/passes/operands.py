@@ -1,14 +1,46 @@
-"""What all steps of a loop read in another order than it lies in memory is put in that order once, before the loop."""
+"""What is read in another order than it lies in memory: products are computed in the order in which they are read, and
+what all steps of a loop read is put in that order once, before the loop."""
 
 from __future__ import annotations
 
 from graphc.graph.builder import Builder, Value, build_like, copy_node
 from graphc.graph.core import Graph
 from graphc.graph.types import Node, Ref
-from graphc.passes.rewriting import rewrite_many
+from graphc.passes.rewriting import rewrite, rewrite_many
 from graphc.primitives.control import signature_of
 
 Order = tuple[int, ...]
+
+
+def order_products(graph: Graph) -> Graph:
+    """Exchanges the operands of contractions that are read only with the rows and columns of their result exchanged."""
+    users: dict[int, list[Node]] = {node.id: [] for node in graph.of_op("contract")}
+    for node in graph.table.values():
+        for id in {ref.node for ref in node.inputs} & users.keys():
+            users[id].append(node)
+    kept = {ref.node for ref in graph.roots}
+    turned = {id for id, readers in users.items() if readers and id not in kept and _all_turn(graph, id, readers)}
+
+    def exchanged(builder: Builder, node: Node, operands: list[Value]) -> Value | None:
+        id = node.inputs[0].node
+        if id not in turned:
+            return None
+        product = builder.node(operands[0].ref)
+        names = ("lhs_batch", "lhs_contract", "rhs_batch", "rhs_contract")
+        a, b, c, d = (product.attrs[name] for name in names)
+        left, right = (builder.value(ref) for ref in product.inputs)
+        return builder.apply("contract", right, left, **dict(zip(names, (c, d, a, b), strict=True)))
+
+    return rewrite(graph, {"transpose": exchanged}) if turned else graph
+
+
+def _all_turn(graph: Graph, id: int, readers: list[Node]) -> bool:
+    product = graph.node(id)
+    attrs, left = product.attrs, graph.type(product.inputs[0]).rank
+    batch = len(attrs["lhs_batch"])
+    rows = batch + left - batch - len(attrs["lhs_contract"])
+    order = (*range(batch), *range(rows, product.outs[0].rank), *range(batch, rows))
+    return all(reader.op == "transpose" and reader.attrs["order"] == order for reader in readers)
 
 
 def order_operands(graph: Graph) -> Graph:

@@ -1,6 +1,8 @@
 /* What generated C needs before anything else: no headers, so that compiling takes no time. */
 
 #define GC_FN static inline __attribute__((unused))
+/* What loops of vector code call: where it is not inlined, they are none. */
+#define GC_INLINE static inline __attribute__((always_inline, unused))
 /* Kernels are called from another unit of the same library. A kernel that is called once is still a function of its
    own: one large function takes compilers much longer. */
 #define GC_KERNEL __attribute__((visibility("hidden"), noinline))

@@ -1,6 +1,7 @@
 /* What generated CUDA needs before anything else. */
 
 #define GC_FN static __device__ __forceinline__
+#define GC_INLINE GC_FN
 #define GC_BOOL bool
 #define GC_INFINITY ((double)__int_as_float(0x7f800000))
 #define GC_NAN ((double)__int_as_float(0x7fc00000))

@@ -84,13 +84,14 @@ GC_FLOAT_FUNCTIONS(float, float32, f)
 GC_FLOAT_FUNCTIONS(double, float64, )
 
 /* Philox 4x32-10, Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011): the first word. */
+#define GC_HIGH(x, m) (unsigned)((unsigned long long)(x) * (m) >> 32)
 #define GC_PHILOX_ROUND                                                                                               \
-  a = (unsigned long long)c0 * 0xD2511F53u, b = (unsigned long long)c2 * 0xCD9E8D57u;                                 \
-  c0 = (unsigned)(b >> 32) ^ c1 ^ k0, c1 = (unsigned)b, c2 = (unsigned)(a >> 32) ^ c3 ^ k1, c3 = (unsigned)a;         \
+  a = GC_HIGH(c0, 0xD2511F53u), b = GC_HIGH(c2, 0xCD9E8D57u), d = c0 * 0xD2511F53u, e = c2 * 0xCD9E8D57u;             \
+  c0 = b ^ c1 ^ k0, c1 = e, c2 = a ^ c3 ^ k1, c3 = d;                                                                 \
   k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
 /* Without a loop, so that loops around it vectorise. */
-GC_FN unsigned gc_philox(unsigned c0, unsigned c1, unsigned c2, unsigned c3, unsigned k0, unsigned k1) {
-  unsigned long long a, b;
+GC_INLINE unsigned gc_philox(unsigned c0, unsigned c1, unsigned c2, unsigned c3, unsigned k0, unsigned k1) {
+  unsigned a, b, d, e;
   GC_PHILOX_ROUND GC_PHILOX_ROUND GC_PHILOX_ROUND GC_PHILOX_ROUND GC_PHILOX_ROUND
   GC_PHILOX_ROUND GC_PHILOX_ROUND GC_PHILOX_ROUND GC_PHILOX_ROUND GC_PHILOX_ROUND
   return c0;
