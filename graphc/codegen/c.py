@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc import dtypes
-from graphc.codegen.c_product import TileFunction
 from graphc.codegen.c_winograd import WinogradRenderer
 from graphc.codegen.cost import GRAIN, shared_axis, work
 from graphc.codegen.cstyle import CStyle
@@ -25,6 +24,7 @@ from graphc.codegen.kernel import (
 )
 from graphc.codegen.loops import has_inner, used_names
 from graphc.codegen.schedule import as_reductions
+from graphc.codegen.tile_functions import TileFunction
 from graphc.codegen.unswitch import decided, invariant_guard
 from graphc.codegen.winograd import Winograd, contraction_cut
 from graphc.dtypes import DType

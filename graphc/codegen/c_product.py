@@ -9,102 +9,19 @@ for each block of columns, for each block of the depth:          (one of each, u
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
-
 from graphc import dims
-from graphc.codegen.kernel import Axis, Contract, Kernel, Let, Stmt, loads, needed, stores
-from graphc.codegen.loops import LoopRenderer
+from graphc.codegen.c_panels import PanelRenderer, two
+from graphc.codegen.kernel import Contract, Kernel, Stmt, loads, stores
 from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES, touched_by
-from graphc.codegen.tiles import DEPTH_AT_ONCE, MANY_ROWS, SLICES, InPlace, Tiling, extent
-from graphc.dims import Dim
-from graphc.exprs import Expr
-from graphc.primitives.views import ravel
+from graphc.codegen.tile_functions import RowShape, TileShape
+from graphc.codegen.tiles import MANY_ROWS, SLICES, Tiling, extent
 
 # Rows of the left factor of at most so many bytes are asked for ahead.
 SHORT_ROW_BYTES = 1024
-# A factor that is turned around when it is gathered is so in runs of this many elements.
-RUN = 16
 
 
-class TileFunction(Protocol):
-    """A function of the prelude that is made for a shape."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def definition(self) -> str:
-        """The source text."""
-
-
-@dataclass(frozen=True, slots=True)
-class TileShape:
-    """A tile function: the C type, its size, and which of the left factor's steps are known to be 1.
-
-    A row step of `p` stands for rows with addresses of their own.
-    """
-
-    type: str
-    rows: int
-    vectors: int
-    row_step: str
-    depth_step: str
-
-    @property
-    def name(self) -> str:
-        return f"gc_tile_{self.type}_{self.rows}x{self.vectors}_{self.row_step}{self.depth_step}"
-
-    @property
-    def definition(self) -> str:
-        steps = {"1": "1", "m": "am", "k": "ak"}
-        if self.rows == 1:
-            return f"GC_LINE({self.name}, {self.type}, {self.vectors}, {steps[self.depth_step]})\n"
-        if self.row_step == "p":
-            return f"GC_TILE_OF_ROWS({self.name}, {self.type}, {self.rows}, {self.vectors}, {steps[self.depth_step]})\n"
-        args = f"{self.type}, {self.rows}, {self.vectors}, {steps[self.row_step]}, {steps[self.depth_step]}"
-        return f"GC_TILE({self.name}, {args})\n"
-
-
-@dataclass(frozen=True, slots=True)
-class RowShape:
-    """The function for a single row, of a C type."""
-
-    type: str
-
-    @property
-    def name(self) -> str:
-        return f"gc_row_{self.type}"
-
-    @property
-    def definition(self) -> str:
-        return f"GC_ROW({self.name}, {self.type})\n"
-
-
-@dataclass(frozen=True, slots=True)
-class PackShape:
-    """The function that gathers tiles of the left factor from rows side by side."""
-
-    type: str
-    rows: int
-
-    @property
-    def name(self) -> str:
-        return f"gc_pack_{self.type}_{self.rows}"
-
-    @property
-    def definition(self) -> str:
-        return f"GC_PACK({self.name}, {self.type}, {self.rows})\n"
-
-
-class ProductRenderer(LoopRenderer):
+class ProductRenderer(PanelRenderer):
     """Prints contractions as tiles."""
-
-    def __init__(self, symbols: Mapping[str, str]) -> None:
-        super().__init__(symbols)
-        self.tiles: set[TileFunction] = set()
 
     def product(self, kernel: Kernel, t: Tiling) -> None:
         """The loops of a contraction and its epilogue."""
@@ -130,14 +47,13 @@ class ProductRenderer(LoopRenderer):
                 out("}")
             case "slices":
                 self._shared(str(SLICES), "slice")
-                out(f"{self._type(contraction)} *const sums = all_sums + slice * groups * across * tile_rows * width;")
+                out(
+                    f"{self.type_of(contraction)} *const sums = all_sums + slice * groups * across * tile_rows * width;"
+                )
                 out(f"const long from = blocks * slice / {SLICES}, to = blocks * (slice + 1) / {SLICES};")
                 self._columns_of(t, contraction, epilogue)
                 out("}")
                 self._combine(t, contraction, epilogue)
-
-    def _type(self, contraction: Contract) -> str:
-        return self.types[contraction.dtype]
 
     def _shared(self, total: str, name: str) -> None:
         """A loop over this thread's share of something, and over what others have not begun when it is done."""
@@ -146,7 +62,7 @@ class ProductRenderer(LoopRenderer):
 
     def _memory(self, t: Tiling, contraction: Contract) -> None:
         """Where panels, rows and sums are kept."""
-        out, name = self.out, self._type(contraction)
+        out, name = self.out, self.type_of(contraction)
         aligned = "__attribute__((aligned(64)))"
         if t.is_cut:
             out(f"const long blocks = {self.dim(t.blocks)};")
@@ -173,7 +89,7 @@ class ProductRenderer(LoopRenderer):
         if t.is_cut:
             self.out("const long from = 0, to = blocks;")
         if t.may_gather:
-            deep = f"{self.dim(extent(t.f.k))} > {min(DEPTH_AT_ONCE, t.most_in_place)}"
+            deep = f"{self.dim(extent(t.f.k))} > {min(t.depths.at_once, t.most_in_place)}"
             self.out(f"const _Bool gathers = groups * tile_rows >= {MANY_ROWS} && {deep};")
         self._columns_of(t, contraction, epilogue)
 
@@ -204,7 +120,7 @@ class ProductRenderer(LoopRenderer):
             self.decode(t.turns, "turn")
         out(f"const long {levels}, depth = outer * inner;")
         out("(void)depth;")
-        self._gather_right(t, contraction)
+        self.gather_right(t, contraction)
         self._units(t, contraction, epilogue)
         if t.is_cut:
             out("}")
@@ -253,12 +169,12 @@ class ProductRenderer(LoopRenderer):
         out(f"gc_place at = gc_place_of({first}, groups, beside, band);")
         out(f"for (long unit = {first}; unit < {end}; ++unit, gc_next_place(&at)) {{")
         out("const long group = at.group, n0 = c0 + at.column * width;")
-        self._place_rows(t)
+        self.place_rows(t)
         if t.all_whole:
             out("enum { wide = width };")
         else:
             out("const long wide = GC_MIN(width, columns - n0);")
-        name, place = self._type(contraction), "sums + (group * across + n0 / width) * tile_rows * width"
+        name, place = self.type_of(contraction), "sums + (group * across + n0 / width) * tile_rows * width"
         own = f"{name} {{}}[tile_rows * width] __attribute__((aligned(64)));"
         if t.may_be_row:
             out(own.format("own"))
@@ -271,7 +187,7 @@ class ProductRenderer(LoopRenderer):
             out(f"{name} *const tile = {place};")
         else:
             out(own.format("tile"))
-        self._gather_left(t, contraction)
+        self.gather_left(t, contraction)
         if t.sharing != "slices":
             self._prefetch(t, epilogue)
         self._prefetch_rows(t)
@@ -322,7 +238,7 @@ class ProductRenderer(LoopRenderer):
 
     def _row(self, t: Tiling, contraction: Contract) -> None:
         """The sums of this thread's columns, if there is a single row."""
-        out, name = self.out, self._type(contraction)
+        out, name = self.out, self.type_of(contraction)
         out(f"const _Bool is_row = rows == 1{' && !gathers' if t.may_gather else ''};")
         wide = -(-t.column_block // t.width) * t.width if isinstance(t.column_block, int) else 0
         out(f"{name} row_sums[{wide}] __attribute__((aligned(64)));")
@@ -330,31 +246,16 @@ class ProductRenderer(LoopRenderer):
         out("const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;")
         left, left_steps, _ = self._left(t)
         assert t.right_place is not None
-        outer, inner = _two(t.right_place.depth)
-        start = self.dim(t.right_place.start + self._turned(t, t.right_place.depth))
+        outer, inner = two(t.right_place.depth)
+        start = self.dim(t.right_place.start + self.turned(t, t.right_place.depth))
         right = f"{t.right_place.load.buffer} + {start} + n0, {self.dim(inner)}, {self.dim(outer)}"
         row = RowShape(name)
         self.tiles.add(row)
         out(f"{row.name}(outer, inner, {left}, {', '.join(left_steps.split(', ')[1:])}, {right}, row_sums, count);")
         out("}")
 
-    def _place_rows(self, t: Tiling) -> None:
-        """Which lines a tile has. The last tile is moved back onto lines that are there; `skip` of them are done."""
-        out = self.out
-        out("const long m0 = group % tall * tile_rows;")
-        if t.outer:
-            out("const long outside = group / tall;")
-            self.decode(t.outer, "outside")
-        lines = extent(t.lines)
-        if isinstance(lines, int) and lines % t.rows == 0:
-            out("enum { skip = 0, high = tile_rows };")
-            out("const long line0 = m0;")
-        else:
-            out("const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;")
-            out("const long high = GC_MIN(tile_rows, rows);")
-
     def _multiply(self, t: Tiling, contraction: Contract) -> None:
-        name = self._type(contraction)
+        name = self.type_of(contraction)
         left, left_steps, flavour = self._left(t)
         right, right_steps = self._right(t, name)
         shape = TileShape(name, t.rows, t.vectors, *flavour)
@@ -387,28 +288,28 @@ class ProductRenderer(LoopRenderer):
         """The left factor's rows: the first element, the steps, and which of them are 1."""
         if t.left_place is None or t.packs_left:
             packed = f"packed + (group - at.start) * {self.grouped(t.most_depth * t.rows)}"
-            if t.left_place is None and t.f.lhs_along_k:
+            if t.packs_along_depth:
                 return packed, f"{self.dim(t.most_depth)}, 1, inner", ("m", "1")
             return packed, "1, tile_rows, inner * tile_rows", ("1", "k")
         place = t.left_place
-        line, (outer, inner) = place.line, _two(place.depth)
+        line, (outer, inner) = place.line, two(place.depth)
         if t.scattered:
-            turned = self.dim(self._turned(t, place.depth))
+            turned = self.dim(self.turned(t, place.depth))
             rows = "places + (group - at.start) * tile_rows"
             return rows, f"{turned}, {self.dim(inner)}, {self.dim(outer)}", ("p", "1" if inner == 1 else "k")
-        start = self.dim(place.start + self._turned(t, place.depth))
+        start = self.dim(place.start + self.turned(t, place.depth))
         flavour = ("1", "k") if line == 1 else ("m", "1" if inner == 1 else "k")
         steps = ", ".join(map(self.dim, (line, inner, outer)))
         return f"{place.load.buffer} + {start} + line0 * {self.grouped(line)}", steps, flavour
 
     def _right(self, t: Tiling, name: str) -> tuple[str, str]:
         """The right factor's panel: the first element, and the steps."""
-        gathered = "panels + (n0 - c0) * depth"
+        gathered = f"panels + (n0 - c0) * {self.grouped(t.most_depth)}"
         if t.right_place is None:
             return gathered, "width, inner * width"
         place = t.right_place
-        outer, inner = _two(place.depth)
-        start = self.dim(place.start + self._turned(t, place.depth))
+        outer, inner = two(place.depth)
+        start = self.dim(place.start + self.turned(t, place.depth))
         first, steps = f"{place.load.buffer} + {start} + n0", f"{self.dim(inner)}, {self.dim(outer)}"
         if t.all_whole and not t.may_gather:
             return first, steps
@@ -421,163 +322,15 @@ class ProductRenderer(LoopRenderer):
             self.out(f"if ({narrow}) panel = panels, panel_inner = width, panel_outer = inner * width;")
         return "panel", "panel_inner, panel_outer"
 
-    def _turned(self, t: Tiling, depth: tuple[Dim, ...]) -> Dim:
-        """How far the current block of the depth is from its start, where blocks are runs of the first axis."""
-        return dims.value("turn") * depth[0] if t.step is not None else 0
-
-    # ---- gathering
-
-    def _gather_right(self, t: Tiling, contraction: Contract) -> None:
-        """The panels of a block; where others are read in place, only the last, if it is narrower."""
-        if t.panels == 0:
-            return
-        out, together = self.out, t.sharing == "team"
-        unless = ""
-        if t.may_share_columns and (t.right_place is None or t.may_gather):
-            # Nothing is gathered where all is read in place.
-            unless = "if (gathers && !alone) " if t.may_gather and t.all_whole else "if (!alone) "
-        lets = needed(contraction.body, t.right)
-        # In place, only the last panel is gathered, if it is narrower.
-        count = "beside" if t.right_place is None else "1"
-        start = "c0 + panel * width" if t.right_place is None else "columns / width * width"
-        needed_if = "" if t.right_place is None else "c1 == columns && columns % width"
-        if t.may_gather:
-            count, start = f"(gathers ? beside : {int(not t.all_whole)})", f"gathers ? c0 + panel * width : {start}"
-            needed_if = f"gathers || ({needed_if})"
-        bounds = f"0, panel_end = {count}"
-        if together:
-            out(f"{unless}gc_sync(self);")
-            bounds = f"gc_first({count}, 1, self, team), panel_end = gc_end({count}, 1, self, team)"
-        if needed_if:
-            out(f"if ({needed_if}) {{")
-        if len(t.f.n) == 1 and not t.f.rhs_along_k:
-            # All panels at once: memory is read from one end to the other.
-            out(f"const long panel_start = {bounds};")
-            place = "panels[(panel * depth + deep) * width + lane]"
-            self._depth_nest(t, lets, place, t.right, beside=(t.f.n[0], f"({start})"))
-        else:
-            out(f"for (long panel = {bounds}; panel < panel_end; ++panel) {{")
-            out(f"const long n0 = {start};")
-            place = "panels[(panel * depth + deep) * width + column - n0]"
-            # What lies along the depth is turned around: in short runs, so that what is written stays in the cache.
-            axes = t.f.k[len(t.turns) :]
-            runs = len(axes) == 1
-            if runs:
-                low, high = ("0", self.dim(axes[0].extent)) if t.step is None else ("turn", "end")
-                out(f"for (long run = {low}; run < {high}; run += {RUN}) {{")
-                out(f"const long run_end = GC_MIN(run + {RUN}, {high});")
-            out("for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {")
-            self.decode(t.f.n, "column")
-            self._depth_nest(t, lets, place, t.right, bounds=("run", "run_end") if runs else None)
-            out("}")
-            if runs:
-                out("}")
-            out("}")
-        if needed_if:
-            out("}")
-        if together:
-            out(f"{unless}gc_sync(self);")
-
-    def _gather_left(self, t: Tiling, contraction: Contract) -> None:
-        """The lines of a band of tiles; tiles beside each other share them."""
-        if t.left_place is not None:
-            if t.scattered:
-                self._find_rows(t, t.left_place)
-            elif t.packs_left:
-                self._pack_left(t, contraction, t.left_place)
-            return
-        out = self.out
-        place = f"i * {self.grouped(t.most_depth)} + deep" if t.f.lhs_along_k else "deep * tile_rows + i"
-        place = f"packed[(group - at.start) * {self.grouped(t.most_depth * t.rows)} + {place}]"
-        out("if (at.start != gathered) {")
-        out("gathered = at.start;")
-        out("for (long group = at.start; group < at.end; ++group) {")
-        self._place_rows(t)
-        out("for (long i = 0; i < high; ++i) {")
-        out("const long row = line0 + i;")
-        self.decode(t.lines, "row")
-        self._depth_nest(t, needed(contraction.body, t.left), place, t.left)
-        out("}")
-        out("}")
-        out("}")
-
-    def _pack_left(self, t: Tiling, contraction: Contract, place: InPlace) -> None:
-        """The same for rows that lie side by side: in the order of memory, all rows of a tile at once."""
-        out = self.out
-        outer, inner = _two(place.depth)
-        start = self.dim(place.start + self._turned(t, place.depth))
-        shape = PackShape(self._type(contraction), t.rows)
-        self.tiles.add(shape)
-        out("if (at.start != gathered) {")
-        out("gathered = at.start;")
-        source = f"outer, inner, {place.load.buffer} + {start}, {self.dim(inner)}, {self.dim(outer)}"
-        out(f"{shape.name}({source}, packed, {self.dim(t.most_depth * t.rows)}, at.start, at.end - at.start, rows);")
-        out("}")
-
-    def _find_rows(self, t: Tiling, place: InPlace) -> None:
-        """Where the rows of a band of tiles lie."""
-        out = self.out
-        out("if (at.start != gathered) {")
-        out("gathered = at.start;")
-        out("for (long group = at.start; group < at.end; ++group) {")
-        self._place_rows(t)
-        out("for (long i = 0; i < high; ++i) {")
-        out("const long row = line0 + i;")
-        self.decode(t.lines, "row")
-        start = place.start + place.line * t.lines[-1].index
-        out(f"places[(group - at.start) * tile_rows + i] = {place.load.buffer} + {self.dim(start)};")
-        out("}")
-        out("}")
-        out("}")
-
-    def _depth_nest(
-        self,
-        t: Tiling,
-        lets: list[Let],
-        place: str,
-        value: Expr,
-        beside: tuple[Axis, str] | None = None,
-        bounds: tuple[str, str] | None = None,
-    ) -> None:
-        """Loops over the points of the block's depth, storing a factor's element at each.
-
-        With `beside`, an axis and a panel's first column, the columns of all panels are gone over at each point.
-        """
-        axes = t.f.k[len(t.turns) :]
-
-        def first(axis: Axis) -> None:
-            low, high = bounds or (("0", self.dim(axis.extent)) if t.step is None else ("turn", "end"))
-            self.out(f"for (long {axis.name} = {low}; {axis.name} < {high}; ++{axis.name}) {{")
-
-        def last(axis: Axis) -> None:
-            assert beside is not None
-            self.out("for (long panel = panel_start; panel < panel_end; ++panel)")
-            self.out(self.simd)
-            lanes = "width" if t.all_whole else f"GC_MIN(width, columns - {beside[1]})"
-            self.out(f"for (long lane = 0; lane < {lanes}; ++lane) {{")
-            self.out(f"const long {axis.name} = {beside[1]} + lane;")
-
-        def store(rest: tuple[Stmt, ...]) -> None:
-            self.rows(rest)
-            position = ravel(tuple(axis.index for axis in axes), tuple(axis.extent for axis in axes))
-            start = "" if t.step is None else f" - turn * {self.grouped(extent(axes[1:]))}"
-            self.out(f"const long deep = {self.dim(position)}{start};")
-            self.out(f"{place} = {self.expr(value)};")
-
-        heads = {axis.name: first for axis in axes[:1]} | ({beside[0].name: last} if beside else {})
-        # Scattered stores of vectors are slower than those of scalars.
-        dense = place.endswith("+ deep]")
-        self.nest((*axes, beside[0]) if beside else axes, tuple(lets), store, simd=dense, heads=heads)
-
     # ---- what follows
 
     def _combine(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
         """Adds the slices up, in order, and runs the epilogue."""
-        out, name = self.out, self._type(contraction)
+        out, name = self.out, self.type_of(contraction)
         out("gc_sync(self);")
         self._shared("groups * across", "unit")
         out("const long group = unit / across, n0 = unit % across * width;")
-        self._place_rows(t)
+        self.place_rows(t)
         out("const long wide = GC_MIN(width, columns - n0);")
         out(f"{name} tile[tile_rows * width] __attribute__((aligned(64))) = {{0}};")
         out(f"for (long slice = 0; slice < {SLICES}; ++slice) {{")
@@ -612,8 +365,3 @@ class ProductRenderer(LoopRenderer):
         self.rows(epilogue)
         out("}")
         out("}")
-
-
-def _two(depth: tuple[Dim, ...]) -> tuple[Dim, Dim]:
-    """The steps along a block's two inner axes of depth."""
-    return (0, 0, *depth)[-2], (0, *depth)[-1]

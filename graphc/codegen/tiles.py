@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import gcd
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from graphc import dims, dtypes
 from graphc.codegen.kernel import Axis, Contract, Kernel
@@ -31,9 +31,6 @@ FEWEST_ROWS = 4
 MOST_VECTORS = 3
 # Sums that a processor adds to at the same time: a tile with fewer takes as long as one with so many.
 SUMS_AT_ONCE = 12
-# A depth of up to this many elements is one block; a deeper one is cut into equal blocks of about DEPTH_BLOCK.
-DEPTH_AT_ONCE = 512
-DEPTH_BLOCK = 352
 # A deep factor that at least this many rows are multiplied with is gathered block by block; others are read in place.
 MANY_ROWS = 64
 # A right factor whose rows start at most this far apart is read in place, and at once if it is not deeper than that,
@@ -58,6 +55,17 @@ SLICED_ELEMENTS = 1 << 16
 STACK_BYTES = 1 << 18
 
 
+class Depths(NamedTuple):
+    """A depth of up to `at_once` elements is one block; a deeper one is cut into equal blocks of about `block`."""
+
+    at_once: int
+    block: int
+
+
+# Where panels of the right factor stay in the first-level cache, and where they are for the second.
+SHALLOW, DEEP = Depths(384, 256), Depths(512, 352)
+
+
 @dataclass(frozen=True, slots=True)
 class Cache:
     """A cache of sets: what lies a multiple of `way_bytes` apart meets in one set, which holds `ways` lines."""
@@ -78,6 +86,8 @@ class Cache:
 
 # Of usual processors: 32 KiB and more of 8 and more ways, and 1 MiB of 8.
 LINE_BYTES = 64
+# Of a cache, the part that a tile's rows of the left factor may take.
+ROWS_SHARE = 4
 FIRST_CACHE = Cache(1 << 12, 8)
 SECOND_CACHE = Cache(1 << 17, 8)
 
@@ -176,7 +186,12 @@ class Tiling:
         is_near = self.left_place is not None and self.right_place is not None and self.right_place.is_near
         if is_near and len(self.f.k) == 1 and _is_less(self.f.k[0].extent, min(DEPTH_NEAR, self.most_in_place) + 1):
             return None
-        return depth_step(self.f.k)
+        return _depth_step(self.f.k, self.depths)
+
+    @property
+    def depths(self) -> Depths:
+        """How deep blocks are."""
+        return SHALLOW if self.width * self.itemsize * SHALLOW.at_once <= PANEL_BYTES else DEEP
 
     @property
     def cache(self) -> Cache:
@@ -187,7 +202,7 @@ class Tiling:
     def usual_depth(self) -> int:
         """The depth of a block; where it is known only when it runs, a usual one."""
         depth = extent(self.f.k[-2:])
-        return depth if _is_less(depth, DEPTH_AT_ONCE + 1) and isinstance(depth, int) else DEPTH_BLOCK
+        return depth if isinstance(depth, int) and depth <= self.depths.at_once else self.depths.block
 
     @property
     def most_in_place(self) -> int:
@@ -203,16 +218,26 @@ class Tiling:
 
     @property
     def is_left_spread(self) -> bool:
-        """Whether rows of the left factor lie side by side, but so that a tile's cannot be kept in the cache."""
+        """Whether a tile's rows of the left factor lie so that they cannot be kept beside a panel of the right one."""
         place = self.left_place
-        if place is None or place.line != 1 or len(self.f.m) > 1 or not isinstance(extent(self.lines), int):
+        if place is None or len(self.f.m) > 1:
             return False
-        return not self.cache.holds(self.usual_depth, place.depth_bytes, self.rows * self.itemsize)
+        if place.line == 1:
+            held = self.cache.holds(self.usual_depth, place.depth_bytes, self.rows * self.itemsize)
+            return isinstance(extent(self.lines), int) and not held
+        apart = place.line * self.itemsize if isinstance(place.line, int) else 0
+        most = FIRST_CACHE.most_rows(apart, LINE_BYTES) // ROWS_SHARE
+        return self.cache is FIRST_CACHE and place.depth[-1:] == (1,) and most < self.rows
 
     @property
     def gathers_left(self) -> bool:
         """Whether the left factor is gathered, a band of tiles at a time, by each thread for itself."""
         return self.left_place is None or self.packs_left
+
+    @property
+    def packs_along_depth(self) -> bool:
+        """Whether a gathered left factor's neighbours in depth are neighbours in the band, as they are in memory."""
+        return self.f.lhs_along_k if self.left_place is None else self.left_place.line != 1
 
     @property
     def band(self) -> int:
@@ -324,16 +349,16 @@ def rounded_up(size: Dim, unit: int) -> Dim:
     return -(-size // unit) * unit if isinstance(size, int) else size + unit
 
 
-def depth_step(axes: tuple[Axis, ...]) -> int | None:
+def _depth_step(axes: tuple[Axis, ...], depths: Depths) -> int | None:
     """How many points of the first axis of a depth of at most two make a block; None where it needs no cut."""
     depth = extent(axes)
-    if len(axes) > 2 or not axes or (isinstance(depth, int) and depth <= DEPTH_AT_ONCE):
+    if len(axes) > 2 or not axes or (isinstance(depth, int) and depth <= depths.at_once):
         return None
     inner = extent(axes[1:])
     if isinstance(depth, int) and isinstance(inner, int):
         first = depth // inner
-        return -(-first // max(1, round(depth / DEPTH_BLOCK)))
-    return max(1, DEPTH_BLOCK // inner) if isinstance(inner, int) else 1
+        return -(-first // max(1, round(depth / depths.block)))
+    return max(1, depths.block // inner) if isinstance(inner, int) else 1
 
 
 def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:

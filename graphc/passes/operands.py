@@ -1,5 +1,8 @@
-"""What is read in another order than it lies in memory: products are computed in the order in which they are read, and
-what all steps of a loop read is put in that order once, before the loop."""
+"""What is read in another order than it lies in memory.
+
+Products are computed in the order in which they are read, and what all steps of a loop read is put in that order once,
+before the loop.
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def check(graph: Graph, rows: int) -> None:
 
 
 @pytest.mark.parametrize("columns", (1, 10, 48, 480, 1030, 1056))
-@pytest.mark.parametrize("depth", (5, 130, 700))
+@pytest.mark.parametrize("depth", (5, 130, 700, 1000))
 @pytest.mark.parametrize("turned", (False, True))
 def test_rows_as_they_come(depth: int, columns: int, turned: bool) -> None:
     graph = product((ROWS, depth), (columns, depth) if turned else (depth, columns), 1, 1 if turned else 0)

@@ -124,7 +124,7 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
               const long p1 = (columns / width * width) + lane;
               const float v2 = b1[k0 * 10 + p1];
               const long deep = k0;
-              panels[(panel * depth + deep) * width + lane] = v2;
+              panels[(panel * 128 + deep) * width + lane] = v2;
             }
           }
         }
@@ -299,7 +299,7 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
               for (long k0 = run; k0 < run_end; ++k0) {
                 const float v2 = b1[k0 + p1 * 10];
                 const long deep = k0;
-                panels[(panel * depth + deep) * width + column - n0] = v2;
+                panels[(panel * 10 + deep) * width + column - n0] = v2;
               }
             }
           }
@@ -333,8 +333,8 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
           for (long j = 0; j < inner; j += 16)
           __builtin_prefetch(b0 + 0 + i * 10 + j);
           {
-            if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + 0 + line0 * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile, 0);
-            else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + 0 + line0 * 10 + i * 10, 10, 1, 0, panels + (n0 - c0) * depth, width, inner * width, tile + i * width, 0);
+            if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + 0 + line0 * 10, 10, 1, 0, panels + (n0 - c0) * 10, width, inner * width, tile, 0);
+            else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + 0 + line0 * 10 + i * 10, 10, 1, 0, panels + (n0 - c0) * 10, width, inner * width, tile + i * width, 0);
           }
           for (long i = skip; i < high; ++i) {
             const long row = line0 + i;
@@ -438,7 +438,7 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
                 const long p1 = (gathers ? c0 + panel * width : columns / width * width) + lane;
                 const float v2 = b1[k0 * 128 + p1];
                 const long deep = k0 - turn * 1;
-                panels[(panel * depth + deep) * width + lane] = v2;
+                panels[(panel * 352 + deep) * width + lane] = v2;
               }
             }
           }
@@ -471,7 +471,7 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
             }
             const float *panel = b1 + turn * 128 + n0;
             long panel_inner = 128, panel_outer = 0;
-            if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
+            if (gathers) panel = panels + (n0 - c0) * 352, panel_inner = width, panel_outer = inner * width;
             gc_tile_float_14x2_1k(outer, inner, b0 + turn * 784 + line0 * 1, 1, 784, 0, panel, panel_inner, panel_outer, tile, turn > from);
             if (end < to) continue;
             for (long i = skip; i < high; ++i) {
@@ -574,18 +574,18 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
   (void)tall, (void)across, (void)groups, (void)team;
   const long blocks = size0;
   float *const panels = scratch;
-  float *const sums = (float *)scratch + 5632;
+  float *const sums = (float *)scratch + 4096;
   {
     const long from = 0, to = blocks;
-    const _Bool gathers = groups * tile_rows >= 64 && size0 > 512;
+    const _Bool gathers = groups * tile_rows >= 64 && size0 > 384;
     for (long c0 = 0; c0 < columns; c0 += 10) {
       const long c1 = GC_MIN(c0 + 10, columns);
       const long beside = (c1 - c0 + width - 1) / width;
       const _Bool by_columns = team > 1 && size0 * 128 <= size0 * 10 + 1280;
       const _Bool alone = gathers && by_columns && beside == across && across % team == 0;
       (void)alone;
-      const long band = by_columns ? groups : 7;
-      const long step = 352;
+      const long band = by_columns ? groups : 9;
+      const long step = 256;
       for (long turn = from; turn < to; turn += step) {
         const long end = GC_MIN(turn + step, to);
         const long outer = 1, inner = end - turn, depth = outer * inner;
@@ -601,7 +601,7 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
                 const long p1 = (gathers ? c0 + panel * width : columns / width * width) + lane;
                 const float v2 = b1[k0 * 10 + p1];
                 const long deep = k0 - turn * 1;
-                panels[(panel * depth + deep) * width + lane] = v2;
+                panels[(panel * 256 + deep) * width + lane] = v2;
               }
             }
           }
@@ -628,7 +628,7 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
           }
           const float *panel = b1 + turn * 10 + n0;
           long panel_inner = 10, panel_outer = 0;
-          if (gathers) panel = panels + (n0 - c0) * depth, panel_inner = width, panel_outer = inner * width;
+          if (gathers) panel = panels + (n0 - c0) * 256, panel_inner = width, panel_outer = inner * width;
           if (!gathers && wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;
           gc_tile_float_13x1_1k(outer, inner, b0 + turn * 128 + line0 * 1, 1, 128, 0, panel, panel_inner, panel_outer, tile, turn > from);
           if (end < to) continue;
