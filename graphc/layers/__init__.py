@@ -121,7 +121,9 @@ from graphc.layers.regularization import (
     Dropout,
     GaussianDropout,
     GaussianNoise,
+    SpatialDropout1D,
     SpatialDropout2D,
+    SpatialDropout3D,
 )
 from graphc.layers.reshaping import (
     Flatten,
@@ -252,7 +254,9 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "SpatialDropout1D",
     "SpatialDropout2D",
+    "SpatialDropout3D",
     "SpectralNormalization",
     "StackedRNNCells",
     "Subtract",

@@ -21,6 +21,7 @@ class BaseConv(Layer):
     """What convolutions of any number of spatial axes share; `Conv1D` and its kin say what the arguments mean."""
 
     rank: int
+    _paddings: tuple[str, ...] = ("valid", "same")
 
     def __init__(
         self,
@@ -49,8 +50,9 @@ class BaseConv(Layer):
         where = describe(self._origin)
         if filters is not None and (not isinstance(filters, int) or filters < 1 or filters % groups):
             raise ArgumentError("filters is a positive multiple of groups", where=where, got=f"{filters}, {groups}")
-        if padding not in ("valid", "same"):
-            raise ArgumentError("padding is 'valid' or 'same'", where=where, got=repr(padding))
+        if padding not in self._paddings:
+            known = " or ".join(map(repr, self._paddings))
+            raise ArgumentError(f"padding is {known}", where=where, got=repr(padding))
         self.rank, self.filters, self.groups = rank, filters, groups
         self.kernel_size = tuple_of(kernel_size, rank, "kernel_size")
         self.strides = tuple_of(strides, rank, "strides")
@@ -156,7 +158,8 @@ class Conv1D(BaseConv):
         filters: How many outputs each place has.
         kernel_size: The size of the kernel: a number, or one for each spatial axis.
         strides: How far the kernel moves.
-        padding: `"valid"`: none; `"same"`: the result is as large as the input, divided by the strides.
+        padding: `"valid"`: none; `"same"`: the result is as large as the input, divided by the strides; `"causal"`:
+            likewise, but with all zeros in front, so that no output depends on later steps.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         dilation_rate: How far the kernel's elements are apart.
         groups: How many groups of channels are convolved by themselves.
@@ -178,6 +181,8 @@ class Conv1D(BaseConv):
     >>> Conv1D(2, 3)(ops.ones((1, 4, 3))).shape
     (1, 2, 2)
     """
+
+    _paddings = ("valid", "same", "causal")
 
     def __init__(
         self,
@@ -219,6 +224,14 @@ class Conv1D(BaseConv):
             bias_constraint,
             **kwargs,
         )
+
+    def _convolved(self, inputs: Any) -> Any:
+        if self.padding != "causal":
+            return super()._convolved(inputs)
+        front = ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)
+        around = ((0, 0), front, (0, 0)) if self.data_format == "channels_last" else ((0, 0), (0, 0), front)
+        inputs = ops.pad(inputs, around)
+        return ops.conv(inputs, self.kernel, self.strides, "valid", self.data_format, self.dilation_rate)
 
 
 @exported(_MODULE, "Convolution2D")

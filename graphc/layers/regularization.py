@@ -68,8 +68,44 @@ class Dropout(_Random):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}
 
 
+class _SpatialDropout(Dropout):
+    """Dropout that has one mask for all places of a channel."""
+
+    def __init__(self, rank: int, rate: float, data_format: Any, seed: Any, name: Any, dtype: Any) -> None:
+        self.data_format = data_format_of(data_format)
+        ones = (1,) * rank
+        shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
+        super().__init__(rate, shape, seed, name=name, dtype=dtype)
+        self.input_spec = InputSpec(ndim=rank + 2)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype_policy.name}
+
+
 @exported(_MODULE)
-class SpatialDropout2D(Dropout):
+class SpatialDropout1D(_SpatialDropout):
+    """Dropout of whole channels of sequences (Tompson et al., 2014).
+
+    Args:
+        rate: The share that is set to 0.
+        seed: Integer, or None.
+        name: Its name.
+        dtype: Name of a dtype.
+
+    Example:
+
+    >>> from graphc import ops
+    >>> SpatialDropout1D(0.5)(ops.ones((1, 2, 3))).shape
+    (1, 2, 3)
+    """
+
+    def __init__(self, rate: float, seed: Any = None, name: Any = None, dtype: Any = None) -> None:
+        super().__init__(1, rate, "channels_last", seed, name, dtype)
+
+
+@exported(_MODULE)
+class SpatialDropout2D(_SpatialDropout):
     """Dropout of whole channels of images (Tompson et al., 2014).
 
     Args:
@@ -89,20 +125,39 @@ class SpatialDropout2D(Dropout):
     def __init__(
         self, rate: float, data_format: Any = None, seed: Any = None, name: Any = None, dtype: Any = None
     ) -> None:
-        self.data_format = data_format_of(data_format)
-        shape = (None, 1, 1, None) if self.data_format == "channels_last" else (None, None, 1, 1)
-        super().__init__(rate, shape, seed, name=name, dtype=dtype)
-        self.input_spec = InputSpec(ndim=4)
+        super().__init__(2, rate, data_format, seed, name, dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
-        return {
-            "rate": self.rate,
-            "seed": self.seed,
-            "name": self.name,
-            "dtype": self.dtype_policy.name,
-            "data_format": self.data_format,
-        }
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+@exported(_MODULE)
+class SpatialDropout3D(_SpatialDropout):
+    """Dropout of whole channels of volumes (Tompson et al., 2014).
+
+    Args:
+        rate: The share that is set to 0.
+        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
+        seed: Integer, or None.
+        name: Its name.
+        dtype: Name of a dtype.
+
+    Example:
+
+    >>> from graphc import ops
+    >>> SpatialDropout3D(0.5)(ops.ones((1, 2, 2, 2, 3))).shape
+    (1, 2, 2, 2, 3)
+    """
+
+    def __init__(
+        self, rate: float, data_format: Any = None, seed: Any = None, name: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__(3, rate, data_format, seed, name, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {**super().get_config(), "data_format": self.data_format}
 
 
 @exported(_MODULE)

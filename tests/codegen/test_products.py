@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 
-from graphc import dims, dtypes
+from graphc import dims, dtypes, interpret
 from graphc.codegen.schedule import schedule
 from graphc.codegen.tiles import Tiling, tiling
 from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
+from graphc.runtime import processor
 from tests.support.backends import run_team
 
 ROWS = dims.size("B")
@@ -73,3 +76,70 @@ def test_registers_hold_a_tile_and_its_factors() -> None:
         for columns in (8, 16, 24, 48, 100):
             t = cut(product((784, ROWS), (ROWS, columns), 1, 0), vector_bytes)
             assert t.rows * t.vectors + t.vectors < registers
+
+
+def test_a_tile_with_few_sums_is_not_chosen_to_save_rows() -> None:
+    """Four rows divide 128 and six do not, but four by two sums take as long as six by two."""
+    assert cut(product((ROWS, 128), (ROWS, 128), 0, 0), 32).rows == 6
+    assert cut(product((ROWS, 128), (ROWS, 128), 0, 0), 64).rows == 8
+
+
+def spread() -> dict[str, tuple[Graph, str]]:
+    """Products of factors whose rows lie far apart, and what is then done with AVX2."""
+    builder = Builder({"B": (1, 1 << 20)})
+    a, b = (builder.input(n, TensorType((ROWS, 80, 4, 128), FLOAT)) for n in "ab")
+    axes = {"lhs_batch": (0, 2), "rhs_batch": (0, 2), "lhs_contract": (1,), "rhs_contract": (1,)}
+    heads = builder.finish([builder.apply("relu", builder.apply("contract", a, b, **axes))])
+    return {
+        "rows side by side, far apart in depth": (product((ROWS, 1024), (ROWS, 96), 0, 0), "packs_left"),
+        "rows that meet in one set": (product((ROWS, 1024), (1024, 96), 1, 0), "packs_left"),
+        "a right factor that meets in few sets": (product((ROWS, 130), (130, 1024), 1, 0), "is_spread"),
+        "heads side by side": (heads, "packs_left"),
+    }
+
+
+@pytest.mark.parametrize("kind", spread())
+@pytest.mark.parametrize("vector_bytes", (16, 32, 64))
+def test_factors_that_lie_far_apart(kind: str, vector_bytes: int) -> None:
+    if vector_bytes > processor.vector_bytes():
+        pytest.skip("the processor has no such vectors")
+    with patch.object(processor, "vector_bytes", lambda: vector_bytes):
+        graph, expected = spread()[kind]
+        if vector_bytes == 32:
+            assert getattr(cut(graph, vector_bytes), expected)
+        for rows in (1, 5, 64, 131, 400):
+            if kind == "heads side by side":
+                check_heads(graph, rows % 60)
+            else:
+                check(graph, rows)
+
+
+def check_heads(graph: Graph, batch: int) -> None:
+    rng = np.random.default_rng(batch)
+    a, b = (rng.normal(size=(batch, 80, 4, 128)).astype(np.float32) for _ in range(2))
+    (got,) = run_team(graph, {"a": a, "b": b}, {"B": batch})
+    wanted = np.einsum("bkhm,bkhn->bhmn", a.astype(np.float64), b).clip(0)
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("width", (3, 7, 13, 14))
+@pytest.mark.parametrize("vector_bytes", (16, 32, 64))
+def test_tiles_of_pixels_of_several_lines(width: int, vector_bytes: int) -> None:
+    if vector_bytes > processor.vector_bytes():
+        pytest.skip("the processor has no such vectors")
+    builder = Builder({"B": (1, 1 << 20)})
+    x = builder.input("x", TensorType((ROWS, 2 * width + 1, 2 * width + 1, 24), FLOAT))
+    w = builder.input("w", TensorType((3, 3, 24, 20), FLOAT))
+    attrs = {"padding": ((0, 0), (0, 0)), "lhs_dilation": (1, 1), "rhs_dilation": (1, 1), "groups": 1}
+    y = builder.apply("conv", x, w, strides=(2, 2), **attrs)
+    graph = builder.finish([builder.apply("relu", y)])
+    rng = np.random.default_rng(width)
+    weights = rng.normal(size=(3, 3, 24, 20)).astype(np.float32)
+    with patch.object(processor, "vector_bytes", lambda: vector_bytes):
+        if vector_bytes == 32 and width in (7, 14):
+            assert cut(graph, vector_bytes).scattered
+        for batch in (1, 3):
+            pixels = rng.normal(size=(batch, 2 * width + 1, 2 * width + 1, 24)).astype(np.float32)
+            inputs = {"x": pixels, "w": weights}
+            (got,), (wanted,) = run_team(graph, inputs, {"B": batch}), interpret.run(graph, inputs, {"B": batch})[0]
+            np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-3)

@@ -24,6 +24,9 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("Activation", {"activation": "tanh"}, (2, 3)),
     ("Dropout", {"rate": 0.5}, (2, 3)),
     ("Conv1D", {"filters": 4, "kernel_size": 3, "padding": "same"}, (2, 9, 3)),
+    ("Conv1D", {"filters": 4, "kernel_size": 3, "padding": "causal", "dilation_rate": 2}, (2, 9, 3)),
+    ("Conv1D", {"filters": 4, "kernel_size": 2, "padding": "causal", "data_format": "channels_first"}, (2, 3, 9)),
+    ("Conv1D", {"filters": 4, "kernel_size": 3, "padding": "causal", "strides": 2}, (2, 9, 3)),
     ("Conv2D", {"filters": 4, "kernel_size": 3, "activation": "relu"}, (2, 7, 8, 3)),
     ("Conv2D", {"filters": 4, "kernel_size": (2, 3), "strides": 2, "padding": "same"}, (2, 7, 8, 3)),
     ("Conv2D", {"filters": 4, "kernel_size": 3, "dilation_rate": 2, "groups": 2}, (2, 7, 8, 4)),
@@ -58,7 +61,9 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("Identity", {}, (2, 3)),
     ("GaussianNoise", {"stddev": 0.1}, (2, 3)),
     ("GaussianDropout", {"rate": 0.1}, (2, 3)),
+    ("SpatialDropout1D", {"rate": 0.1}, (2, 3, 2)),
     ("SpatialDropout2D", {"rate": 0.1}, (2, 3, 3, 2)),
+    ("SpatialDropout3D", {"rate": 0.1, "data_format": "channels_first"}, (2, 3, 3, 2, 2)),
     ("ActivityRegularization", {"l1": 0.1, "l2": 0.2}, (2, 3)),
 ]
 MERGING = [

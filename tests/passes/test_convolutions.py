@@ -99,3 +99,18 @@ def test_what_phases_do_not_fit_stays_right() -> None:
     rewritten("conv", [(2, 5, 3), (3, 3, 2)], attributes(1, lhs_dilation=(2,), strides=(2,), padding=((1, 2),)))
     rewritten("conv", [(2, 5, 4), (3, 2, 4)], attributes(1, lhs_dilation=(2,), groups=2))
     rewritten("conv", [(2, 5, 3), (2, 3, 2)], attributes(1, lhs_dilation=(2,), padding=((-1, -2),)))
+
+
+@pytest.mark.parametrize(("groups", "each_in", "each_out"), [(1, 3, 1), (3, 1, 1), (3, 1, 2), (2, 3, 2), (2, 2, 1)])
+@pytest.mark.parametrize(("strides", "dilation"), [((1, 1), (1, 1)), ((2, 3), (1, 1)), ((1, 1), (2, 1))])
+def test_gradients_in_groups(groups: int, each_in: int, each_out: int, strides: Any, dilation: Any) -> None:
+    attrs = attributes(2, strides=strides, rhs_dilation=dilation, padding=((1, 0), (1, 1)), groups=groups)
+    shapes = [(2, 7, 8, groups * each_in), (3, 2, each_in, groups * each_out)]
+    (conv,) = graph_of("conv", shapes, attrs).of_op("conv")
+    out = tuple(dims.evaluate(dim, {}) for dim in conv.outs[0].shape)
+    after = rewritten("conv_input_grad", [out, shapes[1]], attrs | {"sizes": (7, 8)})
+    assert not after.of_op("conv_input_grad")
+    after = rewritten("conv_filter_grad", [shapes[0], out], attrs | {"kernel": (3, 2)})
+    few = each_in == 1 if groups > 1 else each_out == 1
+    assert len(after.of_op("sum")) == (6 if few else 0)
+    assert len(after.of_op("conv_filter_grad")) == (0 if few else 1)
