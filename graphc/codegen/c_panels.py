@@ -129,7 +129,7 @@ class PanelRenderer(LoopRenderer):
         out = self.out
         outer, inner = two(place.depth)
         start = f"{place.load.buffer} + {self.dim(place.start + self.turned(t, place.depth))}"
-        out("if (at.start != gathered) {")
+        out(f"if ({'gathers && ' if t.may_gather else ''}at.start != gathered) {{")
         out("gathered = at.start;")
         if t.packs_along_depth:
             out("for (long i = at.start * tile_rows; i < at.end * tile_rows; ++i)")

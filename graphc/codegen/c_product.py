@@ -68,7 +68,7 @@ class ProductRenderer(PanelRenderer):
             out(f"const long blocks = {self.dim(t.blocks)};")
         if t.scattered:
             out(f"const {name} *places[{t.rows * t.band}];")
-        if t.gathers_left:
+        if t.left_place is None or t.packs_left:
             out(f"{name} packed[{self.dim(t.most_depth * t.rows * t.band)}] {aligned};")
         sums = "all_sums" if t.sharing == "slices" else "sums"
         if t.sharing == "team":
@@ -89,7 +89,7 @@ class ProductRenderer(PanelRenderer):
         if t.is_cut:
             self.out("const long from = 0, to = blocks;")
         if t.may_gather:
-            deep = f"{self.dim(extent(t.f.k))} > {min(t.depths.at_once, t.most_in_place)}"
+            deep = f"{self.dim(extent(t.f.k))} > {t.most_ungathered}"
             self.out(f"const _Bool gathers = groups * tile_rows >= {MANY_ROWS} && {deep};")
         self._columns_of(t, contraction, epilogue)
 
@@ -135,7 +135,9 @@ class ProductRenderer(PanelRenderer):
         depth, rows = extent(t.f.k), extent(t.f.m)
         updated = {store.buffer for store in stores(epilogue)} & {load.buffer for load in loads(epilogue)}
         apart = t.columns * depth + (rows * t.columns if updated else 0)
-        self.out(f"const _Bool by_columns = team > 1 && {self.dim(rows * depth)} <= {self.dim(apart)};")
+        # Rows that are gathered are for all columns.
+        unless = " && !gathers" if t.packs_left else ""
+        self.out(f"const _Bool by_columns = team > 1{unless} && {self.dim(rows * depth)} <= {self.dim(apart)};")
 
     def _alone(self, t: Tiling) -> str:
         """Whether each thread gathers the panels that it alone reads, and waits for nobody.
@@ -152,7 +154,7 @@ class ProductRenderer(PanelRenderer):
 
     def _units(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
         out = self.out
-        if t.gathers_left or t.scattered:
+        if t.left_place is None or t.packs_left or t.scattered:
             out("long gathered = -1;")
         total = "groups * beside, 1, self, team"
         bounds = (f"gc_first({total})", f"gc_end({total})") if t.sharing == "team" else ("0", "groups * beside")
@@ -224,7 +226,7 @@ class ProductRenderer(PanelRenderer):
     def _prefetch_rows(self, t: Tiling) -> None:
         """Asks for the next tile's rows of the left factor where they are too short for processors to foresee them."""
         place, length = t.left_place, t.most_depth
-        if place is None or t.gathers_left or place.depth[-1:] != (1,) or len(t.f.m) > 1 or not isinstance(length, int):
+        if place is None or t.packs_left or place.depth[-1:] != (1,) or len(t.f.m) > 1 or not isinstance(length, int):
             return
         size = length * t.itemsize
         if size > SHORT_ROW_BYTES or len(t.f.k) != 1:
@@ -244,7 +246,7 @@ class ProductRenderer(PanelRenderer):
         out(f"{name} row_sums[{wide}] __attribute__((aligned(64)));")
         out("if (is_row && first_unit < units) {")
         out("const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;")
-        left, left_steps, _ = self._left(t)
+        left, left_steps, _ = self._left_in_place(t)
         assert t.right_place is not None
         outer, inner = two(t.right_place.depth)
         start = self.dim(t.right_place.start + self.turned(t, t.right_place.depth))
@@ -286,12 +288,24 @@ class ProductRenderer(PanelRenderer):
 
     def _left(self, t: Tiling) -> tuple[str, str, tuple[str, str]]:
         """The left factor's rows: the first element, the steps, and which of them are 1."""
-        if t.left_place is None or t.packs_left:
-            packed = f"packed + (group - at.start) * {self.grouped(t.most_depth * t.rows)}"
-            if t.packs_along_depth:
-                return packed, f"{self.dim(t.most_depth)}, 1, inner", ("m", "1")
-            return packed, "1, tile_rows, inner * tile_rows", ("1", "k")
+        along = t.packs_along_depth
+        packed = f"packed + (group - at.start) * {self.grouped(t.most_depth * t.rows)}"
+        steps = f"{self.dim(t.most_depth)}, 1, inner" if along else "1, tile_rows, inner * tile_rows"
+        if t.gathers_left:
+            return packed, steps, ("m", "1") if along else ("1", "k")
+        first, own, flavour = self._left_in_place(t)
+        if not t.packs_left:
+            return first, own, flavour
+        names = ("line_m", "line_k", "line_o")
+        self.out(f"const {self.types[t.left.dtype]} *line = {first};")
+        self.out(f"long {', '.join(f'{n} = {step}' for n, step in zip(names, own.split(', '), strict=True))};")
+        chosen = ", ".join(f"{n} = {step}" for n, step in zip(names, steps.split(", "), strict=True))
+        self.out(f"if (gathers) line = {packed}, {chosen};")
+        return "line", ", ".join(names), flavour
+
+    def _left_in_place(self, t: Tiling) -> tuple[str, str, tuple[str, str]]:
         place = t.left_place
+        assert place is not None
         line, (outer, inner) = place.line, two(place.depth)
         if t.scattered:
             turned = self.dim(self.turned(t, place.depth))

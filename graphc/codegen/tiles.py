@@ -86,6 +86,8 @@ class Cache:
 
 # Of usual processors: 32 KiB and more of 8 and more ways, and 1 MiB of 8.
 LINE_BYTES = 64
+# Rows of the left factor of so many elements are not worth gathering.
+SHORT_ROW = 64
 # Of a cache, the part that a tile's rows of the left factor may take.
 ROWS_SHARE = 4
 FIRST_CACHE = Cache(1 << 12, 8)
@@ -133,7 +135,7 @@ class Tiling:
         lanes: Elements of a vector.
         itemsize: Bytes of an element.
         sharing: What the threads share.
-        packs_left: Whether the left factor is gathered though it lies evenly, with its rows side by side.
+        packs_left: Whether the left factor is gathered though it lies evenly; with `may_gather`, when it runs.
         scattered: Whether a tile's rows run along all axes of `m`, each with an address of its own.
     """
 
@@ -231,8 +233,8 @@ class Tiling:
 
     @property
     def gathers_left(self) -> bool:
-        """Whether the left factor is gathered, a band of tiles at a time, by each thread for itself."""
-        return self.left_place is None or self.packs_left
+        """Whether the left factor is always gathered, a band of tiles at a time, by each thread for itself."""
+        return self.left_place is None or (self.packs_left and not self.may_gather)
 
     @property
     def packs_along_depth(self) -> bool:
@@ -248,10 +250,19 @@ class Tiling:
 
     @property
     def may_gather(self) -> bool:
-        """Whether it depends on sizes, known when it runs, if the right factor is gathered, and a long depth cut."""
-        places = not self.gathers_left and self.right_place is not None
-        worthwhile = self.step is not None or (self.is_spread and not self.turns)
-        return places and worthwhile and self.sharing == "team" and not self.f.batch
+        """Whether it depends on sizes, known when it runs, if factors are gathered, and a long depth cut."""
+        places = self.left_place is not None and self.right_place is not None
+        spread = (self.is_spread or self.packs_left) and not self.turns
+        return places and (self.step is not None or spread) and self.sharing == "team" and not self.f.batch
+
+    @property
+    def most_ungathered(self) -> int:
+        """The depth up to which factors that may be gathered are not."""
+        place, most = self.left_place, min(self.depths.at_once, self.most_in_place)
+        if place is None or not self.packs_left:
+            return most
+        near = self.cache.most_rows(place.depth_bytes, self.rows * self.itemsize) if place.line == 1 else SHORT_ROW
+        return min(most, near)
 
     @property
     def may_be_whole(self) -> bool:
@@ -391,13 +402,16 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
     t = Tiling(f, left, right, left_place, right_place, rows, vectors, lanes, size, "team")
     if left_place is not None and left_place.line != 1 and t.outer and _wastes(extent(lines), rows, vectors, most):
         t = replace(t, scattered=True, rows=_rows(extent(f.m), vectors, most))
-    if t.is_left_spread and not _is_less(t.columns, MANY_TILES * t.width):
+    if t.is_left_spread and not _is_less(t.columns, MANY_TILES * t.width) and isinstance(t.most_depth, int):
         t = replace(t, packs_left=True)
-    if t.is_spread and (f.batch or t.packs_left or t.turns) and not _is_less(extent(f.m), MANY_TILES * t.rows):
+    t = replace(t, sharing=_sharing(t))
+    many = left_place is not None and not _is_less(extent(f.m), MANY_TILES * t.rows)
+    if t.is_spread and many and not t.may_gather:
         t = replace(t, right_place=None)
+        t = replace(t, sharing=_sharing(t))
     if left_place is None and not isinstance(t.most_depth, int):
         return None  # a tile's rows are gathered on the stack
-    return replace(t, sharing=_sharing(t))
+    return t
 
 
 def _in_place(contraction: Contract, factor: Expr, lines: tuple[Axis, ...], f: Factors) -> InPlace | None:
