@@ -30,7 +30,8 @@ class Workload:
         samples: Samples an epoch, whole batches.
         data: Makes so many samples and labels, the same for everyone.
         build: Makes the Keras model from a module with Keras's API.
-        loss: The loss and what the model's outputs are: `"probabilities"` of classes, `"yes or no"`, `"logits"`.
+        loss: The loss and what the model's outputs are: `"probabilities"` of classes, `"yes or no"`, `"logits"`, or
+            numbers whose `"squares"` of errors count.
         predicted: Samples that a measurement of `predict` takes; 0: none is measured.
     """
 
@@ -56,6 +57,7 @@ class Workload:
         losses = {
             "probabilities": "sparse_categorical_crossentropy",
             "yes or no": "binary_crossentropy",
+            "squares": "mse",
             "logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         }
         model.compile(optimizer, losses[self.loss], metrics=["accuracy"])
@@ -86,7 +88,9 @@ class Samples:
 # ---- data
 
 
-def _images(*shape: int) -> Callable[[int], Data]:
+def images(*shape: int) -> Callable[[int], Data]:
+    """Random images, or rows, of a shape, with labels."""
+
     def make(samples: int) -> Data:
         rng = np.random.default_rng(0)
         x = rng.random((samples, *shape), dtype=np.float32)
@@ -192,12 +196,12 @@ def _gpt(keras: Any) -> Any:
 
 
 WORKLOADS = {
-    "mlp": Workload("MLP 784-128-10, batch 32", 32, 60_000, _images(784), _perceptron(128), predicted=60 * 256),
+    "mlp": Workload("MLP 784-128-10, batch 32", 32, 60_000, images(784), _perceptron(128), predicted=60 * 256),
     "wide_mlp": Workload(
-        "MLP 784-1024-1024-10, batch 256", 256, 15_360, _images(784), _perceptron(1024, 1024), predicted=40 * 256
+        "MLP 784-1024-1024-10, batch 256", 256, 15_360, images(784), _perceptron(1024, 1024), predicted=40 * 256
     ),
-    "convnet": Workload("MNIST convnet, batch 128", 128, 46 * 128, _images(28, 28, 1), _convnet, predicted=12 * 256),
-    "resnet20": Workload("ResNet-20, batch 64", 64, 16 * 64, _images(32, 32, 3), _resnet20, predicted=4 * 256),
+    "convnet": Workload("MNIST convnet, batch 128", 128, 46 * 128, images(28, 28, 1), _convnet, predicted=12 * 256),
+    "resnet20": Workload("ResNet-20, batch 64", 64, 16 * 64, images(32, 32, 3), _resnet20, predicted=4 * 256),
     "lstm": Workload("LSTM 128 over 100 words, batch 64", 64, 32 * 64, _reviews, _lstm, "yes or no"),
     "gpt": Workload("GPT of 4 blocks, 128 wide, batch 16", 16, 50 * 16, _text, _gpt, "logits"),
 }

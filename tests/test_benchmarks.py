@@ -20,6 +20,7 @@ from benchmarks.kernel_work import Work, work
 from benchmarks.mlp_step import Mlp
 from benchmarks.primitive_calls import SIZES, all_calls, all_primitives
 from benchmarks.tables import MARK, write_readme
+from benchmarks.variety_models import VARIETY
 from benchmarks.workloads import WORKLOADS
 from graphc import config, dims, dtypes, interpret
 from graphc.graph.builder import Builder
@@ -196,6 +197,19 @@ def test_workloads_have_keras_s_parameters(name: str) -> None:
     x, y = workload.data(workload.batch)
     assert model.output_shape[1:-1] == (y.shape[1:] if workload.loss == "logits" else ())
     assert x.shape[1:] == model.input_shape[1:] and workload.samples % workload.batch == 0
+
+
+@pytest.mark.parametrize("name", VARIETY)
+def test_models_that_nothing_was_tuned_for_are_keras_s(name: str) -> None:
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras")
+    workload = VARIETY[name]
+    ours, theirs = workload.build(graphc), workload.build(keras)
+    workload.compile(graphc, ours)
+    assert [tuple(weight.shape) for weight in ours.weights] == [tuple(weight.shape) for weight in theirs.weights]
+    x, y = workload.data(2)
+    assert ours.output_shape == theirs.output_shape and x.shape[1:] == ours.input_shape[1:]
+    assert workload.samples % workload.batch == 0 and len(y) == 2
 
 
 def test_a_process_tells_its_figures_or_fails(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import importlib
 import sys
 
 from benchmarks.measure import report_prediction, report_training
+from benchmarks.variety_models import VARIETY
 from benchmarks.workloads import WORKLOADS, Samples
 
 BATCH = 256
@@ -13,7 +14,7 @@ BATCH = 256
 
 def main(module: str, task: str, name: str, repeats: int) -> None:
     keras = importlib.import_module(module)
-    workload = WORKLOADS[name]
+    workload = (WORKLOADS | VARIETY)[name]
     keras.utils.set_random_seed(0)
     model = workload.build(keras)
     if task == "predict":
