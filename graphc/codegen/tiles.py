@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 
 from graphc import dims, dtypes
 from graphc.codegen.kernel import Axis, Contract, Kernel
+from graphc.codegen.prefetch import LINE_BYTES
 from graphc.codegen.schedule import Factors, factors, plain_load, stride, without
 from graphc.dims import Dim
 from graphc.exprs import Expr, Load
@@ -85,13 +86,12 @@ class Cache:
 
 
 # Of usual processors: 32 KiB and more of 8 and more ways, and 1 MiB of 8.
-LINE_BYTES = 64
-# Rows of the left factor of so many elements are not worth gathering.
-SHORT_ROW = 64
-# Of a cache, the part that a tile's rows of the left factor may take.
-ROWS_SHARE = 4
 FIRST_CACHE = Cache(1 << 12, 8)
 SECOND_CACHE = Cache(1 << 17, 8)
+# Of the first one's lines that meet in a set, the part that a tile's rows of the left factor may take: 1 in so many.
+ROWS_SHARE = 4
+# Rows of the left factor of so many elements are not worth gathering.
+SHORT_ROW = 64
 
 
 @dataclass(frozen=True, slots=True)
