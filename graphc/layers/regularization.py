@@ -72,7 +72,7 @@ class _SpatialDropout(Dropout):
     """Dropout that has one mask for all places of a channel."""
 
     def __init__(self, rank: int, rate: float, data_format: Any, seed: Any, name: Any, dtype: Any) -> None:
-        self.data_format = data_format_of(data_format)
+        self._rank, self.data_format = rank, data_format_of(data_format)
         ones = (1,) * rank
         shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
         super().__init__(rate, shape, seed, name=name, dtype=dtype)
@@ -80,7 +80,8 @@ class _SpatialDropout(Dropout):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
-        return {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype_policy.name}
+        config = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype_policy.name}
+        return config | ({"data_format": self.data_format} if self._rank > 1 else {})
 
 
 @exported(_MODULE)
@@ -127,10 +128,6 @@ class SpatialDropout2D(_SpatialDropout):
     ) -> None:
         super().__init__(2, rate, data_format, seed, name, dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
-        return {**super().get_config(), "data_format": self.data_format}
-
 
 @exported(_MODULE)
 class SpatialDropout3D(_SpatialDropout):
@@ -154,10 +151,6 @@ class SpatialDropout3D(_SpatialDropout):
         self, rate: float, data_format: Any = None, seed: Any = None, name: Any = None, dtype: Any = None
     ) -> None:
         super().__init__(3, rate, data_format, seed, name, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
-        return {**super().get_config(), "data_format": self.data_format}
 
 
 @exported(_MODULE)

@@ -34,7 +34,8 @@
 /* The same for rows with addresses of their own, a[i][at + k * AK + o * ao]. */
 #define GC_TILE_OF_ROWS(NAME, T, ROWS, VECTORS, AK)                                                                   \
   static __attribute__((noinline)) void NAME(                                                                         \
-      long outer, long inner, const T *const *a, long at, long ak, long ao, const T *b, long bk, long bo, T *c, int add) { \
+      long outer, long inner, const T *const *a, long at, long ak, long ao, const T *b, long bk, long bo, T *c,       \
+      int add) {                                                                                                      \
     typedef T V __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(T)), may_alias));                         \
     enum { LANES = GC_VECTOR_BYTES / sizeof(T) };                                                                     \
     V sum[ROWS][VECTORS];                                                                                             \
@@ -107,7 +108,8 @@
 #define GC_PACK(NAME, T, ROWS)                                                                                        \
   static __attribute__((noinline)) void NAME(                                                                         \
       long outer, long inner, const T *a, long ak, long ao, T *to, long apart, long first, long tiles, long rows) {   \
-    const long start = first * ROWS, whole = GC_MIN(tiles, rows / ROWS - first), span = GC_MIN(tiles * ROWS, rows - start); \
+    const long start = first * ROWS, whole = GC_MIN(tiles, rows / ROWS - first);                                      \
+    const long span = GC_MIN(tiles * ROWS, rows - start);                                                             \
     for (long o = 0; o < outer; ++o, a += ao) {                                                                       \
       const T *p = a;                                                                                                 \
       for (long k = 0; k < inner; ++k, p += ak, to += ROWS) {                                                         \
