@@ -19,7 +19,7 @@ from graphc.graph.types import Array, Loc
 # What a symbolic size is taken for where bytes are compared, or shown.
 NOMINAL_SIZE = 32
 
-Role = Literal["input", "constant", "state", "temporary", "output", "scratch"]
+Role = Literal["input", "constant", "state", "temporary", "output", "scratch", "kept"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Buffer:
 
     Args:
         id: Its position in the plan's buffers.
-        role: Who owns it: the caller (input, output, state), the program (constant), or the arena (temporary, scratch).
+        role: Who owns it: the caller (input, output, state), the program (constant), or the arena (temporary, scratch,
+            and kept: what holds for later runs, until a state changes).
         name: The caller's name of an input or state.
         value: What a constant holds.
     """
@@ -46,7 +47,7 @@ class Buffer:
 
     @property
     def in_arena(self) -> bool:
-        return self.role in ("temporary", "scratch")
+        return self.role in ("temporary", "scratch", "kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +131,17 @@ class Plan:
     def lifetimes(self) -> dict[int, tuple[int, int]]:
         """The first and the last position at which each arena buffer is touched; steps inside loops count singly.
 
-        What a loop's pass may read before writing it, or what also stands outside the loop, lives as long as the loop.
+        What a loop's pass may read before writing it, or what also stands outside the loop, lives as long as the loop;
+        what is kept for later runs lives always.
         """
         spans: dict[int, tuple[int, int]] = {}
-        self._spans(self.steps, 0, spans)
-        return spans
+        end = self._spans(self.steps, 0, spans)
+        return spans | {buffer.id: (0, end) for buffer in self.buffers if buffer.role == "kept"}
+
+    def keeps(self, step: Step) -> Literal["nothing", "some", "all"]:
+        """How much of what a step writes holds for later runs, as long as no state changes."""
+        kept = [self.buffers[id].role == "kept" for id in step.writes]
+        return "nothing" if not any(kept) else "all" if all(kept) else "some"
 
     def _spans(self, steps: tuple[Step, ...], position: int, spans: dict[int, tuple[int, int]]) -> int:
         for step in steps:
@@ -253,6 +260,8 @@ def check(plan: Plan, offsets: Mapping[int, int], sizes: Mapping[str, int]) -> N
     nbytes = plan.nbytes(sizes)
     simulation = _Simulation(plan, offsets, nbytes)
     simulation.run(plan.steps)
+    # A later run finds what is kept, and makes no more of it.
+    simulation.run(tuple(step for step in plan.steps if plan.keeps(step) != "all"))
     for id in plan.outputs:
         if id not in simulation.written:
             raise VerificationError("an output is never written", got=f"b{id}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
-from graphc import dims, dtypes
+from graphc import dims
 from graphc.codegen.kernel import Kernel, Param, expressions, indices, loads, statements, stores
 from graphc.codegen.loop_body import body_as_step, carried
 from graphc.codegen.lower import lower
@@ -276,20 +276,3 @@ def _replaces_elementwise(kernel: Kernel, state: Ref, value: Ref) -> bool:
         return True
     places = {store.index for store in found if store.buffer == names[value]}
     return all(load.index in places for load in loads(kernel.body) if load.buffer == names[state])
-
-
-def with_scratch(assembly: Assembly, nbytes: Mapping[str, Dim]) -> Assembly:
-    """Gives some kernels working memory in the arena, as a last buffer."""
-    buffers = list(assembly.plan.buffers)
-
-    def equipped(step: Step) -> Step:
-        if isinstance(step, Loop):
-            return replace(step, steps=tuple(equipped(inner) for inner in step.steps))
-        if isinstance(step, Copy) or nbytes.get(step.kernel, 0) == 0:
-            return step
-        id = len(buffers)
-        buffers.append(Buffer(id, "scratch", dtypes.uint8, nbytes[step.kernel]))
-        return replace(step, buffers=(*step.buffers, id), writes=(*step.writes, id))
-
-    steps = tuple(equipped(step) for step in assembly.plan.steps)
-    return replace(assembly, plan=replace(assembly.plan, steps=steps, buffers=tuple(buffers)))

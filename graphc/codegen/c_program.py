@@ -35,7 +35,7 @@ def render(
     """The source of a plan. Each thread of a team calls `graphc_run`, as `prelude/team.h` tells, with its number:
 
         void graphc_run(char *const *buffers, const long *sizes, long repeat,
-                        gc_meeting *meeting, long thread, long threads, long grain)
+                        gc_meeting *meeting, long thread, long threads, long grain, long kept)
 
     Args:
         plan: What runs.
@@ -110,13 +110,13 @@ def _program(plan: Plan, symbols: Mapping[str, str], timed: Mapping[str, int]) -
     table.run(run, plan.steps)
     table.print(out)
     out("void graphc_run(char *const *buffers, const long *given, long repeat,")
-    out("                gc_meeting *meeting, long thread, long threads, long grain) {")
-    out("const gc_worker worker = {thread, threads, grain, meeting}, *const self = &worker;")
+    out("                gc_meeting *meeting, long thread, long threads, long grain, long kept) {")
     out(f"long sizes[{max(1, len(symbols))}];")
     for i, name in enumerate(plan.symbols):
         out(f"const long {symbols[name]} = sizes[{i}] = given[{i}];")
         out(f"(void){symbols[name]};")
     out("for (long step = 0; step < repeat; ++step) {")
+    out("const gc_worker worker = {thread, threads, grain, meeting, kept || step > 0}, *const self = &worker;")
     for line in run.lines:
         out(line.strip())
     out("}")
@@ -157,7 +157,9 @@ class _Table:
         signature = len(step.buffers), len(step.symbols)
         self.signatures.add(signature)
         clock = f"graphc_seconds + {self.timed[step.kernel]}" if self.timed else "0"
-        self.rows.append(f"{{{_caller(*signature)}, (gc_function *){step.kernel}, args + {len(self.args)}, {clock}}},")
+        keeps = f"GC_KEEPS_{self.plan.keeps(step).upper()}"
+        row = f"{_caller(*signature)}, (gc_function *){step.kernel}, args + {len(self.args)}, {clock}, {keeps}"
+        self.rows.append(f"{{{row}}},")
         self.args += [*step.buffers, *(self.places[name] for name in step.symbols)]
 
     def _other(self, out: Lines, step: Step) -> None:

@@ -1,6 +1,6 @@
 """Convolutions in C with fewer multiplications, as `graphc.codegen.winograd` cuts them:
 
-transform the filter, all threads together
+transform the filter, all threads together, unless an earlier run has left it
 for each run of tiles that is this thread's:
   transform the pixels of each tile
   for each panel of columns:
@@ -70,8 +70,10 @@ class WinogradRenderer(ProductRenderer):
         steps = ", ".join(map(self.dim, (down, w.channels * step, step)))
         share = "gc_first(channels, 1, self, team), gc_end(channels, 1, self, team)"
         self.out("float *const filter = scratch;")
+        self.out("if (!self->kept) {")
         self.out(f"gc_winograd_filter({start}, {steps}, columns, width, {share}, channels, filter);")
         self.out("gc_sync(self);")
+        self.out("}")
 
     def _corner(self, w: Winograd) -> None:
         """Where a tile begins. The last of a row or a column may be moved back, onto outputs that are there."""

@@ -7,13 +7,14 @@ from dataclasses import replace
 from functools import cached_property
 
 from graphc.codegen import c_program, cuda
-from graphc.codegen.assemble import Assembly, assemble, with_scratch
+from graphc.codegen.assemble import Assembly, assemble
 from graphc.codegen.cost import plan_work
 from graphc.codegen.cstyle import Source
+from graphc.codegen.keep import keep, with_scratch
 from graphc.codegen.kernel import Kernel
 from graphc.codegen.schedule import schedule
 from graphc.codegen.share import share
-from graphc.codegen.winograd import scratch_bytes
+from graphc.codegen.winograd import scratch
 from graphc.graph.core import Graph
 from graphc.passes.convolutions import pad_convolutions
 from graphc.passes.factoring import factor
@@ -115,8 +116,9 @@ class Compilation:
         assembly = share(assemble(self.partition, self._prepared))
         assembly = Assembly(assembly.plan, {name: schedule(kernel) for name, kernel in assembly.kernels.items()})
         if self.backend == "cpu":
-            scratch = {name: scratch_bytes(kernel, self._vector_bytes) for name, kernel in assembly.kernels.items()}
-            assembly = with_scratch(assembly, {name: n for name, n in scratch.items() if n != 0})
+            needs = {name: scratch(kernel, self._vector_bytes) for name, kernel in assembly.kernels.items()}
+            assembly = Assembly(keep(assembly.plan), assembly.kernels)
+            assembly = with_scratch(assembly, {name: need for name, need in needs.items() if need.nbytes != 0})
             work = plan_work(assembly.plan.steps, assembly.kernels)
             assembly = Assembly(replace(assembly.plan, work=work), assembly.kernels)
         return assembly

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc import dtypes
+from graphc.codegen.keep import Scratch
 from graphc.codegen.kernel import Axis, Kernel
 from graphc.codegen.schedule import stride, without
 from graphc.codegen.tiles import REGISTERS, STACK_BYTES, InPlace, Tiling, extent, tiling
@@ -158,12 +159,14 @@ def contraction_cut(kernel: Kernel, vector_bytes: int) -> Winograd | Tiling | No
     return winograd(kernel, vector_bytes) or tiling(kernel, vector_bytes)
 
 
-def scratch_bytes(kernel: Kernel, vector_bytes: int) -> Dim:
-    """The working memory that a scheduled kernel needs.
+def scratch(kernel: Kernel, vector_bytes: int) -> Scratch:
+    """The working memory that a scheduled kernel needs: none, or sums and panels, or a transformed filter.
 
     Args:
         kernel: The kernel.
         vector_bytes: The size of the processor's vector registers.
     """
     cut = contraction_cut(kernel, vector_bytes)
-    return 0 if cut is None else cut.scratch_bytes
+    if cut is None:
+        return Scratch(0)
+    return Scratch(cut.scratch_bytes, cut.filter.load.buffer if isinstance(cut, Winograd) else None)

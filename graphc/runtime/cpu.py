@@ -111,10 +111,12 @@ class CpuProgram(Program):
         self, space: Workspace, table: Table, states: Mapping[str, StateBuffer], steps: int = 1, repeat: int = 1
     ) -> None:
         """Runs the native function on a table whose inputs and outputs are in place."""
-        table.bind(states)
-        table.job.steps, table.job.repeat = steps, repeat
+        versions = table.bind(states)
+        table.job.steps, table.job.repeat, table.job.kept = steps, repeat, versions == space.kept_for
         work = steps * repeat * table.work
+        space.kept_for = None
         team.run(self._library, table.job, work, table.trials_of(steps * repeat, work))
+        space.kept_for = versions
         for name in self.updated:
             states[name].host_changed()
         self._idle.append(space)

@@ -53,6 +53,7 @@ class StateBuffer:
     Attributes:
         address: Where the host's array lies; it stays there.
         host_is_current: Whether the host's array is up to date.
+        version: Another object after each change.
     """
 
     def __init__(self, value: Array) -> None:
@@ -62,6 +63,7 @@ class StateBuffer:
         self._copy: DeviceCopy | None = None
         self.host_is_current = True
         self._copy_is_current = False
+        self.version = object()
 
     @classmethod
     def around(cls, array: Array) -> StateBuffer:
@@ -70,6 +72,7 @@ class StateBuffer:
         buffer._host = np.ascontiguousarray(array)
         buffer.address = address(buffer._host)
         buffer._copy, buffer.host_is_current, buffer._copy_is_current = None, True, False
+        buffer.version = object()
         return buffer
 
     @property
@@ -91,7 +94,7 @@ class StateBuffer:
 
     def host_changed(self) -> None:
         """Says that the host's array was written."""
-        self.host_is_current, self._copy_is_current = True, False
+        self.host_is_current, self._copy_is_current, self.version = True, False, object()
 
     def assign(self, value: Array) -> None:
         """Sets the value; shape and dtype stay."""
@@ -109,4 +112,4 @@ class StateBuffer:
 
     def device_changed(self) -> None:
         """Says that the device's copy was written."""
-        self.host_is_current, self._copy_is_current = False, True
+        self.host_is_current, self._copy_is_current, self.version = False, True, object()

@@ -47,7 +47,7 @@ class Job(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("addresses", "sizes", "strides")),
-        *((name, ctypes.c_long) for name in ("count", "steps", "repeat", "threads", "grain")),
+        *((name, ctypes.c_long) for name in ("count", "steps", "repeat", "threads", "grain", "kept")),
         ("meeting", ctypes.c_void_p),
     )
 

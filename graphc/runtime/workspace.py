@@ -57,6 +57,8 @@ class Table:
         self.job = team.Job(*(ctypes.addressof(part) for part in parts), count=len(plan.buffers), meeting=meeting)
         states = [b for b in plan.buffers if b.role == "state"]
         self._names, self._ids = [b.name for b in states], [b.id for b in states]
+        written = {id for step in plan.steps for id in step.writes}
+        self._steady = [i for i, id in enumerate(self._ids) if id not in written]
         self._bound: list[StateBuffer] = []
 
     def trials_of(self, count: int, work: int) -> team.Trials:
@@ -68,8 +70,8 @@ class Table:
         """
         return self._trials[0 if count == 1 else 1 if work < team.CERTAIN else 2]
 
-    def bind(self, states: Mapping[str, StateBuffer]) -> None:
-        """Fills in the addresses of the states, up to date on the host."""
+    def bind(self, states: Mapping[str, StateBuffer]) -> list[object]:
+        """Fills in the addresses of the states, up to date on the host; returns the versions of those that stay."""
         buffers = [states[name] for name in self._names]
         if buffers != self._bound:  # a buffer equals itself alone
             for id, buffer in zip(self._ids, buffers, strict=True):
@@ -78,6 +80,7 @@ class Table:
         for buffer in buffers:
             if not buffer.host_is_current:
                 buffer.host()
+        return [buffers[i].version for i in self._steady]
 
 
 class Workspace:
@@ -86,12 +89,16 @@ class Workspace:
     Args:
         plan: What runs in it.
         constants: The values of the plan's constants, by buffer.
+
+    Attributes:
+        kept_for: The versions of the states that what is kept in the arena was made of; None where nothing is.
     """
 
     def __init__(self, plan: Plan, constants: Mapping[int, Array]) -> None:
         self._plan = plan
         self._values = constants  # which live as long as their addresses are in use
         self._constants = {id: address(value) for id, value in constants.items()}
+        self.kept_for: list[object] | None = None
         self._layout: Layout | None = None
         self._arena = aligned_empty((0,), np.dtype(np.uint8))
         self._tables: dict[tuple[int, ...], Table] = {}
@@ -114,6 +121,7 @@ class Workspace:
         if layout is not self._layout:
             self._layout, self._arena = layout, aligned_empty((layout.nbytes,), np.dtype(np.uint8))
             self._tables.clear()
+            self.kept_for = None
         elif len(self._tables) >= TABLES_KEPT:
             self._tables.clear()
         base = address(self._arena)

@@ -47,6 +47,7 @@ typedef struct {
 typedef struct {
   long thread, threads, grain;
   gc_meeting *meeting;
+  long kept; /* whether an earlier run has left what it could prepare for this one */
 } gc_worker;
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -195,7 +196,8 @@ GC_APART double gc_now(void) {
 }
 
 /* Launches as data: a kernel, a function for all kernels with as many parameters, which takes them from where `args`
-   says, and where to add up the seconds that it takes, for those who profile. To a caller all buffers are alike. */
+   says, how much of what it writes holds for later runs, and where to add up the seconds that it takes, for those who
+   profile. To a caller all buffers are alike. */
 typedef void gc_function(void);
 #define GC_CALL \
   gc_function *kernel, char *const *buffers, const long *sizes, const int *args, const gc_worker *self
@@ -204,12 +206,16 @@ typedef struct {
   gc_function *kernel;
   const int *args;
   double *seconds;
+  enum { GC_KEEPS_NOTHING, GC_KEEPS_SOME, GC_KEEPS_ALL } keeps;
 } gc_step;
 GC_APART void gc_launch(const gc_step *step, const gc_step *end, char *const *buffers, const long *sizes,
                         const gc_worker *self) {
+  gc_worker own = *self;
   for (; step < end; ++step) {
+    if (self->kept && step->keeps == GC_KEEPS_ALL) continue;
+    own.kept = self->kept && step->keeps == GC_KEEPS_SOME;
     const double start = step->seconds ? gc_now() : 0;
-    step->call(step->kernel, buffers, sizes, step->args, self);
+    step->call(step->kernel, buffers, sizes, step->args, &own);
     gc_sync(self);
     if (step->seconds && self->thread == 0) *step->seconds += gc_now() - start;
   }

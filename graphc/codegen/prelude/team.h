@@ -6,6 +6,7 @@ typedef struct {
   char *const *addresses;
   const long *sizes, *strides; /* what a step moves each address on by */
   long count, steps, repeat, threads, grain;
+  long kept; /* whether what earlier runs have left still holds */
   gc_meeting *meeting;
 } gc_job;
 
@@ -15,7 +16,8 @@ void graphc_sweep(const gc_job *job, long thread) {
   char *own[job->count + 1];
   for (long i = 0; i < job->count; ++i) own[i] = job->addresses[i];
   for (long step = 0; step < job->steps; ++step) {
-    graphc_run(own, job->sizes, job->repeat, job->meeting, thread, job->threads, job->grain);
+    graphc_run(own, job->sizes, job->repeat, job->meeting, thread, job->threads, job->grain,
+               job->kept || step > 0);
     for (long i = 0; i < job->count; ++i) own[i] += job->strides[i];
   }
 }
