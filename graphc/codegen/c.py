@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from graphc import dtypes
+from graphc import dims, dtypes
 from graphc.codegen.c_winograd import WinogradRenderer
-from graphc.codegen.cost import GRAIN, shared_axis, work
+from graphc.codegen.cost import GRAIN, shared_axes, work
 from graphc.codegen.cstyle import CStyle
 from graphc.codegen.kernel import (
     Accumulator,
@@ -93,28 +93,41 @@ class CRenderer(WinogradRenderer):
             self.nest((), as_reductions(kernel.body), self.rows)
             return
         self.out(f"const long work = {self.dim(work(kernel))}, team = gc_team(self, work);")
-        shared = shared_axis(kernel)
-
+        *outer, shared = shared_axes(kernel)
         grain = GRAIN if shared == kernel.axes[-1] else 1
-        total = f"{self.dim(shared.extent)}, {grain}, self, team"
+        total = f"{self.grouped(dims.product(a.extent for a in (*outer, shared)))}, {grain}, self, team"
         # A loop that runs once, and is not to be vectorised, may be cut into pieces.
-        pieces = shared == kernel.axes[0] and len(kernel.axes) > 1
+        pieces = (outer or [shared])[0] == kernel.axes[0] and len(kernel.axes) > 1
+        way = f"for (gc_way way = gc_begin({total}, gc_helps(self, work)); gc_take(&way);)"
         if not pieces:
             self.out(f"const long share_start = gc_first({total}), share_end = gc_end({total});")
 
         def share(axis: Axis) -> None:
             bounds = ("way.first", "way.end") if pieces else ("share_start", "share_end")
             if pieces:
-                self.out(f"for (gc_way way = gc_begin({total}, gc_helps(self, work)); gc_take(&way);)")
+                self.out(way)
             self.out(f"for (long {axis.name} = {bounds[0]}; {axis.name} < {bounds[1]}; ++{axis.name}) {{")
 
+        def share_both(axis: Axis) -> None:
+            """The loop over the first of two axes, which are shared as one: over the part of it that is this thread's."""
+            inner = self.grouped(shared.extent)
+            self.out(way)
+            self.out(f"for (long {axis.name} = way.first / {inner}; {axis.name} * {inner} < way.end; ++{axis.name}) {{")
+
+        def rest(axis: Axis) -> None:
+            inner, before = self.grouped(axis.extent), outer[0].name
+            start = f"{axis.name} = GC_MAX(0, way.first - {before} * {inner})"
+            end = f"{axis.name}_end = GC_MIN({inner}, way.end - {before} * {inner})"
+            self.out(f"for (long {start}, {end}; {axis.name} < {axis.name}_end; ++{axis.name}) {{")
+
+        heads = {outer[0].name: share_both, shared.name: rest} if outer else {shared.name: share}
         if kernel.axes[-1].bind == "vector" and has_inner(kernel):
-            self._columns(kernel, shared, share)
+            self._columns(kernel, shared, heads)
         elif (guard := invariant_guard(kernel.body, kernel.axes[-1].name)) is not None:
-            self._unswitched(kernel, guard, {shared.name: share})
+            self._unswitched(kernel, guard, heads)
         else:
             body = as_reductions(kernel.body)
-            self.nest(kernel.axes, body, self.rows, simd=not has_inner(kernel), heads={shared.name: share})
+            self.nest(kernel.axes, body, self.rows, simd=not has_inner(kernel), heads=heads)
 
     def _unswitched(self, kernel: Kernel, guard: Let, heads: Mapping[str, Callable[[Axis], None]]) -> None:
         """Two loops over the last axis: for where a condition holds, and for where it does not."""
@@ -142,7 +155,7 @@ class CRenderer(WinogradRenderer):
 
     # ---- columns: a run of neighbouring points at a time, each with its own reductions
 
-    def _columns(self, kernel: Kernel, shared: Axis, share: Callable[[Axis], None]) -> None:
+    def _columns(self, kernel: Kernel, shared: Axis, heads: Mapping[str, Callable[[Axis], None]]) -> None:
         axis = kernel.axes[-1]
         self.lane_axes = (axis.name,)
         static = isinstance(axis.extent, int) and axis.extent <= 4 * LANES and axis != shared
@@ -159,7 +172,6 @@ class CRenderer(WinogradRenderer):
             self._lane_statements(axis, body, str(lanes))
             self.out("}")
 
-        heads = {shared.name: share} if axis != shared else {}
         self.nest(kernel.axes[:-1], as_reductions(kernel.body), tile, heads=heads)
 
     def _lane_loop(self, axis: Axis) -> None:

@@ -64,7 +64,9 @@ class PanelRenderer(LoopRenderer):
         count = "beside" if t.right_place is None else "1"
         start = "c0 + panel * width" if t.right_place is None else "columns / width * width"
         needed_if = "" if t.right_place is None else "c1 == columns && columns % width"
-        if t.may_gather:
+        if t.is_narrow:
+            count, start, needed_if = "1", "0", ""
+        elif t.may_gather:
             count, start = f"(gathers ? beside : {int(not t.all_whole)})", f"gathers ? c0 + panel * width : {start}"
             needed_if = f"gathers || ({needed_if})"
         bounds = f"0, panel_end = {count}"
@@ -186,7 +188,8 @@ class PanelRenderer(LoopRenderer):
             assert beside is not None
             self.out("for (long panel = panel_start; panel < panel_end; ++panel)")
             self.out(self.simd)
-            lanes = "width" if t.all_whole else f"GC_MIN(width, columns - {beside[1]})"
+            # With fewer columns than a panel has, compilers know how many.
+            lanes = "width" if t.all_whole else "columns" if t.is_narrow else f"GC_MIN(width, columns - {beside[1]})"
             self.out(f"for (long lane = 0; lane < {lanes}; ++lane) {{")
             self.out(f"const long {axis.name} = {beside[1]} + lane;")
 

@@ -74,13 +74,19 @@ def _cost(stmt: Stmt) -> int:
     return cost
 
 
-def shared_axis(kernel: Kernel) -> Axis:
-    """The loop whose points threads share: the outermost that has many, else the longest."""
+def shared_axes(kernel: Kernel) -> tuple[Axis, ...]:
+    """The loops whose points threads share: the outermost that has many, else the longest.
+
+    How many points the outermost has where its extent is known when it runs only, such as that of a batch, may be one:
+    it is shared together with the next loop, unless that one is to be vectorised.
+    """
 
     def pieces(axis: Axis) -> float:
         if not isinstance(axis.extent, int):
             return math.inf
         return axis.extent / GRAIN if axis == kernel.axes[-1] else axis.extent
 
+    if len(kernel.axes) > 2 and not isinstance(kernel.axes[0].extent, int):
+        return kernel.axes[:2]
     many = [axis for axis in kernel.axes if pieces(axis) >= FEW]
-    return many[0] if many else max(kernel.axes, key=pieces)
+    return tuple(many[:1]) if many else (max(kernel.axes, key=pieces),)

@@ -321,6 +321,11 @@ class Tiling:
         return isinstance(self.columns, int) and self.columns % self.width == 0
 
     @property
+    def is_narrow(self) -> bool:
+        """Whether there is one tile only beside each other, which has fewer columns."""
+        return isinstance(self.columns, int) and self.columns < self.width
+
+    @property
     def column_block(self) -> Dim:
         """Columns that are gone over together."""
         block = max(self.width, COLUMN_BLOCK // self.width * self.width)
