@@ -93,34 +93,7 @@ class CRenderer(WinogradRenderer):
             self.nest((), as_reductions(kernel.body), self.rows)
             return
         self.out(f"const long work = {self.dim(work(kernel))}, team = gc_team(self, work);")
-        *outer, shared = shared_axes(kernel)
-        grain = GRAIN if shared == kernel.axes[-1] else 1
-        total = f"{self.grouped(dims.product(a.extent for a in (*outer, shared)))}, {grain}, self, team"
-        # A loop that runs once, and is not to be vectorised, may be cut into pieces.
-        pieces = (outer or [shared])[0] == kernel.axes[0] and len(kernel.axes) > 1
-        way = f"for (gc_way way = gc_begin({total}, gc_helps(self, work)); gc_take(&way);)"
-        if not pieces:
-            self.out(f"const long share_start = gc_first({total}), share_end = gc_end({total});")
-
-        def share(axis: Axis) -> None:
-            bounds = ("way.first", "way.end") if pieces else ("share_start", "share_end")
-            if pieces:
-                self.out(way)
-            self.out(f"for (long {axis.name} = {bounds[0]}; {axis.name} < {bounds[1]}; ++{axis.name}) {{")
-
-        def share_both(axis: Axis) -> None:
-            """The loop over the first of two axes, which are shared as one: over the part of it that is this thread's."""
-            inner = self.grouped(shared.extent)
-            self.out(way)
-            self.out(f"for (long {axis.name} = way.first / {inner}; {axis.name} * {inner} < way.end; ++{axis.name}) {{")
-
-        def rest(axis: Axis) -> None:
-            inner, before = self.grouped(axis.extent), outer[0].name
-            start = f"{axis.name} = GC_MAX(0, way.first - {before} * {inner})"
-            end = f"{axis.name}_end = GC_MIN({inner}, way.end - {before} * {inner})"
-            self.out(f"for (long {start}, {end}; {axis.name} < {axis.name}_end; ++{axis.name}) {{")
-
-        heads = {outer[0].name: share_both, shared.name: rest} if outer else {shared.name: share}
+        shared, heads = self._shares(kernel)
         if kernel.axes[-1].bind == "vector" and has_inner(kernel):
             self._columns(kernel, shared, heads)
         elif (guard := invariant_guard(kernel.body, kernel.axes[-1].name)) is not None:
@@ -128,6 +101,39 @@ class CRenderer(WinogradRenderer):
         else:
             body = as_reductions(kernel.body)
             self.nest(kernel.axes, body, self.rows, simd=not has_inner(kernel), heads=heads)
+
+    def _shares(self, kernel: Kernel) -> tuple[Axis, Mapping[str, Callable[[Axis], None]]]:
+        """The last of the loops that threads share, and what prints their heads, by axis."""
+        *outer, shared = shared_axes(kernel)
+        grain = GRAIN if shared == kernel.axes[-1] else 1
+        total = f"{self.dim(dims.product(axis.extent for axis in (*outer, shared)))}, {grain}, self, team"
+        way = f"for (gc_way way = gc_begin({total}, gc_helps(self, work)); gc_take(&way);)"
+        inner = self.grouped(shared.extent)
+
+        def piece(axis: Axis) -> None:
+            self.out(way)
+            self.out(f"for (long {axis.name} = way.first; {axis.name} < way.end; ++{axis.name}) {{")
+
+        def first_of_two(axis: Axis) -> None:
+            self.out(way)
+            self.out(f"for (long {axis.name} = way.first / {inner}; {axis.name} * {inner} < way.end; ++{axis.name}) {{")
+
+        def second_of_two(axis: Axis) -> None:
+            before = f"{outer[0].name} * {inner}"
+            self.out(f"const long {axis.name}_end = GC_MIN({inner}, way.end - {before});")
+            start = f"long {axis.name} = GC_MAX(0, way.first - {before})"
+            self.out(f"for ({start}; {axis.name} < {axis.name}_end; ++{axis.name}) {{")
+
+        def share(axis: Axis) -> None:
+            self.out(f"for (long {axis.name} = share_start; {axis.name} < share_end; ++{axis.name}) {{")
+
+        if outer:
+            return shared, {outer[0].name: first_of_two, shared.name: second_of_two}
+        # A loop that runs once, and is not to be vectorised, may be cut into pieces.
+        if shared == kernel.axes[0] and len(kernel.axes) > 1:
+            return shared, {shared.name: piece}
+        self.out(f"const long share_start = gc_first({total}), share_end = gc_end({total});")
+        return shared, {shared.name: share}
 
     def _unswitched(self, kernel: Kernel, guard: Let, heads: Mapping[str, Callable[[Axis], None]]) -> None:
         """Two loops over the last axis: for where a condition holds, and for where it does not."""

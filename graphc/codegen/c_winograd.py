@@ -54,19 +54,29 @@ class WinogradRenderer(ProductRenderer):
         out(f"const long work = {self.dim(work)}, team = gc_team(self, work);")
         self._filter(w)
         out(f"float image[{PRODUCTS * w.rows * w.channels}] {aligned}, sums[8 * tile_rows * width] {aligned};")
-        out("const long across = (columns + width - 1) / width;")
-        out("const _Bool by_columns = tiles <= columns && across >= team;")
-        out("for (gc_way way = gc_begin(by_columns ? across : runs, 1, self, team, gc_helps(self, work)); gc_take(&way);) {")
-        out("const long n1 = by_columns ? GC_MIN(way.end * width, columns) : columns;")
-        out("for (long run = by_columns ? 0 : way.first; run < (by_columns ? runs : way.end); ++run) {")
+        self._share_tiles()
         out("const long first = run * tile_rows, high = GC_MIN(tile_rows, tiles - first);")
         self._image(w, epilogue)
-        out("for (long n0 = by_columns ? way.first * width : 0; n0 < n1; n0 += width) {")
+        out("for (long n0 = start; n0 < end; n0 += width) {")
         out(f"{shape.name}(image, channels, filter + n0 * {PRODUCTS} * channels, sums);")
         self._outputs(w, contraction, epilogue)
         out("}")
         out("}")
         out("}")
+
+    def _share_tiles(self) -> None:
+        """Loops over what is this thread's: runs of tiles, or columns of all of them.
+
+        Of a filter that is larger than the image each thread then reads its columns alone, from its own cache.
+        """
+        out = self.out
+        out("const long across = (columns + width - 1) / width;")
+        out("const _Bool by_columns = tiles <= columns && across >= team;")
+        total = "by_columns ? across : runs, 1, self, team, gc_helps(self, work)"
+        out(f"for (gc_way way = gc_begin({total}); gc_take(&way);) {{")
+        out("const long start = by_columns ? way.first * width : 0;")
+        out("const long end = by_columns ? GC_MIN(way.end * width, columns) : columns;")
+        out("for (long run = by_columns ? 0 : way.first; run < (by_columns ? runs : way.end); ++run) {")
 
     def _filter(self, w: Winograd) -> None:
         """The transformed filter; each thread has some channels."""

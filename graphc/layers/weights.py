@@ -84,6 +84,8 @@ class WeightOwner(Operation):
             )
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
+        if not self.trainable:
+            variable.trainable = False
         self._weights.append(variable)
         return variable
 

@@ -105,6 +105,13 @@ def test_sizes(sides: tuple[int, int], channels: int, columns: int) -> None:
         check(graph, batch)
 
 
+def test_threads_share_columns_where_the_filter_is_larger_than_the_image() -> None:
+    for columns in (96, 100, 128):
+        graph = convolution(6, 4, 16, columns, "bias", "residual")
+        for batch in (1, 4, 30):
+            check(graph, batch)
+
+
 @pytest.mark.parametrize("direct", (False, True))
 @pytest.mark.parametrize("epilogue", (("bias", "relu"), ("residual",), ("bias", "residual", "relu")))
 def test_what_follows(epilogue: tuple[str, ...], direct: bool) -> None:

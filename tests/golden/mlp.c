@@ -114,18 +114,16 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
       const long outer = 1, inner = 128, depth = outer * inner;
       (void)depth;
       gc_sync(self);
-      if (c1 == columns && columns % width) {
-        const long panel_start = gc_first(1, 1, self, team), panel_end = gc_end(1, 1, self, team);
-        {
-          for (long k0 = 0; k0 < 128; ++k0) {
-            for (long panel = panel_start; panel < panel_end; ++panel)
-            #pragma omp simd
-            for (long lane = 0; lane < GC_MIN(width, columns - (columns / width * width)); ++lane) {
-              const long p1 = (columns / width * width) + lane;
-              const float v2 = b1[k0 * 10 + p1];
-              const long deep = k0;
-              panels[(panel * 128 + deep) * width + lane] = v2;
-            }
+      const long panel_start = gc_first(1, 1, self, team), panel_end = gc_end(1, 1, self, team);
+      {
+        for (long k0 = 0; k0 < 128; ++k0) {
+          for (long panel = panel_start; panel < panel_end; ++panel)
+          #pragma omp simd
+          for (long lane = 0; lane < columns; ++lane) {
+            const long p1 = (0) + lane;
+            const float v2 = b1[k0 * 10 + p1];
+            const long deep = k0;
+            panels[(panel * 128 + deep) * width + lane] = v2;
           }
         }
       }
@@ -591,18 +589,16 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
         const long outer = 1, inner = end - turn, depth = outer * inner;
         (void)depth;
         if (!alone) gc_sync(self);
-        if (gathers || (c1 == columns && columns % width)) {
-          const long panel_start = gc_first((gathers ? beside : 1), 1, self, team), panel_end = gc_end((gathers ? beside : 1), 1, self, team);
-          {
-            for (long k0 = turn; k0 < end; ++k0) {
-              for (long panel = panel_start; panel < panel_end; ++panel)
-              #pragma omp simd
-              for (long lane = 0; lane < GC_MIN(width, columns - (gathers ? c0 + panel * width : columns / width * width)); ++lane) {
-                const long p1 = (gathers ? c0 + panel * width : columns / width * width) + lane;
-                const float v2 = b1[k0 * 10 + p1];
-                const long deep = k0 - turn * 1;
-                panels[(panel * 256 + deep) * width + lane] = v2;
-              }
+        const long panel_start = gc_first(1, 1, self, team), panel_end = gc_end(1, 1, self, team);
+        {
+          for (long k0 = turn; k0 < end; ++k0) {
+            for (long panel = panel_start; panel < panel_end; ++panel)
+            #pragma omp simd
+            for (long lane = 0; lane < columns; ++lane) {
+              const long p1 = (0) + lane;
+              const float v2 = b1[k0 * 10 + p1];
+              const long deep = k0 - turn * 1;
+              panels[(panel * 256 + deep) * width + lane] = v2;
             }
           }
         }

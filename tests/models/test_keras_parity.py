@@ -198,3 +198,32 @@ def test_configurations_are_keras_s() -> None:
     for a, b in zip(mine.layers, other.layers, strict=True):
         assert graphc.layers.serialize(a)["config"] | {"name": ""} == b.get_config() | {"name": ""}
     assert layers.deserialize(graphc.layers.serialize(mine.layers[2])).units == 32
+
+
+def test_layers_frozen_before_and_after_they_are_built() -> None:
+    told = []
+    for module in (graphc, keras):
+        found: list[list[str]] = []
+
+        def note(model: Any, found: list[list[str]] = found) -> None:
+            found.append([w.path for w in model.trainable_weights])
+            found.append([w.path for w in model.non_trainable_weights])
+
+        def network(module: Any = module, frozen: bool = False, **options: Any) -> Any:
+            first = module.layers.Conv2D(4, 3, name="c", **options)
+            first.trainable = first.trainable and not frozen
+            inner = [module.Input((8, 8, 3)), first, module.layers.Flatten(), module.layers.Dense(2, name="d")]
+            return module.Sequential(inner, name="s")
+
+        for model in (network(frozen=True), network(trainable=False)):
+            note(model)
+            model.layers[0].trainable = True
+            note(model)
+            model.layers[0].kernel.trainable = False
+            note(model)
+            model.trainable = False
+            note(model)
+            model.trainable = True
+            note(model)
+        told.append(found)
+    assert told[0] == told[1]
