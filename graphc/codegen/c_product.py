@@ -14,7 +14,7 @@ from graphc.codegen.c_panels import PanelRenderer, two
 from graphc.codegen.kernel import Contract, Kernel, Stmt, loads, stores
 from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES, touched_by
 from graphc.codegen.tile_functions import RowShape, TileShape
-from graphc.codegen.tiles import MANY_ROWS, SLICES, Tiling, extent
+from graphc.codegen.tiles import MANY_ROWS, SLICES, Tiling, extent, rounded_up
 
 # Rows of the left factor of at most so many bytes are asked for ahead.
 SHORT_ROW_BYTES = 1024
@@ -244,17 +244,41 @@ class ProductRenderer(PanelRenderer):
         out(f"const _Bool is_row = rows == 1{' && !gathers' if t.may_gather else ''};")
         wide = -(-t.column_block // t.width) * t.width if isinstance(t.column_block, int) else 0
         out(f"{name} row_sums[{wide}] __attribute__((aligned(64)));")
-        out("if (is_row && first_unit < units) {")
+        out("if (is_row) {")
         out("const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;")
-        left, left_steps, _ = self._left_in_place(t)
-        assert t.right_place is not None
-        outer, inner = two(t.right_place.depth)
-        start = self.dim(t.right_place.start + self.turned(t, t.right_place.depth))
-        right = f"{t.right_place.load.buffer} + {start} + n0, {self.dim(inner)}, {self.dim(outer)}"
-        row = RowShape(name)
-        self.tiles.add(row)
-        out(f"{row.name}(outer, inner, {left}, {', '.join(left_steps.split(', ')[1:])}, {right}, row_sums, count);")
+        (self._sliced_row if t.is_row_sliced else self._row_of_columns)(t, RowShape(name))
         out("}")
+
+    def _row_call(self, t: Tiling, row: RowShape, outer: str, inner: str, first: str, to: str, count: str) -> None:
+        """Sums of a single row over some of the depth, from `first`."""
+        assert t.left_place is not None and t.right_place is not None
+        self.tiles.add(row)
+        down, along = two(t.left_place.depth)
+        left, _, _ = self._left_in_place(t)
+        right_down, right_along = two(t.right_place.depth)
+        start = self.dim(t.right_place.start + self.turned(t, t.right_place.depth))
+        left = f"{left} + {first} * {self.grouped(along)}, {self.dim(along)}, {self.dim(down)}"
+        right = f"{t.right_place.load.buffer} + {start} + {first} * {self.grouped(right_along)}"
+        steps = f"{self.dim(right_along)}, {self.dim(right_down)}"
+        self.out(f"{row.name}({outer}, {inner}, {left}, {right}{' + n0' if count == 'count' else ''}, {steps}, {to}, {count});")
+
+    def _row_of_columns(self, t: Tiling, row: RowShape) -> None:
+        """This thread's columns, over the whole depth."""
+        self.out("if (count > 0)")
+        self._row_call(t, row, "outer", "inner", "0", "row_sums", "count")
+
+    def _sliced_row(self, t: Tiling, row: RowShape) -> None:
+        """All columns over this thread's slices of the depth; sums are added up in order, so that bits are the same."""
+        out, wide = self.out, self.grouped(rounded_up(t.columns, t.width))
+        share = f"{SLICES}, 1, self, team"
+        out(f"for (long slice = gc_first({share}), last = gc_end({share}); slice < last; ++slice) {{")
+        out(f"const long k0 = inner * slice / {SLICES}, k1 = inner * (slice + 1) / {SLICES};")
+        self._row_call(t, row, "1", "k1 - k0", "k0", f"sums + slice * {wide}", "columns")
+        out("}")
+        out("gc_sync(self);")
+        out("for (long j = 0; j < count; ++j) row_sums[j] = sums[n0 + j];")
+        out(f"for (long slice = 1; slice < {SLICES}; ++slice)")
+        out(f"for (long j = 0; j < count; ++j) row_sums[j] += sums[slice * {wide} + n0 + j];")
 
     def _multiply(self, t: Tiling, contraction: Contract) -> None:
         name = self.type_of(contraction)

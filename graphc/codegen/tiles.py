@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from graphc import dims, dtypes
 from graphc.codegen.kernel import Axis, Contract, Kernel
-from graphc.codegen.prefetch import LINE_BYTES
+from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES
 from graphc.codegen.schedule import Factors, factors, plain_load, stride, without
 from graphc.dims import Dim
 from graphc.exprs import Expr, Load
@@ -277,6 +277,16 @@ class Tiling:
         return single and places and (self.may_be_whole or not self.is_cut) and isinstance(self.column_block, int)
 
     @property
+    def is_row_sliced(self) -> bool:
+        """Whether the depth of a single row is shared among threads, not its columns.
+
+        Of a right factor that comes from far each thread then reads a run of whole rows, as memory is read fastest.
+        """
+        nbytes = extent(self.f.k) * self.columns * self.itemsize
+        far = isinstance(nbytes, int) and nbytes > FAR_BYTES
+        return far and self.may_be_row and self.may_be_whole and len(self.f.k) == 1 and self.columns == self.column_block
+
+    @property
     def may_help(self) -> bool:
         """Whether threads take tiles of each other: there must be a meeting between any two loops over tiles."""
         once = not self.is_cut or self.may_be_whole
@@ -346,7 +356,10 @@ class Tiling:
         if not self.is_cut:
             return 0
         tall = extent(self.outer) * rounded_up(extent(self.lines), self.rows)
-        return tall * rounded_up(self.columns, self.width) * (SLICES if self.sharing == "slices" else 1)
+        wide = rounded_up(self.columns, self.width)
+        if self.sharing == "slices":
+            return tall * wide * SLICES
+        return (tall + (SLICES if self.is_row_sliced else 0)) * wide
 
     @property
     def scratch_bytes(self) -> Dim:
