@@ -12,6 +12,7 @@ from __future__ import annotations
 from graphc import dims
 from graphc.codegen.c_panels import PanelRenderer, two
 from graphc.codegen.kernel import Contract, Kernel, Stmt, loads, stores
+from graphc.codegen.limits import Limit, limits
 from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES, touched_by
 from graphc.codegen.tile_functions import RowShape, TileShape
 from graphc.codegen.tiles import MANY_ROWS, SLICES, Tiling, extent, rounded_up
@@ -193,7 +194,7 @@ class ProductRenderer(PanelRenderer):
         if t.sharing != "slices":
             self._prefetch(t, epilogue)
         self._prefetch_rows(t)
-        self._multiply(t, contraction)
+        self._multiply(t, contraction, epilogue)
         if t.sharing != "slices":
             if t.is_cut:
                 out("if (end < to) continue;")
@@ -249,8 +250,11 @@ class ProductRenderer(PanelRenderer):
         (self._sliced_row if t.is_row_sliced else self._row_of_columns)(t, RowShape(name))
         out("}")
 
-    def _row_call(self, t: Tiling, row: RowShape, outer: str, inner: str, first: str, to: str, count: str) -> None:
-        """Sums of a single row over some of the depth, from `first`."""
+    def _row_call(
+        self, t: Tiling, row: RowShape, depth: tuple[str, str, str], columns: tuple[str, str], to: str
+    ) -> None:
+        """Sums of a single row: over some of the depth, of two levels and from where on, for some columns."""
+        (outer, inner, first), (column, count) = depth, columns
         assert t.left_place is not None and t.right_place is not None
         self.tiles.add(row)
         down, along = two(t.left_place.depth)
@@ -258,14 +262,14 @@ class ProductRenderer(PanelRenderer):
         right_down, right_along = two(t.right_place.depth)
         start = self.dim(t.right_place.start + self.turned(t, t.right_place.depth))
         left = f"{left} + {first} * {self.grouped(along)}, {self.dim(along)}, {self.dim(down)}"
-        right = f"{t.right_place.load.buffer} + {start} + {first} * {self.grouped(right_along)}"
+        right = f"{t.right_place.load.buffer} + {start} + {first} * {self.grouped(right_along)} + {column}"
         steps = f"{self.dim(right_along)}, {self.dim(right_down)}"
-        self.out(f"{row.name}({outer}, {inner}, {left}, {right}{' + n0' if count == 'count' else ''}, {steps}, {to}, {count});")
+        self.out(f"{row.name}({outer}, {inner}, {left}, {right}, {steps}, {to}, {count});")
 
     def _row_of_columns(self, t: Tiling, row: RowShape) -> None:
         """This thread's columns, over the whole depth."""
         self.out("if (count > 0)")
-        self._row_call(t, row, "outer", "inner", "0", "row_sums", "count")
+        self._row_call(t, row, ("outer", "inner", "0"), ("n0", "count"), "row_sums")
 
     def _sliced_row(self, t: Tiling, row: RowShape) -> None:
         """All columns over this thread's slices of the depth; sums are added up in order, so that bits are the same."""
@@ -273,20 +277,25 @@ class ProductRenderer(PanelRenderer):
         share = f"{SLICES}, 1, self, team"
         out(f"for (long slice = gc_first({share}), last = gc_end({share}); slice < last; ++slice) {{")
         out(f"const long k0 = inner * slice / {SLICES}, k1 = inner * (slice + 1) / {SLICES};")
-        self._row_call(t, row, "1", "k1 - k0", "k0", f"sums + slice * {wide}", "columns")
+        self._row_call(t, row, ("1", "k1 - k0", "k0"), ("c0", "columns"), f"sums + slice * {wide}")
         out("}")
         out("gc_sync(self);")
         out("for (long j = 0; j < count; ++j) row_sums[j] = sums[n0 + j];")
         out(f"for (long slice = 1; slice < {SLICES}; ++slice)")
         out(f"for (long j = 0; j < count; ++j) row_sums[j] += sums[slice * {wide} + n0 + j];")
 
-    def _multiply(self, t: Tiling, contraction: Contract) -> None:
+    def _multiply(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
         name = self.type_of(contraction)
         left, left_steps, flavour = self._left(t)
         right, right_steps = self._right(t, name)
         shape = TileShape(name, t.rows, t.vectors, *flavour)
         add = "turn > from" if t.is_cut else "0"
         call = "{}(outer, inner, {}, {}, {}, {}, {}, {});"
+        if known := limits(t, contraction, epilogue):
+            self._limit_depth(known)
+            call = "{}(outer, deep_end - deep, {}, {}, {}, {}, {}, {});"
+            left = f"{left} + deep * {_factor(left_steps.split(', ')[1])}"
+            right = f"{right} + deep * {_factor(right_steps.split(', ')[0])}"
         whole = call.format(shape.name, left, left_steps, right, right_steps, "tile", add)
         self.tiles.add(shape)
         if isinstance(extent(t.lines), int):
@@ -309,6 +318,19 @@ class ProductRenderer(PanelRenderer):
         self.out(f"if (high == tile_rows) {whole}")
         self.out(f"else for (long i = 0; i < high; ++i) {one}")
         self.out("}")
+
+    def _limit_depth(self, known: tuple[Limit, ...]) -> None:
+        """Which part of the depth counts in a tile."""
+        self.out("long deep = 0, deep_end = inner;")
+        for limit in known:
+            most = limit.most("line0", "GC_MIN(line0 + tile_rows, rows)", "n0", "(n0 + wide)")
+            if limit.depth > 0:
+                self.out(f"deep = GC_MAX(deep, -({most}));")
+            elif limit.depth < 0:
+                self.out(f"deep_end = GC_MIN(deep_end, {most} + 1);")
+            else:
+                self.out(f"if ({most} < 0) deep_end = 0;")
+        self.out("deep_end = GC_MAX(deep, deep_end);")
 
     def _left(self, t: Tiling) -> tuple[str, str, tuple[str, str]]:
         """The left factor's rows: the first element, the steps, and which of them are 1."""
@@ -403,3 +425,7 @@ class ProductRenderer(PanelRenderer):
         self.rows(epilogue)
         out("}")
         out("}")
+
+
+def _factor(step: str) -> str:
+    return f"({step})" if " " in step else step

@@ -90,7 +90,10 @@ class Reduce:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """Binds `name = sum over axes of lhs * rhs`; `body` holds what the factors need bound."""
+    """Binds `name = sum over axes of lhs * rhs`; `body` holds what the factors need bound.
+
+    Terms outside of any condition of `within` are zero, and may be left out.
+    """
 
     name: str
     axes: tuple[Axis, ...]
@@ -98,6 +101,7 @@ class Contract:
     lhs: Expr
     rhs: Expr
     dtype: DType
+    within: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +220,10 @@ def expressions(stmt: Stmt) -> Iterator[Expr]:
                 yield accumulator.value
                 if accumulator.position is not None:
                     yield accumulator.position
-        case Contract(_, _, lets, lhs, rhs):
+        case Contract(_, _, lets, lhs, rhs, _, within):
             for let in lets:
                 yield let.value
-            yield lhs
-            yield rhs
+            yield from (lhs, rhs, *within)
         case For(_, body):
             for inner in body:
                 yield from expressions(inner)
@@ -291,12 +294,12 @@ def _check_block(kernel: Kernel, body: tuple[Stmt, ...], known: set[str]) -> Non
                     _check_expr(kernel, accumulator.value, inside)
                     _bind(kernel, accumulator.name, known)
                 _check_block(kernel, after, inside | known)
-            case Contract(name, axes, lets, lhs, rhs):
+            case Contract(name, axes, lets, lhs, rhs, _, within):
                 inside = known | {axis.name for axis in axes}
                 _check_block(kernel, lets, inside)
                 inside |= {let.name for let in lets}
-                _check_expr(kernel, lhs, inside)
-                _check_expr(kernel, rhs, inside)
+                for expr in (lhs, rhs, *within):
+                    _check_expr(kernel, expr, inside)
                 _bind(kernel, name, known)
 
 

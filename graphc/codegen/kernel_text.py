@@ -44,8 +44,9 @@ def _block(body: tuple[Stmt, ...], indent: str, lines: list[str]) -> None:
                     where = f" at {_expr(a.position)}" if a.position is not None else ""
                     lines.append(f"{indent}  {a.name} = {a.combine}({_expr(a.value)}){where}")
                 _block(after, indent + "  ", lines)
-            case Contract(name, axes, inner, lhs, rhs):
-                lines.append(f"{indent}contract {_axes(axes)}:")
+            case Contract(name, axes, inner, lhs, rhs, _, within):
+                where = "".join(f" where {_expr(condition)}" for condition in within)
+                lines.append(f"{indent}contract {_axes(axes)}{where}:")
                 _block(inner, indent + "  ", lines)
                 lines.append(f"{indent}  {name} = sum({_expr(lhs)} * {_expr(rhs)})")
 

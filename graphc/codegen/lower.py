@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphc import dims, dtypes
@@ -30,8 +30,7 @@ from graphc.codegen.kernel import (
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import VerificationError
-from graphc.exprs import TRUE, Const, Expr, Index, Load, Var, both, cast, const
-from graphc.graph.core import Graph
+from graphc.exprs import TRUE, Const, Expr, Index, Load, Var, both, call, cast, const
 from graphc.graph.registry import ContractRule, Kind, ReduceRule, ScanRule, ScatterRule, primitive
 from graphc.graph.types import Node, Ref, TensorType, union
 from graphc.passes.access import Domain, Point
@@ -51,7 +50,7 @@ def lower(partition: Partition, position: int, name: str) -> Kernel:
         A checked kernel; its parameters name the values they hold.
     """
     group = partition.groups[position]
-    lowering = _Lowering(partition.graph, partition.free, group)
+    lowering = _Lowering(partition, group)
     axes, body = lowering.run(list(partition.stored.get(position, ())))
     kernel = Kernel(
         name,
@@ -76,6 +75,7 @@ class _NodeReader:
 
     lowering: _Lowering
     node: Node
+    places: dict[int, Point] = field(default_factory=dict)  # where each operand was read last
 
     @property
     def types(self) -> tuple[TensorType, ...]:
@@ -86,6 +86,7 @@ class _NodeReader:
         return self.node.outs[0]
 
     def read(self, operand: int, index: Point) -> Expr:
+        self.places[operand] = index
         return self.lowering.element(self.node.inputs[operand], index)
 
     def as_index(self, expr: Expr) -> Dim:
@@ -114,9 +115,8 @@ class _Block:
 
 
 class _Lowering:
-    def __init__(self, graph: Graph, free: frozenset[int], group: Group) -> None:
-        self.graph = graph
-        self.free = free
+    def __init__(self, partition: Partition, group: Group) -> None:
+        self.graph, self.free, self.triangles = partition.graph, partition.free, partition.triangles
         self.group = group
         self.members = {node.id for node in group.nodes}
         self.domain: Domain = group.domain
@@ -317,9 +317,14 @@ class _Lowering:
             reader = _NodeReader(self, node)
             lhs = rule.lhs(reader, self.domain.point, inner)
             rhs = rule.rhs(reader, self.domain.point, inner)
+        within = tuple(
+            call("ge", Index(place[known.row] + known.offset), Index(place[known.column]))
+            for operand, place in reader.places.items()
+            if (known := self.triangles.get(node.inputs[operand])) is not None and known.rest == 0
+        )
         self.count += 1
         name = f"v{self.count}"
-        self.outer.stmts.append(Contract(name, axes, _lets(block), lhs, rhs, dtype))
+        self.outer.stmts.append(Contract(name, axes, _lets(block), lhs, rhs, dtype, within))
         self.outer.names.add(name)
         self.results[Ref(node.id)] = Var(name, dtype)
 

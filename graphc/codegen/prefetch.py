@@ -27,8 +27,14 @@ def touched_by(epilogue: tuple[Stmt, ...], along: str, lines: set[str]) -> dict[
     """
     places = {load.buffer: (load.index[0], load.dtype) for load in loads(epilogue) if load.guard is None}
     places |= {store.buffer: (store.index[0], store.value.dtype) for store in stores(epilogue)}
+
+    def is_known(offset: Dim) -> bool:
+        """Whether a place depends on axes alone, not on what the epilogue reads first, such as an index."""
+        axes = {atom.name for atom in dims.atoms(offset) if atom.kind == "axis"}
+        return dims.loop_names(offset) == axes and bool(axes & lines)
+
     return {
         buffer: (offset, dtype)
         for buffer, (offset, dtype) in places.items()
-        if stride(offset, along) == 1 and dims.loop_names(offset) & lines
+        if stride(offset, along) == 1 and is_known(offset)
     }

@@ -73,8 +73,9 @@ def map_accesses(stmt: Stmt, access: Rename) -> Stmt:
             return replace(stmt, buffer=buffer, index=index, value=expr(stmt.value))
         case For(axes, body):
             return For(axes, tuple(map_accesses(inner, access) for inner in body))
-        case Contract(name, axes, body, lhs, rhs, dtype):
-            return Contract(name, axes, lets(body), expr(lhs), expr(rhs), dtype)
+        case Contract():
+            within = tuple(expr(condition) for condition in stmt.within)
+            return replace(stmt, body=lets(stmt.body), lhs=expr(stmt.lhs), rhs=expr(stmt.rhs), within=within)
         case Reduce(axes, body, accumulators, after):
             combined = tuple(
                 replace(a, value=expr(a.value), position=None if a.position is None else expr(a.position))

@@ -284,7 +284,9 @@ class Tiling:
         """
         nbytes = extent(self.f.k) * self.columns * self.itemsize
         far = isinstance(nbytes, int) and nbytes > FAR_BYTES
-        return far and self.may_be_row and self.may_be_whole and len(self.f.k) == 1 and self.columns == self.column_block
+        return (
+            far and self.may_be_row and self.may_be_whole and len(self.f.k) == 1 and self.columns == self.column_block
+        )
 
     @property
     def may_help(self) -> bool:

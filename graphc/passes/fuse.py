@@ -21,6 +21,7 @@ from graphc.graph.types import Node, Ref, TensorType
 from graphc.passes.access import Domain, ReadRecorder, domain_of, extents_of
 from graphc.passes.pulling import ALONE, CHEAP, pulled_nodes
 from graphc.passes.recompute import Recomputation
+from graphc.passes.triangles import Triangle, triangles
 from graphc.plan import NOMINAL_SIZE
 
 # A launch saved is worth as much as this many bytes of traffic not caused.
@@ -56,6 +57,11 @@ class Partition:
     groups: tuple[Group, ...]
     free: frozenset[int]
     refusals: tuple[Refusal, ...]
+
+    @cached_property
+    def triangles(self) -> dict[Ref, Triangle]:
+        """The values that are known on one side of a diagonal."""
+        return triangles(self.graph)
 
     @cached_property
     def stored(self) -> dict[int, tuple[Ref, ...]]:

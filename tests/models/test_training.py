@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc import callbacks, layers, losses, ops, optimizers, utils
+from graphc import callbacks, config, layers, losses, ops, optimizers, utils
 from graphc.errors import DataError
 from graphc.runtime.counters import counters
 
@@ -245,3 +245,18 @@ def test_moving_averages_and_limits() -> None:
     model.fit(X, Y, epochs=1, verbose=0)
     averages = [v.numpy() for v in model.optimizer.variables if v.name.endswith("average")]
     assert all(np.array_equal(a, b) for a, b in zip(averages, model.get_weights(), strict=True))
+
+
+def test_targets_of_several_rows_for_each_sample() -> None:
+    """The rows of the batch are picked in the epilogue of the last product."""
+    x, y = (np.random.default_rng(i).normal(size=(6, 24, 16)).astype(np.float32) for i in range(2))
+    results = []
+    for backend in ("numpy", "cpu"):
+        with config.override(backend=backend):
+            graphc.utils.set_random_seed(3)
+            model = graphc.Sequential([graphc.Input((24, 16)), layers.Dense(16)])
+            model.compile("sgd", "mse")
+            model.fit(x, y, batch_size=3, epochs=2, shuffle=False, verbose=0)
+            results.append(model.get_weights())
+    for ours, wanted in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, wanted, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,189 @@
+"""Values that are one number on one side of a diagonal: scores under a causal mask, and what is made of them.
+
+Half of the terms are then zero in the products of attention, and half of the elements of others are not looked at. Who
+computes them may leave these out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from graphc.dims import Dim, Shape
+from graphc.graph.core import Graph
+from graphc.graph.types import Node, Ref
+
+# What a score is set to where it is masked is below this; exponentials of it, less the largest score, are zero.
+VERY_NEGATIVE = -1e30
+# Elementwise operations of which zero makes zero.
+_KEEP_ZERO = frozenset(("mul", "div", "neg", "cast", "abs", "relu", "sign", "sqrt", "copy"))
+
+
+@dataclass(frozen=True, slots=True)
+class Triangle:
+    """Elements where `index[row] - index[column] + offset >= 0`, of a value or of a condition that holds there.
+
+    Args:
+        row: The axis along which there are more of them.
+        column: The axis along which there are fewer.
+        offset: How far the diagonal is from the first element.
+        rest: What all other elements are: a number, or False.
+        is_exact: Of a condition: whether it is true for all of these elements. Of a value: whether all of these are
+            products, so that none of them is as small as what masks the others.
+    """
+
+    row: int
+    column: int
+    offset: int
+    rest: float = 0.0
+    is_exact: bool = True
+
+    def moved(self, places: Callable[[int], int | None]) -> Triangle | None:
+        """The same with its axes elsewhere; None where one of them is not kept."""
+        row, column = places(self.row), places(self.column)
+        return None if row is None or column is None else replace(self, row=row, column=column)
+
+
+def triangles(graph: Graph) -> dict[Ref, Triangle]:
+    """The values of a graph whose elements on one side of a diagonal are known, and what they are.
+
+    Args:
+        graph: The graph.
+
+    Returns:
+        For each such value the elements that are not known. What is said to be zero may be what is not finite times
+        zero, or the exponential of a score that is smaller than the very negative one that masks others.
+    """
+    found = _Search(graph)
+    for node in graph.table.values():
+        found.visit(node)
+    return found.values
+
+
+@dataclass(frozen=True, slots=True)
+class _Ramp:
+    """A value that is `index[axis] + offset`."""
+
+    axis: int
+    offset: int
+
+
+class _Search:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.values: dict[Ref, Triangle] = {}
+        self.conditions: dict[Ref, Triangle] = {}
+        self.ramps: dict[Ref, _Ramp] = {}
+
+    def visit(self, node: Node) -> None:
+        """Finds out what is known of a node's result."""
+        ref = Ref(node.id)
+        match node.op:
+            case "iota":
+                self.ramps[ref] = _Ramp(node.attrs["axis"], 0)
+            case "broadcast" | "reshape" | "transpose":
+                self._move(node)
+            case "ge" | "le" | "gt" | "lt":
+                self._compare(node)
+            case "logical_and":
+                for operand in node.inputs:
+                    if operand in self.conditions:
+                        self.conditions[ref] = replace(self.conditions[operand], is_exact=False)
+            case "select":
+                self._select(node)
+            case "sub":
+                self._less_largest(node)
+            case "exp":
+                self._keep(node, lambda rest: math.exp(rest) if rest < 700 else math.inf)
+            case op if op in _KEEP_ZERO:
+                zeros = [self.values[o] for o in node.inputs if o in self.values and self.values[o].rest == 0]
+                divisor = op == "div" and node.inputs[0] not in self.values
+                if zeros and not divisor:
+                    self.values[ref] = replace(zeros[0], is_exact=False)
+
+    def _keep(self, node: Node, function: Callable[[float], float]) -> None:
+        known = self.values.get(node.inputs[0])
+        if known is not None:
+            self.values[Ref(node.id)] = replace(known, rest=function(known.rest))
+
+    def _move(self, node: Node) -> None:
+        operand, ref = node.inputs[0], Ref(node.id)
+        places = _places(node, self.graph.type(operand).shape)
+        for known in (self.values, self.conditions):
+            if operand in known and (moved := known[operand].moved(places)) is not None:
+                known[ref] = moved
+        if operand in self.ramps and (axis := places(self.ramps[operand].axis)) is not None:
+            self.ramps[ref] = _Ramp(axis, self.ramps[operand].offset)
+
+    def _compare(self, node: Node) -> None:
+        left, right = (self.ramps.get(operand) for operand in node.inputs)
+        if left is None or right is None or left.axis == right.axis:
+            return
+        if node.op in ("le", "lt"):
+            left, right = right, left
+        offset = left.offset - right.offset - (node.op in ("gt", "lt"))
+        self.conditions[Ref(node.id)] = Triangle(left.axis, right.axis, offset)
+
+    def _select(self, node: Node) -> None:
+        condition, then, other = node.inputs
+        known, rest, masked = self.conditions.get(condition), self._number(other), self.values.get(then)
+        if rest is None:
+            return
+        if known is not None:
+            exact = known.is_exact and self._is_product(self.graph.node(then.node))
+            self.values[Ref(node.id)] = replace(known, rest=rest, is_exact=exact)
+        elif masked is not None and masked.rest == rest:
+            self.values[Ref(node.id)] = replace(masked, is_exact=False)
+
+    def _is_product(self, node: Node) -> bool:
+        """Whether a value is a product of matrices, up to factors."""
+        if node.op in ("broadcast", "reshape", "transpose", "cast", "mul", "div"):
+            return any(self._is_product(self.graph.node(operand.node)) for operand in node.inputs)
+        return node.op == "contract"
+
+    def _number(self, ref: Ref) -> float | None:
+        """The number that a value is everywhere, where that is known."""
+        node = self.graph.node(ref.node)
+        while node.op in ("broadcast", "reshape"):
+            node = self.graph.node(node.inputs[0].node)
+        if node.op != "constant" or node.outs[0].elements != 1:
+            return None
+        return float(node.attrs["value"].numpy().reshape(-1)[0])
+
+    def _less_largest(self, node: Node) -> None:
+        """A value less its largest elements along an axis, among which is one that is no masked one."""
+        x, largest = node.inputs
+        known, top = self.values.get(x), self.graph.node(largest.node)
+        while top.op in ("broadcast", "reshape"):
+            top = self.graph.node(top.inputs[0].node)
+        if known is None or not known.is_exact or known.rest > VERY_NEGATIVE or top.op != "max" or top.inputs[0] != x:
+            return
+        shape, axes = self.graph.type(x).shape, top.attrs["axes"]
+        if axes == (known.column,):
+            some = known.offset >= 0
+        elif axes == (known.row,):
+            rows, columns = shape[known.row], shape[known.column]
+            some = isinstance(rows, int) and isinstance(columns, int) and rows - columns + known.offset >= 0
+        else:
+            some = False
+        if some:
+            self.values[Ref(node.id)] = replace(known, rest=-math.inf)
+
+
+def _places(node: Node, shape: Shape) -> Callable[[int], int | None]:
+    """Where an operand's axes are in the result."""
+    if node.op == "broadcast":
+        axes: Iterable[int] = node.attrs["axes"]
+        return dict(enumerate(axes)).get
+    if node.op == "transpose":
+        return {axis: place for place, axis in enumerate(node.attrs["order"])}.get
+    before, after = _wide(shape), _wide(node.outs[0].shape)
+    if [extent for _, extent in before] != [extent for _, extent in after]:
+        return lambda _: None
+    return {axis: place for (axis, _), (place, _) in zip(before, after, strict=True)}.get
+
+
+def _wide(shape: Shape) -> list[tuple[int, Dim]]:
+    """The axes that have more than one element."""
+    return [(axis, extent) for axis, extent in enumerate(shape) if extent != 1]
