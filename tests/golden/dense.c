@@ -19,9 +19,10 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const floa
       const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
       const _Bool is_row = rows == 1;
       float row_sums[128] __attribute__((aligned(64)));
-      if (is_row && first_unit < units) {
+      if (is_row) {
         const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;
-        gc_row_float(outer, inner, b0 + 0 + line0 * 784, 1, 0, b1 + 0 + n0, 128, 0, row_sums, count);
+        if (count > 0)
+        gc_row_float(outer, inner, b0 + 0 + line0 * 784 + 0 * 1, 1, 0, b1 + 0 + 0 * 128 + n0, 128, 0, row_sums, count);
       }
       const _Bool helps = gc_helps(self, work) && !alone && !is_row;
       for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);) {
