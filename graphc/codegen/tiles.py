@@ -197,8 +197,13 @@ class Tiling:
 
     @property
     def cache(self) -> Cache:
-        """Where a panel of the right factor stays from tile to tile."""
-        return FIRST_CACHE if self.width * self.itemsize * self.usual_depth <= PANEL_BYTES else SECOND_CACHE
+        """Where a panel of the right factor stays from tile to tile.
+
+        Vectors of whole lines are used as fast as the second cache gives them.
+        """
+        whole_lines = self.lanes * self.itemsize >= LINE_BYTES
+        is_small = self.width * self.itemsize * self.usual_depth <= PANEL_BYTES
+        return FIRST_CACHE if is_small and not whole_lines else SECOND_CACHE
 
     @property
     def usual_depth(self) -> int:

@@ -84,7 +84,8 @@ GC_INLINE float gc_tanh_float32(float x) {
   const float y = t / (t + 2);
   return x < 0 ? -y : x == 0 ? x : y;
 }
-/* erf(x) = x p(x^2) below 1, and 1 - exp(q(|x|)) above. */
+/* erf(x) = x p(x^2) below 1, and 1 - exp(-x^2) q(|x|) above. The same exponential is in its derivative: where both are
+   computed, compilers compute it once. */
 GC_INLINE float gc_erf_float32(float x) {
   const float size = fabsf(x), z = x * x, in = gc_between(size, -1.0f, 4.0f);
   float p = 7.853848e-05f;
@@ -94,13 +95,13 @@ GC_INLINE float gc_erf_float32(float x) {
   p = p * z + 0.112835854f;
   p = p * z + -0.37612626f;
   p = p * z + 1.1283791f;
-  float q = 0.00018638256f;
-  q = q * in + -0.0029476904f;
-  q = q * in + 0.021838188f;
-  q = q * in + -0.103107005f;
-  q = q * in + -0.63814455f;
-  q = q * in + -1.1270894f;
-  q = q * in + -0.00034148357f;
-  const float tail = 1 - gc_exp_float32(q);
+  float q = 0.0013594894f;
+  q = q * in + -0.017741246f;
+  q = q * in + 0.10085289f;
+  q = q * in + -0.3305441f;
+  q = q * in + 0.6975848f;
+  q = q * in + -0.9995919f;
+  q = q * in + 0.97566348f;
+  const float tail = 1 - gc_exp_float32(-z) * q;
   return size < 1 ? x * p : x < 0 ? -tail : tail;
 }
