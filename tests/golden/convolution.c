@@ -7,14 +7,14 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, float *res
   const long work = size0 * 112896, team = gc_team(self, work);
   (void)tall, (void)across, (void)groups, (void)team;
   const long blocks = 3;
-  float packed[32640] __attribute__((aligned(64)));
+  float packed[192] __attribute__((aligned(64)));
   float *const sums = (float *)scratch + 0;
   {
     const long from = 0, to = blocks;
     for (long c0 = 0; c0 < columns; c0 += 16) {
       const long c1 = GC_MIN(c0 + 16, columns);
       const long beside = (c1 - c0 + width - 1) / width;
-      const long band = 170;
+      const long band = 1;
       for (long turn = from, end; turn < to; turn = end) {
         end = turn + 1;
         long turn_rest = turn;

@@ -111,7 +111,7 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
       const _Bool by_columns = team > 1 && size0 * 128 <= 1280;
       const _Bool alone = 0;
       (void)alone;
-      const long band = by_columns ? groups : 32;
+      const long band = by_columns ? groups : 1;
       const long outer = 1, inner = 128, depth = outer * inner;
       (void)depth;
       gc_sync(self);
@@ -284,7 +284,7 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
       const _Bool by_columns = team > 1 && size0 * 10 <= 1280;
       const _Bool alone = by_columns && beside == across && across % team == 0;
       (void)alone;
-      const long band = by_columns ? groups : 409;
+      const long band = by_columns ? groups : 1;
       const long outer = 1, inner = 10, depth = outer * inner;
       (void)depth;
       if (!alone) gc_sync(self);
@@ -584,7 +584,7 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
       const _Bool by_columns = team > 1 && size0 * 128 <= size0 * 10 + 1280;
       const _Bool alone = gathers && by_columns && beside == across && across % team == 0;
       (void)alone;
-      const long band = by_columns ? groups : 9;
+      const long band = by_columns ? groups : 1;
       const long step = 256;
       for (long turn = from; turn < to; turn += step) {
         const long end = GC_MIN(turn + step, to);
