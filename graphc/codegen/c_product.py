@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from graphc import dims
 from graphc.codegen.c_panels import PanelRenderer, two
+from graphc.codegen.cstyle import parenthesised
 from graphc.codegen.kernel import Contract, Kernel, Stmt, loads, stores
 from graphc.codegen.limits import Limit, limits
 from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES, touched_by
@@ -294,8 +295,8 @@ class ProductRenderer(PanelRenderer):
         if known := limits(t, contraction, epilogue):
             self._limit_depth(known)
             call = "{}(outer, deep_end - deep, {}, {}, {}, {}, {}, {});"
-            left = f"{left} + deep * {_factor(left_steps.split(', ')[1])}"
-            right = f"{right} + deep * {_factor(right_steps.split(', ')[0])}"
+            left = f"{left} + deep * {parenthesised(left_steps.split(', ')[1])}"
+            right = f"{right} + deep * {parenthesised(right_steps.split(', ')[0])}"
         whole = call.format(shape.name, left, left_steps, right, right_steps, "tile", add)
         self.tiles.add(shape)
         if isinstance(extent(t.lines), int):
@@ -425,7 +426,3 @@ class ProductRenderer(PanelRenderer):
         self.rows(epilogue)
         out("}")
         out("}")
-
-
-def _factor(step: str) -> str:
-    return f"({step})" if " " in step else step

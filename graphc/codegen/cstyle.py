@@ -57,6 +57,11 @@ class Lines:
         return "\n".join(self.lines) + "\n"
 
 
+def parenthesised(text: str) -> str:
+    """An integer expression in parentheses where it needs them."""
+    return f"({text})" if " " in text or text.startswith("-") else text
+
+
 class CStyle:
     """Prints scalars and indices.
 
@@ -117,8 +122,7 @@ class CStyle:
 
     def grouped(self, dim: Dim) -> str:
         """An integer expression in parentheses where it needs them."""
-        text = self.dim(dim)
-        return f"({text})" if " " in text or text.startswith("-") else text
+        return parenthesised(self.dim(dim))
 
     # ---- scalars
 

@@ -55,14 +55,16 @@ def with_scratch(assembly: Assembly, needs: Mapping[str, Scratch]) -> Assembly:
     """Gives some kernels working memory in the arena, as a last buffer; kept, where it is made of what is steady."""
     buffers, known = list(assembly.plan.buffers), steady(assembly.plan)
 
-    def equipped(step: Step) -> Step:
+    def equipped(step: Step, always: bool = True) -> Step:
         if isinstance(step, Loop):
-            return replace(step, steps=tuple(equipped(inner) for inner in step.steps))
+            # A loop that the first run does not enter leaves nothing.
+            runs = always and isinstance(step.count, int) and step.count > 0
+            return replace(step, steps=tuple(equipped(inner, runs) for inner in step.steps))
         if isinstance(step, Copy) or step.kernel not in needs:
             return step
         need, id = needs[step.kernel], len(buffers)
         names = [param.name for param in assembly.kernels[step.kernel].params]
-        kept = need.made_of is not None and step.buffers[names.index(need.made_of)] in known
+        kept = always and need.made_of is not None and step.buffers[names.index(need.made_of)] in known
         buffers.append(Buffer(id, "kept" if kept else "scratch", dtypes.uint8, need.nbytes))
         return replace(step, buffers=(*step.buffers, id), writes=(*step.writes, id))
 

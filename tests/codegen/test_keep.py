@@ -11,9 +11,13 @@ import pytest
 
 import graphc
 from graphc import config, dims, dtypes, layers
+from graphc.codegen.assemble import Assembly
+from graphc.codegen.keep import Scratch, with_scratch
+from graphc.codegen.kernel import Kernel, Param
 from graphc.errors import VerificationError
+from graphc.graph.types import Ref
 from graphc.models.program import Program
-from graphc.plan import Buffer, Launch, Plan, check
+from graphc.plan import Buffer, Launch, Loop, Plan, check
 from graphc.runtime.memory import solve
 from graphc.runtime.workspace import Workspace
 
@@ -152,3 +156,13 @@ def test_what_later_steps_overwrite_is_not_kept() -> None:
     check(once, layout.offsets, {"B": 4})
     with pytest.raises(VerificationError):
         check(once, spoilt, {"B": 4})
+
+
+@pytest.mark.parametrize("count, role", ((3, "kept"), (0, "scratch"), (dims.size("T"), "scratch")))
+def test_working_memory_of_a_loop_is_kept_if_the_loop_runs(count: dims.Dim, role: str) -> None:
+    params = tuple(Param(name, Ref(i), dtypes.float32, (4,), i > 0, i == 0) for i, name in enumerate(("b0", "b1")))
+    kernel = Kernel("k0", params, (), ())
+    buffers = (Buffer(0, "state", dtypes.float32, 4, "w"), Buffer(1, "output", dtypes.float32, 4))
+    plan = Plan((Loop("@1", count, (Launch("k0", (0, 1), (0,), (1,)),)),), buffers, (1,), {"T": (1, 9)})
+    result = with_scratch(Assembly(plan, {"k0": kernel}), {"k0": Scratch(64, "b0")}).plan
+    assert [buffer.role for buffer in result.buffers] == ["state", "output", role]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ import graphc as keras
 from graphc import config
 from graphc.runtime import team
 
+# Where a room tells which processor its thread is on: behind its state, what keeps that apart, and two pointers.
+PROCESSOR = 4 + 124 + 2 * ctypes.sizeof(ctypes.c_void_p)
 X = np.random.default_rng(0).random((64, 16), dtype=np.float32)
 
 
@@ -78,3 +81,29 @@ def test_an_interruption_leaves_no_thread_waiting(model: keras.Model) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     np.testing.assert_array_equal(model.predict(X, verbose=0), expected)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells where a thread is")
+def test_a_thread_that_comes_leaves_its_leader_alone(model: keras.Model) -> None:
+    """A member that wakes up on its leader's processor goes to another one, and may go anywhere afterwards."""
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("there is one processor")
+    model.predict(X, verbose=0)
+    library = next(iter(model._programs.values())).executable.program._library
+    rooms = (ctypes.c_int * (team.ROOM_BYTES // 4 * 2))()
+    found: list[tuple[int, set[int]]] = []
+
+    def member() -> None:
+        for here in sorted(allowed):
+            os.sched_setaffinity(0, {here})
+            rooms[PROCESSOR // 4] = here
+            os.sched_setaffinity(0, allowed)
+            library.graphc_serve(rooms, 1)
+            found.append((rooms[(team.ROOM_BYTES + PROCESSOR) // 4] - here, os.sched_getaffinity(0)))
+
+    thread = Thread(target=member)
+    thread.start()
+    thread.join()
+    assert all(apart != 0 and free == allowed for apart, free in found)
+    assert len(found) == len(allowed)

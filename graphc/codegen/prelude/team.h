@@ -28,7 +28,8 @@ typedef struct {
   char apart[124];
   void (*run)(const gc_job *, long);
   const gc_job *job;
-  char end[112];
+  int processor; /* on which its thread was when it came */
+  char end[108];
 } gc_room;
 /* How often a thread looks for a job before it sleeps; after GC_SPINS others may run. */
 #define GC_LINGER (GC_SPINS + 400)
@@ -44,9 +45,45 @@ GC_FN void gc_pause(long spins) {
   else sched_yield();
 }
 
+/* Where compilers have just kept all processors busy, systems may wake a thread on the one that its leader is on, and
+   move it in some milliseconds only; the two would wait for each other that long. So a thread that comes goes to a
+   processor that none of those before it is on, if it may; it is free to be moved afterwards. */
+#if defined(__linux__)
+int sched_getcpu(void);
+int sched_getaffinity(int, unsigned long, void *);
+int sched_setaffinity(int, unsigned long, const void *);
+enum { GC_WORD = 8 * sizeof(unsigned long), GC_MOST_PROCESSORS = 1024 };
+typedef struct {
+  unsigned long words[GC_MOST_PROCESSORS / GC_WORD];
+} gc_processors;
+
+GC_FN void gc_arrive(gc_room *room) { __atomic_store_n(&room->processor, sched_getcpu(), __ATOMIC_RELAXED); }
+GC_APART void gc_go_apart(gc_room *rooms, long thread) {
+  gc_processors allowed, free;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) < 0) return;
+  free = allowed;
+  const int here = sched_getcpu();
+  int is_taken = 0, is_any = 0;
+  for (long i = 0; i < thread; ++i) {
+    const int there = __atomic_load_n(&rooms[i].processor, __ATOMIC_RELAXED);
+    if (there < 0 || there >= GC_MOST_PROCESSORS || (i > 0 && gc_state(&rooms[i]) == GC_AWAY)) continue;
+    is_taken |= there == here;
+    free.words[there / GC_WORD] &= ~(1UL << there % GC_WORD);
+  }
+  for (unsigned long i = 0; i < GC_MOST_PROCESSORS / GC_WORD; ++i) is_any |= free.words[i] != 0;
+  if (!is_taken || !is_any || sched_setaffinity(0, sizeof free, &free) < 0) return;
+  sched_setaffinity(0, sizeof allowed, &allowed);
+}
+#else
+GC_FN void gc_arrive(gc_room *room) { (void)room; }
+GC_FN void gc_go_apart(gc_room *rooms, long thread) { (void)rooms, (void)thread; }
+#endif
+
 /* Does what is posted in the room of a thread, until for some time nothing is. */
 void graphc_serve(gc_room *rooms, long thread) {
   gc_room *const own = &rooms[thread];
+  gc_go_apart(rooms, thread);
+  gc_arrive(own);
   if (!gc_move(own, GC_AWAY, GC_WAITING)) return;
   for (;;) {
     for (long spins = 0; spins < GC_LINGER && gc_state(own) != GC_POSTED; ++spins) gc_pause(spins);
@@ -61,6 +98,7 @@ void graphc_serve(gc_room *rooms, long thread) {
    they have another leader, and the result is -1, or if one is not there in time, and the result is 0. */
 int graphc_lead(gc_room *rooms, const gc_job *job, long patience) {
   if (!gc_move(&rooms[0], GC_AWAY, GC_TAKEN)) return -1;
+  gc_arrive(&rooms[0]); /* those who are called look where it is, also between two attempts */
   long taken = 1;
   for (long spins = 0; taken < job->threads && spins <= patience;)
     if (gc_move(&rooms[taken], GC_WAITING, GC_TAKEN)) ++taken;
