@@ -61,27 +61,19 @@ def triangles(graph: Graph) -> dict[Ref, Triangle]:
     return found.values
 
 
-@dataclass(frozen=True, slots=True)
-class _Ramp:
-    """A value that is `index[axis] + offset`."""
-
-    axis: int
-    offset: int
-
-
 class _Search:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.values: dict[Ref, Triangle] = {}
         self.conditions: dict[Ref, Triangle] = {}
-        self.ramps: dict[Ref, _Ramp] = {}
+        self.ramps: dict[Ref, int] = {}  # values that are the index along an axis
 
     def visit(self, node: Node) -> None:
         """Finds out what is known of a node's result."""
         ref = Ref(node.id)
         match node.op:
             case "iota":
-                self.ramps[ref] = _Ramp(node.attrs["axis"], 0)
+                self.ramps[ref] = node.attrs["axis"]
             case "broadcast" | "reshape" | "transpose":
                 self._move(node)
             case "ge" | "le" | "gt" | "lt":
@@ -97,10 +89,10 @@ class _Search:
             case "exp":
                 self._keep(node, lambda rest: math.exp(rest) if rest < 700 else math.inf)
             case op if op in _KEEP_ZERO:
-                zeros = [self.values[o] for o in node.inputs if o in self.values and self.values[o].rest == 0]
-                divisor = op == "div" and node.inputs[0] not in self.values
-                if zeros and not divisor:
-                    self.values[ref] = replace(zeros[0], is_exact=False)
+                zeros = [o for o in node.inputs if o in self.values and self.values[o].rest == 0]
+                # A quotient is zero where its dividend is, and its divisor is not.
+                if zeros and (op != "div" or zeros == [node.inputs[0]]):
+                    self.values[ref] = replace(self.values[zeros[0]], is_exact=False)
 
     def _keep(self, node: Node, function: Callable[[float], float]) -> None:
         known = self.values.get(node.inputs[0])
@@ -113,17 +105,16 @@ class _Search:
         for known in (self.values, self.conditions):
             if operand in known and (moved := known[operand].moved(places)) is not None:
                 known[ref] = moved
-        if operand in self.ramps and (axis := places(self.ramps[operand].axis)) is not None:
-            self.ramps[ref] = _Ramp(axis, self.ramps[operand].offset)
+        if operand in self.ramps and (axis := places(self.ramps[operand])) is not None:
+            self.ramps[ref] = axis
 
     def _compare(self, node: Node) -> None:
         left, right = (self.ramps.get(operand) for operand in node.inputs)
-        if left is None or right is None or left.axis == right.axis:
+        if left is None or right is None or left == right:
             return
         if node.op in ("le", "lt"):
             left, right = right, left
-        offset = left.offset - right.offset - (node.op in ("gt", "lt"))
-        self.conditions[Ref(node.id)] = Triangle(left.axis, right.axis, offset)
+        self.conditions[Ref(node.id)] = Triangle(left, right, -int(node.op in ("gt", "lt")))
 
     def _select(self, node: Node) -> None:
         condition, then, other = node.inputs
@@ -139,7 +130,7 @@ class _Search:
     def _is_product(self, node: Node) -> bool:
         """Whether a value is a product of matrices, up to factors."""
         if node.op in ("broadcast", "reshape", "transpose", "cast", "mul", "div"):
-            return any(self._is_product(self.graph.node(operand.node)) for operand in node.inputs)
+            return any(self._is_product(self.graph.node(operand.node)) for operand in set(node.inputs))
         return node.op == "contract"
 
     def _number(self, ref: Ref) -> float | None:
