@@ -35,6 +35,7 @@ C_FLAGS = (
     "-O2",
     "-fopenmp-simd",
     "-ffp-contract=fast",
+    "-falign-loops=64",
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fwrapv",

@@ -63,16 +63,17 @@ class CRenderer(WinogradRenderer):
 
     def kernel(self, kernel: Kernel) -> Function:
         """The function of a kernel."""
-        params = []
+        pointers = {}
         for param in kernel.params:
             const = "" if param.written else "const "
             # Loops over _Bool in memory are not vectorised by gcc 12; its values are bytes of 0 or 1.
             stored = "unsigned char" if param.dtype.is_bool else self.types[param.dtype]
-            params.append(f"{const}{stored} *restrict {param.name}")
+            pointers[param.name] = f"{const}{stored} *restrict {param.name}"
+        sizes = {name: f"long {name}" for name in self.symbols.values()}
+        self.given = pointers | sizes
         cut = contraction_cut(kernel, self.vector_bytes)
-        if cut is not None and cut.scratch_bytes != 0:
-            params.append("void *restrict scratch")
-        params += [*(f"long {name}" for name in self.symbols.values()), "const gc_worker *self"]
+        scratch = ["void *restrict scratch"] if cut is not None and cut.scratch_bytes != 0 else []
+        params = [*pointers.values(), *scratch, *sizes.values(), "const gc_worker *self"]
         head = f"GC_KERNEL void {kernel.name}({', '.join(params)})"
         self.out(f"{head} {{")
         for name in self.symbols.values():
@@ -84,7 +85,7 @@ class CRenderer(WinogradRenderer):
         else:
             self._loops(kernel)
         self.out("}")
-        return Function(f"{head};", str(self.out), frozenset(self.tiles))
+        return Function(f"{head};", f"{self.functions}{self.out}", frozenset(self.tiles))
 
     def _loops(self, kernel: Kernel) -> None:
         """A kernel of plain loops, one of which the threads share."""

@@ -1,168 +1,158 @@
-"""How the factors of a contraction are gathered in C, where they are not read in place: see `c_product.py`."""
+"""The functions of a contraction in C, and those that gather its factors where they are not read in place.
+
+`prelude/product.h` calls them: see `c_product.py`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 
 from graphc import dims
-from graphc.codegen.kernel import Axis, Contract, Let, Stmt, needed
+from graphc.codegen.cstyle import Lines
+from graphc.codegen.kernel import Axis, Contract, Kernel, Let, Stmt, needed
 from graphc.codegen.loops import LoopRenderer
-from graphc.codegen.tile_functions import PackShape, TileFunction
-from graphc.codegen.tiles import InPlace, Tiling, extent
+from graphc.codegen.tile_functions import TileFunction
+from graphc.codegen.tiles import Tiling, extent
 from graphc.dims import Dim
 from graphc.exprs import Expr
 from graphc.primitives.views import ravel
 
 # A factor that is turned around when it is gathered is so in runs of this many elements.
 RUN = 16
+# What the functions of a kernel return and are given, besides the kernel's own parameters.
+BLOCK, PART = "const gc_block *block", "const gc_part *part"
+SIGNATURES = {
+    "left_at": ("long", (BLOCK, "long outside")),
+    "right_at": ("long", (BLOCK,)),
+    "gather_right": ("void", (BLOCK, "long from", "long first", "long stop", "void *to")),
+    "gather_left": ("void", (BLOCK, PART, "void *to")),
+    "find_rows": ("void", (BLOCK, PART, "const void **places")),
+    "ask": ("void", (PART,)),
+    "epilogue": ("void", (PART, "const void *sums")),
+}
+# The fields that functions use by name.
+FIELDS = {
+    PART: ("item", "outside", "line0", "skip", "high", "n0", "wide"),
+    BLOCK: ("item", "turn", "end"),
+}
 
 
 class PanelRenderer(LoopRenderer):
-    """Prints the gathering of factors."""
+    """Prints functions of a kernel, and the gathering of factors.
+
+    Args:
+        symbols: The identifier of each symbolic size.
+    """
 
     def __init__(self, symbols: Mapping[str, str]) -> None:
         super().__init__(symbols)
+        self.name = ""  # of the kernel
         self.tiles: set[TileFunction] = set()
+        self.functions = Lines()  # of its own
+        self.constants: dict[str, int] = {}  # what all of them know
+        self.given: dict[str, str] = {}  # the declaration of each parameter
 
     def type_of(self, contraction: Contract) -> str:
         return self.types[contraction.dtype]
 
-    def place_rows(self, t: Tiling) -> None:
-        """Which lines a tile has. The last tile is moved back onto lines that are there; `skip` of them are done."""
-        out = self.out
-        out("const long m0 = group % tall * tile_rows;")
-        if t.outer:
-            out("const long outside = group / tall;")
-            self.decode(t.outer, "outside")
-        lines = extent(t.lines)
-        if isinstance(lines, int) and lines % t.rows == 0:
-            out("enum { skip = 0, high = tile_rows };")
-            out("const long line0 = m0;")
-        else:
-            out("const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;")
-            out("const long high = GC_MIN(tile_rows, rows);")
+    def declare_args(self, kernel: Kernel) -> None:
+        """The structure in which functions get the parameters of the kernel."""
+        self.name = kernel.name
+        self.functions("typedef struct {")
+        for declaration in self.given.values():
+            self.functions(f"{declaration};")
+        self.functions(f"}} {self.name}_args;")
+        self.out(f"const {self.name}_args args = {{{', '.join(self.given)}}};")
 
-    def turned(self, t: Tiling, depth: tuple[Dim, ...]) -> Dim:
-        """How far the current block of the depth is from its start, where blocks are runs of the first axis."""
-        return dims.value("turn") * depth[0] if t.step is not None else 0
+    def function(self, role: str, body: Callable[[], None]) -> str:
+        """Prints a function of the kernel; its name."""
+        kernel, self.out = self.out, Lines()
+        body()
+        lines, self.out = self.out.lines, kernel
+        result, params = SIGNATURES[role]
+        name, out = f"{self.name}_{role}", self.functions
+        out(f"static {result} {name}({', '.join(('const void *args', *params))}) {{")
+        used = set(re.findall(r"\w+", "\n".join(lines)))
+        if known := [f"{name} = {value}" for name, value in self.constants.items() if name in used]:
+            out(f"enum {{ {', '.join(known)} }};")
+        if used & set(self.given):
+            out(f"const {self.name}_args *const given = args;")
+        for parameter, declaration in self.given.items():
+            if parameter in used:
+                out(f"{declaration} = given->{parameter};")
+        seen: set[str] = set()
+        for source in params:
+            for field in FIELDS.get(source, ()):
+                if field in used - seen - set(self.constants):
+                    out(f"const long {field} = {source.split('*')[1]}->{field};")
+                    seen.add(field)
+        for line in lines:
+            out(line.strip())
+        out("}")
+        return name
 
     def gather_right(self, t: Tiling, contraction: Contract) -> None:
-        """The panels of a block; where others are read in place, only the last, if it is narrower.
-
-        Panels lie as far apart in a last, less deep block as in the others: a thread that gathers what it alone reads
-        must not write where others still read.
-        """
-        if t.panels == 0:
-            return
-        out, together = self.out, t.sharing == "team"
-        unless = ""
-        if t.may_share_columns and (t.right_place is None or t.may_gather):
-            # Nothing is gathered where all is read in place.
-            unless = "if (gathers && !alone) " if t.may_gather and t.all_whole else "if (!alone) "
+        """Some panels of a block, from a column on."""
+        out = self.out
+        out(f"{self.type_of(contraction)} *const panels = to;")
+        self.block(t)
+        start, panel_end = "from + panel * width", "stop"
+        if t.has_all_panels:
+            # Compilers know how many there are.
+            start, panel_end = "panel * width", str(-(-t.columns // t.width))
+        panels = f"for (long panel = {'0' if t.has_all_panels else 'first'}; panel < {panel_end}; ++panel) {{"
         lets = needed(contraction.body, t.right)
-        # In place, only the last panel is gathered, if it is narrower.
-        count = "beside" if t.right_place is None else "1"
-        start = "c0 + panel * width" if t.right_place is None else "columns / width * width"
-        needed_if = "" if t.right_place is None else "c1 == columns && columns % width"
-        if t.is_narrow:
-            count, start, needed_if = "1", "0", ""
-        elif t.may_gather:
-            count, start = f"(gathers ? beside : {int(not t.all_whole)})", f"gathers ? c0 + panel * width : {start}"
-            needed_if = f"gathers || ({needed_if})"
-        bounds = f"0, panel_end = {count}"
-        if together:
-            out(f"{unless}gc_sync(self);")
-            bounds = f"gc_first({count}, 1, self, team), panel_end = gc_end({count}, 1, self, team)"
-        if needed_if:
-            out(f"if ({needed_if}) {{")
+        deep = f"panels[(panel * {self.grouped(t.most_depth)} + deep) * width"
         if len(t.f.n) == 1 and not t.f.rhs_along_k:
             # All panels at once: memory is read from one end to the other.
-            out(f"const long panel_start = {bounds};")
-            place = f"panels[(panel * {self.grouped(t.most_depth)} + deep) * width + lane]"
-            self._depth_nest(t, lets, place, t.right, beside=(t.f.n[0], f"({start})"))
-        else:
-            out(f"for (long panel = {bounds}; panel < panel_end; ++panel) {{")
-            out(f"const long n0 = {start};")
-            place = f"panels[(panel * {self.grouped(t.most_depth)} + deep) * width + column - n0]"
-            # What lies along the depth is turned around: in short runs, so that what is written stays in the cache.
-            axes = t.f.k[len(t.turns) :]
-            runs = len(axes) == 1
-            if runs:
-                low, high = ("0", self.dim(axes[0].extent)) if t.step is None else ("turn", "end")
-                out(f"for (long run = {low}; run < {high}; run += {RUN}) {{")
-                out(f"const long run_end = GC_MIN(run + {RUN}, {high});")
-            out("for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {")
-            self.decode(t.f.n, "column")
-            self._depth_nest(t, lets, place, t.right, bounds=("run", "run_end") if runs else None)
+            self._depth_nest(t, lets, f"{deep} + lane]", t.right, beside=(panels, f"const long n0 = {start};"))
+            return
+        out(panels)
+        out(f"const long n0 = {start};")
+        # What lies along the depth is turned around: in short runs, so that what is written stays in the cache.
+        axes = t.f.k[len(t.turns) :]
+        runs = len(axes) == 1
+        if runs:
+            low, high = ("0", self.dim(axes[0].extent)) if t.step is None else ("turn", "end")
+            out(f"for (long run = {low}; run < {high}; run += {RUN}) {{")
+            out(f"const long run_end = GC_MIN(run + {RUN}, {high});")
+        out(f"for (long column = n0; column < GC_MIN(n0 + width, {self.grouped(t.columns)}); ++column) {{")
+        self.decode(t.f.n, "column")
+        bounds = ("run", "run_end") if runs else None
+        self._depth_nest(t, lets, f"{deep} + column - n0]", t.right, bounds=bounds)
+        out("}")
+        if runs:
             out("}")
-            if runs:
-                out("}")
-            out("}")
-        if needed_if:
-            out("}")
-        if together:
-            out(f"{unless}gc_sync(self);")
+        out("}")
+
+    def block(self, t: Tiling) -> None:
+        """The axes that are the same in all of a block."""
+        self.decode(t.f.batch, "item")
+        self.decode(t.turns if t.step is None else (), "turn")
 
     def gather_left(self, t: Tiling, contraction: Contract) -> None:
-        """The lines of a band of tiles; tiles beside each other share them."""
-        if t.left_place is not None:
-            if t.scattered:
-                self._find_rows(t, t.left_place)
-            elif t.packs_left:
-                self._pack_left(t, contraction, t.left_place)
-            return
+        """The lines of a tile."""
         out = self.out
+        out(f"{self.type_of(contraction)} *const packed = to;")
+        self.block(t)
         place = f"i * {self.grouped(t.most_depth)} + deep" if t.packs_along_depth else "deep * tile_rows + i"
-        place = f"packed[(group - at.start) * {self.grouped(t.most_depth * t.rows)} + {place}]"
-        out("if (at.start != gathered) {")
-        out("gathered = at.start;")
-        out("for (long group = at.start; group < at.end; ++group) {")
-        self.place_rows(t)
         out("for (long i = 0; i < high; ++i) {")
         out("const long row = line0 + i;")
         self.decode(t.lines, "row")
-        self._depth_nest(t, needed(contraction.body, t.left), place, t.left)
-        out("}")
-        out("}")
+        self._depth_nest(t, needed(contraction.body, t.left), f"packed[{place}]", t.left)
         out("}")
 
-    def _pack_left(self, t: Tiling, contraction: Contract, place: InPlace) -> None:
-        """The same for a factor that lies evenly in memory, in the order of memory."""
-        out = self.out
-        outer, inner = two(place.depth)
-        start = f"{place.load.buffer} + {self.dim(place.start + self.turned(t, place.depth))}"
-        out(f"if ({'gathers && ' if t.may_gather else ''}at.start != gathered) {{")
-        out("gathered = at.start;")
-        if t.packs_along_depth:
-            out("for (long i = at.start * tile_rows; i < at.end * tile_rows; ++i)")
-            out("for (long o = 0; o < outer; ++o) {")
-            out("const long line = GC_MIN(i - i % tile_rows, GC_MAX(rows - tile_rows, 0)) + i % tile_rows;")
-            to = f"packed + (i - at.start * tile_rows) * {self.grouped(t.most_depth)} + o * inner"
-            source = f"{start} + GC_MIN(line, rows - 1) * {self.grouped(place.line)} + o * {self.grouped(outer)}"
-            out(f"__builtin_memcpy({to}, {source}, inner * sizeof *packed);")
-            out("}")
-        else:
-            shape = PackShape(self.type_of(contraction), t.rows)
-            self.tiles.add(shape)
-            apart = self.dim(t.most_depth * t.rows)
-            source = f"outer, inner, {start}, {self.dim(inner)}, {self.dim(outer)}"
-            out(f"{shape.name}({source}, packed, {apart}, at.start, at.end - at.start, rows);")
-        out("}")
-
-    def _find_rows(self, t: Tiling, place: InPlace) -> None:
-        """Where the rows of a band of tiles lie."""
-        out = self.out
-        out("if (at.start != gathered) {")
-        out("gathered = at.start;")
-        out("for (long group = at.start; group < at.end; ++group) {")
-        self.place_rows(t)
+    def find_rows(self, t: Tiling) -> None:
+        """Where the rows of a tile lie."""
+        out, place = self.out, t.left_place
+        assert place is not None
+        self.block(t)
         out("for (long i = 0; i < high; ++i) {")
         out("const long row = line0 + i;")
         self.decode(t.lines, "row")
         start = place.start + place.line * t.lines[-1].index
-        out(f"places[(group - at.start) * tile_rows + i] = {place.load.buffer} + {self.dim(start)};")
-        out("}")
-        out("}")
+        out(f"places[i] = {place.load.buffer} + {self.dim(start)};")
         out("}")
 
     def _depth_nest(
@@ -171,14 +161,14 @@ class PanelRenderer(LoopRenderer):
         lets: list[Let],
         place: str,
         value: Expr,
-        beside: tuple[Axis, str] | None = None,
+        beside: tuple[str, str] | None = None,
         bounds: tuple[str, str] | None = None,
     ) -> None:
         """Loops over the points of the block's depth, storing a factor's element at each.
 
-        With `beside`, an axis and a panel's first column, the columns of all panels are gone over at each point.
+        With `beside`, a loop over panels and the first column of each, their columns are gone over at each point.
         """
-        axes = t.f.k[len(t.turns) :]
+        axes, columns = t.f.k[len(t.turns) :], t.f.n[0]
 
         def first(axis: Axis) -> None:
             low, high = bounds or (("0", self.dim(axis.extent)) if t.step is None else ("turn", "end"))
@@ -186,12 +176,14 @@ class PanelRenderer(LoopRenderer):
 
         def last(axis: Axis) -> None:
             assert beside is not None
-            self.out("for (long panel = panel_start; panel < panel_end; ++panel)")
+            for line in beside:
+                self.out(line)
             self.out(self.simd)
             # With fewer columns than a panel has, compilers know how many.
-            lanes = "width" if t.all_whole else "columns" if t.is_narrow else f"GC_MIN(width, columns - {beside[1]})"
+            some = self.dim(t.columns) if t.is_narrow else f"GC_MIN(width, {self.grouped(t.columns)} - n0)"
+            lanes = "width" if t.all_whole else some
             self.out(f"for (long lane = 0; lane < {lanes}; ++lane) {{")
-            self.out(f"const long {axis.name} = {beside[1]} + lane;")
+            self.out(f"const long {axis.name} = n0 + lane;")
 
         def store(rest: tuple[Stmt, ...]) -> None:
             self.rows(rest)
@@ -200,10 +192,12 @@ class PanelRenderer(LoopRenderer):
             self.out(f"const long deep = {self.dim(position)}{start};")
             self.out(f"{place} = {self.expr(value)};")
 
-        heads = {axis.name: first for axis in axes[:1]} | ({beside[0].name: last} if beside else {})
+        heads = {axis.name: first for axis in axes[:1]} | ({columns.name: last} if beside else {})
         # Scattered stores of vectors are slower than those of scalars.
         dense = place.endswith("+ deep]")
-        self.nest((*axes, beside[0]) if beside else axes, tuple(lets), store, simd=dense, heads=heads)
+        self.nest((*axes, columns) if beside else axes, tuple(lets), store, simd=dense, heads=heads)
+        if beside:
+            self.out("}")
 
 
 def two(depth: tuple[Dim, ...]) -> tuple[Dim, Dim]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -56,8 +56,11 @@ def render(
     elsewhere = [function.declaration for part in parts[1:] for function in part]
     run = "\n".join([*elsewhere, "", _program(plan, symbols, timed)])
     # A large function that needs nothing known of its caller is in the first unit that calls it, and nowhere else.
-    owner = next((i for i, part in enumerate(parts) if any(map(_is_winograd, part))), None)
-    units = [_unit(part, vector_bytes, "" if i else run, i == owner) for i, part in enumerate(parts)]
+    owners = {name: next((i for i, part in enumerate(parts) if any(map(calls, part))), None) for name, calls in SHARED.items()}
+    units = [
+        _unit(part, vector_bytes, "" if i else run, {name for name, owner in owners.items() if owner == i})
+        for i, part in enumerate(parts)
+    ]
     return CSource("\n".join(units), {name: f.definition for name, f in functions.items()}, tuple(units))
 
 
@@ -86,17 +89,28 @@ def _is_winograd(function: Function) -> bool:
     return any(isinstance(tile, WinogradShape) for tile in function.tiles)
 
 
-def _unit(functions: Sequence[Function], vector_bytes: int, run: str, has_filter: bool) -> str:
-    """A translation unit with some kernels, what transforms filters if asked, and what runs the plan if it is given."""
+def _is_product(function: Function) -> bool:
+    """Whether a kernel's loops are those of `product.h`."""
+    return any(not isinstance(tile, WinogradShape) for tile in function.tiles)
+
+
+# What is in the first unit that has such kernels, and nowhere else.
+SHARED = {"GC_MULTIPLY": _is_product, "GC_WINOGRAD_FILTER": _is_winograd}
+
+
+def _unit(functions: Sequence[Function], vector_bytes: int, run: str, shared: Set[str] = frozenset()) -> str:
+    """A translation unit with some kernels, functions that it has for all units, and what runs the plan, if given."""
     tiles = {tile.name: tile for function in functions for tile in function.tiles}
     text = "\n".join(function.definition for function in functions)
     parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("c.h"), prelude("scalar.h")]
     if any(f"gc_{name}_float32(" in text for name in VECTOR_FUNCTIONS):
         parts.append(prelude("math.h"))
+    parts += [f"#define {name}" for name in sorted(shared)]
+    if any(map(_is_product, functions)):
+        parts += [prelude("product.h"), prelude("contract.h")]
+    if any(map(_is_winograd, functions)):
+        parts.append(prelude("winograd.h"))
     if tiles:
-        parts.append(prelude("contract.h"))
-        if any(map(_is_winograd, functions)):
-            parts += ["#define GC_WINOGRAD_FILTER"] * has_filter + [prelude("winograd.h")]
         parts += [tiles[name].definition for name in sorted(tiles)]
     return "\n".join([*parts, text, run])
 

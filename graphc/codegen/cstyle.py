@@ -54,7 +54,7 @@ class Lines:
         self.depth += text.endswith("{")
 
     def __str__(self) -> str:
-        return "\n".join(self.lines) + "\n"
+        return "".join(f"{line}\n" for line in self.lines)
 
 
 def parenthesised(text: str) -> str:

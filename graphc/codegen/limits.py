@@ -25,13 +25,6 @@ class Limit:
     depth: int
     offset: int
 
-    def most(self, first_row: str, end_row: str, first_column: str, end_column: str) -> str:
-        """The largest value of this sum in a tile, at depth 0, in C."""
-        parts = [str(self.offset)]
-        for factor, first, end in ((self.row, first_row, end_row), (self.column, first_column, end_column)):
-            parts += [f"+ ({end} - 1)"] if factor > 0 else [f"- {first}"] if factor < 0 else []
-        return " ".join(parts)
-
 
 def limits(t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> tuple[Limit, ...]:
     """The limits of a product's terms, where tiles are runs of one axis of rows and of one of columns.

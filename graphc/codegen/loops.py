@@ -79,13 +79,14 @@ class LoopRenderer(CStyle):
 
     def decode(self, axes: Sequence[Axis], name: str) -> None:
         """The index in each of several axes from one running number, the last axis fastest."""
-        self.out(f"long {name}_rest = {name};")
+        if len(axes) > 1:
+            self.out(f"long {name}_rest = {name};")
         for axis in reversed(axes[1:]):
             extent = self.grouped(axis.extent)
             self.out(f"const long {axis.name} = {name}_rest % {extent};")
             self.out(f"{name}_rest /= {extent};")
         for axis in axes[:1]:
-            self.out(f"const long {axis.name} = {name}_rest;")
+            self.out(f"const long {axis.name} = {name}{'_rest' if len(axes) > 1 else ''};")
 
     # ---- rows: one point of the kernel's axes at a time
 

@@ -75,3 +75,18 @@ class PackShape:
     @property
     def definition(self) -> str:
         return f"GC_PACK({self.name}, {self.type}, {self.rows})\n"
+
+
+@dataclass(frozen=True, slots=True)
+class AddShape:
+    """The function that adds up the sums of slices."""
+
+    type: str
+
+    @property
+    def name(self) -> str:
+        return f"gc_add_{self.type}"
+
+    @property
+    def definition(self) -> str:
+        return f"GC_ADD({self.name}, {self.type})\n"

@@ -48,6 +48,8 @@ BAND_BYTES = 128 << 10
 WASTE = 1.1
 # A factor is gathered, and not read where it is hard to cache, for at least so many tiles.
 MANY_TILES = 4
+# Rows of a column of tiles that can have addresses of their own.
+MOST_FOUND = 512
 # Batches of at least this many products are shared among threads, and not the tiles of each product.
 BATCH = 8
 SLICES = 8
@@ -254,6 +256,11 @@ class Tiling:
         return max(1, BAND_BYTES // (self.rows * self.usual_depth * self.itemsize))
 
     @property
+    def most_found(self) -> int:
+        """How many tiles, one below the other, can have rows with addresses of their own."""
+        return max(self.band, MOST_FOUND // self.rows)
+
+    @property
     def may_gather(self) -> bool:
         """Whether it depends on sizes, known when it runs, if factors are gathered, and a long depth cut."""
         places = self.left_place is not None and self.right_place is not None
@@ -338,6 +345,12 @@ class Tiling:
         return isinstance(self.columns, int) and self.columns % self.width == 0
 
     @property
+    def all_rows(self) -> bool:
+        """Whether every tile has all its rows."""
+        lines = extent(self.lines)
+        return isinstance(lines, int) and lines % self.rows == 0
+
+    @property
     def is_narrow(self) -> bool:
         """Whether there is one tile only beside each other, which has fewer columns."""
         return isinstance(self.columns, int) and self.columns < self.width
@@ -347,6 +360,12 @@ class Tiling:
         """Columns that are gone over together."""
         block = max(self.width, COLUMN_BLOCK // self.width * self.width)
         return self.columns if isinstance(self.columns, int) and self.columns <= 2 * block else block
+
+    @property
+    def has_all_panels(self) -> bool:
+        """Whether each thread always gathers all of the right factor's columns."""
+        known = isinstance(self.columns, int) and self.columns == self.column_block
+        return known and self.right_place is None and self.sharing != "team"
 
     @property
     def panels(self) -> Dim:

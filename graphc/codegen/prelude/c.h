@@ -7,6 +7,7 @@
    own: one large function takes compilers much longer. */
 #define GC_KERNEL __attribute__((visibility("hidden"), noinline))
 #define GC_APART static __attribute__((noinline, unused))
+#define GC_UNROLL _Pragma("GCC unroll 16")
 #define GC_BOOL _Bool
 #define GC_INFINITY __builtin_inf()
 #define GC_NAN __builtin_nan("")
@@ -99,7 +100,7 @@ GC_FN long gc_team(const gc_worker *self, long work) {
   return GC_MAX(1, GC_MIN(self->threads, work / self->grain));
 }
 /* The share of a thread: neighbouring grains of 0 .. total, and none for threads outside the team. */
-GC_FN long gc_bound(long total, long grain, long thread, long team) {
+GC_APART long gc_bound(long total, long grain, long thread, long team) {
   const long grains = (total + grain - 1) / grain;
   return GC_MIN(total, grains * GC_MIN(thread, team) / team * grain);
 }
@@ -129,7 +130,7 @@ GC_FN void gc_look(gc_way *way) {
   way->piece = way->stop - way->start;
   if (way->helps) way->piece = GC_MAX(1, way->piece / way->grain / GC_PIECES) * way->grain;
 }
-GC_FN gc_way gc_begin(long total, long grain, const gc_worker *self, long team, int helps) {
+GC_APART gc_way gc_begin(long total, long grain, const gc_worker *self, long team, int helps) {
   gc_way way = {.self = self, .total = total, .grain = grain, .team = team, .helps = helps && team > 1};
   way.thread = self->thread, way.shares = self->thread < team ? way.helps ? team : 1 : 0;
   if (way.shares > 0) gc_look(&way);
@@ -158,27 +159,6 @@ GC_APART int gc_take(gc_way *way) {
   return 0;
 }
 
-/* Where a tile of a product is: `groups` rows of tiles, `beside` of them in each. Tiles are numbered band by band; in a
-   band column by column. With a band of one, this is row by row, and with one of all groups, column by column. */
-typedef struct {
-  long groups, beside, band;
-  long group, column, start, end; /* of the tile, and which groups its band has */
-} gc_place;
-GC_FN gc_place gc_place_of(long tile, long groups, long beside, long band) {
-  gc_place at = {.groups = groups, .beside = beside, .band = band};
-  at.start = band * beside > 0 ? tile / (band * beside) * band : 0;
-  at.end = GC_MIN(groups, at.start + band);
-  const long tall = GC_MAX(1, at.end - at.start), within = tile - at.start * beside;
-  at.group = at.start + within % tall, at.column = within / tall;
-  return at;
-}
-GC_FN void gc_next_place(gc_place *at) {
-  if (++at->group < at->end) return;
-  at->group = at->start;
-  if (++at->column < at->beside) return;
-  at->column = 0, at->group = at->start = at->end;
-  at->end = GC_MIN(at->groups, at->start + at->band);
-}
 GC_APART void gc_copy(char *to, const char *from, long size, const gc_worker *self) {
   const long team = gc_team(self, size), first = gc_first(size, 64, self, team), end = gc_end(size, 64, self, team);
   if (first < end) __builtin_memcpy(to + first, from + first, end - first);

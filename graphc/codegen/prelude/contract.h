@@ -1,14 +1,17 @@
-/* One tile of a matrix product: c[ROWS][VECTORS * lanes] = (add ? c : 0) + sum of a * b over a depth of two levels,
+/* What `product.h` calls for a shape, by address: factors and results are of type T.
+
+   One tile of a matrix product: c[ROWS][VECTORS * lanes] = (add ? c : 0) + sum of a * b over a depth of two levels,
    a[i * am + k * ak + o * ao] * b[k * bk + o * bo + j]. The sums stay in registers: the loops over rows and vectors
    have constant bounds. One of AM and AK is 1 and known as such. */
 
-#define GC_UNROLL _Pragma("GCC unroll 16")
-
 #define GC_TILE(NAME, T, ROWS, VECTORS, AM, AK)                                                                       \
-  static __attribute__((noinline)) void NAME(                                                                         \
-      long outer, long inner, const T *a, long am, long ak, long ao, const T *b, long bk, long bo, T *c, int add) {   \
+  static __attribute__((noinline)) void NAME(const gc_steps *steps, const void *left, const void *right, void *to) {  \
     typedef T V __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(T)), may_alias));                         \
     enum { LANES = GC_VECTOR_BYTES / sizeof(T) };                                                                     \
+    const long outer = steps->outer, inner = steps->inner, am = steps->m, ak = steps->k, ao = steps->o;               \
+    const long bk = steps->along, bo = steps->down, add = steps->add;                                                 \
+    const T *a = left, *b = right;                                                                                    \
+    T *c = to;                                                                                                        \
     V sum[ROWS][VECTORS];                                                                                             \
     (void)am, (void)ak;                                                                                               \
     GC_UNROLL for (int i = 0; i < ROWS; ++i) GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] = (V){0};          \
@@ -33,11 +36,15 @@
 
 /* The same for rows with addresses of their own, a[i][at + k * AK + o * ao]. */
 #define GC_TILE_OF_ROWS(NAME, T, ROWS, VECTORS, AK)                                                                   \
-  static __attribute__((noinline)) void NAME(                                                                         \
-      long outer, long inner, const T *const *a, long at, long ak, long ao, const T *b, long bk, long bo, T *c,       \
-      int add) {                                                                                                      \
+  static __attribute__((noinline)) void NAME(const gc_steps *steps, const void *left, const void *right, void *to) {  \
     typedef T V __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(T)), may_alias));                         \
     enum { LANES = GC_VECTOR_BYTES / sizeof(T) };                                                                     \
+    const long outer = steps->outer, inner = steps->inner, ak = steps->k, ao = steps->o;                              \
+    const long bk = steps->along, bo = steps->down, add = steps->add;                                                 \
+    long at = steps->m;                                                                                               \
+    const T *const *a = left;                                                                                         \
+    const T *b = right;                                                                                               \
+    T *c = to;                                                                                                        \
     V sum[ROWS][VECTORS];                                                                                             \
     const T *line[ROWS];                                                                                              \
     (void)ak;                                                                                                         \
@@ -62,10 +69,13 @@
 
 /* The same for a single row, where the sums would wait for each other: four for each vector, of every fourth step. */
 #define GC_LINE(NAME, T, VECTORS, AK)                                                                                 \
-  static __attribute__((noinline)) void NAME(                                                                         \
-      long outer, long inner, const T *a, long am, long ak, long ao, const T *b, long bk, long bo, T *c, int add) {   \
+  static __attribute__((noinline)) void NAME(const gc_steps *steps, const void *left, const void *right, void *to) {  \
     typedef T V __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(T)), may_alias));                         \
     enum { LANES = GC_VECTOR_BYTES / sizeof(T) };                                                                     \
+    const long outer = steps->outer, inner = steps->inner, am = steps->m, ak = steps->k, ao = steps->o;               \
+    const long bk = steps->along, bo = steps->down, add = steps->add;                                                 \
+    const T *a = left, *b = right;                                                                                    \
+    T *c = to;                                                                                                        \
     V sum[4][VECTORS];                                                                                                \
     (void)am, (void)ak;                                                                                               \
     GC_UNROLL for (int i = 0; i < 4; ++i) GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] = (V){0};             \
@@ -87,7 +97,10 @@
    rows of the right factor at a time, each from its start to its end. */
 #define GC_ROW(NAME, T)                                                                                               \
   static __attribute__((noinline)) void NAME(                                                                         \
-      long outer, long inner, const T *a, long ak, long ao, const T *b, long bk, long bo, T *restrict c, long n) {    \
+      long outer, long inner, const void *left, long ak, long ao, const void *right, long bk, long bo, void *to,      \
+      long n) {                                                                                                       \
+    const T *a = left, *b = right;                                                                                    \
+    T *restrict c = to;                                                                                               \
     for (long j = 0; j < n; ++j) c[j] = 0;                                                                            \
     for (long o = 0; o < outer; ++o, a += ao, b += bo) {                                                              \
       const T *p = a, *q = b;                                                                                         \
@@ -107,7 +120,10 @@
    one is moved back onto the `rows` that there are. What is read next is asked for: steps are too long to be foreseen. */
 #define GC_PACK(NAME, T, ROWS)                                                                                        \
   static __attribute__((noinline)) void NAME(                                                                         \
-      long outer, long inner, const T *a, long ak, long ao, T *to, long apart, long first, long tiles, long rows) {   \
+      long outer, long inner, const void *left, long ak, long ao, void *packed, long apart, long first, long tiles,   \
+      long rows) {                                                                                                    \
+    const T *a = left;                                                                                                \
+    T *to = packed;                                                                                                   \
     const long start = first * ROWS, whole = GC_MIN(tiles, rows / ROWS - first);                                      \
     const long span = GC_MIN(tiles * ROWS, rows - start);                                                             \
     for (long o = 0; o < outer; ++o, a += ao) {                                                                       \
@@ -119,5 +135,17 @@
         for (long i = 0; i < whole; ++i, q += ROWS, t += apart) __builtin_memcpy(t, q, ROWS * sizeof(T));             \
         if (whole < tiles) __builtin_memcpy(t, p + rows - ROWS, ROWS * sizeof(T));                                    \
       }                                                                                                               \
+    }                                                                                                                 \
+  }
+
+/* The sums of slices that lie `apart`, added up in order. */
+#define GC_ADD(NAME, T)                                                                                               \
+  static __attribute__((noinline)) void NAME(void *to, const void *from, long apart, long slices, long count) {       \
+    T *restrict c = to;                                                                                               \
+    const T *a = from;                                                                                                \
+    _Pragma("omp simd") for (long j = 0; j < count; ++j) c[j] = a[j];                                                 \
+    for (long slice = 1; slice < slices; ++slice) {                                                                   \
+      a += apart;                                                                                                     \
+      _Pragma("omp simd") for (long j = 0; j < count; ++j) c[j] += a[j];                                              \
     }                                                                                                                 \
   }
