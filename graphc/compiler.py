@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc import codegen, config, dims, runtime
+from graphc.codegen.common import common_unit
 from graphc.collection import paused
-from graphc.errors import ArgumentError, BackendError
+from graphc.errors import ArgumentError, BackendError, GraphcError
 from graphc.graph.core import Graph
 from graphc.graph.digest import digest
 from graphc.graph.types import resolve
 from graphc.plan import NOMINAL_SIZE, Plan
 from graphc.runtime import cache, processor, programs, toolchain
+from graphc.runtime.cache import Cache
 from graphc.runtime.counters import counters
 from graphc.runtime.cpu import CpuProgram, workspace
 from graphc.runtime.memory import solve
 from graphc.runtime.numpy_device import NumpyProgram
 from graphc.runtime.program import Program
 from graphc.runtime.state import StateBuffer
+from graphc.runtime.toolchain import Toolchain
 
 if TYPE_CHECKING:
     from graphc.codegen.compilation import Compilation, Passes
@@ -244,12 +249,40 @@ def compile(
     return Executable(name, graph, program, compilation)
 
 
+def prepare() -> None:
+    """Begins with what all programs of the configured backend need: with C, the unit that they share.
+
+    A compiler works on it while the caller traces. What goes wrong is told to whoever compiles, who meets it again.
+    """
+    with suppress(GraphcError):
+        if chosen_backend()[0] == "cpu":
+            place = cache.default()
+            _begin_common(toolchain.find(), place, place.folder)
+
+
+@lru_cache(maxsize=8)
+def _begin_common(compiler: Toolchain, store: Cache, folder: Path) -> None:
+    """Once a process for each folder, in a thread that waits for the compiler."""
+
+    def build() -> None:
+        with suppress(GraphcError):
+            unit = common_unit(processor.vector_bytes())
+            toolchain.build_object(unit, flags=_flags(compiler), toolchain=compiler, cache=store)
+
+    Thread(target=build, name="graphc-common").start()
+
+
+def _flags(compiler: Toolchain) -> tuple[str, ...]:
+    """How generated C is compiled."""
+    return (*C_FLAGS, *compiler.own_flags, *compiler.native_flags)
+
+
 def _build_cpu(
     graph: Graph, compilation: Callable[[], Compilation], known: bool, sizes: Mapping[str, int] | None
 ) -> Program:
     """The program of a graph; where it is compiled as all are, it is looked for in the cache first."""
     compiler, store = toolchain.find(), cache.default()
-    flags = (*C_FLAGS, *compiler.own_flags, *compiler.native_flags)
+    flags = _flags(compiler)
     arguments = compiler.arguments(flags, Path("out"))
     name = programs.program_key(digest(graph), arguments, compiler.version, compiler.target)
     found = programs.find(store, name) if known else None
@@ -263,7 +296,9 @@ def _build_cpu(
         if space is not None and sizes is not None:
             space.prepare(sizes)
 
-    library = toolchain.build_shared(source.units, flags=flags, toolchain=compiler, cache=store, meanwhile=meanwhile)
+    library = toolchain.build_shared(
+        source.units, flags=flags, toolchain=compiler, cache=store, common=source.common, meanwhile=meanwhile
+    )
     if known:
         programs.store(store, name, plan, library)
     return CpuProgram(plan, library, space)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from graphc import dims
 from graphc.codegen.cstyle import Lines
 from graphc.codegen.kernel import Axis, Contract, Kernel, Let, Stmt, needed
 from graphc.codegen.loops import LoopRenderer

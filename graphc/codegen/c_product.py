@@ -141,7 +141,9 @@ class ProductRenderer(PanelRenderer):
             "most_depth": t.most_depth,
         }
         prefers = f"{self.dim(rows * depth)} <= {self.dim(apart)}" if t.may_share_columns else "0"
-        asked = sum(dtype.itemsize for _, dtype in _touched(t, epilogue).values()) * extent(t.f.batch + t.f.m) * t.columns
+        asked = (
+            sum(dtype.itemsize for _, dtype in _touched(t, epilogue).values()) * extent(t.f.batch + t.f.m) * t.columns
+        )
         flags = {"prefers_columns": prefers, "asks": "0" if asked == 0 else f"{self.dim(asked)} > {FAR_BYTES}"}
         return {**{name: self.dim(size) for name, size in sizes.items()}, **flags}
 
@@ -153,7 +155,9 @@ class ProductRenderer(PanelRenderer):
                 continue
             varies = bool(dims.loop_names(place.start))
             outer, inner = two(place.depth)
-            first = place.load.buffer if varies or place.start == 0 else f"({place.load.buffer} + {self.dim(place.start)})"
+            first = (
+                place.load.buffer if varies or place.start == 0 else f"({place.load.buffer} + {self.dim(place.start)})"
+            )
             found[side] = f"(const char *){first}"
             steps = {"inner": inner, "outer": outer, "turn": place.depth[0] if t.step is not None else 0}
             if side == "left":

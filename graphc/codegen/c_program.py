@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from graphc.codegen.c import VECTOR_FUNCTIONS, CRenderer, Function
 from graphc.codegen.c_winograd import WinogradShape
-from graphc.codegen.cstyle import CStyle, Lines, Source, prelude
+from graphc.codegen.common import common_unit, prelude
+from graphc.codegen.cstyle import CStyle, Lines, Source
 from graphc.codegen.kernel import Kernel
 from graphc.plan import Copy, Launch, Loop, Plan, Step
 
@@ -24,15 +25,16 @@ ROW_LENGTH = 20
 
 @dataclass(frozen=True)
 class CSource(Source):
-    """Source text in units, which make one library."""
+    """Source text in units, which make one library with what is common to all."""
 
     units: tuple[str, ...]
+    common: str
 
 
 def render(
     plan: Plan, kernels: Mapping[str, Kernel], vector_bytes: int, profiled: bool = False, processors: int = 2
 ) -> CSource:
-    """The source of a plan. Each thread of a team calls `graphc_run`, as `prelude/team.h` tells, with its number:
+    """The source of a plan. Each thread of a team calls `graphc_run`, as `prelude/team.c` tells, with its number:
 
         void graphc_run(char *const *buffers, const long *sizes, long repeat,
                         gc_meeting *meeting, long thread, long threads, long grain, long kept)
@@ -55,13 +57,9 @@ def render(
     parts = _split(list(functions.values()), UNITS_PER_PROCESSOR * processors, ROW_LENGTH * len(plan.steps))
     elsewhere = [function.declaration for part in parts[1:] for function in part]
     run = "\n".join([*elsewhere, "", _program(plan, symbols, timed)])
-    # A large function that needs nothing known of its caller is in the first unit that calls it, and nowhere else.
-    owners = {name: next((i for i, part in enumerate(parts) if any(map(calls, part))), None) for name, calls in SHARED.items()}
-    units = [
-        _unit(part, vector_bytes, "" if i else run, {name for name, owner in owners.items() if owner == i})
-        for i, part in enumerate(parts)
-    ]
-    return CSource("\n".join(units), {name: f.definition for name, f in functions.items()}, tuple(units))
+    units = tuple(_unit(part, vector_bytes, "" if i else run) for i, part in enumerate(parts))
+    text = "\n".join([common_unit(vector_bytes), *units])
+    return CSource(text, {name: f.definition for name, f in functions.items()}, units, common_unit(vector_bytes))
 
 
 def _split(functions: list[Function], most: int, start: int) -> list[list[Function]]:
@@ -84,34 +82,18 @@ def _split(functions: list[Function], most: int, start: int) -> list[list[Functi
     return [part for part in parts if part] or [[]]
 
 
-def _is_winograd(function: Function) -> bool:
-    """Whether a kernel is a convolution with a transformed filter."""
-    return any(isinstance(tile, WinogradShape) for tile in function.tiles)
-
-
-def _is_product(function: Function) -> bool:
-    """Whether a kernel's loops are those of `product.h`."""
-    return any(not isinstance(tile, WinogradShape) for tile in function.tiles)
-
-
-# What is in the first unit that has such kernels, and nowhere else.
-SHARED = {"GC_MULTIPLY": _is_product, "GC_WINOGRAD_FILTER": _is_winograd}
-
-
-def _unit(functions: Sequence[Function], vector_bytes: int, run: str, shared: Set[str] = frozenset()) -> str:
-    """A translation unit with some kernels, functions that it has for all units, and what runs the plan, if given."""
+def _unit(functions: Sequence[Function], vector_bytes: int, run: str) -> str:
+    """A translation unit with some kernels, and what runs the plan if it is given."""
     tiles = {tile.name: tile for function in functions for tile in function.tiles}
     text = "\n".join(function.definition for function in functions)
     parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("c.h"), prelude("scalar.h")]
     if any(f"gc_{name}_float32(" in text for name in VECTOR_FUNCTIONS):
         parts.append(prelude("math.h"))
-    parts += [f"#define {name}" for name in sorted(shared)]
-    if any(map(_is_product, functions)):
+    if any(not isinstance(tile, WinogradShape) for tile in tiles.values()):
         parts += [prelude("product.h"), prelude("contract.h")]
-    if any(map(_is_winograd, functions)):
+    if any(isinstance(tile, WinogradShape) for tile in tiles.values()):
         parts.append(prelude("winograd.h"))
-    if tiles:
-        parts += [tiles[name].definition for name in sorted(tiles)]
+    parts += [tiles[name].definition for name in sorted(tiles)]
     return "\n".join([*parts, text, run])
 
 
@@ -135,7 +117,7 @@ def _program(plan: Plan, symbols: Mapping[str, str], timed: Mapping[str, int]) -
         out(line.strip())
     out("}")
     out("}")
-    return f"{out}\n{prelude('team.h')}"
+    return str(out)
 
 
 class _Table:

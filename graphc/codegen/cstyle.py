@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import ClassVar
 
 from graphc import dims, dtypes
@@ -25,11 +24,6 @@ FUNCTIONS = frozenset(
 )
 RENAMED = {"round": "rint", "abs": "fabs"}
 OWN = frozenset(("min", "max", "floordiv", "mod", "sign", "erfinv", "shift_left", "shift_right"))
-
-
-def prelude(name: str) -> str:
-    """A file of C text that generated source starts with."""
-    return files("graphc.codegen").joinpath("prelude", name).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc import dims, dtypes
-from graphc.codegen.cstyle import CStyle, Source, prelude
+from graphc.codegen.common import prelude
+from graphc.codegen.cstyle import CStyle, Source
 from graphc.codegen.kernel import Accumulator, Axis, Contract, For, Kernel, Reduce, Stmt, Store, needed
 from graphc.codegen.loops import LoopRenderer, has_inner
 from graphc.codegen.schedule import Factors, factors

@@ -17,7 +17,7 @@ import numpy as np
 from graphc import config as settings
 from graphc import dims, dtypes, ops, tree
 from graphc.collection import paused
-from graphc.compiler import Executable
+from graphc.compiler import Executable, prepare
 from graphc.errors import ShapeError
 from graphc.graph.core import Graph
 from graphc.graph.types import Origin, TensorType
@@ -251,6 +251,7 @@ def make(
     Raises:
         GraphcError: if the data do not fit the model, with the layer and the user's line.
     """
+    prepare()
     cursor = cursors.get(mode)
     step = trace_step(model, signature, mode, cursor)
     executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {}, sizes)

@@ -2,7 +2,7 @@
 
 A run is one native function that every thread of a team calls with its number; they meet inside it, and the caller is
 thread 0. So a run costs the others one wake-up, however many steps it makes, and none if the last run was a moment ago:
-`codegen/prelude/team.h` tells how they wait.
+`codegen/prelude/team.c` tells how they wait.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ AGAIN, TRIES_AGAIN = 32, 3
 
 
 class Job(ctypes.Structure):
-    """What a team runs: `gc_job` of `codegen/prelude/team.h`."""
+    """What a team runs: `gc_job` of `codegen/prelude/team.c`."""
 
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("addresses", "sizes", "strides")),

@@ -80,15 +80,15 @@ class Toolchain:
         is_clang = any(name in self.version.lower() for name in ("clang", "zig"))
         return () if is_clang else _GCC_FLAGS
 
-    def arguments(self, flags: Sequence[str], output: Path) -> list[str]:
-        """The command line that reads C99 from standard input and writes a shared library.
+    def arguments(self, flags: Sequence[str], output: Path, objects: Sequence[Path] = ()) -> list[str]:
+        """The command line that reads C99 from standard input and writes a shared library, objects included.
 
         Libraries (`-l`) go behind the source, where linkers want them.
         """
         before = [flag for flag in flags if not flag.startswith("-l")]
         libraries = [flag for flag in flags if flag.startswith("-l")]
-        fixed = ["-std=c99", "-shared", "-fPIC", "-pipe"]
-        return [*self.command, *fixed, *before, "-x", "c", "-", "-o", str(output), *libraries, "-lm"]
+        fixed, linked = ["-std=c99", "-shared", "-fPIC", "-pipe"], ["-x", "none", *map(str, objects)] if objects else []
+        return [*self.command, *fixed, *before, "-x", "c", "-", *linked, "-o", str(output), *libraries, "-lm"]
 
     def object_arguments(self, flags: Sequence[str], output: Path) -> list[str]:
         """The command line that reads C99 from standard input and writes an object file, a part of a library."""
@@ -249,6 +249,7 @@ def build_shared(
     flags: Sequence[str],
     toolchain: Toolchain,
     cache: Cache,
+    common: str = "",
     meanwhile: Callable[[], None] | None = None,
 ) -> Path:
     """Builds C99 source into a shared library, or finds it in the cache.
@@ -258,6 +259,7 @@ def build_shared(
         flags: What to tell the compiler besides how to read and write, such as `-O3`. `-l...` names a library.
         toolchain: What `find` gave.
         cache: Where the library goes.
+        common: A unit that many libraries have; what it is compiled to has an entry of its own in the cache.
         meanwhile: What to do while several units are compiled; it is called once for each attempt to build them.
 
     Returns:
@@ -271,22 +273,50 @@ def build_shared(
     # A new way of calling the compiler must not find what the old way built: the arguments are part of the key.
     arguments = toolchain.arguments(flags, Path("out"))
     units = (source,) if isinstance(source, str) else tuple(source)
-    about = [f"{len(units)} units", *units, *arguments]
+    about = [f"{len(units)} units", *units, common, *arguments]
     name = key("shared", *about, "version", toolchain.version, "target", toolchain.target)
 
     def build(output: Path) -> None:
+        def shared() -> list[Path]:
+            return [build_object(common, flags=flags, toolchain=toolchain, cache=cache)] if common else []
+
         if len(units) > 1:
-            _build_parts(units, flags, toolchain, output, cache, name, meanwhile)
+            _build_parts(units, shared, flags, toolchain, output, cache, name, meanwhile)
             return
-        problem = _compile(units[0], toolchain.arguments(flags, output), output)
+        others = shared()
+        problem = _compile(units[0], toolchain.arguments(flags, output, others), output)
         if problem is not None:
-            raise _failed(units[0], toolchain.arguments(flags, Path("out.so")), problem, cache, name)
+            raise _failed(units[0], toolchain.arguments(flags, Path("out.so"), others), problem, cache, name)
 
     return cache.get_or_build(name, build, ".so")
 
 
+def build_object(source: str, *, flags: Sequence[str], toolchain: Toolchain, cache: Cache) -> Path:
+    """Builds a C99 unit that many libraries have into an object file, or finds it in the cache.
+
+    Args:
+        source: The unit.
+        flags: What to tell the compiler besides how to read and write.
+        toolchain: What `find` gave.
+        cache: Where the object goes.
+
+    Raises:
+        BackendError, CompileError, FileError: as `build_shared` does.
+    """
+    arguments = toolchain.object_arguments(flags, Path("out"))
+    name = key("object", source, *arguments, "version", toolchain.version, "target", toolchain.target)
+
+    def build(output: Path) -> None:
+        problem = _compile(source, toolchain.object_arguments(flags, output), output)
+        if problem is not None:
+            raise _failed(source, toolchain.object_arguments(flags, Path("out.o")), problem, cache, name)
+
+    return cache.get_or_build(name, build, ".o")
+
+
 def _build_parts(
     units: Sequence[str],
+    shared: Callable[[], list[Path]],
     flags: Sequence[str],
     toolchain: Toolchain,
     output: Path,
@@ -307,11 +337,12 @@ def _build_parts(
             running = pool.map(compiled, units, objects)
             if meanwhile is not None:
                 meanwhile()
+            others = shared()
             problems = list(running)
         for unit, problem in zip(units, problems, strict=True):
             if problem is not None:
                 raise _failed(unit, toolchain.object_arguments(flags, Path("out.o")), problem, cache, name)
-        problem = _compile("", toolchain.link_arguments(objects, flags, output), output)
+        problem = _compile("", toolchain.link_arguments([*objects, *others], flags, output), output)
         if problem is not None:
             raise _failed("", toolchain.link_arguments([Path("out.o")], flags, Path("out.so")), problem, cache, name)
     finally:

@@ -9,7 +9,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from graphc.codegen.cstyle import prelude
+from graphc.codegen.common import prelude
 from graphc.runtime import team, toolchain
 from graphc.runtime.cache import Cache
 from graphc.runtime.state import address, aligned_empty
@@ -30,7 +30,7 @@ void work(long thread, long threads, void *meeting, long total, long grain, long
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> ctypes._CFuncPtr:
-    source = prelude("c.h") + COUNTING
+    source = prelude("c.h") + prelude("threads.c") + COUNTING
     cache = Cache(Path(tmp_path_factory.mktemp("cache")))
     library = toolchain.build_shared(source, flags=("-O2",), toolchain=toolchain.find(), cache=cache)
     function = ctypes.CDLL(str(library)).work

@@ -10,6 +10,9 @@ typedef struct {
   gc_meeting *meeting;
 } gc_job;
 
+void graphc_run(char *const *buffers, const long *sizes, long repeat,
+                gc_meeting *meeting, long thread, long threads, long grain, long kept);
+
 /* Runs the program on one piece of the inputs after the other. Each thread moves its own copy of the table: the others
    may be in the step before or after. */
 void graphc_sweep(const gc_job *job, long thread) {
