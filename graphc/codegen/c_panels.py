@@ -29,6 +29,9 @@ SIGNATURES = {
     "find_rows": ("void", (BLOCK, PART, "const void **places")),
     "ask": ("void", (PART,)),
     "epilogue": ("void", (PART, "const void *sums")),
+    "pixels": ("void", ("long tile", "float *image")),
+    "multiply": ("void", ("const float *image", "const float *filter", "float *sums")),
+    "outputs": ("void", ("long first", "long high", "long n0", "const float *sums")),
 }
 # The fields that functions use by name.
 FIELDS = {
@@ -90,6 +93,15 @@ class PanelRenderer(LoopRenderer):
             out(line.strip())
         out("}")
         return name
+
+    def table(self, out: Lines, head: str, *parts: Mapping[str, str]) -> None:
+        """A structure; what is left out is zero."""
+        out(f"{head} = {{")
+        for part in parts:
+            for name, value in part.items():
+                if value != "0":
+                    out(f".{name} = {value},")
+        out("};")
 
     def gather_right(self, t: Tiling, contraction: Contract) -> None:
         """Some panels of a block, from a column on."""

@@ -12,7 +12,7 @@ from functools import partial
 
 from graphc import dims
 from graphc.codegen.c_panels import PanelRenderer, two
-from graphc.codegen.cstyle import Lines, depths
+from graphc.codegen.cstyle import depths
 from graphc.codegen.kernel import Contract, Kernel, Let, Stmt, loads, stores
 from graphc.codegen.limits import Limit, limits
 from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES, touched_by
@@ -38,20 +38,11 @@ class ProductRenderer(PanelRenderer):
         if t.all_rows:
             self.constants |= {"skip": 0, "high": t.rows}
         tables = [self._cut(t), self._tile_functions(t, contraction), self._functions(t, contraction, epilogue)]
-        self._table(self.functions, f"static const gc_cut {self.name}_cut", *tables)
+        self.table(self.functions, f"static const gc_cut {self.name}_cut", *tables)
         memory = self._memory(t, contraction)
         head = {"cut": f"&{self.name}_cut", "args": "&args"}
-        self._table(self.out, "const gc_product product", head, self._sizes(t, epilogue), self._factors(t), memory)
+        self.table(self.out, "const gc_product product", head, self._sizes(t, epilogue), self._factors(t), memory)
         self.out("gc_multiply(&product, self);")
-
-    def _table(self, out: Lines, head: str, *parts: Mapping[str, str]) -> None:
-        """A structure; what is left out is zero."""
-        out(f"{head} = {{")
-        for part in parts:
-            for name, value in part.items():
-                if value != "0":
-                    out(f".{name} = {value},")
-        out("};")
 
     # ---- tables
 

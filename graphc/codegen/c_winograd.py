@@ -1,11 +1,7 @@
-"""Convolutions in C with fewer multiplications, as `graphc.codegen.winograd` cuts them:
+"""Convolutions in C with fewer multiplications, as `graphc.codegen.winograd` cuts them.
 
-transform the filter, all threads together, unless an earlier run has left it
-for each run of tiles that is this thread's:
-  transform the pixels of each tile
-  for each panel of columns:
-    multiply, for all tiles of the run
-    for each tile, for each of its outputs: the epilogue
+The loops are those of `prelude/winograd.c`. A kernel has functions for the pixels of a tile, for the products of a
+known number of channels, and for what follows.
 """
 
 from __future__ import annotations
@@ -40,55 +36,45 @@ class WinogradRenderer(ProductRenderer):
     """Prints convolutions with transformed filters."""
 
     def winograd(self, kernel: Kernel, w: Winograd) -> None:
-        """The loops of a convolution and its epilogue."""
+        """A convolution and its epilogue."""
         contraction, out = kernel.contraction, self.out
         assert contraction is not None
         epilogue = tuple(stmt for stmt in kernel.body if stmt is not contraction)
         shape = WinogradShape(w.rows, w.vectors)
         self.tiles.add(shape)
+        self.declare_args(kernel)
+        self.constants = {"width": w.panel, "tile_rows": w.rows, "channels": w.channels, "columns": w.columns.extent}
+        # Compilers make better code where they know the number of channels.
+        multiply = f"{shape.name}(image, channels, filter, sums);"
+        functions = {
+            "pixels": self.function("pixels", lambda: self._pixels(w, epilogue)),
+            "multiply": self.function("multiply", lambda: self.out(multiply)),
+            "outputs": self.function("outputs", lambda: self._outputs(w, contraction, epilogue)),
+        }
         aligned = "__attribute__((aligned(64)))"
-        out(f"enum {{ width = {w.panel}, tile_rows = {w.rows} }};")
-        out(f"enum {{ channels = {w.channels}, columns = {w.columns.extent} }};")
-        out(f"const long tiles = {self.dim(w.tiles)}, runs = (tiles + tile_rows - 1) / tile_rows;")
+        out(f"float image[{PRODUCTS * w.rows * w.channels}] {aligned}, sums[{8 * w.rows * w.panel}] {aligned};")
+        (down, step), start = w.filter.depth, self.dim(w.filter.start)
         work = dims.product((w.tiles, w.columns.extent, 2 * PRODUCTS * w.channels))
-        out(f"const long work = {self.dim(work)}, team = gc_team(self, work);")
-        self._filter(w)
-        out(f"float image[{PRODUCTS * w.rows * w.channels}] {aligned}, sums[8 * tile_rows * width] {aligned};")
-        self._share_tiles()
-        out("const long first = run * tile_rows, high = GC_MIN(tile_rows, tiles - first);")
-        self._image(w, epilogue)
-        out("for (long n0 = start; n0 < end; n0 += width) {")
-        out(f"{shape.name}(image, channels, filter + n0 * {PRODUCTS} * channels, sums);")
-        self._outputs(w, contraction, epilogue)
-        out("}")
-        out("}")
-        out("}")
-
-    def _share_tiles(self) -> None:
-        """Loops over what is this thread's: runs of tiles, or columns of all of them.
-
-        Of a filter that is larger than the image each thread then reads its columns alone, from its own cache.
-        """
-        out = self.out
-        out("const long across = (columns + width - 1) / width;")
-        out("const _Bool by_columns = tiles <= columns && across >= team;")
-        total = "by_columns ? across : runs, 1, self, team, gc_helps(self, work)"
-        out(f"for (gc_way way = gc_begin({total}); gc_take(&way);) {{")
-        out("const long start = by_columns ? way.first * width : 0;")
-        out("const long end = by_columns ? GC_MIN(way.end * width, columns) : columns;")
-        out("for (long run = by_columns ? 0 : way.first; run < (by_columns ? runs : way.end); ++run) {")
-
-    def _filter(self, w: Winograd) -> None:
-        """The transformed filter; each thread has some channels."""
-        down, step = w.filter.depth
-        start = f"{w.filter.load.buffer} + {self.dim(w.filter.start)}"
-        steps = ", ".join(map(self.dim, (down, w.channels * step, step)))
-        share = "gc_first(channels, 1, self, team), gc_end(channels, 1, self, team)"
-        self.out("float *const filter = scratch;")
-        self.out("if (!self->kept) {")
-        self.out(f"gc_winograd_filter({start}, {steps}, columns, width, {share}, channels, filter);")
-        self.out("gc_sync(self);")
-        self.out("}")
+        sizes = {
+            "work": work,
+            "tiles": w.tiles,
+            "tile_rows": w.rows,
+            "width": w.panel,
+            "channels": w.channels,
+            "columns": w.columns.extent,
+            "filter_down": down,
+            "filter_right": w.channels * step,
+            "filter_step": step,
+        }
+        places = {
+            "filter": f"{w.filter.load.buffer} + {start}",
+            "transformed": "scratch",
+            "image": "image",
+            "sums": "sums",
+        }
+        numbers = {name: self.dim(size) for name, size in sizes.items()}
+        self.table(out, "const gc_convolution convolution", {"args": "&args"}, numbers, places, functions)
+        out("gc_convolve(&convolution, self);")
 
     def _corner(self, w: Winograd) -> None:
         """Where a tile begins. The last of a row or a column may be moved back, onto outputs that are there."""
@@ -96,17 +82,13 @@ class WinogradRenderer(ProductRenderer):
         for axis, side in zip((w.height, w.width), w.places[-2:], strict=True):
             self.out(f"const long {axis.name}_start = GC_MIN({OUTPUTS} * {side.name}, {axis.extent} - {OUTPUTS});")
 
-    def _image(self, w: Winograd, epilogue: tuple[Stmt, ...]) -> None:
-        """The transformed pixels of a run. Where there are no more tiles the last is repeated, and not used."""
-        out = self.out
-        out("for (long i = 0; i < tile_rows; ++i) {")
-        out("const long tile = GC_MIN(first + i, tiles - 1);")
+    def _pixels(self, w: Winograd, epilogue: tuple[Stmt, ...]) -> None:
+        """The transformed pixels of a tile."""
         self._corner(w)
         place = f"{w.height.name}_start * {w.down} + {w.width.name}_start * channels"
         start = f"{w.image.load.buffer} + {self.dim(w.image.start)} + {place}"
-        out(f"gc_winograd_image({start}, {w.down}, channels, image + i * channels, tile_rows * channels);")
+        self.out(f"gc_winograd_image({start}, {w.down}, channels, image, tile_rows * channels);")
         self._prefetch_outputs(w, epilogue)
-        out("}")
 
     def _prefetch_outputs(self, w: Winograd, epilogue: tuple[Stmt, ...]) -> None:
         """Asks for what the epilogue of a tile reads and writes, so that it is there when the sums are."""

@@ -4,7 +4,9 @@ void gc_ask(const void *from, long size) {
   for (long at = 0; at < size; at += 64) __builtin_prefetch((const char *)from + at, 1);
 }
 
-void gc_winograd_filter(const float *w, long down, long right, long step, long columns, long width,
+/* Some channels of a filter w[3][3][channels][columns], given by its steps, as G w G^T in
+   u[panel][4 lines][2 pairs][channels][2][width]: in the order in which they are read. */
+static void gc_winograd_filter(const float *w, long down, long right, long step, long columns, long width,
                         long first, long end, long channels, float *u) {
   const gc_floats half = (gc_floats){0} + 0.5f;
   const long pair = channels * 2 * width;
@@ -32,4 +34,32 @@ void gc_winograd_filter(const float *w, long down, long right, long step, long c
         *(gc_floats *)(to + pair) = t[i][0], *(gc_floats *)(to + pair + width) = t[i][2];
       }
     }
+}
+
+/* Transforms the filter, all threads together, unless an earlier run has left it; then each thread goes over what is its
+   own: runs of tiles, or columns of all of them. Of a filter that is larger than the image each thread reads its columns
+   alone, from its own cache. Where a run has fewer tiles the last is repeated, and not used. */
+void gc_convolve(const gc_convolution *p, const gc_worker *self) {
+  const long columns = p->columns, width = p->width, across = (columns + width - 1) / width;
+  const long runs = (p->tiles + p->tile_rows - 1) / p->tile_rows, team = gc_team(self, p->work);
+  if (!self->kept) {
+    const long first = gc_first(p->channels, 1, self, team), end = gc_end(p->channels, 1, self, team);
+    gc_winograd_filter(p->filter, p->filter_down, p->filter_right, p->filter_step, columns, width, first, end,
+                       p->channels, p->transformed);
+    gc_sync(self);
+  }
+  const _Bool by_columns = p->tiles <= columns && across >= team;
+  for (gc_way way = gc_begin(by_columns ? across : runs, 1, self, team, gc_helps(self, p->work)); gc_take(&way);) {
+    const long start = by_columns ? way.first * width : 0;
+    const long end = by_columns ? GC_MIN(way.end * width, columns) : columns;
+    for (long run = by_columns ? 0 : way.first; run < (by_columns ? runs : way.end); ++run) {
+      const long first = run * p->tile_rows, high = GC_MIN(p->tile_rows, p->tiles - first);
+      for (long i = 0; i < p->tile_rows; ++i)
+        p->pixels(p->args, GC_MIN(first + i, p->tiles - 1), p->image + i * p->channels);
+      for (long n0 = start; n0 < end; n0 += width) {
+        p->multiply(p->args, p->image, p->transformed + n0 * 16 * p->channels, p->sums);
+        p->outputs(p->args, first, high, n0, p->sums);
+      }
+    }
+  }
 }

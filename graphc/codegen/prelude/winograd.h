@@ -6,10 +6,19 @@ enum { GC_FLOATS = GC_VECTOR_BYTES / sizeof(float) };
 
 /* Asks for some memory that is written, or read, soon. */
 GC_KERNEL void gc_ask(const void *from, long size);
-/* Some channels of a filter w[3][3][channels][columns], given by its steps, as G w G^T in
-   u[panel][4 lines][2 pairs][channels][2][width]: in the order in which they are read. */
-GC_KERNEL void gc_winograd_filter(const float *w, long down, long right, long step, long columns, long width,
-                                  long first, long end, long channels, float *u);
+/* A convolution of some sizes: its filter with the steps down, to the right, and from channel to channel; its memory;
+   and what its kernel does for a tile of pixels, for a panel of columns, and for the outputs of some tiles. */
+typedef struct {
+  const void *args;
+  long work, tiles, tile_rows, width, channels, columns;
+  const float *filter;
+  long filter_down, filter_right, filter_step;
+  float *transformed, *image, *sums;
+  void (*pixels)(const void *args, long tile, float *image);
+  void (*multiply)(const void *args, const float *image, const float *filter, float *sums);
+  void (*outputs)(const void *args, long first, long high, long n0, const float *sums);
+} gc_convolution;
+GC_KERNEL void gc_convolve(const gc_convolution *p, const gc_worker *self);
 
 /* The 4 by 4 pixels of a tile, B^T d B: v[16 * step], each of as many channels, at least a vector. */
 GC_APART void gc_winograd_image(const float *d, long down, long channels, float *v, long step) {
