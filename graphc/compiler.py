@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc import codegen, config, dims, runtime
-from graphc.codegen.common import common_unit
+from graphc.codegen.common import BASE, common_unit
 from graphc.collection import paused
 from graphc.errors import ArgumentError, BackendError, GraphcError
 from graphc.graph.core import Graph
@@ -266,7 +266,7 @@ def _begin_common(compiler: Toolchain, store: Cache, folder: Path) -> None:
 
     def build() -> None:
         with suppress(GraphcError):
-            unit = common_unit(processor.vector_bytes())
+            unit = common_unit(BASE, processor.vector_bytes())
             toolchain.build_object(unit, flags=_flags(compiler), toolchain=compiler, cache=store)
 
     Thread(target=build, name="graphc-common").start()

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from graphc.codegen.c import VECTOR_FUNCTIONS, CRenderer, Function
 from graphc.codegen.c_winograd import WinogradShape
-from graphc.codegen.common import common_unit, prelude
+from graphc.codegen.common import BASE, WINOGRAD, common_unit, prelude
 from graphc.codegen.cstyle import CStyle, Lines, Source
 from graphc.codegen.kernel import Kernel
 from graphc.plan import Copy, Launch, Loop, Plan, Step
@@ -25,10 +25,10 @@ ROW_LENGTH = 20
 
 @dataclass(frozen=True)
 class CSource(Source):
-    """Source text in units, which make one library with what is common to all."""
+    """Source text in units, which make one library, and of the units among them that many programs share."""
 
     units: tuple[str, ...]
-    common: str
+    common: tuple[str, ...]
 
 
 def render(
@@ -58,8 +58,10 @@ def render(
     elsewhere = [function.declaration for part in parts[1:] for function in part]
     run = "\n".join([*elsewhere, "", _program(plan, symbols, timed)])
     units = tuple(_unit(part, vector_bytes, "" if i else run) for i, part in enumerate(parts))
-    text = "\n".join([common_unit(vector_bytes), *units])
-    return CSource(text, {name: f.definition for name, f in functions.items()}, units, common_unit(vector_bytes))
+    has_winograd = any(isinstance(tile, WinogradShape) for function in functions.values() for tile in function.tiles)
+    common = tuple(common_unit(names, vector_bytes) for names in (BASE, *[WINOGRAD] * has_winograd))
+    text = "\n".join([*common, *units])
+    return CSource(text, {name: f.definition for name, f in functions.items()}, units, common)
 
 
 def _split(functions: list[Function], most: int, start: int) -> list[list[Function]]:

@@ -1,4 +1,4 @@
-"""What all C programs have in common: text that generated source starts with, and a translation unit."""
+"""What C programs have in common: text that generated source starts with, and translation units."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ def prelude(name: str) -> str:
     return files("graphc.codegen").joinpath("prelude", name).read_text(encoding="utf-8")
 
 
-def common_unit(vector_bytes: int) -> str:
-    """The translation unit that all programs share: how threads share work, how launches run, contractions' loops.
+# What all programs share: how threads meet and share work, how launches run, the loops of contractions.
+BASE = ("threads.c", "team.c", "product.h", "product.c")
+# What those share that have convolutions with transformed filters.
+WINOGRAD = ("winograd.h", "winograd.c")
+
+
+def common_unit(names: tuple[str, ...], vector_bytes: int) -> str:
+    """A translation unit that many programs share.
 
     Args:
+        names: `BASE` or `WINOGRAD`.
         vector_bytes: The size of the processor's vector registers.
     """
-    names = ("c.h", "threads.c", "team.c", "product.h", "product.c", "winograd.h", "winograd.c")
-    return "\n".join([f"#define GC_VECTOR_BYTES {vector_bytes}\n", *map(prelude, names)])
+    return "\n".join([f"#define GC_VECTOR_BYTES {vector_bytes}\n", *map(prelude, ("c.h", *names))])

@@ -249,7 +249,7 @@ def build_shared(
     flags: Sequence[str],
     toolchain: Toolchain,
     cache: Cache,
-    common: str = "",
+    common: Sequence[str] = (),
     meanwhile: Callable[[], None] | None = None,
 ) -> Path:
     """Builds C99 source into a shared library, or finds it in the cache.
@@ -259,7 +259,7 @@ def build_shared(
         flags: What to tell the compiler besides how to read and write, such as `-O3`. `-l...` names a library.
         toolchain: What `find` gave.
         cache: Where the library goes.
-        common: A unit that many libraries have; what it is compiled to has an entry of its own in the cache.
+        common: Units that many libraries have; what they are compiled to has entries of its own in the cache.
         meanwhile: What to do while several units are compiled; it is called once for each attempt to build them.
 
     Returns:
@@ -273,12 +273,12 @@ def build_shared(
     # A new way of calling the compiler must not find what the old way built: the arguments are part of the key.
     arguments = toolchain.arguments(flags, Path("out"))
     units = (source,) if isinstance(source, str) else tuple(source)
-    about = [f"{len(units)} units", *units, common, *arguments]
+    about = [f"{len(units)} units", *units, *common, *arguments]
     name = key("shared", *about, "version", toolchain.version, "target", toolchain.target)
 
     def build(output: Path) -> None:
         def shared() -> list[Path]:
-            return [build_object(common, flags=flags, toolchain=toolchain, cache=cache)] if common else []
+            return [build_object(unit, flags=flags, toolchain=toolchain, cache=cache) for unit in common]
 
         if len(units) > 1:
             _build_parts(units, shared, flags, toolchain, output, cache, name, meanwhile)

@@ -41,7 +41,7 @@ def test_units_are_the_same_each_time_and_hold_each_kernel_once(processors: int)
     assert 1 < len(made.units) <= min(MOST_UNITS, UNITS_PER_PROCESSOR * processors)
     for definition in made.kernels.values():
         assert [definition in unit for unit in made.units].count(True) == 1
-    assert made.text == "\n".join([made.common, *made.units])
+    assert made.text == "\n".join([*made.common, *made.units])
 
 
 def test_units_take_about_the_same_time() -> None:
