@@ -233,7 +233,8 @@ def compile(
             name, graph, earlier, passes, fused, processor.vector_bytes(), profiled, processor.cores()
         )
 
-    hits = cache.default().hits
+    store = cache.default()
+    hits, builds = store.hits, store.builds
     if name == "numpy":
         program: Program | NumpyProgram = NumpyProgram(compilation().graph)
     elif name == "cpu":
@@ -241,7 +242,8 @@ def compile(
     else:
         program = _build_cuda(compilation())
     counts = counters()
-    counts.cache_hits += cache.default().hits > hits
+    # What is shared by programs may have been there while the program was not.
+    counts.cache_hits += store.hits > hits and store.builds == builds
     counts.compilations += 1
     counts.compile_seconds += perf_counter() - started
     if folder is not None:

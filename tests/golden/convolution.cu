@@ -6,7 +6,6 @@ k0(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict
   const long across = 1, down = ((size0 * 49 + 63) / 64);
   const long n0 = blockIdx.x % across * 64, m0 = blockIdx.x / across % down * 64;
   const long batch = blockIdx.x / across / down;
-  long batch_rest = batch;
   const int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
   float sum[4][4] = {};
   for (long k0 = 0; k0 < depth; k0 += 16) {
@@ -38,8 +37,7 @@ k0(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict
       const long column = n0 + i, deep = k0 + k;
       float value = 0;
       if (column < columns && deep < depth) {
-        long column_rest = column;
-        const long p3 = column_rest;
+        const long p3 = column;
         long deep_rest = deep;
         const long k2 = deep_rest % 8;
         deep_rest /= 8;
@@ -68,8 +66,7 @@ k0(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict
       const long p1 = row_rest % 7;
       row_rest /= 7;
       const long p0 = row_rest;
-      long column_rest = column;
-      const long p3 = column_rest;
+      const long p3 = column;
       const float v4 = sum[i][j];
       b2[p0 * 784 + p1 * 112 + p2 * 16 + p3] = v4;
     }

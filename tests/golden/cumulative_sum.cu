@@ -2,8 +2,7 @@ extern "C" __global__ void __launch_bounds__(256)
 k0(const float *__restrict__ b0, float *__restrict__ b1, const long size0) {
   const long point = blockIdx.x * 256L + threadIdx.x;
   if (point >= size0) return;
-  long point_rest = point;
-  const long p0 = point_rest;
+  const long p0 = point;
   float total = 0.0f;
   {
     for (long r0 = 0; r0 < 50; ++r0) {

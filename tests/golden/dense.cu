@@ -6,7 +6,6 @@ k0(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
   const long across = 2, down = ((size0 + 63) / 64);
   const long n0 = blockIdx.x % across * 64, m0 = blockIdx.x / across % down * 64;
   const long batch = blockIdx.x / across / down;
-  long batch_rest = batch;
   const int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
   float sum[4][4] = {};
   for (long k0 = 0; k0 < depth; k0 += 16) {
@@ -15,10 +14,8 @@ k0(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
       const long row = m0 + i, deep = k0 + k;
       float value = 0;
       if (row < rows && deep < depth) {
-        long row_rest = row;
-        const long p0 = row_rest;
-        long deep_rest = deep;
-        const long k0 = deep_rest;
+        const long p0 = row;
+        const long k0 = deep;
         const float v1 = b0[k0 + p0 * 784];
         value = v1;
       }
@@ -29,10 +26,8 @@ k0(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
       const long column = n0 + i, deep = k0 + k;
       float value = 0;
       if (column < columns && deep < depth) {
-        long column_rest = column;
-        const long p1 = column_rest;
-        long deep_rest = deep;
-        const long k0 = deep_rest;
+        const long p1 = column;
+        const long k0 = deep;
         const float v2 = b1[k0 * 128 + p1];
         value = v2;
       }
@@ -49,10 +44,8 @@ k0(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
   for (int j = 0; j < 4; ++j) {
     const long row = m0 + ty + 16 * i, column = n0 + tx + 16 * j;
     if (row < rows && column < columns) {
-      long row_rest = row;
-      const long p0 = row_rest;
-      long column_rest = column;
-      const long p1 = column_rest;
+      const long p0 = row;
+      const long p1 = column;
       const float v3 = sum[i][j];
       const float v4 = b2[p1];
       const float v5 = (v3 + v4);

@@ -21,173 +21,214 @@ GC_KERNEL void k0(const int *restrict b0, const int *restrict b1, const unsigned
   }
 }
 
+typedef struct {
+  const float *restrict b0;
+  const float *restrict b1;
+  const float *restrict b2;
+  float *restrict b3;
+  long size0;
+} k1_args;
+static void k1_ask(const void *args, const gc_part *part) {
+  const k1_args *const given = args;
+  float *restrict b3 = given->b3;
+  const long line0 = part->line0;
+  const long skip = part->skip;
+  const long high = part->high;
+  const long n0 = part->n0;
+  for (long i = skip; i < high; ++i) {
+    const long row = line0 + i;
+    const long p0 = row;
+    const long p1 = n0;
+    __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
+    __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
+  }
+}
+static void k1_epilogue(const void *args, const gc_part *part, const void *sums) {
+  enum { width = 32 };
+  const k1_args *const given = args;
+  const float *restrict b2 = given->b2;
+  float *restrict b3 = given->b3;
+  const long line0 = part->line0;
+  const long skip = part->skip;
+  const long high = part->high;
+  const long n0 = part->n0;
+  const float *const tile = sums;
+  for (long i = skip; i < high; ++i) {
+    const long row = line0 + i;
+    const long p0 = row;
+    #pragma omp simd
+    for (long j = 0; j < width; ++j) {
+      const long column = n0 + j;
+      const long p1 = column;
+      const float v3 = tile[i * width + j];
+      const float v4 = b2[p1];
+      const float v5 = (v3 + v4);
+      const float v6 = gc_max_float32(v5, 0.0f);
+      b3[p0 * 128 + p1] = v6;
+    }
+  }
+}
+static const gc_cut k1_cut = {
+  .sharing = GC_TEAM,
+  .size = 4,
+  .tile_rows = 8,
+  .width = 32,
+  .band = 1,
+  .is_flat = 1,
+  .along = 1,
+  .may_be_row = 1,
+  .may_help = 1,
+  .may_share_columns = 1,
+  .tile = gc_tile_float_8x2_m1,
+  .line = gc_tile_float_1x2_m1,
+  .row = gc_row_float,
+  .ask = k1_ask,
+  .epilogue = k1_epilogue,
+};
 GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, long size0, const gc_worker *self) {
   (void)size0;
-  enum { width = 32, tile_rows = 8 };
-  const long rows = size0, columns = 128;
-  const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
-  const long groups = 1 * tall;
-  const long work = size0 * 200704, team = gc_team(self, work);
-  (void)tall, (void)across, (void)groups, (void)team;
+  const k1_args args = {b0, b1, b2, b3, size0};
+  float row_sums[128] __attribute__((aligned(64)));
+  const gc_product product = {
+    .cut = &k1_cut,
+    .args = &args,
+    .work = size0 * 200704,
+    .items = 1,
+    .outside = 1,
+    .rows = size0,
+    .columns = 128,
+    .depth = 784,
+    .column_block = 128,
+    .blocks = 1,
+    .outer = 1,
+    .inner = 784,
+    .most_depth = 784,
+    .prefers_columns = size0 * 784 <= 100352,
+    .asks = size0 * 512 > 524288,
+    .left = (const char *)b0,
+    .left_inner = 1,
+    .left_line = 784,
+    .right = (const char *)b1,
+    .right_inner = 128,
+    .row_sums = (char *)row_sums,
+  };
+  gc_multiply(&product, self);
+}
+
+typedef struct {
+  const float *restrict b0;
+  const float *restrict b1;
+  const float *restrict b2;
+  float *restrict b3;
+  long size0;
+} k2_args;
+static void k2_gather_right(const void *args, const gc_block *block, long from, long first, long stop, void *to) {
+  enum { width = 16 };
+  const k2_args *const given = args;
+  const float *restrict b1 = given->b1;
+  float *const panels = to;
   {
-    for (long c0 = 0; c0 < columns; c0 += 128) {
-      const long c1 = GC_MIN(c0 + 128, columns);
-      const long beside = (c1 - c0 + width - 1) / width;
-      const _Bool by_columns = team > 1 && size0 * 784 <= 100352;
-      const _Bool alone = 0;
-      (void)alone;
-      const long band = by_columns ? groups : 1;
-      const long outer = 1, inner = 784, depth = outer * inner;
-      (void)depth;
-      const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-      const _Bool is_row = rows == 1;
-      float row_sums[128] __attribute__((aligned(64)));
-      if (is_row) {
-        const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;
-        if (count > 0)
-        gc_row_float(outer, inner, b0 + 0 + line0 * 784 + 0 * 1, 1, 0, b1 + 0 + 0 * 128 + n0, 128, 0, row_sums, count);
-      }
-      const _Bool helps = gc_helps(self, work) && !alone && !is_row;
-      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);) {
-        gc_place at = gc_place_of(way.first, groups, beside, band);
-        for (long unit = way.first; unit < way.end; ++unit, gc_next_place(&at)) {
-          const long group = at.group, n0 = c0 + at.column * width;
-          const long m0 = group % tall * tile_rows;
-          const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
-          const long high = GC_MIN(tile_rows, rows);
-          enum { wide = width };
-          float own[tile_rows * width] __attribute__((aligned(64)));
-          float *const tile = is_row ? row_sums + (unit - first_unit) * width : own;
-          if (size0 * 512 > 524288)
-          for (long i = skip; i < high; ++i) {
-            const long row = line0 + i;
-            long row_rest = row;
-            const long p0 = row_rest;
-            const long p1 = n0;
-            __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
-            __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
-          }
-          if (!is_row) {
-            if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + 0 + line0 * 784, 784, 1, 0, b1 + 0 + n0, 128, 0, tile, 0);
-            else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + 0 + line0 * 784 + i * 784, 784, 1, 0, b1 + 0 + n0, 128, 0, tile + i * width, 0);
-          }
-          for (long i = skip; i < high; ++i) {
-            const long row = line0 + i;
-            (void)row;
-            long row_rest = row;
-            const long p0 = row_rest;
-            #pragma omp simd
-            for (long j = 0; j < wide; ++j) {
-              const long column = n0 + j;
-              (void)column;
-              long column_rest = column;
-              const long p1 = column_rest;
-              const float v3 = tile[i * width + j];
-              const float v4 = b2[p1];
-              const float v5 = (v3 + v4);
-              const float v6 = gc_max_float32(v5, 0.0f);
-              b3[p0 * 128 + p1] = v6;
-            }
-          }
+    for (long k0 = 0; k0 < 128; ++k0) {
+      for (long panel = first; panel < stop; ++panel) {
+        const long n0 = from + panel * width;
+        #pragma omp simd
+        for (long lane = 0; lane < 10; ++lane) {
+          const long p1 = n0 + lane;
+          const float v2 = b1[k0 * 10 + p1];
+          const long deep = k0;
+          panels[(panel * 128 + deep) * width + lane] = v2;
         }
       }
     }
   }
 }
-
-GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, void *restrict scratch, long size0, const gc_worker *self) {
-  (void)size0;
-  enum { width = 16, tile_rows = 8 };
-  const long rows = size0, columns = 10;
-  const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
-  const long groups = 1 * tall;
-  const long work = size0 * 2560, team = gc_team(self, work);
-  (void)tall, (void)across, (void)groups, (void)team;
-  float *const panels = scratch;
-  {
-    for (long c0 = 0; c0 < columns; c0 += 10) {
-      const long c1 = GC_MIN(c0 + 10, columns);
-      const long beside = (c1 - c0 + width - 1) / width;
-      const _Bool by_columns = team > 1 && size0 * 128 <= 1280;
-      const _Bool alone = 0;
-      (void)alone;
-      const long band = by_columns ? groups : 1;
-      const long outer = 1, inner = 128, depth = outer * inner;
-      (void)depth;
-      gc_sync(self);
-      const long panel_start = gc_first(1, 1, self, team), panel_end = gc_end(1, 1, self, team);
-      {
-        for (long k0 = 0; k0 < 128; ++k0) {
-          for (long panel = panel_start; panel < panel_end; ++panel)
-          #pragma omp simd
-          for (long lane = 0; lane < columns; ++lane) {
-            const long p1 = (0) + lane;
-            const float v2 = b1[k0 * 10 + p1];
-            const long deep = k0;
-            panels[(panel * 128 + deep) * width + lane] = v2;
-          }
-        }
-      }
-      gc_sync(self);
-      const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-      const _Bool is_row = rows == 1;
-      float row_sums[16] __attribute__((aligned(64)));
-      if (is_row) {
-        const long line0 = 0, n0 = c0 + first_unit * width, count = GC_MIN(c1, c0 + units * width) - n0;
-        if (count > 0)
-        gc_row_float(outer, inner, b0 + 0 + line0 * 128 + 0 * 1, 1, 0, b1 + 0 + 0 * 10 + n0, 10, 0, row_sums, count);
-      }
-      const _Bool helps = gc_helps(self, work) && !alone && !is_row;
-      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);) {
-        gc_place at = gc_place_of(way.first, groups, beside, band);
-        for (long unit = way.first; unit < way.end; ++unit, gc_next_place(&at)) {
-          const long group = at.group, n0 = c0 + at.column * width;
-          const long m0 = group % tall * tile_rows;
-          const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
-          const long high = GC_MIN(tile_rows, rows);
-          const long wide = GC_MIN(width, columns - n0);
-          float own[tile_rows * width] __attribute__((aligned(64)));
-          float *const tile = is_row ? row_sums + (unit - first_unit) * width : own;
-          if (size0 * 40 > 524288)
-          for (long i = skip; i < high; ++i) {
-            const long row = line0 + i;
-            long row_rest = row;
-            const long p0 = row_rest;
-            const long p1 = n0;
-            __builtin_prefetch(b3 + p0 * 10 + p1 + 0, 1);
-          }
-          if (at.column == 0)
-          for (long i = line0 + tile_rows; i < GC_MIN(line0 + 2 * tile_rows, rows); ++i)
-          for (long j = 0; j < inner; j += 16)
-          __builtin_prefetch(b0 + 0 + i * 128 + j);
-          const float *panel = b1 + 0 + n0;
-          long panel_inner = 10, panel_outer = 0;
-          if (wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;
-          if (!is_row) {
-            if (high == tile_rows) gc_tile_float_8x1_m1(outer, inner, b0 + 0 + line0 * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile, 0);
-            else for (long i = 0; i < high; ++i) gc_tile_float_1x1_m1(outer, inner, b0 + 0 + line0 * 128 + i * 128, 128, 1, 0, panel, panel_inner, panel_outer, tile + i * width, 0);
-          }
-          for (long i = skip; i < high; ++i) {
-            const long row = line0 + i;
-            (void)row;
-            long row_rest = row;
-            const long p0 = row_rest;
-            #pragma omp simd
-            for (long j = 0; j < wide; ++j) {
-              const long column = n0 + j;
-              (void)column;
-              long column_rest = column;
-              const long p1 = column_rest;
-              const float v3 = tile[i * width + j];
-              const float v4 = b2[p1];
-              const float v5 = (v3 + v4);
-              b3[p0 * 10 + p1] = v5;
-            }
-          }
-        }
-      }
+static void k2_ask(const void *args, const gc_part *part) {
+  const k2_args *const given = args;
+  float *restrict b3 = given->b3;
+  const long line0 = part->line0;
+  const long skip = part->skip;
+  const long high = part->high;
+  const long n0 = part->n0;
+  for (long i = skip; i < high; ++i) {
+    const long row = line0 + i;
+    const long p0 = row;
+    const long p1 = n0;
+    __builtin_prefetch(b3 + p0 * 10 + p1 + 0, 1);
+  }
+}
+static void k2_epilogue(const void *args, const gc_part *part, const void *sums) {
+  enum { width = 16 };
+  const k2_args *const given = args;
+  const float *restrict b2 = given->b2;
+  float *restrict b3 = given->b3;
+  const long line0 = part->line0;
+  const long skip = part->skip;
+  const long high = part->high;
+  const long n0 = part->n0;
+  const long wide = part->wide;
+  const float *const tile = sums;
+  for (long i = skip; i < high; ++i) {
+    const long row = line0 + i;
+    const long p0 = row;
+    #pragma omp simd
+    for (long j = 0; j < wide; ++j) {
+      const long column = n0 + j;
+      const long p1 = column;
+      const float v3 = tile[i * width + j];
+      const float v4 = b2[p1];
+      const float v5 = (v3 + v4);
+      b3[p0 * 10 + p1] = v5;
     }
   }
+}
+static const gc_cut k2_cut = {
+  .sharing = GC_TEAM,
+  .size = 4,
+  .tile_rows = 8,
+  .width = 16,
+  .band = 1,
+  .is_flat = 1,
+  .along = 1,
+  .may_be_row = 1,
+  .may_help = 1,
+  .may_share_columns = 1,
+  .asks_for_rows = 1,
+  .tile = gc_tile_float_8x1_m1,
+  .line = gc_tile_float_1x1_m1,
+  .row = gc_row_float,
+  .gather_right = k2_gather_right,
+  .ask = k2_ask,
+  .epilogue = k2_epilogue,
+};
+GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, void *restrict scratch, long size0, const gc_worker *self) {
+  (void)size0;
+  const k2_args args = {b0, b1, b2, b3, size0};
+  float row_sums[16] __attribute__((aligned(64)));
+  const gc_product product = {
+    .cut = &k2_cut,
+    .args = &args,
+    .work = size0 * 2560,
+    .items = 1,
+    .outside = 1,
+    .rows = size0,
+    .columns = 10,
+    .depth = 128,
+    .column_block = 10,
+    .blocks = 1,
+    .outer = 1,
+    .inner = 128,
+    .most_depth = 128,
+    .prefers_columns = size0 * 128 <= 1280,
+    .asks = size0 * 40 > 524288,
+    .left = (const char *)b0,
+    .left_inner = 1,
+    .left_line = 128,
+    .right = (const char *)b1,
+    .right_inner = 10,
+    .row_sums = (char *)row_sums,
+    .panels = scratch,
+  };
+  gc_multiply(&product, self);
 }
 
 GC_KERNEL void k3(const float *restrict b0, const int *restrict b1, const int *restrict b2, const int *restrict b3, float *restrict b4, float *restrict b5, float *restrict b6, long size0, long size1, const gc_worker *self) {
@@ -268,96 +309,121 @@ GC_KERNEL void k3(const float *restrict b0, const int *restrict b1, const int *r
   }
 }
 
-GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, void *restrict scratch, long size0, const gc_worker *self) {
-  (void)size0;
-  enum { width = 32, tile_rows = 8 };
-  const long rows = size0, columns = 128;
-  const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
-  const long groups = 1 * tall;
-  const long work = size0 * 2560, team = gc_team(self, work);
-  (void)tall, (void)across, (void)groups, (void)team;
-  float *const panels = scratch;
-  {
-    for (long c0 = 0; c0 < columns; c0 += 128) {
-      const long c1 = GC_MIN(c0 + 128, columns);
-      const long beside = (c1 - c0 + width - 1) / width;
-      const _Bool by_columns = team > 1 && size0 * 10 <= 1280;
-      const _Bool alone = by_columns && beside == across && across % team == 0;
-      (void)alone;
-      const long band = by_columns ? groups : 1;
-      const long outer = 1, inner = 10, depth = outer * inner;
-      (void)depth;
-      if (!alone) gc_sync(self);
-      for (long panel = gc_first(beside, 1, self, team), panel_end = gc_end(beside, 1, self, team); panel < panel_end; ++panel) {
-        const long n0 = c0 + panel * width;
-        for (long run = 0; run < 10; run += 16) {
-          const long run_end = GC_MIN(run + 16, 10);
-          for (long column = n0; column < GC_MIN(n0 + width, columns); ++column) {
-            long column_rest = column;
-            const long p1 = column_rest;
-            {
-              for (long k0 = run; k0 < run_end; ++k0) {
-                const float v2 = b1[k0 + p1 * 10];
-                const long deep = k0;
-                panels[(panel * 10 + deep) * width + column - n0] = v2;
-              }
-            }
-          }
-        }
-      }
-      if (!alone) gc_sync(self);
-      const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-      const _Bool helps = gc_helps(self, work) && !alone;
-      for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);) {
-        gc_place at = gc_place_of(way.first, groups, beside, band);
-        for (long unit = way.first; unit < way.end; ++unit, gc_next_place(&at)) {
-          const long group = at.group, n0 = c0 + at.column * width;
-          const long m0 = group % tall * tile_rows;
-          const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
-          const long high = GC_MIN(tile_rows, rows);
-          enum { wide = width };
-          float tile[tile_rows * width] __attribute__((aligned(64)));
-          if (size0 * 1024 > 524288)
-          for (long i = skip; i < high; ++i) {
-            const long row = line0 + i;
-            long row_rest = row;
-            const long p0 = row_rest;
-            const long p1 = n0;
-            __builtin_prefetch(b2 + p0 * 128 + p1 + 0, 1);
-            __builtin_prefetch(b2 + p0 * 128 + p1 + 16, 1);
-            __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
-            __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
-          }
-          if (at.column == 0)
-          for (long i = line0 + tile_rows; i < GC_MIN(line0 + 2 * tile_rows, rows); ++i)
-          for (long j = 0; j < inner; j += 16)
-          __builtin_prefetch(b0 + 0 + i * 10 + j);
-          {
-            if (high == tile_rows) gc_tile_float_8x2_m1(outer, inner, b0 + 0 + line0 * 10, 10, 1, 0, panels + (n0 - c0) * 10, width, inner * width, tile, 0);
-            else for (long i = 0; i < high; ++i) gc_tile_float_1x2_m1(outer, inner, b0 + 0 + line0 * 10 + i * 10, 10, 1, 0, panels + (n0 - c0) * 10, width, inner * width, tile + i * width, 0);
-          }
-          for (long i = skip; i < high; ++i) {
-            const long row = line0 + i;
-            (void)row;
-            long row_rest = row;
-            const long p0 = row_rest;
-            #pragma omp simd
-            for (long j = 0; j < wide; ++j) {
-              const long column = n0 + j;
-              (void)column;
-              long column_rest = column;
-              const long p1 = column_rest;
-              const float v3 = tile[i * width + j];
-              const float v4 = b2[p0 * 128 + p1];
-              const _Bool v5 = (v4 > 0.0f);
-              const float v6 = (v5 ? v3 : 0.0f);
-              b3[p0 * 128 + p1] = v6;
-            }
+typedef struct {
+  const float *restrict b0;
+  const float *restrict b1;
+  const float *restrict b2;
+  float *restrict b3;
+  long size0;
+} k4_args;
+static void k4_gather_right(const void *args, const gc_block *block, long from, long first, long stop, void *to) {
+  enum { width = 32 };
+  const k4_args *const given = args;
+  const float *restrict b1 = given->b1;
+  float *const panels = to;
+  for (long panel = first; panel < stop; ++panel) {
+    const long n0 = from + panel * width;
+    for (long run = 0; run < 10; run += 16) {
+      const long run_end = GC_MIN(run + 16, 10);
+      for (long column = n0; column < GC_MIN(n0 + width, 128); ++column) {
+        const long p1 = column;
+        {
+          for (long k0 = run; k0 < run_end; ++k0) {
+            const float v2 = b1[k0 + p1 * 10];
+            const long deep = k0;
+            panels[(panel * 10 + deep) * width + column - n0] = v2;
           }
         }
       }
     }
   }
+}
+static void k4_ask(const void *args, const gc_part *part) {
+  const k4_args *const given = args;
+  const float *restrict b2 = given->b2;
+  float *restrict b3 = given->b3;
+  const long line0 = part->line0;
+  const long skip = part->skip;
+  const long high = part->high;
+  const long n0 = part->n0;
+  for (long i = skip; i < high; ++i) {
+    const long row = line0 + i;
+    const long p0 = row;
+    const long p1 = n0;
+    __builtin_prefetch(b2 + p0 * 128 + p1 + 0, 1);
+    __builtin_prefetch(b2 + p0 * 128 + p1 + 16, 1);
+    __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
+    __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
+  }
+}
+static void k4_epilogue(const void *args, const gc_part *part, const void *sums) {
+  enum { width = 32 };
+  const k4_args *const given = args;
+  const float *restrict b2 = given->b2;
+  float *restrict b3 = given->b3;
+  const long line0 = part->line0;
+  const long skip = part->skip;
+  const long high = part->high;
+  const long n0 = part->n0;
+  const float *const tile = sums;
+  for (long i = skip; i < high; ++i) {
+    const long row = line0 + i;
+    const long p0 = row;
+    #pragma omp simd
+    for (long j = 0; j < width; ++j) {
+      const long column = n0 + j;
+      const long p1 = column;
+      const float v3 = tile[i * width + j];
+      const float v4 = b2[p0 * 128 + p1];
+      const _Bool v5 = (v4 > 0.0f);
+      const float v6 = (v5 ? v3 : 0.0f);
+      b3[p0 * 128 + p1] = v6;
+    }
+  }
+}
+static const gc_cut k4_cut = {
+  .sharing = GC_TEAM,
+  .size = 4,
+  .tile_rows = 8,
+  .width = 32,
+  .band = 1,
+  .is_flat = 1,
+  .gathers_right = 1,
+  .along = 1,
+  .may_help = 1,
+  .may_share_columns = 1,
+  .asks_for_rows = 1,
+  .tile = gc_tile_float_8x2_m1,
+  .line = gc_tile_float_1x2_m1,
+  .gather_right = k4_gather_right,
+  .ask = k4_ask,
+  .epilogue = k4_epilogue,
+};
+GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, void *restrict scratch, long size0, const gc_worker *self) {
+  (void)size0;
+  const k4_args args = {b0, b1, b2, b3, size0};
+  const gc_product product = {
+    .cut = &k4_cut,
+    .args = &args,
+    .work = size0 * 2560,
+    .items = 1,
+    .outside = 1,
+    .rows = size0,
+    .columns = 128,
+    .depth = 10,
+    .column_block = 128,
+    .blocks = 1,
+    .outer = 1,
+    .inner = 10,
+    .most_depth = 10,
+    .prefers_columns = size0 * 10 <= 1280,
+    .asks = size0 * 1024 > 524288,
+    .left = (const char *)b0,
+    .left_inner = 1,
+    .left_line = 10,
+    .panels = scratch,
+  };
+  gc_multiply(&product, self);
 }
 
 GC_KERNEL void k5(const float *restrict b0, const float *restrict b1, float *restrict b2, int *restrict b3, float *restrict b5, float *restrict b6, float *restrict b8, float *restrict b11, long size0, const gc_worker *self) {
@@ -401,117 +467,147 @@ GC_KERNEL void k5(const float *restrict b0, const float *restrict b1, float *res
   }
 }
 
-GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *restrict b2, float *restrict b3, const float *restrict b4, float *restrict b7, void *restrict scratch, long size0, const gc_worker *self) {
-  (void)size0;
-  enum { width = 32, tile_rows = 14 };
-  const long rows = 784, columns = 128;
-  const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
-  const long groups = 1 * tall;
-  const long work = size0 * 200704, team = gc_team(self, work);
-  (void)tall, (void)across, (void)groups, (void)team;
-  const long blocks = size0;
-  float *const panels = scratch;
-  float *const sums = (float *)scratch + 45056;
+typedef struct {
+  const float *restrict b0;
+  const float *restrict b1;
+  float *restrict b2;
+  float *restrict b3;
+  const float *restrict b4;
+  float *restrict b7;
+  long size0;
+} k6_args;
+static void k6_gather_right(const void *args, const gc_block *block, long from, long first, long stop, void *to) {
+  enum { width = 32 };
+  const k6_args *const given = args;
+  const float *restrict b1 = given->b1;
+  const long turn = block->turn;
+  const long end = block->end;
+  float *const panels = to;
   {
-    const long from = 0, to = blocks;
-    const _Bool gathers = groups * tile_rows >= 64 && size0 > 512;
-    for (long c0 = 0; c0 < columns; c0 += 128) {
-      const long c1 = GC_MIN(c0 + 128, columns);
-      const long beside = (c1 - c0 + width - 1) / width;
-      const _Bool by_columns = team > 1 && size0 * 784 <= size0 * 128 + 100352;
-      const _Bool alone = gathers && by_columns && beside == across && across % team == 0;
-      (void)alone;
-      const long band = by_columns ? groups : 1;
-      const long step = gathers ? 352 : to;
-      for (long turn = from; turn < to; turn += step) {
-        const long end = GC_MIN(turn + step, to);
-        const long outer = 1, inner = end - turn, depth = outer * inner;
-        (void)depth;
-        if (gathers && !alone) gc_sync(self);
-        if (gathers || (c1 == columns && columns % width)) {
-          const long panel_start = gc_first((gathers ? beside : 0), 1, self, team), panel_end = gc_end((gathers ? beside : 0), 1, self, team);
-          {
-            for (long k0 = turn; k0 < end; ++k0) {
-              for (long panel = panel_start; panel < panel_end; ++panel)
-              #pragma omp simd
-              for (long lane = 0; lane < width; ++lane) {
-                const long p1 = (gathers ? c0 + panel * width : columns / width * width) + lane;
-                const float v2 = b1[k0 * 128 + p1];
-                const long deep = k0 - turn * 1;
-                panels[(panel * 352 + deep) * width + lane] = v2;
-              }
-            }
-          }
-        }
-        if (gathers && !alone) gc_sync(self);
-        const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-        const _Bool helps = gc_helps(self, work) && !alone;
-        for (gc_way way = gc_begin(groups * beside, 1, self, team, helps); gc_take(&way);) {
-          gc_place at = gc_place_of(way.first, groups, beside, band);
-          for (long unit = way.first; unit < way.end; ++unit, gc_next_place(&at)) {
-            const long group = at.group, n0 = c0 + at.column * width;
-            const long m0 = group % tall * tile_rows;
-            enum { skip = 0, high = tile_rows };
-            const long line0 = m0;
-            enum { wide = width };
-            float own[tile_rows * width] __attribute__((aligned(64)));
-            float *const tile = gathers ? sums + (group * across + n0 / width) * tile_rows * width : own;
-            if (1204224 > 524288 && end == to)
-            for (long i = skip; i < high; ++i) {
-              const long row = line0 + i;
-              long row_rest = row;
-              const long p0 = row_rest;
-              const long p1 = n0;
-              __builtin_prefetch(b2 + p0 * 128 + p1 + 0, 1);
-              __builtin_prefetch(b2 + p0 * 128 + p1 + 16, 1);
-              __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
-              __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
-              __builtin_prefetch(b7 + p0 * 128 + p1 + 0, 1);
-              __builtin_prefetch(b7 + p0 * 128 + p1 + 16, 1);
-            }
-            const float *panel = b1 + turn * 128 + n0;
-            long panel_inner = 128, panel_outer = 0;
-            if (gathers) panel = panels + (n0 - c0) * 352, panel_inner = width, panel_outer = inner * width;
-            gc_tile_float_14x2_1k(outer, inner, b0 + turn * 784 + line0 * 1, 1, 784, 0, panel, panel_inner, panel_outer, tile, turn > from);
-            if (end < to) continue;
-            for (long i = skip; i < high; ++i) {
-              const long row = line0 + i;
-              (void)row;
-              long row_rest = row;
-              const long p0 = row_rest;
-              #pragma omp simd
-              for (long j = 0; j < wide; ++j) {
-                const long column = n0 + j;
-                (void)column;
-                long column_rest = column;
-                const long p1 = column_rest;
-                const float v3 = tile[i * width + j];
-                const float v4 = b2[p0 * 128 + p1];
-                const float v5 = (v3 - v4);
-                const float v6 = (v5 * 0.10000000149011612f);
-                const float v7 = (v4 + v6);
-                const float v8 = (v3 * v3);
-                const float v9 = b3[p0 * 128 + p1];
-                const float v10 = (v8 - v9);
-                const float v11 = (v10 * 0.0010000000474974513f);
-                const float v12 = (v9 + v11);
-                const float v13 = sqrtf(v12);
-                const float v14 = (v13 + 1.0000000116860974e-07f);
-                const float v15 = b4[0];
-                const float v16 = (v15 * v7);
-                const float v17 = (v16 / v14);
-                const float v18 = b7[p0 * 128 + p1];
-                const float v19 = (v18 - v17);
-                b2[p0 * 128 + p1] = v7;
-                b3[p0 * 128 + p1] = v12;
-                b7[p0 * 128 + p1] = v19;
-              }
-            }
-          }
+    for (long k0 = turn; k0 < end; ++k0) {
+      for (long panel = first; panel < stop; ++panel) {
+        const long n0 = from + panel * width;
+        #pragma omp simd
+        for (long lane = 0; lane < width; ++lane) {
+          const long p1 = n0 + lane;
+          const float v2 = b1[k0 * 128 + p1];
+          const long deep = k0 - turn * 1;
+          panels[(panel * 352 + deep) * width + lane] = v2;
         }
       }
     }
   }
+}
+static void k6_ask(const void *args, const gc_part *part) {
+  enum { skip = 0, high = 14 };
+  const k6_args *const given = args;
+  float *restrict b2 = given->b2;
+  float *restrict b3 = given->b3;
+  float *restrict b7 = given->b7;
+  const long line0 = part->line0;
+  const long n0 = part->n0;
+  for (long i = skip; i < high; ++i) {
+    const long row = line0 + i;
+    const long p0 = row;
+    const long p1 = n0;
+    __builtin_prefetch(b2 + p0 * 128 + p1 + 0, 1);
+    __builtin_prefetch(b2 + p0 * 128 + p1 + 16, 1);
+    __builtin_prefetch(b3 + p0 * 128 + p1 + 0, 1);
+    __builtin_prefetch(b3 + p0 * 128 + p1 + 16, 1);
+    __builtin_prefetch(b7 + p0 * 128 + p1 + 0, 1);
+    __builtin_prefetch(b7 + p0 * 128 + p1 + 16, 1);
+  }
+}
+static void k6_epilogue(const void *args, const gc_part *part, const void *sums) {
+  enum { width = 32, skip = 0, high = 14 };
+  const k6_args *const given = args;
+  float *restrict b2 = given->b2;
+  float *restrict b3 = given->b3;
+  const float *restrict b4 = given->b4;
+  float *restrict b7 = given->b7;
+  const long line0 = part->line0;
+  const long n0 = part->n0;
+  const float *const tile = sums;
+  const float v15 = b4[0];
+  for (long i = skip; i < high; ++i) {
+    const long row = line0 + i;
+    const long p0 = row;
+    #pragma omp simd
+    for (long j = 0; j < width; ++j) {
+      const long column = n0 + j;
+      const long p1 = column;
+      const float v3 = tile[i * width + j];
+      const float v4 = b2[p0 * 128 + p1];
+      const float v5 = (v3 - v4);
+      const float v6 = (v5 * 0.10000000149011612f);
+      const float v7 = (v4 + v6);
+      const float v8 = (v3 * v3);
+      const float v9 = b3[p0 * 128 + p1];
+      const float v10 = (v8 - v9);
+      const float v11 = (v10 * 0.0010000000474974513f);
+      const float v12 = (v9 + v11);
+      const float v13 = sqrtf(v12);
+      const float v14 = (v13 + 1.0000000116860974e-07f);
+      const float v16 = (v15 * v7);
+      const float v17 = (v16 / v14);
+      const float v18 = b7[p0 * 128 + p1];
+      const float v19 = (v18 - v17);
+      b2[p0 * 128 + p1] = v7;
+      b3[p0 * 128 + p1] = v12;
+      b7[p0 * 128 + p1] = v19;
+    }
+  }
+}
+static const gc_cut k6_cut = {
+  .sharing = GC_TEAM,
+  .size = 4,
+  .tile_rows = 14,
+  .width = 32,
+  .band = 1,
+  .step = 352,
+  .many_rows = 64,
+  .most_ungathered = 512,
+  .is_cut = 1,
+  .is_flat = 1,
+  .may_gather = 1,
+  .may_be_whole = 1,
+  .may_help = 1,
+  .may_share_columns = 1,
+  .tile = gc_tile_float_14x2_1k,
+  .gather_right = k6_gather_right,
+  .ask = k6_ask,
+  .epilogue = k6_epilogue,
+};
+GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *restrict b2, float *restrict b3, const float *restrict b4, float *restrict b7, void *restrict scratch, long size0, const gc_worker *self) {
+  (void)size0;
+  const k6_args args = {b0, b1, b2, b3, b4, b7, size0};
+  const gc_product product = {
+    .cut = &k6_cut,
+    .args = &args,
+    .work = size0 * 200704,
+    .items = 1,
+    .outside = 1,
+    .rows = 784,
+    .columns = 128,
+    .depth = size0,
+    .column_block = 128,
+    .blocks = size0,
+    .outer = 1,
+    .inner = 352,
+    .most_depth = 352,
+    .prefers_columns = size0 * 784 <= size0 * 128 + 100352,
+    .asks = 1204224 > 524288,
+    .left = (const char *)b0,
+    .left_inner = 784,
+    .left_turn = 784,
+    .left_line = 1,
+    .right = (const char *)b1,
+    .right_inner = 128,
+    .right_turn = 128,
+    .panels = scratch,
+    .sums = (char *)scratch + 180224,
+  };
+  gc_multiply(&product, self);
 }
 
 GC_KERNEL void k7(const float *restrict b0, float *restrict b1, float *restrict b2, const float *restrict b3, float *restrict b6, long size0, const gc_worker *self) {
@@ -564,109 +660,146 @@ GC_KERNEL void k7(const float *restrict b0, float *restrict b1, float *restrict 
   }
 }
 
-GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *restrict b2, float *restrict b3, const float *restrict b4, float *restrict b7, void *restrict scratch, long size0, const gc_worker *self) {
-  (void)size0;
-  enum { width = 16, tile_rows = 13 };
-  const long rows = 128, columns = 10;
-  const long tall = (rows + tile_rows - 1) / tile_rows, across = (columns + width - 1) / width;
-  const long groups = 1 * tall;
-  const long work = size0 * 2560, team = gc_team(self, work);
-  (void)tall, (void)across, (void)groups, (void)team;
-  const long blocks = size0;
-  float *const panels = scratch;
-  float *const sums = (float *)scratch + 4096;
+typedef struct {
+  const float *restrict b0;
+  const float *restrict b1;
+  float *restrict b2;
+  float *restrict b3;
+  const float *restrict b4;
+  float *restrict b7;
+  long size0;
+} k8_args;
+static void k8_gather_right(const void *args, const gc_block *block, long from, long first, long stop, void *to) {
+  enum { width = 16 };
+  const k8_args *const given = args;
+  const float *restrict b1 = given->b1;
+  const long turn = block->turn;
+  const long end = block->end;
+  float *const panels = to;
   {
-    const long from = 0, to = blocks;
-    const _Bool gathers = groups * tile_rows >= 64 && size0 > 384;
-    for (long c0 = 0; c0 < columns; c0 += 10) {
-      const long c1 = GC_MIN(c0 + 10, columns);
-      const long beside = (c1 - c0 + width - 1) / width;
-      const _Bool by_columns = team > 1 && size0 * 128 <= size0 * 10 + 1280;
-      const _Bool alone = gathers && by_columns && beside == across && across % team == 0;
-      (void)alone;
-      const long band = by_columns ? groups : 1;
-      const long step = 256;
-      for (long turn = from; turn < to; turn += step) {
-        const long end = GC_MIN(turn + step, to);
-        const long outer = 1, inner = end - turn, depth = outer * inner;
-        (void)depth;
-        if (!alone) gc_sync(self);
-        const long panel_start = gc_first(1, 1, self, team), panel_end = gc_end(1, 1, self, team);
-        {
-          for (long k0 = turn; k0 < end; ++k0) {
-            for (long panel = panel_start; panel < panel_end; ++panel)
-            #pragma omp simd
-            for (long lane = 0; lane < columns; ++lane) {
-              const long p1 = (0) + lane;
-              const float v2 = b1[k0 * 10 + p1];
-              const long deep = k0 - turn * 1;
-              panels[(panel * 256 + deep) * width + lane] = v2;
-            }
-          }
-        }
-        if (!alone) gc_sync(self);
-        const long first_unit = gc_first(groups * beside, 1, self, team), units = gc_end(groups * beside, 1, self, team);
-        gc_place at = gc_place_of(first_unit, groups, beside, band);
-        for (long unit = first_unit; unit < units; ++unit, gc_next_place(&at)) {
-          const long group = at.group, n0 = c0 + at.column * width;
-          const long m0 = group % tall * tile_rows;
-          const long line0 = GC_MIN(m0, GC_MAX(rows - tile_rows, 0)), skip = m0 - line0;
-          const long high = GC_MIN(tile_rows, rows);
-          const long wide = GC_MIN(width, columns - n0);
-          float *const tile = sums + (group * across + n0 / width) * tile_rows * width;
-          if (15360 > 524288 && end == to)
-          for (long i = skip; i < high; ++i) {
-            const long row = line0 + i;
-            long row_rest = row;
-            const long p0 = row_rest;
-            const long p1 = n0;
-            __builtin_prefetch(b2 + p0 * 10 + p1 + 0, 1);
-            __builtin_prefetch(b3 + p0 * 10 + p1 + 0, 1);
-            __builtin_prefetch(b7 + p0 * 10 + p1 + 0, 1);
-          }
-          const float *panel = b1 + turn * 10 + n0;
-          long panel_inner = 10, panel_outer = 0;
-          if (gathers) panel = panels + (n0 - c0) * 256, panel_inner = width, panel_outer = inner * width;
-          if (!gathers && wide < width) panel = panels, panel_inner = width, panel_outer = inner * width;
-          gc_tile_float_13x1_1k(outer, inner, b0 + turn * 128 + line0 * 1, 1, 128, 0, panel, panel_inner, panel_outer, tile, turn > from);
-          if (end < to) continue;
-          for (long i = skip; i < high; ++i) {
-            const long row = line0 + i;
-            (void)row;
-            long row_rest = row;
-            const long p0 = row_rest;
-            #pragma omp simd
-            for (long j = 0; j < wide; ++j) {
-              const long column = n0 + j;
-              (void)column;
-              long column_rest = column;
-              const long p1 = column_rest;
-              const float v3 = tile[i * width + j];
-              const float v4 = b2[p0 * 10 + p1];
-              const float v5 = (v3 - v4);
-              const float v6 = (v5 * 0.10000000149011612f);
-              const float v7 = (v4 + v6);
-              const float v8 = (v3 * v3);
-              const float v9 = b3[p0 * 10 + p1];
-              const float v10 = (v8 - v9);
-              const float v11 = (v10 * 0.0010000000474974513f);
-              const float v12 = (v9 + v11);
-              const float v13 = sqrtf(v12);
-              const float v14 = (v13 + 1.0000000116860974e-07f);
-              const float v15 = b4[0];
-              const float v16 = (v15 * v7);
-              const float v17 = (v16 / v14);
-              const float v18 = b7[p0 * 10 + p1];
-              const float v19 = (v18 - v17);
-              b2[p0 * 10 + p1] = v7;
-              b3[p0 * 10 + p1] = v12;
-              b7[p0 * 10 + p1] = v19;
-            }
-          }
+    for (long k0 = turn; k0 < end; ++k0) {
+      for (long panel = first; panel < stop; ++panel) {
+        const long n0 = from + panel * width;
+        #pragma omp simd
+        for (long lane = 0; lane < 10; ++lane) {
+          const long p1 = n0 + lane;
+          const float v2 = b1[k0 * 10 + p1];
+          const long deep = k0 - turn * 1;
+          panels[(panel * 256 + deep) * width + lane] = v2;
         }
       }
     }
   }
+}
+static void k8_ask(const void *args, const gc_part *part) {
+  const k8_args *const given = args;
+  float *restrict b2 = given->b2;
+  float *restrict b3 = given->b3;
+  float *restrict b7 = given->b7;
+  const long line0 = part->line0;
+  const long skip = part->skip;
+  const long high = part->high;
+  const long n0 = part->n0;
+  for (long i = skip; i < high; ++i) {
+    const long row = line0 + i;
+    const long p0 = row;
+    const long p1 = n0;
+    __builtin_prefetch(b2 + p0 * 10 + p1 + 0, 1);
+    __builtin_prefetch(b3 + p0 * 10 + p1 + 0, 1);
+    __builtin_prefetch(b7 + p0 * 10 + p1 + 0, 1);
+  }
+}
+static void k8_epilogue(const void *args, const gc_part *part, const void *sums) {
+  enum { width = 16 };
+  const k8_args *const given = args;
+  float *restrict b2 = given->b2;
+  float *restrict b3 = given->b3;
+  const float *restrict b4 = given->b4;
+  float *restrict b7 = given->b7;
+  const long line0 = part->line0;
+  const long skip = part->skip;
+  const long high = part->high;
+  const long n0 = part->n0;
+  const long wide = part->wide;
+  const float *const tile = sums;
+  const float v15 = b4[0];
+  for (long i = skip; i < high; ++i) {
+    const long row = line0 + i;
+    const long p0 = row;
+    #pragma omp simd
+    for (long j = 0; j < wide; ++j) {
+      const long column = n0 + j;
+      const long p1 = column;
+      const float v3 = tile[i * width + j];
+      const float v4 = b2[p0 * 10 + p1];
+      const float v5 = (v3 - v4);
+      const float v6 = (v5 * 0.10000000149011612f);
+      const float v7 = (v4 + v6);
+      const float v8 = (v3 * v3);
+      const float v9 = b3[p0 * 10 + p1];
+      const float v10 = (v8 - v9);
+      const float v11 = (v10 * 0.0010000000474974513f);
+      const float v12 = (v9 + v11);
+      const float v13 = sqrtf(v12);
+      const float v14 = (v13 + 1.0000000116860974e-07f);
+      const float v16 = (v15 * v7);
+      const float v17 = (v16 / v14);
+      const float v18 = b7[p0 * 10 + p1];
+      const float v19 = (v18 - v17);
+      b2[p0 * 10 + p1] = v7;
+      b3[p0 * 10 + p1] = v12;
+      b7[p0 * 10 + p1] = v19;
+    }
+  }
+}
+static const gc_cut k8_cut = {
+  .sharing = GC_TEAM,
+  .size = 4,
+  .tile_rows = 13,
+  .width = 16,
+  .band = 1,
+  .step = 256,
+  .many_rows = 64,
+  .most_ungathered = 384,
+  .is_cut = 1,
+  .is_flat = 1,
+  .may_gather = 1,
+  .may_share_columns = 1,
+  .tile = gc_tile_float_13x1_1k,
+  .gather_right = k8_gather_right,
+  .ask = k8_ask,
+  .epilogue = k8_epilogue,
+};
+GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *restrict b2, float *restrict b3, const float *restrict b4, float *restrict b7, void *restrict scratch, long size0, const gc_worker *self) {
+  (void)size0;
+  const k8_args args = {b0, b1, b2, b3, b4, b7, size0};
+  const gc_product product = {
+    .cut = &k8_cut,
+    .args = &args,
+    .work = size0 * 2560,
+    .items = 1,
+    .outside = 1,
+    .rows = 128,
+    .columns = 10,
+    .depth = size0,
+    .column_block = 10,
+    .blocks = size0,
+    .outer = 1,
+    .inner = 256,
+    .most_depth = 256,
+    .prefers_columns = size0 * 128 <= size0 * 10 + 1280,
+    .asks = 15360 > 524288,
+    .left = (const char *)b0,
+    .left_inner = 128,
+    .left_turn = 128,
+    .left_line = 1,
+    .right = (const char *)b1,
+    .right_inner = 10,
+    .right_turn = 10,
+    .panels = scratch,
+    .sums = (char *)scratch + 16384,
+  };
+  gc_multiply(&product, self);
 }
 
 GC_KERNEL void k9(const float *restrict b0, float *restrict b1, float *restrict b2, const float *restrict b3, float *restrict b6, long size0, const gc_worker *self) {

@@ -25,7 +25,6 @@ k1(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
   const long across = 2, down = ((size0 + 63) / 64);
   const long n0 = blockIdx.x % across * 64, m0 = blockIdx.x / across % down * 64;
   const long batch = blockIdx.x / across / down;
-  long batch_rest = batch;
   const int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
   float sum[4][4] = {};
   for (long k0 = 0; k0 < depth; k0 += 16) {
@@ -34,10 +33,8 @@ k1(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
       const long row = m0 + i, deep = k0 + k;
       float value = 0;
       if (row < rows && deep < depth) {
-        long row_rest = row;
-        const long p0 = row_rest;
-        long deep_rest = deep;
-        const long k0 = deep_rest;
+        const long p0 = row;
+        const long k0 = deep;
         const float v1 = b0[k0 + p0 * 784];
         value = v1;
       }
@@ -48,10 +45,8 @@ k1(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
       const long column = n0 + i, deep = k0 + k;
       float value = 0;
       if (column < columns && deep < depth) {
-        long column_rest = column;
-        const long p1 = column_rest;
-        long deep_rest = deep;
-        const long k0 = deep_rest;
+        const long p1 = column;
+        const long k0 = deep;
         const float v2 = b1[k0 * 128 + p1];
         value = v2;
       }
@@ -68,10 +63,8 @@ k1(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
   for (int j = 0; j < 4; ++j) {
     const long row = m0 + ty + 16 * i, column = n0 + tx + 16 * j;
     if (row < rows && column < columns) {
-      long row_rest = row;
-      const long p0 = row_rest;
-      long column_rest = column;
-      const long p1 = column_rest;
+      const long p0 = row;
+      const long p1 = column;
       const float v3 = sum[i][j];
       const float v4 = b2[p1];
       const float v5 = (v3 + v4);
@@ -89,7 +82,6 @@ k2(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
   const long across = 1, down = ((size0 + 63) / 64);
   const long n0 = blockIdx.x % across * 64, m0 = blockIdx.x / across % down * 64;
   const long batch = blockIdx.x / across / down;
-  long batch_rest = batch;
   const int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
   float sum[4][4] = {};
   for (long k0 = 0; k0 < depth; k0 += 16) {
@@ -98,10 +90,8 @@ k2(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
       const long row = m0 + i, deep = k0 + k;
       float value = 0;
       if (row < rows && deep < depth) {
-        long row_rest = row;
-        const long p0 = row_rest;
-        long deep_rest = deep;
-        const long k0 = deep_rest;
+        const long p0 = row;
+        const long k0 = deep;
         const float v1 = b0[k0 + p0 * 128];
         value = v1;
       }
@@ -112,10 +102,8 @@ k2(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
       const long column = n0 + i, deep = k0 + k;
       float value = 0;
       if (column < columns && deep < depth) {
-        long column_rest = column;
-        const long p1 = column_rest;
-        long deep_rest = deep;
-        const long k0 = deep_rest;
+        const long p1 = column;
+        const long k0 = deep;
         const float v2 = b1[k0 * 10 + p1];
         value = v2;
       }
@@ -132,10 +120,8 @@ k2(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
   for (int j = 0; j < 4; ++j) {
     const long row = m0 + ty + 16 * i, column = n0 + tx + 16 * j;
     if (row < rows && column < columns) {
-      long row_rest = row;
-      const long p0 = row_rest;
-      long column_rest = column;
-      const long p1 = column_rest;
+      const long p0 = row;
+      const long p1 = column;
       const float v3 = sum[i][j];
       const float v4 = b2[p1];
       const float v5 = (v3 + v4);
@@ -148,8 +134,7 @@ extern "C" __global__ void __launch_bounds__(256)
 k3(const float *__restrict__ b0, const int *__restrict__ b1, const int *__restrict__ b2, const int *__restrict__ b3, float *__restrict__ b4, float *__restrict__ b5, float *__restrict__ b6, const long size0, const long size1) {
   const long point = blockIdx.x * 256L + threadIdx.x;
   if (point >= size0) return;
-  long point_rest = point;
-  const long p0 = point_rest;
+  const long p0 = point;
   float v2 = (-(float)GC_INFINITY);
   int v3 = 0;
   float v3_best = (-(float)GC_INFINITY);
@@ -217,7 +202,6 @@ k4(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
   const long across = 2, down = ((size0 + 63) / 64);
   const long n0 = blockIdx.x % across * 64, m0 = blockIdx.x / across % down * 64;
   const long batch = blockIdx.x / across / down;
-  long batch_rest = batch;
   const int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
   float sum[4][4] = {};
   for (long k0 = 0; k0 < depth; k0 += 16) {
@@ -226,10 +210,8 @@ k4(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
       const long row = m0 + i, deep = k0 + k;
       float value = 0;
       if (row < rows && deep < depth) {
-        long row_rest = row;
-        const long p0 = row_rest;
-        long deep_rest = deep;
-        const long k0 = deep_rest;
+        const long p0 = row;
+        const long k0 = deep;
         const float v1 = b0[k0 + p0 * 10];
         value = v1;
       }
@@ -240,10 +222,8 @@ k4(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
       const long column = n0 + i, deep = k0 + k;
       float value = 0;
       if (column < columns && deep < depth) {
-        long column_rest = column;
-        const long p1 = column_rest;
-        long deep_rest = deep;
-        const long k0 = deep_rest;
+        const long p1 = column;
+        const long k0 = deep;
         const float v2 = b1[k0 + p1 * 10];
         value = v2;
       }
@@ -260,10 +240,8 @@ k4(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
   for (int j = 0; j < 4; ++j) {
     const long row = m0 + ty + 16 * i, column = n0 + tx + 16 * j;
     if (row < rows && column < columns) {
-      long row_rest = row;
-      const long p0 = row_rest;
-      long column_rest = column;
-      const long p1 = column_rest;
+      const long p0 = row;
+      const long p1 = column;
       const float v3 = sum[i][j];
       const float v4 = b2[p0 * 128 + p1];
       const bool v5 = (v4 > 0.0f);
@@ -277,7 +255,6 @@ extern "C" __global__ void __launch_bounds__(256)
 k5(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, int *__restrict__ b3, float *__restrict__ b5, float *__restrict__ b6, float *__restrict__ b8, float *__restrict__ b11, const long size0) {
   __shared__ float slots_float32[256];
   const long point = blockIdx.x;
-  long point_rest = point;
   float v2 = 0.0f;
   float v4 = 0.0f;
   {
@@ -336,7 +313,6 @@ k6(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict
   const long across = 2, down = 13;
   const long n0 = blockIdx.x % across * 64, m0 = blockIdx.x / across % down * 64;
   const long batch = blockIdx.x / across / down;
-  long batch_rest = batch;
   const int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
   float sum[4][4] = {};
   for (long k0 = 0; k0 < depth; k0 += 16) {
@@ -345,10 +321,8 @@ k6(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict
       const long row = m0 + i, deep = k0 + k;
       float value = 0;
       if (row < rows && deep < depth) {
-        long row_rest = row;
-        const long p0 = row_rest;
-        long deep_rest = deep;
-        const long k0 = deep_rest;
+        const long p0 = row;
+        const long k0 = deep;
         const float v1 = b0[k0 * 784 + p0];
         value = v1;
       }
@@ -359,10 +333,8 @@ k6(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict
       const long column = n0 + i, deep = k0 + k;
       float value = 0;
       if (column < columns && deep < depth) {
-        long column_rest = column;
-        const long p1 = column_rest;
-        long deep_rest = deep;
-        const long k0 = deep_rest;
+        const long p1 = column;
+        const long k0 = deep;
         const float v2 = b1[k0 * 128 + p1];
         value = v2;
       }
@@ -379,10 +351,8 @@ k6(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict
   for (int j = 0; j < 4; ++j) {
     const long row = m0 + ty + 16 * i, column = n0 + tx + 16 * j;
     if (row < rows && column < columns) {
-      long row_rest = row;
-      const long p0 = row_rest;
-      long column_rest = column;
-      const long p1 = column_rest;
+      const long p0 = row;
+      const long p1 = column;
       const float v3 = sum[i][j];
       const float v4 = b2[p0 * 128 + p1];
       const float v5 = (v3 - v4);
@@ -411,8 +381,7 @@ extern "C" __global__ void __launch_bounds__(256)
 k7(const float *__restrict__ b0, float *__restrict__ b1, float *__restrict__ b2, const float *__restrict__ b3, float *__restrict__ b6, const long size0) {
   const long point = blockIdx.x * 256L + threadIdx.x;
   if (point >= 128) return;
-  long point_rest = point;
-  const long p0 = point_rest;
+  const long p0 = point;
   float v2 = 0.0f;
   {
     for (long r0 = 0; r0 < size0; ++r0) {
@@ -449,7 +418,6 @@ k8(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict
   const long across = 1, down = 2;
   const long n0 = blockIdx.x % across * 64, m0 = blockIdx.x / across % down * 64;
   const long batch = blockIdx.x / across / down;
-  long batch_rest = batch;
   const int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
   float sum[4][4] = {};
   for (long k0 = 0; k0 < depth; k0 += 16) {
@@ -458,10 +426,8 @@ k8(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict
       const long row = m0 + i, deep = k0 + k;
       float value = 0;
       if (row < rows && deep < depth) {
-        long row_rest = row;
-        const long p0 = row_rest;
-        long deep_rest = deep;
-        const long k0 = deep_rest;
+        const long p0 = row;
+        const long k0 = deep;
         const float v1 = b0[k0 * 128 + p0];
         value = v1;
       }
@@ -472,10 +438,8 @@ k8(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict
       const long column = n0 + i, deep = k0 + k;
       float value = 0;
       if (column < columns && deep < depth) {
-        long column_rest = column;
-        const long p1 = column_rest;
-        long deep_rest = deep;
-        const long k0 = deep_rest;
+        const long p1 = column;
+        const long k0 = deep;
         const float v2 = b1[k0 * 10 + p1];
         value = v2;
       }
@@ -492,10 +456,8 @@ k8(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict
   for (int j = 0; j < 4; ++j) {
     const long row = m0 + ty + 16 * i, column = n0 + tx + 16 * j;
     if (row < rows && column < columns) {
-      long row_rest = row;
-      const long p0 = row_rest;
-      long column_rest = column;
-      const long p1 = column_rest;
+      const long p0 = row;
+      const long p1 = column;
       const float v3 = sum[i][j];
       const float v4 = b2[p0 * 10 + p1];
       const float v5 = (v3 - v4);
@@ -524,8 +486,7 @@ extern "C" __global__ void __launch_bounds__(256)
 k9(const float *__restrict__ b0, float *__restrict__ b1, float *__restrict__ b2, const float *__restrict__ b3, float *__restrict__ b6, const long size0) {
   const long point = blockIdx.x * 256L + threadIdx.x;
   if (point >= 10) return;
-  long point_rest = point;
-  const long p0 = point_rest;
+  const long p0 = point;
   float v2 = 0.0f;
   {
     for (long r0 = 0; r0 < size0; ++r0) {

@@ -2,8 +2,7 @@ extern "C" __global__ void __launch_bounds__(256)
 k0(float *__restrict__ b0, const int *__restrict__ b1, const float *__restrict__ b2, const long size0) {
   const long point = blockIdx.x * 256L + threadIdx.x;
   if (point >= 64) return;
-  long point_rest = point;
-  const long p1 = point_rest;
+  const long p1 = point;
   {
     for (long z0 = 0; z0 < 1000; ++z0) {
       b0[p1 + z0 * 64] = 0.0f;

@@ -2,8 +2,7 @@ extern "C" __global__ void __launch_bounds__(256)
 k0(const float *__restrict__ b0, float *__restrict__ b1, const long size0) {
   __shared__ float slots_float32[256];
   const long point = blockIdx.x;
-  long point_rest = point;
-  const long p0 = point_rest;
+  const long p0 = point;
   float v2 = (-(float)GC_INFINITY);
   {
     for (long r0 = threadIdx.x; r0 < 100; r0 += 256) {
