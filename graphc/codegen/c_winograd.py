@@ -14,6 +14,7 @@ from graphc.codegen.kernel import Contract, Kernel, Stmt
 from graphc.codegen.prefetch import FAR_BYTES, touched_by
 from graphc.codegen.schedule import stride
 from graphc.codegen.winograd import OUTPUTS, PRODUCTS, Winograd
+from graphc.dims import Dim
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class WinogradRenderer(ProductRenderer):
     def winograd(self, kernel: Kernel, w: Winograd) -> None:
         """A convolution and its epilogue."""
         contraction, out = kernel.contraction, self.out
-        assert contraction is not None
+        assert contraction is not None and isinstance(w.columns.extent, int)
         epilogue = tuple(stmt for stmt in kernel.body if stmt is not contraction)
         shape = WinogradShape(w.rows, w.vectors)
         self.tiles.add(shape)
@@ -55,7 +56,7 @@ class WinogradRenderer(ProductRenderer):
         out(f"float image[{PRODUCTS * w.rows * w.channels}] {aligned}, sums[{8 * w.rows * w.panel}] {aligned};")
         (down, step), start = w.filter.depth, self.dim(w.filter.start)
         work = dims.product((w.tiles, w.columns.extent, 2 * PRODUCTS * w.channels))
-        sizes = {
+        sizes: dict[str, Dim] = {
             "work": work,
             "tiles": w.tiles,
             "tile_rows": w.rows,

@@ -122,19 +122,19 @@ def check_heads(graph: Graph, batch: int) -> None:
     np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("width", (3, 7, 13, 14))
+@pytest.mark.parametrize("width, filters", ((3, 20), (7, 20), (7, 200), (13, 20), (14, 20), (14, 1200)))
 @pytest.mark.parametrize("vector_bytes", (16, 32, 64))
-def test_tiles_of_pixels_of_several_lines(width: int, vector_bytes: int) -> None:
+def test_tiles_of_pixels_of_several_lines(width: int, filters: int, vector_bytes: int) -> None:
     if vector_bytes > processor.vector_bytes():
         pytest.skip("the processor has no such vectors")
     builder = Builder({"B": (1, 1 << 20)})
     x = builder.input("x", TensorType((ROWS, 2 * width + 1, 2 * width + 1, 24), FLOAT))
-    w = builder.input("w", TensorType((3, 3, 24, 20), FLOAT))
+    w = builder.input("w", TensorType((3, 3, 24, filters), FLOAT))
     attrs = {"padding": ((0, 0), (0, 0)), "lhs_dilation": (1, 1), "rhs_dilation": (1, 1), "groups": 1}
     y = builder.apply("conv", x, w, strides=(2, 2), **attrs)
     graph = builder.finish([builder.apply("relu", y)])
     rng = np.random.default_rng(width)
-    weights = rng.normal(size=(3, 3, 24, 20)).astype(np.float32)
+    weights = rng.normal(size=(3, 3, 24, filters)).astype(np.float32)
     with patch.object(processor, "vector_bytes", lambda: vector_bytes):
         if vector_bytes == 32 and width in (7, 14):
             assert cut(graph, vector_bytes).scattered
