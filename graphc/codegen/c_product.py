@@ -35,8 +35,6 @@ class ProductRenderer(PanelRenderer):
         epilogue = tuple(stmt for stmt in kernel.body if stmt is not contraction)
         self.declare_args(kernel)
         self.constants = {"width": t.width, "tile_rows": t.rows}
-        if t.all_rows:
-            self.constants |= {"skip": 0, "high": t.rows}
         tables = [self._cut(t), self._tile_functions(t, contraction), self._functions(t, contraction, epilogue)]
         self.table(self.functions, f"static const gc_cut {self.name}_cut", *tables)
         memory = self._memory(t, contraction)

@@ -345,12 +345,6 @@ class Tiling:
         return isinstance(self.columns, int) and self.columns % self.width == 0
 
     @property
-    def all_rows(self) -> bool:
-        """Whether every tile has all its rows."""
-        lines = extent(self.lines)
-        return isinstance(lines, int) and lines % self.rows == 0
-
-    @property
     def is_narrow(self) -> bool:
         """Whether there is one tile only beside each other, which has fewer columns."""
         return isinstance(self.columns, int) and self.columns < self.width

@@ -24,8 +24,17 @@ GC_FN gc_place gc_place_of(long tile, long groups, long beside, long band) {
   at.group = at.start + within % tall, at.column = within / tall;
   return at;
 }
-GC_FN void gc_next_column(gc_place *at) {
-  if (++at->column == at->beside) {
+/* The place some tiles further on, below in the column or beside in the row, or the next column, or the next band. */
+GC_FN void gc_next_place(gc_place *at, long count) {
+  at->group += at->band > 1 ? count : 1, at->column += at->band > 1 ? 0 : count;
+  if (at->band > 1) {
+    if (at->group < at->end) return;
+    ++at->column;
+  } else if (at->column < at->beside) {
+    at->group = at->start;
+    return;
+  }
+  if (at->column == at->beside) {
     at->column = 0, at->start = at->end;
     at->end = GC_MIN(at->groups, at->start + at->band);
   }
@@ -110,21 +119,11 @@ GC_APART void gc_gather_left(gc_tiling *job, long start, long end) {
     }
 }
 
-/* The sums of this thread's columns, if there is a single row; or all columns over its slices of the depth, which are
-   added up in order, so that bits are the same. */
-GC_APART void gc_single_row(gc_tiling *job, long units) {
+/* All columns of a single row over this thread's slices of the depth. */
+GC_APART void gc_slice_row(const gc_tiling *job, const char *left) {
   const gc_product *const p = job->p;
   const gc_cut *const cut = p->cut;
   const gc_block *const block = &job->block;
-  const long n0 = job->c0 + job->first_unit * cut->width;
-  const long count = GC_MIN(GC_MIN(job->c0 + p->column_block, p->columns), job->c0 + units * cut->width) - n0;
-  const char *const left = gc_find_left(job, 0);
-  if (!cut->slices_row) {
-    if (count > 0)
-      cut->row(block->outer, block->inner, left, p->left_inner, p->left_outer, job->at_right + n0 * cut->size,
-               p->right_inner, p->right_outer, p->row_sums, count);
-    return;
-  }
   const long wide = job->across * cut->width * cut->size, slices = GC_SLICES_OF_DEPTH;
   const long first = gc_first(slices, 1, job->self, job->team), end = gc_end(slices, 1, job->self, job->team);
   for (long slice = first; slice < end; ++slice) {
@@ -134,7 +133,27 @@ GC_APART void gc_single_row(gc_tiling *job, long units) {
              p->columns);
   }
   gc_sync(job->self);
-  if (count > 0) cut->add(p->row_sums, job->sums + n0 * cut->size, wide / cut->size, slices, count);
+}
+
+/* This thread's columns of a single row; slices of the depth are added up in order, so that bits are the same. */
+GC_APART void gc_single_row(gc_tiling *job, long units) {
+  const gc_product *const p = job->p;
+  const gc_cut *const cut = p->cut;
+  const gc_block *const block = &job->block;
+  const long n0 = job->c0 + job->first_unit * cut->width;
+  const long count = GC_MIN(GC_MIN(job->c0 + p->column_block, p->columns), job->c0 + units * cut->width) - n0;
+  const char *const left = gc_find_left(job, 0);
+  if (cut->slices_row) {
+    gc_slice_row(job, left);
+    if (count > 0) cut->add(p->row_sums, job->sums + n0 * cut->size, job->across * cut->width, GC_SLICES_OF_DEPTH, count);
+  } else if (count > 0) {
+    cut->row(block->outer, block->inner, left, p->left_inner, p->left_outer, job->at_right + n0 * cut->size,
+             p->right_inner, p->right_outer, p->row_sums, count);
+  }
+  for (long n = 0; n < count; n += cut->width) {
+    const gc_part part = {.high = 1, .n0 = n0 + n, .wide = GC_MIN(cut->width, count - n)};
+    cut->epilogue(p->args, &part, p->row_sums + n * cut->size);
+  }
 }
 
 /* Which part of the depth counts in a tile: where the largest value of a limit's sum is not negative. */
@@ -153,17 +172,47 @@ GC_FN void gc_ask_for_rows(const char *row, long apart, long rows, long bytes) {
     for (long at = 0; at < bytes; at += 64) __builtin_prefetch(row + at);
 }
 
+/* A tile with fewer rows, one after the other. */
+GC_APART void gc_lines(const gc_tiling *job, const gc_steps *steps, const char *left, const char *right, char *tile,
+                       long high) {
+  const gc_cut *const cut = job->p->cut;
+  const long line = steps->m * cut->size;
+  const _Bool is_found = !job->left && cut->find_rows;
+  for (long i = 0; i < high; ++i)
+    cut->line(steps, is_found ? ((const char *const *)left)[i] + line : left + i * line, right,
+              tile + i * cut->width * cut->size);
+}
+
+/* Tiles of which all are whole, in a row or in a column, or one that is not: what changes from each to the next. */
+typedef struct {
+  long count, left, right, sums, line, column;
+} gc_run;
+
+/* How many tiles from a place on are alike: below each other in a band, else beside each other. */
+GC_FN gc_run gc_run_from(const gc_tiling *job, const gc_place *at, const gc_part *part, long most) {
+  const gc_product *const p = job->p;
+  const long rows = p->cut->tile_rows, width = p->cut->width;
+  gc_run run = {.count = 1};
+  if (part->skip > 0 || part->wide < width || part->high < rows) return run;
+  if (job->band > 1) {
+    const long whole = p->rows / rows - (at->group - part->outside * job->tall);
+    run.count = GC_MIN(GC_MIN(most, at->end - at->group), whole), run.line = rows;
+  } else {
+    const long end = GC_MIN(job->c0 + p->column_block, p->columns);
+    run.count = GC_MIN(most, (end - part->n0) / width), run.column = width;
+  }
+  return run;
+}
+
 /* Some tiles, over one block of the depth, and what follows if that is the last. */
 GC_APART void gc_some_tiles(gc_tiling *job, long first, long end) {
   const gc_product *const p = job->p;
   const gc_cut *const cut = p->cut;
   const gc_block *const block = &job->block;
   const long size = cut->size, width = cut->width, rows = cut->tile_rows, inner = block->inner;
-  const _Bool is_packed = job->left, is_found = !is_packed && cut->find_rows, is_row = job->is_row;
-  const long tall = job->tall, last = job->last, limited = cut->limited;
-  const _Bool is_nested = p->outside > 1;
+  const _Bool is_packed = job->left, is_found = !is_packed && cut->find_rows;
   const _Bool is_last = block->end == job->to && cut->sharing != GC_SLICES, asks = is_last && p->asks;
-  const _Bool asks_for_rows = cut->asks_for_rows;
+  const long limited = cut->limited, tile_bytes = rows * width * size;
   gc_steps steps = {block->outer, inner, p->left_line, p->left_inner, p->left_outer, p->right_inner, p->right_outer};
   steps.add = block->turn > job->from;
   if (is_packed && cut->along) steps.m = p->most_depth, steps.k = 1, steps.o = inner;
@@ -171,51 +220,52 @@ GC_APART void gc_some_tiles(gc_tiling *job, long first, long end) {
   if (is_found) steps.m = block->turn * p->left_turn;
   const long line = steps.m * size;
   const char *const band = is_packed ? p->packed : (const char *)p->places;
-  const long in_band = is_packed ? p->most_depth * rows * size : rows * (long)sizeof(void *);
-  /* Sums stay where they are from block to block. */
+  const long in_band = is_packed ? p->most_depth * rows * size : is_found ? rows * (long)sizeof(void *) : rows * line;
+  const long panel = width * size * (job->right ? p->most_depth : 1);
+  /* Sums of several blocks have places of their own. */
   char own[GC_TILE_BYTES] __attribute__((aligned(64)));
-  const long tile_bytes = rows * width * size;
-  char *const sums = cut->is_cut && (job->many || !cut->may_be_whole) ? job->sums + job->c0 / width * tile_bytes : 0;
-  gc_part part = {.item = block->item, .high = GC_MIN(rows, p->rows)};
+  const _Bool is_kept = !is_last || block->turn > job->from;
+  char *const sums = is_kept ? job->sums + job->c0 / width * tile_bytes : 0;
   gc_place at = gc_place_of(first, job->groups, job->beside, job->band);
-  for (long unit = first; unit < end; gc_next_column(&at)) {
-    /* A run of tiles below each other. */
+  for (long unit = first; unit < end;) {
+    gc_part part = {.item = block->item, .high = GC_MIN(rows, p->rows)};
+    gc_place_lines(job, at.group, &part);
     part.n0 = job->c0 + at.column * width, part.wide = GC_MIN(width, p->columns - part.n0);
+    gc_run run = gc_run_from(job, &at, &part, end - unit);
+    if ((is_packed || is_found) && at.start != job->gathered) gc_gather_left(job, at.start, at.end);
+    const char *left = band + (at.group - at.start) * in_band;
+    if (!is_packed && !is_found) {
+      left = part.outside == job->outside ? job->at_left : gc_find_left(job, part.outside);
+      left += part.line0 * line;
+    }
     const _Bool is_panel = job->right || part.wide < width;
     const char *right = job->at_right + part.n0 * size;
-    if (is_panel) right = p->panels + (job->right ? at.column * width * p->most_depth * size : 0);
+    if (is_panel) right = p->panels + (job->right ? at.column * panel : 0);
     steps.along = is_panel ? width : p->right_inner, steps.down = is_panel ? inner * width : p->right_outer;
-    if ((is_packed || is_found) && at.start != job->gathered) gc_gather_left(job, at.start, at.end);
-    for (const long stop = GC_MIN(end, unit + at.end - at.group); unit < stop; ++unit, ++at.group) {
-      if (is_nested) part.outside = at.group / tall;
-      const long m0 = (at.group - part.outside * tall) * rows;
-      part.line0 = GC_MIN(m0, last), part.skip = m0 - part.line0;
+    char *tile = sums ? sums + (at.group * job->across + at.column) * tile_bytes : own;
+    run.left = run.line > 0 ? in_band : 0, run.right = run.column > 0 ? panel : 0;
+    run.sums = !sums ? 0 : run.line > 0 ? job->across * tile_bytes : tile_bytes;
+    const _Bool asks_for_rows = cut->asks_for_rows && !is_packed && at.column == 0;
+    for (long i = 0; i < run.count; ++i) {
       if (asks) cut->ask(p->args, &part);
-      if (is_row) {
-        cut->epilogue(p->args, &part, p->row_sums + (unit - job->first_unit) * width * size);
-        continue;
-      }
-      const char *left = band + (at.group - at.start) * in_band;
-      if (!is_packed && !is_found) {
-        left = part.outside == job->outside ? job->at_left : gc_find_left(job, part.outside);
-        left += part.line0 * line;
-        if (asks_for_rows && at.column == 0)
-          gc_ask_for_rows(left + rows * line, line, GC_MIN(rows, p->rows - part.line0 - rows), inner * size);
-      }
-      char *const tile = sums ? sums + (at.group * job->across + at.column) * tile_bytes : own;
-      const char *from = right;
+      if (asks_for_rows && i * run.column == 0)
+        gc_ask_for_rows(left + rows * line, line, GC_MIN(rows, p->rows - part.line0 - rows), inner * size);
+      const char *from_left = left, *from_right = right;
       if (limited > 0) {
         long deep = 0, deep_end = inner;
-        for (long i = 0; i < limited; ++i) gc_limit_depth(cut->limits + i, &part, &deep, &deep_end);
-        steps.inner = GC_MAX(0, deep_end - deep), left += deep * steps.k * size, from += deep * steps.along * size;
+        for (long k = 0; k < limited; ++k) gc_limit_depth(cut->limits + k, &part, &deep, &deep_end);
+        steps.inner = GC_MAX(0, deep_end - deep);
+        from_left += deep * steps.k * size, from_right += deep * steps.along * size;
       }
       if (part.high == rows)
-        cut->tile(&steps, left, from, tile);
+        cut->tile(&steps, from_left, from_right, tile);
       else
-        for (long i = 0; i < part.high; ++i)
-          cut->line(&steps, is_found ? ((const char *const *)left)[i] + line : left + i * line, from, tile + i * width * size);
+        gc_lines(job, &steps, from_left, from_right, tile, part.high);
       if (is_last) cut->epilogue(p->args, &part, tile);
+      left += run.left, right += run.right, tile += run.sums, part.line0 += run.line, part.n0 += run.column;
     }
+    unit += run.count;
+    gc_next_place(&at, run.count);
   }
 }
 
@@ -250,8 +300,11 @@ GC_APART void gc_blocks(gc_tiling *job) {
         continue;
       }
       job->first_unit = gc_first(units, 1, job->self, job->team);
-      if (job->is_row) gc_single_row(job, gc_end(units, 1, job->self, job->team));
-      const _Bool helps = cut->may_help && !job->alone && !job->is_row && gc_helps(job->self, p->work);
+      if (job->is_row) {
+        gc_single_row(job, gc_end(units, 1, job->self, job->team));
+        continue;
+      }
+      const _Bool helps = cut->may_help && !job->alone && gc_helps(job->self, p->work);
       for (gc_way way = gc_begin(units, 1, job->self, job->team, helps); gc_take(&way);)
         gc_some_tiles(job, way.first, way.end);
     }
