@@ -499,12 +499,13 @@ static void k6_gather_right(const void *args, const gc_block *block, long from, 
   }
 }
 static void k6_ask(const void *args, const gc_part *part) {
-  enum { skip = 0, high = 14 };
   const k6_args *const given = args;
   float *restrict b2 = given->b2;
   float *restrict b3 = given->b3;
   float *restrict b7 = given->b7;
   const long line0 = part->line0;
+  const long skip = part->skip;
+  const long high = part->high;
   const long n0 = part->n0;
   for (long i = skip; i < high; ++i) {
     const long row = line0 + i;
@@ -519,13 +520,15 @@ static void k6_ask(const void *args, const gc_part *part) {
   }
 }
 static void k6_epilogue(const void *args, const gc_part *part, const void *sums) {
-  enum { width = 32, skip = 0, high = 14 };
+  enum { width = 32 };
   const k6_args *const given = args;
   float *restrict b2 = given->b2;
   float *restrict b3 = given->b3;
   const float *restrict b4 = given->b4;
   float *restrict b7 = given->b7;
   const long line0 = part->line0;
+  const long skip = part->skip;
+  const long high = part->high;
   const long n0 = part->n0;
   const float *const tile = sums;
   const float v15 = b4[0];
