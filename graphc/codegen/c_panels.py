@@ -76,7 +76,7 @@ class PanelRenderer(LoopRenderer):
         name, out = f"{self.name}_{role}", self.functions
         out(f"static {result} {name}({', '.join(('const void *args', *params))}) {{")
         used = set(re.findall(r"\w+", "\n".join(lines)))
-        if known := [f"{name} = {value}" for name, value in self.constants.items() if name in used]:
+        if known := [f"{constant} = {value}" for constant, value in self.constants.items() if constant in used]:
             out(f"enum {{ {', '.join(known)} }};")
         if used & set(self.given):
             out(f"const {self.name}_args *const given = args;")

@@ -17,7 +17,7 @@ from graphc.codegen.kernel import Contract, Kernel, Let, Stmt, loads, stores
 from graphc.codegen.limits import Limit, limits
 from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES, touched_by
 from graphc.codegen.tile_functions import AddShape, PackShape, RowShape, TileFunction, TileShape
-from graphc.codegen.tiles import MANY_ROWS, InPlace, Tiling, extent
+from graphc.codegen.tiles import MANY_ROWS, SLICES, InPlace, Tiling, extent
 from graphc.dims import Dim
 from graphc.dtypes import DType
 
@@ -51,11 +51,11 @@ class ProductRenderer(PanelRenderer):
             "tile_rows": t.rows,
             "width": t.width,
             "band": t.band,
+            "slices": SLICES if t.sharing == "slices" or t.is_row_sliced else 0,
             "step": t.step or 0,
             "many_rows": MANY_ROWS if t.may_gather else 0,
             "most_ungathered": t.most_ungathered if t.may_gather else 0,
             "most_found": t.most_found if t.scattered else 0,
-            "is_cut": t.is_cut,
             "is_flat": len(t.f.k) == 1,
             "may_gather": t.may_gather,
             "gathers_right": t.right_place is None,

@@ -8,7 +8,6 @@
 
 /* The largest tile that registers hold. */
 #define GC_TILE_BYTES (32 * GC_VECTOR_BYTES)
-#define GC_SLICES_OF_DEPTH 8
 
 /* Where a tile of a product is: `groups` rows of tiles, `beside` of them in each. Tiles are numbered band by band; in a
    band column by column. With a band of one, this is row by row, and with one of all groups, column by column. */
@@ -26,14 +25,8 @@ GC_FN gc_place gc_place_of(long tile, long groups, long beside, long band) {
 }
 /* The place some tiles further on, below in the column or beside in the row, or the next column, or the next band. */
 GC_FN void gc_next_place(gc_place *at, long count) {
-  at->group += at->band > 1 ? count : 1, at->column += at->band > 1 ? 0 : count;
-  if (at->band > 1) {
-    if (at->group < at->end) return;
-    ++at->column;
-  } else if (at->column < at->beside) {
-    at->group = at->start;
-    return;
-  }
+  if (at->band > 1 && (at->group += count) < at->end) return;
+  at->column += at->band > 1 ? 1 : count;
   if (at->column == at->beside) {
     at->column = 0, at->start = at->end;
     at->end = GC_MIN(at->groups, at->start + at->band);
@@ -41,17 +34,22 @@ GC_FN void gc_next_place(gc_place *at, long count) {
   at->group = at->start;
 }
 
-/* One product while it is computed: `tall` tiles below each other for each of `outside`, `groups` in all, and `across`
-   beside each other, of which a block of columns has `beside`. */
+/* One product, or a slice of it, while it is computed. */
 typedef struct {
   const gc_product *p;
   const gc_worker *self;
-  long tall, across, groups, team, last; /* where the last tile begins */
-  _Bool many, left, right, by_columns, alone, is_row; /* whether things are gathered: some, the left, the right one */
+  /* Tiles below each other for each of `outside`, and in all; beside each other; and the line of the last. */
+  long tall, groups, across, last, team;
+  /* Whether what may be gathered is, so the left and the right factor, each thread's panels by itself; threads share
+     columns; there is a single row, not gathered. */
+  _Bool many, left, right, alone, by_columns, is_row;
   gc_block block;
-  long from, to, c0, beside, band, first_unit, gathered, outside;
+  long from, to;          /* of the depth */
+  long c0, beside, band;  /* a block of columns: the first, its tiles beside each other, those that take turns */
+  long first_unit;        /* the first of this thread's tiles */
+  long gathered, outside; /* of which band the left factor is there, and for which rows `at_left` is right */
+  const char *at_left, *at_right;
   char *sums;
-  const char *at_right, *at_left; /* at the latter's rows `outside` */
 } gc_tiling;
 
 /* Which lines a tile has. The last tile is moved back onto lines that are there. */
@@ -124,7 +122,7 @@ GC_APART void gc_slice_row(const gc_tiling *job, const char *left) {
   const gc_product *const p = job->p;
   const gc_cut *const cut = p->cut;
   const gc_block *const block = &job->block;
-  const long wide = job->across * cut->width * cut->size, slices = GC_SLICES_OF_DEPTH;
+  const long wide = job->across * cut->width * cut->size, slices = cut->slices;
   const long first = gc_first(slices, 1, job->self, job->team), end = gc_end(slices, 1, job->self, job->team);
   for (long slice = first; slice < end; ++slice) {
     const long k0 = block->inner * slice / slices, k1 = block->inner * (slice + 1) / slices;
@@ -145,7 +143,7 @@ GC_APART void gc_single_row(gc_tiling *job, long units) {
   const char *const left = gc_find_left(job, 0);
   if (cut->slices_row) {
     gc_slice_row(job, left);
-    if (count > 0) cut->add(p->row_sums, job->sums + n0 * cut->size, job->across * cut->width, GC_SLICES_OF_DEPTH, count);
+    if (count > 0) cut->add(p->row_sums, job->sums + n0 * cut->size, job->across * cut->width, cut->slices, count);
   } else if (count > 0) {
     cut->row(block->outer, block->inner, left, p->left_inner, p->left_outer, job->at_right + n0 * cut->size,
              p->right_inner, p->right_outer, p->row_sums, count);
@@ -314,7 +312,7 @@ GC_APART void gc_blocks(gc_tiling *job) {
 /* Adds the slices of a tile up, in order, and runs the epilogue. */
 GC_APART void gc_combine(gc_tiling *job, long unit) {
   const gc_product *const p = job->p;
-  const long width = p->cut->width, count = p->cut->tile_rows * width, slices = GC_MIN(GC_SLICES_OF_DEPTH, p->blocks);
+  const long width = p->cut->width, count = p->cut->tile_rows * width, slices = GC_MIN(p->cut->slices, p->blocks);
   const long apart = job->groups * job->across * count;
   char tile[GC_TILE_BYTES] __attribute__((aligned(64)));
   gc_part part = {.high = GC_MIN(p->cut->tile_rows, p->rows)};
@@ -333,7 +331,7 @@ void gc_multiply(const gc_product *p, const gc_worker *self) {
     for (job.block.item = 0; job.block.item < p->items; ++job.block.item) gc_blocks(&job);
     return;
   }
-  const long slices = GC_MIN(GC_SLICES_OF_DEPTH, p->blocks), total = cut->sharing == GC_BATCH ? p->items : slices;
+  const long slices = GC_MIN(cut->slices, p->blocks), total = cut->sharing == GC_BATCH ? p->items : slices;
   for (gc_way way = gc_begin(total, 1, self, job.team, gc_helps(self, p->work)); gc_take(&way);)
     for (long i = way.first; i < way.end; ++i) {
       if (cut->sharing == GC_BATCH) {

@@ -30,21 +30,24 @@ typedef struct {
 /* How a contraction is cut. */
 typedef struct {
   enum { GC_TEAM, GC_BATCH, GC_SLICES } sharing; /* what the threads share */
-  long size, tile_rows, width, band;             /* of an element, of a tile; tiles that take turns with a panel */
-  long step;         /* how many points of its first axis make a block of the depth; 0: all, or each point is one */
-  long many_rows, most_ungathered; /* for how many rows, and beyond which depth, what may be gathered is */
-  long most_found;   /* tiles whose rows can have addresses of their own */
-  _Bool is_cut;      /* the depth comes in several blocks, unless it `may_be_whole` and nothing is gathered */
-  _Bool is_flat;     /* the depth has one axis: blocks are runs of the inner level */
-  _Bool may_gather, gathers_right, gathers_left, packs_left; /* when it runs, always, always; if others are gathered */
-  _Bool along;       /* a gathered left factor's neighbours in depth are neighbours, not those in a column */
-  _Bool may_be_whole, may_be_row, slices_row, may_help, may_share_columns, asks_for_rows;
+  long size, tile_rows, width, band; /* of an element, of a tile; tiles that take turns with a panel */
+  long slices;                       /* of the depth, where threads share it */
+  long step;      /* how many points of its first axis make a block of the depth; 0: there is one block, or each is one */
+  _Bool is_flat;  /* the depth has one axis: blocks are runs of the inner level, not of the outer one */
+  /* What is gathered: always, or with so many rows and beyond such a depth, and if others are, the left factor too. */
+  _Bool gathers_right, gathers_left, may_gather, packs_left;
+  long many_rows, most_ungathered;
+  _Bool along;         /* a gathered left factor's neighbours in depth are neighbours, not those in a column */
+  long most_found;     /* tiles whose rows can have addresses of their own */
+  _Bool may_be_whole;  /* the depth is one block where nothing is gathered */
+  _Bool may_be_row, slices_row, may_help, may_share_columns, asks_for_rows;
   const gc_limit *limits;
-  long limited;         /* by how many of them */
-  gc_tile *tile, *line; /* for all rows of a tile, and for each if there are fewer */
+  long limited; /* by how many of them */
+  /* For all rows of a tile, and for each if there are fewer; for a single row; what gathers tiles' rows; slices' sums. */
+  gc_tile *tile, *line;
   gc_row *row;
   gc_pack *pack;
-  gc_add *add; /* sums of slices */
+  gc_add *add;
   long (*left_at)(const void *args, const gc_block *, long outside); /* where factors begin; null: at 0 */
   long (*right_at)(const void *args, const gc_block *);
   void (*gather_right)(const void *args, const gc_block *, long column, long first, long end, void *panels);
