@@ -89,7 +89,6 @@ static const gc_cut k0_cut = {
   .tile_rows = 8,
   .width = 16,
   .band = 1,
-  .is_cut = 1,
   .gathers_left = 1,
   .along = 1,
   .tile = gc_tile_float_8x1_m1,
