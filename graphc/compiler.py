@@ -40,7 +40,6 @@ C_FLAGS = (
     "-O2",
     "-fopenmp-simd",
     "-ffp-contract=fast",
-    "-falign-loops=64",
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fwrapv",

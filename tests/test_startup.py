@@ -6,6 +6,7 @@ import gc
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import networkx as nx
@@ -17,7 +18,7 @@ import graphc
 from graphc import compiler, dims, dtypes, lazy, plan_json
 from graphc.codegen.compilation import Compilation
 from graphc.collection import paused
-from graphc.errors import VerificationError
+from graphc.errors import BackendError, VerificationError
 from graphc.graph.builder import Builder
 from graphc.graph.core import Graph
 from graphc.graph.digest import digest
@@ -186,6 +187,25 @@ def test_other_ways_of_compiling_are_not_mixed_up(own_cache: cache.Cache) -> Non
     assert own_cache.builds == before + 1
     names = {programs.program_key(*parts) for parts in (("a", ["b"], "c", "d"), ("a", ["b", "c"], "", "d"))}
     assert len(names) == 2
+
+
+def test_what_programs_share_is_begun_before_they_are_compiled(own_cache: cache.Cache) -> None:
+    with graphc.config.override(backend="cpu"):
+        compiler.prepare()
+        compiler.prepare()
+    for thread in threading.enumerate():
+        if thread.name == "graphc-common":
+            thread.join(60)
+    assert [path.suffix for path in own_cache.folder.iterdir()].count(".o") == own_cache.builds == 1
+    run(compiler.compile(step(), "cpu"))
+    assert own_cache.builds == 2
+
+
+def test_who_prepares_is_not_told_that_there_is_no_compiler(own_cache: cache.Cache) -> None:
+    with graphc.config.override(backend="cpu", compiler="no-such-compiler"):
+        compiler.prepare()
+        with pytest.raises(BackendError):
+            compiler.compile(step())
 
 
 # ---- networkx

@@ -297,6 +297,23 @@ def test_a_damaged_library_is_built_again(cache: Cache) -> None:
 
 
 @needs_compiler
+def test_what_libraries_share_is_compiled_once(cache: Cache) -> None:
+    common = ("int shared(void) { return 7; }\n",)
+    unit = "int shared(void);\nint f(void) { return shared() + 1; }\n"
+    for source in (unit, [unit, "int g(void) { return 0; }\n"]):
+        library = build_shared(source, flags=["-O1"], toolchain=find(), cache=cache, common=common)
+        assert ctypes.CDLL(str(library)).f() == 8
+    assert cache.builds == 3
+
+
+def test_what_libraries_share_is_part_of_their_keys(cache: Cache) -> None:
+    unit = "int shared(void);\nint f(void) { return shared(); }\n"
+    for value in (7, 8):
+        common = (f"int shared(void) {{ return {value}; }}\n",)
+        library = build_shared(unit, flags=["-O1"], toolchain=find(), cache=cache, common=common)
+        assert ctypes.CDLL(str(library)).f() == value
+
+
 def test_a_compile_error_keeps_the_source(cache: Cache) -> None:
     with pytest.raises(CompileError) as caught:
         build_shared("int f( {\n", flags=["-O3"], toolchain=find(), cache=cache)
