@@ -6,6 +6,7 @@ enum { GC_FLOATS = GC_VECTOR_BYTES / sizeof(float) };
 
 /* Asks for some memory that is written, or read, soon. */
 GC_KERNEL void gc_ask(const void *from, long size);
+
 /* A convolution of some sizes: its filter with the steps down, to the right, and from channel to channel; its memory;
    and what its kernel does for a tile of pixels, for a panel of columns, and for the outputs of some tiles. */
 typedef struct {
