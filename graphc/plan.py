@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from graphc import dims
@@ -83,11 +84,22 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Runs steps `count` times, with a symbol that counts from 1."""
+    """Runs steps `count` times, with a symbol that counts from 1.
+
+    Args:
+        symbol: The counter.
+        count: How many passes there are.
+        steps: What a pass runs.
+        lanes: How many threads may take passes at the same time, each going through its own alone; 0 where a pass
+            needs what the one before it left.
+        apart: Buffers of which each lane has its own part: as many equal parts as there are lanes, one after the other.
+    """
 
     symbol: str
     count: Dim
     steps: tuple[Step, ...]
+    lanes: int = 0
+    apart: tuple[int, ...] = ()
 
     @property
     def reads(self) -> tuple[int, ...]:
@@ -131,8 +143,8 @@ class Plan:
     def lifetimes(self) -> dict[int, tuple[int, int]]:
         """The first and the last position at which each arena buffer is touched; steps inside loops count singly.
 
-        What a loop's pass may read before writing it, or what also stands outside the loop, lives as long as the loop;
-        what is kept for later runs lives always.
+        What a loop's pass may read before writing it, or what also stands outside the loop, lives as long as the loop,
+        and so does all that passes touch which run at the same time; what is kept for later runs lives always.
         """
         spans: dict[int, tuple[int, int]] = {}
         end = self._spans(self.steps, 0, spans)
@@ -148,7 +160,7 @@ class Plan:
             if isinstance(step, Loop):
                 inner: dict[int, tuple[int, int]] = {}
                 end = self._spans(step.steps, position, inner)
-                local = _written_first(step.steps) - self._outside(step)
+                local = set() if step.lanes else _written_first(step.steps) - self._outside(step)
                 for id, span in inner.items():
                     _extend(spans, id, span if id in local else (position, end - 1))
                 position = end
@@ -235,7 +247,8 @@ def _described(steps: tuple[Step, ...], indent: str) -> list[str]:
     lines = []
     for step in steps:
         if isinstance(step, Loop):
-            lines += [f"{indent}for {step.symbol} in 1..{step.count}", *_described(step.steps, indent + "  ")]
+            together = f", {step.lanes} at the same time" if step.lanes else ""
+            lines += [f"{indent}for {step.symbol} in 1..{step.count}{together}", *_described(step.steps, indent + "  ")]
             continue
         what = step.kernel if isinstance(step, Launch) else "copy"
         reads, writes = (" ".join(f"b{id}" for id in ids) for ids in (step.reads, step.writes))
@@ -280,8 +293,17 @@ class _Simulation:
                 # Twice: what the first pass leaves is what the second finds.
                 self.run(step.steps)
                 self.run(step.steps)
+                if step.lanes:
+                    self._side_by_side(step)
             else:
                 self._step(step)
+
+    def _side_by_side(self, loop: Loop) -> None:
+        """Passes that run at the same time may be anywhere: nothing that they touch shares memory."""
+        places = sorted(self.ranges[id] for id in {*loop.reads, *loop.writes} if id in self.ranges)
+        for (_, end), (start, _) in pairwise(places):
+            if start < end:
+                raise VerificationError("two buffers of passes that run at the same time overlap", got=loop.symbol)
 
     def _step(self, step: Launch | Copy) -> None:
         buffers = self.plan.buffers

@@ -58,7 +58,8 @@ def _step(step: Step) -> list[Any]:
             sizes = (step.elements, step.source_offset, step.target_offset)
             return ["copy", step.source, step.target, *(_dim(size) for size in sizes)]
         case Loop():
-            return ["loop", step.symbol, _dim(step.count), [_step(inner) for inner in step.steps]]
+            steps = [_step(inner) for inner in step.steps]
+            return ["loop", step.symbol, _dim(step.count), steps, step.lanes, step.apart]
 
 
 def _read_step(data: list[Any]) -> Step:
@@ -67,8 +68,8 @@ def _read_step(data: list[Any]) -> Step:
             return Launch(kernel, tuple(buffers), tuple(reads), tuple(writes), tuple(symbols))
         case ["copy", source, target, *sizes]:
             return Copy(source, target, *(_read_dim(size) for size in sizes))
-        case ["loop", symbol, count, steps]:
-            return Loop(symbol, _read_dim(count), tuple(_read_step(inner) for inner in steps))
+        case ["loop", symbol, count, steps, lanes, apart]:
+            return Loop(symbol, _read_dim(count), tuple(_read_step(inner) for inner in steps), lanes, tuple(apart))
     raise ValueError(f"no step: {data}")
 
 

@@ -9,6 +9,7 @@ from itertools import groupby
 from graphc.codegen.c import VECTOR_FUNCTIONS, CRenderer, Function
 from graphc.codegen.c_winograd import WinogradShape
 from graphc.codegen.common import BASE, WINOGRAD, common_unit, prelude
+from graphc.codegen.cost import plan_work
 from graphc.codegen.cstyle import CStyle, Lines, Source
 from graphc.codegen.kernel import Kernel
 from graphc.plan import Copy, Launch, Loop, Plan, Step
@@ -56,7 +57,7 @@ def render(
     timed = {name: position for position, name in enumerate(kernels)} if profiled else {}
     parts = _split(list(functions.values()), UNITS_PER_PROCESSOR * processors, ROW_LENGTH * len(plan.steps))
     elsewhere = [function.declaration for part in parts[1:] for function in part]
-    run = "\n".join([*elsewhere, "", _program(plan, symbols, timed)])
+    run = "\n".join([*elsewhere, "", _program(plan, kernels, symbols, timed)])
     units = tuple(_unit(part, vector_bytes, "" if i else run) for i, part in enumerate(parts))
     has_winograd = any(isinstance(tile, WinogradShape) for function in functions.values() for tile in function.tiles)
     common = tuple(common_unit(names, vector_bytes) for names in (BASE, *[WINOGRAD] * has_winograd))
@@ -99,12 +100,12 @@ def _unit(functions: Sequence[Function], vector_bytes: int, run: str) -> str:
     return "\n".join([*parts, text, run])
 
 
-def _program(plan: Plan, symbols: Mapping[str, str], timed: Mapping[str, int]) -> str:
+def _program(plan: Plan, kernels: Mapping[str, Kernel], symbols: Mapping[str, str], timed: Mapping[str, int]) -> str:
     """What runs the plan. Launches are data: as calls in a row they took compilers an eighth of their time."""
     out, run = Lines(), Lines()
     if timed:
         out(f"double graphc_seconds[{len(timed)}];")
-    table = _Table(plan, symbols, timed)
+    table = _Table(plan, kernels, symbols, timed)
     table.run(run, plan.steps)
     table.print(out)
     out("void graphc_run(char *const *buffers, const long *given, long repeat,")
@@ -113,8 +114,9 @@ def _program(plan: Plan, symbols: Mapping[str, str], timed: Mapping[str, int]) -
     for i, name in enumerate(plan.symbols):
         out(f"const long {symbols[name]} = sizes[{i}] = given[{i}];")
         out(f"(void){symbols[name]};")
+    table.lanes(out)
     out("for (long step = 0; step < repeat; ++step) {")
-    out("const gc_worker worker = {thread, threads, grain, meeting, kept || step > 0}, *const self = &worker;")
+    out("const gc_worker worker = {thread, threads, grain, meeting, kept || step > 0, 0}, *const self = &worker;")
     for line in run.lines:
         out(line.strip())
     out("}")
@@ -127,29 +129,42 @@ class _Table:
 
     Args:
         plan: What runs.
+        kernels: The scheduled kernels, by name.
         symbols: The identifier of each symbolic size and loop counter; their order is that of `sizes`.
         timed: The place of each kernel whose seconds are added up; empty where nothing is measured.
     """
 
-    def __init__(self, plan: Plan, symbols: Mapping[str, str], timed: Mapping[str, int]) -> None:
-        self.plan, self.symbols, self.timed = plan, symbols, timed
+    def __init__(
+        self, plan: Plan, kernels: Mapping[str, Kernel], symbols: Mapping[str, str], timed: Mapping[str, int]
+    ) -> None:
+        self.plan, self.kernels, self.symbols, self.timed = plan, kernels, symbols, timed
         self.places = {name: i for i, name in enumerate(symbols)}
         self.style = CStyle(symbols)
         self.rows: list[str] = []
         self.args: list[int] = []
         self.signatures: set[tuple[int, int]] = set()
 
-    def run(self, out: Lines, steps: tuple[Step, ...]) -> None:
-        """The statements that run steps."""
+    def lanes(self, out: Lines) -> None:
+        """The table of buffers as a thread sees it that goes through passes alone."""
+        apart = {id: step.lanes for step in self.plan.steps if isinstance(step, Loop) for id in step.apart}
+        if not apart:
+            return
+        out(f"char *own[{len(self.plan.buffers)}];")
+        out("__builtin_memcpy(own, buffers, sizeof own);")
+        for id, lanes in sorted(apart.items()):
+            out(f"own[{id}] += thread * ({self.style.dim(self.plan.buffers[id].nbytes)} / {lanes});")
+
+    def run(self, out: Lines, steps: tuple[Step, ...], buffers: str = "buffers", worker: str = "self") -> None:
+        """The statements that run steps, on a table of buffers."""
         for is_launch, group in groupby(steps, lambda step: isinstance(step, Launch)):
             start = len(self.rows)
             for step in group:
                 if isinstance(step, Launch):
                     self._add(step)
                 else:
-                    self._other(out, step)
+                    self._other(out, step, buffers, worker)
             if is_launch:
-                out(f"gc_launch(steps + {start}, steps + {len(self.rows)}, buffers, sizes, self);")
+                out(f"gc_launch(steps + {start}, steps + {len(self.rows)}, {buffers}, sizes, {worker});")
 
     def _add(self, step: Launch) -> None:
         signature = len(step.buffers), len(step.symbols)
@@ -160,20 +175,37 @@ class _Table:
         self.rows.append(f"{{{row}}},")
         self.args += [*step.buffers, *(self.places[name] for name in step.symbols)]
 
-    def _other(self, out: Lines, step: Step) -> None:
+    def _other(self, out: Lines, step: Step, buffers: str, worker: str) -> None:
         dim = self.style.dim
-        if isinstance(step, Loop):
+        if isinstance(step, Loop) and step.lanes:
+            self._passes(out, step)
+        elif isinstance(step, Loop):
             name, place = self.symbols[step.symbol], self.places[step.symbol]
             out(f"for (long {name} = 1; {name} <= {dim(step.count)}; ++{name}) {{")
             out(f"sizes[{place}] = {name};")
-            self.run(out, step.steps)
+            self.run(out, step.steps, buffers, worker)
             out("}")
         elif isinstance(step, Copy):
             width = self.plan.buffers[step.source].dtype.itemsize
             start, end = dim(step.source_offset * width), dim(step.target_offset * width)
-            places = f"buffers[{step.target}] + {end}, buffers[{step.source}] + {start}"
-            out(f"gc_copy({places}, {dim(step.elements * width)}, self);")
-            out("gc_sync(self);")
+            places = f"{buffers}[{step.target}] + {end}, {buffers}[{step.source}] + {start}"
+            out(f"gc_copy({places}, {dim(step.elements * width)}, {worker});")
+            out(f"gc_sync({worker});")
+
+    def _passes(self, out: Lines, loop: Loop) -> None:
+        """A loop whose passes threads take."""
+        count, work = (self.style.dim(dim) for dim in (loop.count, plan_work((loop,), self.kernels)))
+        name = self.symbols[loop.symbol]
+        out("{")
+        out(f"gc_passes passes = gc_begin_passes({count}, {loop.lanes}, {work}, self);")
+        out("char *const *const table = passes.together ? buffers : own;")
+        out("while (gc_next_pass(&passes)) {")
+        out(f"const long {name} = sizes[{self.places[loop.symbol]}] = passes.pass;")
+        out(f"(void){name};")
+        self.run(out, loop.steps, "table", "&passes.worker")
+        out("}")
+        out("gc_sync(self);")
+        out("}")
 
     def print(self, out: Lines) -> None:
         """The table itself, and a function for each number of buffers and sizes that kernels take."""

@@ -12,6 +12,7 @@ from graphc.codegen.cost import plan_work
 from graphc.codegen.cstyle import Source
 from graphc.codegen.keep import keep, with_scratch
 from graphc.codegen.kernel import Kernel
+from graphc.codegen.loop_fusion import fuse_loops
 from graphc.codegen.schedule import schedule
 from graphc.codegen.share import share
 from graphc.codegen.winograd import scratch
@@ -113,7 +114,10 @@ class Compilation:
     def _assembly(self) -> Assembly | None:
         if self.partition is None:
             return None
-        assembly = share(assemble(self.partition, self._prepared))
+        assembly = assemble(self.partition, self._prepared)
+        if self.backend == "cpu" and self._fused:
+            assembly = fuse_loops(assembly, self._processors)
+        assembly = share(assembly)
         assembly = Assembly(assembly.plan, {name: schedule(kernel) for name, kernel in assembly.kernels.items()})
         if self.backend == "cpu":
             needs = {name: scratch(kernel, self._vector_bytes) for name, kernel in assembly.kernels.items()}

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from graphc import dtypes
+from graphc import dims, dtypes
 from graphc.codegen.assemble import Assembly
+from graphc.codegen.prefetch import LINE_BYTES
 from graphc.dims import Dim
 from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Step
 
@@ -29,6 +30,11 @@ class Scratch:
 
     nbytes: Dim
     made_of: str | None = None
+
+
+def whole_lines(nbytes: Dim) -> Dim:
+    """At least so many bytes, or elements: what follows them in memory shares no cache line with them."""
+    return dims.floordiv(nbytes + (LINE_BYTES - 1), LINE_BYTES) * LINE_BYTES
 
 
 def steady(plan: Plan) -> set[int]:
@@ -55,17 +61,20 @@ def with_scratch(assembly: Assembly, needs: Mapping[str, Scratch]) -> Assembly:
     """Gives some kernels working memory in the arena, as a last buffer; kept, where it is made of what is steady."""
     buffers, known = list(assembly.plan.buffers), steady(assembly.plan)
 
-    def equipped(step: Step, always: bool = True) -> Step:
+    def equipped(step: Step, always: bool = True, lanes: int = 1) -> Step:
         if isinstance(step, Loop):
             # A loop that the first run does not enter leaves nothing.
-            runs = always and isinstance(step.count, int) and step.count > 0
-            return replace(step, steps=tuple(equipped(inner, runs) for inner in step.steps))
+            runs = always and isinstance(step.count, int) and step.count > 0 and not step.lanes
+            first = len(buffers)
+            steps = tuple(equipped(inner, runs, max(lanes, step.lanes)) for inner in step.steps)
+            own = range(first, len(buffers)) if step.lanes else ()
+            return replace(step, steps=steps, apart=(*step.apart, *own))
         if isinstance(step, Copy) or step.kernel not in needs:
             return step
         need, id = needs[step.kernel], len(buffers)
         names = [param.name for param in assembly.kernels[step.kernel].params]
         kept = always and need.made_of is not None and step.buffers[names.index(need.made_of)] in known
-        buffers.append(Buffer(id, "kept" if kept else "scratch", dtypes.uint8, need.nbytes))
+        buffers.append(Buffer(id, "kept" if kept else "scratch", dtypes.uint8, whole_lines(need.nbytes) * lanes))
         return replace(step, buffers=(*step.buffers, id), writes=(*step.writes, id))
 
     steps = tuple(equipped(step) for step in assembly.plan.steps)

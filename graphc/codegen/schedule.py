@@ -145,7 +145,7 @@ def _substituted(body: tuple[Stmt, ...], halves: dict[str, Dim]) -> tuple[Stmt, 
     for dim in _all_indices(body):
         if dim in new:
             continue
-        new[dim] = _with_axes(dim, halves)
+        new[dim] = with_axes(dim, halves)
         if _quotients(new[dim]) > _quotients(dim) and joint & {atom.name for atom in dims.atoms(new[dim])}:
             return None
 
@@ -198,10 +198,10 @@ def _as_dim(atom: dims.Atom) -> Dim:
 
 def without(offset: Dim, axes: set[str]) -> Dim:
     """The offset with some axes at 0."""
-    return _with_axes(offset, dict.fromkeys(axes, 0))
+    return with_axes(offset, dict.fromkeys(axes, 0))
 
 
-def _with_axes(dim: Dim, values: Mapping[str, Dim]) -> Dim:
+def with_axes(dim: Dim, values: Mapping[str, Dim]) -> Dim:
     """The expression with some axes replaced. A symbolic size may have an axis's name, and stays."""
 
     def leaf(atom: dims.Atom) -> Dim:
@@ -298,7 +298,7 @@ def factors(kernel: Kernel) -> Factors:
     """How a kernel's contraction is a matrix product: by the axes that each factor mentions."""
     contraction = kernel.contraction
     assert contraction is not None
-    left, right = _mentioned(contraction, contraction.lhs), _mentioned(contraction, contraction.rhs)
+    left, right = mentioned(contraction, contraction.lhs), mentioned(contraction, contraction.rhs)
     m = tuple(axis for axis in kernel.axes if axis.name in left and axis.name not in right)
     n = tuple(axis for axis in kernel.axes if axis.name in right and axis.name not in left)
     batch = tuple(axis for axis in kernel.axes if axis not in m and axis not in n)
@@ -307,7 +307,7 @@ def factors(kernel: Kernel) -> Factors:
     return Factors(batch, m, n, contraction.axes, *along)
 
 
-def _mentioned(contraction: Contract, factor: Expr) -> set[str]:
+def mentioned(contraction: Contract, factor: Expr) -> set[str]:
     """The names that a factor is computed from, through the scalars bound for it."""
     wanted = names_in(factor)
     for let in needed(contraction.body, factor):
@@ -316,7 +316,7 @@ def _mentioned(contraction: Contract, factor: Expr) -> set[str]:
 
 
 def _runs_along(contraction: Contract, factor: Expr, axis: str) -> bool:
-    wanted = _mentioned(contraction, factor)
+    wanted = mentioned(contraction, factor)
     values = [factor, *(let.value for let in contraction.body if let.name in wanted)]
     offsets = [load.index[0] for load in loads(tuple(Let("", value) for value in values))]
     return any(stride(offset, axis) == 1 for offset in offsets)

@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphc import dims
+from graphc import config, dims
 from graphc.codegen.compilation import PASSES, Passes
 from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value, inline
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
+from graphc.runtime import team
 from graphc.runtime.counters import counters
-from tests.support.loop_interpreter import build_loops
+from tests.support.loop_interpreter import always_fused_loops, build_loops
 from tests.support.random_graphs import Sample, assert_near, graphs
 
 Array = np.ndarray[Any, Any]
@@ -62,6 +64,14 @@ def test_kernels_compute_what_the_graph_says(fused: bool, sample: Sample) -> Non
 @given(graphs(most=20), st.booleans())
 def test_no_pass_changes_results(passes: Passes, sample: Sample, fused: bool) -> None:
     assert_near(sample, build_loops(sample.graph, passes, fused).run(sample.inputs, sample.sizes))
+
+
+@settings(FIXED, max_examples=200)
+@given(graphs(most=25), st.integers(1, 3))
+def test_fused_loops_compute_what_the_graph_says(sample: Sample, lanes: int) -> None:
+    with always_fused_loops():
+        program = build_loops(sample.graph, loops=True, lanes=lanes)
+    assert_near(sample, program.run(sample.inputs, sample.sizes))
 
 
 @pytest.mark.slow
@@ -132,6 +142,14 @@ def test_compiled_graphs_compute_what_the_interpreter_does(backend: str, fused: 
     samples = _collected(PROGRAMS * TOGETHER, most=16)
     for first in range(0, len(samples), TOGETHER):
         _check_together(samples[first : first + TOGETHER], backend, fused=fused)
+
+
+def test_compiled_loops_over_samples_compute_what_the_interpreter_does() -> None:
+    samples = _collected(2 * TOGETHER, most=25)
+    with always_fused_loops():
+        _check_together(samples, "cpu")
+        with config.override(threads=3), patch.multiple(team, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0):
+            _check_together(samples, "cpu")
 
 
 @pytest.mark.slow

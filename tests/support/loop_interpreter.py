@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count, product
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from graphc import dims
+from graphc.codegen import loop_fusion
 from graphc.codegen.assemble import assemble
 from graphc.codegen.compilation import PASSES
 from graphc.codegen.kernel import (
@@ -33,6 +35,7 @@ from graphc.codegen.kernel import (
     Store,
     statements,
 )
+from graphc.codegen.loop_fusion import fuse_loops
 from graphc.codegen.schedule import schedule
 from graphc.dims import Dim
 from graphc.dtypes import DType
@@ -87,6 +90,10 @@ class Cells:
     def empty(cls, elements: int, dtype: DType) -> Cells:
         """A buffer that nothing has been written to."""
         return cls(np.full(elements, poison(dtype), dtype.numpy), np.zeros(elements, np.bool_))
+
+    def part(self, elements: int) -> Cells:
+        """The first elements of the buffer: the same memory."""
+        return Cells(self.array[:elements], self.defined[:elements])
 
     def copy(self) -> Cells:
         """Another buffer with the same contents."""
@@ -429,12 +436,17 @@ class LoopProgram:
                     self._launch(step, memory, sizes)
                 case Copy():
                     _copy(step, memory, sizes)
-                case Loop(symbol, extent, inner):
-                    for turn in range(1, dims.evaluate(extent, sizes) + 1):
+                case Loop(symbol, extent, inner, lanes):
+                    turns = range(1, dims.evaluate(extent, sizes) + 1)
+                    # Passes that do not need each other may come in any order, and find nothing where each has its own.
+                    for turn in reversed(turns) if lanes else turns:
+                        for id in step.apart:
+                            memory[id].defined[:] = False
                         self._run(inner, memory, {**sizes, symbol: turn})
 
     def _launch(self, step: Launch, memory: list[Cells], sizes: Mapping[str, int]) -> None:
         known = {name: sizes[name] for name in step.symbols}
+        memory = self._as_seen_by(step, memory, known)
         before = {id: memory[id].copy() for id in step.buffers}
         for id in step.buffers:
             assert id in (*step.reads, *step.writes), f"{step} hides what it does with b{id}"
@@ -442,6 +454,15 @@ class LoopProgram:
         _launch(self.scheduled[step.kernel], step, dict(enumerate(memory)), known)
         for id in step.buffers:
             _assert_same(before[id], memory[id], f"scheduling {step.kernel} changes b{id}")
+
+    def _as_seen_by(self, step: Launch, memory: list[Cells], sizes: Mapping[str, int]) -> list[Cells]:
+        """The buffers, of those of which each lane has its own part that of one lane."""
+        apart = {id for loop in self.plan.steps if isinstance(loop, Loop) for id in loop.apart}
+        seen = memory.copy()
+        for param, id in zip(self.lowered[step.kernel].params, step.buffers, strict=True):
+            if id in apart:
+                seen[id] = memory[id].part(dims.evaluate(dims.product(param.shape), sizes))
+        return seen
 
 
 def _launch(kernel: Kernel, step: Launch, memory: Mapping[int, Cells], sizes: Mapping[str, int]) -> None:
@@ -473,13 +494,22 @@ def _assert_same(got: Cells, expected: Cells, message: str) -> None:
         np.testing.assert_array_equal(a, b, err_msg=message)
 
 
-def build_loops(graph: Graph, passes: Passes = PASSES, fused: bool = True) -> LoopProgram:
+def always_fused_loops() -> AbstractContextManager[Any]:
+    """Within, loops are fused and values made again however little that saves, and loops nested where they can be."""
+    return patch.multiple(loop_fusion, LEAST_BYTES=1, LEAST_WORK=0, CACHE_BYTES=0, LARGE_BYTES=1)
+
+
+def build_loops(
+    graph: Graph, passes: Passes = PASSES, fused: bool = True, loops: bool = False, lanes: int = 2
+) -> LoopProgram:
     """Lowers a graph as the compiler does.
 
     Args:
         graph: What to lower.
         passes: The rewrites that go before; `copy_sources` must be among them.
         fused: Whether operations share kernels.
+        loops: Whether kernels share loops.
+        lanes: How many threads may take passes of such loops.
     """
 
     def partition(body: Graph) -> Partition:
@@ -489,6 +519,8 @@ def build_loops(graph: Graph, passes: Passes = PASSES, fused: bool = True) -> Lo
 
     whole = partition(graph)
     assembly = assemble(whole, partition)
+    if loops:
+        assembly = fuse_loops(assembly, lanes)
     scheduled = {name: schedule(kernel) for name, kernel in assembly.kernels.items()}
     return LoopProgram(whole.graph, assembly.plan, assembly.kernels, scheduled)
 

@@ -49,6 +49,7 @@ typedef struct {
   long thread, threads, grain;
   gc_meeting *meeting;
   long kept; /* whether an earlier run has left what it could prepare for this one */
+  long lane; /* which of those threads it is that go through passes of a loop alone, at the same time */
 } gc_worker;
 
 /* Waits until all threads are here; what they wrote is then seen by all. */
@@ -86,6 +87,17 @@ GC_KERNEL gc_way gc_begin(long total, long grain, const gc_worker *self, long te
 /* Takes the next piece, if there is one. The turn of the meeting tells counts of this way from older ones. */
 GC_KERNEL int gc_take(gc_way *way);
 GC_KERNEL void gc_copy(char *to, const char *from, long size, const gc_worker *self);
+
+/* The passes of a loop that do not need each other: each thread of a team takes whole ones, and goes through them alone,
+   in memory of its own; where that would leave threads without one, all go through every pass together. */
+typedef struct {
+  gc_worker worker; /* who runs the steps of a pass */
+  gc_way way;
+  long pass, end; /* passes count from 1 */
+  int together;
+} gc_passes;
+GC_KERNEL gc_passes gc_begin_passes(long count, long lanes, long work, const gc_worker *self);
+GC_KERNEL int gc_next_pass(gc_passes *passes);
 
 /* Launches as data: a kernel, a function for all kernels with as many parameters, which takes them from where `args`
    says, how much of what it writes holds for later runs, and where to add up the seconds that it takes, for those who

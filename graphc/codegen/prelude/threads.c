@@ -80,6 +80,27 @@ int gc_take(gc_way *way) {
   return 0;
 }
 
+/* From how many passes for each thread on it is no matter if some thread takes one more. */
+#define GC_MANY_PASSES 4
+gc_passes gc_begin_passes(long count, long lanes, long work, const gc_worker *self) {
+  const long team = GC_MIN(gc_team(self, work), lanes);
+  gc_passes passes = {.worker = *self, .together = count % team && count < GC_MANY_PASSES * team};
+  if (passes.together) {
+    passes.end = count;
+  } else {
+    passes.worker.thread = 0, passes.worker.threads = 1, passes.worker.lane = self->thread;
+    passes.way = gc_begin(count, 1, self, team, 1);
+  }
+  return passes;
+}
+int gc_next_pass(gc_passes *passes) {
+  if (passes->pass == passes->end) {
+    if (passes->together || !gc_take(&passes->way)) return 0;
+    passes->pass = passes->way.first, passes->end = passes->way.end;
+  }
+  ++passes->pass;
+  return 1;
+}
 
 void gc_copy(char *to, const char *from, long size, const gc_worker *self) {
   const long team = gc_team(self, size), first = gc_first(size, 64, self, team), end = gc_end(size, 64, self, team);
@@ -106,6 +127,6 @@ void gc_launch(const gc_step *step, const gc_step *end, char *const *buffers, co
     const double start = step->seconds ? gc_now() : 0;
     step->call(step->kernel, buffers, sizes, step->args, &own);
     gc_sync(self);
-    if (step->seconds && self->thread == 0) *step->seconds += gc_now() - start;
+    if (step->seconds && self->thread == 0 && self->lane == 0) *step->seconds += gc_now() - start;
   }
 }

@@ -1,0 +1,232 @@
+"""Which kernels go over the same samples: groups of launches that may become one loop.
+
+A kernel may be in such a group if its passes share nothing that would have to be made ready in each of them anew: plain
+loops, and products of which both factors belong to the sample. What one member writes and another touches is, wherever
+they touch it, of the sample that they are at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from heapq import heappop, heappush
+from itertools import combinations, takewhile
+from typing import TypeVar
+
+from graphc import dims
+from graphc.codegen.assemble import Assembly
+from graphc.codegen.kernel import Axis, Kernel, Store, loads, stores
+from graphc.codegen.schedule import mentioned
+from graphc.dims import Dim, Shape
+from graphc.exprs import Load
+from graphc.plan import NOMINAL_SIZE, Launch, Step
+
+T = TypeVar("T")
+
+# A loop over samples, and one inside it over parts of them. There is no third.
+MOST_LEVELS = 2
+
+
+def nominal(dim: Dim) -> int:
+    """A size where every symbolic one in it has its nominal value."""
+    return dims.evaluate(dim, dict.fromkeys(dims.size_names(dim), NOMINAL_SIZE))
+
+
+def _leading(kernel: Kernel) -> dict[str, tuple[Axis, ...]]:
+    """For each buffer of a kernel, the axes that number its outermost dimensions, two at most, wherever it is touched.
+
+    Only axes whose points share nothing that would have to be made ready for each of them anew.
+    """
+    separable = kernel.axes
+    if (product := kernel.contraction) is not None:
+        both = mentioned(product, product.lhs) & mentioned(product, product.rhs)
+        separable = tuple(axis for axis in kernel.axes if axis.name in both)
+    accesses: dict[str, set[tuple[Dim, ...]]] = {}
+    touches: tuple[Load | Store, ...] = (*loads(kernel.body), *stores(kernel.body)) if separable else ()
+    for access in touches:
+        accesses.setdefault(access.buffer, set()).add(access.index)
+        if isinstance(access, Store) and access.accumulate:
+            return {}
+    touched = [(param, accesses.get(param.name, set())) for param in kernel.params]
+    return {param.name: tuple(_numbering(param.shape, separable, indices)) for param, indices in touched}
+
+
+def _numbering(shape: Shape, axes: Sequence[Axis], indices: Set[tuple[Dim, ...]]) -> Iterator[Axis]:
+    """The axes that are the first entries of all indices, and are in no other entry of them."""
+    for position in range(min(MOST_LEVELS, len(shape))):
+        places = {index[position] for index in indices}
+        axis = next((a for a in axes if places == {a.index} and a.extent == shape[position]), None)
+        inner = {dim for index in indices for dim in index[position + 1 :]}
+        if axis is None or any(axis.name in dims.loop_names(dim) for dim in inner):
+            return
+        yield axis
+
+
+class Runs:
+    """Groups of steps, each of one in the beginning, by the position of the first.
+
+    Args:
+        assembly: The plan and its kernels, not yet scheduled.
+        least_bytes: From which size on a buffer is worth that those who touch it are in one group.
+    """
+
+    def __init__(self, assembly: Assembly, least_bytes: int) -> None:
+        self.assembly = assembly
+        plan = assembly.plan
+        self.steps = plan.steps
+        self.members = {position: [position] for position in range(len(self.steps))}
+        self.home = {position: position for position in self.members}
+        self.levels: dict[int, int] = {}  # of loops that each group of several could be
+        # How many steps touch each buffer.
+        self.touched = Counter(id for step in self.steps for id in {*step.reads, *step.writes})
+        self.large = {
+            id for id, count in self.touched.items() if count > 1 and nominal(plan.buffers[id].nbytes) >= least_bytes
+        }
+        self.leading = [self._leading_of(step) for step in self.steps]
+        self.direct = self._dependences()
+        self._close()
+
+    def _leading_of(self, step: Step) -> dict[int, tuple[Axis, ...]]:
+        """For each buffer that a launch touches, the axes that number its outermost dimensions."""
+        if not isinstance(step, Launch) or self.large.isdisjoint(step.buffers):
+            return {}
+        kernel = self.assembly.kernels[step.kernel]
+        found = _leading(kernel)
+        return {id: found.get(param.name, ()) for id, param in zip(step.buffers, kernel.params, strict=True)}
+
+    def _dependences(self) -> list[set[int]]:
+        """For each step, earlier ones that it must come after."""
+        writer: dict[int, int] = {}
+        readers: dict[int, set[int]] = {}
+        found: list[set[int]] = []
+        for position, step in enumerate(self.steps):
+            needed = {writer[id] for id in (*step.reads, *step.writes) if id in writer}
+            for id in step.writes:
+                needed |= readers.pop(id, set())
+                writer[id] = position
+            for id in step.reads:
+                readers.setdefault(id, set()).add(position)
+            found.append(needed - {position})
+        return found
+
+    def _close(self) -> None:
+        """Finds out which groups come before each, and after it: bit sets."""
+        order, needed = list(self.order()), self._needed()
+        self.before, self.after = dict.fromkeys(order, 0), dict.fromkeys(order, 0)
+        for group in order:
+            for other in needed[group]:
+                self.before[group] |= self.before[other] | 1 << other
+        for group in reversed(order):
+            for other in needed[group]:
+                self.after[other] |= self.after[group] | 1 << group
+
+    def _needed(self) -> dict[int, set[int]]:
+        """For each group, others that it must come after."""
+        return {
+            group: {self.home[other] for member in members for other in self.direct[member]} - {group}
+            for group, members in self.members.items()
+        }
+
+    def candidates(self) -> list[tuple[int, int]]:
+        """Pairs of steps that touch the same large buffer sample by sample, those of the largest first."""
+        found: list[tuple[int, int, int]] = []
+        touching: dict[int, list[int]] = {}
+        for position, leading in enumerate(self.leading):
+            for id, axes in leading.items():
+                if axes:
+                    touching.setdefault(id, []).append(position)
+        for id in touching.keys() & self.large:
+            nbytes = nominal(self.assembly.plan.buffers[id].nbytes)
+            found += [(-nbytes, a, b) for a, b in combinations(touching[id], 2)]
+        return [(a, b) for _, a, b in sorted(found)]
+
+    def try_merge(self, a: int, b: int) -> None:
+        """Makes the groups of two steps one, if their members can all go over the same samples, one after the other.
+
+        And over the same parts of samples, if those of a group do already.
+        """
+        first, last = sorted((self.home[a], self.home[b]))
+        if first == last or self._path_between(first, last) or self._path_between(last, first):
+            return
+        members = sorted(self.members[first] + self.members[last])
+        axes = axes_of(self.assembly, members, self.leading)
+        if axes is None or len(axes[0]) < max(self.levels.get(first, 1), self.levels.get(last, 1)):
+            return
+        self.levels[first] = len(axes[0])
+        self.members[first] = members
+        del self.members[last]
+        self.home |= dict.fromkeys(members, first)
+        gone, here = 1 << last, 1 << first
+        before = (self.before[first] | self.before.pop(last)) & ~(gone | here)
+        after = (self.after[first] | self.after.pop(last)) & ~(gone | here)
+        self.before[first], self.after[first] = before, after
+        for group in self.members:
+            if before >> group & 1:
+                self.after[group] = self.after[group] & ~gone | here | after
+            if after >> group & 1:
+                self.before[group] = self.before[group] & ~gone | here | before
+
+    def _path_between(self, start: int, end: int) -> bool:
+        """Whether another group comes after the one and before the other."""
+        return bool(self.after[start] & self.before[end] & ~(1 << start | 1 << end))
+
+    def part(self, groups: Iterable[int]) -> None:
+        """Makes groups of several steps groups of one again."""
+        for group in groups:
+            for position in self.members[group]:
+                self.members[position], self.home[position] = [position], position
+        self._close()
+
+    def try_hold_back(self, position: int, group: int) -> bool:
+        """Has a step come after a group, unless that needs the step; returns whether it does."""
+        home = self.home[position]
+        if home == group or self.after[home] >> group & 1:
+            return False
+        if not self.before[home] >> group & 1:
+            self.direct[position].add(group)
+            self._close()
+        return True
+
+    def order(self) -> Iterator[int]:
+        """The groups so that each comes after those it needs; among free choices, as they were."""
+        needed = self._needed()
+        followers: dict[int, list[int]] = {}
+        for group, others in needed.items():
+            for other in others:
+                followers.setdefault(other, []).append(group)
+        waits = {group: len(others) for group, others in needed.items()}
+        ready = [group for group, count in waits.items() if count == 0]
+        while ready:
+            group = heappop(ready)
+            yield group
+            for follower in followers.get(group, ()):
+                waits[follower] -= 1
+                if waits[follower] == 0:
+                    heappush(ready, follower)
+
+
+def axes_of(
+    assembly: Assembly, members: Sequence[int], leading: Sequence[Mapping[int, tuple[Axis, ...]]]
+) -> list[tuple[Axis, ...]] | None:
+    """For each member of a run its axes over samples, and over parts of them where all have one; None if it is none.
+
+    They number the outermost dimensions of every buffer that one member writes and another touches. A member that has
+    no such buffer takes those of what it writes.
+    """
+    steps = [assembly.plan.steps[position] for position in members]
+    touched = Counter(id for step in steps for id in {*step.reads, *step.writes})
+    linked = {id for step in steps for id in step.writes if touched[id] > 1}
+    found: list[tuple[Axis, ...]] = []
+    for position, step in zip(members, steps, strict=True):
+        if not isinstance(step, Launch):
+            return None
+        own = linked.intersection(step.buffers) or step.writes
+        found.append(_while_equal(leading[position][id] for id in own))
+    depth = len(_while_equal([axis.extent for axis in axes] for axes in found))
+    return [axes[:depth] for axes in found] if depth > 0 else None
+
+
+def _while_equal(rows: Iterable[Sequence[T]]) -> tuple[T, ...]:
+    """What all rows begin with."""
+    columns = takewhile(lambda column: len({*column}) == 1, zip(*rows, strict=False))
+    return tuple(column[0] for column in columns)

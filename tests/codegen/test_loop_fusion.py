@@ -1,0 +1,249 @@
+"""Loops over samples: which kernels share one, what then shrinks, and that results stay."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import config, dims, dtypes, interpret, layers, plan_json
+from graphc.codegen.compilation import PASSES, Compilation
+from graphc.compiler import Executable, compile
+from graphc.errors import VerificationError
+from graphc.graph.builder import Builder, Value
+from graphc.graph.core import Graph
+from graphc.graph.types import TensorType
+from graphc.plan import Buffer, Launch, Loop, Plan, check
+from graphc.runtime import team
+from graphc.runtime.memory import solve
+from tests.support.loop_interpreter import always_fused_loops
+
+Array = np.ndarray[Any, Any]
+
+BATCH = dims.size("B")
+HEADS, ROWS, WIDTH = 3, 20, 8
+
+
+def _product(x: Value, y: Value, batch: int, contract: tuple[int, int]) -> Value:
+    axes = tuple(range(batch))
+    attrs = {"lhs_contract": contract[:1], "rhs_contract": contract[1:]}
+    return x.builder.apply("contract", x, y, lhs_batch=axes, rhs_batch=axes, **attrs)
+
+
+def _softmax(x: Value) -> Value:
+    b, last = x.builder, (x.rank - 1,)
+
+    def rows(value: Value) -> Value:
+        return b.broadcast(value, x.shape, tuple(range(x.rank - 1)))
+
+    powers = b.apply("exp", b.apply("sub", x, rows(b.apply("max", x, axes=last))))
+    return b.apply("div", powers, rows(b.apply("sum", powers, axes=last)))
+
+
+def attention(rows: int = ROWS) -> Graph:
+    """Values, mixed by softmax of the products of queries and keys."""
+    b = Builder({"B": (1, 64)})
+    q, k, v = (b.input(name, TensorType((BATCH, HEADS, rows, WIDTH), dtypes.float32)) for name in "qkv")
+    return b.finish([_product(_softmax(_product(q, k, 2, (3, 3))), v, 2, (3, 2))])
+
+
+def inputs(graph: Graph, batch: int) -> dict[str, Array]:
+    rng = np.random.default_rng(batch)
+    shapes = {name: [dims.evaluate(d, {"B": batch}) for d in node.outs[0].shape] for name, node in graph.inputs.items()}
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def fused(graph: Graph) -> Executable:
+    """Compiled as if its sizes were large, and not looked for among known programs."""
+    with always_fused_loops():
+        executable = compile(graph, "cpu", passes=PASSES)
+        assert executable.compilation.plan is not None
+    return executable
+
+
+def loops(compilation: Compilation) -> list[Loop]:
+    """The loops whose passes threads take."""
+    assert compilation.plan is not None
+    return [step for step in compilation.plan.steps if isinstance(step, Loop) and step.lanes]
+
+
+def kernels(loop: Loop) -> list[str]:
+    """The kernels that a pass launches, in order."""
+    inner = loop.steps[0].steps if isinstance(loop.steps[0], Loop) else loop.steps
+    return [step.kernel for step in inner if isinstance(step, Launch)]
+
+
+@contextmanager
+def team_of(threads: int) -> Iterator[None]:
+    """So many threads, that share whatever there is to do."""
+    with config.override(threads=threads), patch.multiple(team, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0):
+        yield
+
+
+def expect(graph: Graph, executable: Executable, batch: int, threads: int) -> None:
+    """Compares with the interpreter, and bits with those of one thread."""
+    given, sizes = inputs(graph, batch), {"B": batch}
+    with team_of(threads):
+        out = executable.run(given, {}, sizes)
+    with config.override(threads=1):
+        alone = executable.run(given, {}, sizes)
+    for one, many, right in zip(alone, out, interpret.run(graph, given, sizes=sizes)[0], strict=True):
+        np.testing.assert_array_equal(one, many)
+        np.testing.assert_allclose(one, right, rtol=1e-5, atol=1e-5)
+
+
+# ---- loops
+
+
+@pytest.fixture(scope="module")
+def attends() -> Executable:
+    return fused(attention())
+
+
+def test_attention_is_one_loop_over_heads(attends: Executable) -> None:
+    (loop,) = loops(attends.compilation)
+    (inner,) = loop.steps
+    assert isinstance(inner, Loop)
+    assert (loop.count, inner.count, inner.lanes) == (BATCH, HEADS, 0)
+    assert attends.compilation.plan is not None
+    assert attends.compilation.plan.steps == (loop,)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 7, 8])
+@pytest.mark.parametrize("threads", [2, 3])
+def test_passes_are_taken_by_threads(attends: Executable, batch: int, threads: int) -> None:
+    expect(attention(), attends, batch, threads)
+
+
+def test_scores_are_there_for_one_head_at_a_time(attends: Executable) -> None:
+    lanes = loops(attends.compilation)[0].lanes
+    a_head, many = ROWS * ROWS * 4, attends.memory({"B": 64})["arena"]
+    assert many == attends.memory({"B": 1})["arena"]
+    assert 2 * a_head * lanes <= many < 64 * a_head
+
+
+def test_small_buffers_are_no_reason() -> None:
+    assert loops(Compilation("cpu", attention(), vector_bytes=32)) == []
+    assert len(loops(Compilation("cpu", attention(512), vector_bytes=32))) == 1
+
+
+def test_other_backends_have_no_such_loops() -> None:
+    assert loops(Compilation("cuda", attention(512))) == []
+
+
+def test_what_needs_the_whole_batch_is_in_no_loop() -> None:
+    """The mean over the batch comes between: scores are needed before it and after it."""
+    b = Builder({"B": (1, 64)})
+    x, y = (b.input(name, TensorType((BATCH, ROWS, WIDTH), dtypes.float32)) for name in "xy")
+    scores = _product(x, y, 1, (2, 2))
+    mean = b.apply("div", b.apply("sum", scores, axes=(0,)), b.full(7, (ROWS, ROWS), dtypes.float32))
+    apart = b.apply("exp", b.apply("sub", scores, b.broadcast(mean, scores.shape, (1, 2))))
+    graph = b.finish([_product(_softmax(apart), y, 1, (2, 1))])
+    executable = fused(graph)
+    (loop,) = loops(executable.compilation)
+    plan = executable.compilation.plan
+    assert plan is not None
+    assert len(plan.steps) > 2
+    assert plan.steps[-1] == loop
+    expect(graph, executable, 5, 2)
+
+
+def test_products_with_a_weight_are_in_no_loop() -> None:
+    """All samples share the weight, which each pass would have to gather anew."""
+    b = Builder({"B": (1, 64)})
+    x = b.input("x", TensorType((BATCH, ROWS, WIDTH), dtypes.float32))
+    w = b.input("w", TensorType((WIDTH, WIDTH), dtypes.float32))
+    axes = {"lhs_batch": (), "rhs_batch": (), "lhs_contract": (2,), "rhs_contract": (0,)}
+    graph = b.finish([_softmax(b.apply("contract", _softmax(x), w, **axes))])
+    assert loops(fused(graph).compilation) == []
+
+
+# ---- training
+
+
+def transformer(length: int, dropout: float) -> Any:
+    """Attention to earlier words that are there, in front of an output for each word."""
+    graphc.utils.set_random_seed(3)
+    words = graphc.Input((length,), dtype="int32")
+    x = layers.Embedding(11, 12, mask_zero=True)(words)
+    x = layers.MultiHeadAttention(3, 4, dropout=dropout)(x, x, use_causal_mask=True)
+    model = graphc.Model(words, layers.Dense(11)(x))
+    loss = graphc.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(graphc.optimizers.SGD(0.5), loss)
+    return model
+
+
+def trained(backend: str, dropout: float, threads: int = 1) -> tuple[list[float], list[Array], Any]:
+    """The loss of each epoch, the weights in the end, and the model."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 11, (7, 9)).astype(np.int32)
+    with config.override(backend=backend), team_of(threads):
+        model = transformer(9, dropout)
+        history = model.fit(x, np.roll(x, -1, 1), batch_size=3, epochs=3, shuffle=False, verbose=0)
+    return history.history["loss"], model.get_weights(), model
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_scores_are_made_again_for_gradients(tmp_path: Path, dropout: float) -> None:
+    with always_fused_loops(), config.override(cache_dir=tmp_path):
+        losses, weights, model = trained("cpu", dropout)
+        shared = trained("cpu", dropout, threads=3)
+        (program,) = (p for p in model._programs.values() if p.mode == "train")
+        launched = Counter(name for loop in loops(program.executable.compilation) for name in kernels(loop))
+    assert max(launched.values()) == 2, "the product of queries and keys"
+    assert shared[0] == losses
+    for one, many in zip(weights, shared[1], strict=True):
+        np.testing.assert_array_equal(one, many)
+    expected = trained("numpy", dropout)
+    np.testing.assert_allclose(losses, expected[0], rtol=1e-4)
+    for got, right in zip(weights, expected[1], strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-3, atol=1e-4)
+
+
+def test_long_sequences_take_less_than_their_scores() -> None:
+    length, batch = 1024, 16
+    model = transformer(length, 0.0)
+    x = np.zeros((batch, length), np.int32)
+    with config.override(backend="cpu"):
+        step = model.program("train", graphc.models.data.arrays_of(x, x).signature)
+    compilation = Compilation("cpu", step.graph, vector_bytes=32)
+    assert compilation.plan is not None
+    sizes = dict.fromkeys(compilation.plan.symbols, batch)
+    assert solve(compilation.plan, sizes).nbytes < batch * 3 * length * length * 4
+
+
+# ---- plans with such loops
+
+
+def _lanes() -> Plan:
+    """Two kernels, of which each lane has its own part of what one hands to the other, and two buffers of their own."""
+    buffers = [Buffer(0, "input", dtypes.float32, BATCH, "x")]
+    buffers += [Buffer(i, "temporary", dtypes.float32, 2 * 64) for i in (1, 2)]
+    buffers += [Buffer(3, "output", dtypes.float32, BATCH)]
+    body = (Launch("k0", (0, 1), (0,), (1,)), Launch("k1", (1, 2), (1,), (2,)), Launch("k2", (2, 3), (2,), (3,)))
+    return Plan((Loop("@sample", BATCH, body, 2, (1, 2)),), tuple(buffers), (3,), {"B": (1, 8)})
+
+
+def test_what_passes_touch_at_the_same_time_shares_no_memory() -> None:
+    plan = _lanes()
+    offsets = dict(solve(plan, {"B": 8}).offsets)
+    assert abs(offsets[1] - offsets[2]) >= 2 * 64 * 4
+    # One after the other these two could share memory.
+    body = (Launch("k0", (0, 1), (0,), (1,)), Launch("k1", (0, 2), (0,), (2,)))
+    with pytest.raises(VerificationError, match="at the same time"):
+        check(replace(plan, steps=(replace(plan.steps[0], steps=body),)), {1: 0, 2: 0}, {"B": 8})
+
+
+def test_lanes_survive_json_and_are_described() -> None:
+    plan = _lanes()
+    assert plan_json.from_object(json.loads(json.dumps(plan_json.to_object(plan)))) == plan
+    assert "for @sample in 1..B, 2 at the same time" in str(plan)
