@@ -32,13 +32,15 @@ HOW_TO_GET_ONE = (
     "--install`; anywhere: `pip install 'graphc[zig]'`), or name one in GRAPHC_CC"
 )
 
-# gcc vectorises little below -O3 by itself. What is turned off takes a fifth of its time and gains nothing on loops as
-# they are generated (`docs/performance.md`, also for what must stay on). Loops of products wait for nothing but
-# instructions: they begin with a line of the cache.
+# gcc vectorises little below -O3 by itself. What is turned off takes a third of its time and gains nothing on loops as
+# they are generated, or has them spill (`docs/performance.md`, also for what must stay on). Loops of products wait for
+# nothing but instructions: they begin with a line of the cache.
 _GCC_FLAGS = (
     "-fvect-cost-model=dynamic",
     "-falign-loops=64",
     *("--param=vect-epilogues-nomask=0", "-fira-region=one", "-fno-ivopts", "-fno-tree-vrp", "-fno-code-hoisting"),
+    *("-fno-tree-pre", "-fno-tree-dominator-opts", "-fno-thread-jumps", "-fno-tree-bit-ccp", "-fno-schedule-insns2"),
+    *("-fno-tree-slp-vectorize", "-fno-dse", "-fno-rerun-cse-after-loop"),
 )
 # A version is told at once; a compiler that is silent for longer hangs, such as one that waits for a licence server.
 _PROBE_SECONDS = 60.0
