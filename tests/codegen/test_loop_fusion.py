@@ -25,6 +25,7 @@ from graphc.graph.types import TensorType
 from graphc.plan import Buffer, Launch, Loop, Plan, check
 from graphc.runtime import team
 from graphc.runtime.memory import solve
+from graphc.runtime.state import StateBuffer
 from tests.support.loop_interpreter import always_fused_loops
 
 Array = np.ndarray[Any, Any]
@@ -131,6 +132,19 @@ def test_scores_are_there_for_one_head_at_a_time(attends: Executable) -> None:
     assert 2 * a_head * lanes <= many < 64 * a_head
 
 
+def test_each_lane_has_scratch_memory_of_its_own() -> None:
+    graph = attention(100)
+    executable = fused(graph)
+    (loop,) = loops(executable.compilation)
+    plan = executable.compilation.plan
+    assert plan is not None
+    scratch = {id for id in loop.writes if plan.buffers[id].role == "scratch"}
+    assert scratch
+    assert scratch <= set(loop.apart)
+    for batch in (8, 9, 16):
+        expect(graph, executable, batch, 2)
+
+
 def test_small_buffers_are_no_reason() -> None:
     assert loops(Compilation("cpu", attention(), vector_bytes=32)) == []
     assert len(loops(Compilation("cpu", attention(512), vector_bytes=32))) == 1
@@ -207,6 +221,56 @@ def test_scores_are_made_again_for_gradients(tmp_path: Path, dropout: float) -> 
     np.testing.assert_allclose(losses, expected[0], rtol=1e-4)
     for got, right in zip(weights, expected[1], strict=True):
         np.testing.assert_allclose(got, right, rtol=1e-3, atol=1e-4)
+
+
+def _twice(gate: bool, computed: bool) -> Graph:
+    """Weights of attention that are used, and once more after all samples have been, in a loop of its own.
+
+    Args:
+        gate: Whether scores are multiplied by a state, which is then changed.
+        computed: Whether queries are computed, and not needed for anything else.
+    """
+    b = Builder({"B": (1, 64)})
+    q, k, v = (b.input(name, TensorType((BATCH, ROWS, WIDTH), dtypes.float32)) for name in "qkv")
+    if computed:
+        w = b.input("w", TensorType((WIDTH, WIDTH), dtypes.float32))
+        axes = {"lhs_batch": (), "rhs_batch": (), "lhs_contract": (2,), "rhs_contract": (0,)}
+        q = b.apply("contract", q, w, **axes)
+    scores = _product(q, k, 1, (2, 2))
+    if gate:
+        state = b.state("gate", TensorType((), dtypes.float32))
+        scores = b.apply("mul", scores, b.broadcast(state, scores.shape, ()))
+        b.update(state, b.apply("add", state, b.full(1, (), dtypes.float32)))
+    weights = _softmax(scores)
+    whole = b.apply("tanh", b.apply("sum", _product(weights, v, 1, (2, 1)), axes=(0,)))
+    gated = b.apply("mul", v, b.broadcast(whole, v.shape, (1, 2)))
+    return b.finish([_product(_softmax(b.apply("mul", weights, _product(gated, v, 1, (2, 2)))), v, 1, (2, 1))])
+
+
+def _makes_scores(executable: Executable) -> int:
+    """How many loops multiply queries and keys, with which the first one begins."""
+    found = loops(executable.compilation)
+    return sum(kernels(found[0])[0] in kernels(loop) for loop in found)
+
+
+def test_what_changes_meanwhile_waits() -> None:
+    """The second loop makes weights again of the state that the first one has seen."""
+    graph = _twice(gate=True, computed=False)
+    executable, given = fused(graph), inputs(graph, 5)
+    assert _makes_scores(executable) == 2
+    states = {"gate": StateBuffer(np.full((), 0.5, np.float32))}
+    (out,) = executable.run(given, states, {"B": 5})
+    ((expected,), updated) = interpret.run(graph, given, {"gate": np.full((), 0.5, np.float32)}, {"B": 5})
+    np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(states["gate"].host(), updated["gate"])
+
+
+def test_nothing_is_kept_so_that_something_else_can_be_made_again() -> None:
+    again, kept = (fused(_twice(gate=False, computed=computed)) for computed in (False, True))
+    assert _makes_scores(again) == 2
+    assert _makes_scores(kept) == 1
+    expect(_twice(gate=False, computed=True), kept, 5, 2)
+    expect(_twice(gate=False, computed=False), again, 5, 2)
 
 
 def test_long_sequences_take_less_than_their_scores() -> None:
