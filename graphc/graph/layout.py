@@ -13,6 +13,9 @@ from itertools import pairwise
 
 ORDER_SWEEPS = 16
 PLACE_SWEEPS = 24
+# Large drawings get fewer sweeps, so many points in all; the first ones do most.
+SWEPT_POINTS = 200_000
+FEWEST_SWEEPS = 4
 # How far apart the points of long arrows are.
 LANE = 14.0
 
@@ -62,7 +65,7 @@ class _Layout:
         """Orders, then places."""
         self._order()
         self._pack()
-        for sweep in range(PLACE_SWEEPS):
+        for sweep in range(self._sweeps(PLACE_SWEEPS)):
             self._align(down=sweep % 2 == 0)
         left = min((self.x[id] - self._half(id) for id in self.x), default=0.0)
         for id in self.x:
@@ -75,6 +78,9 @@ class _Layout:
             for source, target in self.arrows
         }
         return Placed({id: x for id, x in self.x.items() if id >= 0}, self.layer, paths)
+
+    def _sweeps(self, most: int) -> int:
+        return min(most, max(FEWEST_SWEEPS, SWEPT_POINTS // max(1, len(self.widths))))
 
     # ---- layers and the points of long arrows
 
@@ -112,7 +118,7 @@ class _Layout:
     def _order(self) -> None:
         best, fewest = [list(row) for row in self.rows], self._crossings()
         rank = {id: part for row in self.rows for id, part in _ranks(row).items()}
-        for sweep in range(ORDER_SWEEPS):
+        for sweep in range(self._sweeps(ORDER_SWEEPS)):
             down = sweep % 2 == 0
             neighbours = self.above if down else self.below
             for row in self.rows if down else reversed(self.rows):
