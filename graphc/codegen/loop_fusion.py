@@ -158,7 +158,7 @@ class _Again:
     def _goes_over(self, id: int, first: int) -> bool:
         """Whether what a loop touches of a buffer is of the sample that it is at."""
         positions = self.runs.members[first]
-        own = self.fused[first].members[-len(positions) :]
+        own = self.fused[first].members[-len(positions) :]  # behind what the loop makes again
         leading = [self.runs.leading[position].get(id) for position in positions]
         return all(
             axes is None or axes[: len(member.axes)] == member.axes for axes, member in zip(leading, own, strict=True)
