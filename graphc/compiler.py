@@ -285,7 +285,8 @@ def _build_cpu(
     compiler, store = toolchain.find(), cache.default()
     flags = _flags(compiler)
     arguments = compiler.arguments(flags, Path("out"))
-    name = programs.program_key(digest(graph), arguments, compiler.version, compiler.target)
+    made_for = (compiler.version, compiler.target, processor.cores())
+    name = programs.program_key(digest(graph), arguments, *made_for)
     found = programs.find(store, name) if known else None
     if found is not None:
         return CpuProgram(*found)

@@ -185,7 +185,7 @@ def test_other_ways_of_compiling_are_not_mixed_up(own_cache: cache.Cache) -> Non
     before = own_cache.builds
     compiler.compile(step(), "cpu", fused=False)
     assert own_cache.builds == before + 1
-    names = {programs.program_key(*parts) for parts in (("a", ["b"], "c", "d"), ("a", ["b", "c"], "", "d"))}
+    names = {programs.program_key(*parts) for parts in (("a", ["b"], "c", "d", 2), ("a", ["b", "c"], "", "d", 2))}
     assert len(names) == 2
 
 

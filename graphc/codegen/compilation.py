@@ -66,7 +66,7 @@ class Compilation:
         fused: Whether operations share kernels.
         vector_bytes: The size of the processor's vector registers, for the backend `cpu`.
         profiled: Whether the program measures its kernels; only that of the backend `cpu` can.
-        processors: How many compilers can run at the same time, for the backend `cpu`.
+        processors: How many compilers can run at the same time, and threads of the program, for the backend `cpu`.
     """
 
     def __init__(

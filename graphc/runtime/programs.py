@@ -42,7 +42,7 @@ def compiler_digest() -> str:
     return digest.hexdigest()
 
 
-def program_key(graph_digest: str, arguments: Sequence[str], version: str, target: str) -> str:
+def program_key(graph_digest: str, arguments: Sequence[str], version: str, target: str, processors: int) -> str:
     """The key of a program.
 
     Args:
@@ -50,8 +50,10 @@ def program_key(graph_digest: str, arguments: Sequence[str], version: str, targe
         arguments: How the C compiler is called.
         version: Which C compiler it is.
         target: The system and the processor.
+        processors: For how many of them the plan is made.
     """
-    return key("program", compiler_digest(), graph_digest, *arguments, "version", version, "target", target)
+    made_for = ("version", version, "target", target, "processors", str(processors))
+    return key("program", compiler_digest(), graph_digest, *arguments, *made_for)
 
 
 def find(cache: Cache, name: str) -> tuple[Plan, Path] | None:

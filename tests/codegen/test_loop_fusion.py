@@ -23,7 +23,8 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.plan import Buffer, Launch, Loop, Plan, check
-from graphc.runtime import team
+from graphc.runtime import processor, team
+from graphc.runtime.cpu import CpuProgram
 from graphc.runtime.memory import solve
 from graphc.runtime.state import StateBuffer
 from tests.support.loop_interpreter import always_fused_loops
@@ -143,6 +144,19 @@ def test_each_lane_has_scratch_memory_of_its_own() -> None:
     assert scratch <= set(loop.apart)
     for batch in (8, 9, 16):
         expect(graph, executable, batch, 2)
+
+
+def test_a_program_for_fewer_processors_is_another_one(tmp_path: Path) -> None:
+    """One that was compiled where a single processor was allowed has a single lane, for good."""
+    for processors in (1, 3, 2, 1):
+        with (
+            always_fused_loops(),
+            config.override(cache_dir=tmp_path),
+            patch.object(processor, "cores", return_value=processors),
+        ):
+            program = compile(attention(), "cpu").program
+        assert isinstance(program, CpuProgram)
+        assert [step.lanes for step in program.plan.steps if isinstance(step, Loop)] == [processors]
 
 
 def test_small_buffers_are_no_reason() -> None:
