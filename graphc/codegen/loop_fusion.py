@@ -193,13 +193,14 @@ class _Again:
 
     def _release(self, id: int, maker: int, first: int) -> None:
         """A loop does not need a value any more; it shrinks if no other does."""
-        touches = dict.fromkeys((maker, first), 0)
-        for group in touches:
-            steps = (self.runs.steps[position] for position in self.runs.members[group])
-            touches[group] = sum(id in (*step.reads, *step.writes) for step in steps)
-        self.left[id] -= touches[first]
-        if self.left[id] == touches[maker]:
+        self.left[id] -= self._touches(id, first)
+        if self.left[id] == self._touches(id, maker):
             self.fused[maker].contracted.add(id)
+
+    def _touches(self, id: int, first: int) -> int:
+        """How many steps of a group touch a buffer."""
+        steps = (self.runs.steps[position] for position in self.runs.members[first])
+        return sum(id in (*step.reads, *step.writes) for step in steps)
 
 
 def _on(member: _Member, new: Mapping[int, int], kernel: str) -> _Member:
