@@ -20,6 +20,12 @@ from graphc.graph.types import Array, Loc
 # What a symbolic size is taken for where bytes are compared, or shown.
 NOMINAL_SIZE = 32
 
+
+def nominal(dim: Dim) -> int:
+    """A size where every symbolic one in it has its nominal value."""
+    return dims.evaluate(dim, dict.fromkeys(dims.size_names(dim), NOMINAL_SIZE))
+
+
 Role = Literal["input", "constant", "state", "temporary", "output", "scratch", "kept"]
 
 

@@ -20,10 +20,10 @@ from graphc.codegen.assemble import Assembly, symbols_of
 from graphc.codegen.cost import work
 from graphc.codegen.keep import whole_lines
 from graphc.codegen.kernel import Axis, Kernel
-from graphc.codegen.runs import Runs, axes_of, nominal
+from graphc.codegen.runs import Runs, axes_of
 from graphc.codegen.schedule import map_accesses, with_axes
 from graphc.dims import Dim
-from graphc.plan import Buffer, Launch, Loop, Step
+from graphc.plan import Buffer, Launch, Loop, Step, nominal
 
 # The counters of a loop over samples and of one inside it, which no symbolic size is named.
 COUNTERS = ("@sample", "@part")

@@ -19,17 +19,12 @@ from graphc.codegen.kernel import Axis, Kernel, Store, loads, stores
 from graphc.codegen.schedule import mentioned
 from graphc.dims import Dim, Shape
 from graphc.exprs import Load
-from graphc.plan import NOMINAL_SIZE, Launch, Step
+from graphc.plan import Launch, Step, nominal
 
 T = TypeVar("T")
 
 # A loop over samples, and one inside it over parts of them. There is no third.
 MOST_LEVELS = 2
-
-
-def nominal(dim: Dim) -> int:
-    """A size where every symbolic one in it has its nominal value."""
-    return dims.evaluate(dim, dict.fromkeys(dims.size_names(dim), NOMINAL_SIZE))
 
 
 def _leading(kernel: Kernel) -> dict[str, tuple[Axis, ...]]:

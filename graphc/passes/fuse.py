@@ -22,7 +22,7 @@ from graphc.passes.access import Domain, ReadRecorder, domain_of, extents_of
 from graphc.passes.pulling import ALONE, CHEAP, pulled_nodes
 from graphc.passes.recompute import Recomputation
 from graphc.passes.triangles import Triangle, triangles
-from graphc.plan import NOMINAL_SIZE
+from graphc.plan import nominal
 
 # A launch saved is worth as much as this many bytes of traffic not caused.
 LAUNCH_BYTES = 4096
@@ -445,8 +445,7 @@ def _members(bits: int) -> list[int]:
 
 @lru_cache(maxsize=4096)
 def _nominal_bytes(type: TensorType) -> int:
-    elements = type.elements
-    return dims.evaluate(elements, dict.fromkeys(dims.size_names(elements), NOMINAL_SIZE)) * type.dtype.itemsize
+    return nominal(type.elements) * type.dtype.itemsize
 
 
 def _joint_kind(a: Kind, b: Kind) -> Kind:
