@@ -21,7 +21,7 @@ from graphc.graph.core import Graph
 from graphc.graph.digest import digest
 from graphc.graph.types import resolve
 from graphc.plan import NOMINAL_SIZE, Plan
-from graphc.runtime import cache, processor, programs, toolchain
+from graphc.runtime import blas, cache, processor, programs, team, toolchain
 from graphc.runtime.cache import Cache
 from graphc.runtime.counters import counters
 from graphc.runtime.cpu import CpuProgram, workspace
@@ -32,6 +32,7 @@ from graphc.runtime.state import StateBuffer
 from graphc.runtime.toolchain import Toolchain
 
 if TYPE_CHECKING:
+    from graphc.codegen.c_program import CSource
     from graphc.codegen.compilation import Compilation, Passes
 
 Array = np.ndarray[Any, Any]
@@ -47,6 +48,8 @@ C_FLAGS = (
     "-Wno-unknown-pragmas",
 )
 BACKENDS = ("cuda", "cpu", "numpy")
+# Runs of a program that finds out who computes products faster.
+TRIES = 5
 
 
 class Executable:
@@ -225,11 +228,15 @@ def compile(
     """
     name, _ = chosen_backend(backend)
     folder, started = dump_folder(), perf_counter()
+    # As settings are now: the compilation may be looked at later.
+    products, lent = config.current().products, blas.chosen() if name == "cpu" else None
 
     @lru_cache(maxsize=1)
     def compilation() -> Compilation:
+        vector_bytes, processors = processor.vector_bytes(), processor.cores()
+        tune = None if lent is None else _tuner(lent, products, sizes or {}).tuned
         return codegen.compilation.Compilation(
-            name, graph, earlier, passes, fused, processor.vector_bytes(), profiled, processor.cores()
+            name, graph, earlier, passes, fused, vector_bytes, profiled, processors, tune
         )
 
     store = cache.default()
@@ -278,6 +285,27 @@ def _flags(compiler: Toolchain) -> tuple[str, ...]:
     return (*C_FLAGS, *compiler.own_flags, *compiler.native_flags)
 
 
+def _tuner(lent: str, products: str, sizes: Mapping[str, int]) -> codegen.tuning.Tuner:
+    """What decides which products a library computes."""
+    compiler, store = toolchain.find(), cache.default()
+    flags, threads = _flags(compiler), str(team.allowed_threads())
+    arguments = compiler.arguments(flags, Path("out"))
+    made_for = (programs.compiler_digest(), lent, threads, compiler.version, compiler.target, *arguments)
+
+    def measure(plan: Plan, source: CSource, given: Mapping[str, int], kernels: list[str]) -> dict[str, float]:
+        units, common = source.units, source.common
+        library = toolchain.build_shared(units, flags=flags, toolchain=compiler, cache=store, common=common)
+        return CpuProgram(plan, library).least_seconds(kernels, given, TRIES)
+
+    def recall(question: tuple[str, ...]) -> bytes | None:
+        return store.get(cache.key(*question, *made_for), programs.SUFFIX)
+
+    def keep(question: tuple[str, ...], answer: bytes) -> None:
+        store.put(cache.key(*question, *made_for), answer, programs.SUFFIX)
+
+    return codegen.tuning.Tuner(products == "library", sizes, processor.vector_bytes(), measure, recall, keep)
+
+
 def _build_cpu(
     graph: Graph, compilation: Callable[[], Compilation], known: bool, sizes: Mapping[str, int] | None
 ) -> Program:
@@ -285,7 +313,7 @@ def _build_cpu(
     compiler, store = toolchain.find(), cache.default()
     flags = _flags(compiler)
     arguments = compiler.arguments(flags, Path("out"))
-    made_for = (compiler.version, compiler.target, processor.cores())
+    made_for = (compiler.version, compiler.target, processor.cores(), config.current().products, blas.chosen())
     name = programs.program_key(digest(graph), arguments, *made_for)
     found = programs.find(store, name) if known else None
     if found is not None:

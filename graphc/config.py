@@ -18,6 +18,7 @@ config folder of this platform (on Linux `~/.config/graphc/`), or the file that 
 | `cache_dir` | `GRAPHC_CACHE` | folder of built artefacts and data sets; not set: the user's cache folder |
 | `dump` | `GRAPHC_DUMP` | folder that gets every stage of what is compiled; not set: none |
 | `compiler` | `GRAPHC_CC` | the C compiler; not set: `$CC`, then the machine's own |
+| `products` | `GRAPHC_PRODUCTS` | of matrices, on `cpu`: `generated`, a `library`'s, or as `measured` (`trials.py`) |
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from graphc.errors import ArgumentError, FileError
 
 BACKENDS = ("numpy", "cpu", "cuda")
 DATA_FORMATS = ("channels_last", "channels_first")
+PRODUCTS = ("measured", "generated", "library")
 FLOATX = tuple(t.name for t in FLOATS)
 
 
@@ -55,6 +57,7 @@ class Config:
     cache_dir: Path | None = None
     dump: Path | None = None
     compiler: str | None = None
+    products: str = "measured"
 
 
 FIELDS = tuple(f.name for f in fields(Config))
@@ -69,6 +72,7 @@ _VARIABLES = MappingProxyType(
         "cache_dir": "GRAPHC_CACHE",
         "dump": "GRAPHC_DUMP",
         "compiler": "GRAPHC_CC",
+        "products": "GRAPHC_PRODUCTS",
     }
 )
 
@@ -123,6 +127,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
         "cache_dir": _folder,
         "dump": _folder,
         "compiler": _command,
+        "products": _one_of(PRODUCTS),
     }
 )
 _OPTIONAL = frozenset({"backend", "threads", "cache_dir", "dump", "compiler"})

@@ -14,6 +14,7 @@ from graphc import dims
 from graphc.codegen.c_panels import PanelRenderer, two
 from graphc.codegen.cstyle import depths
 from graphc.codegen.kernel import Contract, Kernel, Let, Stmt, loads, stores
+from graphc.codegen.library import block_shape
 from graphc.codegen.limits import Limit, limits
 from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES, touched_by
 from graphc.codegen.tile_functions import AddShape, PackShape, RowShape, TileFunction, TileShape
@@ -74,8 +75,9 @@ class ProductRenderer(PanelRenderer):
     def _tile_functions(self, t: Tiling, contraction: Contract) -> dict[str, str]:
         """The functions of the prelude for its shape."""
         name = self.type_of(contraction)
-        found: dict[str, TileFunction] = {"tile": TileShape(name, t.rows, t.vectors, *_flavour(t))}
-        if not isinstance(extent(t.lines), int):
+        tile = block_shape(t) if t.by_library else TileShape(name, t.rows, t.vectors, *_flavour(t))
+        found: dict[str, TileFunction] = {"tile": tile}
+        if not t.by_library and not isinstance(extent(t.lines), int):
             found["line"] = TileShape(name, 1, t.vectors, *_flavour(t))
         if t.may_be_row:
             found["row"] = RowShape(name)
@@ -167,6 +169,8 @@ class ProductRenderer(PanelRenderer):
             found["places"] = "places"
         elif t.left_place is None or t.packs_left:
             own("packed", t.most_depth * t.rows * t.band)
+        if t.by_library:
+            own("tile", t.rows * t.width)
         if t.may_be_row:
             assert isinstance(t.column_block, int)
             own("row_sums", -(-t.column_block // t.width) * t.width)
@@ -268,13 +272,13 @@ def _flavour(t: Tiling) -> tuple[str, str]:
 def _has_short_rows(t: Tiling) -> bool:
     """Whether rows of the left factor are too short for processors to foresee the next ones."""
     place, length = t.left_place, t.most_depth
-    if place is None or t.packs_left or place.depth[-1:] != (1,) or len(t.f.m) > 1 or len(t.f.k) != 1:
+    if place is None or t.packs_left or t.by_library or place.depth[-1:] != (1,) or len(t.f.m) > 1 or len(t.f.k) != 1:
         return False
     return isinstance(length, int) and length * t.itemsize <= SHORT_ROW_BYTES
 
 
 def _touched(t: Tiling, epilogue: tuple[Stmt, ...]) -> dict[str, tuple[Dim, DType]]:
     """Where an epilogue reads and writes rows, by buffer, where tiles are runs of one axis of columns."""
-    if len(t.f.n) != 1 or t.sharing == "slices":
+    if len(t.f.n) != 1 or t.sharing == "slices" or t.by_library:
         return {}
     return touched_by(epilogue, t.f.n[0].name, {axis.name for axis in t.lines})

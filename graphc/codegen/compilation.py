@@ -55,6 +55,23 @@ LAYOUTS: Mapping[str, Passes] = {
 }
 
 
+# What decides for the scheduled kernels of a plan.
+Tune = Callable[[Plan, Mapping[str, Kernel]], Mapping[str, Kernel]]
+
+
+def equipped(assembly: Assembly, vector_bytes: int) -> Assembly:
+    """A plan of scheduled kernels for the backend `cpu`, with the working memory that they need.
+
+    Args:
+        assembly: The plan and its kernels.
+        vector_bytes: The size of the processor's vector registers.
+    """
+    needs = {name: scratch(kernel, vector_bytes) for name, kernel in assembly.kernels.items()}
+    assembly = with_scratch(assembly, {name: need for name, need in needs.items() if need.nbytes != 0})
+    work = plan_work(assembly.plan.steps, assembly.kernels)
+    return Assembly(replace(assembly.plan, work=work), assembly.kernels)
+
+
 class Compilation:
     """What becomes of a graph, stage by stage. Each stage is made when it is first asked for.
 
@@ -67,6 +84,7 @@ class Compilation:
         vector_bytes: The size of the processor's vector registers, for the backend `cpu`.
         profiled: Whether the program measures its kernels; only that of the backend `cpu` can.
         processors: How many compilers can run at the same time, and threads of the program, for the backend `cpu`.
+        tune: Decides for the kernels of a plan, as scheduled, what is chosen by measurement. None: nothing is.
     """
 
     def __init__(
@@ -79,6 +97,7 @@ class Compilation:
         vector_bytes: int = 64,
         profiled: bool = False,
         processors: int = 2,
+        tune: Tune | None = None,
     ) -> None:
         self.backend = backend
         self.initial = graph
@@ -89,6 +108,7 @@ class Compilation:
         self._vector_bytes = vector_bytes
         self._profiled = profiled
         self._processors = processors
+        self._tune = tune
 
     @cached_property
     def stages(self) -> dict[str, Graph]:
@@ -118,14 +138,12 @@ class Compilation:
         if self.backend == "cpu" and self._fused:
             assembly = fuse_loops(assembly, self._processors)
         assembly = share(assembly)
-        assembly = Assembly(assembly.plan, {name: schedule(kernel) for name, kernel in assembly.kernels.items()})
-        if self.backend == "cpu":
-            needs = {name: scratch(kernel, self._vector_bytes) for name, kernel in assembly.kernels.items()}
-            assembly = Assembly(keep(assembly.plan), assembly.kernels)
-            assembly = with_scratch(assembly, {name: need for name, need in needs.items() if need.nbytes != 0})
-            work = plan_work(assembly.plan.steps, assembly.kernels)
-            assembly = Assembly(replace(assembly.plan, work=work), assembly.kernels)
-        return assembly
+        kernels: Mapping[str, Kernel] = {name: schedule(kernel) for name, kernel in assembly.kernels.items()}
+        if self.backend != "cpu":
+            return Assembly(assembly.plan, dict(kernels))
+        if self._tune is not None:
+            kernels = self._tune(assembly.plan, kernels)
+        return equipped(Assembly(keep(assembly.plan), dict(kernels)), self._vector_bytes)
 
     def _prepared(self, body: Graph) -> Partition:
         """The body of a loop, after the passes."""

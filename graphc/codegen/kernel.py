@@ -127,7 +127,17 @@ Stmt: TypeAlias = Let | Reduce | Contract | For | Store
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """One loop nest. `origins` says for which layers and lines it runs."""
+    """One loop nest.
+
+    Args:
+        name: What it is called.
+        params: Its buffers.
+        axes: The body runs for each of their points.
+        body: What runs.
+        origins: For which layers and lines it runs.
+        comment: For people.
+        by_library: Whether a library computes its contraction, block by block; a part of the schedule.
+    """
 
     name: str
     params: tuple[Param, ...]
@@ -135,6 +145,7 @@ class Kernel:
     body: tuple[Stmt, ...]
     origins: Loc = ()
     comment: str = ""
+    by_library: bool = False
 
     def param(self, name: str) -> Param:
         """The buffer of a name."""

@@ -17,6 +17,8 @@ def format_kernel(kernel: Kernel) -> str:
     for param in kernel.params:
         use = "inout" if param.read and param.written else "out" if param.written else "in"
         lines.append(f"  {use:<5} {param.name}: {param.dtype.name}[{', '.join(map(str, param.shape))}] = {param.value}")
+    if kernel.by_library:
+        lines.append("  the contraction by a library, block by block")
     lines.append(f"  for {_axes(kernel.axes)}:")
     _block(kernel.body, "    ", lines)
     return "\n".join(lines) + "\n"

@@ -17,7 +17,7 @@ def share(assembly: Assembly) -> Assembly:
     """
     alike: dict[Kernel, list[Kernel]] = {}
     for kernel in assembly.kernels.values():
-        alike.setdefault(_anonymous(kernel), []).append(kernel)
+        alike.setdefault(anonymous(kernel), []).append(kernel)
     if len(alike) == len(assembly.kernels):
         return assembly
     kernels = {ks[0].name: replace(ks[0], origins=union(*(k.origins for k in ks))) for ks in alike.values()}
@@ -35,6 +35,7 @@ def share(assembly: Assembly) -> Assembly:
 _NOTHING = Ref(-1)
 
 
-def _anonymous(kernel: Kernel) -> Kernel:
+def anonymous(kernel: Kernel) -> Kernel:
+    """A kernel without what tells it from others that do the same."""
     params = tuple(replace(param, value=_NOTHING) for param in kernel.params)
     return replace(kernel, name="", params=params, origins=(), comment="")

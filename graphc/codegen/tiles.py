@@ -139,6 +139,7 @@ class Tiling:
         sharing: What the threads share.
         packs_left: Whether the left factor is gathered though it lies evenly; with `may_gather`, when it runs.
         scattered: Whether a tile's rows run along all axes of `m`, each with an address of its own.
+        by_library: Whether a tile is a block that a library computes: it gathers for its caches by itself.
     """
 
     f: Factors
@@ -153,6 +154,7 @@ class Tiling:
     sharing: Sharing
     packs_left: bool = False
     scattered: bool = False
+    by_library: bool = False
 
     @property
     def width(self) -> int:
@@ -187,6 +189,8 @@ class Tiling:
     @property
     def step(self) -> int | None:
         """How many points of the first axis of the depth make a block; None where blocks are not runs of it."""
+        if self.by_library:
+            return None
         is_near = self.left_place is not None and self.right_place is not None and self.right_place.is_near
         if is_near and len(self.f.k) == 1 and _is_less(self.f.k[0].extent, min(DEPTH_NEAR, self.most_in_place) + 1):
             return None
@@ -223,7 +227,7 @@ class Tiling:
     @property
     def is_spread(self) -> bool:
         """Whether the right factor lies so in memory that it could not be kept in its cache."""
-        return self.most_in_place < self.usual_depth
+        return self.most_in_place < self.usual_depth and not self.by_library
 
     @property
     def is_left_spread(self) -> bool:
@@ -410,12 +414,22 @@ def _depth_step(axes: tuple[Axis, ...], depths: Depths) -> int | None:
     return max(1, depths.block // inner) if isinstance(inner, int) else 1
 
 
-def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
-    """How a scheduled kernel's contraction is cut; None where tiles do not suit it.
+class Matrices(NamedTuple):
+    """What a contraction multiplies: its axes by use, both factors, where they lie evenly, and an element's bytes."""
+
+    f: Factors
+    left: Expr
+    right: Expr
+    left_place: InPlace | None
+    right_place: InPlace | None
+    itemsize: int
+
+
+def as_matrices(kernel: Kernel) -> Matrices | None:
+    """A scheduled kernel's contraction as products of matrices whose right factor has the columns; None if it is none.
 
     Args:
         kernel: The kernel.
-        vector_bytes: The size of the processor's vector registers.
     """
     contraction = kernel.contraction
     if contraction is None or contraction.dtype not in (dtypes.float32, dtypes.float64):
@@ -431,7 +445,20 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
         left_place = None
     if right_place is not None and (right_place.line != 1 or len(f.n) > 1):
         right_place = None
-    size = contraction.dtype.itemsize
+    return Matrices(f, left, right, left_place, right_place, contraction.dtype.itemsize)
+
+
+def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
+    """How a scheduled kernel's contraction is cut; None where tiles do not suit it.
+
+    Args:
+        kernel: The kernel.
+        vector_bytes: The size of the processor's vector registers.
+    """
+    matrices = as_matrices(kernel)
+    if matrices is None:
+        return None
+    f, left, right, left_place, right_place, size = matrices
     lanes = vector_bytes // size
     lines = f.m if left_place is None else f.m[-1:]
     vectors = _vectors(extent(f.n), lanes, REGISTERS[vector_bytes])
@@ -442,11 +469,11 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
         t = replace(t, scattered=True, rows=_rows(extent(f.m), vectors, most))
     if t.is_left_spread and not _is_less(t.columns, MANY_TILES * t.width) and isinstance(t.most_depth, int):
         t = replace(t, packs_left=True)
-    t = replace(t, sharing=_sharing(t))
+    t = replace(t, sharing=shared(t))
     many = left_place is not None and not _is_less(extent(f.m), MANY_TILES * t.rows)
     if t.is_spread and many and not t.may_gather:
         t = replace(t, right_place=None)
-        t = replace(t, sharing=_sharing(t))
+        t = replace(t, sharing=shared(t))
     if left_place is None and not isinstance(t.most_depth, int):
         return None  # a tile's rows are gathered on the stack
     return t
@@ -509,7 +536,8 @@ def _wastes(lines: Dim, rows: int, vectors: int, most: int) -> bool:
     return -(-lines // rows) * time * best > WASTE * ideal * lines
 
 
-def _sharing(t: Tiling) -> Sharing:
+def shared(t: Tiling) -> Sharing:
+    """What threads share of a contraction that is cut."""
     size = t.itemsize
     if t.f.batch:
         many = not _is_less(extent(t.f.batch), BATCH)

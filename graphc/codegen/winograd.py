@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from graphc import dtypes
 from graphc.codegen.keep import Scratch
 from graphc.codegen.kernel import Axis, Kernel
+from graphc.codegen.library import blocks
 from graphc.codegen.schedule import stride, without
 from graphc.codegen.tiles import REGISTERS, STACK_BYTES, InPlace, Tiling, extent, tiling
 from graphc.dims import Dim
@@ -156,6 +157,8 @@ def contraction_cut(kernel: Kernel, vector_bytes: int) -> Winograd | Tiling | No
         kernel: The kernel.
         vector_bytes: The size of the processor's vector registers.
     """
+    if kernel.by_library:
+        return blocks(kernel, vector_bytes)
     return winograd(kernel, vector_bytes) or tiling(kernel, vector_bytes)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from graphc import dims
 from graphc.errors import ArgumentError
 from graphc.plan import Plan
-from graphc.runtime import team
+from graphc.runtime import blas, team
 from graphc.runtime.program import Program
 from graphc.runtime.state import StateBuffer, address, aligned_empty
 from graphc.runtime.workspace import Table, Workspace
@@ -36,6 +38,7 @@ class CpuProgram(Program):
     def __init__(self, plan: Plan, library: Path, space: Workspace | None = None) -> None:
         super().__init__(plan)
         self._library = team.load(library)
+        blas.lend(self._library)
         self._single = len(set(plan.outputs)) == len(plan.outputs)
         # Runs at the same time, from several threads, each have a workspace; one after the other share one.
         self._idle = [] if space is None else [space]
@@ -52,6 +55,26 @@ class CpuProgram(Program):
             problem = "the program does not measure its kernels"
             raise ArgumentError(problem, hint="compile it with profiled=True") from None
         return dict(zip(kernels, measured, strict=True))
+
+    def least_seconds(self, kernels: list[str], sizes: Mapping[str, int], rounds: int) -> dict[str, float]:
+        """What each kernel takes at least, of some runs of a plan that has nothing but states, which begin as zeros.
+
+        Args:
+            kernels: Their names, in the order in which the library measures them.
+            sizes: A value for each symbolic size.
+            rounds: How many runs, after a first one that does not count.
+        """
+        states = {
+            # Written, not only asked for: memory that nobody wrote to is a single page.
+            name: StateBuffer(np.zeros(dims.evaluate(buffer.elements, sizes), buffer.dtype.numpy))
+            for name, buffer in self.plan.named("state").items()
+        }
+        self.run({}, states, sizes, 1)
+        totals = [self.seconds(kernels)]
+        for _ in range(rounds):
+            self.run({}, states, sizes, 1)
+            totals.append(self.seconds(kernels))
+        return {name: min(after[name] - before[name] for before, after in pairwise(totals)) for name in kernels}
 
     def run(
         self,

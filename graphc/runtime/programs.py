@@ -42,7 +42,15 @@ def compiler_digest() -> str:
     return digest.hexdigest()
 
 
-def program_key(graph_digest: str, arguments: Sequence[str], version: str, target: str, processors: int) -> str:
+def program_key(
+    graph_digest: str,
+    arguments: Sequence[str],
+    version: str,
+    target: str,
+    processors: int,
+    products: str,
+    library: str | None,
+) -> str:
     """The key of a program.
 
     Args:
@@ -51,8 +59,19 @@ def program_key(graph_digest: str, arguments: Sequence[str], version: str, targe
         version: Which C compiler it is.
         target: The system and the processor.
         processors: For how many of them the plan is made.
+        products: How it is decided who computes products of matrices, and `library`, which library may.
     """
-    made_for = ("version", version, "target", target, "processors", str(processors))
+    made_for = (
+        "version",
+        version,
+        "target",
+        target,
+        "processors",
+        str(processors),
+        "products",
+        products,
+        library or "",
+    )
     return key("program", compiler_digest(), graph_digest, *arguments, *made_for)
 
 

@@ -15,7 +15,7 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.runtime import processor
-from tests.support.backends import run_team
+from tests.support.backends import run_library, run_team
 
 ROWS = dims.size("B")
 FLOAT = dtypes.float32
@@ -38,8 +38,9 @@ def check(graph: Graph, rows: int) -> None:
     wanted = np.tensordot(
         inputs["a"].astype(np.float64), inputs["b"], (attrs["lhs_contract"], attrs["rhs_contract"])
     ).clip(0)
-    (got,) = run_team(graph, inputs, {"B": rows})
-    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
+    for run in (run_team, run_library):
+        (got,) = run(graph, inputs, {"B": rows})
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("columns", (1, 10, 48, 480, 1030, 1056))
@@ -117,9 +118,10 @@ def test_factors_that_lie_far_apart(kind: str, vector_bytes: int) -> None:
 def check_heads(graph: Graph, batch: int) -> None:
     rng = np.random.default_rng(batch)
     a, b = (rng.normal(size=(batch, 80, 4, 128)).astype(np.float32) for _ in range(2))
-    (got,) = run_team(graph, {"a": a, "b": b}, {"B": batch})
     wanted = np.einsum("bkhm,bkhn->bhmn", a.astype(np.float64), b).clip(0)
-    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
+    for run in (run_team, run_library):
+        (got,) = run(graph, {"a": a, "b": b}, {"B": batch})
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("width, filters", ((3, 20), (7, 20), (7, 200), (13, 20), (14, 20), (14, 1200)))

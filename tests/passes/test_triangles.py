@@ -18,7 +18,7 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.passes.triangles import Triangle, triangles
-from tests.support.backends import run_cpu, run_team
+from tests.support.backends import run_cpu, run_library, run_team
 
 BATCH = dims.size("B")
 FLOAT = dtypes.float32
@@ -77,7 +77,7 @@ def inputs_of(graph: Graph, batch: int) -> dict[str, Array]:
 def check(graph: Graph, batch: int) -> None:
     inputs, sizes = inputs_of(graph, batch), {"B": batch}
     wanted = interpret.run(graph, inputs, sizes=sizes)[0]
-    for run in (run_cpu, run_team):
+    for run in (run_cpu, run_team, run_library):
         for ours, theirs in zip(run(graph, inputs, sizes), wanted, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 

@@ -29,9 +29,12 @@ def run_cpu(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int])
     return compile(graph, "cpu").run(inputs, {}, sizes)
 
 
-def run_team(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> list[Array]:
+def run_team(
+    graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int], products: str = "generated"
+) -> list[Array]:
     """The outputs from generated C, every kernel shared among three threads, however small: to the bit those of one."""
-    executable = compile(graph, "cpu")
+    with config.override(products=products):
+        executable = compile(graph, "cpu")
     with config.override(threads=1):
         alone = executable.run(inputs, {}, sizes)
     with config.override(threads=3), patch.multiple(team, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0):
@@ -39,6 +42,11 @@ def run_team(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int]
     for one, three in zip(alone, shared, strict=True):
         np.testing.assert_array_equal(one, three)
     return shared
+
+
+def run_library(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> list[Array]:
+    """The same where a library computes each product of matrices that it can."""
+    return run_team(graph, inputs, sizes, "library")
 
 
 def run_cuda(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> list[Array]:

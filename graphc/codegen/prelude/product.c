@@ -240,7 +240,8 @@ GC_APART void gc_some_tiles(gc_tiling *job, long first, long end) {
     const char *right = job->at_right + part.n0 * size;
     if (is_panel) right = p->panels + (job->right ? at.column * panel : 0);
     steps.along = is_panel ? width : p->right_inner, steps.down = is_panel ? inner * width : p->right_outer;
-    char *tile = sums ? sums + (at.group * job->across + at.column) * tile_bytes : own;
+    char *tile = sums ? sums + (at.group * job->across + at.column) * tile_bytes : p->tile ? p->tile : own;
+    steps.high = part.high;
     run.left = run.line > 0 ? in_band : 0, run.right = run.column > 0 ? panel : 0;
     run.sums = !sums ? 0 : run.line > 0 ? job->across * tile_bytes : tile_bytes;
     const _Bool asks_for_rows = cut->asks_for_rows && !is_packed && at.column == 0;
@@ -255,7 +256,7 @@ GC_APART void gc_some_tiles(gc_tiling *job, long first, long end) {
         steps.inner = GC_MAX(0, deep_end - deep);
         from_left += deep * steps.k * size, from_right += deep * steps.along * size;
       }
-      if (part.high == rows)
+      if (part.high == rows || !cut->line)
         cut->tile(&steps, from_left, from_right, tile);
       else
         gc_lines(job, &steps, from_left, from_right, tile, part.high);
@@ -281,7 +282,10 @@ GC_APART void gc_blocks(gc_tiling *job) {
     job->beside = (c1 - job->c0 + cut->width - 1) / cut->width;
     job->by_columns = cut->may_share_columns && job->team > 1 && !job->left && p->prefers_columns;
     if (cut->find_rows) job->by_columns &= job->groups <= cut->most_found;
+    /* Who has columns goes over all lines for each of them: they must stay in its second cache. */
+    job->by_columns &= cut->band == 1 || job->groups <= cut->band;
     job->alone = job->right && job->by_columns && job->beside == job->across && job->across % job->team == 0;
+    job->alone &= !gc_helps(job->self, p->work);
     job->band = job->by_columns ? job->groups : cut->band;
     const long units = job->groups * job->beside;
     for (block->turn = job->from; block->turn < job->to; block->turn = block->end) {
@@ -302,7 +306,8 @@ GC_APART void gc_blocks(gc_tiling *job) {
         gc_single_row(job, gc_end(units, 1, job->self, job->team));
         continue;
       }
-      const _Bool helps = cut->may_help && !job->alone && gc_helps(job->self, p->work);
+      const _Bool meets = job->right && !job->alone; /* where panels are gathered */
+      const _Bool helps = (meets || (cut->may_help && !job->right)) && gc_helps(job->self, p->work);
       for (gc_way way = gc_begin(units, 1, job->self, job->team, helps); gc_take(&way);)
         gc_some_tiles(job, way.first, way.end);
     }

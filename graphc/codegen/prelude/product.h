@@ -13,9 +13,9 @@ typedef struct {
 } gc_part;
 
 /* How far a tile's depth goes on its two levels, the steps in the left factor from line to line and along the depth, those
-   in the right one along the depth, and whether there are sums to be added to. */
+   in the right one along the depth, whether there are sums to be added to, and how many lines there are. */
 typedef struct {
-  long outer, inner, m, k, o, along, down, add;
+  long outer, inner, m, k, o, along, down, add, high;
 } gc_steps;
 typedef void gc_tile(const gc_steps *, const void *left, const void *right, void *sums);
 typedef void gc_row(long, long, const void *, long, long, const void *, long, long, void *, long);
@@ -43,7 +43,8 @@ typedef struct {
   _Bool may_be_row, slices_row, may_help, may_share_columns, asks_for_rows;
   const gc_limit *limits;
   long limited; /* by how many of them */
-  /* For all rows of a tile, and for each if there are fewer; for a single row; what gathers tiles' rows; slices' sums. */
+  /* For all rows of a tile, and for each if there are fewer, unless the first takes any number; for a single row; what
+     gathers tiles' rows; slices' sums. */
   gc_tile *tile, *line;
   gc_row *row;
   gc_pack *pack;
@@ -66,6 +67,7 @@ typedef struct {
   const char *left, *right; /* and the steps from line to line, along the levels of the depth, from block to block */
   long left_line, left_inner, left_outer, left_turn, right_inner, right_outer, right_turn;
   char *panels, *packed, *row_sums, *sums;
+  char *tile; /* the sums of a tile that registers cannot hold */
   const void **places;
 } gc_product;
 

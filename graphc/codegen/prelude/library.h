@@ -1,0 +1,12 @@
+/* Blocks of products that a library computes. Programs are lent its function: sums go to `c`, row by row, for matrices
+   that lie by rows (101) as they are (111) or turned around (112). */
+typedef void gc_sgemm(int order, int turn_left, int turn_right, int m, int n, int k, float alpha, const float *a, int lda,
+                      const float *b, int ldb, float beta, float *c, int ldc);
+extern void *graphc_sgemm;
+
+#define GC_BLOCK(NAME, WIDTH, TURNED)                                                                                 \
+  static __attribute__((noinline)) void NAME(const gc_steps *steps, const void *left, const void *right, void *to) {  \
+    const int lda = (TURNED) ? steps->k : steps->m, high = steps->high, deep = GC_MAX(steps->inner, 0);               \
+    ((gc_sgemm *)graphc_sgemm)(101, (TURNED) ? 112 : 111, 111, high, WIDTH, deep, 1, left, lda, right, steps->along,  \
+                               steps->add, to, WIDTH);                                                                \
+  }
