@@ -105,9 +105,9 @@ def main() -> None:
     if options.dry:
         return
     results.write([*history, run])
-    latest = results.latest([*history, run])
-    draw(latest)
-    print("\n" + write_readme(latest))
+    kinds = results.by_processor([*history, run])
+    draw(next(iter(kinds.values())))
+    print("\n" + write_readme(kinds))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def draw(latest: Mapping[str, Any], folder: Path = FOLDER) -> list[Path]:
 
 
 def main() -> None:
-    for path in draw(results.latest(results.read())):
+    for path in draw(next(iter(results.by_processor(results.read()).values()))):
         print(path)
 
 

@@ -76,6 +76,20 @@ def write(history: Sequence[dict[str, Any]], path: Path = PATH) -> None:
     path.write_text(json.dumps(history, indent=1) + "\n")
 
 
+def by_processor(history: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What `latest` tells of each kind of processor, the one that was measured last first.
+
+    The first runs did not record what kind it was.
+    """
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for run in history:
+        cpu = run["machine"]["processor"]
+        if "core" in cpu:
+            kind = cpu["core"] or cpu["name"]
+            kinds[kind] = [*kinds.pop(kind, []), run]
+    return {kind: latest(runs) for kind, runs in reversed(kinds.items())}
+
+
 def latest(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The last whole tables: for each task and workload those of the last run in which more than ours ran.
 

@@ -28,9 +28,9 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def target_table(medians: Any) -> list[str]:
-    """Every target and whether it is met, by workload."""
-    lines = ["### Targets", "", _row("target", *ALL), _row("---", *["---:"] * len(ALL))]
+def target_table(kind: str, medians: Any) -> list[str]:
+    """Every target and whether it is met on a kind of processor, by workload."""
+    lines = [f"### Targets: {kind}", "", _row("target", *ALL), _row("---", *["---:"] * len(ALL))]
     lines += [_row(target.title, *(target.marked(medians, workload) for workload in ALL)) for target in TARGETS]
     excess = import_excess(medians)
     if excess is not None:
@@ -77,30 +77,32 @@ def scaling_table(scaling: Mapping[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def report(latest: Mapping[str, Any]) -> str:
-    """All tables."""
-    medians, machines = latest["medians"], latest["machines"]
-    lines = target_table(medians)
-    trained, predicted = medians.get("train", {}), medians.get("predict", {})
-    for workload in WORKLOADS:
-        if workload not in trained and workload not in predicted:
-            continue
-        lines += [f"### {WORKLOADS[workload].title}", ""]
-        for task, tables in (("train", trained), ("predict", predicted)):
-            if workload in tables:
-                lines += [in_words(machines[f"{task} {workload}"]), ""]
-                warm = medians.get("warm", {}).get(workload, {})
-                table = tables[workload]
-                lines += training_table(table, warm) if task == "train" else prediction_table(table)
-        lines += [f"![{workload}](plots/{workload}.png)", ""]
-    if latest["scaling"]:
-        lines += scaling_table(latest["scaling"])
+def workload_tables(workload: str, latest: Mapping[str, Any]) -> list[str]:
+    """Training and prediction with one workload on one kind of processor."""
+    medians, machines, lines = latest["medians"], latest["machines"], []
+    warm = medians.get("warm", {}).get(workload, {})
+    for task in ("train", "predict"):
+        table = medians.get(task, {}).get(workload)
+        if table is not None:
+            lines += [in_words(machines[f"{task} {workload}"]), ""]
+            lines += training_table(table, warm) if task == "train" else prediction_table(table)
+    return lines
+
+
+def report(kinds: Mapping[str, Mapping[str, Any]]) -> str:
+    """All tables: targets first, then each workload; in both, one kind of processor after the other."""
+    lines = [line for kind, latest in kinds.items() for line in target_table(kind, latest["medians"])]
+    for workload, described in WORKLOADS.items():
+        if tables := [line for latest in kinds.values() for line in workload_tables(workload, latest)]:
+            lines += [f"### {described.title}", "", *tables, f"![{workload}](plots/{workload}.png)", ""]
+    for latest in kinds.values():
+        lines += scaling_table(latest["scaling"]) if latest["scaling"] else []
     return "\n".join(lines)
 
 
-def write_readme(latest: Mapping[str, Any], path: Path = README) -> str:
-    """Puts the tables into the README, between its marks; returns them."""
-    text = report(latest)
+def write_readme(kinds: Mapping[str, Mapping[str, Any]], path: Path = README) -> str:
+    """Puts the tables of each kind of processor into the README, between its marks; returns them."""
+    text = report(kinds)
     before, _, after = path.read_text().split(MARK)
     path.write_text(f"{before}{MARK}\n{text}{MARK}{after}")
     return text

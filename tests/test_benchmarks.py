@@ -165,14 +165,20 @@ def test_the_tables_go_between_the_marks_of_the_readme(tmp_path: Path) -> None:
     scaling = [{"nodes": 200, "kernels": 9, "trace_seconds": 0.1, "compile_seconds": 1.0, "c_compiler_seconds": 0.5}]
     run = {"machine": where, "medians": results.summary(ROWS), "scaling": scaling, "rows": ROWS}
     alone = {"machine": where, "medians": results.summary(ROWS[:2]), "rows": ROWS[:2]}
-    results.write([run, alone], tmp_path / "cpu.json")
-    latest = results.latest(results.read(tmp_path / "cpu.json"))
+    other = run | {"machine": where | {"processor": where["processor"] | {"core": "Another"}, "commit": "abd"}}
+    early = run | {"machine": where | {"processor": {"name": "AMD", "cores": 2}}}
+    results.write([early, other, run, alone], tmp_path / "cpu.json")
+    kinds = results.by_processor(results.read(tmp_path / "cpu.json"))
+    (here, latest), (there, _) = kinds.items()
+    assert there == "Another" and here != there  # the one that was measured last comes first
     assert set(latest["medians"]["train"]["mlp"]) == {"graphc", "jax", "torch"}  # of the run with peers
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{MARK}\nold\n{MARK}\nafter\n")
-    write_readme(latest, readme)
+    write_readme(kinds, readme)
     text = readme.read_text()
     assert text.startswith(f"before\n{MARK}\n### Targets") and text.endswith(f"{MARK}\nafter\n") and "old" not in text
+    assert text.index(f"### Targets: {here}") < text.index("### Targets: Another")
+    assert "commit abc" in text and "commit abd" in text
     assert "| graphc | 310 | 1.59 | 1.00 |" in text and "| PyTorch eager | ~100 |" in text
     assert "| 200 | 9 | 0.10 | 1.00 | 0.50 | 5.50 |" in text
 
