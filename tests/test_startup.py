@@ -185,8 +185,13 @@ def test_other_ways_of_compiling_are_not_mixed_up(own_cache: cache.Cache) -> Non
     before = own_cache.builds
     compiler.compile(step(), "cpu", fused=False)
     assert own_cache.builds == before + 1
-    names = {programs.program_key(*parts) for parts in (("a", ["b"], "c", "d", 2), ("a", ["b", "c"], "", "d", 2))}
-    assert len(names) == 2
+    ways = (
+        ("a", ["b"], "c", "d", 2, "measured", None),
+        ("a", ["b", "c"], "", "d", 2, "measured", None),
+        ("a", ["b"], "c", "d", 2, "library", None),
+        ("a", ["b"], "c", "d", 2, "measured", "e"),
+    )
+    assert len({programs.program_key(*parts) for parts in ways}) == len(ways)
 
 
 def test_what_programs_share_is_begun_before_they_are_compiled(own_cache: cache.Cache) -> None:
