@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
 import importlib.util
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +25,9 @@ def version() -> str | None:
     """
     if importlib.util.find_spec(PACKAGE) is None:
         return None
-    return f"OpenBLAS {importlib.metadata.version(WHEEL)}"
+    from importlib.metadata import version as version_of  # noqa: PLC0415
+
+    return f"OpenBLAS {version_of(WHEEL)}"
 
 
 def chosen() -> str | None:

@@ -56,7 +56,8 @@ GC_APART void gc_winograd_image(const float *d, long down, long channels, float 
   v += 2 * step - channels;
 
 #define GC_WINOGRAD_TILE(NAME, ROWS, VECTORS)                                                                         \
-  static __attribute__((noinline)) void NAME(const float *v, long channels, const float *u, float *m) {               \
+  GC_BY_REGIONS static __attribute__((noinline))                                                                      \
+  void NAME(const float *v, long channels, const float *u, float *m) {                                                \
     const long step = ROWS * channels;                                                                                \
     for (int line = 0; line < 4; ++line) {                                                                            \
       gc_floats sum[ROWS][VECTORS], other[ROWS][VECTORS];                                                             \
