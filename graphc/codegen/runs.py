@@ -1,8 +1,8 @@
 """Which kernels go over the same samples: groups of launches that may become one loop.
 
-A kernel may be in such a group if its passes share nothing that would have to be made ready in each of them anew: plain
-loops, and products of which both factors belong to the sample. What one member writes and another touches is, wherever
-they touch it, of the sample that they are at.
+A kernel may be in such a group if its passes share nothing much that would have to be made ready in each of them anew:
+plain loops, and products of which both factors belong to the sample, or the other one is small. What one member writes
+and another touches is, wherever they touch it, of the sample that they are at.
 """
 
 from __future__ import annotations
@@ -15,27 +15,29 @@ from typing import TypeVar
 
 from graphc import dims
 from graphc.codegen.assemble import Assembly
-from graphc.codegen.kernel import Axis, Kernel, Store, loads, stores
+from graphc.codegen.kernel import Axis, Kernel, Let, Store, loads, needed, stores
 from graphc.codegen.schedule import mentioned
 from graphc.dims import Dim, Shape
-from graphc.exprs import Load
+from graphc.exprs import Expr, Load
 from graphc.plan import Launch, Step, nominal
 
 T = TypeVar("T")
 
 # A loop over samples, and one inside it over parts of them. There is no third.
 MOST_LEVELS = 2
+# A factor of so many bytes that all samples have in common is no matter: it stays in the first cache as it lies.
+SMALL_BYTES = 4 << 10
 
 
 def _leading(kernel: Kernel) -> dict[str, tuple[Axis, ...]]:
     """For each buffer of a kernel, the axes that number its outermost dimensions, two at most, wherever it is touched.
 
-    Only axes whose points share nothing that would have to be made ready for each of them anew.
+    Only axes whose points share nothing much that would have to be made ready for each of them anew.
     """
     separable = kernel.axes
     if (product := kernel.contraction) is not None:
-        both = mentioned(product, product.lhs) & mentioned(product, product.rhs)
-        separable = tuple(axis for axis in kernel.axes if axis.name in both)
+        factors = [mentioned(product, factor) for factor in (product.lhs, product.rhs) if not _is_small(kernel, factor)]
+        separable = tuple(axis for axis in kernel.axes if all(axis.name in names for names in factors))
     accesses: dict[str, set[tuple[Dim, ...]]] = {}
     touches: tuple[Load | Store, ...] = (*loads(kernel.body), *stores(kernel.body)) if separable else ()
     for access in touches:
@@ -44,6 +46,15 @@ def _leading(kernel: Kernel) -> dict[str, tuple[Axis, ...]]:
             return {}
     touched = [(param, accesses.get(param.name, set())) for param in kernel.params]
     return {param.name: tuple(_numbering(param.shape, separable, indices)) for param, indices in touched}
+
+
+def _is_small(kernel: Kernel, factor: Expr) -> bool:
+    """Whether a factor of a kernel's product is read from little memory."""
+    product = kernel.contraction
+    assert product is not None
+    sources = loads((*needed(product.body, factor), Let("", factor)))
+    buffers = [kernel.param(name) for name in {load.buffer for load in sources}]
+    return nominal(sum((dims.product(p.shape) * p.dtype.itemsize for p in buffers), start=0)) <= SMALL_BYTES
 
 
 def _numbering(shape: Shape, axes: Sequence[Axis], indices: Set[tuple[Dim, ...]]) -> Iterator[Axis]:

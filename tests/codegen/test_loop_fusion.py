@@ -16,7 +16,9 @@ import pytest
 
 import graphc
 from graphc import config, dims, dtypes, interpret, layers, plan_json
+from graphc.codegen import runs
 from graphc.codegen.compilation import PASSES, Compilation
+from graphc.codegen.runs import SMALL_BYTES
 from graphc.compiler import Executable, compile
 from graphc.errors import VerificationError
 from graphc.graph.builder import Builder, Value
@@ -185,14 +187,43 @@ def test_what_needs_the_whole_batch_is_in_no_loop() -> None:
     expect(graph, executable, 5, 2)
 
 
-def test_products_with_a_weight_are_in_no_loop() -> None:
-    """All samples share the weight, which each pass would have to gather anew."""
+def weighed(width: int) -> Graph:
+    """A product with a weight, between others that go over samples."""
     b = Builder({"B": (1, 64)})
     x = b.input("x", TensorType((BATCH, ROWS, WIDTH), dtypes.float32))
-    w = b.input("w", TensorType((WIDTH, WIDTH), dtypes.float32))
+    w = b.input("w", TensorType((WIDTH, width), dtypes.float32))
     axes = {"lhs_batch": (), "rhs_batch": (), "lhs_contract": (2,), "rhs_contract": (0,)}
-    graph = b.finish([_softmax(b.apply("contract", _softmax(x), w, **axes))])
-    assert loops(fused(graph).compilation) == []
+    return b.finish([_softmax(b.apply("contract", _softmax(x), w, **axes))])
+
+
+def test_products_with_a_weight_are_in_no_loop() -> None:
+    """All samples share the weight, which each pass would have to gather anew."""
+    assert loops(fused(weighed(1 + SMALL_BYTES // WIDTH // 4)).compilation) == []
+
+
+@pytest.mark.parametrize("batch, threads", ((1, 1), (5, 1), (1, 3), (7, 3)))
+def test_products_with_a_small_weight_are(batch: int, threads: int) -> None:
+    graph = weighed(SMALL_BYTES // WIDTH // 4)
+    executable = fused(graph)
+    (loop,) = loops(executable.compilation)
+    assert len(kernels(loop)) > 1
+    expect(graph, executable, batch, threads)
+
+
+def test_convolutions_of_few_channels_share_a_loop_with_what_pools_their_outputs() -> None:
+    with config.override(backend="cpu"):
+        graphc.utils.set_random_seed(5)
+        stack = [layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(3)]
+        model = graphc.Sequential([graphc.Input((28, 28, 1)), *stack])
+        x = np.random.default_rng(0).normal(size=(33, 28, 28, 1)).astype(np.float32)
+        for threads in (1, 3):
+            with team_of(threads):
+                got = model.predict(x, batch_size=33, verbose=0)
+            with config.override(backend="numpy"):
+                np.testing.assert_allclose(got, np.asarray(model(x)), rtol=1e-4, atol=1e-5)
+        programs = [p.executable for p in model._programs.values() if p.mode == "predict"]
+        (loop,) = loops(next(program for program in programs if program.backend == "cpu").compilation)
+    assert len(kernels(loop)) == 2
 
 
 # ---- training
@@ -280,7 +311,8 @@ def test_what_changes_meanwhile_waits() -> None:
 
 
 def test_nothing_is_kept_so_that_something_else_can_be_made_again() -> None:
-    again, kept = (fused(_twice(gate=False, computed=computed)) for computed in (False, True))
+    with patch.object(runs, "SMALL_BYTES", 0):  # what computes queries is in no loop
+        again, kept = (fused(_twice(gate=False, computed=computed)) for computed in (False, True))
     assert _makes_scores(again) == 2
     assert _makes_scores(kept) == 1
     expect(_twice(gate=False, computed=True), kept, 5, 2)
