@@ -105,7 +105,7 @@ def main() -> None:
     if options.dry:
         return
     results.write([*history, run])
-    kinds = results.by_processor([*history, run])
+    kinds = results.by_processor([*history, run], results.read(results.PROFILES))
     draw(next(iter(kinds.values())))
     print("\n" + write_readme(kinds))
 

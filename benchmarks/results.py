@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 PATH = Path(__file__).resolve().parent / "results" / "cpu.json"
+PROFILES = PATH.with_name("roofline.json")
 NOISE = 0.15  # of the machine's cores taken by others: what was measured meanwhile is noisy
 ENOUGH = 3  # quiet figures make a median without the noisy ones
 
@@ -76,18 +77,42 @@ def write(history: Sequence[dict[str, Any]], path: Path = PATH) -> None:
     path.write_text(json.dumps(history, indent=1) + "\n")
 
 
-def by_processor(history: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def by_processor(
+    history: Sequence[dict[str, Any]], profiles: Sequence[dict[str, Any]] = ()
+) -> dict[str, dict[str, Any]]:
     """What `latest` tells of each kind of processor, the one that was measured last first.
 
     The first runs did not record what kind it was.
+
+    Args:
+        history: The runs of all systems.
+        profiles: The runs of `benchmarks.roofline`: the last of each workload is the task `roofline`.
     """
     kinds: dict[str, list[dict[str, Any]]] = {}
     for run in history:
-        cpu = run["machine"]["processor"]
-        if "core" in cpu:
-            kind = cpu["core"] or cpu["name"]
+        if kind := _kind(run):
             kinds[kind] = [*kinds.pop(kind, []), run]
-    return {kind: latest(runs) for kind, runs in reversed(kinds.items())}
+    found = {kind: latest(runs) for kind, runs in reversed(kinds.items())}
+    for run in profiles:
+        for workload, profile in run["workloads"].items() if _kind(run) in found else ():
+            share = share_of_onednn(profile["kernels"])
+            cells = found[_kind(run)]["medians"].setdefault("roofline", {})
+            cells[workload] = {"graphc": {"share_of_onednn": share}} if share is not None else {}
+    return found
+
+
+def _kind(run: Row) -> str:
+    """The kind of processor of a run; none for the first runs, which do not tell."""
+    cpu = run["machine"]["processor"]
+    return str(cpu["core"] or cpu["name"]) if "core" in cpu else ""
+
+
+def share_of_onednn(kernels: Iterable[Row]) -> float | None:
+    """The time that a step's products would take at the rates of oneDNN's `sgemm`, to what they take."""
+    known = [kernel for kernel in kernels if kernel["onednn_operations_per_second"]]
+    seconds = sum(kernel["seconds"] for kernel in known)
+    ideal = sum(kernel["operations"] / kernel["onednn_operations_per_second"] for kernel in known)
+    return ideal / seconds if seconds > 0 else None
 
 
 def latest(history: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from benchmarks.kernel_work import work
 from benchmarks.machine import describe, in_words
 from benchmarks.measure import Stretch
 from benchmarks.plots import FOLDER
-from benchmarks.results import read, write
+from benchmarks.results import PROFILES, read, write
 from benchmarks.workloads import WORKLOADS
 from graphc import config, dims
 from graphc.codegen.kernel import Kernel
@@ -43,7 +43,6 @@ from graphc.models.program import SAMPLES, VISITS
 from graphc.plan import Launch, Loop, Plan, Step
 from graphc.tracing import BATCH
 
-PATH = Path(__file__).resolve().parent / "results" / "roofline.json"
 ROUNDS = 20
 
 
@@ -267,7 +266,7 @@ def main() -> None:
     if not options.dry:
         for name, found in run["workloads"].items():
             plot(name, found["kernels"], limits[options.threads])
-        write([*read(PATH), json.loads(json.dumps(run))], PATH)
+        write([*read(PROFILES), json.loads(json.dumps(run))], PROFILES)
 
 
 if __name__ == "__main__":

@@ -168,7 +168,10 @@ def test_the_tables_go_between_the_marks_of_the_readme(tmp_path: Path) -> None:
     other = run | {"machine": where | {"processor": where["processor"] | {"core": "Another"}, "commit": "abd"}}
     early = run | {"machine": where | {"processor": {"name": "AMD", "cores": 2}}}
     results.write([early, other, run, alone], tmp_path / "cpu.json")
-    kinds = results.by_processor(results.read(tmp_path / "cpu.json"))
+    slow = {"seconds": 2.0, "operations": 8e9, "onednn_operations_per_second": 5e9}
+    plain = {"seconds": 1.0, "operations": 1.0, "onednn_operations_per_second": None}
+    profile = {"machine": where, "workloads": {"gpt": {"kernels": [slow, plain]}}}
+    kinds = results.by_processor(results.read(tmp_path / "cpu.json"), [profile])
     (here, latest), (there, _) = kinds.items()
     assert there == "Another" and here != there  # the one that was measured last comes first
     assert set(latest["medians"]["train"]["mlp"]) == {"graphc", "jax", "torch"}  # of the run with peers
@@ -178,7 +181,7 @@ def test_the_tables_go_between_the_marks_of_the_readme(tmp_path: Path) -> None:
     text = readme.read_text()
     assert text.startswith(f"before\n{MARK}\n### Targets") and text.endswith(f"{MARK}\nafter\n") and "old" not in text
     assert text.index(f"### Targets: {here}") < text.index("### Targets: Another")
-    assert "commit abc" in text and "commit abd" in text
+    assert f"{targets.MET} 0.80" in text and "commit abc" in text and "commit abd" in text
     assert "| graphc | 310 | 1.59 | 1.00 |" in text and "| PyTorch eager | ~100 |" in text
     assert "| 200 | 9 | 0.10 | 1.00 | 0.50 | 5.50 |" in text
 
