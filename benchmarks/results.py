@@ -94,10 +94,10 @@ def by_processor(
             kinds[kind] = [*kinds.pop(kind, []), run]
     found = {kind: latest(runs) for kind, runs in reversed(kinds.items())}
     for run in profiles:
-        for workload, profile in run["workloads"].items() if _kind(run) in found else ():
-            share = share_of_onednn(profile["kernels"])
-            cells = found[_kind(run)]["medians"].setdefault("roofline", {})
-            cells[workload] = {"graphc": {"share_of_onednn": share}} if share is not None else {}
+        if (kind := _kind(run)) in found:
+            cells = found[kind]["medians"].setdefault("roofline", {})
+            for workload, profile in run["workloads"].items():
+                cells[workload] = {"graphc": {"share_of_onednn": share_of_onednn(profile["kernels"])}}
     return found
 
 

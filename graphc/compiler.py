@@ -33,7 +33,8 @@ from graphc.runtime.toolchain import Toolchain
 
 if TYPE_CHECKING:
     from graphc.codegen.c_program import CSource
-    from graphc.codegen.compilation import Compilation, Passes
+    from graphc.codegen.compilation import Compilation, Passes, Tune
+    from graphc.codegen.kernel import Kernel
 
 Array = np.ndarray[Any, Any]
 
@@ -229,12 +230,11 @@ def compile(
     name, _ = chosen_backend(backend)
     folder, started = dump_folder(), perf_counter()
     # As settings are now: the compilation may be looked at later.
-    products, lent = config.current().products, blas.chosen() if name == "cpu" else None
+    tune, decided = _tuning(sizes or {}) if name == "cpu" else (None, ())
 
     @lru_cache(maxsize=1)
     def compilation() -> Compilation:
         vector_bytes, processors = processor.vector_bytes(), processor.cores()
-        tune = None if lent is None else _tuner(lent, products, sizes or {}).tuned
         return codegen.compilation.Compilation(
             name, graph, earlier, passes, fused, vector_bytes, profiled, processors, tune
         )
@@ -244,7 +244,7 @@ def compile(
     if name == "numpy":
         program: Program | NumpyProgram = NumpyProgram(compilation().graph)
     elif name == "cpu":
-        program = _build_cpu(graph, compilation, passes is None and fused and not profiled, sizes)
+        program = _build_cpu(graph, compilation, passes is None and fused and not profiled, sizes, decided)
     else:
         program = _build_cuda(compilation())
     counts = counters()
@@ -285,8 +285,11 @@ def _flags(compiler: Toolchain) -> tuple[str, ...]:
     return (*C_FLAGS, *compiler.own_flags, *compiler.native_flags)
 
 
-def _tuner(lent: str, products: str, sizes: Mapping[str, int]) -> codegen.tuning.Tuner:
-    """What decides which products a library computes."""
+def _tuning(sizes: Mapping[str, int]) -> tuple[Tune | None, tuple[str, ...]]:
+    """What decides which products a library computes, and on what that depends; nothing where all are generated."""
+    lent, products = blas.chosen(), config.current().products
+    if lent is None:
+        return None, ()
     compiler, store = toolchain.find(), cache.default()
     flags, threads = _flags(compiler), str(team.allowed_threads())
     arguments = compiler.arguments(flags, Path("out"))
@@ -303,17 +306,26 @@ def _tuner(lent: str, products: str, sizes: Mapping[str, int]) -> codegen.tuning
     def keep(question: tuple[str, ...], answer: bytes) -> None:
         store.put(cache.key(*question, *made_for), answer, programs.SUFFIX)
 
-    return codegen.tuning.Tuner(products == "library", sizes, processor.vector_bytes(), measure, recall, keep)
+    def tune(plan: Plan, kernels: Mapping[str, Kernel]) -> Mapping[str, Kernel]:
+        tuner = codegen.tuning.Tuner(products == "library", sizes, processor.vector_bytes(), measure, recall, keep)
+        return tuner.tuned(plan, kernels)
+
+    asked = [threads, *(f"{name}={size}" for name, size in sorted(sizes.items()))] if products == "measured" else []
+    return tune, (lent, products, *asked)
 
 
 def _build_cpu(
-    graph: Graph, compilation: Callable[[], Compilation], known: bool, sizes: Mapping[str, int] | None
+    graph: Graph,
+    compilation: Callable[[], Compilation],
+    known: bool,
+    sizes: Mapping[str, int] | None,
+    decided: Sequence[str],
 ) -> Program:
     """The program of a graph; where it is compiled as all are, it is looked for in the cache first."""
     compiler, store = toolchain.find(), cache.default()
     flags = _flags(compiler)
     arguments = compiler.arguments(flags, Path("out"))
-    made_for = (compiler.version, compiler.target, processor.cores(), config.current().products, blas.chosen())
+    made_for = (compiler.version, compiler.target, processor.cores(), decided)
     name = programs.program_key(digest(graph), arguments, *made_for)
     found = programs.find(store, name) if known else None
     if found is not None:

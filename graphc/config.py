@@ -18,7 +18,7 @@ config folder of this platform (on Linux `~/.config/graphc/`), or the file that 
 | `cache_dir` | `GRAPHC_CACHE` | folder of built artefacts and data sets; not set: the user's cache folder |
 | `dump` | `GRAPHC_DUMP` | folder that gets every stage of what is compiled; not set: none |
 | `compiler` | `GRAPHC_CC` | the C compiler; not set: `$CC`, then the machine's own |
-| `products` | `GRAPHC_PRODUCTS` | of matrices, on `cpu`: `generated`, a `library`'s, or as `measured` (`trials.py`) |
+| `products` | `GRAPHC_PRODUCTS` | on `cpu`: `generated`, by a `library`, or as `measured` (`codegen/tuning.py`) |
 """
 
 from __future__ import annotations

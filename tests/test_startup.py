@@ -186,10 +186,10 @@ def test_other_ways_of_compiling_are_not_mixed_up(own_cache: cache.Cache) -> Non
     compiler.compile(step(), "cpu", fused=False)
     assert own_cache.builds == before + 1
     ways = (
-        ("a", ["b"], "c", "d", 2, "measured", None),
-        ("a", ["b", "c"], "", "d", 2, "measured", None),
-        ("a", ["b"], "c", "d", 2, "library", None),
-        ("a", ["b"], "c", "d", 2, "measured", "e"),
+        ("a", ["b"], "c", "d", 2, ()),
+        ("a", ["b", "c"], "", "d", 2, ()),
+        ("a", ["b"], "c", "d", 2, ("e", "library")),
+        ("a", ["b"], "c", "d", 2, ("e", "measured", "1")),
     )
     assert len({programs.program_key(*parts) for parts in ways}) == len(ways)
 

@@ -14,10 +14,9 @@ from graphc import dims
 from graphc.codegen.c_panels import PanelRenderer, two
 from graphc.codegen.cstyle import depths
 from graphc.codegen.kernel import Contract, Kernel, Let, Stmt, loads, stores
-from graphc.codegen.library import block_shape
 from graphc.codegen.limits import Limit, limits
 from graphc.codegen.prefetch import FAR_BYTES, LINE_BYTES, touched_by
-from graphc.codegen.tile_functions import AddShape, PackShape, RowShape, TileFunction, TileShape
+from graphc.codegen.tile_functions import AddShape, BlockShape, PackShape, RowShape, TileFunction, TileShape
 from graphc.codegen.tiles import MANY_ROWS, SLICES, InPlace, Tiling, extent
 from graphc.dims import Dim
 from graphc.dtypes import DType
@@ -75,10 +74,12 @@ class ProductRenderer(PanelRenderer):
     def _tile_functions(self, t: Tiling, contraction: Contract) -> dict[str, str]:
         """The functions of the prelude for its shape."""
         name = self.type_of(contraction)
-        tile = block_shape(t) if t.by_library else TileShape(name, t.rows, t.vectors, *_flavour(t))
-        found: dict[str, TileFunction] = {"tile": tile}
+        flavour = _flavour(t)
+        found: dict[str, TileFunction] = {
+            "tile": BlockShape(t.width, *flavour) if t.by_library else TileShape(name, t.rows, t.vectors, *flavour)
+        }
         if not t.by_library and not isinstance(extent(t.lines), int):
-            found["line"] = TileShape(name, 1, t.vectors, *_flavour(t))
+            found["line"] = TileShape(name, 1, t.vectors, *flavour)
         if t.may_be_row:
             found["row"] = RowShape(name)
         if t.left_place is not None and t.packs_left and not t.packs_along_depth:

@@ -12,7 +12,7 @@ from graphc.codegen.common import BASE, WINOGRAD, common_unit, prelude
 from graphc.codegen.cost import plan_work
 from graphc.codegen.cstyle import CStyle, Lines, Source
 from graphc.codegen.kernel import Kernel
-from graphc.codegen.library import POINTER, BlockShape
+from graphc.codegen.tile_functions import BlockShape
 from graphc.plan import Copy, Launch, Loop, Plan, Step
 
 # Characters of kernels in a unit: a compiler that is started for less costs more than it saves.
@@ -58,8 +58,7 @@ def render(
     timed = {name: position for position, name in enumerate(kernels)} if profiled else {}
     parts = _split(list(functions.values()), UNITS_PER_PROCESSOR * processors, ROW_LENGTH * len(plan.steps))
     elsewhere = [function.declaration for part in parts[1:] for function in part]
-    lent = [f"void *{POINTER};"] * any(kernel.by_library for kernel in kernels.values())
-    run = "\n".join([*elsewhere, *lent, "", _program(plan, kernels, symbols, timed)])
+    run = "\n".join([*elsewhere, "", _program(plan, kernels, symbols, timed)])
     units = tuple(_unit(part, vector_bytes, "" if i else run) for i, part in enumerate(parts))
     has_winograd = any(isinstance(tile, WinogradShape) for function in functions.values() for tile in function.tiles)
     common = tuple(common_unit(names, vector_bytes) for names in (BASE, *[WINOGRAD] * has_winograd))

@@ -8,7 +8,7 @@ Which kernels are computed so is measured (`tuning.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from graphc import dtypes
 from graphc.codegen.kernel import Kernel
@@ -22,35 +22,6 @@ TALLEST, SHORTEST = 256, 64
 NARROWEST = 32
 # Blocks are halved until there are as many, for threads to share.
 MANY_BLOCKS = 8
-# The variable with the address of the library's function: `runtime/blas.py` puts it there.
-POINTER = "graphc_sgemm"
-
-
-@dataclass(frozen=True, slots=True)
-class BlockShape:
-    """The function that has the library compute a block: its columns, and whether the left factor lies by columns."""
-
-    width: int
-    turned: bool
-
-    @property
-    def name(self) -> str:
-        return f"gc_block_{self.width}_{'km' if self.turned else 'mk'}"
-
-    @property
-    def definition(self) -> str:
-        return f"GC_BLOCK({self.name}, {self.width}, {int(self.turned)})\n"
-
-
-def is_turned(t: Tiling) -> bool:
-    """Whether the left factor of blocks lies by columns in memory."""
-    assert t.left_place is not None
-    return t.left_place.depth != (1,)
-
-
-def block_shape(t: Tiling) -> BlockShape:
-    """The function that computes blocks."""
-    return BlockShape(t.width, is_turned(t))
 
 
 def blocks(kernel: Kernel, vector_bytes: int) -> Tiling | None:

@@ -47,6 +47,23 @@ class TileShape:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockShape:
+    """The function that has a library compute a block: its columns, and the left factor's steps as for `TileShape`."""
+
+    width: int
+    row_step: str
+    depth_step: str
+
+    @property
+    def name(self) -> str:
+        return f"gc_block_{self.width}_{self.row_step}{self.depth_step}"
+
+    @property
+    def definition(self) -> str:
+        return f"GC_BLOCK({self.name}, {self.width}, {int(self.row_step == '1')})\n"
+
+
+@dataclass(frozen=True, slots=True)
 class RowShape:
     """The function for a single row, of a C type."""
 

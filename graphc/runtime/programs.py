@@ -48,8 +48,7 @@ def program_key(
     version: str,
     target: str,
     processors: int,
-    products: str,
-    library: str | None,
+    products: Sequence[str],
 ) -> str:
     """The key of a program.
 
@@ -59,19 +58,9 @@ def program_key(
         version: Which C compiler it is.
         target: The system and the processor.
         processors: For how many of them the plan is made.
-        products: How it is decided who computes products of matrices, and `library`, which library may.
+        products: What decides who computes products of matrices; nothing where all are generated.
     """
-    made_for = (
-        "version",
-        version,
-        "target",
-        target,
-        "processors",
-        str(processors),
-        "products",
-        products,
-        library or "",
-    )
+    made_for = ("version", version, "target", target, "processors", str(processors), "products", *products)
     return key("program", compiler_digest(), graph_digest, *arguments, *made_for)
 
 

@@ -21,6 +21,7 @@ from graphc.errors import BackendError
 from graphc.graph.core import Graph
 from graphc.plan import Plan
 from graphc.runtime import blas, team
+from graphc.runtime.cpu import CpuProgram
 from tests.codegen.test_products import ROWS, product
 from tests.support.backends import run_library
 from tests.support.cases import assert_close
@@ -153,10 +154,11 @@ def test_without_the_library_all_is_generated_and_asking_for_it_is_an_error() ->
 
 def test_a_program_that_needs_the_library_says_so_where_it_is_gone() -> None:
     with config.override(products="library"):
-        compile(product(*DENSE), "cpu")
+        program = compile(product(*DENSE), "cpu").program
+    assert isinstance(program, CpuProgram)
+    blas.sgemm.cache_clear()
+    try:
+        with patch.object(blas, "version", lambda: None), pytest.raises(BackendError, match="scipy-openblas32"):
+            blas.lend(program._library)
+    finally:
         blas.sgemm.cache_clear()
-        try:
-            with patch.object(blas, "version", lambda: None), pytest.raises(BackendError, match="scipy-openblas32"):
-                blas.sgemm()
-        finally:
-            blas.sgemm.cache_clear()

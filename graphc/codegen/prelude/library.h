@@ -2,7 +2,7 @@
    that lie by rows (101) as they are (111) or turned around (112). */
 typedef void gc_sgemm(int order, int turn_left, int turn_right, int m, int n, int k, float alpha, const float *a, int lda,
                       const float *b, int ldb, float beta, float *c, int ldc);
-extern void *graphc_sgemm;
+__attribute__((weak)) void *graphc_sgemm; /* one for all units of a program */
 
 #define GC_BLOCK(NAME, WIDTH, TURNED)                                                                                 \
   static __attribute__((noinline)) void NAME(const gc_steps *steps, const void *left, const void *right, void *to) {  \
