@@ -8,8 +8,7 @@ body of a scan is assembled likewise, its carries being states, and becomes a lo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from heapq import heappop, heappush
+from dataclasses import dataclass, replace
 
 from graphc import dims
 from graphc.codegen.kernel import Kernel, Param, expressions, indices, loads, statements, stores
@@ -20,6 +19,7 @@ from graphc.dims import Dim
 from graphc.graph.core import Graph
 from graphc.graph.types import Node, Ref, TensorType
 from graphc.passes.fuse import Partition
+from graphc.passes.precedence import Precedence
 from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Role, Step
 
 
@@ -52,7 +52,6 @@ class _Unit:
     writes: set[Ref]
     kernel: Kernel | None = None
     scan: Node | None = None
-    after: set[int] = field(default_factory=set)
 
 
 class _Assembler:
@@ -66,7 +65,9 @@ class _Assembler:
         for i, unit in enumerate(self.units):
             for ref in unit.reads:
                 self.readers.setdefault(ref, set()).add(i)
-        self.before = [0] * len(self.units)  # for each unit, a bit set of those that come before it
+        self.order = Precedence()
+        for i, unit in enumerate(self.units):  # producers come first in a partition
+            self.order.add(i, {self.writer[ref] for ref in unit.reads if ref in self.writer})
         self.home: dict[Ref, Ref] = {}  # a value -> the state whose buffer it is written to
         self.buffers: list[Buffer] = []
         self.by_value: dict[Ref, int] = {}
@@ -86,14 +87,11 @@ class _Assembler:
         return f"{letter}{self.counter[0] - 1}"
 
     def run(self) -> Assembly:
-        for i, unit in enumerate(self.units):  # producers come first in a partition
-            self._wait(i, {self.writer[ref] for ref in unit.reads if ref in self.writer})
         for state, value in self.graph.updates.items():
             self._try_alias(Ref(state), value)
-        order = self._order()
         outputs = self._assign_buffers()
         steps: list[Step] = []
-        for position in order:
+        for position in self.order.sorted():
             unit = self.units[position]
             steps += self._loop(unit.scan) if unit.scan is not None else [self._launch(unit.kernel)]
         steps += self._copies(outputs)
@@ -110,39 +108,10 @@ class _Assembler:
         if kernel is None or not _replaces_elementwise(kernel, state, value):
             return
         readers = self.readers.get(state, set()) - {writer}
-        if any(self.before[reader] >> writer & 1 for reader in readers):
+        if any(self.order.is_before(writer, reader) for reader in readers):
             return
-        self._wait(writer, readers)
+        self.order.put_after(writer, readers)
         self.home[value] = state
-
-    def _wait(self, unit: int, others: set[int]) -> None:
-        """Makes a unit, and with it all that come after it, wait for others."""
-        self.units[unit].after |= others
-        bits = self.before[unit]
-        for other in others:
-            bits |= self.before[other] | 1 << other
-        self.before[unit] = bits
-        for later, before in enumerate(self.before):
-            if before >> unit & 1:
-                self.before[later] = before | bits
-
-    def _order(self) -> list[int]:
-        """Units so that each comes after those it waits for; among free choices, as they were."""
-        waits = [len(unit.after) for unit in self.units]
-        followers: dict[int, list[int]] = {}
-        for i, unit in enumerate(self.units):
-            for other in unit.after:
-                followers.setdefault(other, []).append(i)
-        ready = [i for i, count in enumerate(waits) if count == 0]
-        order: list[int] = []
-        while ready:
-            position = heappop(ready)
-            order.append(position)
-            for follower in followers.get(position, ()):
-                waits[follower] -= 1
-                if waits[follower] == 0:
-                    heappush(ready, follower)
-        return order
 
     # ---- buffers
 

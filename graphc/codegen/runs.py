@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from heapq import heappop, heappush
 from itertools import combinations, takewhile
 from typing import TypeVar
 
@@ -19,6 +18,7 @@ from graphc.codegen.kernel import Axis, Kernel, Let, Store, loads, needed, store
 from graphc.codegen.schedule import mentioned
 from graphc.dims import Dim, Shape
 from graphc.exprs import Expr, Load
+from graphc.passes.precedence import Precedence
 from graphc.plan import Launch, Step, nominal
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ class Runs:
         }
         self.leading = [self._leading_of(step) for step in self.steps]
         self.direct = self._dependences()
-        self._close()
+        self.precedence = self._precedence()
 
     def _leading_of(self, step: Step) -> dict[int, tuple[Axis, ...]]:
         """For each buffer that a launch touches, the axes that number its outermost dimensions."""
@@ -115,23 +115,14 @@ class Runs:
             found.append(needed - {position})
         return found
 
-    def _close(self) -> None:
-        """Finds out which groups come before each, and after it: bit sets."""
-        order, needed = list(self.order()), self._needed()
-        self.before, self.after = dict.fromkeys(order, 0), dict.fromkeys(order, 0)
-        for group in order:
-            for other in needed[group]:
-                self.before[group] |= self.before[other] | 1 << other
-        for group in reversed(order):
-            for other in needed[group]:
-                self.after[other] |= self.after[group] | 1 << group
-
-    def _needed(self) -> dict[int, set[int]]:
-        """For each group, others that it must come after."""
-        return {
-            group: {self.home[other] for member in members for other in self.direct[member]} - {group}
-            for group, members in self.members.items()
-        }
+    def _precedence(self) -> Precedence:
+        """Which groups come before which."""
+        found = Precedence()
+        for group in self.members:
+            found.add(group)
+        for group, members in self.members.items():
+            found.put_after(group, {self.home[other] for member in members for other in self.direct[member]} - {group})
+        return found
 
     def candidates(self) -> list[tuple[int, int]]:
         """Pairs of steps that touch the same large buffer sample by sample, those of the largest first."""
@@ -152,7 +143,7 @@ class Runs:
         And over the same parts of samples, if those of a group do already.
         """
         first, last = sorted((self.home[a], self.home[b]))
-        if first == last or self._path_between(first, last) or self._path_between(last, first):
+        if first == last or any(self.precedence.is_through_others(*way) for way in ((first, last), (last, first))):
             return
         members = sorted(self.members[first] + self.members[last])
         axes = axes_of(self.assembly, members, self.leading)
@@ -162,53 +153,26 @@ class Runs:
         self.members[first] = members
         del self.members[last]
         self.home |= dict.fromkeys(members, first)
-        gone, here = 1 << last, 1 << first
-        before = (self.before[first] | self.before.pop(last)) & ~(gone | here)
-        after = (self.after[first] | self.after.pop(last)) & ~(gone | here)
-        self.before[first], self.after[first] = before, after
-        for group in self.members:
-            if before >> group & 1:
-                self.after[group] = self.after[group] & ~gone | here | after
-            if after >> group & 1:
-                self.before[group] = self.before[group] & ~gone | here | before
-
-    def _path_between(self, start: int, end: int) -> bool:
-        """Whether another group comes after the one and before the other."""
-        return bool(self.after[start] & self.before[end] & ~(1 << start | 1 << end))
+        self.precedence.merge(first, last)
 
     def part(self, groups: Iterable[int]) -> None:
         """Makes groups of several steps groups of one again."""
         for group in groups:
             for position in self.members[group]:
                 self.members[position], self.home[position] = [position], position
-        self._close()
+        self.precedence = self._precedence()
 
     def try_hold_back(self, position: int, group: int) -> bool:
         """Has a step come after a group, unless that needs the step; returns whether it does."""
         home = self.home[position]
-        if home == group or self.after[home] >> group & 1:
+        if home == group or self.precedence.is_before(home, group):
             return False
-        if not self.before[home] >> group & 1:
-            self.direct[position].add(group)
-            self._close()
+        self.precedence.put_after(home, [group])
         return True
 
-    def order(self) -> Iterator[int]:
+    def order(self) -> list[int]:
         """The groups so that each comes after those it needs; among free choices, as they were."""
-        needed = self._needed()
-        followers: dict[int, list[int]] = {}
-        for group, others in needed.items():
-            for other in others:
-                followers.setdefault(other, []).append(group)
-        waits = {group: len(others) for group, others in needed.items()}
-        ready = [group for group, count in waits.items() if count == 0]
-        while ready:
-            group = heappop(ready)
-            yield group
-            for follower in followers.get(group, ()):
-                waits[follower] -= 1
-                if waits[follower] == 0:
-                    heappush(ready, follower)
+        return self.precedence.sorted()
 
 
 def axes_of(

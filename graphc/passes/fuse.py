@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import combinations, compress, pairwise
+from itertools import combinations, pairwise
 
 from graphc import dims
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref, TensorType
 from graphc.passes.access import Domain, ReadRecorder, domain_of, extents_of
+from graphc.passes.precedence import Precedence
 from graphc.passes.pulling import ALONE, CHEAP, pulled_nodes
 from graphc.passes.recompute import Recomputation
 from graphc.passes.triangles import Triangle, triangles
@@ -118,8 +119,7 @@ class _Fusion:
         self.free = free
         self.groups: dict[int, Group] = {}
         self.home: dict[int, int] = {}
-        self.before: dict[int, int] = {}  # group id -> bit set of the groups it depends on
-        self.after: dict[int, int] = {}  # group id -> bit set of the groups that depend on it
+        self.order = Precedence()
         self.refusals: list[Refusal] = []
         # What a node reads at the current point of a domain, and the sizes of values.
         self.reads: dict[tuple[int, Domain], list[tuple[Ref, tuple[dims.Dim, ...]]]] = {}
@@ -153,11 +153,10 @@ class _Fusion:
         id = len(self.groups)
         self.groups[id] = Group(id, [node], own, primitive(node.op).kind, values)
         self.home[node.id] = id
-        self.before[id], self.after[id] = 0, 0
-        self._depend(id, self._all_before(inputs))
+        self.order.add(id, inputs)
 
     def _try_join(self, node: Node, group: Group, own: Domain, inputs: set[int]) -> bool:
-        if any(self.before[other] >> group.id & 1 for other in inputs if other != group.id):
+        if any(self.order.is_before(group.id, other) for other in inputs):
             self.refusals.append(Refusal(group.nodes[-1].id, node.id, "a path leaves the group and comes back"))
             return False
         single = Group(-1, [node], own, primitive(node.op).kind)
@@ -175,26 +174,8 @@ class _Fusion:
         group.nodes.append(node)
         group.reads |= {ref for ref, _ in self._reads_in(node, domain)}
         self.home[node.id] = group.id
-        self._depend(group.id, self._all_before(inputs - {group.id}))
+        self.order.put_after(group.id, inputs - {group.id})
         return True
-
-    def _all_before(self, groups: set[int]) -> int:
-        bits = 0
-        for id in groups:
-            bits |= self.before[id] | 1 << id
-        return bits
-
-    def _depend(self, id: int, bits: int) -> None:
-        """Notes that a group depends on more groups, and so do all that depend on it."""
-        new = bits & ~self.before[id] & ~(1 << id)
-        if not new:
-            return
-        self.before[id] |= new
-        for later in _members(self.after[id]):
-            self.before[later] |= new
-        behind = self.after[id] | 1 << id
-        for earlier in _members(new):
-            self.after[earlier] |= behind
 
     def _reads_in(self, node: Node, domain: Domain) -> list[tuple[Ref, tuple[dims.Dim, ...]]]:
         """What a node reads at the current point of a domain."""
@@ -303,9 +284,8 @@ class _Fusion:
         if self._refused.get((a.id, b.id), -1) >= latest:
             return False
         self._refused[a.id, b.id] = self._merges
-        direct = 1 << a.id | 1 << b.id
         for first, last in ((a, b), (b, a)):
-            if self.after[first.id] & self.before[last.id] & ~direct:
+            if self.order.is_through_others(first.id, last.id):
                 self.refusals.append(Refusal(first.nodes[-1].id, last.nodes[-1].id, "a path leaves and comes back"))
                 return False
         domain = self._common_domain(a, b)
@@ -326,14 +306,7 @@ class _Fusion:
         for node in b.nodes:
             self.home[node.id] = a.id
         del self.groups[b.id]
-        gone, here = 1 << b.id, 1 << a.id
-        before = (self.before[a.id] | self.before.pop(b.id)) & ~(gone | here)
-        after = (self.after[a.id] | self.after.pop(b.id)) & ~(gone | here)
-        self.before[a.id], self.after[a.id] = before, after
-        for earlier in _members(before):
-            self.after[earlier] = self.after[earlier] & ~gone | here | after
-        for later in _members(after):
-            self.before[later] = self.before[later] & ~gone | here | before
+        self.order.merge(a.id, b.id)
 
     def _join_parts(self) -> None:
         """A concatenation of what one group computes is stored by that group, part by part."""
@@ -424,23 +397,7 @@ class _Fusion:
 
     def _ordered(self) -> list[Group]:
         """The groups so that each comes after those it depends on; among free choices, in graph order."""
-        waiting = sorted(self.groups.values(), key=lambda group: group.nodes[-1].id)
-        done, ordered = 0, []
-        while waiting:
-            group = next(g for g in waiting if self.before[g.id] & ~done == 0)
-            waiting.remove(group)
-            done |= 1 << group.id
-            ordered.append(group)
-        return ordered
-
-
-_DIGITS = bytes.maketrans(b"01", b"\0\1")
-
-
-def _members(bits: int) -> list[int]:
-    """The numbers in a bit set; most sets here are dense."""
-    digits = bin(bits)[:1:-1].encode().translate(_DIGITS)
-    return list(compress(range(len(digits)), digits))
+        return [self.groups[id] for id in self.order.sorted(lambda id: self.groups[id].nodes[-1].id)]
 
 
 @lru_cache(maxsize=4096)
