@@ -288,7 +288,7 @@ class Cache:
             aside = self._aside(suffix)
             try:
                 build(aside)
-                if not aside.is_file():
+                if aside.parent.is_dir() and not aside.is_file():
                     raise CompileError("the build of a cache entry wrote no file")
                 with self._guard:
                     self._builds += 1

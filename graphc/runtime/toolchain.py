@@ -288,7 +288,7 @@ def build_shared(
             _build_parts(units, shared, flags, toolchain, output, cache, name, meanwhile)
             return
         others = shared()
-        problem = _compile(units[0], toolchain.arguments(flags, output, others), output)
+        problem = _compile(units[0], toolchain.arguments(flags, output, others), output, others)
         if problem is not None:
             raise _failed(units[0], toolchain.arguments(flags, Path("out.so"), others), problem, cache, name)
 
@@ -346,7 +346,8 @@ def _build_parts(
         for unit, problem in zip(units, problems, strict=True):
             if problem is not None:
                 raise _failed(unit, toolchain.object_arguments(flags, Path("out.o")), problem, cache, name)
-        problem = _compile("", toolchain.link_arguments([*objects, *others], flags, output), output)
+        parts = [*objects, *others]
+        problem = _compile("", toolchain.link_arguments(parts, flags, output), output, parts)
         if problem is not None:
             raise _failed("", toolchain.link_arguments([Path("out.o")], flags, Path("out.so")), problem, cache, name)
     finally:
@@ -354,8 +355,8 @@ def _build_parts(
             place.unlink(missing_ok=True)
 
 
-def _compile(source: str, command: list[str], output: Path) -> str | None:
-    """Runs the compiler; returns what it says where it fails."""
+def _compile(source: str, command: list[str], output: Path, objects: Sequence[Path] = ()) -> str | None:
+    """Runs the compiler on source and objects; returns what it says where it fails."""
     # The compiler's own temporary files go where the library goes: one place that has to have room.
     variables = {"TMPDIR": str(output.parent)}
     try:
@@ -368,8 +369,12 @@ def _compile(source: str, command: list[str], output: Path) -> str | None:
     if done.returncode == 0:
         return None
     text = done.stdout.decode("utf-8", "replace").strip()
+    # The cache then builds elsewhere.
     if any(phrase in text for phrase in _NO_ROOM):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # the cache then builds elsewhere
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    for place in (output.parent, *objects):
+        if not place.exists():  # somebody emptied the cache meanwhile
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(place))
     if done.returncode < 0:
         return f"{text}\nended by signal {-done.returncode}; was there enough memory?".lstrip()
     return text or f"exit status {done.returncode}"

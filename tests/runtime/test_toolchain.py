@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -381,3 +382,34 @@ def test_a_full_disk_while_compiling(cache: Cache, tmp_path: Path) -> None:
     with pytest.warns(CacheWarning, match=os.strerror(errno.ENOSPC)):
         path = build_shared(SOURCE, flags=[], toolchain=compiler(tmp_path, script), cache=cache)
     assert ctypes.CDLL(str(path)).f
+
+
+@needs_compiler
+@pytest.mark.parametrize("then", ["exit 1", "exit 0"])
+def test_a_cache_that_is_deleted_while_compiling(cache: Cache, tmp_path: Path, then: str) -> None:
+    script = f'case "$*" in *{cache.folder}*) rm -r {cache.folder}; {then};; esac\nexec cc "$@"'
+    with pytest.warns(CacheWarning, match=os.strerror(errno.ENOENT)):
+        path = build_shared(SOURCE, flags=[], toolchain=compiler(tmp_path, script), cache=cache)
+    assert ctypes.CDLL(str(path)).f
+
+
+@needs_compiler
+@pytest.mark.parametrize("units", [1, 2])
+def test_what_libraries_share_vanishes_before_it_is_linked(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, units: int
+) -> None:
+    build_object, vanished = module.build_object, []
+
+    def vanishing(*args: Any, **options: Any) -> Path:
+        path = build_object(*args, **options)
+        if not vanished:
+            path.unlink()
+            vanished.append(path)
+        return path
+
+    monkeypatch.setattr(module, "build_object", vanishing)
+    source = ["int shared(void);\nint f(void) { return shared() + 1; }\n", "int g(void) { return 0; }\n"][:units]
+    common = ("int shared(void) { return 7; }\n",)
+    with pytest.warns(CacheWarning, match="cannot be used"):
+        path = build_shared(source, flags=[], toolchain=find(), cache=cache, common=common)
+    assert ctypes.CDLL(str(path)).f() == 8
