@@ -1,9 +1,9 @@
 """How near a training step's kernels come to what the machine can do: `python -m benchmarks.roofline [wide_mlp gpt]`.
 
-First the ceilings are measured: copies within each cache and to memory, fused multiply-adds, and oneDNN's sgemm at the
-shapes of the step's contractions. Then steps run that measure each of their kernels. Its bytes and operations are
-counted from its loop IR; its share of the roofline is the least time that the ceilings allow over the time that it
-took. Results go to `results/roofline.json` and `plots/roofline_*.png`.
+First the ceilings are measured: copies within each cache and to memory, and fused multiply-adds. Then steps that
+measure each of their kernels take turns with oneDNN's sgemm at the shapes of the step's contractions; medians count. A
+kernel's bytes and operations are counted from its loop IR; its share of the roofline is the least time that the
+ceilings allow over the time that it took. Results go to `results/roofline.json` and `plots/roofline_*.png`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib
 
@@ -35,7 +35,7 @@ from benchmarks.results import PROFILES, read, write
 from benchmarks.workloads import WORKLOADS
 from graphc import config, dims
 from graphc.codegen.kernel import Kernel
-from graphc.compiler import Executable, compile
+from graphc.compiler import compile
 from graphc.graph.core import Graph
 from graphc.graph.types import resolve
 from graphc.models.data import arrays_of
@@ -43,40 +43,51 @@ from graphc.models.program import SAMPLES, VISITS
 from graphc.plan import Launch, Loop, Plan, Step
 from graphc.tracing import BATCH
 
-ROUNDS = 20
+T = TypeVar("T")
+
+# Steps that a turn runs, and how often they and oneDNN have their turn.
+ROUNDS = 8
+TURNS = 7
 
 
-@dataclass(frozen=True)
-class Profile:
-    """A workload's training step: how it was compiled, the sizes, and what each kernel takes in one step."""
+class ProfiledStep:
+    """A workload's training step, compiled to measure its kernels.
 
-    executable: Executable
-    sizes: dict[str, int]
-    seconds: dict[str, float]
+    Args:
+        name: The workload.
+
+    Attributes:
+        executable: The compiled step.
+        sizes: The symbolic sizes.
+    """
+
+    def __init__(self, name: str) -> None:
+        workload = WORKLOADS[name]
+        model = workload.build(graphc)
+        workload.compile(graphc, model)
+        batch = arrays_of(*workload.data(workload.batch * ROUNDS))
+        self._step = model.program("train", batch.signature)
+        self.executable = compile(self._step.graph, "cpu", profiled=True)
+        given = {**batch.arrays, "order": np.arange(batch.size, dtype=np.int32)}
+        self._inputs = {name: given[name] for name in self._step.graph.inputs}
+        self._states = {name: self._step.variables[name].buffer for name in self._step.graph.states}
+        self.sizes = {BATCH: workload.batch, SAMPLES: batch.size, VISITS: batch.size}
+        self._run(2)
+
+    def _run(self, rounds: int) -> dict[str, float]:
+        self._step.start()
+        self.executable.run(self._inputs, self._states, self.sizes, rounds)
+        return self.executable.seconds()
+
+    def seconds(self) -> dict[str, float]:
+        """What each kernel takes in one step, of one batch after the other."""
+        before, after = self.executable.seconds(), self._run(ROUNDS)
+        return {kernel: (after[kernel] - before[kernel]) / ROUNDS for kernel in after}
 
 
-def profile(name: str) -> Profile:
-    """Compiles a workload's training step to measure itself, and runs it on one batch after the other."""
-    workload = WORKLOADS[name]
-    model = workload.build(graphc)
-    workload.compile(graphc, model)
-    x, y = workload.data(workload.batch * ROUNDS)
-    batch = arrays_of(x, y)
-    step = model.program("train", batch.signature)
-    executable = compile(step.graph, "cpu", profiled=True)
-    given = {**batch.arrays, "order": np.arange(batch.size, dtype=np.int32)}
-    inputs = {name: given[name] for name in step.graph.inputs}
-    states = {name: step.variables[name].buffer for name in step.graph.states}
-    sizes = {BATCH: workload.batch, SAMPLES: batch.size, VISITS: batch.size}
-
-    def run(rounds: int) -> dict[str, float]:
-        step.start()
-        executable.run(inputs, states, sizes, rounds)
-        return executable.seconds()
-
-    before = run(2)
-    after = run(ROUNDS)
-    return Profile(executable, sizes, {kernel: (after[kernel] - before[kernel]) / ROUNDS for kernel in after})
+def medians(turns: Sequence[Mapping[T, float]]) -> dict[T, float]:
+    """The median of each figure over turns that have the same ones."""
+    return {key: statistics.median(turn[key] for turn in turns) for key in turns[0]}
 
 
 def launches(plan: Plan, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -221,21 +232,27 @@ def plot(name: str, rows: list[dict[str, Any]], ceilings: Ceilings, folder: Path
 
 
 def measure(name: str, probe: Probe, limits: Mapping[int, Ceilings], threads: int) -> dict[str, Any]:
-    """A workload's contractions by oneDNN with each number of threads, and its kernels with as many as given."""
+    """A workload's kernels with as many threads as given, in turns with its contractions by oneDNN with each number."""
+    steps: list[dict[str, float]] = []
+    rates: dict[int, list[dict[Product, float]]] = {count: [] for count in limits}
     with config.override(backend="cpu", threads=threads):
+        step = ProfiledStep(name)
+        executable, sizes = step.executable, step.sizes
+        shapes = contractions(executable.graph, sizes)
         stretch = Stretch()
-        measured = profile(name)
+        for _ in range(TURNS):
+            steps.append(step.seconds())
+            for count, found in rates.items():
+                found.append(probe.products(shapes, count))
         _, others = stretch.end()
-    executable, sizes = measured.executable, measured.sizes
-    shapes = contractions(executable.graph, sizes)
-    products = {count: probe.products(shapes, count) for count in limits}
+    products = {count: medians(found) for count, found in rates.items()}
     print(f"\n{name}: oneDNN's sgemm, GFLOP/s with {' / '.join(map(str, limits))} threads")
     for product in dict.fromkeys(shapes):
-        rates = " / ".join(f"{products[count][product] / 1e9:.0f}" for count in limits)
-        print(f"  {shapes.count(product):>3} times {product.count} x {_sides(product):<28}{rates}")
+        told = " / ".join(f"{products[count][product] / 1e9:.0f}" for count in limits)
+        print(f"  {shapes.count(product):>3} times {product.count} x {_sides(product):<28}{told}")
     compilation = executable.compilation
     assert compilation.plan is not None
-    given = (measured.seconds, compilation.kernels, compilation.plan, sizes)
+    given = (medians(steps), compilation.kernels, compilation.plan, sizes)
     rows = kernel_rows(*given, limits[threads], products[threads])
     print(shown(name, rows, limits[threads]))
     print(f"others took {others:.0%} of the cores meanwhile")
