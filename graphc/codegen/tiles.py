@@ -52,7 +52,9 @@ MANY_TILES = 4
 MOST_FOUND = 512
 # Batches of at least this many products are shared among threads, and not the tiles of each product.
 BATCH = 8
+# A depth that is never less than this is shared in slices where the result has few elements.
 SLICES = 8
+SLICED_DEPTH = 64
 SLICED_ELEMENTS = 1 << 16
 # Panels of a thread's own lie on its stack.
 STACK_BYTES = 1 << 18
@@ -544,7 +546,8 @@ def shared(t: Tiling) -> Sharing:
         return "batch" if many and _fits_stack((t.panels + t.sums) * size) else "team"
     elements = extent(t.f.m) * extent(t.f.n)
     small = isinstance(elements, int) and elements <= SLICED_ELEMENTS
-    if small and len(t.f.k) > 1 and t.is_cut and _fits_stack(t.panels * size):
+    deep = len(t.f.k) > 1 or dims.nonnegative(extent(t.f.k) - SLICED_DEPTH)
+    if small and deep and t.is_cut and _fits_stack(t.panels * size):
         return "slices"
     return "team"
 

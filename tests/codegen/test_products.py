@@ -13,7 +13,7 @@ from graphc.codegen.tiles import Tiling, tiling
 from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
-from graphc.graph.types import TensorType
+from graphc.graph.types import TensorType, resolve
 from graphc.runtime import processor
 from tests.support.backends import run_library, run_team
 
@@ -33,7 +33,7 @@ def product(lhs: tuple[dims.Dim, ...], rhs: tuple[dims.Dim, ...], left: int, rig
 def check(graph: Graph, rows: int) -> None:
     rng = np.random.default_rng(rows)
     shapes = {name: graph.inputs[name].outs[0].shape for name in "ab"}
-    inputs = {n: rng.normal(size=[rows if d == ROWS else d for d in s]).astype(np.float32) for n, s in shapes.items()}
+    inputs = {n: rng.normal(size=resolve(s, {"B": rows})).astype(np.float32) for n, s in shapes.items()}
     attrs = graph.of_op("contract")[0].attrs
     wanted = np.tensordot(
         inputs["a"].astype(np.float64), inputs["b"], (attrs["lhs_contract"], attrs["rhs_contract"])
@@ -70,6 +70,19 @@ def test_tiles_divide_what_is_known() -> None:
     assert cut(product((784, ROWS), (ROWS, 128), 1, 0)).rows == 14
     assert cut(product((33, ROWS), (ROWS, 10), 1, 0)).rows == 11
     assert [cut(product((ROWS, 5), (5, n), 1, 0)).vectors for n in (10, 32, 48, 64)] == [1, 2, 3, 2]
+
+
+@pytest.mark.parametrize("vector_bytes", (16, 32, 64))
+def test_a_depth_that_is_never_small_is_shared(vector_bytes: int) -> None:
+    """Gradients of small weights that a layer uses at 64 positions and more of each sample."""
+    if vector_bytes > processor.vector_bytes():
+        pytest.skip("the processor has no such vectors")
+    with patch.object(processor, "vector_bytes", lambda: vector_bytes):
+        for positions, sharing in ((1, "team"), (63, "team"), (64, "slices"), (100, "slices")):
+            graph = product((ROWS * positions, 40), (ROWS * positions, 90), 0, 0)
+            assert cut(graph, vector_bytes).sharing == sharing
+            for samples in (1, 3, 50):
+                check(graph, samples)
 
 
 def test_registers_hold_a_tile_and_its_factors() -> None:
