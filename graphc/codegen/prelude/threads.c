@@ -121,12 +121,16 @@ GC_APART double gc_now(void) {
 void gc_launch(const gc_step *step, const gc_step *end, char *const *buffers, const long *sizes,
                         const gc_worker *self) {
   gc_worker own = *self;
+  /* A kernel's time is from the end of the one before: others begin while the first thread waits for its processor. */
+  double since = step < end && step->seconds ? gc_now() : 0;
   for (; step < end; ++step) {
     if (self->kept && step->keeps == GC_KEEPS_ALL) continue;
     own.kept = self->kept && step->keeps == GC_KEEPS_SOME;
-    const double start = step->seconds ? gc_now() : 0;
     step->call(step->kernel, buffers, sizes, step->args, &own);
     gc_sync(self);
-    if (step->seconds && self->thread == 0 && self->lane == 0) *step->seconds += gc_now() - start;
+    if (step->seconds && self->thread == 0 && self->lane == 0) {
+      const double now = gc_now();
+      *step->seconds += now - since, since = now;
+    }
   }
 }
