@@ -50,7 +50,7 @@ C_FLAGS = (
 )
 BACKENDS = ("cuda", "cpu", "numpy")
 # Runs of a program that finds out who computes products faster.
-TRIES = 5
+TRIES = 7
 
 
 class Executable:
@@ -295,10 +295,10 @@ def _tuning(sizes: Mapping[str, int]) -> tuple[Tune | None, tuple[str, ...]]:
     arguments = compiler.arguments(flags, Path("out"))
     made_for = (programs.compiler_digest(), lent, threads, compiler.version, compiler.target, *arguments)
 
-    def measure(plan: Plan, source: CSource, given: Mapping[str, int], kernels: list[str]) -> dict[str, float]:
+    def measure(plan: Plan, source: CSource, given: Mapping[str, int], kernels: list[str]) -> list[dict[str, float]]:
         units, common = source.units, source.common
         library = toolchain.build_shared(units, flags=flags, toolchain=compiler, cache=store, common=common)
-        return CpuProgram(plan, library).least_seconds(kernels, given, TRIES)
+        return CpuProgram(plan, library).trials(kernels, given, TRIES)
 
     def recall(question: tuple[str, ...]) -> bytes | None:
         return store.get(cache.key(*question, *made_for), programs.SUFFIX)

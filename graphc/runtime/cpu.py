@@ -56,8 +56,8 @@ class CpuProgram(Program):
             raise ArgumentError(problem, hint="compile it with profiled=True") from None
         return dict(zip(kernels, measured, strict=True))
 
-    def least_seconds(self, kernels: list[str], sizes: Mapping[str, int], rounds: int) -> dict[str, float]:
-        """What each kernel takes at least, of some runs of a plan that has nothing but states, which begin as zeros.
+    def trials(self, kernels: list[str], sizes: Mapping[str, int], rounds: int) -> list[dict[str, float]]:
+        """The seconds of each kernel in each of some runs of a plan that has nothing but states, which begin as zeros.
 
         Args:
             kernels: Their names, in the order in which the library measures them.
@@ -74,7 +74,7 @@ class CpuProgram(Program):
         for _ in range(rounds):
             self.run({}, states, sizes, 1)
             totals.append(self.seconds(kernels))
-        return {name: min(after[name] - before[name] for before, after in pairwise(totals)) for name in kernels}
+        return [{name: after[name] - before[name] for name in kernels} for before, after in pairwise(totals)]
 
     def run(
         self,

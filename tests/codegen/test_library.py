@@ -101,10 +101,13 @@ class Asked:
         self.measured: list[str] = []
         self._library_takes = library_takes
 
-    def measure(self, plan: Plan, source: CSource, sizes: Mapping[str, int], kernels: list[str]) -> dict[str, float]:
+    def measure(
+        self, plan: Plan, source: CSource, sizes: Mapping[str, int], kernels: list[str]
+    ) -> list[dict[str, float]]:
         assert len(plan.steps) == len(kernels) and "gc_block_" in source.text
         self.measured += kernels
-        return {name: self._library_takes if name.endswith("_library") else 1.0 for name in kernels}
+        runs = [(1.0, self._library_takes), (2.0, 2 * self._library_takes), (0.5, 0.01)]  # the last one is an accident
+        return [{name: run[name.endswith("_library")] for name in kernels} for run in runs]
 
     def decision(self, graph: Graph, sizes: Mapping[str, int]) -> list[bool]:
         tuner = Tuner(False, sizes, 32, self.measure, self.kept.get, self.kept.__setitem__)
@@ -121,7 +124,8 @@ def test_what_is_clearly_faster_is_chosen_and_kept() -> None:
         asked.decision(product(*DENSE), {"B": 512})
         assert len(asked.measured) == 4  # another size is another question
         (answer, _) = asked.kept.values()
-        assert json.loads(answer) == {"by_library": chosen, "generated_seconds": 1, "library_seconds": library_takes}
+        ratios = [library_takes, library_takes, 0.02]
+        assert json.loads(answer) == {"by_library": chosen, "library_to_generated": ratios}
         asked.kept = dict.fromkeys(asked.kept, b"{}")  # of another form: asked again
         assert asked.decision(product(*DENSE), {"B": 256}) == [chosen] and len(asked.measured) == 6
 
@@ -139,7 +143,7 @@ def test_what_is_measured_decides_and_is_asked_once() -> None:
         (got,) = first.run(inputs, {}, sizes)
         np.testing.assert_array_equal(got, np.full((200, 512), 256, np.float32))
         chosen = [kernel.by_library for kernel in first.compilation.kernels.values()]
-        with patch("graphc.runtime.cpu.CpuProgram.least_seconds", side_effect=AssertionError("measured again")):
+        with patch("graphc.runtime.cpu.CpuProgram.trials", side_effect=AssertionError("measured again")):
             again = compile(graph, "cpu", sizes=sizes, profiled=True)
             assert [kernel.by_library for kernel in again.compilation.kernels.values()] == chosen
 
