@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,7 +25,7 @@ from graphc.codegen.kernel import (
 from graphc.codegen.loops import has_inner, used_names
 from graphc.codegen.schedule import as_reductions
 from graphc.codegen.tile_functions import TileFunction
-from graphc.codegen.unswitch import decided, invariant_guard
+from graphc.codegen.unswitch import decided, given, invariant_guard, pieces
 from graphc.codegen.winograd import Winograd, contraction_cut
 from graphc.dtypes import DType
 from graphc.exprs import Expr
@@ -99,6 +99,8 @@ class CRenderer(WinogradRenderer):
             self._columns(kernel, shared, heads)
         elif (guard := invariant_guard(kernel.body, kernel.axes[-1].name)) is not None:
             self._unswitched(kernel, guard, heads)
+        elif shared != kernel.axes[-1] and (parts := pieces(kernel.body, kernel.axes[-1])):
+            self._split(kernel, parts, heads)
         else:
             body = as_reductions(kernel.body)
             self.nest(kernel.axes, body, self.rows, simd=not has_inner(kernel), heads=heads)
@@ -149,10 +151,24 @@ class CRenderer(WinogradRenderer):
             body = tuple(stmt for stmt in rest if stmt not in before)
             for holds in (True, False):
                 self.out(f"if ({guard.name}) {{" if holds else "} else {")
-                self.nest((last,), decided(body, guard, holds), self.rows, simd=True, heads=heads)
+                self.nest((last,), decided(body, given(guard, holds)), self.rows, simd=True, heads=heads)
             self.out("}")
 
         self.nest(kernel.axes[:-1], kernel.body, innermost, heads=heads)
+
+    def _split(
+        self,
+        kernel: Kernel,
+        parts: Sequence[tuple[Axis, tuple[Stmt, ...]]],
+        heads: Mapping[str, Callable[[Axis], None]],
+    ) -> None:
+        """Loops over the last axis, one after the other."""
+
+        def innermost(_: tuple[Stmt, ...]) -> None:
+            for axis, body in parts:
+                self.nest((axis,), body, self.rows, simd=True)
+
+        self.nest(kernel.axes[:-1], (), innermost, heads=heads)
 
     def call(self, name: str, args: tuple[Expr, ...], dtype: DType) -> str:
         """An intrinsic; elementary functions of float32 are those of `prelude/math.h`."""

@@ -1,4 +1,4 @@
-"""Conditions that the innermost loop does not change are asked before it, and results stay what they were."""
+"""Conditions are taken out of the innermost loop, and results stay what they were."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc import compiler, dtypes, interpret
+from graphc import compiler, dims, dtypes, interpret
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
+from tests.support.backends import run_team
 
 SHAPE = (3, 5, 4, 20)
 
@@ -70,3 +71,36 @@ def test_the_loop_over_channels_does_not_ask() -> None:
     text = next(iter(compiler.compile(graph, backend="cpu").compilation.source.kernels.values()))
     loops = [part.split("}")[0] for part in text.split("#pragma omp simd")[1:]]
     assert loops and not any("?" in loop or ">=" in loop for loop in loops)
+
+
+def joined(widths: tuple[int, ...]) -> Graph:
+    """Rows of a table that are looked up, a computed part and others side by side, then an operation over all."""
+    builder = Builder({"B": (1, 64)})
+    batch = dims.size("B")
+    table = builder.input("table", TensorType((9, widths[0]), dtypes.float32))
+    rows = builder.input("rows", TensorType((batch,), dtypes.int32))
+    parts = [builder.apply("gather", table, rows, axis=0)]
+    for number, width in enumerate(widths[1:]):
+        part: Value = builder.input(f"x{number}", TensorType((batch, width), dtypes.float32))
+        parts.append(builder.apply("exp", part) if number == 0 else part)
+    return builder.finish([builder.apply("neg", builder.apply("concatenate", *parts, axis=1))])
+
+
+@pytest.mark.parametrize("widths", [(16, 5), (16, 16, 16, 13), (4, 1, 7), (30, 3, 40), (2, 2, 2)])
+@pytest.mark.parametrize("size", [1, 7])
+def test_what_is_side_by_side(widths: tuple[int, ...], size: int) -> None:
+    graph, rng = joined(widths), np.random.default_rng(size)
+    inputs = {f"x{i}": rng.normal(size=(size, width)).astype("float32") for i, width in enumerate(widths[1:])}
+    inputs |= {"table": rng.normal(size=(9, widths[0])).astype("float32")}
+    inputs |= {"rows": rng.integers(-2, 12, size).astype("int32")}
+    inputs["x0"][0, 0] = np.nan
+    (expected,) = interpret.run(graph, inputs, {"B": size})[0]
+    for run in (compiler.compile(graph, backend="cpu").run, lambda *given: run_team(graph, *given[::2])):
+        (found,) = run(inputs, {}, {"B": size})
+        np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-6)
+
+
+def test_loops_over_parts_ask_nothing() -> None:
+    source = compiler.compile(joined((16, 16, 16, 13)), backend="cpu").compilation.source
+    loops = [part.split("}")[0] for text in source.kernels.values() for part in text.split("#pragma omp simd")[1:]]
+    assert len(loops) >= 4 and not any("?" in loop or ">=" in loop or "%" in loop for loop in loops)
