@@ -52,7 +52,7 @@ MANY_TILES = 4
 MOST_FOUND = 512
 # Batches of at least this many products are shared among threads, and not the tiles of each product.
 BATCH = 8
-# A depth that is never less than this is shared in slices where the result has few elements.
+# A depth is shared in so many slices where the result has few elements, if it has several axes or is never small.
 SLICES = 8
 SLICED_DEPTH = 64
 SLICED_ELEMENTS = 1 << 16
