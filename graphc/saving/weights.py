@@ -2,76 +2,109 @@
 
 Each weight has a key made from where its layer stands in the model, as in Keras's `.weights.h5` files
 (`layers/dense/vars/0`), and not from names that depend on what else was made in the process: so a file fits a model
-that is made anew. A file is written aside and then renamed, so that nobody ever sees half of one; and it is checked as
-a whole before the first weight is changed. The libraries that know the formats are imported when a file is at hand.
+that is made anew. A file is checked as a whole before the first weight is changed.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from graphc import dtypes
-from graphc.errors import FileError
-from graphc.layers.tracking import is_metric
+from graphc.errors import ArgumentError, DTypeError, FileError
+from graphc.layers import Layer
 from graphc.layers.weights import WeightOwner
+from graphc.optimizers import Optimizer
 from graphc.random import SeedGenerator
 from graphc.registration import choices
-from graphc.tracing import Array, Variable, snake_case
+from graphc.saving.files import Entry, kind_of, opened, write
+from graphc.tracing import Array, Variable, describe, snake_case, user_line
 
-_SKIPPED = frozenset({"optimizer", "calls", "history", "callbacks"})
+# What every layer has holds no layers of its own; a model's optimizer is not among its weights.
+_SKIPPED = frozenset({*dir(Layer), "optimizer", "calls", "history", "callbacks", "_graph", "_stack"})
+
+
+class _Walk:
+    """A way through all that a model is made of, in the order of Keras's files.
+
+    Attributes:
+        variables: The variables by their keys.
+        optional: The keys of what a file may lack: the states of random operations, which Keras does not write.
+        optimizers: Where optimizers stand, whose states are no weights.
+    """
+
+    def __init__(self, model: WeightOwner) -> None:
+        self.variables: dict[str, Variable] = {}
+        self.optional: set[str] = set()
+        self.optimizers: set[str] = {"optimizer/"}
+        self._seen: set[int] = set()
+        self._visit(model, "")
+
+    def _visit(self, part: Any, path: str) -> None:
+        if isinstance(part, Optimizer):
+            self.optimizers.add(path)
+        if not isinstance(part, WeightOwner | SeedGenerator | list | tuple | dict | set) or id(part) in self._seen:
+            return
+        self._seen.add(id(part))
+        if isinstance(part, SeedGenerator):
+            self.optional.add(f"{path}vars/0")
+            self.variables[f"{path}vars/0"] = part.state
+        elif isinstance(part, WeightOwner):
+            for i, variable in enumerate(part._own_variables()):
+                self.variables[f"{path}vars/{i}"] = variable
+            for name, child in _attributes(part):
+                self._visit(child, f"{path}{name}/")
+        else:
+            self._visit_members(part, path)
+
+    def _visit_members(self, container: Any, path: str) -> None:
+        used: dict[str, int] = {}
+        for member in _members(container):
+            if not isinstance(member, WeightOwner | SeedGenerator | list | tuple | dict | set):
+                continue
+            owner = isinstance(member, WeightOwner | SeedGenerator)
+            name = snake_case(type(member).__name__) if owner else "container"
+            number = used.get(name, 0)
+            used[name] = number + 1
+            self._visit(member, f"{path}{name}_{number}/" if number else f"{path}{name}/")
+
+
+def _attributes(owner: WeightOwner) -> Iterator[tuple[str, Any]]:
+    """The attributes and properties of a layer that are its own: by name, those with an underscore last.
+
+    The list of layers of a model that is a graph comes first; another model's comes where its name stands.
+    """
+    if getattr(owner, "_graph", None) is not None or hasattr(owner, "_stack"):
+        yield "layers", getattr(owner, "layers", [])
+    for name in sorted(dir(owner), key=lambda name: (name.startswith("_"), name)):
+        if not name.startswith("__") and name not in _SKIPPED and name not in owner._internal:
+            with suppress(Exception):  # a property of the user's may not be ready, or not meant for us
+                yield name, getattr(owner, name)
+
+
+def _members(container: Any) -> Iterable[Any]:
+    if isinstance(container, dict):
+        return list(container.values())
+    # Sets have no order that is the same in the next process.
+    return sorted(container, key=_natural) if isinstance(container, set) else list(container)
+
+
+def _natural(member: Any) -> list[Any]:
+    """`dense_2` comes before `dense_10`."""
+    parts = re.split(r"(\d+)", str(getattr(member, "name", "")))
+    return [int(part) if part.isdigit() else part for part in parts]
 
 
 def named_variables(model: Any) -> dict[str, Variable]:
     """The variables of a model by their keys in files."""
-    result: dict[str, Variable] = {}
-    seen: set[int] = set()
-    _walk(model, "", result, seen)
-    return result
+    return _Walk(model).variables
 
 
-def _walk(owner: Any, path: str, result: dict[str, Variable], seen: set[int]) -> None:
-    if id(owner) in seen:
-        return
-    seen.add(id(owner))
-    own = [owner.state] if isinstance(owner, SeedGenerator) else owner._own_variables()
-    for i, variable in enumerate(own):
-        result[f"{path}vars/{i}"] = variable
-    if isinstance(owner, SeedGenerator):
-        return
-    for key, part in _children(owner):
-        if isinstance(part, WeightOwner | SeedGenerator):
-            _walk(part, f"{path}{key}/", result, seen)
-        else:
-            _walk_container(part, f"{path}{key}/", result, seen)
-
-
-def _children(owner: Any) -> Iterator[tuple[str, Any]]:
-    """The attributes of a layer that hold layers, the list of a model's layers first, then by name."""
-    listed = getattr(owner, "_graph", None) is not None or hasattr(owner, "_stack")
-    if listed:
-        yield "layers", owner.layers
-    for name in sorted(vars(owner)):
-        hidden = name in _SKIPPED or (listed and name in ("_stack", "_graph"))
-        if not hidden and not name.startswith("_"):
-            value = vars(owner)[name]
-            if isinstance(value, WeightOwner | SeedGenerator | list | tuple | dict | set) and not is_metric(value):
-                yield name, value
-
-
-def _walk_container(part: Any, path: str, result: dict[str, Variable], seen: set[int]) -> None:
-    used: dict[str, int] = {}
-    for value in part.values() if isinstance(part, Mapping) else part:
-        if isinstance(value, WeightOwner | SeedGenerator):
-            name = snake_case(type(value).__name__)
-            number = used.get(name, 0)
-            used[name] = number + 1
-            _walk(value, f"{path}{name}_{number}/" if number else f"{path}{name}/", result, seen)
+# ---- saving
 
 
 def save(model: Any, filepath: Any, overwrite: bool = True) -> None:
@@ -83,98 +116,38 @@ def save(model: Any, filepath: Any, overwrite: bool = True) -> None:
         overwrite: Whether a file that is there may be replaced.
 
     Raises:
-        FileError: if the name has another ending, or the file cannot be written.
+        FileError: if the name has another ending, or the file cannot be written; one that was there is then unchanged.
     """
-    path = Path(filepath)
-    kind = _kind(path)
-    if path.exists() and not overwrite:
+    path = _path(filepath)
+    kind = kind_of(path)
+    if not overwrite and path.exists():
         raise FileError("the file is there already", got=str(path), hint="pass overwrite=True")
-    arrays = {key: variable.numpy() for key, variable in named_variables(model).items()}
+    variables = named_variables(model)
+    _warn_of_lost(model, variables)
+    write(path, {key: variable.numpy() for key, variable in variables.items()}, kind)
+
+
+def _path(filepath: Any) -> Path:
     try:
-        folder = path.parent
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
-        os.close(handle)
-    except OSError as error:
-        raise FileError("the weights cannot be written", got=str(error), hint="choose another folder") from None
-    try:
-        _write(aside, arrays, kind)
-        os.replace(aside, path)
-    except OSError as error:
-        raise FileError("the weights cannot be written", got=str(error), hint="is the disk full?") from None
-    finally:
-        Path(aside).unlink(missing_ok=True)
+        return Path(filepath)
+    except TypeError:
+        raise ArgumentError(
+            "this is no path", where=describe(user_line()), got=repr(filepath)[:80], expected="text or a pathlib.Path"
+        ) from None
 
 
-def _write(path: str, arrays: Mapping[str, Array], kind: str) -> None:
-    if kind == "safetensors":
-        from safetensors.numpy import save_file  # noqa: PLC0415
-
-        # safetensors knows no NumPy type for bfloat16: its bits are kept, and the dtype is noted beside them.
-        notes = {key: dtypes.as_dtype(array.dtype).name for key, array in arrays.items()}
-        plain = {key: np.ascontiguousarray(_storable(array)) for key, array in arrays.items()}
-        save_file(plain, path, metadata=notes)
-    else:
-        import h5py  # type: ignore[import-untyped]  # noqa: PLC0415
-
-        with h5py.File(path, "w") as file:
-            for key, array in arrays.items():
-                file[key] = array
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
+def _warn_of_lost(model: Any, variables: Mapping[str, Variable]) -> None:
+    kept = {id(variable) for variable in variables.values()}
+    lost = [variable.path for variable in model.weights if id(variable) not in kept]
+    if lost:
+        warnings.warn(
+            f"{len(lost)} weights of {model.name!r} are not in the file, {lost[0]!r} among them: they belong to a layer"
+            " in an attribute whose name begins with two underscores",
+            stacklevel=4,
+        )
 
 
-def _storable(array: Array) -> Array:
-    return array.view(np.uint16) if dtypes.as_dtype(array.dtype) is dtypes.bfloat16 else array
-
-
-def _kind(path: Path) -> str:
-    for kind in ("safetensors", "h5"):
-        if path.name.endswith(f".weights.{kind}"):
-            return kind
-    raise FileError(
-        "the name of a file of weights has another ending",
-        got=path.name,
-        expected="one that ends with .weights.safetensors or .weights.h5",
-    )
-
-
-def _read(path: Path, kind: str) -> dict[str, Array]:
-    if not path.exists():
-        raise FileError("there is no such file", got=str(path))
-    return _read_safetensors(path) if kind == "safetensors" else _read_h5(path)
-
-
-def _read_safetensors(path: Path) -> dict[str, Array]:
-    from safetensors import SafetensorError  # noqa: PLC0415
-    from safetensors.numpy import load_file  # noqa: PLC0415
-
-    try:
-        arrays: dict[str, Array] = load_file(path)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    return arrays
-
-
-def _read_h5(path: Path) -> dict[str, Array]:
-    import h5py  # noqa: PLC0415
-
-    found: dict[str, Array] = {}
-
-    def visit(name: str, node: Any) -> None:
-        if isinstance(node, h5py.Dataset):
-            found[name] = np.asarray(node)
-
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(visit)
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    return {key: array for key, array in found.items() if not key.startswith("optimizer/")}
-
-
-def _unreadable(path: Path, error: Exception) -> FileError:
-    return FileError("the file cannot be read", got=f"{path}: {error}", hint="is it a file of weights?")
+# ---- loading
 
 
 def load(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
@@ -188,37 +161,57 @@ def load(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
     Raises:
         FileError: if the file does not hold exactly the model's weights; then no weight has been changed.
     """
-    path = Path(filepath)
-    arrays = _read(path, _kind(path))
-    variables = named_variables(model)
-    if not variables:
+    path = _path(filepath)
+    kind = kind_of(path)
+    walk = _Walk(model)
+    if not walk.variables:
         raise FileError("the model has no weights yet", got=model.name, hint="build it before loading weights")
-    chosen: list[tuple[Variable, Array]] = []
-    for key, variable in variables.items():
-        array = arrays.get(key)
-        if array is not None and variable.element is dtypes.bfloat16 and array.dtype == np.uint16:
-            array = array.view(variable.element.numpy)
-        if array is not None and array.shape == variable.shape:
-            chosen.append((variable, array))
-        elif not skip_mismatch:
-            _complain(path, key, variable, array, arrays)
-    unknown = [key for key in arrays if key not in variables]
-    if unknown and not skip_mismatch:
-        raise FileError(
-            f"the file holds a weight that {model.name!r} has not",
-            got=f"{unknown[0]} of shape {arrays[unknown[0]].shape}",
-            expected=f"only {len(variables)} weights",
-            hint="is it the file of another model? skip_mismatch=True loads what fits",
-        )
-    for variable, array in chosen:
+    with opened(path, kind) as entries:
+        weights = {key: entry for key, entry in entries.items() if not key.startswith(tuple(walk.optimizers))}
+        chosen = [
+            (variable, weights[key])
+            for key, variable in walk.variables.items()
+            if _fits(path, key, variable, weights, skip_mismatch or (key in walk.optional and key not in weights))
+        ]
+        if not skip_mismatch:
+            _refuse_unknown(model, walk, weights)
+        # All are read before the first is changed: the file may be damaged further on.
+        arrays: list[tuple[Variable, Array]] = [(variable, entry.read()) for variable, entry in chosen]
+    for variable, array in arrays:
         variable.assign(array)
 
 
-def _complain(path: Path, key: str, variable: Variable, array: Array | None, arrays: Mapping[str, Array]) -> None:
+def _fits(path: Path, key: str, variable: Variable, entries: Mapping[str, Entry], lenient: bool) -> bool:
+    """Whether the file has the array for a variable; an error where it must and has not."""
+    entry = entries.get(key)
+    if entry is not None and entry.shape == variable.shape and _converts(entry, variable):
+        return True
+    if lenient:
+        return False
     raise FileError(
         f"{path.name} does not fit the model",
         layer=variable.path,
-        got="no such weight" if array is None else f"shape {array.shape}",
-        expected=f"{key} of shape {variable.shape}",
-        hint=choices(key, arrays) if array is None else "is it the file of another model?",
+        got="no such weight" if entry is None else f"{entry.dtype} of shape {entry.shape}",
+        expected=f"{key}: {variable.element.name} of shape {variable.shape}",
+        hint=choices(key, entries) if entry is None else "is it the file of another model?",
     )
+
+
+def _converts(entry: Entry, variable: Variable) -> bool:
+    """Whether an array can be taken for a variable without losing more than digits."""
+    try:
+        given = dtypes.as_dtype(entry.dtype)
+    except DTypeError:
+        return False
+    return given.is_float <= variable.element.is_float and variable.element.is_bool <= given.is_bool
+
+
+def _refuse_unknown(model: Any, walk: _Walk, entries: Mapping[str, Entry]) -> None:
+    unknown = [key for key in entries if key not in walk.variables]
+    if unknown:
+        raise FileError(
+            f"the file holds a weight that {model.name!r} has not",
+            got=f"{unknown[0]} of shape {entries[unknown[0]].shape}",
+            expected=f"only {len(walk.variables)} weights",
+            hint="is it the file of another model? skip_mismatch=True loads what fits",
+        )

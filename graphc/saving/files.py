@@ -1,0 +1,295 @@
+"""Files of arrays: written aside and then renamed, so that nobody ever sees half of one, and read with suspicion.
+
+What a file says of its arrays is known before any of them is read: whoever asks for an array has then compared its
+shape with what is wanted, so that no file decides how much memory is taken. The libraries that know the formats are
+imported when a file is at hand.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from graphc import dtypes
+from graphc.errors import FileError
+from graphc.tracing import Array
+
+# Groups within groups; Keras's files have a few for each level of models in models.
+_DEEPEST = 200
+_BFLOAT16 = "bfloat16"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An array in a file.
+
+    Args:
+        shape: Its shape.
+        dtype: Its dtype.
+        read: Reads it, as long as the file is open.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    read: Callable[[], Array]
+
+
+def kind_of(path: Path) -> str:
+    """The format that the name of a file asks for: `"safetensors"` or `"h5"`.
+
+    Raises:
+        FileError: if it asks for none.
+    """
+    for kind in ("safetensors", "h5"):
+        if path.name.endswith(f".weights.{kind}"):
+            return kind
+    raise FileError(
+        "the name of a file of weights has another ending",
+        got=path.name,
+        expected="one that ends with .weights.safetensors or .weights.h5",
+    )
+
+
+# ---- writing
+
+
+@contextmanager
+def written_aside(target: Path) -> Iterator[Path]:
+    """Gives the path of a new file that takes the place of `target` when the block ends without an error.
+
+    The file has the mode of the one that it replaces, else the one that the umask leaves. It is on disk when its name
+    appears, and the name is on disk when the block is left. A symbolic link stays; what it leads to is replaced. What
+    a process that was killed has left is removed.
+
+    Args:
+        target: Where the file shall be; its folder is made if need be.
+
+    Raises:
+        OSError: if the folder or the file cannot be written, or `ValueError` for a name that no file can have.
+    """
+    path = Path(os.path.realpath(target))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    handle, name = tempfile.mkstemp(prefix=_prefix(path, os.getpid()), dir=path.parent)
+    aside = Path(name)
+    try:
+        os.close(handle)
+        yield aside
+        _synced(aside)
+        os.chmod(aside, _mode(path))
+        os.replace(aside, path)
+        _synced(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _prefix(path: Path, process: int | str) -> str:
+    """What the name of a file that a process on this machine writes aside begins with."""
+    # Names have 255 bytes at most, and the target's own may have used them all.
+    return f".{path.name[:60]}.{socket.gethostname()[:40]}-{process}."
+
+
+def _sweep(path: Path) -> None:
+    """Removes what processes of this machine that are gone have written aside for the same target."""
+    start = _prefix(path, "")[:-1]
+    for left in path.parent.iterdir():
+        process = left.name.removeprefix(start).partition(".")[0] if left.name.startswith(start) else ""
+        if process.isdigit() and not _runs(int(process)):
+            with suppress(OSError):
+                left.unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _mode(path: Path) -> int:
+    """The mode that a file there has, else the one that a new file gets."""
+    with suppress(OSError):
+        return stat.S_IMODE(path.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _synced(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write(path: Path, arrays: Mapping[str, Array], kind: str) -> None:
+    """Writes arrays to a file, in place of one that is there.
+
+    Args:
+        path: Where the file shall be.
+        arrays: The arrays, by key.
+        kind: The format.
+
+    Raises:
+        FileError: if it cannot be written; a file that was there is then as it was.
+    """
+    from safetensors import SafetensorError  # noqa: PLC0415
+
+    try:
+        with written_aside(path) as aside:
+            (_write_safetensors if kind == "safetensors" else _write_h5)(aside, arrays)
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        # The libraries tell of a full disk in ways of their own.
+        raise FileError(
+            "the weights cannot be written",
+            got=f"{path}: {error}",
+            expected="a folder that can be written, with room for the file",
+            hint="choose another folder or a shorter name, or make room",
+        ) from None
+
+
+def _write_safetensors(path: Path, arrays: Mapping[str, Array]) -> None:
+    from safetensors.numpy import save_file  # noqa: PLC0415
+
+    # safetensors knows no NumPy type for bfloat16: its bits are kept, and the dtype is noted beside them.
+    notes = {key: dtypes.as_dtype(array.dtype).name for key, array in arrays.items()}
+    bits = {key: array.view(np.uint16) if _is_bfloat16(array) else array for key, array in arrays.items()}
+    save_file({key: np.ascontiguousarray(array) for key, array in bits.items()}, path, metadata=notes)
+
+
+def _write_h5(path: Path, arrays: Mapping[str, Array]) -> None:
+    import h5py  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    with h5py.File(path, "w") as file:
+        for key, array in arrays.items():
+            dataset = file.create_dataset(key, data=array)
+            if _is_bfloat16(array):
+                # HDF5 sees two bytes without a meaning; the note is Keras's.
+                dataset.attrs["dtype"] = _BFLOAT16
+
+
+def _is_bfloat16(array: Array) -> bool:
+    return dtypes.as_dtype(array.dtype) is dtypes.bfloat16
+
+
+# ---- reading
+
+
+@contextmanager
+def opened(path: Path, kind: str) -> Iterator[dict[str, Entry]]:
+    """Opens a file of arrays; gives what it holds by key. Nothing but descriptions is read until somebody asks.
+
+    Args:
+        path: The file.
+        kind: Its format.
+
+    Raises:
+        FileError: if it cannot be read, or holds something that is no plain array of its own.
+    """
+    from safetensors import SafetensorError  # noqa: PLC0415
+
+    if not os.path.isfile(path):
+        raise FileError("there is no such file", got=str(path), hint="check the path")
+    try:
+        with (_safetensors if kind == "safetensors" else _h5)(path) as entries:
+            yield entries
+    except FileError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise FileError(
+            "the file cannot be read", got=f"{path}: {error}", expected="weights", hint="is it a file of weights?"
+        ) from None
+
+
+@contextmanager
+def _safetensors(path: Path) -> Iterator[dict[str, Entry]]:
+    from safetensors import safe_open  # noqa: PLC0415
+
+    with safe_open(path, framework="numpy") as file:
+        notes = file.metadata() or {}
+        yield {key: _safetensor(file, key, notes.get(key)) for key in file.keys()}  # noqa: SIM118  (no mapping)
+
+
+def _safetensor(file: Any, key: str, note: str | None) -> Entry:
+    part = file.get_slice(key)
+    shape, code = tuple(part.get_shape()), part.get_dtype()
+    half = dtypes.bfloat16.numpy
+    if code == "U16" and note == _BFLOAT16:
+        return Entry(shape, half, lambda: file.get_tensor(key).view(half))
+    if code not in _SAFETENSORS:
+        raise FileError("the file holds an array of a dtype that no weight has", got=f"{key}: {code}")
+    return Entry(shape, dtypes.as_dtype(_SAFETENSORS[code]).numpy, lambda: file.get_tensor(key))
+
+
+_SAFETENSORS = MappingProxyType(
+    {
+        **{f"F{bits}": f"float{bits}" for bits in (16, 32, 64)},
+        **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
+        **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
+        "BF16": _BFLOAT16,
+        "BOOL": "bool",
+    }
+)
+
+
+@contextmanager
+def _h5(path: Path) -> Iterator[dict[str, Entry]]:
+    import h5py  # noqa: PLC0415
+
+    with h5py.File(path, "r") as file:
+        yield _datasets(file)
+
+
+def _datasets(file: Any) -> dict[str, Entry]:
+    """The arrays of an HDF5 file. What may lie outside of it, or is there twice, is refused; nothing is followed."""
+    import h5py  # noqa: PLC0415
+
+    found: dict[str, Entry] = {}
+    seen: set[Any] = set()
+    waiting = [("", file, 0)]
+    while waiting:
+        prefix, group, depth = waiting.pop()
+        for name in group:
+            key = prefix + name
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise FileError("the file of weights holds a link", got=key, expected="arrays and groups")
+            part = group[name]
+            if part.id in seen or depth > _DEEPEST:
+                raise FileError("the groups of the file go round in circles or are too deep", got=key[:80])
+            seen.add(part.id)
+            if isinstance(part, h5py.Group):
+                waiting.append((f"{key}/", part, depth + 1))
+            elif isinstance(part, h5py.Dataset):
+                found[key] = _dataset(key, part)
+    return found
+
+
+def _dataset(key: str, dataset: Any) -> Entry:
+    if dataset.external or dataset.is_virtual:
+        raise FileError(
+            "an array of the file lies in another file",
+            got=key,
+            expected="arrays in the file itself",
+            hint="do not load it: it would read any file of yours into the weights",
+        )
+    if dataset.shape is None:
+        raise FileError("the file holds an array without a shape", got=key)
+    dtype: np.dtype[Any] = dataset.dtype
+    half = dtypes.bfloat16.numpy
+    if dtype.kind == "V" and dtype.itemsize == half.itemsize and dataset.attrs.get("dtype") == _BFLOAT16:
+        return Entry(dataset.shape, half, lambda: np.asarray(dataset[()]).view(half))
+    return Entry(dataset.shape, dtype, lambda: np.asarray(dataset[()]))
