@@ -98,6 +98,10 @@ class Layer(WeightOwner):
         self.built = False
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles have: all but losses of the last call, which may be part of a trace."""
+        return {**super().__getstate__(), "_losses": []}
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
@@ -177,7 +181,7 @@ class Layer(WeightOwner):
         if self.built:
             return
         parameters = list(_signature(type(self).build).parameters)[1:]
-        bound = _signature(type(self).call).bind(self, *args, **kwargs).arguments
+        bound = _signature(type(self).call).bind_partial(self, *args, **kwargs).arguments
         shapes = {
             f"{name}_shape": _shapes(value) for name, value in list(bound.items())[1:] if _shapes(value) is not None
         }
@@ -257,7 +261,7 @@ class Layer(WeightOwner):
         outermost = not running.get()
         if outermost:
             self._forget_losses()
-        training = self._training(args, kwargs)
+        training, args = self._training(args, kwargs)
         self._check_inputs(args, kwargs)
         self._ensure_built(args, kwargs)
         mask = filled_in(_signature(type(self).call), self, args, kwargs)
@@ -285,24 +289,29 @@ class Layer(WeightOwner):
         set_mask(converted, get_mask(tensor))
         return converted
 
-    def _training(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool | None:
+    def _training(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool | None, tuple[Any, ...]]:
         """Whether this call trains: what it says, else what a call around it says, else what `call` takes by default.
 
-        Fills `training` in where `call` takes it and the caller does not give it.
+        Returns:
+            The answer, and the positional arguments with it in place where they have None there; `kwargs` get it where
+            `call` takes it and it is not among those.
         """
         parameter = _signature(type(self).call).parameters.get("training")
         if parameter is None:
             given = kwargs.pop("training", None)
-            return _training.get() if given is None else given
+            return (_training.get() if given is None else given), args
         bound = _signature(type(self).call).bind_partial(self, *args, **kwargs).arguments
         training = bound.get("training")
         if training is None:
             training = _training.get()
             if training is None and parameter.default is not parameter.empty:
                 training = parameter.default
-            if "training" not in bound:
+            if "training" in bound and "training" not in kwargs:
+                place = list(bound).index("training") - 1
+                args = (*args[:place], training, *args[place + 1 :])
+            else:
                 kwargs["training"] = training
-        return training if training is None else bool(training)
+        return (training if training is None else bool(training)), args
 
     # ---- losses
 
@@ -398,6 +407,9 @@ def _named_build(build: Callable[..., None]) -> Callable[..., None]:
         finally:
             running.reset(mine)
         self.built = True
+        if not self._trainable:
+            # It was frozen before it had these parts.
+            self.trainable = False
         names = list(_signature(build).parameters)[1:]
         shapes = {**dict(zip(names, args, strict=False)), **kwargs}
         self._build_args = {k: _as_shape(v) for k, v in shapes.items()} if shapes else None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from graphc import ops, tree
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers import InputLayer
+from graphc.layers.tracking import unique
 from graphc.registration import choices
 from graphc.tracing import Call, KerasTensor, Operation, Tensor, describe, set_mask, user_line
 
@@ -30,6 +32,15 @@ class LayerGraph:
         if len({id(x) for x in self.flat_inputs}) != len(self.flat_inputs):
             raise ArgumentError("a model's inputs are given twice", got=", ".join(x.name for x in self.flat_inputs))
         self.calls = self._collect()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles have: calls first and in order, so that no chain of them is followed recursively."""
+        return {"calls": self.calls, **{name: value for name, value in vars(self).items() if name != "calls"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        for call in self.calls:
+            call.operation.calls.append(call)
 
     def _collect(self) -> list[Call]:
         """The calls in the order of running: those further from the outputs first, as Keras orders layers."""
@@ -79,14 +90,10 @@ class LayerGraph:
             found[id(call)] = len(found)
             stack.append((call, iter(call.inputs)))
 
-    @property
+    @cached_property
     def operations(self) -> list[Operation]:
         """The operations, each once, in the order of running."""
-        found: list[Operation] = []
-        for call in self.calls:
-            if not any(call.operation is other for other in found):
-                found.append(call.operation)
-        return found
+        return unique(call.operation for call in self.calls)
 
     def run(self, inputs: Any, mask: Any = None) -> Any:
         """The outputs for inputs.

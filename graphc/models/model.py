@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graphc import optimizers, tree
 from graphc.errors import ArgumentError, StateError
 from graphc.layers import InputLayer, Layer
 from graphc.layers.layer import map_shapes
-from graphc.layers.tracking import unique
 from graphc.models.functional import LayerGraph
 from graphc.models.inspection import Inspectable
 from graphc.models.summary import print_summary
@@ -66,18 +65,30 @@ class Model(Inspectable):
         self._graph: LayerGraph | None = None
         if functional:
             self._set_graph(LayerGraph(inputs, outputs))
+            if not self._trainable:
+                self.trainable = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles have: the graph first, in whose order layers are met, and no compiled programs."""
+        state = super().__getstate__()
+        return {"_graph": state.pop("_graph"), **state, "_programs": {}, "_known": None, "_ready": {}}
 
     def _set_graph(self, graph: LayerGraph) -> None:
         self._graph = graph
         self.built = True
         self._output_names = _output_names(graph)
 
-    def call(self, *args: Any, **kwargs: Any) -> Any:
-        """The outputs; subclasses define it."""
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The outputs; subclasses define it.
+
+        Args:
+            inputs: Tensors that nest as the model's inputs do.
+            training: Whether the model trains, for the layers that are not told otherwise.
+            mask: The masks of the inputs. None: those that they carry.
+        """
         if self._graph is None:
             raise NotImplementedError(f"{type(self).__name__} does not define `call`")
-        inputs = args[0] if args else next(iter(kwargs.values()))
-        return self._graph.run(inputs, kwargs.get("mask"))
+        return self._graph.run(inputs, mask)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """None: the layers within pass masks on, and put them on the outputs."""
@@ -106,13 +117,14 @@ class Model(Inspectable):
     @property
     def layers(self) -> list[Any]:
         """The layers, in the order of running where that is known."""
-        return [layer for layer in self._layers if not layer.__dict__.get("_hidden")]
+        return self._layers if self._graph is None else [op for op in self._graph.operations if isinstance(op, Layer)]
 
-    @property
-    def _layers(self) -> list[Any]:
-        own = [part for part in self._parts() if isinstance(part, Layer) and part is not self]
-        inner = [op for op in self._graph.operations if isinstance(op, Layer)] if self._graph is not None else []
-        return unique([*inner, *own])
+    def _parts(self) -> Iterator[Any]:
+        """What its graph runs, then what is in its attributes: everything that is asked of all parts sees both."""
+        graph = self.__dict__.get("_graph")
+        if graph is not None:
+            yield from graph.operations
+        yield from super()._parts()
 
     @property
     def operations(self) -> list[Any]:
@@ -273,11 +285,6 @@ class Functional(Model):
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(inputs, outputs, name=name, **kwargs)
 
-    @property
-    def layers(self) -> list[Any]:
-        """The layers, in the order of running."""
-        return self._layers
-
 
 def _output_names(graph: LayerGraph) -> list[str]:
     if isinstance(graph.outputs, Mapping):
@@ -312,6 +319,8 @@ class Sequential(Model):
         self._stack: list[Any] = []
         for layer in layers or ():
             self.add(layer)
+        if not trainable:
+            self.trainable = False
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Adds a layer on top.
@@ -392,10 +401,6 @@ class Sequential(Model):
     def layers(self) -> list[Any]:
         """The layers, without the input."""
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
-
-    @property
-    def _layers(self) -> list[Any]:
-        return list(self._stack)
 
     def get_config(self) -> dict[str, Any]:
         """What makes an equal model."""

@@ -75,6 +75,10 @@ class StateBuffer:
         buffer.version = object()
         return buffer
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles have the value, and memory of their own."""
+        return StateBuffer, (self.host(),)
+
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(self._host.shape)

@@ -86,6 +86,8 @@ class KerasTensor(Operators):
         self.sparse = self.ragged = False
         self.call: Call | None = None
         self.position = 0
+        # The mask that it will carry, as tensors carry theirs: layers see it while shapes are inferred.
+        self._keras_mask: KerasTensor | None = None
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -170,6 +172,10 @@ class Operation:
         self.name = name or auto_name(snake_case(type(self).__name__))
         self.calls: list[Call] = []
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles have: not the models in which it is used, which would come along whole."""
+        return {**self.__dict__, "calls": []}
+
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """What the operation computes; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} does not define `call`")
@@ -241,7 +247,8 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         if has_symbolic(args, kwargs):
-            return cast(R, record(FunctionOperation(function, function.__name__), args, kwargs))
+            # The public function, which pickles find again by its name.
+            return cast(R, record(FunctionOperation(wrapped, function.__name__), args, kwargs))
         return function(*args, **kwargs)
 
     return wrapped
@@ -268,11 +275,17 @@ def infer_outputs(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
     names = {atom.name for leaf in leaves if isinstance(leaf, KerasTensor) for d in leaf.dims for atom in dims.atoms(d)}
     trace = Trace(dict.fromkeys(names, ANY_SIZE))
     places: dict[int, Tensor] = {}
-    for leaf in leaves:
-        if isinstance(leaf, KerasTensor) and id(leaf) not in places:
-            places[id(leaf)] = Tensor(trace.builder.input(f"x{len(places)}", leaf.type))
+
+    def stand_in(x: KerasTensor) -> Tensor:
+        if id(x) not in places:
+            places[id(x)] = tensor = Tensor(trace.builder.input(f"x{len(places)}", x.type))
+            if x._keras_mask is not None:
+                tensor._keras_mask = stand_in(x._keras_mask)
+        return places[id(x)]
+
+    stand_ins = [stand_in(leaf) if isinstance(leaf, KerasTensor) else leaf for leaf in leaves]
     with trace.active():
-        real_args, real_kwargs = tree.join(spec, [places.get(id(leaf), leaf) for leaf in leaves])
+        real_args, real_kwargs = tree.join(spec, stand_ins)
         outputs = function(*real_args, **real_kwargs)
     return tree.map_structure(_as_symbolic, outputs)
 
@@ -282,4 +295,6 @@ def _as_symbolic(leaf: Any) -> Any:
         return leaf
     symbolic = KerasTensor((), leaf.element)
     symbolic.dims = leaf.shape
+    if leaf._keras_mask is not None:
+        symbolic._keras_mask = _as_symbolic(leaf._keras_mask)
     return symbolic

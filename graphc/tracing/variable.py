@@ -89,6 +89,12 @@ class Variable(Operators):
         self.overwrite_with_gradient = False
         self.buffer = StateBuffer(_first_value(initializer, shape, dtype, self.path))
 
+    def __copy__(self) -> Variable:
+        """A variable with a value of its own."""
+        copied = Variable.__new__(type(self))
+        vars(copied).update(vars(self), buffer=StateBuffer(self.buffer.host()))
+        return copied
+
     @property
     def static_shape(self) -> tuple[int, ...]:
         """Its shape, as traces ask for it."""
