@@ -81,25 +81,53 @@ class SeedGenerator:
         return cls(**config)
 
 
+class _Default:
+    """Holds the generator of operations that nobody gave a seed.
+
+    Keras's `set_random_seed` is process-wide by contract, so one mutable cell is needed. It is this one. The generator
+    stays the same object: compiled programs have its state.
+    """
+
+    __slots__ = ("_generator",)
+
+    def __init__(self) -> None:
+        self._generator: SeedGenerator | None = None
+
+    def generator(self, seed: int | None = None) -> SeedGenerator:
+        if self._generator is None:
+            with scope("", absolute=True):
+                self._generator = SeedGenerator(seed, name="default_seed_generator")
+        return self._generator
+
+    def reset(self, seed: int) -> None:
+        # Made with the seed: to draw another one would change what Python's `random` gives next.
+        self.generator(seed).state.buffer.assign(_words(seed))
+
+
+_default = _Default()
+
+
+def reset_default_generator(seed: int) -> None:
+    """Starts the generator of operations without a seed anew; `utils.set_random_seed` calls it."""
+    _default.reset(seed)
+
+
 def _words(seed: int) -> Any:
     return np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], np.uint32)
 
 
 def _bits(shape: Shape, seed: Any) -> Tensor:
-    """Random words of 32 bits."""
+    """Random words of 32 bits: the same for the same seed, others at each use of a generator."""
     trace = current_trace()
-    if isinstance(seed, SeedGenerator):
-        key = seed.next()
-    elif seed is None:
-        key = as_tensor(_words(make_default_seed()))
-    else:
+    generator = _default.generator() if seed is None else seed
+    first = bind("constant", value=Constant.of(np.zeros((), np.uint32)))
+    if not isinstance(generator, SeedGenerator):
         key = as_tensor(_words(seed) if isinstance(seed, int) else seed, dtypes.uint32)
-    stream = 0 if trace is None else trace.next_stream()
-    if trace is None or trace.random_step is None:
-        step = bind("constant", value=Constant.of(np.zeros((), np.uint32)))
-    else:
-        step = Tensor(trace.read(trace.random_step))
-    return bind("random_bits", key, step, shape=shape, stream=stream)
+        return bind("random_bits", key, first, shape=shape, stream=0)
+    if trace is None:
+        return bind("random_bits", generator.next(), first, shape=shape, stream=0)
+    step = first if trace.random_step is None else Tensor(trace.read(trace.random_step))
+    return bind("random_bits", generator.next(), step, shape=shape, stream=trace.next_stream())
 
 
 def _fractions(shape: Shape, seed: Any, dtype: DType) -> Tensor:

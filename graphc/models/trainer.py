@@ -54,7 +54,8 @@ class Trainer(Layer):
         self.forget_programs()
         self._output_names, self._compile_config, self.steps_per_execution = None, {}, 1
         with scope("", absolute=True):
-            self.random_step = Variable(np.uint32(0), name="random_step", trainable=False)
+            # Steps count from 1: what is drawn outside of training has 0, and other numbers.
+            self.random_step = Variable(np.uint32(1), name="random_step", trainable=False)
             self._cursors = {
                 mode: Variable(np.int32(0), name=f"{mode}_cursor", trainable=False) for mode in ("train", "test")
             }

@@ -13,7 +13,7 @@ from graphc import compiler, config, tree
 from graphc.compiler import Executable
 from graphc.graph.core import Graph
 from graphc.tracing.tensor import Tensor, as_tensor, lift
-from graphc.tracing.trace import Trace, required_trace
+from graphc.tracing.trace import Trace, current_trace, required_trace
 from graphc.tracing.variable import Variable
 
 P = ParamSpec("P")
@@ -93,12 +93,18 @@ class Function(Generic[P, R]):
         self._compiled: dict[Any, tuple[Executable, Traced]] = {}
         update_wrapper(self, function)
 
+    def __reduce__(self) -> str:
+        """As any function, it is found again by its name; copies are itself."""
+        return self.function.__qualname__
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Calls the compiled function."""
+        """Calls the compiled function; while another graph is traced, becomes a part of that."""
+        if current_trace() is not None:
+            return cast(R, tree.map_structure(as_tensor, self.function(*args, **kwargs)))
         leaves, structure = tree.split((args, kwargs))
         arrays = [as_tensor(leaf).numpy() for leaf in leaves]
         types = [Tensor(array).type for array in arrays]
-        key = (structure, tuple(types), config.current().backend)
+        key = (structure, tuple(types), config.current())
         if key not in self._compiled:
             specs = tree.join(structure, types)
             made = trace(lambda pair: self.function(*pair[0], **pair[1]), [specs])

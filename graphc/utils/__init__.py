@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import ArgumentError
+from graphc.random import reset_default_generator
 from graphc.registration import (
     custom_object_scope,
     deserialize_keras_object,
@@ -26,7 +27,8 @@ CustomObjectScope = custom_object_scope
 def set_random_seed(seed: int) -> None:
     """Makes everything random that follows come out the same: first weights, dropout, the order of samples.
 
-    It seeds Python's `random` and NumPy's `numpy.random`, which all other seeds are drawn from.
+    It seeds Python's `random` and NumPy's `numpy.random`, which other seeds are drawn from, and what random operations
+    without a seed have in common.
 
     Args:
         seed: Integer from 0 to `2 ** 32 - 1`.
@@ -47,6 +49,7 @@ def set_random_seed(seed: int) -> None:
         raise ArgumentError("a seed is an integer from 0 to 2 ** 32 - 1", got=repr(seed))
     _python_random.seed(int(seed))
     np.random.seed(int(seed))
+    reset_default_generator(int(seed))
 
 
 def clear_session(free_memory: bool = True) -> None:
