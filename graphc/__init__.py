@@ -1,6 +1,5 @@
 """graphc: a graph compiler with a front end that is source-compatible with Keras 3."""
 
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from graphc import config, lazy
@@ -8,6 +7,7 @@ from graphc import config, lazy
 if TYPE_CHECKING:
     from graphc import (
         activations,
+        backend,
         callbacks,
         constraints,
         datasets,
@@ -40,43 +40,37 @@ if TYPE_CHECKING:
 
 # What is imported when it is first used; the block above tells the same to type checkers.
 _SUBMODULES = (
-    *("activations", "callbacks", "constraints", "datasets", "dtype_policies", "errors", "initializers", "inspect"),
+    *(
+        "activations",
+        "backend",
+        "callbacks",
+        "constraints",
+        "datasets",
+        "dtype_policies",
+        "errors",
+        "initializers",
+        "inspect",
+    ),
     *("layers", "losses", "metrics", "models", "ops", "optimizers", "random", "regularizers", "saving", "tree"),
     "utils",
 )
 _MEMBERS = {
     **dict.fromkeys(("DTypePolicy", "FloatDTypePolicy"), "graphc.dtype_policies"),
     "Initializer": "graphc.initializers",
+    # Where initializers are known, too: `Variable("zeros", shape=...)` names one.
+    "Variable": "graphc.layers.weights",
     **dict.fromkeys(("Input", "InputSpec", "Layer"), "graphc.layers"),
     "Loss": "graphc.losses",
     "Metric": "graphc.metrics",
     **dict.fromkeys(("Functional", "Model", "Sequential"), "graphc.models"),
     "Optimizer": "graphc.optimizers",
     "Regularizer": "graphc.regularizers",
-    **dict.fromkeys(("KerasTensor", "Operation", "Tensor", "Variable", "function"), "graphc.tracing"),
+    **dict.fromkeys(("KerasTensor", "Operation", "Tensor", "function"), "graphc.tracing"),
 }
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.attributes(__name__, _SUBMODULES, _MEMBERS)
 
 __version__ = "0.1.0"
-
-
-def backend(name: str) -> AbstractContextManager[object]:
-    """Chooses the backend inside a `with` block.
-
-    Args:
-        name: `"numpy"`, `"cpu"` or `"cuda"`.
-
-    Raises:
-        ArgumentError: if there is no backend of that name.
-
-    Example:
-
-    >>> with backend("numpy"):
-    ...     config.current().backend
-    'numpy'
-    """
-    return config.override(backend=name)
 
 
 def version() -> str:

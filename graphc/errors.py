@@ -82,6 +82,10 @@ class StateError(GraphcError, RuntimeError):
     """A call came at the wrong time, such as `fit` before `compile`."""
 
 
+class NotCalledError(StateError, AttributeError):
+    """Something is asked of a layer that it has only once it was called on symbolic tensors; `hasattr` says so."""
+
+
 class BackendError(GraphcError, RuntimeError):
     """A backend that was asked for is absent, or failed."""
 

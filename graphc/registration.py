@@ -7,6 +7,7 @@ wrote is read here and the other way round.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -130,6 +131,30 @@ def named(kind: str, name: str, table: Mapping[str, T]) -> T:
         expected="one of " + ", ".join(sorted({key for key in table if key.islower()})),
         hint=choices(name, table),
     )
+
+
+def builtin(kind: str, module: str, name: str) -> Any:
+    """What a module of Keras's has under a name: a class by its own name or in lower case with underscores.
+
+    Raises:
+        ArgumentError: if it has none, with the nearest names.
+    """
+    start = f"{module}."
+    known = {key.removeprefix(start): thing for key, thing in _BUILTIN.items() if key.startswith(start)}
+    return named(kind, name, known | {snake_case(key): thing for key, thing in known.items()})
+
+
+def snake_case(name: str) -> str:
+    """The name of a class as Keras writes it in layer names.
+
+    Example:
+
+    >>> snake_case("GlobalAveragePooling2D"), snake_case("ReLU"), snake_case("AdamW")
+    ('global_average_pooling2d', 're_lu', 'adam_w')
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def serialize_keras_object(obj: Any) -> Any:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from graphc import activations, constraints, initializers, ops, regularizers
 from graphc.errors import ArgumentError
@@ -95,10 +98,15 @@ class InputLayer(Layer):
 def _shape(shape: Any) -> tuple[int | None, ...]:
     if isinstance(shape, int):
         raise ArgumentError("a shape is a tuple", where=describe(user_line()), got=shape, hint=f"write ({shape},)")
-    sizes = tuple(None if size is None else int(size) for size in shape)
-    if any(size is not None and size < 1 for size in sizes):
-        raise ArgumentError("the sizes of an input are positive", where=describe(user_line()), got=sizes)
-    return sizes
+    sizes = tuple(shape) if isinstance(shape, Iterable) and not isinstance(shape, str) else (shape,)
+    if not all(size is None or (isinstance(size, int | np.integer) and size >= 1) for size in sizes):
+        raise ArgumentError(
+            "this cannot be the shape of an input",
+            where=describe(user_line()),
+            got=repr(shape)[:80],
+            expected="a tuple of positive integers, with None for sizes that are not known",
+        )
+    return tuple(None if size is None else int(size) for size in sizes)
 
 
 def Input(

@@ -17,7 +17,7 @@ from graphc.errors import ArgumentError, GraphcError, StateError
 from graphc.layers.input_spec import check_inputs
 from graphc.layers.masks import filled_in, passed_on
 from graphc.layers.weights import WeightOwner, running
-from graphc.registration import choices, serialize_keras_object
+from graphc.registration import choices, deserialize_keras_object, serialize_keras_object
 from graphc.tracing import (
     KerasTensor,
     Tensor,
@@ -131,6 +131,8 @@ class Layer(WeightOwner):
         self.autocast = autocast
         self.input_spec: Any = None
         self.supports_masking = self._passes_masks or type(self).compute_mask is not Layer.compute_mask
+        if not isinstance(trainable, bool | np.bool_):
+            raise ArgumentError("trainable is True or False", where=describe(self._origin), got=repr(trainable)[:80])
         self._trainable = bool(trainable)
 
     # ---- dtypes
@@ -350,7 +352,7 @@ class Layer(WeightOwner):
         """The arguments that make an equal layer.
 
         A subclass with arguments of its own in `__init__` extends what `super().get_config()` returns; where it does
-        not, the arguments it was made with are taken, if they are plain data.
+        not, the arguments it was made with are taken, layers and other objects that have configurations among them.
 
         Raises:
             StateError: if they are not.
@@ -359,21 +361,29 @@ class Layer(WeightOwner):
         if type(self).get_config is not Layer.get_config or type(self).__init__ is Layer.__init__:
             return base
         args, kwargs = self._init_args
-        bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs)
+        signature = inspect.signature(type(self).__init__)
+        bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
-        own = {name: value for name, value in list(bound.arguments.items())[1:] if name not in ("args", "kwargs")}
-        if not all(_is_plain(leaf) for leaf in tree.flatten(own)):
+        variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        named = [name for name, p in signature.parameters.items() if p.kind not in variadic]
+        own = {name: bound.arguments[name] for name in named[1:]}
+        try:
+            return {**base, **{name: serialize_keras_object(value) for name, value in own.items()}}
+        except ArgumentError as error:
             raise StateError(
-                f"{type(self).__name__} takes arguments that are no plain data",
+                f"{type(self).__name__} takes arguments that cannot be written to a configuration",
                 layer=self.name,
-                got=", ".join(name for name, value in own.items() if not all(map(_is_plain, tree.flatten(value)))),
+                where=describe(self._origin),
+                got=f"{', '.join(own)}: {error.problem}: {error.got}",
                 hint="define `get_config`",
-            )
-        return {**base, **own}
+            ) from None
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer from what `get_config` returned."""
+        if cls.get_config is Layer.get_config:
+            # What it wrote of arguments that are objects themselves.
+            config = {name: deserialize_keras_object(value) for name, value in config.items()}
         return cls(**config)
 
     def __repr__(self) -> str:
@@ -385,10 +395,6 @@ def _tensor_of_list(value: Any) -> Any:
     if isinstance(value, list) and value and all(isinstance(leaf, int | float) for leaf in tree.flatten(value)):
         return as_tensor(value)
     return value
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _named_build(build: Callable[..., None]) -> Callable[..., None]:

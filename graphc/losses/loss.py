@@ -11,7 +11,7 @@ from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
 from graphc.losses.functions import same_rank
 from graphc.registration import Configurable
-from graphc.tracing import Tensor, as_tensor, auto_name, cast, get_mask, snake_case
+from graphc.tracing import Tensor, as_tensor, cast, get_mask, given_name, snake_case
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
@@ -85,7 +85,7 @@ class Loss(Configurable):
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
-        self.name = name or auto_name(snake_case(type(self).__name__))
+        self.name = given_name(name, snake_case(type(self).__name__), slashes=True)
         if reduction not in REDUCTIONS:
             raise ArgumentError("unknown reduction", got=repr(reduction), expected=", ".join(map(str, REDUCTIONS)))
         self.reduction = reduction

@@ -10,7 +10,7 @@ from graphc import config as settings
 from graphc import dtypes, initializers
 from graphc.errors import ArgumentError
 from graphc.registration import Configurable
-from graphc.tracing import Variable, auto_name, scope, snake_case, untraced
+from graphc.tracing import Variable, given_name, scope, snake_case, untraced
 
 
 class Metric(Configurable):
@@ -40,7 +40,7 @@ class Metric(Configurable):
     """
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
-        self.name = name or auto_name(snake_case(type(self).__name__))
+        self.name = given_name(name, snake_case(type(self).__name__), slashes=True)
         chosen = settings.floatx() if dtype is None else getattr(dtype, "compute_dtype", dtype)
         self._dtype = dtypes.as_dtype(chosen)
         self._variables: list[Variable] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -32,6 +33,16 @@ class LayerGraph:
         if len({id(x) for x in self.flat_inputs}) != len(self.flat_inputs):
             raise ArgumentError("a model's inputs are given twice", got=", ".join(x.name for x in self.flat_inputs))
         self.calls = self._collect()
+        name, uses = Counter(operation.name for operation in self.operations).most_common(1)[0]
+        if uses > 1:
+            raise ArgumentError(
+                "layers of a model have the same name",
+                layer=name,
+                where=describe(user_line()),
+                got=f"{uses} layers named {name!r}",
+                expected="a name of its own for each",
+                hint="pass another `name` to one of them",
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles have: calls first and in order, so that no chain of them is followed recursively."""
@@ -172,13 +183,13 @@ def fitted(value: Any, wanted: KerasTensor) -> Any:
 
 
 def check_fit(shape: tuple[Any, ...], wanted: KerasTensor, name: str | None = None, where: str | None = None) -> None:
-    """Checks that a shape, batch included, is one that a symbolic input takes.
+    """Checks that a shape is one that a symbolic input takes. Any batch does, as in Keras, whatever it was made with.
 
     Raises:
         ShapeError: if it is not.
     """
     fits = len(shape) == wanted.ndim and all(
-        a == b for a, b in zip(shape, wanted.shape, strict=True) if isinstance(a, int) and isinstance(b, int)
+        a == b for a, b in zip(shape[1:], wanted.shape[1:], strict=True) if isinstance(a, int) and isinstance(b, int)
     )
     if not fits:
         shown = tuple(dim if isinstance(dim, int) else None for dim in shape)

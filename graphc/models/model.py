@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graphc import optimizers, tree
-from graphc.errors import ArgumentError, StateError
+from graphc.errors import ArgumentError, NotCalledError, StateError
 from graphc.layers import InputLayer, Layer
 from graphc.layers.layer import map_shapes
 from graphc.models.functional import LayerGraph
@@ -180,7 +180,7 @@ class Model(Inspectable):
 
     def _require_graph(self) -> LayerGraph:
         if self._graph is None:
-            raise StateError(f"{self.name!r} has no symbolic inputs", hint="they exist in functional models only")
+            raise NotCalledError(f"{self.name!r} has no symbolic inputs", hint="they exist in functional models only")
         return self._graph
 
     def _input_specs(self) -> list[KerasTensor] | None:
@@ -339,7 +339,7 @@ class Sequential(Model):
             raise ArgumentError(
                 "only layers can be added", where=describe(user_line()), got=repr(layer)[:80], hint="see graphc.layers"
             )
-        if any(layer is other or layer.name == other.name for other in self._stack):
+        if any(layer is not other and layer.name == other.name for other in self._stack):
             raise ArgumentError("there is a layer of this name already", where=describe(user_line()), got=layer.name)
         if isinstance(layer, InputLayer) and self._stack:
             raise ArgumentError("an Input comes first", where=describe(user_line()), got=layer.name)

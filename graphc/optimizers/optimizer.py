@@ -12,7 +12,7 @@ from graphc import initializers, ops
 from graphc.errors import ArgumentError, StateError
 from graphc.optimizers.schedules import LearningRateSchedule
 from graphc.registration import Configurable, choices, deserialize_keras_object, serialize_keras_object
-from graphc.tracing import Tensor, Variable, as_tensor, auto_name, describe, scope, snake_case, user_line
+from graphc.tracing import Tensor, Variable, as_tensor, describe, given_name, scope, snake_case, user_line
 
 
 class Optimizer(Configurable):
@@ -63,7 +63,7 @@ class Optimizer(Configurable):
             raise ArgumentError("only one of clipnorm, clipvalue and global_clipnorm can be given")
         if use_ema and not 0 <= ema_momentum <= 1:
             raise ArgumentError("ema_momentum is a number from 0 to 1", got=ema_momentum)
-        self.name = name or auto_name(snake_case(type(self).__name__))
+        self.name = given_name(name, snake_case(type(self).__name__))
         self.weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
         self.global_clipnorm, self.use_ema, self.ema_momentum = global_clipnorm, use_ema, ema_momentum
         self.ema_overwrite_frequency, self.loss_scale_factor = ema_overwrite_frequency, loss_scale_factor

@@ -1,7 +1,8 @@
 """What turns Python calls into graphs: tensors, variables, traces, symbolic tensors, compiled functions."""
 
+from graphc.registration import snake_case
 from graphc.tracing.function import Function, Traced, build, function, gradients, trace, variables_of
-from graphc.tracing.names import auto_name, reset_names, snake_case
+from graphc.tracing.names import auto_name, given_name, next_count, reset_names
 from graphc.tracing.origins import current_origin, current_path, describe, scope, user_line
 from graphc.tracing.symbolic import (
     BATCH,
@@ -61,10 +62,12 @@ __all__ = [
     "elementwise",
     "function",
     "get_mask",
+    "given_name",
     "gradients",
     "has_symbolic",
     "keras_shape",
     "lift",
+    "next_count",
     "operation",
     "outermost_trace",
     "reset_names",

@@ -10,9 +10,10 @@ from typing import Any, ParamSpec, TypeVar, cast
 from graphc import dims, dtypes, tree
 from graphc.dims import Shape
 from graphc.dtypes import DType
-from graphc.errors import ArgumentError, StateError
+from graphc.errors import ArgumentError, NotCalledError, StateError
 from graphc.graph.types import TensorType
-from graphc.tracing.names import auto_name, snake_case
+from graphc.registration import snake_case
+from graphc.tracing.names import auto_name, given_name
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_origin, describe
 from graphc.tracing.tensor import Tensor, operate
@@ -82,7 +83,7 @@ class KerasTensor(Operators):
             dims.size(BATCH if axis == 0 else f"N{axis}") if size is None else size for axis, size in enumerate(shape)
         )
         self.element: DType = dtypes.as_dtype(dtype)
-        self.name = name or auto_name("keras_tensor")
+        self.name = given_name(name, "keras_tensor", slashes=True)
         self.sparse = self.ragged = False
         self.call: Call | None = None
         self.position = 0
@@ -169,7 +170,7 @@ class Operation:
     """
 
     def __init__(self, name: str | None = None) -> None:
-        self.name = name or auto_name(snake_case(type(self).__name__))
+        self.name = given_name(name, snake_case(type(self).__name__))
         self.calls: list[Call] = []
 
     def __getstate__(self) -> dict[str, Any]:
@@ -201,7 +202,7 @@ class Operation:
         """The symbolic tensor, or list of them, that the operation was called on.
 
         Raises:
-            StateError: if it was not called on symbolic tensors, or more than once.
+            NotCalledError: if it was not called on symbolic tensors, or more than once.
         """
         return _only(self, "inputs")
 
@@ -213,7 +214,7 @@ class Operation:
 
 def _only(operation: Operation, side: str) -> Any:
     if len(operation.calls) != 1:
-        raise StateError(
+        raise NotCalledError(
             f"{operation.name!r} has no single set of {side}",
             got=f"{len(operation.calls)} calls on symbolic tensors",
             expected="one",

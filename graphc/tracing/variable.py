@@ -12,8 +12,9 @@ import numpy as np
 from graphc import config, dtypes
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
+from graphc.registration import builtin
 from graphc.runtime.state import StateBuffer
-from graphc.tracing.names import auto_name
+from graphc.tracing.names import given_name
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_path, scope
 from graphc.tracing.tensor import Array, Tensor, as_tensor, cast, lift
@@ -39,8 +40,9 @@ class Variable(Operators):
     that state; otherwise both act on the value at once.
 
     Args:
-        initializer: The first value, or a function `initializer(shape, dtype=dtype)` that returns it.
-        shape: Tuple of integers, needed where `initializer` is a function.
+        initializer: The first value, or a function `initializer(shape, dtype=dtype)` that returns it, or the name of
+            one of `graphc.initializers`.
+        shape: Tuple of integers, needed where `initializer` is a function or a name.
         dtype: Its dtype. None: that of the first value; for a function `config.floatx()`.
         trainable: Whether optimizers change it.
         autocast: Whether layers of a lower precision read it in theirs.
@@ -74,9 +76,7 @@ class Variable(Operators):
     ) -> None:
         if layout is not None or kwargs:
             raise ArgumentError("this argument of Variable is not supported yet", got=", ".join(kwargs) or "layout")
-        self.name = name or auto_name("variable")
-        if "/" in self.name:
-            raise ArgumentError("the name of a variable cannot hold a slash", got=self.name)
+        self.name = given_name(name, "variable")
         self.path = "/".join(part for part in (current_path(), self.name) if part)
         self._trainable = bool(trainable)
         # Freezing a layer and thawing it again trains only what was trainable from the start.
@@ -208,6 +208,8 @@ class Variable(Operators):
 
 def _first_value(initializer: Any, shape: Any, dtype: Any, path: str) -> Array:
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    if isinstance(initializer, str):
+        initializer = builtin("initializer", "keras.initializers", initializer)()
     if callable(initializer) and not isinstance(initializer, Operators):
         if shape is None:
             raise ArgumentError(f"the variable {path!r} needs a shape", hint="pass `shape=`")

@@ -1,4 +1,4 @@
-"""Random numbers and state in compiled functions and models: they count on, and what is nested is part of its caller."""
+"""Random numbers and state in compiled functions and models: they count on; what is nested is part of its caller."""
 
 from __future__ import annotations
 
