@@ -26,6 +26,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -75,6 +76,10 @@ _VARIABLES = MappingProxyType(
         "products": "GRAPHC_PRODUCTS",
     }
 )
+
+
+# What the project's own scripts and tests are told in the same way.
+_TOOLS = frozenset(f"GRAPHC_{name}" for name in ("NVCC", "REQUIRE_CUDA", "EMULATE", "WHEELS", "CI_VENV"))
 
 
 # What a value of each field must be. Each check returns the value in its final type or raises ValueError with what
@@ -196,6 +201,7 @@ def _base(environment: _Snapshot) -> _Base:
     variable counts as not set.
     """
     variables = {name: os.fsdecode(value) for name, value in zip(_NAMES, environment, strict=True) if value}
+    _refuse_misspelt()
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     path, given = _file(variables)
@@ -207,6 +213,25 @@ def _base(environment: _Snapshot) -> _Base:
             values[name] = _checked(name, _parse(name, variables[variable]), f"environment variable {variable}")
             sources[name] = variable
     return _Base(Config(**values), MappingProxyType(sources))
+
+
+def _refuse_misspelt() -> None:
+    """A variable that means nothing would leave the user with other settings than they asked for."""
+    known = {"GRAPHC_CONFIG", *_VARIABLES.values()}
+    for name in os.environ:
+        if not name.startswith("GRAPHC_") or name in known or name in _TOOLS:
+            continue
+        part, parts = name.removeprefix("GRAPHC_"), sorted(other.removeprefix("GRAPHC_") for other in known)
+        near = difflib.get_close_matches(part, parts, n=1, cutoff=0.65)
+        near = near or [other for other in parts if len(part) > 1 and other.startswith(part)]
+        if near:
+            raise ArgumentError(
+                f"there is no environment variable {name}",
+                got=name,
+                expected="one of " + ", ".join(sorted(known)),
+                hint=f"did you mean GRAPHC_{near[0]}?",
+            )
+        warnings.warn(f"the environment variable {name} is no setting of graphc", stacklevel=2)
 
 
 def _file(variables: Mapping[str, str]) -> tuple[Path, bool]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +33,33 @@ def write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("GRAPHC_BAKEND", "BACKEND"),
+        ("GRAPHC_BACKENDS", "BACKEND"),
+        ("GRAPHC_THREAD", "THREADS"),
+        ("GRAPHC_DUMPS", "DUMP"),
+        ("GRAPHC_CACHE_DIR", "CACHE"),
+        ("GRAPHC_EPS", "EPSILON"),
+        ("GRAPHC_FLOAT", "FLOATX"),
+        ("GRAPHC_CONFIGURE", "CONFIG"),
+        ("GRAPHC_PRODUCT", "PRODUCTS"),
+    ],
+)
+def test_misspelt_variables(name: str, meant: str) -> None:
+    asked = [sys.executable, "-c", "import graphc; graphc.config.current()"]
+    done = subprocess.run(asked, env={**os.environ, name: "x"}, capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and f"did you mean GRAPHC_{meant}?" in done.stderr
+
+
+def test_variables_that_mean_nothing() -> None:
+    asked = [sys.executable, "-c", "import graphc; graphc.config.current()"]
+    given = {**os.environ, "GRAPHC_WXYZ": "1", "GRAPHC_REQUIRE_CUDA": "1"}
+    done = subprocess.run(asked, env=given, capture_output=True, text=True, check=True)
+    assert "GRAPHC_WXYZ is no setting" in done.stderr and "REQUIRE" not in done.stderr
 
 
 def test_defaults_are_keras_ones() -> None:
