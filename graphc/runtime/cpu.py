@@ -133,13 +133,22 @@ class CpuProgram(Program):
     def _call(
         self, space: Workspace, table: Table, states: Mapping[str, StateBuffer], steps: int = 1, repeat: int = 1
     ) -> None:
-        """Runs the native function on a table whose inputs and outputs are in place."""
-        versions = table.bind(states)
-        table.job.steps, table.job.repeat, table.job.kept = steps, repeat, versions == space.kept_for
-        work = steps * repeat * table.work
-        space.kept_for = None
-        team.run(self._library, table.job, work, table.trials_of(steps * repeat, work))
-        space.kept_for = versions
-        for name in self.updated:
-            states[name].host_changed()
-        self._idle.append(space)
+        """Runs the native function on a table whose inputs and outputs are in place.
+
+        An interruption may come between any two of these lines. Versions rise before the call, so that nothing made of
+        old values passes for current afterwards, and once more behind it, for what others made of values half changed.
+        """
+        updated = [states[name] for name in self.updated]
+        try:
+            versions = table.bind(states)
+            table.job.steps, table.job.repeat, table.job.kept = steps, repeat, versions == space.kept_for
+            work = steps * repeat * table.work
+            space.kept_for = None
+            for buffer in updated:
+                buffer.host_changed()
+            team.run(self._library, table.job, work, table.trials_of(steps * repeat, work))
+            space.kept_for = versions
+        finally:
+            self._idle.append(space)
+            for buffer in updated:
+                buffer.host_changed()

@@ -11,7 +11,8 @@ import shutil
 import subprocess
 import tempfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -255,11 +256,10 @@ class CudaProgram(Program):
         with device() as gpu:
             pointers = self._pointers(inputs, states, sizes)
             graph = self._recorded(pointers, [sizes[name] for name in self.plan.symbols])
-            for _ in range(repeat):
-                graph.launch()
-            gpu.stream.synchronize()
-            for name in self.updated:
-                states[name].device_changed()
+            with self._changing(states):
+                for _ in range(repeat):
+                    graph.launch()
+                gpu.stream.synchronize()
             return [self._read(self.plan.buffers[id], sizes) for id in self.plan.outputs]
 
     def time_steps(
@@ -276,21 +276,32 @@ class CudaProgram(Program):
         times: list[tuple[Step, float]] = []
         with device() as gpu:
             pointers = self._pointers(inputs, states, sizes)
-            for step in self.plan.steps:
-                many = (step,) * rounds
-                # Recorded, since launching one by one takes longer than most kernels run.
-                graph = CudaGraph(gpu.stream.handle, partial(self._launch_all, many, pointers, sizes))
-                graph.launch()
-                start, end = gpu.driver.Event(), gpu.driver.Event()
-                start.record(gpu.stream)
-                graph.launch()
-                end.record(gpu.stream)
-                end.synchronize()
-                times.append((step, start.time_till(end) / 1000 / rounds))
-                graph.close()
-        for name in self.updated:
-            states[name].device_changed()
+            with self._changing(states):
+                for step in self.plan.steps:
+                    many = (step,) * rounds
+                    # Recorded, since launching one by one takes longer than most kernels run.
+                    graph = CudaGraph(gpu.stream.handle, partial(self._launch_all, many, pointers, sizes))
+                    graph.launch()
+                    start, end = gpu.driver.Event(), gpu.driver.Event()
+                    start.record(gpu.stream)
+                    graph.launch()
+                    end.record(gpu.stream)
+                    end.synchronize()
+                    times.append((step, start.time_till(end) / 1000 / rounds))
+                    graph.close()
         return times
+
+    @contextmanager
+    def _changing(self, states: Mapping[str, StateBuffer]) -> Iterator[None]:
+        """Around launches: the device's values are right from before the first of them, whatever interrupts them."""
+        updated = [states[name] for name in self.updated]
+        for buffer in updated:
+            buffer.device_changed()
+        try:
+            yield
+        finally:
+            for buffer in updated:
+                buffer.device_changed()
 
     def _pointers(
         self,

@@ -38,8 +38,11 @@ class NumpyProgram:
         for _ in range(repeat):
             values = {name: state.host() for name, state in states.items()}
             outputs, updates = interpret.run(self.graph, arrays, values, sizes)
-            for name, value in updates.items():
-                states[name].assign(value)
+            try:
+                _assign(states, updates)
+            except BaseException:
+                _assign(states, updates)  # an interruption comes before a step or after it, as it does in native code
+                raise
         return outputs
 
     def sweep(
@@ -52,3 +55,8 @@ class NumpyProgram:
     ) -> None:
         """Runs the graph on one piece of the inputs after the other, as `Program.sweep` does."""
         run_pieces(self.run, inputs, states, sizes, steps, results)
+
+
+def _assign(states: Mapping[str, StateBuffer], values: Mapping[str, Array]) -> None:
+    for name, value in values.items():
+        states[name].assign(value)

@@ -102,6 +102,8 @@ class StateBuffer:
 
     def assign(self, value: Array) -> None:
         """Sets the value; shape and dtype stay."""
+        if self.host_is_current:  # else the device's value is right until the new one is whole
+            self.host_changed()  # also before: an interruption may come behind the next line
         self._host[...] = value
         self.host_changed()
 

@@ -74,6 +74,7 @@ class Table:
         """Fills in the addresses of the states, up to date on the host; returns the versions of those that stay."""
         buffers = [states[name] for name in self._names]
         if buffers != self._bound:  # a buffer equals itself alone
+            self._bound = []  # should an interruption leave the addresses of some
             for id, buffer in zip(self._ids, buffers, strict=True):
                 self.addresses[id] = buffer.address
             self._bound = buffers
