@@ -21,7 +21,7 @@ from graphc.graph.core import Graph
 from graphc.graph.digest import digest
 from graphc.graph.types import resolve
 from graphc.plan import NOMINAL_SIZE, Plan
-from graphc.runtime import blas, cache, processor, programs, team, toolchain
+from graphc.runtime import blas, cache, processor, programs, toolchain
 from graphc.runtime.cache import Cache
 from graphc.runtime.counters import counters
 from graphc.runtime.cpu import CpuProgram, workspace
@@ -291,14 +291,16 @@ def _tuning(sizes: Mapping[str, int]) -> tuple[Tune | None, tuple[str, ...]]:
     if lent is None:
         return None, ()
     compiler, store = toolchain.find(), cache.default()
-    flags, threads = _flags(compiler), str(team.allowed_threads())
+    flags, most = _flags(compiler), processor.cores()
     arguments = compiler.arguments(flags, Path("out"))
-    made_for = (programs.compiler_digest(), lent, threads, compiler.version, compiler.target, *arguments)
+    made_for = (programs.compiler_digest(), lent, str(most), compiler.version, compiler.target, *arguments)
 
     def measure(plan: Plan, source: CSource, given: Mapping[str, int], kernels: list[str]) -> list[dict[str, float]]:
         units, common = source.units, source.common
         library = toolchain.build_shared(units, flags=flags, toolchain=compiler, cache=store, common=common)
-        return CpuProgram(plan, library).trials(kernels, given, TRIES)
+        # On all processors, however many threads are allowed: bits of results depend on the answer.
+        with config.override(threads=most):
+            return CpuProgram(plan, library).trials(kernels, given, TRIES)
 
     def recall(question: tuple[str, ...]) -> bytes | None:
         return store.get(cache.key(*question, *made_for), programs.SUFFIX)
@@ -310,7 +312,7 @@ def _tuning(sizes: Mapping[str, int]) -> tuple[Tune | None, tuple[str, ...]]:
         tuner = codegen.tuning.Tuner(products == "library", sizes, processor.vector_bytes(), measure, recall, keep)
         return tuner.tuned(plan, kernels)
 
-    asked = [threads, *(f"{name}={size}" for name, size in sorted(sizes.items()))] if products == "measured" else []
+    asked = [f"{name}={size}" for name, size in sorted(sizes.items())] if products == "measured" else []
     return tune, (lent, products, *asked)
 
 

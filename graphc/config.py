@@ -18,7 +18,7 @@ config folder of this platform (on Linux `~/.config/graphc/`), or the file that 
 | `cache_dir` | `GRAPHC_CACHE` | folder of built artefacts and data sets; not set: the user's cache folder |
 | `dump` | `GRAPHC_DUMP` | folder that gets every stage of what is compiled; not set: none |
 | `compiler` | `GRAPHC_CC` | the C compiler; not set: `$CC`, then the machine's own |
-| `products` | `GRAPHC_PRODUCTS` | on `cpu`: `generated`, by a `library`, or as `measured` (`codegen/tuning.py`) |
+| `products` | `GRAPHC_PRODUCTS` | on `cpu`: `generated`, by a `library`, or as `measured`, on which bits then depend |
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from graphc.errors import ArgumentError, FileError
 
 BACKENDS = ("numpy", "cpu", "cuda")
 DATA_FORMATS = ("channels_last", "channels_first")
-PRODUCTS = ("measured", "generated", "library")
+PRODUCTS = ("generated", "library", "measured")
 FLOATX = tuple(t.name for t in FLOATS)
 
 
@@ -58,7 +58,7 @@ class Config:
     cache_dir: Path | None = None
     dump: Path | None = None
     compiler: str | None = None
-    products: str = "measured"
+    products: str = "generated"
 
 
 FIELDS = tuple(f.name for f in fields(Config))

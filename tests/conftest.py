@@ -27,8 +27,6 @@ def _cuda_problem() -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # What is measured on a machine decides nothing here: tests say who computes products.
-    os.environ["GRAPHC_PRODUCTS"] = "generated"
     config.addinivalue_line("markers", "cuda: runs generated CUDA, on a GPU or on the emulator")
     config.addinivalue_line("markers", "gpu: needs a real GPU")
     config.addinivalue_line("markers", "slow: takes long; left out unless --slow is given")

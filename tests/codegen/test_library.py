@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -20,7 +21,7 @@ from graphc.compiler import compile
 from graphc.errors import BackendError
 from graphc.graph.core import Graph
 from graphc.plan import Plan
-from graphc.runtime import blas, team
+from graphc.runtime import blas, processor, team
 from graphc.runtime.cpu import CpuProgram
 from tests.codegen.test_products import ROWS, product
 from tests.support.backends import run_library
@@ -146,6 +147,42 @@ def test_what_is_measured_decides_and_is_asked_once() -> None:
         with patch("graphc.runtime.cpu.CpuProgram.trials", side_effect=AssertionError("measured again")):
             again = compile(graph, "cpu", sizes=sizes, profiled=True)
             assert [kernel.by_library for kernel in again.compilation.kernels.values()] == chosen
+
+
+def test_nothing_is_measured_unless_that_is_asked_for() -> None:
+    assert config.Config().products == "generated"
+    with config.override(products=config.Config().products):
+        assert blas.chosen() is None
+        with patch("graphc.runtime.cpu.CpuProgram.trials", side_effect=AssertionError("measured")):
+            kernels = compile(product(*DENSE), "cpu", sizes={"B": 256}).compilation.kernels.values()
+    assert not any(kernel.by_library for kernel in kernels)
+
+
+@pytest.mark.parametrize("library_takes", (0.5, 2.0))
+def test_what_was_measured_holds_for_any_number_of_threads(tmp_path: Path, library_takes: float) -> None:
+    allowed: list[int] = []
+
+    def trials(program: CpuProgram, kernels: list[str], sizes: object, rounds: int) -> list[dict[str, float]]:
+        allowed.append(team.allowed_threads())
+        return [{name: library_takes if name.endswith("_library") else 1.0 for name in kernels}] * rounds
+
+    chosen = []
+    with patch("graphc.runtime.cpu.CpuProgram.trials", trials):
+        for threads in (1, 2, 1, 5):
+            with config.override(products="measured", threads=threads, cache_dir=tmp_path):
+                compiled = compile(product(*DENSE), "cpu", sizes={"B": 256})
+                chosen += [kernel.by_library for kernel in compiled.compilation.kernels.values()]
+    assert chosen == [library_takes < 1] * 4 and allowed == [processor.cores()]
+
+
+def test_training_is_the_same_on_any_number_of_processors() -> None:
+    results = []
+    for processors in (1, 2, 7):
+        with patch.object(processor, "cores", lambda count=processors: count):
+            results.append(trained("generated", 2))
+    for losses, weights in results[1:]:
+        assert losses == results[0][0]
+        assert all(np.array_equal(a, b) for a, b in zip(weights, results[0][1], strict=True))
 
 
 def test_without_the_library_all_is_generated_and_asking_for_it_is_an_error() -> None:
