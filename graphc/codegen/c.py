@@ -9,7 +9,7 @@ from typing import ClassVar
 from graphc import dims, dtypes
 from graphc.codegen.c_winograd import WinogradRenderer
 from graphc.codegen.cost import GRAIN, shared_axes, work
-from graphc.codegen.cstyle import CStyle
+from graphc.codegen.cstyle import CStyle, depths
 from graphc.codegen.kernel import (
     Accumulator,
     Axis,
@@ -24,6 +24,7 @@ from graphc.codegen.kernel import (
 )
 from graphc.codegen.loops import has_inner, used_names
 from graphc.codegen.schedule import as_reductions
+from graphc.codegen.sums import narrow, widened
 from graphc.codegen.tile_functions import TileFunction
 from graphc.codegen.unswitch import decided, given, invariant_guard, pieces
 from graphc.codegen.winograd import Winograd, contraction_cut
@@ -32,6 +33,8 @@ from graphc.exprs import Expr
 
 # Reductions by columns keep this many of them in flight.
 LANES = 64
+# So many elements of a column are added up before their sum is widened.
+TOGETHER = 4
 # Functions that `prelude/math.h` has without branches.
 VECTOR_FUNCTIONS = frozenset(("exp", "expm1", "log", "log1p", "tanh", "erf"))
 SIMD = "#pragma omp simd"
@@ -89,9 +92,10 @@ class CRenderer(WinogradRenderer):
 
     def _loops(self, kernel: Kernel) -> None:
         """A kernel of plain loops, one of which the threads share."""
+        kernel = widened(as_reductions(kernel))
         if not kernel.axes:
             self.out("if (self->thread != 0) return;")
-            self.nest((), as_reductions(kernel.body), self.rows)
+            self.nest((), kernel.body, self.rows)
             return
         self.out(f"const long work = {self.dim(work(kernel))}, team = gc_team(self, work);")
         shared, heads = self._shares(kernel)
@@ -102,8 +106,7 @@ class CRenderer(WinogradRenderer):
         elif shared != kernel.axes[-1] and (parts := pieces(kernel.body, kernel.axes[-1])):
             self._split(kernel, parts, heads)
         else:
-            body = as_reductions(kernel.body)
-            self.nest(kernel.axes, body, self.rows, simd=not has_inner(kernel), heads=heads)
+            self.nest(kernel.axes, kernel.body, self.rows, simd=not has_inner(kernel), heads=heads)
 
     def _shares(self, kernel: Kernel) -> tuple[Axis, Mapping[str, Callable[[Axis], None]]]:
         """The last of the loops that threads share, and what prints their heads, by axis."""
@@ -195,7 +198,7 @@ class CRenderer(WinogradRenderer):
             self._lane_statements(axis, body, str(lanes))
             self.out("}")
 
-        self.nest(kernel.axes[:-1], as_reductions(kernel.body), tile, heads=heads)
+        self.nest(kernel.axes[:-1], kernel.body, tile, heads=heads)
 
     def _lane_loop(self, axis: Axis) -> None:
         self.out(SIMD)
@@ -256,7 +259,61 @@ class CRenderer(WinogradRenderer):
                 self._accumulate_lane(a)
             self.rows(stmt.after)
 
-        self.nest((*stmt.axes, axis), stmt.body, innermost, heads={axis.name: self._lane_loop})
+        if any(narrow(a) is not None for a in stmt.accumulators) and self._in_lanes(axis, stmt):
+            self._sum_together(axis, stmt, innermost)
+        else:
+            self.nest((*stmt.axes, axis), stmt.body, innermost, heads={axis.name: self._lane_loop})
+
+    def _in_lanes(self, axis: Axis, stmt: Reduce) -> bool:
+        """Whether points of a reduction may share a loop over lanes: what they bind differs from lane to lane."""
+        if stmt.after or not stmt.axes:
+            return False
+        level = depths([a.name for a in (*stmt.axes, axis)], stmt.body, (*self.subscript, *self.lane_axes))
+        return all(level[let.name] != len(stmt.axes) for let in stmt.body if isinstance(let, Let))
+
+    def _sum_together(self, axis: Axis, stmt: Reduce, one: Callable[[tuple[Stmt, ...]], None]) -> None:
+        """A reduction of columns some rows at a time; `one` combines those of the last few by themselves.
+
+        What sums are stored in is then loaded and stored less often than there are rows.
+        """
+        last = stmt.axes[-1]
+        first, whole = f"{last.name}_first", f"{self.grouped(last.extent)} / {TOGETHER} * {TOGETHER}"
+
+        def left_over(_: Axis) -> None:
+            self.out(f"for (long {last.name} = {whole}; {last.name} < {self.dim(last.extent)}; ++{last.name}) {{")
+
+        def rows(body: tuple[Stmt, ...]) -> None:
+            self.out(f"for (long {first} = 0; {first} < {whole}; {first} += {TOGETHER}) {{")
+            self._lane_loop(axis)
+            self._rows_together(stmt, body)
+            self.out("}")
+            self.out("}")
+            self.nest((last, axis), body, one, heads={last.name: left_over, axis.name: self._lane_loop})
+
+        before, self.lane_axes = self.lane_axes, (*self.lane_axes, last.name)
+        self.nest(stmt.axes[:-1], stmt.body, rows)
+        self.lane_axes = before
+
+    def _rows_together(self, stmt: Reduce, body: tuple[Stmt, ...]) -> None:
+        """Some rows in one lane: what wide sums add up is added up before it is widened."""
+        last, sums = stmt.axes[-1].name, {a.name: value for a in stmt.accumulators if (value := narrow(a)) is not None}
+        for name, value in sums.items():
+            self.out(f"{self.types[value.dtype]} {', '.join(f'{name}_{i}' for i in range(TOGETHER))};")
+        for i in range(TOGETHER):
+            self.out("{")
+            self.out(f"const long {last} = {last}_first + {i};")
+            self.rows(body)
+            for a in stmt.accumulators:
+                if a.name in sums:
+                    self.out(f"{a.name}_{i} = {self.expr(sums[a.name])};")
+                else:
+                    self._accumulate_lane(a)
+            self.out("}")
+        for a in stmt.accumulators:
+            if a.name in sums:
+                pairs = [f"({a.name}_{i} + {a.name}_{i + 1})" for i in range(0, TOGETHER, 2)]
+                total = self.cast(" + ".join(pairs), sums[a.name].dtype, a.dtype)
+                self.out(f"{a.name}[lane] = {self.combined(a, total)};")
 
     def _accumulate_lane(self, a: Accumulator) -> None:
         value = self.expr(a.value)

@@ -28,15 +28,16 @@ from graphc.codegen.kernel import (
     needed,
     stores,
 )
+from graphc.codegen.sums import widened
 from graphc.dims import Dim
 from graphc.exprs import Call, Cast, Expr, Index, Load, Var, call
 from graphc.primitives.views import ravel
 
 
 def schedule(kernel: Kernel) -> Kernel:
-    """Flattens and merges, then binds the axis along which most memory is contiguous as `vector`."""
+    """Flattens and merges, binds the axis along which most memory is contiguous as `vector`, and widens sums."""
     flat = _sums_as_reductions(_merged(flatten(kernel)))
-    bound = _bind_vector(flat)
+    bound = widened(_bind_vector(flat))
     check(bound)
     return bound
 
@@ -253,17 +254,18 @@ def _sums_as_reductions(kernel: Kernel) -> Kernel:
     if kernel.contraction is None:
         return kernel
     f = factors(kernel)
-    return kernel if f.m and f.n else replace(kernel, body=as_reductions(kernel.body))
+    return kernel if f.m and f.n else as_reductions(kernel)
 
 
-def as_reductions(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
-    """Statements with contractions summed like any reduction."""
+def as_reductions(kernel: Kernel) -> Kernel:
+    """The kernel with its contraction summed like any reduction."""
 
     def reduction(stmt: Contract) -> Reduce:
         value = call("mul", stmt.lhs, stmt.rhs)
         return Reduce(stmt.axes, stmt.body, (Accumulator(stmt.name, "sum", value, stmt.dtype),))
 
-    return tuple(reduction(stmt) if isinstance(stmt, Contract) else stmt for stmt in body)
+    body = tuple(reduction(stmt) if isinstance(stmt, Contract) else stmt for stmt in kernel.body)
+    return replace(kernel, body=body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc import dtypes
+from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import DTypeError, ShapeError
 from graphc.exprs import Expr
@@ -23,6 +24,25 @@ SIGNED = tuple(t.name for t in (*dtypes.SIGNED, *dtypes.FLOATS))
 FLOATS = tuple(t.name for t in dtypes.FLOATS)
 
 Array = np.ndarray[Any, Any]
+
+
+# As many elements as one float32 can take one after the other and stay within 1e-6 of their sum.
+FEW_TERMS = 64
+
+
+def accumulator(combine: str, dtype: DType, terms: Dim | None = None) -> DType:
+    """The dtype in which elements are combined, whatever does it: the interpreter, C or CUDA.
+
+    Floats are added up in float64 where there may be many, and rounded once: that is exact enough for any number of
+    them, and so hardly depends on their order.
+
+    Args:
+        combine: How they are combined.
+        dtype: Their dtype.
+        terms: How many are combined one after the other. None: any number.
+    """
+    many = not isinstance(terms, int) or terms > FEW_TERMS
+    return dtypes.float64 if many and combine == "sum" and dtype.is_float else dtype.accumulator
 
 
 def check_dtype(op: str, type: TensorType, allowed: Sequence[str]) -> None:

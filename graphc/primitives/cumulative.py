@@ -13,7 +13,7 @@ from graphc.exprs import Expr
 from graphc.graph.builder import Applied, Value
 from graphc.graph.registry import Case, Kind, Primitive, Reader, ScanRule, register
 from graphc.graph.types import TensorType
-from graphc.primitives.base import NUMBERS, Array, check_axes, check_dtype, full_like
+from graphc.primitives.base import NUMBERS, Array, accumulator, check_axes, check_dtype, full_like
 
 Grads = Sequence[Value | None]
 
@@ -27,12 +27,13 @@ def _infer(name: str) -> Callable[..., TensorType]:
     return infer
 
 
-def _eval(function: np.ufunc) -> Callable[..., Array]:
+def _eval(combine: str, function: np.ufunc) -> Callable[..., Array]:
     def evaluate(x: Array, axis: int, reverse: bool) -> Array:
-        wide = x.astype(dtypes.as_dtype(x.dtype).accumulator.numpy, copy=False)
+        dtype = dtypes.as_dtype(x.dtype)
+        wide = x.astype(dtype.accumulator.numpy, copy=False)
         ordered = np.flip(wide, axis) if reverse else wide
         with np.errstate(all="ignore"):
-            total = function.accumulate(ordered, axis, dtype=wide.dtype)
+            total = function.accumulate(ordered, axis, dtype=accumulator(combine, dtype).numpy).astype(wide.dtype)
         return (np.flip(total, axis) if reverse else total).astype(x.dtype)
 
     return evaluate
@@ -100,7 +101,7 @@ def _cases() -> Iterable[Case]:
 
 
 def _cumulative(name: str, combine: str, function: np.ufunc, vjp: Callable[[Value, Applied], Grads]) -> Primitive:
-    parts: tuple[Any, ...] = (_infer(name), _eval(function), _lower(combine), vjp, _cases, NUMBERS)
+    parts: tuple[Any, ...] = (_infer(name), _eval(combine, function), _lower(combine), vjp, _cases, NUMBERS)
     return register(Primitive(name, Kind.SCAN, *parts))
 
 

@@ -1,4 +1,4 @@
-"""Reductions over axes, which vanish from the shape. Sums of half-precision elements are formed in float32."""
+"""Reductions over axes, which vanish from the shape. `base.accumulator` tells in which dtype elements are combined."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphc.dims import Dim
 from graphc.graph.builder import Applied, Value
 from graphc.graph.registry import Case, Kind, Primitive, Reader, ReduceRule, register
 from graphc.graph.types import TensorType
-from graphc.primitives.base import ANY, NUMBERS, Array, check_axes, check_dtype, full_like
+from graphc.primitives.base import ANY, NUMBERS, Array, accumulator, check_axes, check_dtype, full_like
 
 Grads = Sequence[Value | None]
 Axes = tuple[int, ...]
@@ -47,11 +47,19 @@ def _infer(name: str, allowed: Sequence[str], result: dtypes.DType | None) -> Ca
 
 def _wide(function: Callable[..., Any]) -> Callable[..., Array]:
     def evaluate(x: Array, axes: Axes) -> Array:
-        wide = dtypes.as_dtype(x.dtype).accumulator.numpy
+        wide = x.astype(dtypes.as_dtype(x.dtype).accumulator.numpy, copy=False)
         with np.errstate(all="ignore"):
-            return np.asarray(function(x.astype(wide, copy=False), axis=axes)).astype(x.dtype)
+            return np.asarray(function(wide, axis=axes)).astype(x.dtype)
 
     return evaluate
+
+
+def _sum_eval(x: Array, axes: Axes) -> Array:
+    dtype = dtypes.as_dtype(x.dtype)
+    wide = x.astype(dtype.accumulator.numpy, copy=False)
+    with np.errstate(all="ignore"):
+        total = np.asarray(np.sum(wide, axis=axes, dtype=accumulator("sum", dtype).numpy))
+        return total.astype(wide.dtype).astype(x.dtype)
 
 
 def _cases(smooth: bool) -> Callable[[], Iterable[Case]]:
@@ -112,7 +120,7 @@ def _prod_vjp(g: Value, n: Applied) -> Grads:
     return (b.apply("select", kept, others, full_like(x, 0)),)
 
 
-sum_ = _reduction("sum", _wide(np.sum), lambda g, n: (_spread(g, n),))
+sum_ = _reduction("sum", _sum_eval, lambda g, n: (_spread(g, n),))
 prod = _reduction("prod", _wide(np.prod), _prod_vjp)
 max_ = _reduction("max", _wide(np.max), _extremum_vjp)
 min_ = _reduction("min", _wide(np.min), _extremum_vjp)

@@ -7,6 +7,7 @@ is combined. Of equal extrema in a window the first gets the gradient, as in Ker
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from graphc.exprs import Expr, Index, both, call, cast, const, select
 from graphc.graph.builder import Applied, Value
 from graphc.graph.registry import Case, Kind, Primitive, Reader, ReduceRule, register
 from graphc.graph.types import TensorType
-from graphc.primitives.base import NUMBERS, Array, check_dtype
+from graphc.primitives.base import NUMBERS, Array, accumulator, check_dtype
 from graphc.primitives.convolution import Padding, Sliding, padded, places, positions, read_inside, unpadded
 from graphc.primitives.views import ravel, unravel
 
@@ -99,10 +100,12 @@ def _reduce_eval(x: Array, combine: str, **attrs: Any) -> Array:
     fill = _identity(combine, dtype)
     wide = padded(x.astype(dtype.accumulator.numpy, copy=False), windows, 0, fill)
     total: Array | None = None
+    combined = accumulator(combine, dtype, math.prod(attrs["window"])).numpy
     with np.errstate(all="ignore"):
         for _, under in positions(windows, 0):
-            total = wide[under] if total is None else _COMBINE[combine](total, wide[under])
-    return np.asarray(total).astype(x.dtype)
+            part = wide[under].astype(combined, copy=False)
+            total = part if total is None else _COMBINE[combine](total, part)
+        return np.asarray(total).astype(wide.dtype).astype(x.dtype)
 
 
 def _over_windows(types: Sequence[TensorType], combine: str, attrs: dict[str, Any]) -> ReduceRule:
@@ -168,12 +171,14 @@ def _spread_infer(g: TensorType, *position: TensorType, sizes: Shape, **attrs: A
 
 def _spread_eval(g: Array, *position: Array, sizes: tuple[int, ...], **attrs: Any) -> Array:
     windows = _windows(sizes, **attrs)
-    wide = g.astype(dtypes.as_dtype(g.dtype).accumulator.numpy, copy=False)
-    total = np.zeros([dims.evaluate(window.padded, {}) for window in windows], wide.dtype)
+    dtype = dtypes.as_dtype(g.dtype)
+    wide = g.astype(dtype.accumulator.numpy, copy=False)
+    shape = [dims.evaluate(window.padded, {}) for window in windows]
+    total = np.zeros(shape, accumulator("sum", dtype, math.prod(attrs["window"])).numpy)
     with np.errstate(all="ignore"):
         for number, (_, under) in enumerate(positions(windows, 0)):
             total[under] += np.where(position[0] == number, wide, wide.dtype.type(0)) if position else wide
-    return unpadded(total, windows, 0).astype(g.dtype)
+        return unpadded(total, windows, 0).astype(wide.dtype).astype(g.dtype)
 
 
 def _spread_lower(types: Sequence[TensorType], sizes: Shape, **attrs: Any) -> ReduceRule:

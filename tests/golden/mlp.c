@@ -430,17 +430,19 @@ GC_KERNEL void k5(const float *restrict b0, const float *restrict b1, float *res
   (void)size0;
   if (self->thread != 0) return;
   {
-    float v2 = 0.0f;
-    float v4 = 0.0f;
+    double v2_wide = 0.0;
+    double v4_wide = 0.0;
     {
-      #pragma omp simd reduction(+:v2) reduction(+:v4)
+      #pragma omp simd reduction(+:v2_wide) reduction(+:v4_wide)
       for (long r0 = 0; r0 < size0; ++r0) {
         const float v1 = b0[r0];
         const float v3 = b1[r0];
-        v2 = v2 + v1;
-        v4 = v4 + v3;
+        v2_wide = v2_wide + (double)(v1);
+        v4_wide = v4_wide + (double)(v3);
       }
     }
+    const float v2 = (float)(v2_wide);
+    const float v4 = (float)(v4_wide);
     const float v5 = (float)((long long)size0);
     const float v6 = (v2 / v5);
     const float v7 = b2[0];
@@ -614,23 +616,54 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
 
 GC_KERNEL void k7(const float *restrict b0, float *restrict b1, float *restrict b2, const float *restrict b3, float *restrict b6, long size0, const gc_worker *self) {
   (void)size0;
-  const long work = size0 * 384 + 5504, team = gc_team(self, work);
+  const long work = size0 * 384 + 5632, team = gc_team(self, work);
   const long share_start = gc_first(128, 64, self, team), share_end = gc_end(128, 64, self, team);
   {
     for (long p0_start = share_start, end = share_end; p0_start < end; p0_start += 64) {
       const long lanes = GC_MIN(64, end - p0_start);
-      float v2[64];
+      double v2_wide[64];
       for (long lane = 0; lane < lanes; ++lane) {
-        v2[lane] = 0.0f;
+        v2_wide[lane] = 0.0;
       }
       {
-        for (long r0 = 0; r0 < size0; ++r0) {
+        for (long r0_first = 0; r0_first < size0 / 4 * 4; r0_first += 4) {
           #pragma omp simd
           for (long lane = 0; lane < lanes; ++lane) {
             const long p0 = p0_start + lane;
             (void)p0;
-            const float v1 = b0[p0 + r0 * 128];
-            v2[lane] = v2[lane] + v1;
+            float v2_wide_0, v2_wide_1, v2_wide_2, v2_wide_3;
+            {
+              const long r0 = r0_first + 0;
+              const float v1 = b0[p0 + r0 * 128];
+              v2_wide_0 = v1;
+            }
+            {
+              const long r0 = r0_first + 1;
+              const float v1 = b0[p0 + r0 * 128];
+              v2_wide_1 = v1;
+            }
+            {
+              const long r0 = r0_first + 2;
+              const float v1 = b0[p0 + r0 * 128];
+              v2_wide_2 = v1;
+            }
+            {
+              const long r0 = r0_first + 3;
+              const float v1 = b0[p0 + r0 * 128];
+              v2_wide_3 = v1;
+            }
+            v2_wide[lane] = v2_wide[lane] + (double)((v2_wide_0 + v2_wide_1) + (v2_wide_2 + v2_wide_3));
+          }
+        }
+        {
+          for (long r0 = size0 / 4 * 4; r0 < size0; ++r0) {
+            #pragma omp simd
+            for (long lane = 0; lane < lanes; ++lane) {
+              const long p0 = p0_start + lane;
+              (void)p0;
+              const float v1 = b0[p0 + r0 * 128];
+              v2_wide[lane] = v2_wide[lane] + (double)(v1);
+            }
           }
         }
       }
@@ -638,11 +671,12 @@ GC_KERNEL void k7(const float *restrict b0, float *restrict b1, float *restrict 
       for (long lane = 0; lane < lanes; ++lane) {
         const long p0 = p0_start + lane;
         (void)p0;
+        const float v2 = (float)(v2_wide[lane]);
         const float v3 = b1[p0];
-        const float v4 = (v2[lane] - v3);
+        const float v4 = (v2 - v3);
         const float v5 = (v4 * 0.10000000149011612f);
         const float v6 = (v3 + v5);
-        const float v7 = (v2[lane] * v2[lane]);
+        const float v7 = (v2 * v2);
         const float v8 = b2[p0];
         const float v9 = (v7 - v8);
         const float v10 = (v9 * 0.0010000000474974513f);
@@ -805,23 +839,54 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
 
 GC_KERNEL void k9(const float *restrict b0, float *restrict b1, float *restrict b2, const float *restrict b3, float *restrict b6, long size0, const gc_worker *self) {
   (void)size0;
-  const long work = size0 * 30 + 430, team = gc_team(self, work);
+  const long work = size0 * 30 + 440, team = gc_team(self, work);
   const long share_start = gc_first(10, 64, self, team), share_end = gc_end(10, 64, self, team);
   {
     for (long p0_start = share_start, end = share_end; p0_start < end; p0_start += 64) {
       const long lanes = GC_MIN(64, end - p0_start);
-      float v2[64];
+      double v2_wide[64];
       for (long lane = 0; lane < lanes; ++lane) {
-        v2[lane] = 0.0f;
+        v2_wide[lane] = 0.0;
       }
       {
-        for (long r0 = 0; r0 < size0; ++r0) {
+        for (long r0_first = 0; r0_first < size0 / 4 * 4; r0_first += 4) {
           #pragma omp simd
           for (long lane = 0; lane < lanes; ++lane) {
             const long p0 = p0_start + lane;
             (void)p0;
-            const float v1 = b0[p0 + r0 * 10];
-            v2[lane] = v2[lane] + v1;
+            float v2_wide_0, v2_wide_1, v2_wide_2, v2_wide_3;
+            {
+              const long r0 = r0_first + 0;
+              const float v1 = b0[p0 + r0 * 10];
+              v2_wide_0 = v1;
+            }
+            {
+              const long r0 = r0_first + 1;
+              const float v1 = b0[p0 + r0 * 10];
+              v2_wide_1 = v1;
+            }
+            {
+              const long r0 = r0_first + 2;
+              const float v1 = b0[p0 + r0 * 10];
+              v2_wide_2 = v1;
+            }
+            {
+              const long r0 = r0_first + 3;
+              const float v1 = b0[p0 + r0 * 10];
+              v2_wide_3 = v1;
+            }
+            v2_wide[lane] = v2_wide[lane] + (double)((v2_wide_0 + v2_wide_1) + (v2_wide_2 + v2_wide_3));
+          }
+        }
+        {
+          for (long r0 = size0 / 4 * 4; r0 < size0; ++r0) {
+            #pragma omp simd
+            for (long lane = 0; lane < lanes; ++lane) {
+              const long p0 = p0_start + lane;
+              (void)p0;
+              const float v1 = b0[p0 + r0 * 10];
+              v2_wide[lane] = v2_wide[lane] + (double)(v1);
+            }
           }
         }
       }
@@ -829,11 +894,12 @@ GC_KERNEL void k9(const float *restrict b0, float *restrict b1, float *restrict 
       for (long lane = 0; lane < lanes; ++lane) {
         const long p0 = p0_start + lane;
         (void)p0;
+        const float v2 = (float)(v2_wide[lane]);
         const float v3 = b1[p0];
-        const float v4 = (v2[lane] - v3);
+        const float v4 = (v2 - v3);
         const float v5 = (v4 * 0.10000000149011612f);
         const float v6 = (v3 + v5);
-        const float v7 = (v2[lane] * v2[lane]);
+        const float v7 = (v2 * v2);
         const float v8 = b2[p0];
         const float v9 = (v7 - v8);
         const float v10 = (v9 * 0.0010000000474974513f);

@@ -253,20 +253,22 @@ k4(const float *__restrict__ b0, const float *__restrict__ b1, const float *__re
 
 extern "C" __global__ void __launch_bounds__(256)
 k5(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, int *__restrict__ b3, float *__restrict__ b5, float *__restrict__ b6, float *__restrict__ b8, float *__restrict__ b11, const long size0) {
-  __shared__ float slots_float32[256];
+  __shared__ double slots_float64[256];
   const long point = blockIdx.x;
-  float v2 = 0.0f;
-  float v4 = 0.0f;
+  double v2_wide = 0.0;
+  double v4_wide = 0.0;
   {
     for (long r0 = threadIdx.x; r0 < size0; r0 += 256) {
       const float v1 = b0[r0];
       const float v3 = b1[r0];
-      v2 = v2 + v1;
-      v4 = v4 + v3;
+      v2_wide = v2_wide + (double)(v1);
+      v4_wide = v4_wide + (double)(v3);
     }
   }
-  v2 = gc_block<256>(v2, gc_sum(), slots_float32);
-  v4 = gc_block<256>(v4, gc_sum(), slots_float32);
+  v2_wide = gc_block<256>(v2_wide, gc_sum(), slots_float64);
+  v4_wide = gc_block<256>(v4_wide, gc_sum(), slots_float64);
+  const float v2 = (float)(v2_wide);
+  const float v4 = (float)(v4_wide);
   const float v5 = (float)((long long)size0);
   const float v6 = (v2 / v5);
   const float v7 = b2[0];
@@ -382,13 +384,14 @@ k7(const float *__restrict__ b0, float *__restrict__ b1, float *__restrict__ b2,
   const long point = blockIdx.x * 256L + threadIdx.x;
   if (point >= 128) return;
   const long p0 = point;
-  float v2 = 0.0f;
+  double v2_wide = 0.0;
   {
     for (long r0 = 0; r0 < size0; ++r0) {
       const float v1 = b0[p0 + r0 * 128];
-      v2 = v2 + v1;
+      v2_wide = v2_wide + (double)(v1);
     }
   }
+  const float v2 = (float)(v2_wide);
   const float v3 = b1[p0];
   const float v4 = (v2 - v3);
   const float v5 = (v4 * 0.10000000149011612f);
@@ -487,13 +490,14 @@ k9(const float *__restrict__ b0, float *__restrict__ b1, float *__restrict__ b2,
   const long point = blockIdx.x * 256L + threadIdx.x;
   if (point >= 10) return;
   const long p0 = point;
-  float v2 = 0.0f;
+  double v2_wide = 0.0;
   {
     for (long r0 = 0; r0 < size0; ++r0) {
       const float v1 = b0[p0 + r0 * 10];
-      v2 = v2 + v1;
+      v2_wide = v2_wide + (double)(v1);
     }
   }
+  const float v2 = (float)(v2_wide);
   const float v3 = b1[p0];
   const float v4 = (v2 - v3);
   const float v5 = (v4 * 0.10000000149011612f);
