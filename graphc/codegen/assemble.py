@@ -7,7 +7,7 @@ body of a scan is assembled likewise, its carries being states, and becomes a lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from graphc import dims
@@ -18,6 +18,7 @@ from graphc.codegen.schedule import map_accesses, map_buffers
 from graphc.dims import Dim
 from graphc.graph.core import Graph
 from graphc.graph.types import Node, Ref, TensorType
+from graphc.passes.empty import is_empty
 from graphc.passes.fuse import Partition
 from graphc.passes.precedence import Precedence
 from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Role, Step
@@ -78,6 +79,9 @@ class _Assembler:
         node = group.nodes[0]
         if node.op == "scan":
             return _Unit(set(node.inputs), {Ref(node.id, out) for out in range(len(node.outs))}, scan=node)
+        stored = partition.stored.get(position, ())
+        if stored and all(is_empty(partition.graph.type(ref)) for ref in stored):
+            return _Unit(set(), set(stored))  # there is nothing to compute
         kernel = lower(partition, position, self._name("k"))
         reads = {param.value for param in kernel.params if param.read}
         return _Unit(reads, {param.value for param in kernel.params if param.written}, kernel)
@@ -93,7 +97,10 @@ class _Assembler:
         steps: list[Step] = []
         for position in self.order.sorted():
             unit = self.units[position]
-            steps += self._loop(unit.scan) if unit.scan is not None else [self._launch(unit.kernel)]
+            if unit.scan is not None:
+                steps += self._loop(unit.scan)
+            elif unit.kernel is not None:
+                steps.append(self._launch(unit.kernel))
         steps += self._copies(outputs)
         return Assembly(Plan(tuple(steps), tuple(self.buffers), tuple(outputs), self.graph.symbols), self.kernels)
 
@@ -145,12 +152,16 @@ class _Assembler:
         """Copies at the end, for updates that have no place in their states and for outputs that stand twice."""
         pairs = [(self.by_value[ref], self.by_value[Ref(state)]) for state, ref in self.graph.updates.items()]
         pairs += [(self.by_value[ref], id) for ref, id in zip(self.graph.outputs, outputs, strict=True)]
-        return [Copy(source, target, self.buffers[source].elements) for source, target in pairs if source != target]
+        return self._copied(pairs)
+
+    def _copied(self, pairs: Iterable[tuple[int, int]]) -> list[Step]:
+        """Copies from one buffer to another, where they are two and there is anything in them."""
+        sizes = [(source, target, self.buffers[source].elements) for source, target in pairs if source != target]
+        return [Copy(source, target, elements) for source, target, elements in sizes if elements != 0]
 
     # ---- steps
 
-    def _launch(self, kernel: Kernel | None) -> Launch:
-        assert kernel is not None
+    def _launch(self, kernel: Kernel) -> Launch:
         kernel = self._aliased(kernel)
         self.kernels[kernel.name] = kernel
         ids = tuple(self.by_value[param.value] for param in kernel.params)
@@ -207,8 +218,7 @@ class _Assembler:
             steps.append(placed)
         for name, kernel in inner.kernels.items():
             self.kernels.setdefault(name, kernel)
-        before = [Copy(i, o, self.buffers[i].elements) for i, o in body.initial(node, self.by_value) if i != o]
-        return [*before, Loop(symbol, length, tuple(steps))]
+        return [*self._copied(body.initial(node, self.by_value)), Loop(symbol, length, tuple(steps))]
 
     def _with_rows(self, kernel: Kernel, step: Launch, rows: Mapping[int, Dim], position: Dim, length: Dim) -> Kernel:
         """The kernel with rows of outer buffers addressed as such."""

@@ -18,11 +18,13 @@ from graphc.codegen.share import share
 from graphc.codegen.winograd import scratch
 from graphc.graph.core import Graph
 from graphc.passes.convolutions import pad_convolutions
+from graphc.passes.empty import without_empty
 from graphc.passes.factoring import factor
 from graphc.passes.fuse import Partition, fuse
 from graphc.passes.loops import optimize_loops
 from graphc.passes.operands import order_operands, order_products
 from graphc.passes.paddings import share_paddings
+from graphc.passes.parts import split_concatenations
 from graphc.passes.reductions import split_reductions
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
 from graphc.passes.windows import spread_by_tiles
@@ -32,6 +34,7 @@ Passes = Sequence[tuple[str, Callable[[Graph], Graph]]]
 
 # Rewrites, in order: each maps a graph to a graph.
 PASSES: Passes = (
+    ("without_empty", without_empty),
     ("simplify", simplify),
     ("eliminate_dead", eliminate_dead),
     ("factor", factor),
@@ -43,7 +46,9 @@ PASSES: Passes = (
 )
 # What suits one backend's code, before the last of these.
 LAYOUTS: Mapping[str, Passes] = {
+    "cuda": (("split_concatenations", split_concatenations),),
     "cpu": (
+        ("split_concatenations", split_concatenations),
         ("pad_convolutions", pad_convolutions),
         ("split_reductions", split_reductions),
         ("spread_by_tiles", spread_by_tiles),
@@ -51,7 +56,7 @@ LAYOUTS: Mapping[str, Passes] = {
         ("simplify_layouts", simplify),
         ("share_paddings", share_paddings),
         ("eliminate_dead_layouts", eliminate_dead),
-    )
+    ),
 }
 
 

@@ -33,8 +33,8 @@ from graphc.errors import VerificationError
 from graphc.exprs import TRUE, Const, Expr, Index, Load, Var, both, call, cast, const
 from graphc.graph.registry import ContractRule, Kind, ReduceRule, ScanRule, ScatterRule, primitive
 from graphc.graph.types import Node, Ref, TensorType, union
-from graphc.passes.access import Domain, Point
-from graphc.passes.fuse import Group, Partition
+from graphc.passes.access import Domain, Point, kind_of
+from graphc.passes.fuse import ANCHORS, Group, Partition
 from graphc.primitives.views import ravel
 
 
@@ -129,7 +129,7 @@ class _Lowering:
 
     def run(self, stored: list[Ref]) -> tuple[tuple[Axis, ...], list[Stmt]]:
         """The axes and the body of the kernel that stores some values of the group."""
-        anchors = [node for node in self.group.nodes if primitive(node.op).kind in (Kind.REDUCE, Kind.CONTRACT)]
+        anchors = [node for node in self.group.nodes if self._is_anchor(node)]
         kind = self.group.kind
         if kind is Kind.SCAN:
             self._scan(self.group.nodes[0])
@@ -144,6 +144,10 @@ class _Lowering:
                 left = self._reduce(phase, left)
             self._store(left)
         return self.outer.axes, self.outer.stmts
+
+    def _is_anchor(self, node: Node) -> bool:
+        """Whether a node runs over axes of its own."""
+        return kind_of(self.graph, node) in ANCHORS
 
     # ---- elements
 
@@ -176,6 +180,11 @@ class _Lowering:
                 return cast(cast(args[0], node.outs[0].dtype), out)
             result: Expr = rule.lower(*args, out=out, **node.attrs)
             return result
+        if rule.kind is Kind.REDUCE:
+            alone: ReduceRule = self._rule(node)
+            if alone.combine in ("argmax", "argmin"):
+                return const(0, out)
+            return cast(alone.element(_NodeReader(self, node), index, ()), out)
         result = rule.lower(_NodeReader(self, node), index, **node.attrs)
         return cast(result, out) if not isinstance(result, Const) else const(result.value, out)
 
@@ -241,8 +250,7 @@ class _Lowering:
         depth: dict[int, int] = {}
         for node in self.group.nodes:
             before = [depth.get(id, 0) for id in self._members_behind(node)]
-            is_anchor = primitive(node.op).kind is Kind.REDUCE
-            depth[node.id] = max(before, default=0) + is_anchor
+            depth[node.id] = max(before, default=0) + self._is_anchor(node)
         levels = sorted({depth[node.id] for node in anchors})
         return [[node for node in anchors if depth[node.id] == level] for level in levels]
 

@@ -20,7 +20,10 @@ def evaluate(node: Node, operands: list[Array], sizes: Mapping[str, int]) -> tup
     """The results of one operation. Graphs among its attributes come to it as functions of their inputs."""
     attrs = {name: _bound(attr, sizes) for name, attr in node.attrs.items()}
     result = primitive(node.op).eval(*operands, **attrs)
-    return result if isinstance(result, tuple) else (result,)
+    results = result if isinstance(result, tuple) else (result,)
+    # A loop that makes no pass has nothing to stack.
+    missing = [np.zeros(resolve(type.shape, sizes), type.dtype.numpy) for type in node.outs[len(results) :]]
+    return (*results, *missing)
 
 
 def _bound(attr: Any, sizes: Mapping[str, int]) -> Any:

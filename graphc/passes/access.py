@@ -181,6 +181,12 @@ def extents_of(graph: Graph, node: Node) -> Shape:
     return extents
 
 
+def kind_of(graph: Graph, node: Node) -> Kind:
+    """How a node runs: a reduction over no axes, such as over windows of one element, like what computes elements."""
+    kind = primitive(node.op).kind
+    return Kind.POINTWISE if kind is Kind.REDUCE and extents_of(graph, node) == () else kind
+
+
 @lru_cache(maxsize=4096)
 def domain(points: Shape, reduced: Shape = (), order: tuple[int, ...] | None = None) -> Domain:
     """The domain, which many operations share."""
@@ -189,7 +195,7 @@ def domain(points: Shape, reduced: Shape = (), order: tuple[int, ...] | None = N
 
 def domain_of(graph: Graph, node: Node) -> Domain:
     """The points that a node by itself runs over."""
-    kind = primitive(node.op).kind
+    kind = kind_of(graph, node)
     shape = node.outs[0].shape
     if kind is Kind.CONTRACT:
         return domain(shape, ())

@@ -18,7 +18,7 @@ from graphc import dims
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref, TensorType
-from graphc.passes.access import Domain, ReadRecorder, domain_of, extents_of
+from graphc.passes.access import Domain, ReadRecorder, domain_of, extents_of, kind_of
 from graphc.passes.precedence import Precedence
 from graphc.passes.pulling import ALONE, CHEAP, pulled_nodes
 from graphc.passes.recompute import Recomputation
@@ -151,7 +151,7 @@ class _Fusion:
                 if self._try_join(node, self.groups[id], own, inputs):
                     return
         id = len(self.groups)
-        self.groups[id] = Group(id, [node], own, primitive(node.op).kind, values)
+        self.groups[id] = Group(id, [node], own, kind_of(self.graph, node), values)
         self.home[node.id] = id
         self.order.add(id, inputs)
 
@@ -159,7 +159,7 @@ class _Fusion:
         if any(self.order.is_before(group.id, other) for other in inputs):
             self.refusals.append(Refusal(group.nodes[-1].id, node.id, "a path leaves the group and comes back"))
             return False
-        single = Group(-1, [node], own, primitive(node.op).kind)
+        single = Group(-1, [node], own, kind_of(self.graph, node))
         domain = self._common_domain(group, single)
         reason = "they run over different points" if domain is None else None
         if domain is not None:
@@ -183,7 +183,7 @@ class _Fusion:
         known = self.reads.get(key)
         if known is None:
             recorder = ReadRecorder(self.graph, self.free)
-            kind = primitive(node.op).kind
+            kind = kind_of(self.graph, node)
             if kind is Kind.CONTRACT:
                 extents = extents_of(self.graph, node)
                 recorder.reads_of(node, domain.point, tuple(dims.axis(f"k{i}", e) for i, e in enumerate(extents)))
@@ -197,7 +197,7 @@ class _Fusion:
                     assert node.op == "concatenate"
                     recorder.found = [(ref, domain.index_of(self.graph.type(ref).shape) or ()) for ref in node.inputs]
                 else:
-                    recorder.reads_of(node, index, domain.inner)
+                    recorder.reads_of(node, index, domain.inner if kind is Kind.REDUCE else ())
             known = self.reads[key] = recorder.found
         return known
 
@@ -226,7 +226,7 @@ class _Fusion:
         inside = {member.id for member in members}
         for node in nodes:
             shape = node.outs[0].shape
-            kind = primitive(node.op).kind
+            kind = kind_of(self.graph, node)
             parts = node.op == "concatenate" and all(ref.node in inside for ref in node.inputs)
             if domain.index_of(shape) is None and not parts:
                 return "they run over different points"

@@ -13,6 +13,8 @@ from graphc.primitives.views import ravel
 PLAIN_VIEWS = frozenset(("broadcast", "reshape", "transpose", "slice", "reverse"))
 ALONE = (Kind.SCAN, Kind.SCATTER)
 # Operations that are rather computed twice than stored.
+# As many operations as one expression may hold: lowering and printing go down from each to those inside it.
+MOST_PULLED = 64
 CHEAP = frozenset(
     ("add", "sub", "mul", "neg", "abs", "minimum", "maximum", "relu", "clip", "select", "cast", "copy")
     + ("eq", "ne", "lt", "le", "gt", "ge", "bit_and", "bit_or", "bit_xor", "bit_not")
@@ -40,11 +42,26 @@ def pulled_nodes(graph: Graph) -> set[int]:
         elif kind is Kind.SOURCE and node.id not in free:
             stored.add(node.id)
     free -= stored
+    _keep_shallow(graph, free, stored)
     for node in graph.table.values():
         compares = primitive(node.op).kind is Kind.POINTWISE and node.outs[0].dtype.is_bool
         if compares and node.id not in stored and all(ref.node in free | stored for ref in node.inputs):
             free.add(node.id)
     return free
+
+
+def _keep_shallow(graph: Graph, free: set[int], stored: set[int]) -> None:
+    """Stores operands of what would be pulled together with too many others."""
+    pulled: dict[int, int] = {}
+    for node in graph.table.values():
+        behind = {ref.node for ref in node.inputs if ref.node in free}
+        total = 1 + sum(pulled[id] for id in behind)
+        if total > MOST_PULLED:
+            heavy = {id for id in behind if graph.node(id).inputs}
+            free -= heavy
+            stored |= heavy
+            total = 1
+        pulled[node.id] = total
 
 
 def _counts(graph: Graph, node: Node, free: set[int]) -> bool:

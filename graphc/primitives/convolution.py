@@ -7,6 +7,7 @@ are each other's gradients.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -245,7 +246,7 @@ def _check_output(op: str, g: TensorType, expected: Shape) -> None:
 
 def _grouped(x: Array, groups: int) -> Array:
     """`[.., groups * c]` as `[groups, n, c]`."""
-    rows = x.reshape(-1, groups, x.shape[-1] // groups)
+    rows = x.reshape(math.prod(x.shape[:-1]), groups, x.shape[-1] // groups)
     return rows.transpose(1, 0, 2)
 
 
@@ -256,7 +257,7 @@ def _ungrouped(x: Array, shape: tuple[int, ...]) -> Array:
 
 def _filters(w: Array, groups: int) -> Array:
     """`[c, groups * o]` as `[groups, c, o]`."""
-    return w.reshape(w.shape[0], groups, -1).transpose(1, 0, 2)
+    return w.reshape(w.shape[0], groups, w.shape[1] // groups).transpose(1, 0, 2)
 
 
 def _widen(x: Array) -> Array:

@@ -38,6 +38,8 @@ def _clamped(reader: Reader, index: Expr, extent: Dim) -> Dim:
 def _gather_infer(x: TensorType, indices: TensorType, axis: int) -> TensorType:
     _check_indices("gather", indices)
     check_axes("gather", (axis,), x.rank)
+    if x.shape[axis] == 0 and 0 not in indices.shape:
+        raise ShapeError(f"nothing can be taken from axis {axis}, which is empty", got=f"{x}, at {indices}")
     return TensorType((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from graphc import dtypes
 from graphc.dims import Dim
+from graphc.errors import ShapeError
 from graphc.graph.builder import Applied, Value
 from graphc.graph.registry import Case, Kind, Primitive, Reader, ReduceRule, register
 from graphc.graph.types import TensorType
@@ -36,10 +38,20 @@ def _lower(combine: str) -> Callable[..., ReduceRule]:
     return lower
 
 
+# Of no elements there are sums and products, but none of these.
+_OF_SOME = frozenset(("max", "min", "argmax", "argmin"))
+
+
 def _infer(name: str, allowed: Sequence[str], result: dtypes.DType | None) -> Callable[..., TensorType]:
     def infer(x: TensorType, axes: Axes) -> TensorType:
         check_dtype(name, x, allowed)
         check_axes(name, axes, x.rank)
+        if name in _OF_SOME and any(x.shape[axis] == 0 for axis in axes):
+            raise ShapeError(
+                f"`{name}` of no elements has no value",
+                got=f"{x}, over the axes {axes}",
+                expected="at least one element along each axis that it runs over",
+            )
         return TensorType(tuple(x.shape[axis] for axis in kept_axes(x.rank, axes)), result or x.dtype)
 
     return infer
@@ -131,7 +143,8 @@ all_ = _reduction("all", lambda x, axes: np.all(x, axis=axes), None, ("bool",))
 def _position(function: Callable[..., Any]) -> Callable[..., Array]:
     def evaluate(x: Array, axes: Axes) -> Array:
         kept = kept_axes(x.ndim, axes)
-        rows = x.transpose(*kept, *axes).reshape(*(x.shape[axis] for axis in kept), -1)
+        count = math.prod(x.shape[axis] for axis in axes)
+        rows = x.transpose(*kept, *axes).reshape(*(x.shape[axis] for axis in kept), count)
         return np.asarray(function(rows, axis=-1)).astype(np.int32)
 
     return evaluate

@@ -84,6 +84,7 @@ def unravel(position: Dim, shape: Shape) -> Points:
     """The index at a position in row-major order."""
     index: list[Dim] = []
     for extent in reversed(shape[1:]):
+        extent = extent if extent != 0 else 1  # of a tensor without elements, nobody reads any
         index.append(dims.mod(position, extent))
         position = dims.floordiv(position, extent)
     return (*((position,) if shape else ()), *reversed(index))
@@ -198,7 +199,7 @@ def _pad_infer(x: TensorType, low: Points, high: Points, interior: tuple[int, ..
     if not all(dims.nonnegative(amount) for amount in (*low, *high, *interior)):
         raise ShapeError("`pad` cannot remove elements", got=f"{low}, {high}, {interior}", hint="slice instead")
     shape = tuple(
-        before + after + extent + (extent - 1) * between
+        before + after + extent + (extent - 1 if extent != 0 else 0) * between
         for extent, before, after, between in zip(x.shape, low, high, interior, strict=True)
     )
     return TensorType(shape, x.dtype)
@@ -206,7 +207,7 @@ def _pad_infer(x: TensorType, low: Points, high: Points, interior: tuple[int, ..
 
 def _pad_eval(x: Array, low: tuple[int, ...], high: tuple[int, ...], interior: tuple[int, ...], value: float) -> Array:
     steps = [between + 1 for between in interior]
-    widened = [(extent - 1) * step + 1 for extent, step in zip(x.shape, steps, strict=True)]
+    widened = [(extent - 1) * step + 1 if extent else 0 for extent, step in zip(x.shape, steps, strict=True)]
     out = np.full([a + w + b for a, w, b in zip(low, widened, high, strict=True)], value, x.dtype)
     out[tuple(slice(a, a + w, s) for a, w, s in zip(low, widened, steps, strict=True))] = x
     return out
