@@ -8,6 +8,7 @@ from typing import Any
 
 from graphc import config as settings
 from graphc import ops
+from graphc.ops.elementwise import in_float, in_wide
 from graphc.registration import Configurable, deserialize_keras_object, exported, resolve, serialize_keras_object
 
 _MODULE = "keras.constraints"
@@ -22,7 +23,7 @@ class Constraint(Configurable):
 
 
 def _length(w: Any, axis: Any) -> Any:
-    return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
+    return ops.cast(ops.sqrt(ops.sum(ops.square(in_wide(w)), axis=axis, keepdims=True)), in_float(w).dtype)
 
 
 @exported(_MODULE, "max_norm")

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
+from graphc.ops.elementwise import in_float, in_wide
 from graphc.registration import Configurable, deserialize_keras_object, exported, resolve, serialize_keras_object
 
 _MODULE = "keras.regularizers"
@@ -26,6 +27,11 @@ def _factor(value: Any, name: str) -> float:
     if not isinstance(number, int | float) or isinstance(number, bool) or number != number or number < 0:
         raise ArgumentError(f"{name} is a number, 0 or more", got=repr(value))
     return float(number)
+
+
+def _like(x: Any, penalty: Any) -> Any:
+    """A penalty, formed in float32 where the weight is a half, in the weight's dtype."""
+    return ops.cast(penalty, in_float(x).dtype)
 
 
 @exported(_MODULE, "l1_l2")
@@ -47,9 +53,10 @@ class L1L2(Regularizer):
 
     def __call__(self, x: Any) -> Any:
         """The penalty."""
-        parts = [self.l1 * ops.sum(ops.abs(x))] if self.l1 else []
-        parts += [self.l2 * ops.sum(ops.square(x))] if self.l2 else []
-        return sum(parts[1:], parts[0]) if parts else ops.convert_to_tensor(0.0)
+        wide = in_wide(x)
+        parts = [self.l1 * ops.sum(ops.abs(wide))] if self.l1 else []
+        parts += [self.l2 * ops.sum(ops.square(wide))] if self.l2 else []
+        return _like(x, sum(parts[1:], parts[0])) if parts else ops.convert_to_tensor(0.0)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal object."""
@@ -74,7 +81,7 @@ class L1(Regularizer):
 
     def __call__(self, x: Any) -> Any:
         """The penalty."""
-        return self.l1 * ops.sum(ops.abs(x))
+        return _like(x, self.l1 * ops.sum(ops.abs(in_wide(x))))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal object."""
@@ -99,7 +106,7 @@ class L2(Regularizer):
 
     def __call__(self, x: Any) -> Any:
         """The penalty."""
-        return self.l2 * ops.sum(ops.square(x))
+        return _like(x, self.l2 * ops.sum(ops.square(in_wide(x))))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal object."""
@@ -130,14 +137,14 @@ class OrthogonalRegularizer(Regularizer):
 
     def __call__(self, x: Any) -> Any:
         """The penalty."""
-        matrix = ops.convert_to_tensor(x)
+        matrix = in_wide(x)
         if matrix.ndim != 2:
             raise ShapeError("OrthogonalRegularizer takes a matrix", got=str(matrix.type))
         rows = matrix if self.mode == "rows" else ops.transpose(matrix)
         rows = ops.normalize(rows, axis=1)
         size = int(rows.shape[0])
         cosines = ops.abs(ops.matmul(rows, ops.transpose(rows)) * (1.0 - ops.eye(size)))
-        return self.factor * 0.5 * ops.sum(cosines) / max(1.0, size * (size - 1) / 2)
+        return _like(x, self.factor * 0.5 * ops.sum(cosines) / max(1.0, size * (size - 1) / 2))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal object."""

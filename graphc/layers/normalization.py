@@ -10,6 +10,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.core import optional_config
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
+from graphc.ops.elementwise import in_wide
 from graphc.ops.shaping import axes_of
 from graphc.registration import exported
 
@@ -17,7 +18,10 @@ _MODULE = "keras.layers"
 
 
 class _Normalization(Layer):
-    """What the layers share: a scale `gamma` and an offset `beta`."""
+    """What the layers share: a scale `gamma` and an offset `beta`.
+
+    No normalization has its inputs cast before it: they are normalized in float32, and only the results are halves.
+    """
 
     def _take(
         self,
@@ -115,6 +119,7 @@ class BatchNormalization(_Normalization):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.autocast = False
         if renorm or renorm_clipping is not None or synchronized:
             raise ArgumentError("renorm and synchronized statistics are not supported yet", layer=self.name)
         self.axis, self.momentum, self.epsilon = int(axis), float(momentum), epsilon
@@ -142,8 +147,7 @@ class BatchNormalization(_Normalization):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The normalized inputs."""
-        # Statistics of half-precision inputs are formed in float32.
-        x = ops.cast(inputs, inputs.element.accumulator.name)
+        x = in_wide(inputs)
         if training and self.trainable:
             axis = self.axis % x.ndim
             mean, variance = self._moments(x, tuple(a for a in range(x.ndim) if a != axis), mask)
@@ -229,6 +233,7 @@ class LayerNormalization(_Normalization):
         if kwargs.pop("rms_scaling", False):
             raise ArgumentError("rms_scaling is not supported", hint="use RMSNormalization")
         super().__init__(**kwargs)
+        self.autocast = False
         self.axis = list(axis) if isinstance(axis, list | tuple) else axis
         self.epsilon = epsilon
         beta = (beta_initializer, beta_regularizer, beta_constraint)
@@ -303,6 +308,7 @@ class GroupNormalization(_Normalization):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.autocast = False
         if not isinstance(groups, int) or (groups < 1 and groups != -1):
             raise ArgumentError("groups is a positive integer, or -1", layer=self.name, got=repr(groups))
         self.groups, self.axis, self.epsilon = groups, axis, epsilon
@@ -326,8 +332,7 @@ class GroupNormalization(_Normalization):
 
     def call(self, inputs: Any) -> Any:
         """The normalized inputs."""
-        # Statistics of half-precision inputs are formed in float32.
-        x = ops.cast(inputs, inputs.element.accumulator.name)
+        x = in_wide(inputs)
         (axis,) = axes_of(self.axis, x.ndim, "GroupNormalization")
         per_group = x.shape[axis] // self.groups
         grouped = ops.reshape(x, (*x.shape[:axis], self.groups, per_group, *x.shape[axis + 1 :]))
@@ -369,6 +374,7 @@ class RMSNormalization(Layer):
 
     def __init__(self, axis: int = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.autocast = False
         self.axis: Any = axis
         self.epsilon = epsilon
 
@@ -404,12 +410,13 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.autocast = False
         self.axis = list(axis) if isinstance(axis, list | tuple) else axis
         self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The scaled inputs."""
-        return ops.normalize(inputs, self.axis, 2, 1e-12)
+        return ops.cast(ops.normalize(inputs, self.axis, 2, 1e-12), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""

@@ -9,6 +9,7 @@ from graphc.errors import ArgumentError
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
 from graphc.layers.reshaping import data_format_of
+from graphc.ops.elementwise import in_wide
 from graphc.ops.windows import tuple_of
 from graphc.registration import exported
 from graphc.tracing import describe
@@ -359,9 +360,10 @@ class GlobalAveragePooling1D(_Global):
         if mask is None:
             return ops.mean(inputs, axis=self._spatial, keepdims=self.keepdims)
         counts = ops.expand_dims(ops.cast(mask, "bool"), 3 - self._spatial[0])
-        total = ops.sum(ops.where(counts, inputs, 0), axis=self._spatial, keepdims=self.keepdims)
-        number = ops.sum(ops.cast(counts, inputs.dtype), axis=self._spatial, keepdims=self.keepdims)
-        return ops.divide(total, number)
+        wide = in_wide(inputs)
+        total = ops.sum(ops.where(counts, wide, 0), axis=self._spatial, keepdims=self.keepdims)
+        number = ops.sum(ops.cast(counts, wide.dtype), axis=self._spatial, keepdims=self.keepdims)
+        return ops.cast(ops.divide(total, number), inputs.dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """None: the result has no steps."""

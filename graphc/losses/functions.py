@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from graphc import config as settings
 from graphc import dtypes, ops
 from graphc.errors import ArgumentError, ShapeError
-from graphc.ops.elementwise import in_float
-from graphc.tracing import Tensor, as_tensor, cast, set_mask
+from graphc.ops.elementwise import in_float, in_wide
+from graphc.tracing import Tensor, as_tensor, cast, get_mask, set_mask
 
 
 def same_rank(x: Tensor, y: Tensor, expand_vectors: bool = True) -> tuple[Tensor, Tensor]:
@@ -19,6 +21,21 @@ def same_rank(x: Tensor, y: Tensor, expand_vectors: bool = True) -> tuple[Tensor
     if y.ndim == x.ndim + 1 and y.shape[-1] == 1:
         return (ops.expand_dims(x, -1), y) if x.ndim == 1 and expand_vectors else (x, ops.squeeze(y, -1))
     return x, y
+
+
+def _in_wide(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A loss that is formed in float32 where predictions are halves, and returned in their dtype."""
+
+    @wraps(loss)
+    def wrapped(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Tensor:
+        predicted = in_float(y_pred)
+        values = loss(y_true, in_wide(predicted), *args, **kwargs)
+        narrow = cast(values, predicted.element)
+        if narrow is not values:
+            set_mask(narrow, get_mask(values))
+        return narrow
+
+    return wrapped
 
 
 def _pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
@@ -37,6 +54,7 @@ def _pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     return wanted, predicted
 
 
+@_in_wide
 def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
     """`mean(square(y_true - y_pred))` over the last axis.
 
@@ -56,6 +74,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(ops.square(ops.subtract(wanted, predicted)), axis=-1)
 
 
+@_in_wide
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
     """`mean(abs(y_true - y_pred))` over the last axis; see `mean_squared_error` for arguments.
 
@@ -68,6 +87,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(ops.abs(ops.subtract(wanted, predicted)), axis=-1)
 
 
+@_in_wide
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
     """`100 * mean(abs(y_true - y_pred) / max(abs(y_true), epsilon))` over the last axis."""
     wanted, predicted = _pair(y_true, y_pred)
@@ -75,12 +95,14 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
     return ops.multiply(100.0, ops.mean(ops.abs((wanted - predicted) / size), axis=-1))
 
 
+@_in_wide
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
     """`mean(square(log(y_true + 1) - log(y_pred + 1)))` over the last axis."""
     wanted, predicted = (ops.log(ops.maximum(y, settings.epsilon()) + 1.0) for y in _pair(y_true, y_pred))
     return ops.mean(ops.square(wanted - predicted), axis=-1)
 
 
+@_in_wide
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
     """`0.5 * d * d` where `d = abs(y_true - y_pred)` is at most `delta`, else `delta * (d - 0.5 * delta)`; the mean.
 
@@ -97,6 +119,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
     return ops.mean(ops.where(distance <= delta, 0.5 * ops.square(distance), far), axis=-1)
 
 
+@_in_wide
 def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
     """`mean(log(cosh(y_pred - y_true)))` over the last axis, without overflow."""
     wanted, predicted = _pair(y_true, y_pred)
@@ -104,23 +127,27 @@ def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(distance + ops.softplus(-2.0 * distance) - math.log(2.0), axis=-1)
 
 
+@_in_wide
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
     """The cosine of the angle between vectors along an axis: `sum(normalize(y_true) * normalize(y_pred))`."""
     wanted, predicted = _pair(y_true, y_pred)
     return ops.sum(ops.normalize(wanted, axis) * ops.normalize(predicted, axis), axis=axis)
 
 
+@_in_wide
 def negative_cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
     """Minus the cosine of the angle between vectors, to be made small."""
     return ops.negative(cosine_similarity(y_true, y_pred, axis))
 
 
+@_in_wide
 def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
     """`sum(y_true * log(y_true / y_pred))` over the last axis, with both kept between epsilon and 1."""
     wanted, predicted = (ops.clip(y, settings.epsilon(), 1.0) for y in _pair(y_true, y_pred))
     return ops.sum(wanted * ops.log(wanted / predicted), axis=-1)
 
 
+@_in_wide
 def poisson(y_true: Any, y_pred: Any) -> Tensor:
     """`mean(y_pred - y_true * log(y_pred))` over the last axis."""
     wanted, predicted = _pair(y_true, y_pred)
@@ -133,18 +160,21 @@ def _signed(labels: Tensor) -> Tensor:
     return ops.where(binary, 2.0 * labels - 1.0, labels)
 
 
+@_in_wide
 def hinge(y_true: Any, y_pred: Any) -> Tensor:
     """`mean(max(1 - y_true * y_pred, 0))` over the last axis, for labels -1 and 1; 0 is taken for -1."""
     wanted, predicted = _pair(y_true, y_pred)
     return ops.mean(ops.maximum(1.0 - _signed(wanted) * predicted, 0.0), axis=-1)
 
 
+@_in_wide
 def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
     """`mean(square(max(1 - y_true * y_pred, 0)))` over the last axis, for labels -1 and 1; 0 is taken for -1."""
     wanted, predicted = _pair(y_true, y_pred)
     return ops.mean(ops.square(ops.maximum(1.0 - _signed(wanted) * predicted, 0.0)), axis=-1)
 
 
+@_in_wide
 def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
     """`max(neg - pos + 1, 0)`, `pos = sum(y_true * y_pred)` and `neg = max((1 - y_true) * y_pred)`."""
     wanted, predicted = _pair(y_true, y_pred)
@@ -153,6 +183,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
     return ops.maximum(negative - positive + 1.0, 0.0)
 
 
+@_in_wide
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Tensor:
@@ -186,6 +217,7 @@ def categorical_crossentropy(
     return ops.categorical_crossentropy(wanted, predicted, from_logits, axis)
 
 
+@_in_wide
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Tensor:
@@ -217,6 +249,7 @@ def sparse_categorical_crossentropy(
     return result
 
 
+@_in_wide
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Tensor:
@@ -240,6 +273,7 @@ def binary_crossentropy(
     return ops.mean(ops.binary_crossentropy(wanted, predicted, from_logits), axis=axis)
 
 
+@_in_wide
 def binary_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -274,6 +308,7 @@ def binary_focal_crossentropy(
     return ops.mean(loss, axis=axis)
 
 
+@_in_wide
 def categorical_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -310,6 +345,7 @@ def _overlap(y_true: Any, y_pred: Any, axis: Any) -> tuple[Tensor, Tensor, Any]:
     return wanted, predicted, axis
 
 
+@_in_wide
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
     """`1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred))`, over axes or all elements."""
     wanted, predicted, axes = _overlap(y_true, y_pred, axis)
@@ -318,6 +354,7 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
     return ops.subtract(1.0, ops.divide(2.0 * both, total + settings.epsilon()))
 
 
+@_in_wide
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Tensor:
     """One minus the Tversky index, which weighs wrong positives by `alpha` and negatives by `beta`.
 

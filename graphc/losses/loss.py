@@ -11,7 +11,7 @@ from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
 from graphc.losses.functions import same_rank
 from graphc.registration import Configurable
-from graphc.tracing import Tensor, as_tensor, cast, get_mask, given_name, snake_case
+from graphc.tracing import Tensor, as_tensor, cast, get_mask, given_name, set_mask, snake_case
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
@@ -41,10 +41,11 @@ def masked_weight(sample_weight: Any, mask: Any, reduction: str | None, dtype: D
         sample_weight: Weights, or None.
         mask: Booleans, or None.
         reduction: How the losses become one number.
-        dtype: The dtype of the weights.
+        dtype: The dtype of the weights; float32 instead of a half, which could not hold the counts.
     """
     if mask is None:
         return sample_weight
+    dtype = dtype.accumulator
     counts = cast(as_tensor(mask), dtype)
     if reduction in ("mean", "sum_over_batch_size"):
         share = ops.divide_no_nan(as_tensor(dims.product(counts.shape), dtype), ops.sum(counts))
@@ -114,8 +115,12 @@ class Loss(Configurable):
         if in_mask is not None and get_mask(values) is not None:
             in_mask = ops.logical_and(in_mask, get_mask(values))
         mask = get_mask(values) if in_mask is None else in_mask
-        values, weight = weighted(values, masked_weight(sample_weight, mask, self.reduction, values.element))
-        return reduced(values, weight, self.reduction)
+        # Added up, counted and divided in float32 where they are halves.
+        wide = cast(values, values.element.accumulator)
+        set_mask(wide, get_mask(values))
+        wide, weight = weighted(wide, masked_weight(sample_weight, mask, self.reduction, wide.element))
+        result = reduced(wide, weight, self.reduction)
+        return cast(result, values.element) if values.element.is_float else result
 
     def _converted(self, leaf: Any) -> Tensor:
         # Labels stay integers: a float could not hold large ones.

@@ -43,15 +43,15 @@ class _Counts(Metric):
             y_pred: Tensor of probabilities, of the same shape.
             sample_weight: Tensor with a weight for each sample. None: all count alike.
         """
-        wanted, predicted = same_rank(as_tensor(y_true), as_tensor(y_pred, self._dtype))
+        wanted, predicted = same_rank(as_tensor(y_true), as_tensor(y_pred, self._wide))
         positive = ops.expand_dims(ops.reshape(ops.cast(wanted, "bool"), (-1,)), -1)
-        limits = as_tensor(self._limits, self._dtype)
+        limits = as_tensor(self._limits, self._wide)
         above = ops.greater(ops.expand_dims(ops.reshape(predicted, (-1,)), -1), limits)
         weight = _weights(sample_weight, predicted)
         for key, variable in self.counts.items():
             right = above if key[1] == "p" else ops.logical_not(above)
             truth = positive if key in ("tp", "fn") else ops.logical_not(positive)
-            hits = ops.cast(ops.logical_and(right, truth), self.dtype)
+            hits = ops.cast(ops.logical_and(right, truth), self._wide)
             variable.assign_add(ops.sum(hits if weight is None else hits * weight, axis=0))
 
     def _shaped(self, result: Any) -> Any:

@@ -185,7 +185,7 @@ class RootMeanSquaredError(Mean):
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> None:
         """Takes a batch in, as `MeanMetricWrapper` does."""
-        wanted, predicted = functions.same_rank(as_tensor(y_true, self._dtype), as_tensor(y_pred, self._dtype))
+        wanted, predicted = functions.same_rank(as_tensor(y_true, self._wide), as_tensor(y_pred, self._wide))
         super().update_state(ops.square(ops.subtract(wanted, predicted)), sample_weight)
 
     def result(self) -> Any:

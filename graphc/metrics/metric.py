@@ -43,6 +43,8 @@ class Metric(Configurable):
         self.name = given_name(name, snake_case(type(self).__name__), slashes=True)
         chosen = settings.floatx() if dtype is None else getattr(dtype, "compute_dtype", dtype)
         self._dtype = dtypes.as_dtype(chosen)
+        # What it counts and adds up is in float32 where that is a half: counts would stop at 2,048.
+        self._wide = self._dtype.accumulator
         self._variables: list[Variable] = []
 
     @property
@@ -58,7 +60,7 @@ class Metric(Configurable):
         Args:
             shape: Tuple of integers.
             initializer: Name or object: its value after `reset_state`.
-            dtype: Name of a dtype. None: that of the metric.
+            dtype: Name of a dtype. None: that of the metric, but float32 instead of a half.
             aggregation: How copies on several machines combine; kept for later.
             name: Its name.
         """
@@ -68,7 +70,7 @@ class Metric(Configurable):
             variable = Variable(
                 initializers.get(initializer),
                 shape=tuple(shape),
-                dtype=dtype or self.dtype,
+                dtype=dtype or self._wide.name,
                 trainable=False,
                 aggregation=aggregation,
                 name=name,

@@ -60,7 +60,7 @@ class Sum(Metric):
             values: Tensor.
             sample_weight: Tensor with a weight for each. None: all count alike.
         """
-        x, _ = samplewise(values, sample_weight, ops.sum, self._dtype)
+        x, _ = samplewise(values, sample_weight, ops.sum, self._wide)
         self.total.assign_add(ops.sum(x))
 
     def result(self) -> Any:
@@ -97,12 +97,12 @@ class Mean(Metric):
             values: Tensor.
             sample_weight: Tensor with a weight for each, or one for all. None: all count alike.
         """
-        x, weight = samplewise(values, sample_weight, ops.mean, self._dtype)
+        x, weight = samplewise(values, sample_weight, ops.mean, self._wide)
         self.total.assign_add(ops.sum(x))
         if weight is not None:
             count = ops.sum(weight)
         else:
-            count = as_tensor(x.shape[0] if x.ndim else 1, self._dtype)
+            count = as_tensor(x.shape[0] if x.ndim else 1, self._wide)
         self.count.assign_add(count)
 
     def result(self) -> Any:
@@ -145,7 +145,7 @@ class MeanMetricWrapper(Mean):
         """
         predicted = as_tensor(y_pred)
         values = self._fn(as_tensor(y_true), predicted, **self._fn_kwargs)
-        super().update_state(values, masked_weight(sample_weight, get_mask(predicted), "sum", self._dtype))
+        super().update_state(values, masked_weight(sample_weight, get_mask(predicted), "sum", self._wide))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal metric."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from graphc.ops.elementwise import in_float, where
+from graphc.ops.elementwise import in_float, in_wide, where
 from graphc.ops.reductions import spread
 from graphc.ops.shaping import axes_of, split
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
+from graphc.tracing import cast as _cast
 from graphc.tracing.tensor import operate
 
 # Beyond this, exp leaves the range of the dtype, and a sigmoid is 0 or 1 to its last bit.
@@ -214,7 +215,11 @@ def mish(x: Any) -> Tensor:
 
 
 def softmax_parts(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """`exp(x - max(x))` and, without the axes, `1 / sum(exp(x - max(x)))`: their product is the softmax."""
+    """`exp(x - max(x))` and, without the axes, `1 / sum(exp(x - max(x)))`: their product is the softmax.
+
+    Both are in float32 where `x` is a half: the sum may be as large as the number of elements.
+    """
+    x = in_wide(x)
     top = bind("stop_gradient", bind("max", x, axes=axes))
     powers = bind("exp", bind("sub", x, spread(top, x, axes)))
     total = bind("sum", powers, axes=axes)
@@ -237,7 +242,7 @@ def softmax(x: Any, axis: Any = -1) -> Tensor:
     tensor = in_float(x)
     axes = axes_of(axis, tensor.ndim, "softmax")
     powers, factor = softmax_parts(tensor, axes)
-    result = bind("mul", powers, spread(factor, tensor, axes))
+    result = _cast(bind("mul", powers, spread(factor, tensor, axes)), tensor.element)
     if len(axes) == 1:
         result.logits = ("softmax", tensor, axes[0])
     return result
@@ -246,12 +251,13 @@ def softmax(x: Any, axis: Any = -1) -> Tensor:
 @operation
 def log_softmax(x: Any, axis: Any = -1) -> Tensor:
     """`log(softmax(x)) = x - log(sum(exp(x)))` along an axis, without overflow."""
-    tensor = in_float(x)
+    given = in_float(x)
+    tensor = in_wide(given)
     axes = axes_of(axis, tensor.ndim, "log_softmax")
     top = bind("stop_gradient", bind("max", tensor, axes=axes))
     shifted = bind("sub", tensor, spread(top, tensor, axes))
     total = bind("log", bind("sum", bind("exp", shifted), axes=axes))
-    return bind("sub", shifted, spread(total, tensor, axes))
+    return _cast(bind("sub", shifted, spread(total, tensor, axes)), given.element)
 
 
 @operation

@@ -20,6 +20,19 @@ def in_float(x: Any) -> Tensor:
     return tensor if tensor.element.is_float else _cast(tensor, dtypes.as_dtype(config.floatx()))
 
 
+def in_wide(x: Any) -> Tensor:
+    """The operand in floats that many of them can be added up in: halves become float32.
+
+    A float16 sum is infinite from 65,520 on, and counts in halves stop at 2,048 (bfloat16: at 256).
+    """
+    tensor = in_float(x)
+    wide = _cast(tensor, tensor.element.accumulator)
+    if wide is not tensor and tensor.logits is not None:
+        name, operand, axis = tensor.logits
+        wide.logits = (name, in_wide(operand), axis)
+    return wide
+
+
 def float_function(op: str, x: Any) -> Tensor:
     """A primitive on one operand in floats."""
     return bind(op, in_float(x))

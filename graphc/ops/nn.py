@@ -10,8 +10,8 @@ from graphc import config, dtypes
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.activations import log_softmax
-from graphc.ops.elementwise import in_float, where
-from graphc.ops.reductions import default_float, mean, norm, spread, with_axes
+from graphc.ops.elementwise import in_float, in_wide, where
+from graphc.ops.reductions import default_float, norm, spread, wide_mean, with_axes
 from graphc.ops.reductions import max as _max
 from graphc.ops.shaping import axes_of, axis_of, squeeze
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
@@ -122,13 +122,14 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     >>> categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy()
     array([0.6931472], dtype=float32)
     """
-    predicted = in_float(output)
+    given = in_float(output)
+    predicted = in_wide(given)
     wanted = as_tensor(target, predicted.element)
     if wanted.shape != predicted.shape or predicted.ndim < 1:
         raise ShapeError("targets and outputs differ in shape", got=f"{wanted.type} and {predicted.type}")
     axis = axis_of(axis, predicted.ndim, "categorical_crossentropy")
     log = _log_probabilities(predicted, from_logits, axis)
-    return bind("neg", bind("sum", bind("mul", wanted, log), axes=(axis,)))
+    return _cast(bind("neg", bind("sum", bind("mul", wanted, log), axes=(axis,))), given.element)
 
 
 @operation
@@ -152,7 +153,8 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     >>> sparse_categorical_crossentropy([1], [[0.75, 0.25]]).numpy()
     array([1.3862944], dtype=float32)
     """
-    predicted, labels = in_float(output), as_tensor(target)
+    given, labels = in_float(output), as_tensor(target)
+    predicted = in_wide(given)
     if labels.ndim == predicted.ndim and labels.ndim and labels.shape[-1] == 1:
         labels = squeeze(labels, -1)
     axis = axis_of(axis, predicted.ndim, "sparse_categorical_crossentropy")
@@ -164,7 +166,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
         )
     log = _log_probabilities(predicted, from_logits, axis)
     hit = _is_class(_cast(labels, dtypes.int32), predicted.shape[axis], axis)
-    return bind("neg", bind("sum", where(hit, log, 0), axes=(axis,)))
+    return _cast(bind("neg", bind("sum", where(hit, log, 0), axes=(axis,))), given.element)
 
 
 @operation
@@ -181,7 +183,8 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     >>> binary_crossentropy([1.0], [0.5]).numpy()
     array([0.6931472], dtype=float32)
     """
-    predicted = in_float(output)
+    given = in_float(output)
+    predicted = in_wide(given)
     wanted = as_tensor(target, predicted.element)
     if wanted.shape != predicted.shape:
         raise ShapeError("targets and outputs differ in shape", got=f"{wanted.type} and {predicted.type}")
@@ -189,9 +192,9 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
         tail = bind("log1p", bind("exp", bind("neg", bind("abs", predicted))))
         # The two parts are equal at 0; a selection there has the gradient of the left part, sigmoid(0) - target in sum.
         linear = elementwise("maximum", predicted, 0) - predicted * wanted
-        return linear + tail  # type: ignore[no-any-return]
+        return _cast(linear + tail, given.element)
     held = _inside(predicted)
-    return -(wanted * bind("log", held) + (1 - wanted) * bind("log", 1 - held))  # type: ignore[no-any-return]
+    return _cast(-(wanted * bind("log", held) + (1 - wanted) * bind("log", 1 - held)), given.element)
 
 
 @operation
@@ -209,14 +212,23 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
     """
     if synchronized:
         raise ArgumentError("moments over several machines are not supported yet")
-    tensor = in_float(x)
+    given = in_float(x)
+    tensor = in_wide(given)
     reduced = axes_of(axes, tensor.ndim, "moments")
-    center = mean(tensor, reduced)
+    center = wide_mean(tensor, reduced)
     distance = bind("sub", tensor, spread(center, tensor, reduced))
-    variance = mean(bind("mul", distance, distance), reduced)
+    variance = wide_mean(bind("mul", distance, distance), reduced)
     if keepdims:
-        return with_axes(center, tensor, reduced), with_axes(variance, tensor, reduced)
-    return center, variance
+        center, variance = with_axes(center, tensor, reduced), with_axes(variance, tensor, reduced)
+    return _narrowed(center, given.element), _narrowed(variance, given.element)
+
+
+def _narrowed(x: Tensor, dtype: DType) -> Tensor:
+    """Statistics in another dtype: what a half cannot hold becomes the largest that float16 has, as in Keras."""
+    if dtype is x.element:
+        return x
+    most = float(np.finfo(np.float16).max)
+    return _cast(bind("clip", x, low=-most, high=most), dtype)
 
 
 def _along(part: Any, x: Tensor, axes: tuple[int, ...]) -> Tensor:
@@ -242,7 +254,8 @@ def batch_normalization(
         scale: Vector to multiply with. None: nothing.
         epsilon: What keeps the root away from 0.
     """
-    tensor = in_float(x)
+    given = in_float(x)
+    tensor = in_wide(given)
     axes = (axis_of(axis, tensor.ndim, "batch_normalization"),)
     # All that concerns one vector is computed on vectors, so that each element takes a product and a sum.
     factor = bind("rsqrt", operate("add", as_tensor(variance, tensor.element), epsilon))
@@ -251,7 +264,8 @@ def batch_normalization(
     shift = operate("neg", operate("mul", as_tensor(mean, tensor.element), factor))
     if offset is not None:
         shift = operate("add", shift, as_tensor(offset, tensor.element))
-    return operate("add", operate("mul", tensor, _along(factor, tensor, axes)), _along(shift, tensor, axes))
+    result = operate("add", operate("mul", tensor, _along(factor, tensor, axes)), _along(shift, tensor, axes))
+    return _cast(result, given.element)
 
 
 @operation
@@ -270,8 +284,7 @@ def layer_normalization(
     if kwargs:
         raise ArgumentError("these arguments of `layer_normalization` are not supported yet", got=", ".join(kwargs))
     tensor = in_float(x)
-    # Statistics of half-precision numbers are formed in float32.
-    wide = _cast(tensor, tensor.element.accumulator)
+    wide = in_wide(tensor)
     axes = axes_of(axis, tensor.ndim, "layer_normalization")
     center, variance = moments(wide, axes)
     factor = bind("rsqrt", operate("add", variance, config.epsilon() if epsilon is None else epsilon))
@@ -294,9 +307,9 @@ def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: float 
         epsilon: What keeps the root away from 0. None: `config.epsilon()`.
     """
     tensor = in_float(x)
-    wide = _cast(tensor, tensor.element.accumulator)
+    wide = in_wide(tensor)
     axes = axes_of(axis, tensor.ndim, "rms_normalization")
-    power = mean(bind("mul", wide, wide), axes)
+    power = wide_mean(bind("mul", wide, wide), axes)
     factor = bind("rsqrt", operate("add", power, config.epsilon() if epsilon is None else epsilon))
     result = bind("mul", wide, spread(factor, wide, axes))
     if scale is not None:
@@ -314,12 +327,13 @@ def normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: float | None = No
         order: Which length: `sum(abs(x) ** order) ** (1 / order)`.
         epsilon: The least length to divide by. None: `config.epsilon()`.
     """
-    tensor = in_float(x)
+    given = in_float(x)
+    tensor = in_wide(given)
     axes = axes_of(axis, tensor.ndim, "normalize")
     least = config.epsilon() if epsilon is None else epsilon
     if order == 2:
         total = bind("sum", bind("mul", tensor, tensor), axes=axes)
         factor = bind("rsqrt", elementwise("maximum", total, least * least))
-        return bind("mul", tensor, spread(factor, tensor, axes))
+        return _cast(bind("mul", tensor, spread(factor, tensor, axes)), given.element)
     length = elementwise("maximum", norm(tensor, order, axes), least)
-    return bind("div", tensor, spread(length, tensor, axes))
+    return _cast(bind("div", tensor, spread(length, tensor, axes)), given.element)

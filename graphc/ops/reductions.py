@@ -6,7 +6,7 @@ from typing import Any
 
 from graphc import config, dims, dtypes
 from graphc.dtypes import DType
-from graphc.ops.elementwise import in_float, where
+from graphc.ops.elementwise import in_float, in_wide, where
 from graphc.ops.shaping import axes_of, ravel
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import broadcast_to as _broadcast_to
@@ -92,24 +92,34 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     array([1.5, 4.5], dtype=float32)
     """
     tensor = in_float(x)
-    axes = axes_of(axis, tensor.ndim, "mean")
-    total = elementwise("div", reduce("sum", tensor, axes), count(tensor, axes, tensor.element))
-    return with_axes(total, tensor, axes) if keepdims else total
+    return _cast(wide_mean(in_wide(tensor), axis, keepdims), tensor.element)
+
+
+def wide_mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The mean of a tensor whose dtype is one that many elements can be added up in."""
+    axes = axes_of(axis, x.ndim, "mean")
+    total = elementwise("div", reduce("sum", x, axes), count(x, axes, x.element))
+    return with_axes(total, x, axes) if keepdims else total
+
+
+def _wide_var(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+    axes = axes_of(axis, x.ndim, "var")
+    distance = bind("sub", x, spread(wide_mean(x, axes), x, axes))
+    return wide_mean(bind("mul", distance, distance), axes, keepdims)
 
 
 @operation
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The variance over axes: the mean of the squared distances from the mean."""
     tensor = in_float(x)
-    axes = axes_of(axis, tensor.ndim, "var")
-    distance = bind("sub", tensor, spread(mean(tensor, axes), tensor, axes))
-    return mean(bind("mul", distance, distance), axes, keepdims)
+    return _cast(_wide_var(in_wide(tensor), axis, keepdims), tensor.element)
 
 
 @operation
 def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The standard deviation over axes: the root of the variance."""
-    return bind("sqrt", var(x, axis, keepdims))
+    tensor = in_float(x)
+    return _cast(bind("sqrt", _wide_var(in_wide(tensor), axis, keepdims)), tensor.element)
 
 
 def _extremum(op: str, x: Any, axis: Any, keepdims: bool, initial: Any) -> Tensor:
@@ -195,12 +205,13 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
     """
     if weights is None:
         return mean(x, axis)
-    tensor, weight = in_float(x), in_float(weights)
+    dtype = dtypes.promote(in_float(x).element, in_float(weights).element)
+    tensor, weight = (as_tensor(part, dtype.accumulator) for part in (x, weights))
     if weight.ndim == 1 and tensor.ndim > 1:
         axes = axes_of(axis, tensor.ndim, "average")
         weight = _reshape(weight, tuple(dim if a in axes else 1 for a, dim in enumerate(tensor.shape)))
     weight = _broadcast_to(weight, tensor.shape)
-    return operate("div", sum(operate("mul", tensor, weight), axis), sum(weight, axis))
+    return _cast(operate("div", sum(operate("mul", tensor, weight), axis), sum(weight, axis)), dtype)
 
 
 @operation
@@ -212,13 +223,14 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     >>> logsumexp([1000.0, 1000.0]).numpy().item()
     1000.6931762695312
     """
-    tensor = in_float(x)
+    given = in_float(x)
+    tensor = in_wide(given)
     axes = axes_of(axis, tensor.ndim, "logsumexp")
     top = bind("stop_gradient", bind("max", tensor, axes=axes))
     # An infinite largest element would make inf - inf.
     top = where(bind("isfinite", top), top, 0)
     total = bind("sum", bind("exp", bind("sub", tensor, spread(top, tensor, axes))), axes=axes)
-    result = bind("add", bind("log", total), top)
+    result = _cast(bind("add", bind("log", total), top), given.element)
     return with_axes(result, tensor, axes) if keepdims else result
 
 
@@ -244,9 +256,13 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     5.0
     """
     tensor = in_float(x)
+    return _cast(_wide_norm(in_wide(tensor), ord, axis, keepdims), tensor.element)
+
+
+def _wide_norm(x: Tensor, ord: Any, axis: Any, keepdims: bool) -> Tensor:
     if ord in (None, 2, "fro", "euclidean"):
-        return bind("sqrt", sum(bind("mul", tensor, tensor), axis, keepdims))
-    size = bind("abs", tensor)
+        return bind("sqrt", sum(bind("mul", x, x), axis, keepdims))
+    size = bind("abs", x)
     if ord == 1:
         return sum(size, axis, keepdims)
     if ord == float("inf"):

@@ -11,9 +11,10 @@ import numpy as np
 from graphc import config, dims
 from graphc.dims import Dim
 from graphc.errors import ArgumentError, ShapeError
-from graphc.ops.elementwise import in_float
+from graphc.ops.elementwise import in_float, in_wide
 from graphc.ops.shaping import flip, moveaxis, reshape, swapaxes
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
+from graphc.tracing import cast as _cast
 from graphc.tracing.tensor import operate
 
 Padding = tuple[tuple[Dim, Dim], ...]
@@ -317,10 +318,11 @@ def average_pool(
     array([2.5, 2.5], dtype=float32)
     """
     first = _is_first(data_format)
-    x = _channels_last(in_float(inputs), first)
+    given = in_float(inputs)
+    x = _channels_last(in_wide(given), first)
     total, window, stride, around = _pooled("sum", x, pool_size, strides, padding)
     if all(low == high == 0 for low, high in around):
-        return _as_given(operate("mul", total, 1.0 / math.prod(window)), first)
+        return _as_given(_cast(operate("mul", total, 1.0 / math.prod(window)), given.element), first)
     counts = [
         _counts(int(size), extent, step, *_numbers(low, high))
         for size, extent, step, (low, high) in zip(x.shape[1:-1], window, stride, around, strict=True)
@@ -329,7 +331,8 @@ def average_pool(
     number = np.ones(shape, np.float32)
     for axis, along in enumerate(counts, 1):
         number = number * along.reshape([-1 if a == axis else 1 for a in range(len(shape))])
-    return _as_given(elementwise("mul", total, as_tensor((1.0 / number).astype(np.float32), x.element)), first)
+    share = as_tensor((1.0 / number).astype(np.float32), x.element)
+    return _as_given(_cast(elementwise("mul", total, share), given.element), first)
 
 
 def _counts(size: int, window: int, stride: int, low: int, high: int) -> Any:

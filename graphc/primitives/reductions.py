@@ -113,8 +113,13 @@ def _extremum_vjp(g: Value, n: Applied) -> Grads:
     """Elements that share the extremum share its cotangent."""
     x, b = n.operands[0], g.builder
     hit = b.apply("eq", x, _spread(n.result, n))
-    one = b.apply("cast", hit, dtype=x.dtype)
-    share = b.apply("div", g, b.apply("sum", one, axes=n.attrs["axes"]))
+    # There may be more of them than a half can count.
+    wide = x.dtype.accumulator
+    total = b.apply("sum", b.apply("cast", hit, dtype=wide), axes=n.attrs["axes"])
+    if wide is x.dtype:
+        share = b.apply("div", g, total)
+    else:
+        share = b.apply("cast", b.apply("div", b.apply("cast", g, dtype=wide), total), dtype=x.dtype)
     return (b.apply("select", hit, _spread(share, n), full_like(x, 0)),)
 
 
