@@ -85,13 +85,15 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     >>> relu([-2.0, 1.0, 9.0], negative_slope=0.5, max_value=6.0).numpy()
     array([-1.,  1.,  6.], dtype=float32)
     """
-    if negative_slope == 0.0 and threshold == 0.0:
-        result = ops.relu(x)
+    if negative_slope and max_value is None and threshold == 0:
+        return ops.leaky_relu(x, negative_slope)
+    if threshold:
+        result = ops.where(ops.greater(x, threshold), x, 0)
     else:
-        tensor = ops.convert_to_tensor(x)
-        below = negative_slope * (tensor - threshold) if negative_slope else 0
-        result = ops.where(ops.greater(tensor, threshold), tensor, below)
-    return result if max_value is None else ops.minimum(result, max_value)
+        result = ops.relu6(x) if max_value == 6 else ops.relu(x)
+    if max_value is not None and (threshold or max_value != 6):
+        result = ops.minimum(result, max_value)
+    return result - negative_slope * ops.relu(ops.subtract(threshold, x)) if negative_slope else result
 
 
 _FUNCTIONS: tuple[Callable[..., Any], ...] = (

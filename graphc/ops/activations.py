@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from graphc.ops.elementwise import in_float, in_wide, where
+from graphc import dtypes
+from graphc.ops.elementwise import clip, in_float, in_wide, minus_abs, where
 from graphc.ops.reductions import spread
 from graphc.ops.shaping import axes_of, split
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
@@ -19,7 +20,7 @@ _SELU_ALPHA = 1.6732632423543772
 
 def _plus_exp(x: Tensor) -> Tensor:
     """`log(1 + exp(x))` without overflow."""
-    small = bind("log1p", bind("exp", bind("neg", bind("abs", x))))
+    small = bind("log1p", bind("exp", minus_abs(x)))
     return bind("add", elementwise("maximum", x, 0), small)
 
 
@@ -32,20 +33,22 @@ def relu(x: Any) -> Tensor:
     >>> relu([-1.0, 0.0, 2.0]).numpy()
     array([0., 0., 2.], dtype=float32)
     """
-    return bind("relu", as_tensor(x))
+    tensor = as_tensor(x)
+    return bind("relu", _cast(tensor, dtypes.int32) if tensor.element.is_bool else tensor)
 
 
 @operation
 def relu6(x: Any) -> Tensor:
-    """`min(max(x, 0), 6)`."""
-    return where(elementwise("gt", x, 6), 6, relu(x))
+    """`min(max(x, 0), 6)`; its gradient at 0 and at 6 is 0."""
+    tensor = in_float(x)
+    return where(elementwise("ge", tensor, 6), 6, relu(tensor))
 
 
 @operation
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
     """`x` where it is positive, else `negative_slope * x`."""
     tensor = in_float(x)
-    return where(elementwise("gt", tensor, 0), tensor, tensor * negative_slope)
+    return where(elementwise("ge", tensor, 0), tensor, tensor * negative_slope)
 
 
 @operation
@@ -153,7 +156,8 @@ def hard_silu(x: Any) -> Tensor:
 @operation
 def hard_tanh(x: Any) -> Tensor:
     """`min(max(x, -1), 1)`."""
-    return bind("clip", in_float(x), low=-1.0, high=1.0)
+    tensor = as_tensor(x)
+    return bind("clip", tensor, low=-1.0, high=1.0) if tensor.element.is_float else clip(tensor, -1, 1)
 
 
 @operation
@@ -196,8 +200,7 @@ def sparse_plus(x: Any) -> Tensor:
 def sparse_sigmoid(x: Any) -> Tensor:
     """0 up to -1, 1 from 1 on, and `(x + 1) / 2` between."""
     tensor = in_float(x)
-    middle = (tensor + 1) / 2
-    return where(elementwise("le", tensor, -1), 0, where(elementwise("ge", tensor, 1), 1, middle))
+    return 0.5 * clip(tensor + 1, 0, 2)  # type: ignore[no-any-return]
 
 
 @operation

@@ -11,11 +11,11 @@ from graphc.dtypes import DType
 from graphc.errors import ArgumentError
 from graphc.ops.reductions import default_float
 from graphc.ops.shaping import axis_of, dims_of
-from graphc.tracing import Array, Tensor, as_tensor, bind, elementwise, operation
+from graphc.tracing import Array, Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
 from graphc.tracing.symbolic import KerasTensor
-from graphc.tracing.tensor import operate
+from graphc.tracing.tensor import float_dtype, operate
 from graphc.tracing.tensor import reshape as _reshape
 
 
@@ -189,7 +189,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     width = 1 if step is None else step
     numbers = (first, last, width)
     if dtype is None:
-        dtype = default_float() if builtin_any(isinstance(n, float) for n in numbers) else dtypes.int32
+        dtype = result_dtype(*numbers)
     element = dtypes.as_dtype(dtype)
     if width == 1 and isinstance(last - first, dims.IntExpr):
         count: Any = last - first
@@ -198,11 +198,6 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     places = bind("iota", shape=(count,), axis=0, dtype=element)
     scaled = places if width == 1 else operate("mul", places, as_tensor(width, element))
     return scaled if isinstance(first, int) and first == 0 else operate("add", scaled, as_tensor(first, element))
-
-
-def builtin_any(flags: Any) -> bool:
-    """Python's own `any`, whose name a reduction has."""
-    return any(flags)
 
 
 @operation
@@ -217,7 +212,7 @@ def linspace(
         num: How many.
         endpoint: Whether `stop` is the last; else the numbers end one step before it.
         retstep: Whether to return the distance too.
-        dtype: The dtype. None: the default float dtype.
+        dtype: The dtype. None: that of `start` and `stop` together, or the default float dtype.
         axis: Where the new axis is, for tensors.
 
     Example:
@@ -225,12 +220,14 @@ def linspace(
     >>> linspace(0, 1, 5).numpy()
     array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
     """
-    element = _float_or(dtype)
-    first, last = as_tensor(start, default_float()), as_tensor(stop, default_float())
+    element = float_dtype(start, stop) if dtype is None else dtypes.as_dtype(dtype)
+    wide = dtypes.promote(float_dtype(start, stop).accumulator, element.accumulator)
+    wide = wide if wide.is_float else default_float()
+    first, last = as_tensor(start, wide), as_tensor(stop, wide)
     step = operate("div", operate("sub", last, first), max(1, num - 1 if endpoint else num))
     rank = max(first.ndim, last.ndim) + 1
     place = axis_of(axis, rank, "linspace")
-    along = _reshape(arange(num, dtype="float32"), tuple(num if a == place else 1 for a in range(rank)))
+    along = _reshape(arange(num, dtype=wide), tuple(num if a == place else 1 for a in range(rank)))
     widened = [_reshape(t, (*t.shape[:place], 1, *t.shape[place:])) if t.ndim else t for t in (first, step)]
     result = _cast(operate("add", widened[0], operate("mul", along, widened[1])), element)
     return (result, step) if retstep else result

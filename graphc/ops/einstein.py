@@ -10,7 +10,9 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.creation import arange
 from graphc.ops.reductions import sum
 from graphc.ops.shaping import moveaxis, reshape, squeeze, take, transpose
-from graphc.tracing import Tensor, as_tensor, bind, operation, result_dtype
+from graphc.tracing import Tensor, as_tensor, bind, operation
+from graphc.tracing import cast as _cast
+from graphc.tracing.tensor import product_dtypes
 
 
 @operation
@@ -26,7 +28,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
         *operands: Tensors.
 
     Returns:
-        A tensor of the dtype that the operands promote to.
+        A tensor of the dtype that the operands promote to; int32 for int8.
 
     Raises:
         ArgumentError: if the notation is not understood.
@@ -41,8 +43,8 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
     """
     if kwargs:
         raise ArgumentError("`einsum` takes no such arguments", got=", ".join(kwargs))
-    dtype = result_dtype(*operands)
-    tensors = [as_tensor(x, dtype) for x in operands]
+    formed, dtype = product_dtypes(*operands)
+    tensors = [as_tensor(x, formed) for x in operands]
     terms, result = _parse(subscripts, [tensor.ndim for tensor in tensors])
     pairs = [_diagonal(term, tensor) for term, tensor in zip(terms, tensors, strict=True)]
     _check_sizes(subscripts, pairs)
@@ -55,7 +57,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
     if drop:
         held = sum(held, drop)
         current = "".join(index for index in current if index in result)
-    return transpose(held, tuple(current.index(index) for index in result))
+    return _cast(transpose(held, tuple(current.index(index) for index in result)), dtype)
 
 
 def _parse(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:

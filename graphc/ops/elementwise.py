@@ -11,7 +11,7 @@ from graphc import config, dtypes
 from graphc.errors import ArgumentError
 from graphc.tracing import Tensor, as_tensor, bind, broadcast_shapes, broadcast_to, elementwise, operation, result_dtype
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import operate, together
+from graphc.tracing.tensor import dtype_of, float_dtype, in_floats, on_numbers, operate, together
 
 
 def in_float(x: Any) -> Tensor:
@@ -31,6 +31,11 @@ def in_wide(x: Any) -> Tensor:
         name, operand, axis = tensor.logits
         wide.logits = (name, in_wide(operand), axis)
     return wide
+
+
+def minus_abs(x: Tensor) -> Tensor:
+    """`-abs(x)` with the gradient 0 at 0, for what is even in `x`: `abs` has the slope of its right side there."""
+    return bind("minimum", x, bind("neg", x))
 
 
 def float_function(op: str, x: Any) -> Tensor:
@@ -178,13 +183,14 @@ def sign(x: Any) -> Tensor:
     >>> sign([-2.0, 0.0, 5.0]).numpy()
     array([-1.,  0.,  1.], dtype=float32)
     """
-    return bind("sign", as_tensor(x))
+    tensor = as_tensor(x)
+    return minimum(tensor, 1) if tensor.element.kind == "uint" else bind("sign", tensor)
 
 
 @operation
 def square(x: Any) -> Tensor:
     """`x * x`, elementwise."""
-    return operate("mul", x, x)
+    return on_numbers("mul", x, x)
 
 
 @operation
@@ -202,7 +208,7 @@ def divide_no_nan(x1: Any, x2: Any) -> Tensor:
     >>> divide_no_nan([1.0, 2.0], [0.0, 4.0]).numpy()
     array([0. , 0.5], dtype=float32)
     """
-    a, b = together(in_float(x1), in_float(x2))
+    a, b = together(x1, x2, dtype=float_dtype(x1, x2))
     zero = elementwise("eq", b, 0)
     quotient = bind("div", a, where(zero, 1, b))
     return where(zero, 0, quotient)
@@ -223,7 +229,8 @@ def minimum(x1: Any, x2: Any) -> Tensor:
 @operation
 def arctan2(x1: Any, x2: Any) -> Tensor:
     """The angle of the point `(x2, x1)`, in radians between -pi and pi, elementwise."""
-    return bind("atan2", *together(in_float(x1), in_float(x2)))
+    # As in Keras, Python floats have the default dtype here.
+    return in_floats("atan2", as_tensor(x1), as_tensor(x2))
 
 
 # ---- comparisons and logic
@@ -328,25 +335,25 @@ def bitwise_xor(x: Any, y: Any) -> Tensor:
 @operation
 def left_shift(x: Any, y: Any) -> Tensor:
     """The bits of `x` moved up by `y` places."""
-    return elementwise("shift_left", x, y)
+    return on_numbers("shift_left", x, y)
 
 
 @operation
 def right_shift(x: Any, y: Any) -> Tensor:
     """The bits of `x` moved down by `y` places."""
-    return elementwise("shift_right", x, y)
+    return on_numbers("shift_right", x, y)
 
 
 @operation
 def bitwise_left_shift(x: Any, y: Any) -> Tensor:
     """Another name of `left_shift`."""
-    return elementwise("shift_left", x, y)
+    return on_numbers("shift_left", x, y)
 
 
 @operation
 def bitwise_right_shift(x: Any, y: Any) -> Tensor:
     """Another name of `right_shift`."""
-    return elementwise("shift_right", x, y)
+    return on_numbers("shift_right", x, y)
 
 
 @operation
@@ -395,9 +402,8 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
     >>> clip([-2.0, 0.5, 2.0], -1, 1).numpy()
     array([-1. ,  0.5,  1. ], dtype=float32)
     """
-    if isinstance(x_min, int | float) and isinstance(x_max, int | float):
-        wanted = result_dtype(x, x_min, x_max)
-        tensor = as_tensor(x, dtypes.int32 if wanted.is_bool else wanted)
-        number = float if tensor.element.is_float else int
-        return bind("clip", tensor, low=number(x_min), high=number(x_max))
-    return minimum(maximum(x, x_min), x_max)
+    wanted = result_dtype(x, x_min, x_max)
+    if isinstance(x_min, int | float) and isinstance(x_max, int | float) and not wanted.is_float:
+        # Limits that the dtype cannot hold limit nothing.
+        return bind("clip", as_tensor(x, dtypes.int32 if wanted.is_bool else wanted), low=int(x_min), high=int(x_max))
+    return minimum(maximum(_cast(as_tensor(x), dtypes.int32) if dtype_of(x).is_bool else x, x_min), x_max)

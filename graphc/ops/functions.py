@@ -7,9 +7,9 @@ from typing import Any
 
 import ml_dtypes
 
-from graphc.ops.elementwise import float_function, in_float, where
+from graphc.ops.elementwise import float_function, in_float, minus_abs, where
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
-from graphc.tracing.tensor import operate, together
+from graphc.tracing.tensor import float_dtype, operate, together
 
 
 def _rounding(op: str, x: Any) -> Tensor:
@@ -170,14 +170,14 @@ def erfinv(x: Any) -> Tensor:
 
 @operation
 def floor(x: Any) -> Tensor:
-    """The largest whole number that is not above `x`, elementwise."""
-    return _rounding("floor", x)
+    """The largest whole number that is not above `x`, elementwise; integers become floats, as in Keras."""
+    return float_function("floor", x)
 
 
 @operation
 def ceil(x: Any) -> Tensor:
-    """The smallest whole number that is not below `x`, elementwise."""
-    return _rounding("ceil", x)
+    """The smallest whole number that is not below `x`, elementwise; integers become floats, as in Keras."""
+    return float_function("ceil", x)
 
 
 @operation
@@ -204,16 +204,30 @@ def round(x: Any, decimals: int = 0) -> Tensor:
 @operation
 def logaddexp(x1: Any, x2: Any) -> Tensor:
     """`log(exp(x1) + exp(x2))`, elementwise, without overflow."""
-    a, b = together(in_float(x1), in_float(x2))
-    distance = bind("abs", bind("sub", a, b))
-    return bind("add", bind("maximum", a, b), bind("log1p", bind("exp", bind("neg", distance))))
+    a, b = together(*(as_tensor(x) for x in (x1, x2)), dtype=float_dtype(as_tensor(x1), as_tensor(x2)))
+    # Of equal infinities the difference would be no number.
+    difference = where(bind("eq", a, b), 0, bind("sub", a, b))
+    return bind("add", bind("maximum", a, b), bind("log1p", bind("exp", minus_abs(difference))))
 
 
 @operation
 def hypot(x1: Any, x2: Any) -> Tensor:
-    """`sqrt(x1 * x1 + x2 * x2)`, elementwise."""
-    a, b = together(in_float(x1), in_float(x2))
-    return bind("sqrt", bind("add", bind("mul", a, a), bind("mul", b, b)))
+    """`sqrt(x1 * x1 + x2 * x2)`, elementwise, without overflow; infinite where one of them is.
+
+    Its gradient at (0, 0) is 0.
+    """
+    a, b = (bind("neg", minus_abs(x)) for x in together(x1, x2, dtype=float_dtype(x1, x2)))
+    longer, shorter = bind("maximum", a, b), bind("minimum", a, b)
+    # Where the quotient of the two would be no number it does not count.
+    plain = bind("logical_and", elementwise("gt", longer, 0), bind("isfinite", longer))
+    ratio = bind("div", where(plain, shorter, 0), where(plain, longer, 1))
+    length = bind("mul", longer, bind("sqrt", elementwise("add", bind("mul", ratio, ratio), 1)))
+    return where(bind("logical_or", bind("isinf", a), bind("isinf", b)), bind("maximum", *_endless(a, b)), length)
+
+
+def _endless(*sizes: Tensor) -> list[Tensor]:
+    """Absolute values with 0 in place of what is no number."""
+    return [where(bind("isnan", size), 0, size) for size in sizes]
 
 
 @operation

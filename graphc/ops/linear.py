@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from graphc import dtypes
+from graphc.dtypes import DType
 from graphc.ops.shaping import axis_of, ravel
 from graphc.tracing import Tensor, as_tensor, bind, operation, result_dtype
+from graphc.tracing import cast as _cast
 from graphc.tracing.tensor import operate
 from graphc.tracing.tensor import reshape as _reshape
 
 
-def _pair(x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
+def _pair(x1: Any, x2: Any) -> tuple[Tensor, Tensor, DType]:
+    """Two operands as their products are summed, and the dtype of the result; booleans give booleans."""
     dtype = result_dtype(x1, x2)
-    dtype = dtypes.int32 if dtype.is_bool else dtype
-    return as_tensor(x1, dtype), as_tensor(x2, dtype)
+    formed = dtypes.int32 if dtype.is_bool else dtype
+    return as_tensor(x1, formed), as_tensor(x2, formed), dtype
 
 
 @operation
@@ -26,11 +29,11 @@ def dot(x1: Any, x2: Any) -> Tensor:
     >>> dot([1, 2], [3, 4]).numpy().item()
     11
     """
-    a, b = _pair(x1, x2)
+    a, b, dtype = _pair(x1, x2)
     if a.ndim == 0 or b.ndim == 0:
-        return operate("mul", a, b)
+        return _cast(operate("mul", a, b), dtype)
     axes = {"lhs_contract": (a.ndim - 1,), "rhs_contract": (max(0, b.ndim - 2),)}
-    return bind("contract", a, b, lhs_batch=(), rhs_batch=(), **axes)
+    return _cast(bind("contract", a, b, lhs_batch=(), rhs_batch=(), **axes), dtype)
 
 
 @operation
@@ -47,28 +50,28 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Tensor:
     >>> tensordot([[1, 2], [3, 4]], [[1, 0], [0, 1]], 2).numpy().item()
     5
     """
-    a, b = _pair(x1, x2)
+    a, b, dtype = _pair(x1, x2)
     if isinstance(axes, int):
         left, right = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
     else:
         sides = [side if isinstance(side, list | tuple) else (side,) for side in axes]
         left = tuple(axis_of(axis, a.ndim, "tensordot") for axis in sides[0])
         right = tuple(axis_of(axis, b.ndim, "tensordot") for axis in sides[1])
-    return bind("contract", a, b, lhs_batch=(), rhs_batch=(), lhs_contract=left, rhs_contract=right)
+    return _cast(bind("contract", a, b, lhs_batch=(), rhs_batch=(), lhs_contract=left, rhs_contract=right), dtype)
 
 
 @operation
 def outer(x1: Any, x2: Any) -> Tensor:
     """The product of each element of `x1` with each of `x2`, both flattened."""
-    a, b = _pair(x1, x2)
-    return operate("mul", _reshape(ravel(a), (*ravel(a).shape, 1)), ravel(b))
+    a, b, dtype = _pair(x1, x2)
+    return _cast(operate("mul", _reshape(ravel(a), (*ravel(a).shape, 1)), ravel(b)), dtype)
 
 
 @operation
 def inner(x1: Any, x2: Any) -> Tensor:
     """The last axes of both summed against each other."""
-    a, b = _pair(x1, x2)
-    return operate("mul", a, b) if a.ndim == 0 or b.ndim == 0 else tensordot(a, b, [[-1], [-1]])
+    a, b, dtype = _pair(x1, x2)
+    return _cast(operate("mul", a, b) if a.ndim == 0 or b.ndim == 0 else tensordot(a, b, [[-1], [-1]]), dtype)
 
 
 @operation

@@ -10,7 +10,7 @@ from graphc import config, dtypes
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.activations import log_softmax
-from graphc.ops.elementwise import in_float, in_wide, where
+from graphc.ops.elementwise import in_float, in_wide, minus_abs, where
 from graphc.ops.reductions import default_float, norm, spread, wide_mean, with_axes
 from graphc.ops.reductions import max as _max
 from graphc.ops.shaping import axes_of, axis_of, squeeze
@@ -189,10 +189,10 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     if wanted.shape != predicted.shape:
         raise ShapeError("targets and outputs differ in shape", got=f"{wanted.type} and {predicted.type}")
     if from_logits:
-        tail = bind("log1p", bind("exp", bind("neg", bind("abs", predicted))))
-        # The two parts are equal at 0; a selection there has the gradient of the left part, sigmoid(0) - target in sum.
-        linear = elementwise("maximum", predicted, 0) - predicted * wanted
-        return _cast(linear + tail, given.element)
+        # -target * log(sigmoid(x)) - (1 - target) * log(sigmoid(-x)), where only one term holds what may be infinite.
+        tail = bind("log1p", bind("exp", minus_abs(predicted)))
+        above, below = elementwise("maximum", predicted, 0), elementwise("minimum", predicted, 0)
+        return _cast((1 - wanted) * above - wanted * below + tail, given.element)
     held = _inside(predicted)
     return _cast(-(wanted * bind("log", held) + (1 - wanted) * bind("log", 1 - held)), given.element)
 

@@ -11,7 +11,7 @@ from graphc.ops.shaping import axes_of, ravel
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import operate
+from graphc.tracing.tensor import float_dtype, operate
 from graphc.tracing.tensor import reshape as _reshape
 
 
@@ -123,8 +123,11 @@ def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 
 def _extremum(op: str, x: Any, axis: Any, keepdims: bool, initial: Any) -> Tensor:
-    result = reduce(op, as_tensor(x), axis, keepdims)
-    return result if initial is None else elementwise("maximum" if op == "max" else "minimum", result, initial)
+    tensor = as_tensor(x)
+    if tensor.element.is_bool:
+        op = "any" if op == "max" else "all"
+    result = reduce(op, tensor, axis, keepdims)
+    return result if initial is None else elementwise("maximum" if op in ("max", "any") else "minimum", result, initial)
 
 
 @operation
@@ -205,7 +208,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
     """
     if weights is None:
         return mean(x, axis)
-    dtype = dtypes.promote(in_float(x).element, in_float(weights).element)
+    dtype = float_dtype(x, weights)
     tensor, weight = (as_tensor(part, dtype.accumulator) for part in (x, weights))
     if weight.ndim == 1 and tensor.ndim > 1:
         axes = axes_of(axis, tensor.ndim, "average")

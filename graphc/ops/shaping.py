@@ -440,7 +440,7 @@ def _triangle(x: Any, k: int, upper: bool) -> Tensor:
     row, column = (bind("iota", shape=shape, axis=tensor.ndim - i, dtype=dtypes.int32) for i in (2, 1))
     distance = bind("sub", column, row)
     kept = elementwise("ge", distance, k) if upper else elementwise("le", distance, k)
-    return where(kept, tensor, 0)
+    return where(kept, tensor, False if tensor.element.is_bool else 0)
 
 
 @operation

@@ -99,7 +99,7 @@ def _power(x: Array, y: Array) -> Array:
 
 def _mod_vjp(g: Value, n: Applied) -> Grads:
     x, y = n.operands
-    return g, _op("neg", _op("mul", g, _op("floor", _op("div", x, y))))
+    return g, _op("neg", _op("mul", g, _op("floordiv", x, y)))
 
 
 def _atan2_vjp(g: Value, n: Applied) -> Grads:
@@ -122,7 +122,9 @@ neg = pointwise("neg", np.negative, _intrinsic("neg"), lambda g, n: (_op("neg", 
 
 
 def _abs_vjp(g: Value, n: Applied) -> Grads:
-    return (_op("mul", g, _op("sign", n.operands[0])),)
+    # At 0 the slope of the right side, as in Keras on JAX.
+    x = n.operands[0]
+    return (_where(_op("ge", x, full_like(x, 0)), g, _op("neg", g)),)
 
 
 def _relu_vjp(g: Value, n: Applied) -> Grads:

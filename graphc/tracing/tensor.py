@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -144,11 +145,12 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
     """What a tensor, a variable, an array, a size, a number or a nested list of numbers is as a tensor.
 
     Args:
-        x: What to convert. Python floats become the default float dtype, Python integers int32.
+        x: What to convert. Python floats become the default float dtype, Python integers int32. Arrays of 64 bits
+            become those of 32, as in Keras on JAX; float64 stays where it is the default float dtype.
         dtype: The dtype that it shall have.
 
     Raises:
-        DTypeError: if it cannot be a tensor.
+        DTypeError: if it cannot be a tensor, or an integer does not fit the dtype.
     """
     if hasattr(x, "__tensor__"):
         tensor: Tensor = x.__tensor__()
@@ -157,30 +159,67 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
         return bind("size", dim=x, dtype=dtype or dtypes.int32)
     if isinstance(x, list | tuple) and any(hasattr(part, "__tensor__") or isinstance(part, IntExpr) for part in x):
         return _stacked([as_tensor(part) for part in x], dtype)
-    array = np.asarray(x)
-    if not isinstance(x, np.ndarray | np.generic) and not hasattr(x, "__array__"):
-        # Python numbers are weakly typed.
-        kind = array.dtype.kind
-        wanted = dtype.numpy if dtype is not None else _weak_numpy(kind)
-        array = array.astype(wanted, copy=False) if kind in "fi" else array
+    array = _array_of(x)
+    python = not isinstance(x, np.ndarray | np.generic) and not hasattr(x, "__array__")
+    # Python numbers are weakly typed: they have the dtype that is wanted, as long as it can hold them.
+    if array.dtype.kind in "iu" and (python or dtype is None):
+        wanted = dtype if dtype is not None else dtypes.int32 if python else arriving(dtypes.as_dtype(array.dtype))
+        _check_range(array, wanted, x)
+        return Tensor(array.astype(wanted.numpy, copy=False))
+    if dtype is None and array.dtype.kind == "f":
+        dtype = dtypes.as_dtype(config.floatx()) if python else arriving(dtypes.as_dtype(array.dtype))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Tensor(array if dtype is None else array.astype(dtype.numpy, copy=False))
+
+
+def _array_of(x: Any) -> Array:
+    """The array that something is.
+
+    Raises:
+        DTypeError: if it is none.
+    """
+    try:
+        array = np.asarray(x)
+    except (ValueError, OverflowError):
+        array = np.asarray(None)
     if array.dtype.kind in "OSUMmcV" and array.dtype != dtypes.bfloat16.numpy:
         raise DTypeError("this cannot be a tensor", got=repr(x)[:80], expected="numbers, of equal lengths where nested")
-    return Tensor(array if dtype is None else array.astype(dtype.numpy, copy=False))
+    return array
 
 
-def _weak_numpy(kind: str) -> np.dtype[Any]:
-    """The dtype that Python numbers have by themselves."""
-    return dtypes.as_dtype(config.floatx()).numpy if kind == "f" else dtypes.int32.numpy
+def arriving(dtype: DType) -> DType:
+    """The dtype in which arrays of a dtype become tensors where none is asked for: none of 64 bits."""
+    if dtype.bits < 64 or dtype.name == config.floatx():
+        return dtype
+    return dtypes.as_dtype(dtype.name.replace("64", "32"))
+
+
+def _check_range(array: Array, dtype: DType, x: Any) -> None:
+    """Integers that a dtype cannot hold would silently be others."""
+    if not dtype.is_integer or not array.size or array.dtype == dtype.numpy:
+        return
+    limits = np.iinfo(dtype.numpy)
+    least, most = int(array.min()), int(array.max())
+    if least < limits.min or most > limits.max:
+        raise DTypeError(
+            f"an integer does not fit {dtype.name}",
+            where=describe(current_origin()),
+            got=str(most if most > limits.max else least),
+            expected=f"from {limits.min} to {limits.max}",
+            hint='pass dtype="int64" to convert_to_tensor to have 64 bits' if dtype.bits == 32 else "use a wider dtype",
+        )
 
 
 def _stacked(parts: list[Tensor], dtype: DType | None) -> Tensor:
-    wanted = dtype or dtypes.promote(*(part.element for part in parts))
+    wanted = dtype or result_dtype(*parts)
     rows = [reshape(cast(part, wanted), (1, *part.shape)) for part in parts]
     return bind("concatenate", *rows, axis=0) if len(rows) > 1 else rows[0]
 
 
 def _weak_kind(x: Any) -> str | None:
-    """The kind of a number that takes the dtype of what it meets; None for what has a dtype of its own."""
+    """The kind of a Python number, which takes the dtype of what it meets; None for what has a dtype of its own."""
+    if isinstance(x, np.generic):
+        return None
     if isinstance(x, bool):
         return "bool"
     if isinstance(x, int | IntExpr):
@@ -201,6 +240,9 @@ def result_dtype(*operands: Any) -> DType:
     if not strong:
         return dtypes.as_dtype(config.floatx()) if "float" in weak else dtypes.int32 if "int" in weak else dtypes.bool_
     result = dtypes.promote(*strong)
+    if result is dtypes.int64 and all(dtype.bits < 64 for dtype in strong):
+        # What holds int32 and uint32: there are 64 bits only where they are asked for.
+        result = dtypes.int32
     if "float" in weak and not result.is_float:
         return dtypes.as_dtype(config.floatx())
     return dtypes.int32 if "int" in weak and result.is_bool else result
@@ -211,7 +253,7 @@ def dtype_of(x: Any) -> DType:
     if isinstance(x, Tensor):
         return x.element
     if isinstance(x, np.ndarray | np.generic):
-        return dtypes.as_dtype(x.dtype)
+        return arriving(dtypes.as_dtype(x.dtype))
     return as_tensor(x).element
 
 
@@ -345,13 +387,19 @@ def elementwise(op: str, *operands: Any) -> Tensor:
     return bind(op, *together(*operands))
 
 
-def _in_float(op: str, *operands: Any) -> Tensor:
+def float_dtype(*operands: Any) -> DType:
+    """The dtype in which operands are combined to a float: where there is none among them, the default one."""
     dtype = result_dtype(*operands)
-    return bind(op, *together(*operands, dtype=dtype if dtype.is_float else dtypes.as_dtype(config.floatx())))
+    return dtype if dtype.is_float else dtypes.as_dtype(config.floatx())
 
 
-def _on_numbers(op: str, *operands: Any) -> Tensor:
-    """Booleans count as integers."""
+def in_floats(op: str, *operands: Any) -> Tensor:
+    """A pointwise primitive on operands of any shapes and dtypes, as floats."""
+    return bind(op, *together(*operands, dtype=float_dtype(*operands)))
+
+
+def on_numbers(op: str, *operands: Any) -> Tensor:
+    """A pointwise primitive on operands of any shapes and dtypes; booleans count as integers."""
     dtype = result_dtype(*operands)
     return bind(op, *together(*operands, dtype=dtypes.int32 if dtype.is_bool else dtype))
 
@@ -376,18 +424,37 @@ def _multiply(x: Any, y: Any) -> Tensor:
 
 def power(x: Any, y: Any) -> Tensor:
     """`x ** y`; small whole exponents become products, which cost less and have exact gradients."""
-    if isinstance(y, int | float) and y in (1, 2, 3) and dtype_of(x).is_float:
+    number = _weak_kind(y) is not None and not isinstance(y, IntExpr)
+    if number and y in (1, 2, 3) and dtype_of(x).is_float:
         base = as_tensor(x)
         return base if y == 1 else base * base if y == 2 else base * base * base
-    if isinstance(y, int | float) and y == 0.5 and dtype_of(x).is_float:
-        return bind("sqrt", as_tensor(x))
-    return _on_numbers("pow", x, y)
+    if number and y == 0.5 and dtype_of(x).is_float:
+        base = as_tensor(x)
+        # The root of minus infinity is no number, its power is infinite.
+        endless = elementwise("eq", base, -math.inf)
+        inside = bind("sqrt", bind("select", endless, *together(1, base)))
+        return bind("select", endless, *together(math.inf, inside))
+    return on_numbers("pow", x, y)
+
+
+def product_dtypes(*operands: Any) -> tuple[DType, DType]:
+    """The dtype in which sums of products are formed, and that of the result.
+
+    Products of int8 are summed in int32, as in Keras; booleans combine by `and` and `or`: where a count is not zero.
+    """
+    result = result_dtype(*operands)
+    narrow = all(dtype_of(x) is dtypes.int8 for x in operands)
+    formed = dtypes.int32 if result.is_bool or narrow else result
+    return formed, dtypes.bool_ if result.is_bool else formed
 
 
 def matmul(x: Any, y: Any) -> Tensor:
     """The matrix product by NumPy's rules: last axes contract, the ones before the last two broadcast."""
-    dtype = result_dtype(x, y)
-    a, b = (as_tensor(operand, dtypes.int32 if dtype.is_bool else dtype) for operand in (x, y))
+    formed, result = product_dtypes(x, y)
+    return cast(_matmul(as_tensor(x, formed), as_tensor(y, formed)), result)
+
+
+def _matmul(a: Tensor, b: Tensor) -> Tensor:
     if a.ndim == 0 or b.ndim == 0:
         raise ShapeError("`matmul` takes tensors of rank 1 or more", got=f"{a.type} and {b.type}")
     contract = {"lhs_contract": (a.ndim - 1,), "rhs_contract": (max(0, b.ndim - 2),)}
@@ -525,11 +592,11 @@ def wrapped(indices: Tensor, extent: Dim) -> Tensor:
 OPERATORS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
     {
         "add": _add,
-        "sub": partial(_on_numbers, "sub"),
+        "sub": partial(on_numbers, "sub"),
         "mul": _multiply,
-        "div": partial(_in_float, "div"),
-        "floordiv": partial(_on_numbers, "floordiv"),
-        "mod": partial(_on_numbers, "mod"),
+        "div": partial(in_floats, "div"),
+        "floordiv": partial(on_numbers, "floordiv"),
+        "mod": partial(on_numbers, "mod"),
         "pow": power,
         "matmul": matmul,
         "neg": _negative,
