@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -72,7 +73,8 @@ class Optimizer(Configurable):
         self._variables: list[Variable] = []
         self._trainable: list[Variable] = []
         self._averages: list[Variable] = []
-        self._undecayed: list[str] = []
+        self._undecayed: list[Variable] = []
+        self._undecayed_names: list[str] = []
         with scope(self.name, absolute=True):
             self.iterations = self._own(Variable(np.int32(0), name="iteration", trainable=False))
             self._schedule = learning_rate if callable(learning_rate) else None
@@ -194,12 +196,13 @@ class Optimizer(Configurable):
             trainable_variables: The weights. None: those it was built for.
 
         Raises:
-            ArgumentError: if the numbers of gradients and weights differ.
+            ArgumentError: if the numbers of gradients and weights differ, or no weight has a gradient.
             StateError: if the optimizer was built for other weights.
         """
         weights = self._trainable if trainable_variables is None else list(trainable_variables)
         if len(grads) != len(weights):
             raise ArgumentError("there is not one gradient for each weight", got=f"{len(grads)} and {len(weights)}")
+        self._tell_missing([v for g, v in zip(grads, weights, strict=True) if g is None], weights)
         if not self.built:
             self.build(weights)
         for weight in weights:
@@ -212,9 +215,21 @@ class Optimizer(Configurable):
             self.update_step(gradient, variable, rate)
         self._average()
         self.iterations.assign_add(1)
-        for variable in weights:
+        for _, variable in pairs:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable.value))
+
+    def _tell_missing(self, missing: list[Variable], weights: list[Variable]) -> None:
+        if missing and len(missing) == len(weights):
+            raise ArgumentError(
+                "there is no gradient for any weight",
+                where=describe(user_line()),
+                got=f"None for {', '.join(v.path for v in missing[:5])}",
+                hint="make a loss that depends on the weights",
+            )
+        if missing:
+            names = ", ".join(v.path for v in missing)
+            warnings.warn(f"there are no gradients for {names}, which stay as they are", stacklevel=3)
 
     def _limited(self, gradients: list[Tensor]) -> list[Tensor]:
         if self.clipnorm and self.clipnorm > 0:
@@ -235,18 +250,30 @@ class Optimizer(Configurable):
         if self.weight_decay is None:
             return
         for variable in variables:
-            if not any(re.search(pattern, variable.path) for pattern in self._undecayed):
+            if self._decays(variable):
                 variable.assign_sub(variable.value * ops.cast(self.weight_decay * rate, variable.element.name))
 
+    def _decays(self, variable: Variable) -> bool:
+        named = any(re.search(pattern, variable.name) for pattern in self._undecayed_names)
+        return not named and all(variable is not other for other in self._undecayed)
+
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
-        """Leaves weights out of the decay.
+        """Leaves weights out of the decay, in place of those that an earlier call left out.
 
         Args:
             var_list: The weights.
-            var_names: Patterns of their paths.
+            var_names: Patterns, one of which is found in the name of a weight: `["bias"]` is for all biases.
+
+        Raises:
+            StateError: if the optimizer knows its weights already.
         """
-        self._undecayed += [re.escape(v.path) + "$" for v in var_list or ()]
-        self._undecayed += list(var_names or ())
+        if self.built:
+            raise StateError(
+                "weights are left out of the decay before the optimizer is built",
+                where=describe(user_line()),
+                hint="call exclude_from_weight_decay before fit, train_on_batch or apply",
+            )
+        self._undecayed, self._undecayed_names = list(var_list or ()), list(var_names or ())
 
     def _average(self) -> None:
         if not self.use_ema:
