@@ -31,6 +31,17 @@ def flatten(structure: Any) -> list[Any]:
     return leaves
 
 
+def paths(structure: Any) -> list[tuple[Any, ...]]:
+    """Where each leaf that `flatten` gives is in a structure: the keys and positions on the way to it.
+
+    Example:
+
+    >>> paths({"b": [1, 2], "a": 3})
+    [('a',), ('b', 0), ('b', 1)]
+    """
+    return optree.tree_paths(structure, none_is_leaf=True)
+
+
 def split(structure: Any) -> tuple[list[Any], Any]:
     """The leaves of a structure, and what `join` needs to make it again. None is no leaf."""
     leaves, spec = optree.tree_flatten(structure)

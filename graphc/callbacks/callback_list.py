@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphc.callbacks.callback import Callback, History, hears
+from graphc.callbacks.callback import Callback, History, Logs, hears
 from graphc.callbacks.progress import ProgbarLogger
 from graphc.errors import ArgumentError
 
@@ -84,9 +84,13 @@ class CallbackList(Callback):
 
 
 def _forward(name: str) -> Callable[..., None]:
-    def call(self: CallbackList, *args: Any, **kwargs: Any) -> None:
+    def call(self: CallbackList, *args: Any, logs: Logs = None) -> None:
+        # The last argument is the logs: callbacks always get a dictionary, which they may add to, in Keras's order.
+        if args and (args[-1] is None or isinstance(args[-1], Mapping)):
+            *args, logs = args  # type: ignore[assignment]
+        shared = dict(sorted((logs or {}).items()))
         for callback in self.callbacks:
-            getattr(callback, name)(*args, **kwargs)
+            getattr(callback, name)(*args, shared)
 
     call.__name__, call.__doc__ = name, f"Calls `{name}` of all callbacks."
     return call

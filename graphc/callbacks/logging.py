@@ -84,9 +84,13 @@ class CSVLogger(Callback):
         """Adds a row."""
         values = {"epoch": epoch, **(logs or {})}
         empty = not self.path.exists() or self.path.stat().st_size == 0
-        columns = self._columns = self._columns or ["epoch", *sorted(logs or {})]
+        if self._columns is None:
+            names = sorted(logs or {})
+            # Where the first epoch is not validated, later ones may be.
+            later = [] if any(name.startswith("val_") for name in names) else [f"val_{name}" for name in names]
+            self._columns = ["epoch", *names, *later]
         with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, columns, restval="NA", extrasaction="ignore", delimiter=self.separator)
+            writer = csv.DictWriter(file, self._columns, restval="NA", extrasaction="ignore", delimiter=self.separator)
             if empty:
                 writer.writeheader()
             writer.writerow(values)

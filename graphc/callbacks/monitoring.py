@@ -21,7 +21,7 @@ class Monitor(Callback):
 
     Args:
         monitor: Name of the metric.
-        mode: `"min"`, `"max"`, or `"auto"`: the name tells; accuracies and the like are better when larger.
+        mode: `"min"`, `"max"`, or `"auto"`: the model's metric of that name tells; losses are better when smaller.
         min_delta: How much better counts as better.
 
     Raises:
@@ -35,18 +35,31 @@ class Monitor(Callback):
         self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
         self.best: float | None = None
 
-    def _larger_is_better(self) -> bool:
+    def larger_is_better(self) -> bool:
+        """Whether the metric is better when it is larger.
+
+        Raises:
+            ArgumentError: if the mode is `"auto"`, and the model's metrics do not tell.
+        """
         if self.mode != "auto":
             return self.mode == "max"
         name = self.monitor.removeprefix("val_")
-        larger = ("acc", "auc", "precision", "recall", "f1", "fbeta", "iou", "r2", "true_", "cosine_similarity")
-        return any(part in name for part in larger)
+        directions = self.model.metric_directions() if hasattr(self.model, "metric_directions") else {"loss": "down"}
+        direction = directions.get(name)
+        if direction is None:
+            raise ArgumentError(
+                f"{type(self).__name__} cannot tell whether {self.monitor!r} is better when it is larger",
+                got="mode='auto'",
+                expected=f"mode='min' or mode='max', or a monitor that is known: {', '.join(directions)}",
+                hint=choices(name, directions) or "pass the mode",
+            )
+        return direction == "up"
 
     def is_better(self, value: float, than: float | None) -> bool:
         """Whether a value is better than another."""
         if than is None:
             return not math.isnan(value)
-        if self._larger_is_better():
+        if self.larger_is_better():
             return value - self.min_delta > than
         return value + self.min_delta < than
 
@@ -70,7 +83,7 @@ class EarlyStopping(Monitor):
         min_delta: How much better counts as better.
         patience: How many epochs without it are endured.
         verbose: 0: silent, 1: tells when it stops.
-        mode: `"min"`, `"max"`, or `"auto"`: the name tells.
+        mode: `"min"`, `"max"`, or `"auto"`: the metric tells.
         baseline: A value that must be surpassed.
         restore_best_weights: Whether to go back to the weights of the best epoch.
         start_from_epoch: How many epochs pass before it watches.
@@ -100,6 +113,7 @@ class EarlyStopping(Monitor):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Starts anew."""
+        self.larger_is_better()
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best, self.best_weights = None, None
 
@@ -141,7 +155,7 @@ class ReduceLROnPlateau(Monitor):
         factor: What the rate is multiplied with, below 1.
         patience: How many epochs without it are endured.
         verbose: 0: silent, 1: tells when it lowers the rate.
-        mode: `"min"`, `"max"`, or `"auto"`: the name tells.
+        mode: `"min"`, `"max"`, or `"auto"`: the metric tells.
         min_delta: How much better counts as better.
         cooldown: How many epochs it rests after lowering the rate.
         min_lr: The lowest rate.
@@ -171,6 +185,7 @@ class ReduceLROnPlateau(Monitor):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Starts anew."""
+        self.larger_is_better()
         self.best, self.wait, self.cooldown_counter = None, 0, 0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -234,8 +249,6 @@ class TerminateOnNaN(Callback):
         raise_error: Whether to raise an error in place of stopping.
     """
 
-    each_batch = False
-
     def __init__(self, raise_error: bool = False) -> None:
         super().__init__()
         self.raise_error = raise_error
@@ -259,7 +272,7 @@ class ModelCheckpoint(Monitor):
         verbose: 0: silent, 1: tells when it saves.
         save_best_only: Whether to save only when the metric has become better.
         save_weights_only: Must be True: whole models cannot be saved yet.
-        mode: `"min"`, `"max"`, or `"auto"`: the name tells.
+        mode: `"min"`, `"max"`, or `"auto"`: the metric tells.
         save_freq: `"epoch"`; a number of batches is not supported yet.
         initial_value_threshold: A value that must be surpassed.
 
@@ -285,6 +298,11 @@ class ModelCheckpoint(Monitor):
             raise ArgumentError("save_freq other than 'epoch' is not supported yet", got=repr(save_freq))
         self.filepath, self.verbose, self.save_best_only = str(filepath), verbose, save_best_only
         self.best = initial_value_threshold
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Makes sure that it knows what is better."""
+        if self.save_best_only:
+            self.larger_is_better()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Saves."""

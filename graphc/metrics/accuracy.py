@@ -114,6 +114,8 @@ class Accuracy(MeanMetricWrapper):
     0.5
     """
 
+    _direction = "up"
+
     def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
         super().__init__(accuracy, name, dtype)
 
@@ -135,6 +137,8 @@ class BinaryAccuracy(MeanMetricWrapper):
     0.5
     """
 
+    _direction = "up"
+
     def __init__(self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
 
@@ -154,6 +158,8 @@ class CategoricalAccuracy(MeanMetricWrapper):
     >>> float(metric.result())
     1.0
     """
+
+    _direction = "up"
 
     def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(categorical_accuracy, name, dtype)
@@ -175,6 +181,8 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
     0.5
     """
 
+    _direction = "up"
+
     def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
@@ -188,6 +196,8 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
         name: Its name.
         dtype: The dtype it is formed in.
     """
+
+    _direction = "up"
 
     def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
@@ -203,6 +213,8 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         dtype: The dtype it is formed in.
         from_sorted_ids: Whether predictions are labels, best first.
     """
+
+    _direction = "up"
 
     def __init__(
         self,

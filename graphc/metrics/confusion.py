@@ -118,6 +118,8 @@ class Precision(_Counts):
     0.6667
     """
 
+    _direction = "up"
+
     def __init__(
         self,
         thresholds: Any = None,
@@ -160,6 +162,8 @@ class Recall(_Counts):
     >>> round(float(metric.result()), 4)
     0.6667
     """
+
+    _direction = "up"
 
     def __init__(
         self,

@@ -154,6 +154,8 @@ class CosineSimilarity(MeanMetricWrapper):
         axis: The axis that vectors lie along.
     """
 
+    _direction = "up"
+
     def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
         super().__init__(functions.cosine_similarity, name, dtype, axis=axis)
 
@@ -177,6 +179,8 @@ class RootMeanSquaredError(Mean):
     >>> float(metric.result())
     3.0
     """
+
+    _direction = "down"
 
     def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name, dtype)

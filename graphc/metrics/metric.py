@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphc import config as settings
-from graphc import dtypes, initializers
+from graphc import dtypes, initializers, tree
 from graphc.errors import ArgumentError
 from graphc.registration import Configurable
 from graphc.tracing import Variable, given_name, scope, snake_case, untraced
@@ -38,6 +38,9 @@ class Metric(Configurable):
     >>> float(metric.result())
     5.0
     """
+
+    # Whether it is better when it is larger, "up", or "down"; None: it is not known.
+    _direction: str | None = None
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = given_name(name, snake_case(type(self).__name__), slashes=True)
@@ -86,9 +89,10 @@ class Metric(Configurable):
 
     @property
     def variables(self) -> list[Variable]:
-        """Its variables, and those of metrics in its attributes."""
-        inner = [v for part in vars(self).values() if isinstance(part, Metric) for v in part.variables]
-        return [*self._variables, *inner]
+        """Its variables, and those of metrics in its attributes and in lists and dictionaries there."""
+        parts = [leaf for value in vars(self).values() for leaf in tree.flatten(value)]
+        inner = [v for part in parts if isinstance(part, Metric) for v in part.variables]
+        return list({id(v): v for v in (*self._variables, *inner)}.values())
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Takes a batch in."""

@@ -8,7 +8,7 @@ from typing import Any
 from graphc import ops
 from graphc.dtypes import DType
 from graphc.losses.functions import same_rank
-from graphc.losses.loss import masked_weight
+from graphc.losses.loss import Loss, masked_weight
 from graphc.metrics.metric import Metric
 from graphc.registration import exported, serialize_keras_object
 from graphc.tracing import Tensor, as_tensor, get_mask
@@ -132,6 +132,9 @@ class MeanMetricWrapper(Mean):
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name=name or getattr(fn, "__name__", None), dtype=dtype)
         self._fn, self._fn_kwargs = fn, kwargs
+        loss = isinstance(fn, Loss) or getattr(fn, "__module__", None) == same_rank.__module__
+        if loss and self._direction is None:
+            self._direction = "down"
 
     def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None

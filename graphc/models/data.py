@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from graphc.tracing import Array, Tensor, describe, user_line
 ROLES = ("x", "y", "w")
 # Elements that are looked through in less time than setting up a reduction takes.
 _FEW = 4096
+# Elements that are looked through at once where a NaN is searched for.
+_PIECE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,10 @@ class Signature:
     leaves: tuple[Leaf, ...]
     structures: tuple[Any, ...]
 
+    def shown(self, name: str) -> str:
+        """What an array is called in messages."""
+        return _shown(name[0], int(name[1:]), len(self.of(name[0])))
+
     def of(self, role: str) -> list[Leaf]:
         """The arrays of a role."""
         return [leaf for leaf in self.leaves if leaf.name[0] == role]
@@ -74,6 +81,10 @@ class Batch:
     signature: Signature
     size: int
     _buffers: dict[str, StateBuffer] = field(default_factory=dict)
+
+    def of(self, role: str) -> Any:
+        """The arrays of a role, nested as the user nested them; None where there are none."""
+        return self.signature.nested(role, self.arrays)
 
     def buffers(self) -> dict[str, StateBuffer]:
         """The arrays where a device can keep a copy of them."""
@@ -117,13 +128,14 @@ def _sample(array: Array) -> str:
     return repr(array.reshape(-1)[0])[:60] if array.size else "nothing"
 
 
-def arrays_of(x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
+def arrays_of(x: Any, y: Any = None, sample_weight: Any = None, may_be_empty: bool = False) -> Batch:
     """Checks arrays, and gives them names.
 
     Args:
         x: Array or structure of arrays: the inputs.
         y: Array or structure: the targets. None: there are none.
         sample_weight: Array or structure. None: all samples count alike.
+        may_be_empty: Whether there may be no samples.
 
     Raises:
         DataError: if there are no samples, or arrays differ in their number.
@@ -148,7 +160,7 @@ def arrays_of(x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
                 )
             arrays[f"{role}{i}"] = array
             leaves.append(Leaf(f"{role}{i}", array.shape[1:], dtypes.as_dtype(array.dtype)))
-    return Batch(arrays, Signature(tuple(leaves), tuple(structures)), _count(arrays))
+    return Batch(arrays, Signature(tuple(leaves), tuple(structures)), _count(arrays, may_be_empty))
 
 
 def _shown(role: str, index: int, count: int) -> str:
@@ -156,7 +168,7 @@ def _shown(role: str, index: int, count: int) -> str:
     return word if count == 1 else f"{word}[{index}]"
 
 
-def _count(arrays: Mapping[str, Array]) -> int:
+def _count(arrays: Mapping[str, Array], may_be_empty: bool) -> int:
     counts = {name: len(array) for name, array in arrays.items()}
     if not counts:
         raise DataError("there are no data", where=describe(user_line()), hint="pass at least one array")
@@ -168,7 +180,7 @@ def _count(arrays: Mapping[str, Array]) -> int:
             expected="the same number in each",
         )
     count = next(iter(counts.values()))
-    if count == 0:
+    if count == 0 and not may_be_empty:
         raise DataError("the data are empty", where=describe(user_line()), got="0 samples", expected="1 or more")
     return count
 
@@ -177,10 +189,8 @@ def warn_of_nan(batch: Batch, consequence: str = "the loss will be NaN") -> None
     """Warns of arrays that hold NaN."""
     for name, array in batch.arrays.items():
         if holds_nan(array):
-            first = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
             warnings.warn(
-                f"{_shown(name[0], int(name[1:]), len(batch.signature.of(name[0])))} holds NaN, first at index {first}:"
-                f" {consequence}",
+                f"{batch.signature.shown(name)} holds NaN, first at index {first_nan(array)}: {consequence}",
                 DataWarning,
                 stacklevel=2,
             )
@@ -203,7 +213,28 @@ def holds_nan(array: Array) -> bool:
     # A sum is NaN where an element is: one pass, without an array of flags. Infinities can make one too.
     with np.errstate(all="ignore"):
         total = np.add.reduce(array, axis=None)
-    return bool(np.isnan(total)) and bool(np.isnan(array).any())
+    return bool(np.isnan(total)) and any(bool(np.isnan(piece).any()) for _, piece in _pieces(array))
+
+
+def first_nan(array: Array) -> tuple[int, ...]:
+    """The index of the first NaN of an array that holds one.
+
+    Example:
+
+    >>> first_nan(np.array([[0.0, 1.0], [np.nan, np.nan]]))
+    (1, 0)
+    """
+    start, piece = next((start, piece) for start, piece in _pieces(array) if np.isnan(piece).any())
+    if len(piece) == 1 and array.ndim > 1:
+        return (start, *first_nan(piece[0]))
+    within = np.unravel_index(int(np.isnan(piece).argmax()), piece.shape)
+    return (start + int(within[0]), *map(int, within[1:]))
+
+
+def _pieces(array: Array) -> Iterator[tuple[int, Array]]:
+    """An array row by row, or in pieces of several small rows: flags for all of it at once would take much memory."""
+    rows = max(1, _PIECE * len(array) // array.size)
+    return ((start, array[start : start + rows]) for start in range(0, len(array), rows))
 
 
 def may_hold_nan(result: Array) -> bool:
@@ -211,48 +242,112 @@ def may_hold_nan(result: Array) -> bool:
     return result.dtype.kind != "f" or holds_nan(result)
 
 
-def check_labels(labels: Array, classes: int, name: str, where: str | None) -> None:
-    """Checks that integer labels are in range.
+@dataclass(frozen=True)
+class Classes:
+    """Which integer labels there may be.
 
-    Raises:
-        DataError: if one is not, with its value and its index.
+    Args:
+        count: How many classes: labels go from 0 to one below.
+        ignored: A label besides that is passed over. None: none.
     """
-    low, high = labels.min(), labels.max()
-    if low >= 0 and high < classes:
-        return
-    flat = labels.reshape(len(labels), -1)
-    row = int(np.argmax((flat.min(axis=1) < 0) | (flat.max(axis=1) >= classes)))
-    bad = next(value for value in flat[row] if not 0 <= value < classes)
-    raise DataError(
-        f"a label in {name} is out of range",
-        where=where,
-        got=f"label {bad.item()} at index {row}",
-        expected=f"from 0 to {classes - 1}: the model has {classes} classes",
-        hint="count classes from 0, or give the model's last layer more units",
-    )
+
+    count: int
+    ignored: int | None = None
+
+    def check(self, labels: Array, name: str) -> None:
+        """Checks that labels are among them.
+
+        Raises:
+            DataError: if one is not, with its value and its index.
+        """
+        if not labels.size or (labels.min() >= 0 and labels.max() < self.count):
+            return
+        for row, part in enumerate(labels.reshape(len(labels), -1)):
+            wrong = part[~((part >= 0) & (part < self.count)) & (part != self.ignored)]
+            if wrong.size:
+                besides = "" if self.ignored is None else f", or {self.ignored}"
+                raise DataError(
+                    f"a label in {name} is out of range",
+                    where=describe(user_line()),
+                    got=f"label {wrong[0].item()} at index {row}",
+                    expected=f"from 0 to {self.count - 1}{besides}: the model has {self.count} classes",
+                    hint="count classes from 0, or give the model's last layer more units",
+                )
 
 
-def with_class_weight(y: Any, sample_weight: Any, class_weight: Mapping[int, float]) -> Array:
+def with_class_weight(y: Any, sample_weight: Any, class_weight: Any, names: Sequence[str] | None = None) -> Any:
     """Sample weights from weights of classes.
 
     Args:
-        y: Integer labels, or one-hot labels.
-        sample_weight: Weights to multiply with. None: ones.
-        class_weight: A weight for each class; classes that are missing count 1.
+        y: Integer labels, or one-hot labels; of a model with several outputs a structure of them.
+        sample_weight: Must be None: the two cannot be given together.
+        class_weight: Dictionary of class to weight; classes that are missing count 1. For a model with several outputs
+            a dictionary of output to such a dictionary.
+        names: The names of the model's outputs, in order. None: it has none.
+
+    Returns:
+        A weight for each sample; for several outputs a dictionary of them.
 
     Raises:
-        ArgumentError: if there are several outputs.
+        ArgumentError: if the weights are no such dictionary, or sample weights are given as well.
+        DataError: if labels are no labels.
     """
-    if isinstance(y, list | tuple | Mapping):
-        raise ArgumentError("class_weight is for models with a single output", hint="use sample_weight")
+    problem = None
+    if sample_weight is not None:
+        problem = "class_weight and sample_weight cannot be given at the same time"
+    elif not isinstance(class_weight, Mapping):
+        problem = "class_weight is a dictionary of class to weight"
+    if problem:
+        raise ArgumentError(
+            problem, where=describe(user_line()), got=repr(class_weight)[:80], hint="multiply the weights yourself"
+        )
+    if y is None:
+        raise DataError("class_weight needs targets", where=describe(user_line()), hint="pass `y`")
+    leaves = tree.flatten(y)
+    if len(leaves) == 1 and not _by_name(class_weight):
+        return _class_weights(leaves[0], class_weight)
+    targets = y if isinstance(y, Mapping) else dict(zip(names or (), leaves, strict=False))
+    if not _by_name(class_weight) or not set(class_weight) <= set(targets):
+        raise ArgumentError(
+            "class_weight for several outputs is a dictionary of output to a dictionary of class to weight",
+            where=describe(user_line()),
+            got=repr(class_weight)[:80],
+            expected=f"keys among {', '.join(map(repr, targets))}" if targets else "outputs that have names",
+        )
+    return {name: _class_weights(targets[name], weights) for name, weights in class_weight.items()}
+
+
+def _by_name(class_weight: Mapping[Any, Any]) -> bool:
+    return any(isinstance(weights, Mapping) for weights in class_weight.values())
+
+
+def _class_weights(y: Any, class_weight: Mapping[Any, Any]) -> Array:
     labels = as_array(y, "y")
-    if labels.ndim > 1 and labels.shape[-1] > 1:
-        labels = labels.argmax(axis=-1)
-    labels = labels.reshape(len(labels), -1)[:, 0].astype(np.int64)
+    if labels.ndim > 1:
+        labels = labels.argmax(axis=-1) if labels.shape[-1] > 1 else labels[..., 0]
+    if labels.ndim != 1:
+        raise DataError(
+            "class_weight needs one label for each sample",
+            where=describe(user_line()),
+            got=f"targets of shape {np.shape(y)}",
+            hint="use sample_weight",
+        )
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise DataError(
+            "class_weight needs labels that are numbers", where=describe(user_line()), got="NaN or infinity"
+        )
+    labels = np.round(labels).astype(np.int64)
     weights = np.ones(len(labels), np.float32)
     for label, weight in class_weight.items():
-        weights[labels == int(label)] = weight
-    return weights if sample_weight is None else weights * np.asarray(sample_weight, np.float32)
+        if not isinstance(label, int | np.integer) or not isinstance(weight, int | float | np.number):
+            raise ArgumentError(
+                "class_weight is a dictionary of class to weight",
+                where=describe(user_line()),
+                got=repr({label: weight})[:80],
+                expected="an integer and a number",
+            )
+        weights[labels == label] = weight
+    return weights
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
@@ -297,8 +392,6 @@ def split_validation(batch: Batch, validation_split: float) -> tuple[Batch, Batc
     Raises:
         ArgumentError: if a part would be empty.
     """
-    if not 0 < validation_split < 1:
-        raise ArgumentError("validation_split is a number between 0 and 1", got=validation_split)
     cut = int(np.floor(batch.size * (1.0 - validation_split)))
     if cut == 0 or cut == batch.size:
         raise ArgumentError(
@@ -307,22 +400,20 @@ def split_validation(batch: Batch, validation_split: float) -> tuple[Batch, Batc
     return batch.part(0, cut), batch.part(cut, batch.size)
 
 
+_END = object()
+
+
 class Batches:
     """An iterable of batches: a generator, a list of batches, or a `PyDataset`.
 
     Args:
         source: The iterable.
-        class_weight: Weights of classes. None: none.
-        check: Called with each batch before it is used.
+        made: Makes a batch, and checks it, of inputs, targets and sample weights.
     """
 
-    def __init__(
-        self, source: Any, class_weight: Mapping[int, float] | None, check: Callable[[Batch], None] | None = None
-    ) -> None:
-        self.source = source
-        self.class_weight = class_weight
-        self.check = check
-        self.indexed = hasattr(source, "__getitem__") and hasattr(source, "__len__")
+    def __init__(self, source: Any, made: Callable[[Any, Any, Any], Batch]) -> None:
+        self.source, self.made = source, made
+        self.indexed = hasattr(source, "__getitem__") and (hasattr(source, "__len__") or hasattr(source, "num_batches"))
         if not self.indexed and not isinstance(source, Iterable):
             raise ArgumentError(
                 "these data cannot be used",
@@ -330,55 +421,55 @@ class Batches:
                 got=type(source).__name__,
                 expected="arrays, or an iterable of batches",
             )
-        self._first: list[Any] = []
-        self._rest: Iterator[Any] | None = None
+        self._ahead: list[Any] = []
+        self._running: Iterator[Any] | None = None
 
     @property
     def steps(self) -> int | None:
-        """How many batches there are; None where that is not known."""
+        """How many batches there are; None where that is not known, or there is no end."""
+        if hasattr(self.source, "num_batches"):
+            count: int | None = self.source.num_batches
+            return count
         return len(self.source) if hasattr(self.source, "__len__") else None
 
+    def restarts(self) -> bool:
+        """Whether the batches can be gone through again: an iterator can only go on."""
+        return self.indexed or iter(self.source) is not self.source
+
     def peek(self) -> Batch:
-        """The first batch, which is given again by `batches`.
+        """The first batch, which is still to come.
 
         Raises:
             DataError: if there is none.
         """
-        if not self._first:
-            self._rest = self._fresh(None)
-            first = next(self._rest, None)
-            if first is None:
-                raise DataError("the data are empty", where=describe(user_line()), got="an iterable without batches")
-            self._first = [first]
-        return self._made(self._first[0])
+        if not self._ahead:
+            self._running = self._fresh(None)
+            self._ahead = [next(self._running, _END)]
+        if self._ahead[0] is _END:
+            raise DataError("the data are empty", where=describe(user_line()), got="an iterable without batches")
+        return self.made(*unpack_x_y_sample_weight(self._ahead[0]))
 
-    def _fresh(self, order: Sequence[int] | None) -> Iterator[Any]:
-        if self.indexed:
-            return (self.source[i] for i in (range(len(self.source)) if order is None else order))
-        return iter(self.source)
-
-    def _made(self, data: Any) -> Batch:
-        x, y, weight = unpack_x_y_sample_weight(data)
-        if self.class_weight is not None and y is not None:
-            weight = with_class_weight(y, weight, self.class_weight)
-        batch = arrays_of(x, y, weight)
-        if self.check is not None:
-            self.check(batch)
-        return batch
-
-    def batches(self, order: Sequence[int] | None = None) -> Iterator[Batch]:
-        """All batches once, from the start again where the iterable allows it.
+    def begin(self, order: Sequence[int] | None = None) -> None:
+        """Starts from the first batch, where the iterable allows it.
 
         Args:
             order: The positions of the batches, for a source that has positions. None: as they come.
         """
-        if self._first and order is None:
-            kept, rest = self._first, self._rest
-            self._first, self._rest = [], None
-            yield self._made(kept[0])
-            for data in rest or ():
-                yield self._made(data)
+        # What the source does at the beginning of an epoch may change the batch that was looked at.
+        if self._ahead and order is None and not hasattr(self.source, "on_epoch_begin"):
             return
-        self._first, self._rest = [], None
-        for data in self._fresh(order):
-            yield self._made(data)
+        if self._running is None or self.restarts():
+            self._ahead, self._running = [], self._fresh(order)
+
+    def next(self) -> Batch | None:
+        """The next batch; None where there are no more."""
+        assert self._running is not None
+        data = self._ahead.pop() if self._ahead else next(self._running, _END)
+        return None if data is _END else self.made(*unpack_x_y_sample_weight(data))
+
+    def _fresh(self, order: Sequence[int] | None) -> Iterator[Any]:
+        if not self.indexed:
+            return iter(self.source)
+        count = self.steps
+        positions = order if order is not None else range(count) if count is not None else itertools.count()
+        return (self.source[i] for i in positions)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from graphc.callbacks import CallbackList, History
-from graphc.errors import ArgumentError, DataError, GraphcError
+from graphc.errors import ArgumentError, DataError
+from graphc.models.arguments import (
+    epochs_to_validate,
+    level_of_output,
+    number_of_steps,
+    share_for_validation,
+    whole_number,
+)
 from graphc.models.data import (
     Batch,
     Batches,
@@ -35,6 +42,8 @@ class Fitting(Trainer):
     """The part of a model that loops over data."""
 
     history: History
+    stop_evaluating = False
+    stop_predicting = False
 
     def fit(
         self,
@@ -60,18 +69,21 @@ class Fitting(Trainer):
         Args:
             x: Array or structure of arrays: the inputs; or an iterable of batches `(x, y)` or `(x, y, weights)`.
             y: Array or structure: the targets. None for an iterable.
-            batch_size: How many samples a step takes. None: 32.
+            batch_size: How many samples a step takes. None: 32, or what makes `steps_per_epoch` steps.
             epochs: The number of the last epoch.
             verbose: 0: silent, 1: a progress line, 2: a line for each epoch, `"auto"`: 1.
             callbacks: List of callbacks.
-            validation_split: The share of samples, the last ones, that is kept for validation.
+            validation_split: The share of samples, the last ones, that is kept for validation, where `validation_data`
+                is None.
             validation_data: `(x, y)`, `(x, y, weights)` or an iterable of batches to validate on.
             shuffle: True: samples in a new order in each epoch; `"batch"`: batches; False: as they are.
-            class_weight: Dictionary of class to weight.
+            class_weight: Dictionary of class to weight; for several outputs a dictionary of output to such a
+                dictionary.
             sample_weight: A weight for each sample.
             initial_epoch: The number of the first epoch.
-            steps_per_epoch: How many steps an epoch has. None: as many as the data give.
-            validation_steps: Likewise for validation.
+            steps_per_epoch: How many steps an epoch has; the next one goes on in the data. None or 0: as many as the
+                data give.
+            validation_steps: Likewise for validation, which starts from the first batch each time.
             validation_batch_size: How many samples a step of validation takes. None: `batch_size`.
             validation_freq: Every how many epochs to validate, or a list of the epochs, counted from 1.
 
@@ -80,23 +92,27 @@ class Fitting(Trainer):
 
         Raises:
             StateError: if the model is not compiled.
-            GraphcError: if the data do not fit; weights, optimizer and metrics are then as before the call.
+            GraphcError: if the data do not fit; what was trained until then stays, and nothing of the step that failed.
         """
         self._require_compiled("fit")
+        whole_number("epochs", epochs, 0)
+        whole_number("initial_epoch", initial_epoch, 0)
+        steps = number_of_steps("steps_per_epoch", steps_per_epoch)
+        validation_steps = number_of_steps("validation_steps", validation_steps)
+        whole_number("validation_batch_size", validation_batch_size, 1, optional=True)
+        epochs_to_validate(validation_freq)
+        split = share_for_validation(validation_split) if validation_data is None else 0.0
         train, held_out = self._training_source(
-            x, y, sample_weight, class_weight, batch_size, validation_split, shuffle
+            x, y, sample_weight, class_weight, batch_size, split, shuffle, steps, validation_data
         )
         size = validation_batch_size or batch_size
-        validation = self._validation_source(validation_data, held_out, size)
+        validation = self._validation_source(validation_data, held_out, size, validation_steps)
         train.prepare()
         if validation is not None:
             validation.prepare()
-        listed = _callback_list(callbacks, self, verbose, epochs, steps_per_epoch or train.steps, history=True)
+        listed = _callback_list(callbacks, self, verbose, epochs, steps or train.steps, history=True)
         self.stop_training = False
-        with self._restoring():
-            self._epochs(
-                train, validation, listed, initial_epoch, epochs, steps_per_epoch, validation_steps, validation_freq
-            )
+        self._epochs(train, validation, listed, initial_epoch, epochs, steps, validation_steps, validation_freq)
         assert listed.history is not None
         return listed.history
 
@@ -113,18 +129,17 @@ class Fitting(Trainer):
     ) -> None:
         callbacks.on_train_begin()
         pace = self._pace(callbacks, "train")
-        # With a given number of steps an epoch may end, and the next begin, in the middle of the data.
-        fresh: bool | None = True
-        logs: dict[str, float] = {}
+        logs: dict[str, Any] = {}
         for epoch in range(first, last):
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-            if fresh or steps is None:
-                train.begin()
-            fresh = self._loop("train", train, pace, callbacks, steps)
-            if fresh is None:
+            # With a given number of steps an epoch may end, and the next begin, in the middle of the data.
+            train.begin(go_on=steps is not None)
+            done, logs = self._loop("train", train, pace, callbacks, steps)
+            train.end()
+            if not done:
+                self.stop_training = True
                 break
-            logs = dict(self.get_metrics_result())
             if validation is not None and _is_due(epoch, validation_freq):
                 results = self._judge(validation, callbacks, validation_steps)
                 logs.update({f"val_{name}": value for name, value in results.items()})
@@ -135,55 +150,42 @@ class Fitting(Trainer):
             self.optimizer.finalize_variable_values(self.trainable_variables)
         callbacks.on_train_end(logs)
 
-    def _loop(self, mode: str, source: Source, pace: Pace, callbacks: CallbackList, steps: int | None) -> bool | None:
-        """Does the steps of an epoch; returns whether the data are used up, or None where they gave nothing."""
-        done, restarted = 0, False
-        limit = steps if steps is not None else source.steps
+    def _loop(
+        self, mode: str, source: Source, pace: Pace, callbacks: CallbackList, steps: int | None
+    ) -> tuple[int, dict[str, Any]]:
+        """Does the steps of an epoch.
+
+        Whatever may be wrong with a step is found before it runs, so that an error leaves what was trained before.
+
+        Returns:
+            How many steps were done, and the results; none where the data gave nothing.
+        """
+        done, limit = 0, steps if steps is not None else source.steps
+        logs: dict[str, Any] = {}
         begin, end = getattr(callbacks, f"on_{mode}_batch_begin"), getattr(callbacks, f"on_{mode}_batch_end")
         listening = callbacks.listening(mode)
-        while limit is None or done < limit:
+        while (limit is None or done < limit) and source.more():
             begin(done)
             most = pace.steps if limit is None else min(pace.steps, limit - done)
             with pace.measured(most):
-                count, _, _ = source.advance(most)
-            if count == 0 and steps is not None and source.again() and not restarted:
-                source.begin()
-                restarted = True
-                continue
-            if count == 0:
-                self._out_of_data(mode, done, limit)
-                return True if done else None
-            done, restarted = done + count, False
+                count, program, outputs = source.advance(most)
+            done += count
             if listening:
-                end(done - 1, self.get_metrics_result())
-            if self.stop_training and mode == "train":
-                break
-        return steps is None
-
-    def _out_of_data(self, mode: str, done: int, limit: int | None) -> None:
+                end(done - 1, self._logs(program, outputs))
+            if self.stop_training if mode == "train" else self.stop_evaluating:
+                return done, self._logs(program, outputs)
         if done == 0:
-            warnings.warn(f"the data gave no batch: {mode} stops", stacklevel=5)
-            self.stop_training = True
-        elif limit is not None:
-            warnings.warn(f"the data gave {done} batches where {limit} were expected", stacklevel=5)
+            warnings.warn(f"the data gave no batch: there is nothing to {mode} on", stacklevel=4)
+        else:
+            logs = self._logs(program, outputs)
+            if limit is not None and done < limit:
+                warnings.warn(f"the data gave {done} batches where {limit} were expected", stacklevel=4)
+        return done, logs
 
     def _pace(self, callbacks: CallbackList, mode: str) -> Pace:
         if self.steps_per_execution > 1:
             return Pace(self.steps_per_execution)
         return Pace(1 if callbacks.needs_each_batch(mode) else None)
-
-    @contextmanager
-    def _restoring(self) -> Iterator[None]:
-        """Undoes all changes where an error of ours ends the block; what users interrupt stays as it is."""
-        variables = [*self.variables, self.random_step, *(v for metric in self.metrics for v in metric.variables)]
-        variables += self.optimizer.variables if self.optimizer is not None else []
-        before = [(v, v.numpy()) for v in variables]
-        try:
-            yield
-        except GraphcError:
-            for variable, value in before:
-                variable.buffer.assign(value)
-            raise
 
     # ---- evaluate
 
@@ -220,19 +222,20 @@ class Fitting(Trainer):
         """
         _refuse(kwargs, "evaluate")
         self._require_compiled("evaluate")
-        source = self._source("test", x, y, sample_weight, batch_size)
+        steps = number_of_steps("steps", steps)
+        source = self._source("test", x, y, sample_weight, batch_size, steps=steps)
         source.prepare()
         listed = _callback_list(callbacks, self, verbose, 1, steps or source.steps)
-        with self._restoring():
-            logs = self._judge(source, listed, steps)
+        logs = self._judge(source, listed, steps)
         return logs if return_dict else self._in_order(logs)
 
-    def _judge(self, source: Source, callbacks: CallbackList, steps: int | None) -> dict[str, float]:
-        self.reset_metrics()
+    def _judge(self, source: Source, callbacks: CallbackList, steps: int | None) -> dict[str, Any]:
+        self.stop_evaluating = False
         callbacks.on_test_begin()
+        self.reset_metrics()
         source.begin()
-        self._loop("test", source, self._pace(callbacks, "test"), callbacks, steps)
-        logs = self.get_metrics_result()
+        _, logs = self._loop("test", source, self._pace(callbacks, "test"), callbacks, steps)
+        source.end()
         callbacks.on_test_end(logs)
         return logs
 
@@ -261,7 +264,8 @@ class Fitting(Trainer):
         Raises:
             GraphcError: if the data do not fit.
         """
-        if callbacks is None and steps is None and verbose == 0:
+        steps = number_of_steps("steps", steps)
+        if callbacks is None and steps is None and level_of_output(verbose) == 0:
             ready = self._ready_for(x)
             if ready is not None:
                 results = ready.results(len(x))
@@ -270,17 +274,14 @@ class Fitting(Trainer):
                     warn_of_nan(arrays_of(x), _PREDICTED)
                 return ready.structured(results)
         if x is None or not is_arrays(x):
-            source = self._source("predict", x, None, None, batch_size)
-            first = source.prepare()
-            assert isinstance(first, Prediction)
-            limit = steps if steps is not None else source.steps
-            source.begin()
-            outputs = (outputs for _, _, outputs in iter(lambda: source.advance(1), (0, None, [])))
-            return first.structured(_one_by_one(outputs, _callback_list(callbacks, self, verbose, 1, limit), limit))
-        data = arrays_of(x)
+            return self._predict_batches(x, batch_size, steps, callbacks, verbose)
+        data = arrays_of(x, may_be_empty=True)
         prediction = self._prediction(x, data)
-        size = fitting_batch(batch_size, data.size)
-        limit = -(-data.size // size) if steps is None else steps
+        if not data.size:
+            return prediction.structured(prediction.nothing())
+        size = fitting_batch(batch_size, data.size, steps)
+        whole = -(-data.size // size)
+        limit = whole if steps is None else min(steps, whole)
         listed = _callback_list(callbacks, self, verbose, 1, limit)
         if steps is None and prediction.by_sample and not listed.listening("predict"):
             listed.on_predict_begin()
@@ -289,10 +290,45 @@ class Fitting(Trainer):
             listed.on_predict_end()
         else:
             parts = (data.part(start, min(start + size, data.size)) for start in range(0, data.size, size))
-            results = _one_by_one(map(prediction.run_once, parts), listed, limit)
+            results = self._one_by_one(prediction, islice(parts, limit), prediction.run_once, listed)
         if any(map(may_hold_nan, results)):
             warn_of_nan(data, _PREDICTED)
         return prediction.structured(results)
+
+    def _predict_batches(self, x: Any, batch_size: int | None, steps: int | None, callbacks: Any, verbose: Any) -> Any:
+        source = self._source("predict", x, None, None, batch_size)
+        first = source.prepare()
+        assert isinstance(first, Prediction)
+        limit = steps if steps is not None else source.steps
+        source.begin()
+        # A batch is asked for only where it will be predicted: what an iterator has given is gone.
+        there = islice(iter(source.more, False), limit)
+        listed = _callback_list(callbacks, self, verbose, 1, limit)
+        results = self._one_by_one(first, there, lambda _: source.advance(1)[2], listed)
+        source.end()
+        return first.structured(results)
+
+    def _one_by_one(
+        self,
+        prediction: Prediction,
+        batches: Iterable[Any],
+        run: Callable[[Any], list[Array]],
+        callbacks: CallbackList,
+    ) -> list[Array]:
+        """The outputs for batches, each of which is announced to callbacks."""
+        parts: list[list[Array]] = []
+        self.stop_predicting = False
+        callbacks.on_predict_begin()
+        for number, batch in enumerate(batches):
+            callbacks.on_predict_batch_begin(number)
+            parts.append(run(batch))
+            callbacks.on_predict_batch_end(number, {"outputs": prediction.structured(parts[-1])})
+            if self.stop_predicting:
+                break
+        callbacks.on_predict_end()
+        if not parts:
+            raise DataError("the data are empty", where=describe(user_line()), got="an iterable without batches")
+        return [_joined(list(leaf)) for leaf in zip(*parts, strict=True)]
 
     # ---- from arguments to sources
 
@@ -305,6 +341,8 @@ class Fitting(Trainer):
         batch_size: int | None,
         validation_split: float,
         shuffle: Any,
+        steps: int | None,
+        validation_data: Any,
     ) -> tuple[Source, Batch | None]:
         """Where the steps come from, and the samples that are held out for validation."""
         if not is_arrays(x) or x is None:
@@ -314,24 +352,30 @@ class Fitting(Trainer):
                     where=describe(user_line()),
                     hint="leave y, sample_weight and validation_split out",
                 )
-            return self._source("train", x, None, None, batch_size, shuffle, class_weight), None
-        if class_weight is not None:
-            sample_weight = with_class_weight(y, sample_weight, class_weight)
-        data = self._checked(arrays_of(x, y, sample_weight), "train")
+            used = _validation_arrays(validation_data) is not None  # for validation
+            source = self._source("train", x, None, None, None if used else batch_size, shuffle, class_weight)
+            return source, None
+        data = self._checked(arrays_of(x, y, sample_weight))
         held_out = None
         if validation_split:
             data, held_out = split_validation(data, validation_split)
-        return ArraySource(self, "train", data, batch_size, shuffle), held_out
+        if class_weight is not None:
+            # The samples that are held out are not weighed.
+            weights = with_class_weight(data.of("y"), sample_weight, class_weight, self._output_names)
+            data = arrays_of(data.of("x"), data.of("y"), weights)
+        return ArraySource(self, "train", data, batch_size, shuffle, steps), held_out
 
-    def _validation_source(self, data: Any, held_out: Batch | None, batch_size: int | None) -> Source | None:
+    def _validation_source(
+        self, data: Any, held_out: Batch | None, batch_size: int | None, steps: int | None
+    ) -> Source | None:
         if data is not None:
-            if isinstance(data, tuple | list) and is_arrays(list(data)[:1]):
-                x, y, weight = unpack_x_y_sample_weight(tuple(data))
-                return self._source("test", x, y, weight, batch_size)
-            return self._source("test", data, None, None, batch_size)
+            arrays = _validation_arrays(data)
+            if arrays is None:
+                return self._source("test", data, None, None, None)
+            return self._source("test", *unpack_x_y_sample_weight(arrays), batch_size, steps=steps)
         if held_out is None:
             return None
-        return ArraySource(self, "test", held_out, batch_size)
+        return ArraySource(self, "test", held_out, batch_size, steps=steps)
 
     def _source(
         self,
@@ -341,39 +385,35 @@ class Fitting(Trainer):
         sample_weight: Any,
         batch_size: int | None,
         shuffle: Any = False,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: Any = None,
+        steps: int | None = None,
     ) -> Source:
         if x is not None and is_arrays(x):
-            data = self._checked(arrays_of(x, y, sample_weight), mode)
-            return ArraySource(self, mode, data, batch_size, shuffle)
+            data = self._checked(arrays_of(x, y, sample_weight))
+            return ArraySource(self, mode, data, batch_size, shuffle, steps)
         if batch_size is not None:
-            raise ArgumentError(
-                "batch_size cannot be given for an iterable of batches", where=describe(user_line()), got=batch_size
-            )
-        batches = Batches(x, class_weight, lambda batch: self.check_batch(batch, mode))
-        return IterableSource(self, mode, batches, bool(shuffle))
+            warnings.warn("batch_size has no effect: the iterable gives the batches itself", stacklevel=4)
 
-    def _checked(self, data: Batch, mode: str) -> Batch:
-        self.check_batch(data, mode)
+        def made(x: Any, y: Any, weight: Any) -> Batch:
+            if class_weight is not None and y is not None:
+                weight = with_class_weight(y, weight, class_weight, self._output_names)
+            batch = arrays_of(x, y, weight) if mode != "predict" else arrays_of(x)
+            self.check_batch(batch)
+            return batch
+
+        return IterableSource(self, mode, Batches(x, made), bool(shuffle))
+
+    def _checked(self, data: Batch) -> Batch:
+        self.check_batch(data)
         warn_of_nan(data)
         return data
 
 
-def _one_by_one(outputs: Iterator[list[Array]], callbacks: CallbackList, limit: int | None) -> list[Array]:
-    """The outputs for all batches, up to a limit, each batch announced to callbacks."""
-    parts: list[list[Array]] = []
-    callbacks.on_predict_begin()
-    while limit is None or len(parts) < limit:
-        callbacks.on_predict_batch_begin(len(parts))
-        part = next(outputs, None)
-        if part is None:
-            break
-        parts.append(part)
-        callbacks.on_predict_batch_end(len(parts) - 1, {"outputs": part})
-    callbacks.on_predict_end()
-    if not parts:
-        raise DataError("the data are empty", where=describe(user_line()), got="an iterable without batches")
-    return [_joined(list(leaf)) for leaf in zip(*parts, strict=True)]
+def _validation_arrays(data: Any) -> tuple[Any, ...] | None:
+    """Data for validation as arrays of inputs, targets and weights; None where they are an iterable of batches."""
+    if isinstance(data, tuple | list) and is_arrays(list(data)[:1]):
+        return tuple(data)
+    return (data,) if data is not None and is_arrays(data) else None
 
 
 def _joined(parts: list[Array]) -> Array:
@@ -381,7 +421,7 @@ def _joined(parts: list[Array]) -> Array:
 
 
 def _is_due(epoch: int, frequency: Any) -> bool:
-    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else (epoch + 1) in frequency
+    return (epoch + 1) % frequency == 0 if isinstance(frequency, int | np.integer) else (epoch + 1) in frequency
 
 
 def _refuse(kwargs: dict[str, Any], method: str) -> None:
@@ -394,15 +434,13 @@ def _callback_list(
 ) -> CallbackList:
     if isinstance(callbacks, CallbackList):
         return callbacks
-    level = 1 if verbose == "auto" else verbose
-    if level not in (0, 1, 2, True, False):
-        raise ArgumentError("verbose is 0, 1, 2 or 'auto'", got=repr(verbose))
+    level = level_of_output(verbose)
     return CallbackList(
         callbacks,
         add_history=history,
         add_progbar=level != 0,
         model=model,
-        verbose=int(level),
+        verbose=level,
         epochs=epochs,
         steps=steps,
     )

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from graphc import ops, tree
+from graphc import dtypes, ops, tree
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers import InputLayer
 from graphc.layers.tracking import unique
 from graphc.registration import choices
-from graphc.tracing import Call, KerasTensor, Operation, Tensor, describe, set_mask, user_line
+from graphc.tracing import Call, KerasTensor, Operation, Tensor, cast, describe, get_mask, set_mask, user_line
 
 
 class LayerGraph:
@@ -127,9 +127,21 @@ class LayerGraph:
             results = tree.flatten(call.operation(*args, **kwargs))
             for x, result in zip(call.outputs, [r for r in results if r is not None], strict=True):
                 values[id(x)] = result
-        return tree.map_structure(lambda x: values[id(x)], self.outputs)
+        results = tree.map_structure(lambda x: values[id(x)], self.outputs)
+        return results[0] if isinstance(results, list | tuple) and len(results) == 1 else results
 
     def _flat(self, inputs: Any) -> list[Any]:
+        return [fitted(value, x) for value, x in self.fed(inputs)]
+
+    def fed(self, inputs: Any) -> list[tuple[Any, KerasTensor]]:
+        """What is given for the inputs, each with the symbolic input that it is for.
+
+        Args:
+            inputs: What nests like the model's inputs, a flat list, or a dictionary by the names of the inputs.
+
+        Raises:
+            ArgumentError: if there are too few or too many, or it cannot be told which is which.
+        """
         if isinstance(inputs, Mapping) and not isinstance(self.inputs, Mapping):
             names = [x.name for x in self.flat_inputs]
             missing = [name for name in names if name not in inputs]
@@ -142,7 +154,15 @@ class LayerGraph:
                 )
             given = [inputs[name] for name in names]
         elif isinstance(inputs, Mapping):
-            given = [inputs[key] for key in sorted(self.inputs) if key in inputs]
+            given = tree.flatten({key: inputs[key] for key in self.inputs if key in inputs})
+        elif isinstance(self.inputs, Mapping) and list(self.inputs) != sorted(self.inputs):
+            raise ArgumentError(
+                "the model's inputs are a dictionary that is not in alphabetical order",
+                where=describe(user_line()),
+                got=type(inputs).__name__,
+                expected=f"a dictionary with the keys {', '.join(map(repr, self.inputs))}",
+                hint="name the inputs, since it cannot be told which is which",
+            )
         else:
             given = tree.flatten(inputs)
         if len(given) != len(self.flat_inputs):
@@ -151,7 +171,7 @@ class LayerGraph:
                 got=f"{len(given)}",
                 expected=f"{len(self.flat_inputs)}: {', '.join(x.name for x in self.flat_inputs)}",
             )
-        return [fitted(value, x) for value, x in zip(given, self.flat_inputs, strict=True)]
+        return list(zip(given, self.flat_inputs, strict=True))
 
 
 def _symbolic(structure: Any, what: str) -> list[KerasTensor]:
@@ -168,16 +188,20 @@ def _symbolic(structure: Any, what: str) -> list[KerasTensor]:
 
 
 def fitted(value: Any, wanted: KerasTensor) -> Any:
-    """An input of the rank that a model was made for: a last axis of size 1 is added or dropped.
+    """An input of the rank and dtype that a model was made for: a last axis of size 1 is added or dropped.
 
     Raises:
         ShapeError: if rank or sizes differ.
     """
     if isinstance(value, Tensor):
+        mask = get_mask(value)
         if value.ndim == wanted.ndim + 1 and value.shape[-1] == 1:
             value = ops.squeeze(value, -1)
         elif value.ndim == wanted.ndim - 1 and wanted.shape[-1] == 1:
             value = ops.expand_dims(value, -1)
+        value = cast(value, dtypes.as_dtype(wanted.dtype))
+        if mask is not None:
+            set_mask(value, mask)
     check_fit(tuple(value.shape), wanted)
     return value
 

@@ -11,7 +11,7 @@ from graphc.errors import ArgumentError, StateError
 from graphc.graph.core import Graph
 from graphc.models.data import Signature, arrays_of
 from graphc.models.fitting import Fitting
-from graphc.models.objectives import wants_classes
+from graphc.models.outputs import Outputs
 from graphc.models.program import SAMPLES, VISITS, Program
 from graphc.tracing import BATCH, describe, user_line
 
@@ -20,6 +20,9 @@ MODES = ("train", "test", "predict")
 
 class Inspectable(Fitting):
     """What of a model can be looked at."""
+
+    input: Any
+    output: Any
 
     def graph(self, stage: str = "final", mode: str | None = None) -> Graph:
         """Returns the graph of one of the model's programs, a networkx graph.
@@ -103,12 +106,13 @@ class Inspectable(Fitting):
         def sample(shape: tuple[Any, ...], dtype: str) -> Any:
             return np.zeros((1, *shape[1:]), dtype)
 
-        x = [sample(part.shape, part.dtype) for part in tree.flatten(inputs)]
+        x = tree.map_structure(lambda part: sample(part.shape, part.dtype), self.input)
         if mode == "predict":
-            return arrays_of(x[0] if len(x) == 1 else x).signature
-        sparse = wants_classes(self._compile_loss, len(tree.flatten(outputs)))
+            return arrays_of(x).signature
+        outputs = Outputs(self.output, self._output_names)
+        sparse = self._compile_loss.classes(outputs) if self._compile_loss is not None else {}
         y = [
-            sample(part.shape[:-1], "int32") if classes else sample(part.shape, "float32")
-            for part, classes in zip(tree.flatten(outputs), sparse, strict=True)
+            sample(part.shape[:-1], "int32") if index in sparse else sample(part.shape, "float32")
+            for index, part in enumerate(outputs.leaves)
         ]
-        return arrays_of(x[0] if len(x) == 1 else x, y[0] if len(y) == 1 else y).signature
+        return arrays_of(x, tree.pack_sequence_as(self.output, y)).signature

@@ -10,6 +10,7 @@ from graphc import optimizers, tree
 from graphc.errors import ArgumentError, NotCalledError, StateError
 from graphc.layers import InputLayer, Layer
 from graphc.layers.layer import map_shapes
+from graphc.models.data import Leaf, Signature
 from graphc.models.functional import LayerGraph
 from graphc.models.inspection import Inspectable
 from graphc.models.summary import print_summary
@@ -183,11 +184,9 @@ class Model(Inspectable):
             raise NotCalledError(f"{self.name!r} has no symbolic inputs", hint="they exist in functional models only")
         return self._graph
 
-    def _input_specs(self) -> list[KerasTensor] | None:
-        return self._graph.flat_inputs if self._graph is not None else None
-
-    def _output_specs(self) -> list[KerasTensor] | None:
-        return self._graph.flat_outputs if self._graph is not None else None
+    def _fed(self, signature: Signature) -> list[tuple[Leaf, KerasTensor]]:
+        nested = signature.nested("x", {leaf.name: leaf for leaf in signature.of("x")})
+        return self._graph.fed(nested) if self._graph is not None else []
 
     # ---- looking at it
 
@@ -287,8 +286,6 @@ class Functional(Model):
 
 
 def _output_names(graph: LayerGraph) -> list[str]:
-    if isinstance(graph.outputs, Mapping):
-        return sorted(graph.outputs)
     names: list[str] = []
     for output in graph.flat_outputs:
         name = output.call.operation.name if output.call is not None else output.name

@@ -3,50 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from graphc import losses, metrics, tree
-from graphc.errors import ArgumentError, GraphcError
+from graphc.errors import ArgumentError, DataError, GraphcError
 from graphc.losses import Loss, LossFunctionWrapper
 from graphc.metrics import Mean, MeanMetricWrapper, Metric
-from graphc.registration import choices
-from graphc.tracing import Tensor, as_tensor, current_origin, describe, scope
+from graphc.models.data import Classes
+from graphc.models.outputs import Outputs
+from graphc.tracing import Tensor, as_tensor, current_origin, describe, scope, user_line
 
 
-def flat_outputs(y_pred: Any) -> list[Tensor]:
-    """The outputs of a model in order."""
-    return [as_tensor(leaf) for leaf in tree.flatten(y_pred)]
-
-
-def per_output(spec: Any, names: list[str], what: str, structure: Any = None) -> list[Any]:
-    """What a user gave for each output: one thing for the only one, a list, or a dictionary by name.
+@dataclass(frozen=True)
+class Part:
+    """The loss of one output.
 
     Args:
-        spec: What the user gave.
-        names: The names of the outputs.
-        what: What it is, for errors.
-        structure: How the outputs nest; a dictionary of outputs is in the order of its sorted keys.
-
-    Raises:
-        ArgumentError: if the numbers differ or a name is unknown.
+        index: Which output.
+        loss: The loss.
+        factor: What it is multiplied with. None: nothing.
     """
-    if isinstance(spec, Mapping):
-        unknown = [key for key in spec if key not in names]
-        if unknown:
-            raise ArgumentError(
-                f"{what} names an output that the model has not",
-                got=repr(unknown[0]),
-                expected=f"one of {', '.join(names)}",
-                hint=choices(unknown[0], names),
-            )
-        return [spec.get(name) for name in names]
-    if isinstance(spec, list | tuple):
-        if len(spec) != len(names):
-            raise ArgumentError(
-                f"{what} does not fit the model's outputs", got=f"{len(spec)}", expected=f"{len(names)}: {names}"
-            )
-        return list(spec)
-    return [spec] * len(names)
+
+    index: int
+    loss: Loss
+    factor: float | None
 
 
 class CompileLoss:
@@ -55,99 +36,130 @@ class CompileLoss:
     Args:
         loss: As given to `compile`.
         loss_weights: A factor for each output, as given to `compile`.
+
+    Attributes:
+        parts: The losses, in the order in which they were given; None before `build`.
+        trackers: The means of the losses, where there are several.
     """
 
     def __init__(self, loss: Any, loss_weights: Any = None) -> None:
         self.spec = tree.map_structure(_loss_of, loss, none_is_leaf=False) if loss is not None else None
         self.weights = loss_weights
-        self.parts: list[Loss | None] | None = None
-        self.factors: list[float | None] = []
+        self.parts: list[Part] | None = None
         self.trackers: list[Metric] = []
-        self._tracked: list[int] = []
 
-    def build(self, names: list[str]) -> None:
-        """Learns the names of the model's outputs."""
-        if self.parts is not None:
-            return
-        spec = self.spec
-        if isinstance(spec, list | tuple) and len(names) == 1 and len(spec) == 1:
-            spec = spec[0]
-        self.parts = per_output(spec, names, "loss")
-        self.factors = per_output(self.weights, names, "loss_weights") if self.weights is not None else []
-        if len(names) > 1:
-            self._tracked = [i for i, part in enumerate(self.parts) if part is not None]
-            self.trackers = [Mean(name=f"{names[i]}_loss") for i in self._tracked]
+    def build(self, outputs: Outputs) -> list[Part]:
+        """Learns the model's outputs.
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor | None:
+        Raises:
+            ArgumentError: if losses or their weights do not fit the outputs.
+        """
+        if self.parts is None:
+            placed = outputs.place(self.spec, "loss", shared=True)
+            if not isinstance(outputs.structure, Mapping):
+                placed.sort(key=lambda pair: pair[0])
+            self._require_all(outputs, [index for index, _ in placed])
+            factors = self._factors(outputs, [index for index, loss in placed if loss is not None])
+            self.parts = [Part(index, loss, factors[index]) for index, loss in placed if loss is not None]
+            if len(self.parts) > 1:
+                names = [outputs.loss_name(part.index, part.loss.name) for part in self.parts]
+                self.trackers = [Mean(name=f"{name}_loss") for name in names]
+        return self.parts
+
+    def _require_all(self, outputs: Outputs, given: list[int]) -> None:
+        """By name, outputs without a loss must be told, so that a misspelt or forgotten one is seen."""
+        if isinstance(self.spec, Mapping) and not isinstance(outputs.structure, Mapping) and len(given) != len(outputs):
+            raise ArgumentError(
+                "loss does not name all outputs of the model",
+                got=", ".join(map(repr, self.spec)),
+                expected=", ".join(map(repr, outputs.names)),
+                hint="give None for an output without a loss",
+            )
+
+    def _factors(self, outputs: Outputs, needed: list[int]) -> list[Any]:
+        if self.weights is None:
+            return [None] * len(outputs)
+        factors = outputs.spread(self.weights, "loss_weights", shared=True)
+        missing = [outputs.names[index] for index in needed if factors[index] is None]
+        if missing and isinstance(self.weights, Mapping):
+            raise ArgumentError(
+                "loss_weights does not name all outputs that have a loss",
+                got=", ".join(map(repr, self.weights)),
+                expected=f"also {', '.join(map(repr, missing))}",
+                hint="give 1.0 for a loss that counts as it is",
+            )
+        return factors
+
+    def __call__(self, y_true: Any, outputs: Outputs, sample_weight: Any = None) -> Tensor | None:
         """The loss; None where no output has one. Each output's own is noted where there are several."""
-        assert self.parts is not None
-        predicted, wanted = flat_outputs(y_pred), _targets(y_true, y_pred, self.parts)
-        weights = _weights(sample_weight, len(predicted))
+        parts = self.build(outputs)
+        wanted, weights = self.targets(y_true, outputs), weights_of(sample_weight, outputs)
+        trackers: list[Metric | None] = [*self.trackers] or [None] * len(parts)
         total: Any = None
-        for i, part in enumerate(self.parts):
-            if part is None:
-                continue
-            with scope(part.name):
-                value = as_tensor(part(wanted[i], predicted[i], weights[i]))
-                if self.trackers:
-                    tracker = self.trackers[self._tracked.index(i)]
-                    tracker.update_state(value, sample_weight=predicted[i].shape[0])
-                factor = self.factors[i] if self.factors else None
-                value = value if factor is None else value * factor
+        for part, tracker in zip(parts, trackers, strict=True):
+            target, predicted = wanted[part.index], as_tensor(outputs.leaves[part.index])
+            if target is None:
+                raise no_target(outputs, part.index, "loss")
+            with scope(part.loss.name):
+                value = as_tensor(part.loss(target, predicted, weights[part.index]))
+                if tracker is not None:
+                    tracker.update_state(value, sample_weight=predicted.shape[0])
+                value = value if part.factor is None else value * part.factor
                 total = value if total is None else total + value
         return total  # type: ignore[no-any-return]
 
-    def sparse_outputs(self) -> list[int]:
-        """The outputs whose targets are integer labels."""
-        return [i for i, part in enumerate(self.parts or ()) if part is not None and _is_sparse(part)]
+    def targets(self, y_true: Any, outputs: Outputs) -> list[Any]:
+        """The target of each output: there may be one for each, or one for each that has a loss."""
+        parts = self.build(outputs)
+        if isinstance(y_true, list | tuple) and len(y_true) == len(parts) < len(outputs):
+            result: list[Any] = [None] * len(outputs)
+            for index, target in zip(sorted(part.index for part in parts), y_true, strict=True):
+                result[index] = target
+            return result
+        return outputs.spread(y_true, "targets")
+
+    def classes(self, outputs: Outputs) -> dict[int, Classes]:
+        """For the outputs whose targets are integer labels: which labels there may be."""
+        found = {part.index: _ignored(part.loss) for part in self.build(outputs) if _is_sparse(part.loss)}
+        shapes = {index: tuple(outputs.leaves[index].shape) for index in found}
+        return {
+            index: Classes(shapes[index][-1], ignored)
+            for index, ignored in found.items()
+            if shapes[index] and isinstance(shapes[index][-1], int)
+        }
 
 
-def wants_classes(objective: CompileLoss | None, outputs: int) -> list[bool]:
-    """For each output, whether its targets are integer labels; also before the outputs have names."""
-    if objective is None:
-        return [False] * outputs
-    parts = objective.parts or tree.flatten(objective.spec)
-    return [part is not None and _is_sparse(part) for part in (parts * outputs if len(parts) == 1 else parts)]
+def no_target(outputs: Outputs, index: int, what: str) -> DataError:
+    """The error for an output that something compares with a target which is not there."""
+    return DataError(
+        f"there is no target for the output {outputs.names[index]!r}, which has a {what}",
+        where=describe(user_line()),
+        hint="give one in `y`, or None as its loss and no metrics",
+    )
+
+
+def weights_of(sample_weight: Any, outputs: Outputs) -> list[Any]:
+    """The sample weights of each output; weights that are one array are for all."""
+    if sample_weight is None:
+        return [None] * len(outputs)
+    return outputs.spread(sample_weight, "sample_weight", shared=True)
 
 
 def _is_sparse(loss: Loss) -> bool:
-    function = getattr(loss, "fn", None)
-    return function is losses.sparse_categorical_crossentropy and not getattr(loss, "_fn_kwargs", {}).get(
-        "ignore_class"
-    )
+    return getattr(loss, "fn", None) is losses.sparse_categorical_crossentropy
+
+
+def _ignored(loss: Loss) -> int | None:
+    ignored: int | None = getattr(loss, "_fn_kwargs", {}).get("ignore_class")
+    return ignored
 
 
 def _loss_of(spec: Any) -> Any:
     found = losses.get(spec)
     if found is None or isinstance(found, Loss):
         return found
-    name = found.__name__ if hasattr(found, "__name__") else type(found).__name__
+    name = spec if isinstance(spec, str) else getattr(found, "__name__", type(found).__name__)
     return LossFunctionWrapper(found, name=name)
-
-
-def _targets(y_true: Any, y_pred: Any, parts: list[Any]) -> list[Any]:
-    """The target of each output that has a loss."""
-    if isinstance(y_true, Mapping) and isinstance(y_pred, Mapping):
-        return [y_true.get(key) for key in sorted(y_pred)]
-    given = [leaf for leaf in tree.flatten(y_true) if leaf is not None]
-    if len(given) == len(parts):
-        return given
-    needed = [i for i, part in enumerate(parts) if part is not None]
-    if len(given) != len(needed):
-        raise ArgumentError(
-            "the number of targets does not fit the model's outputs", got=f"{len(given)}", expected=f"{len(needed)}"
-        )
-    result: list[Any] = [None] * len(parts)
-    for i, target in zip(needed, given, strict=True):
-        result[i] = target
-    return result
-
-
-def _weights(sample_weight: Any, count: int) -> list[Any]:
-    if sample_weight is None:
-        return [None] * count
-    given = tree.flatten(sample_weight)
-    return given * count if len(given) == 1 else given
 
 
 class CompileMetrics(Metric):
@@ -160,8 +172,11 @@ class CompileMetrics(Metric):
 
     def __init__(self, specs: Any, weighted: Any) -> None:
         super().__init__(name="compile_metrics")
-        self._specs = specs
-        self._weighted = weighted
+        for what, given in (("metrics", specs), ("weighted_metrics", weighted)):
+            if given and not isinstance(given, list | tuple | Mapping):
+                raise ArgumentError(f"{what} is a list or a dictionary", got=repr(given), hint=f"pass [{given!r}]")
+        self._specs = specs or None
+        self._weighted = weighted or None
         for spec in (*_listed(specs), *_listed(weighted)):
             if isinstance(spec, str) and spec not in _BY_SHAPE:
                 metrics.get(spec)
@@ -172,41 +187,47 @@ class CompileMetrics(Metric):
         """The variables of all metrics."""
         return [v for _, metric, _, _ in self.members or () for v in metric.variables]
 
-    def build(self, names: list[str], y_true: list[Any], y_pred: list[Tensor]) -> None:
-        """Learns the outputs, from which `"accuracy"` takes its meaning."""
+    @property
+    def wanted(self) -> bool:
+        """Whether there are metrics."""
+        return self._specs is not None or self._weighted is not None
+
+    @property
+    def names(self) -> list[str]:
+        """The names that the metrics have themselves, without those of outputs."""
+        return [metric.name for _, metric, _, _ in self.members or ()]
+
+    def build(self, outputs: Outputs, y_true: list[Any]) -> None:
+        """Learns the outputs, from which `"accuracy"` takes its meaning.
+
+        Raises:
+            ArgumentError: if the metrics do not fit the outputs.
+            DataError: if an output with a metric has no target.
+        """
         if self.members is not None:
             return
         members: list[tuple[int, Metric, str, bool]] = []
-        taken: set[str] = set()
+        counts: dict[str, int] = {}
         for specs, weighted in ((self._specs, False), (self._weighted, True)):
-            for i, given in enumerate(self._by_output(specs, names)):
+            for i, given in enumerate(_by_output(specs, outputs, "weighted_metrics" if weighted else "metrics")):
                 for spec in _flat(given):
-                    metric, name = _metric_of(spec, y_true[i], y_pred[i])
-                    name = name if len(names) == 1 else f"{names[i]}_{name}"
-                    name = f"weighted_{name}" if name in taken and weighted else name
-                    taken.add(name)
-                    members.append((i, metric, name, weighted))
+                    if y_true[i] is None:
+                        raise no_target(outputs, i, "metric")
+                    metric = _metric_of(spec, y_true[i], as_tensor(outputs.leaves[i]))
+                    name = outputs.metric_name(i, metric.name)
+                    if weighted and name in counts:
+                        name = outputs.metric_name(i, f"weighted_{metric.name}")
+                    members.append((i, metric, _counted(name, counts), weighted))
         self.members = members
 
-    def _by_output(self, specs: Any, names: list[str]) -> list[Any]:
-        if specs is None:
-            return []
-        if isinstance(specs, Mapping) or len(names) == 1:
-            return per_output(specs, names, "metrics") if isinstance(specs, Mapping) else [specs]
-        if isinstance(specs, list | tuple) and len(specs) == len(names):
-            return list(specs)
-        if isinstance(specs, list | tuple) and not any(isinstance(part, list | tuple) for part in specs):
-            return [specs] * len(names)
-        return per_output(specs, names, "metrics")
-
-    def update_state(self, y_true: list[Any], y_pred: list[Tensor], weights: list[Any]) -> None:
+    def update_state(self, y_true: list[Any], outputs: Outputs, weights: list[Any]) -> None:
         """Takes a batch in."""
         for i, metric, name, weighted in self.members or ():
             if y_true[i] is None:
-                continue
+                raise no_target(outputs, i, "metric")
             with scope(f"metrics/{name}"):
                 try:
-                    metric.update_state(y_true[i], y_pred[i], **_weight_of(weights[i], weighted))
+                    metric.update_state(y_true[i], outputs.leaves[i], **_weight_of(weights[i], weighted))
                 except GraphcError as error:
                     origin = current_origin()
                     raise error.locate(layer=origin.layer, where=describe(origin)) from None
@@ -214,6 +235,22 @@ class CompileMetrics(Metric):
     def result(self) -> dict[str, Any]:
         """The results by name."""
         return {name: metric.result() for _, metric, name, _ in self.members or ()}
+
+
+def _by_output(specs: Any, outputs: Outputs, what: str) -> list[Any]:
+    if specs is None:
+        return []
+    if len(outputs) > 1:
+        return outputs.spread(specs, what, listed=True)
+    if isinstance(specs, Mapping):
+        specs = [part for _, part in outputs.place(specs, what, listed=True)]
+    return [tree.flatten(specs)]
+
+
+def _counted(name: str, counts: dict[str, int]) -> str:
+    """A name that nothing else has: the second `mae` is `mae_1`."""
+    count = counts[name] = counts.get(name, 0) + 1
+    return name if count == 1 else f"{name}_{count - 1}"
 
 
 def _weight_of(weight: Any, weighted: bool) -> dict[str, Any]:
@@ -241,7 +278,8 @@ _BY_SHAPE: Mapping[str, tuple[type[Metric], type[Metric], type[Metric]]] = {
 }
 
 
-def _metric_of(spec: Any, y_true: Any, y_pred: Tensor) -> tuple[Metric, str]:
+def _metric_of(spec: Any, y_true: Any, y_pred: Tensor) -> Metric:
+    """The metric that a name, a function or an object stands for; one made from a name has this name."""
     if isinstance(spec, str) and spec.lower() in _BY_SHAPE:
         binary, sparse, dense = _BY_SHAPE[spec.lower()]
         wanted = as_tensor(y_true)
@@ -251,12 +289,10 @@ def _metric_of(spec: Any, y_true: Any, y_pred: Tensor) -> tuple[Metric, str]:
             cls = sparse
         else:
             cls = dense
-        return cls(name=spec), spec
+        return cls(name=spec)
     found = metrics.get(spec)
     if isinstance(found, Metric):
-        name = spec if isinstance(spec, str) else found.name
         if isinstance(spec, str):
             found.name = spec
-        return found, name
-    name = getattr(found, "__name__", type(found).__name__)
-    return MeanMetricWrapper(found, name=name), name
+        return found
+    return MeanMetricWrapper(found, name=getattr(found, "__name__", type(found).__name__))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,10 +20,9 @@ from graphc.collection import paused
 from graphc.compiler import Executable, prepare
 from graphc.errors import ShapeError
 from graphc.graph.core import Graph
-from graphc.graph.types import Origin, TensorType
+from graphc.graph.types import Origin, TensorType, resolve
 from graphc.layers.layer import training_mode
-from graphc.models.data import Batch, Leaf, Signature
-from graphc.models.objectives import flat_outputs
+from graphc.models.data import Batch, Classes, Leaf, Signature
 from graphc.models.pace import Pace
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import (
@@ -64,13 +63,14 @@ class Trainable(Protocol):
     def trainable_variables(self) -> list[Variable]:
         """The weights to change."""
 
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
+    def step_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
         """The loss of a batch."""
 
-    def track(self, loss: Tensor, size: Any, y: Any, y_pred: Any, sample_weight: Any, x: Any) -> None:
-        """Takes the loss and the metrics of a batch in."""
+    def track(self, loss: Tensor, size: Any, y: Any, y_pred: Any, sample_weight: Any, x: Any) -> dict[str, Any]:
+        """Takes the loss and the metrics of a batch in; returns what logs hold besides the model's metrics."""
+
+    def label_classes(self, y: Any, y_pred: Any) -> list[tuple[Any, Classes]]:
+        """The targets that are integer labels, each with the labels that there may be."""
 
 
 @dataclass
@@ -83,6 +83,7 @@ class Program(ABC):
         executable: How.
         variables: What stands behind each state of the graph, by name.
         batch: The only size that a batch may have, where layers keep a state for each sample. None: any.
+        classes: The arrays that are integer labels, by name, each with the labels that there may be.
     """
 
     mode: str
@@ -90,6 +91,7 @@ class Program(ABC):
     executable: Executable
     variables: Mapping[str, Variable]
     batch: int | None
+    classes: Mapping[str, Classes]
 
     def __post_init__(self) -> None:
         self._states = {name: self.variables[name].buffer for name in self.graph.states}
@@ -98,6 +100,15 @@ class Program(ABC):
     @abstractmethod
     def run_once(self, batch: Batch) -> list[Array]:
         """Does one step on all samples of a batch."""
+
+    def check(self, batch: Batch) -> None:
+        """Checks labels before anything runs: on a device they would silently pick the wrong element.
+
+        Raises:
+            DataError: if one is out of range.
+        """
+        for name, classes in self.classes.items():
+            classes.check(batch.arrays[name], batch.signature.shown(name))
 
     def _check_size(self, batch: int) -> None:
         if self.batch is not None and batch != self.batch:
@@ -120,17 +131,19 @@ class StepProgram(Program):
 
     Args:
         cursor: The place in the order of visits.
+        logs: The names of the outputs, which are numbers for logs that no metric of the model holds.
     """
 
     cursor: Variable
+    logs: tuple[str, ...]
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._everything = np.arange(0, dtype=np.int32)
 
-    def start(self) -> None:
-        """Goes back to the first sample of the order."""
-        self.cursor.buffer.assign(np.zeros((), np.int32))
+    def start(self, place: int = 0) -> None:
+        """Goes to a place in the order of visits."""
+        self.cursor.buffer.assign(np.asarray(place, np.int32))
 
     def run(
         self,
@@ -139,8 +152,9 @@ class StepProgram(Program):
         samples: int,
         batch: int,
         repeat: int = 1,
+        start: int = 0,
     ) -> list[Array]:
-        """Does steps on the next samples of the order.
+        """Does steps on samples of the order, one batch after the other.
 
         Args:
             data: The arrays, by name.
@@ -148,11 +162,14 @@ class StepProgram(Program):
             samples: How many samples the arrays hold.
             batch: How many samples a step takes.
             repeat: How many steps to do.
+            start: The place in the order where they begin. It is told each time: all programs of a mode share the
+                cursor, and a callback may run another one between two steps.
 
         Returns:
             The outputs of the last step.
         """
         self._check_size(batch)
+        self.start(start)
         inputs = {name: array for name, array in {**data, "order": order}.items() if name in self._used}
         return self.executable.run(inputs, self._states, step_sizes(batch, samples, order.shape[0]), repeat)
 
@@ -160,7 +177,6 @@ class StepProgram(Program):
         """Does one step on all samples of a batch."""
         if len(self._everything) != batch.size:
             self._everything = np.arange(batch.size, dtype=np.int32)
-        self.start()
         return self.run(batch.arrays, self._everything, batch.size, batch.size)
 
 
@@ -193,6 +209,10 @@ class Prediction(Program):
         inputs = {name: array for name, array in batch.arrays.items() if name in self._used}
         outputs = self.executable.run(inputs, self._states, {BATCH: batch.size})
         return [np.array(output) for output in outputs]  # on some devices they are the inputs or the weights themselves
+
+    def nothing(self) -> list[Array]:
+        """The outputs for no samples."""
+        return [np.empty((0, *resolve(row, {BATCH: 0})), dtype) for row, dtype in self._rows]
 
     def results(self, samples: int) -> list[Array]:
         """Arrays for the outputs of so many samples, where they are `by_sample`."""
@@ -255,10 +275,10 @@ def make(
     cursor = cursors.get(mode)
     step = trace_step(model, signature, mode, cursor)
     executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {}, sizes)
-    common = (mode, step.graph, executable, step.variables, model.batch_of_states)
+    common = (mode, step.graph, executable, step.variables, model.batch_of_states, step.classes)
     if cursor is None:
         return Prediction(*common, step.structure)
-    return StepProgram(*common, cursor)
+    return StepProgram(*common, cursor, step.logs)
 
 
 @dataclass(frozen=True)
@@ -270,12 +290,16 @@ class Step:
         variables: What stands behind each state, by name.
         structure: How the outputs nest, of a prediction.
         forward: The graph when it ended at the loss; None of a prediction.
+        classes: The arrays that are integer labels, by name, each with the labels that there may be.
+        logs: The names of the outputs of a step of training or evaluation.
     """
 
     graph: Graph
     variables: dict[str, Variable]
     structure: Any = None
     forward: Graph | None = None
+    classes: Mapping[str, Classes] = field(default_factory=dict)
+    logs: tuple[str, ...] = ()
 
 
 def trace_step(model: Trainable, signature: Signature, mode: str, cursor: Variable | None) -> Step:
@@ -293,11 +317,12 @@ def trace_step(model: Trainable, signature: Signature, mode: str, cursor: Variab
             graph = session.finish([lift(as_tensor(leaf), session) for leaf in leaves])
             return Step(graph, variables_of(session), structure)
         with scope("loss"):
-            loss = as_tensor(model.compute_loss(x, y, y_pred, weight, training))
+            loss = model.step_loss(x, y, y_pred, weight, training)
+        labels = model.label_classes(y, y_pred)
         forward = session.builder.finish([lift(loss, session)])
-        size = flat_outputs(x)[0].shape[0]
+        size = next(leaf for leaf in tree.flatten(x) if leaf is not None).shape[0]
         grads = _gradients(model, loss) if training else None
-        model.track(loss, size, y, y_pred, weight, x)
+        logs = model.track(loss, size, y, y_pred, weight, x)
         if grads is not None:
             # The gradients are those at the values that the weights started with, so that is what they change: what a
             # layer assigned to its own weights on the way, as spectral normalization does, was for this step alone.
@@ -308,7 +333,10 @@ def trace_step(model: Trainable, signature: Signature, mode: str, cursor: Variab
         if training and session.streams:
             with scope("random"):
                 model.random_step.assign(model.random_step.value + 1)
-    return Step(session.finish([]), variables_of(session), forward=forward)
+        outputs = [lift(as_tensor(value), session) for value in logs.values()]
+    classes = {name: among for name, array in batch.items() for target, among in labels if target is array}
+    graph = session.finish(outputs)
+    return Step(graph, variables_of(session), forward=forward, classes=classes, logs=tuple(logs))
 
 
 def _gradients(model: Trainable, loss: Tensor) -> list[Tensor]:

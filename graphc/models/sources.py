@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ from graphc.errors import ArgumentError
 from graphc.models.data import Batch, Batches
 from graphc.models.program import Program, StepProgram, step_sizes
 from graphc.runtime.state import StateBuffer
-from graphc.tracing import Array
+from graphc.tracing import Array, describe, user_line
 
 
 class Programs(Protocol):
@@ -24,31 +24,41 @@ class Programs(Protocol):
 class Source(Protocol):
     """Where steps come from."""
 
-    steps: int | None
+    @property
+    def steps(self) -> int | None:
+        """How many steps a pass over the data has; None where that is not known, or there is no end."""
 
     def prepare(self) -> Program:
         """Compiles what the first step needs."""
 
-    def begin(self) -> None:
-        """Starts a pass over the data."""
+    def begin(self, go_on: bool = False) -> None:
+        """Starts an epoch: a pass over the data, or where `go_on` is set what is left of the one before."""
 
-    def advance(self, most: int) -> tuple[int, Program | None, list[Array]]:
-        """Does up to `most` steps; returns how many, the program and the last outputs; 0 where the data are over."""
+    def more(self) -> bool:
+        """Whether there is another step in this pass. A batch that an iterable gives is checked here."""
 
-    def again(self) -> bool:
-        """Whether another pass can be started."""
+    def advance(self, most: int) -> tuple[int, Program, list[Array]]:
+        """Does up to `most` steps, where there are more; returns how many, the program and the last outputs."""
+
+    def end(self) -> None:
+        """Ends an epoch."""
 
 
-def fitting_batch(batch_size: Any, samples: int) -> int:
-    """How many samples a step takes: what was asked for, but no more than there are. None: 32.
+def fitting_batch(batch_size: Any, samples: int, steps: int | None = None) -> int:
+    """How many samples a step takes: what was asked for, but no more than there are.
+
+    Args:
+        batch_size: What was asked for. None: 32, or what makes the steps that were asked for.
+        samples: How many samples there are.
+        steps: How many steps were asked for. None: any number.
 
     Raises:
         ArgumentError: if it is no positive integer.
     """
     if batch_size is None:
-        batch_size = 32
+        batch_size = -(-samples // steps) if steps else 32
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-        raise ArgumentError("batch_size is a positive integer", got=repr(batch_size))
+        raise ArgumentError("batch_size is a positive integer", where=describe(user_line()), got=repr(batch_size))
     return min(int(batch_size), samples)
 
 
@@ -59,17 +69,25 @@ class ArraySource:
         model: The model.
         mode: `"train"` or `"test"`.
         data: The arrays.
-        batch_size: How many samples a step takes. None: 32.
+        batch_size: How many samples a step takes. None: 32, or what makes `steps` steps.
         shuffle: True: samples in a new order in each pass; `"batch"`: batches in a new order; False: as they are.
+        steps: How many steps were asked for. None: any number.
     """
 
-    def __init__(self, model: Programs, mode: str, data: Batch, batch_size: int | None, shuffle: Any = False) -> None:
-        size = fitting_batch(batch_size, data.size)
-        if shuffle not in (True, False, "batch"):
-            raise ArgumentError("shuffle is True, False or 'batch'", got=repr(shuffle))
+    def __init__(
+        self,
+        model: Programs,
+        mode: str,
+        data: Batch,
+        batch_size: int | None,
+        shuffle: Any = False,
+        steps: int | None = None,
+    ) -> None:
+        self.batch_size = fitting_batch(batch_size, data.size, steps)
+        if shuffle not in (True, False, None, "batch"):
+            raise ArgumentError("shuffle is True, False or 'batch'", where=describe(user_line()), got=repr(shuffle))
         self.model, self.mode, self.data, self.shuffle = model, mode, data, shuffle
-        self.batch_size = size
-        self.steps: int | None = -(-data.size // self.batch_size)
+        self.steps: int = -(-data.size // self.batch_size)
         self._order = StateBuffer(np.arange(data.size, dtype=np.int32))
         self._done = self.steps
         self._program: StepProgram | None = None
@@ -79,36 +97,40 @@ class ArraySource:
         sizes = step_sizes(self.batch_size, self.data.size, self.data.size)
         program = self.model.program(self.mode, self.data.signature, sizes)
         assert isinstance(program, StepProgram)
+        if program is not self._program:
+            program.check(self.data)
+            self._program = program
         return program
 
-    def begin(self) -> None:
-        """Starts a pass over the data."""
-        if self.shuffle is True:
-            self._order.assign(np.random.permutation(self.data.size).astype(np.int32))
-        elif self.shuffle == "batch":
+    def begin(self, go_on: bool = False) -> None:
+        """Starts an epoch."""
+        self.prepare()
+        if go_on and self.more():
+            return
+        if self.shuffle == "batch":
             self._order.assign(_batches_shuffled(self.data.size, self.batch_size))
-        self._program = self.prepare()
-        self._program.start()
+        elif self.shuffle:
+            self._order.assign(np.random.permutation(self.data.size).astype(np.int32))
         self._done = 0
 
-    def advance(self, most: int) -> tuple[int, Program | None, list[Array]]:
+    def more(self) -> bool:
+        """Whether there is another step in this pass."""
+        return self._done < self.steps
+
+    def advance(self, most: int) -> tuple[int, Program, list[Array]]:
         """Does up to `most` steps."""
-        assert self._done is not None and self.steps is not None
-        if self._done >= self.steps:
-            return 0, None, []
-        full = self.data.size // self.batch_size
+        assert self._program is not None
+        full, start = self.data.size // self.batch_size, self._done * self.batch_size
         if self._done < full:
             count, size = min(most, full - self._done), self.batch_size
         else:
-            count, size = 1, self.data.size - full * self.batch_size
-        assert self._program is not None
-        outputs = self._program.run(self.data.buffers(), self._order, self.data.size, size, count)
+            count, size = 1, self.data.size - start
+        outputs = self._program.run(self.data.buffers(), self._order, self.data.size, size, count, start)
         self._done += count
         return count, self._program, outputs
 
-    def again(self) -> bool:
-        """Arrays can be passed over any number of times."""
-        return True
+    def end(self) -> None:
+        """Ends an epoch."""
 
 
 def _batches_shuffled(samples: int, batch: int) -> Array:
@@ -131,33 +153,57 @@ class IterableSource:
 
     def __init__(self, model: Programs, mode: str, batches: Batches, shuffle: bool = False) -> None:
         self.model, self.mode, self.batches, self.shuffle = model, mode, batches, shuffle
-        self.steps = batches.steps
-        self._running: Iterator[Batch] = iter(())
-        self._passes = 0
+        self._next: Batch | None = None
+        self._done: int | None = None
+
+    @property
+    def steps(self) -> int | None:
+        """How many batches there are; None where that is not known, or there is no end."""
+        return self.batches.steps
 
     def prepare(self) -> Program:
         """Compiles the step for the first batch."""
-        return self.model.program(self.mode, self.batches.peek().signature)
-
-    def begin(self) -> None:
-        """Starts a pass over the data."""
-        mixed = self.shuffle and self.batches.indexed
-        order = np.random.permutation(self.steps or 0).tolist() if mixed else None
-        if self._passes:
-            for hook in ("on_epoch_end",) if hasattr(self.batches.source, "on_epoch_end") else ():
-                getattr(self.batches.source, hook)()
-        self._passes += 1
-        self._running = self.batches.batches(order)
-
-    def advance(self, most: int) -> tuple[int, Program | None, list[Array]]:
-        """Does one step."""
-        batch = next(self._running, None)
-        if batch is None:
-            return 0, None, []
+        batch = self.batches.peek()
         program = self.model.program(self.mode, batch.signature)
+        program.check(batch)
+        return program
+
+    def begin(self, go_on: bool = False) -> None:
+        """Starts an epoch."""
+        self._tell("on_epoch_begin")
+        if go_on and self._done is not None and self._left():
+            return
+        count = self.steps
+        order = np.random.permutation(count).tolist() if self.shuffle and self.batches.indexed and count else None
+        if self.batches.restarts():
+            self._next = None
+        self.batches.begin(order)
+        self._done = 0
+
+    def _left(self) -> bool:
+        """Whether the pass before has batches left; one that knows their number need not be asked for the next."""
+        return self._done < self.steps if self._done is not None and self.steps is not None else self.more()
+
+    def more(self) -> bool:
+        """Whether there is another batch in this pass."""
+        if self._next is None:
+            self._next = self.batches.next()
+        return self._next is not None
+
+    def advance(self, most: int) -> tuple[int, Program, list[Array]]:
+        """Does one step."""
+        batch, self._next = self._next, None
+        assert batch is not None and self._done is not None
+        program = self.model.program(self.mode, batch.signature)
+        program.check(batch)
+        self._done += 1
         return 1, program, program.run_once(batch)
 
-    def again(self) -> bool:
-        """Only what has positions, or is no iterator itself, can be passed over again."""
-        source = self.batches.source
-        return self.batches.indexed or iter(source) is not source
+    def end(self) -> None:
+        """Ends an epoch."""
+        self._tell("on_epoch_end")
+
+    def _tell(self, hook: str) -> None:
+        """Calls a method that a data set may have."""
+        if hasattr(self.batches.source, hook):
+            getattr(self.batches.source, hook)()

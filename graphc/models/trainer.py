@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from inspect import signature as signature_of
 from typing import Any
 
 import numpy as np
 
 from graphc import config as settings
-from graphc import losses as loss_table
-from graphc import optimizers, tree
+from graphc import ops, optimizers, tree
 from graphc.errors import ArgumentError, DataError, StateError
 from graphc.graph.types import Origin
 from graphc.layers import Layer
 from graphc.layers.layer import training_mode
 from graphc.metrics import Mean
-from graphc.models.data import Batch, Signature, arrays_of, check_labels, with_class_weight
+from graphc.models.data import Batch, Classes, Leaf, Signature, arrays_of, with_class_weight
 from graphc.models.functional import check_fit
-from graphc.models.objectives import CompileLoss, CompileMetrics, flat_outputs
-from graphc.models.program import Prediction, Program, make
-from graphc.tracing import KerasTensor, Tensor, Variable, as_tensor, describe, scope, untraced, user_line
+from graphc.models.objectives import CompileLoss, CompileMetrics, weights_of
+from graphc.models.outputs import Outputs
+from graphc.models.program import Prediction, Program, StepProgram, make
+from graphc.tracing import (
+    Array,
+    KerasTensor,
+    Tensor,
+    Variable,
+    as_tensor,
+    current_trace,
+    describe,
+    scope,
+    user_line,
+)
 from graphc.tracing.symbolic import infer_outputs
 
 
@@ -139,29 +150,46 @@ class Trainer(Layer):
         """The names of the metrics."""
         return [metric.name for metric in self.metrics]
 
+    def metric_directions(self) -> dict[str, str]:
+        """Which way metrics are better, by their names in logs and their own: `"up"` or `"down"`, where it is known."""
+        found: dict[str, str | None] = {"loss": "down"}
+        for metric in self.metrics:
+            found.setdefault(metric.name, metric._direction)
+        if self._compile_loss is not None:
+            found.update((tracker.name, "down") for tracker in self._compile_loss.trackers)
+        if self._compile_metrics is not None:
+            for _, metric, name, _ in self._compile_metrics.members or ():
+                found.setdefault(name, metric._direction)
+                found.setdefault(metric.name, metric._direction)
+        return {name: direction for name, direction in found.items() if direction is not None}
+
     def reset_metrics(self) -> None:
         """Starts all metrics anew."""
         for metric in self._known_metrics():
             metric.reset_state()
 
-    def get_metrics_result(self) -> dict[str, float]:
-        """What the metrics say now, by name."""
+    def get_metrics_result(self) -> dict[str, Any]:
+        """What the metrics say now, by name: numbers, or tensors while a step is traced."""
         results: dict[str, Any] = {}
-        with untraced():
-            for metric in self._known_metrics():
-                value = metric.result()
-                results.update(value if isinstance(value, Mapping) else {metric.name: value})
-        return {name: _number(results[name]) for name in sorted(results)}
+        tracing = current_trace() is not None
+        for metric in self.metrics if tracing else self._known_metrics():
+            value = metric.result()
+            results.update(value if isinstance(value, Mapping) else {metric.name: value})
+        return {name: results[name] if tracing else _number(results[name]) for name in sorted(results)}
 
-    def _in_order(self, logs: Mapping[str, float]) -> Any:
-        """Results as Keras lists them: the loss, then the metrics in the order of `metrics`."""
+    def _logs(self, program: Program, outputs: list[Array]) -> dict[str, Any]:
+        """The results after some steps: those of the metrics, or what the model's own `compute_metrics` gave."""
+        if isinstance(program, StepProgram) and program.logs:
+            return {name: _number(value) for name, value in sorted(zip(program.logs, outputs, strict=True))}
+        return self.get_metrics_result()
+
+    def _in_order(self, logs: Mapping[str, Any]) -> Any:
+        """Results as Keras lists them: those that bear a metric's own name in the order of `metrics`, then others."""
         names: list[str] = []
         for metric in self._known_metrics():
-            if isinstance(metric, CompileMetrics):
-                names += [name for _, _, name, _ in metric.members or ()]
-            else:
-                names.append(metric.name)
+            names += metric.names if isinstance(metric, CompileMetrics) else [metric.name]
         values = [logs[name] for name in names if name in logs]
+        values += [value for name, value in sorted(logs.items()) if name not in names]
         return values[0] if len(values) == 1 else values
 
     # ---- what a step computes
@@ -185,11 +213,12 @@ class Trainer(Layer):
             StateError: if there is nothing to make small.
         """
         total: Any = None
-        if self._compile_loss is not None and y is not None:
-            self._compile_loss.build(self._names(y_pred))
-            total = self._compile_loss(y, y_pred, sample_weight)
+        if self._compile_loss is not None:
+            self._require_targets(y)
+            total = self._compile_loss(y, self._outputs(y_pred), sample_weight)
         for loss in self.losses:
-            total = loss if total is None else total + loss
+            summed = ops.sum(loss if as_tensor(loss).element.is_float else ops.cast(loss, settings.floatx()))
+            total = summed if total is None else total + summed
         if total is None:
             if training:
                 raise StateError(
@@ -200,35 +229,67 @@ class Trainer(Layer):
             return as_tensor(0.0)
         return total
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes a batch into the metrics of `compile`. Subclasses may define it anew."""
-        if self._compile_metrics is None or y is None:
-            return
-        predicted = flat_outputs(y_pred)
-        wanted: list[Any] = [as_tensor(leaf) for leaf in tree.flatten(y) if leaf is not None]
-        if isinstance(y, Mapping) and isinstance(y_pred, Mapping):
-            wanted = [y.get(key) for key in sorted(y_pred)]
-        if len(wanted) != len(predicted):
-            return
-        weights: list[Any] = [None] * len(predicted) if sample_weight is None else tree.flatten(sample_weight)
-        weights = weights * len(predicted) if len(weights) == 1 else weights
-        names = self._names(y_pred)
-        self._compile_metrics.build(names, wanted, predicted)
-        self._compile_metrics.update_state(wanted, predicted, weights)
+    def step_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
+        """What `compute_loss` gives, which need not take `training` where a subclass defines it."""
+        taken = signature_of(self.compute_loss).parameters
+        told = "training" in taken or any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in taken.values())
+        options = {"training": training} if told else {}
+        return as_tensor(self.compute_loss(x, y, y_pred, sample_weight, **options))
 
-    def track(self, loss: Tensor, size: Any, y: Any, y_pred: Any, sample_weight: Any, x: Any) -> None:
-        """Takes the loss and the metrics of a batch in."""
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Takes a batch into the metrics of `compile`. Subclasses may define it anew, and add to what it returns.
+
+        Args:
+            x: The inputs.
+            y: The targets.
+            y_pred: The outputs.
+            sample_weight: Weights of samples, or None.
+
+        Returns:
+            The results by name.
+        """
+        self._update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+        if self._compile_metrics is not None and self._compile_metrics.wanted:
+            self._require_targets(y)
+            outputs = self._outputs(y_pred)
+            loss = self._compile_loss
+            wanted = loss.targets(y, outputs) if loss is not None else outputs.spread(y, "targets")
+            self._compile_metrics.build(outputs, wanted)
+            self._compile_metrics.update_state(wanted, outputs, weights_of(sample_weight, outputs))
+
+    def track(self, loss: Tensor, size: Any, y: Any, y_pred: Any, sample_weight: Any, x: Any) -> dict[str, Any]:
+        """Takes the loss and the metrics of a batch in; returns what logs hold besides the model's metrics."""
         with scope("metrics/loss"):
             self._loss_tracker.update_state(loss, sample_weight=size)
-        self.compute_metrics(x, y, y_pred, sample_weight)
+        if type(self).compute_metrics is Trainer.compute_metrics:
+            self._update_metrics(y, y_pred, sample_weight)  # nobody reads the results in the step
+            return {}
+        logs = self.compute_metrics(x, y, y_pred, sample_weight)
+        # As in Keras, numbers that are named as the metrics are come from these.
+        own = isinstance(logs, Mapping) and set(logs) != set(self.get_metrics_result())
+        return dict(logs) if own else {}
 
-    def _names(self, y_pred: Any) -> list[str]:
-        """The names of the outputs."""
-        if isinstance(y_pred, Mapping):
-            return sorted(y_pred)
-        count = len(tree.flatten(y_pred))
-        known = self._output_names
-        return known if known is not None and len(known) == count else [f"output_{i + 1}" for i in range(count)]
+    def label_classes(self, y: Any, y_pred: Any) -> list[tuple[Any, Classes]]:
+        """The targets that the losses of `compile` take as integer labels, each with the labels there may be."""
+        loss, outputs = self._compile_loss, self._outputs(y_pred)
+        if loss is None or loss.parts is None or y is None:
+            return []
+        wanted = loss.targets(y, outputs)
+        return [(wanted[index], classes) for index, classes in loss.classes(outputs).items()]
+
+    def _outputs(self, y_pred: Any) -> Outputs:
+        return Outputs(y_pred, self._output_names)
+
+    def _require_targets(self, y: Any) -> None:
+        if y is None:
+            raise DataError(
+                "there are no targets",
+                where=describe(user_line()),
+                hint="pass `y`, which the loss and the metrics compare with",
+            )
 
     # ---- programs
 
@@ -306,27 +367,16 @@ class Trainer(Layer):
 
     # ---- checks on the host
 
-    def check_batch(self, batch: Batch, mode: str) -> None:
+    def check_batch(self, batch: Batch) -> None:
         """Checks data against the model before anything runs.
 
         Raises:
             ShapeError: if an input does not fit.
-            DataError: if a label is out of range.
-            ArgumentError: if targets are missing.
         """
-        leaves = batch.signature.of("x")
-        wanted = self._input_specs()
-        if wanted is not None and len(wanted) == len(leaves):
-            for leaf, spec in zip(leaves, wanted, strict=True):
-                shape = (None, *leaf.shape)
-                if len(shape) == spec.ndim and not (leaf.shape[-1:] == (1,) and spec.shape[-1] != 1):
-                    name = "x" if len(leaves) == 1 else f"x[{int(leaf.name[1:])}]"
-                    check_fit(shape, spec, name, describe(user_line()))
-        if mode == "train" and self._compile_loss is not None and batch.signature.structures[1] is None:
-            raise DataError(
-                "there are no targets", where=describe(user_line()), hint="pass `y`, which the loss compares with"
-            )
-        self._check_targets(batch)
+        for leaf, spec in self._fed(batch.signature):
+            shape = (None, *leaf.shape)
+            if len(shape) == spec.ndim and not (leaf.shape[-1:] == (1,) and spec.shape[-1] != 1):
+                check_fit(shape, spec, batch.signature.shown(leaf.name), describe(user_line()))
 
     @property
     def batch_of_states(self) -> int | None:
@@ -337,27 +387,9 @@ class Trainer(Layer):
                 return int(states[0].shape[0])
         return None
 
-    def _input_specs(self) -> list[KerasTensor] | None:
-        """The symbolic inputs of the model; None where it has none."""
-        return None
-
-    def _output_specs(self) -> list[KerasTensor] | None:
-        return None
-
-    def _check_targets(self, batch: Batch) -> None:
-        """Labels must be classes: on a device they would silently pick the wrong one."""
-        targets, outputs = batch.signature.of("y"), self._output_specs()
-        if self._compile_loss is None or outputs is None or len(targets) != len(outputs):
-            return
-        spec = tree.flatten(self._compile_loss.spec)
-        for i, (leaf, output) in enumerate(zip(targets, outputs, strict=True)):
-            loss = spec[i] if len(spec) == len(targets) else spec[0]
-            sparse = getattr(loss, "fn", None) is loss_table.sparse_categorical_crossentropy
-            classes = output.shape[-1] if output.ndim else None
-            ignored = getattr(loss, "_fn_kwargs", {}).get("ignore_class")
-            if sparse and classes is not None and ignored is None:
-                name = "y" if len(targets) == 1 else f"y[{i}]"
-                check_labels(batch.arrays[leaf.name], int(classes), name, describe(user_line()))
+    def _fed(self, signature: Signature) -> list[tuple[Leaf, KerasTensor]]:
+        """The arrays of inputs, each with the symbolic input that it is for; none where there are no such inputs."""
+        return []
 
     # ---- single batches
 
@@ -381,7 +413,7 @@ class Trainer(Layer):
         """
         self._require_compiled("train_on_batch")
         if class_weight is not None:
-            sample_weight = with_class_weight(y, sample_weight, class_weight)
+            sample_weight = with_class_weight(y, sample_weight, class_weight, self._output_names)
         return self._on_batch("train", arrays_of(x, y, sample_weight), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -390,10 +422,11 @@ class Trainer(Layer):
         return self._on_batch("test", arrays_of(x, y, sample_weight), return_dict)
 
     def _on_batch(self, mode: str, batch: Batch, return_dict: bool) -> Any:
-        self.check_batch(batch, mode)
+        self.check_batch(batch)
+        program = self.program(mode, batch.signature)
+        program.check(batch)
         self.reset_metrics()  # as in Keras: the numbers are those of this batch alone
-        self.program(mode, batch.signature).run_once(batch)
-        logs = self.get_metrics_result()
+        logs = self._logs(program, program.run_once(batch))
         return logs if return_dict else self._in_order(logs)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -410,13 +443,13 @@ class Trainer(Layer):
             results = ready.results(len(x))
             ready.run({"x0": x}, results, len(x), len(x))
             return ready.structured(results)
-        batch = arrays_of(x)
+        batch = arrays_of(x, may_be_empty=True)
         prediction = self._prediction(x, batch)
-        return prediction.structured(prediction.run_once(batch))
+        return prediction.structured(prediction.run_once(batch) if batch.size else prediction.nothing())
 
     def _prediction(self, x: Any, data: Batch) -> Prediction:
         """The program that predicts for the user's data `x`, which are checked."""
-        self.check_batch(data, "predict")
+        self.check_batch(data)
         program = self.program("predict", data.signature)
         assert isinstance(program, Prediction)
         if type(x) is np.ndarray and data.arrays["x0"] is x and program.by_sample:

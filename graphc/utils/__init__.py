@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random as _python_random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -105,7 +107,10 @@ def is_keras_tensor(x: Any) -> bool:
 
 
 class PyDataset:
-    """A data set that gives its batches by position. Subclasses define `__len__` and `__getitem__`.
+    """A data set that gives its batches by position.
+
+    Subclasses define `__getitem__` and `__len__`; one without an end defines `num_batches` as None in place of
+    `__len__`. Batches may change between epochs, in `on_epoch_begin` or `on_epoch_end`.
 
     Args:
         workers: Accepted as in Keras; batches are made by the thread that trains.
@@ -119,19 +124,23 @@ class PyDataset:
     def __getitem__(self, index: int) -> Any:
         raise NotImplementedError("a PyDataset defines `__getitem__`")
 
-    def __len__(self) -> int:
-        raise NotImplementedError("a PyDataset defines `__len__`")
+    def __iter__(self) -> Iterator[Any]:
+        count = self.num_batches
+        for index in itertools.count() if count is None else range(count):
+            yield self[index]
 
     @property
-    def num_batches(self) -> int:
-        """How many batches there are."""
-        return len(self)
+    def num_batches(self) -> int | None:
+        """How many batches there are; None: there is no end."""
+        if hasattr(self, "__len__"):
+            return len(self)
+        raise NotImplementedError("a PyDataset defines `__len__` or `num_batches`")
 
     def on_epoch_begin(self) -> None:
-        """Called before an epoch."""
+        """Called before an epoch of training, and before each evaluation or prediction."""
 
     def on_epoch_end(self) -> None:
-        """Called after an epoch."""
+        """Called after an epoch of training, and after each evaluation or prediction."""
 
 
 Sequence = PyDataset

@@ -55,7 +55,9 @@ class Progbar:
         self._seen, self._last, self._drawn = 0, 0.0, 0
         self._start = time.time()
         self._first_step: float | None = None
-        self._redraws = sys.stdout.isatty() or "posix" in sys.modules or "PYCHARM_HOSTED" in os.environ
+        # A file or a pipe keeps all that is written: there the line is written once, when it is complete.
+        terminal = getattr(sys.stdout, "isatty", lambda: False)()
+        self._redraws = terminal or "ipykernel" in sys.modules or "PYCHARM_HOSTED" in os.environ
 
     def update(
         self, current: int, values: Sequence[tuple[str, Any]] | None = None, finalize: bool | None = None
@@ -74,7 +76,7 @@ class Progbar:
         self._seen = current
         now = time.time()
         pace = self._pace(current, now)
-        if self.verbose == 1 and (finalize or now - self._last >= self.interval):
+        if self.verbose == 1 and (finalize or (self._redraws and now - self._last >= self.interval)):
             self._draw(current, now, pace, finalize)
             self._last = now
         elif self.verbose == 2 and finalize and self.target:
@@ -106,7 +108,7 @@ class Progbar:
         return pace
 
     def _draw(self, current: int, now: float, pace: float, finalize: bool) -> None:
-        before = "\b" * self._drawn + "\r" if self._redraws else "\n"
+        before = "\b" * self._drawn + "\r" if self._redraws else ""
         if self.target:
             done = int(self.width * current / self.target)
             bar = f"{_BOLD}{current:{len(str(self.target))}d}/{self.target}{_PLAIN} "

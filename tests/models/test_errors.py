@@ -28,11 +28,6 @@ def classifier() -> Any:
     return model
 
 
-def bad_iterable() -> Iterator[Any]:
-    yield X, Y
-    yield X, Y + 1
-
-
 CASES: list[tuple[Callable[[Any], Any], type[GraphcError], str]] = [
     (lambda m: m.fit(X[:, :3], Y, verbose=0), ShapeError, "shape (None, 3)"),
     (lambda m: m.fit(X[:, None, :, None], Y, verbose=0), ShapeError, "shape (None, 1, 4, 1)"),
@@ -48,7 +43,7 @@ CASES: list[tuple[Callable[[Any], Any], type[GraphcError], str]] = [
     (lambda m: m.fit(X, Y, validation_split=1.5, verbose=0), ArgumentError, "validation_split"),
     (lambda m: m.fit(X, Y, callbacks=["stop"], verbose=0), ArgumentError, "no callback"),
     (lambda m: m.fit(X, np.eye(3)[Y], verbose=0), ShapeError, "labels"),
-    (lambda m: m.fit(bad_iterable(), verbose=0), DataError, "label 3"),
+    (lambda m: m.fit(iter([(X, Y + 1)]), verbose=0), DataError, "label 3"),
     (lambda m: m.fit(7, verbose=0), GraphcError, ""),
     (lambda m: m.compile("adm", "mse"), ArgumentError, "did you mean 'adam'"),
     (lambda m: m.compile("adam", "msee"), ArgumentError, "did you mean 'mse'"),

@@ -60,7 +60,7 @@ class Batches(graphc.callbacks.Callback):
         self.heard.append(batch)
 
     def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.heard.append((batch, logs["outputs"][0].shape))
+        self.heard.append((batch, logs["outputs"].shape))
 
     def on_predict_end(self, logs: Any = None) -> None:
         self.heard.append("end")
@@ -159,9 +159,9 @@ def test_mistakes_are_told_though_data_like_these_were_predicted_before() -> Non
         with pytest.raises(ArgumentError, match="batch_size is a positive integer"):
             model.predict(X, batch_size=bad, verbose=0)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="empty"):
-        model.predict(X[:0], verbose=0)
-    with pytest.raises(DataError, match="empty"):
-        model.predict(X, steps=0, verbose=0)
+        model.predict(iter([]), verbose=0)
+    with pytest.raises(ArgumentError, match="steps"):
+        model.predict(X, steps=-1, verbose=0)
     with pytest.raises(ShapeError, match="does not fit the model"):
         model.predict(X[:, :5], verbose=0)
     with pytest.raises(ArgumentError, match="verbose"):
