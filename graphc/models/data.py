@@ -206,7 +206,7 @@ def holds_nan(array: Array) -> bool:
     """
     if array.dtype.kind != "f":
         return False
-    if array.size <= _FEW:
+    if array.size <= _FEW and array.itemsize > 2:
         flat = array.reshape(-1)
         # The sum of squares is NaN where an element is, and for no infinities; BLAS forms it without any set-up.
         return isnan(flat.dot(flat))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -232,6 +233,22 @@ def test_progress_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert line.startswith("2/2 - 0s - ") and " - loss: " in line
     model.fit(X, Y, verbose=0)
     assert capsys.readouterr().out == ""
+
+
+def test_what_is_no_terminal_gets_a_line_once(capsys: pytest.CaptureFixture[str]) -> None:
+    hook = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: time.sleep(0.06))
+    classifier().fit(X, Y, epochs=2, batch_size=10, callbacks=[hook])
+    shown = capsys.readouterr().out
+    assert "\b" not in shown and "\r" not in shown
+    assert [line.split()[0] for line in shown.splitlines()] == ["Epoch", "\x1b[1m5/5\x1b[0m"] * 2
+
+
+def test_a_terminal_gets_a_line_that_moves(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    hook = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: time.sleep(0.06))
+    classifier().fit(X, Y, batch_size=10, callbacks=[hook])
+    shown = capsys.readouterr().out
+    assert shown.count("\n") == 1 and all(f"{step}/5" in shown for step in (2, 3, 4, 5))
 
 
 def test_moving_averages_and_limits() -> None:
