@@ -357,6 +357,18 @@ def nonnegative(dim: Dim) -> bool:
     return low is not None and _least(low) >= 0
 
 
+def may_be_zero(dim: Dim) -> bool:
+    """Whether it is not known that `dim` is never 0.
+
+    Example:
+
+    >>> n = size("N")
+    >>> may_be_zero(n - 2 * (n // 2)), may_be_zero(n), may_be_zero(n - 5)
+    (True, False, True)
+    """
+    return not nonnegative(dim - 1) and not nonnegative(-dim - 1)
+
+
 def _least(dim: Dim) -> float:
     """A number that an expression of sizes never falls below; minus infinity where none is known."""
     total: float = 0

@@ -12,7 +12,7 @@ from graphc.ops.reductions import sum
 from graphc.ops.shaping import moveaxis, reshape, squeeze, take, transpose
 from graphc.tracing import Tensor, as_tensor, bind, operation
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import product_dtypes
+from graphc.tracing.tensor import alike, product_dtypes
 
 
 @operation
@@ -47,6 +47,8 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
     tensors = [as_tensor(x, formed) for x in operands]
     terms, result = _parse(subscripts, [tensor.ndim for tensor in tensors])
     pairs = [_diagonal(term, tensor) for term, tensor in zip(terms, tensors, strict=True)]
+    terms = [term for term, _ in pairs]
+    pairs = list(zip(terms, alike([tensor for _, tensor in pairs], terms), strict=True))
     _check_sizes(subscripts, pairs)
     pairs = [_without_ones(term, tensor, pairs) for term, tensor in pairs]
     current, held = pairs[0]

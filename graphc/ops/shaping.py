@@ -15,7 +15,7 @@ from graphc.ops.elementwise import where
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import getitem
+from graphc.tracing.tensor import alike, getitem
 from graphc.tracing.tensor import reshape as _reshape
 from graphc.tracing.tensor import wrapped as _wrapped
 
@@ -198,7 +198,8 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
     dtype = result_dtype(*xs)
     tensors = [as_tensor(x, dtype) for x in xs]
     axis = axis_of(axis, tensors[0].ndim, "concatenate")
-    return tensors[0] if len(tensors) == 1 else bind("concatenate", *tensors, axis=axis)
+    names = [[a if a != axis else (i, a) for a in range(tensor.ndim)] for i, tensor in enumerate(tensors)]
+    return tensors[0] if len(tensors) == 1 else bind("concatenate", *alike(tensors, names), axis=axis)
 
 
 @operation

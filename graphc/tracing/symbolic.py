@@ -17,7 +17,7 @@ from graphc.tracing.names import auto_name, given_name
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_origin, describe
 from graphc.tracing.tensor import Tensor, operate
-from graphc.tracing.trace import ANY_SIZE, Trace, keras_shape
+from graphc.tracing.trace import ANY_SIZE, InferenceTrace, keras_shape
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -274,12 +274,12 @@ def infer_outputs(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
     """The symbolic tensors that a function returns for symbolic tensors: it is traced, and the trace thrown away."""
     leaves, spec = tree.split((args, kwargs))
     names = {atom.name for leaf in leaves if isinstance(leaf, KerasTensor) for d in leaf.dims for atom in dims.atoms(d)}
-    trace = Trace(dict.fromkeys(names, ANY_SIZE))
+    trace = InferenceTrace(dict.fromkeys(names, ANY_SIZE))
     places: dict[int, Tensor] = {}
 
     def stand_in(x: KerasTensor) -> Tensor:
         if id(x) not in places:
-            places[id(x)] = tensor = Tensor(trace.builder.input(f"x{len(places)}", x.type))
+            places[id(x)] = tensor = Tensor(trace.stand_in(x.type))
             if x._keras_mask is not None:
                 tensor._keras_mask = stand_in(x._keras_mask)
         return places[id(x)]

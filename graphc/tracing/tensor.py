@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import graphc.primitives  # noqa: F401  (operations are known once this is imported)
-from graphc import config, dtypes
+from graphc import config, dims, dtypes
 from graphc.dims import Dim, IntExpr, Shape
 from graphc.dtypes import DType
 from graphc.errors import DTypeError, GraphcError, ShapeError, StateError
@@ -20,7 +20,7 @@ from graphc.graph.registry import primitive
 from graphc.graph.types import TensorType
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_origin, describe
-from graphc.tracing.trace import Trace, current_trace
+from graphc.tracing.trace import InferenceTrace, Trace, current_trace
 
 Array = np.ndarray[Any, Any]
 
@@ -87,14 +87,7 @@ class Tensor(Operators):
             StateError: if it is part of a graph that is being traced.
         """
         if isinstance(self._source, Value):
-            origin = current_origin()
-            raise StateError(
-                "this tensor has no values yet: it is part of a graph that is being traced",
-                layer=origin.layer or None,
-                where=describe(origin),
-                got=str(self.type),
-                hint="use graphc.ops instead of NumPy and of Python's `if`, `float` and `int` on tensors",
-            )
+            raise _no_value(self.type)
         return self._source
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -116,8 +109,10 @@ class Tensor(Operators):
         return self.numpy().__index__()
 
     def __len__(self) -> int:
-        if not self.shape or not isinstance(self.shape[0], int):
-            raise TypeError(f"a tensor of shape {self.shape} has no length")
+        if not self.shape:
+            raise TypeError("a tensor without axes has no length")
+        if not isinstance(self.shape[0], int):
+            raise _no_value(self.type)
         return int(self.shape[0])
 
     def __iter__(self) -> Iterator[Any]:
@@ -136,6 +131,23 @@ class Tensor(Operators):
             if isinstance(other, Operators) and not hasattr(other, "__tensor__"):
                 return other._operate(name, *operands)
         return operate(name, *operands)
+
+
+def _no_value(what: object) -> StateError:
+    """The error for asking a tensor of a graph for its values."""
+    origin = current_origin()
+    kept = current_trace() is None
+    return StateError(
+        "this tensor was kept from a graph that is finished: it has no values"
+        if kept
+        else "this tensor has no values yet: it is part of a graph that is being traced",
+        layer=origin.layer or None,
+        where=describe(origin),
+        got=str(what),
+        hint="return it from the function or layer that computed it, or assign it to a Variable there"
+        if kept
+        else "use graphc.ops instead of NumPy and of Python's `if`, `float` and `int` on tensors",
+    )
 
 
 # ---- from anything to tensors
@@ -334,7 +346,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     result: list[Dim] = []
     for axis in range(rank):
         sizes = {shape[axis - rank] for shape in shapes if axis - rank >= -len(shape)} - {1}
-        if len(sizes) > 1:
+        if len(sizes) > 1 and not _may_agree(sizes):
             origin = current_origin()
             raise ShapeError(
                 "the operands do not broadcast",
@@ -344,8 +356,49 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
                 expected="in each axis, counted from the last, equal sizes or 1",
                 hint="reshape one of them",
             )
-        result.append(sizes.pop() if sizes else 1)
+        result.append(_likeliest(sizes) if sizes else 1)
     return tuple(result)
+
+
+def _may_agree(sizes: Collection[Dim]) -> bool:
+    """Whether sizes that differ may turn out to be equal, where that is left to be checked later."""
+    if not isinstance(current_trace(), InferenceTrace):
+        return False
+    first, *others = sizes
+    return all(dims.may_be_zero(first - other) for other in others)
+
+
+def _likeliest(sizes: Collection[Dim]) -> Dim:
+    """Of sizes that are assumed to be equal, one that is a number if there is one."""
+    return min(sizes, key=lambda size: not isinstance(size, int))
+
+
+def _assumed(x: Tensor, shape: Shape) -> Tensor:
+    """The tensor in a shape that it is assumed to have: see `InferenceTrace`."""
+    trace = current_trace()
+    if x.shape == shape or not isinstance(trace, InferenceTrace):
+        return x
+    return Tensor(trace.stand_in(TensorType(shape, x.element)))
+
+
+def alike(tensors: Sequence[Tensor], names: Sequence[Sequence[Hashable]]) -> list[Tensor]:
+    """Tensors whose axes of the same name must have the same size, sizes that may turn out to be so assumed to be.
+
+    Args:
+        tensors: Tensors.
+        names: For each the names of its axes.
+    """
+    if not isinstance(current_trace(), InferenceTrace):
+        return list(tensors)
+    sizes: dict[Hashable, set[Dim]] = {}
+    for tensor, axes in zip(tensors, names, strict=True):
+        for axis, size in zip(axes, tensor.shape, strict=True):
+            sizes.setdefault(axis, set()).add(size)
+    common = {axis: _likeliest(found) for axis, found in sizes.items() if 1 not in found and _may_agree(found)}
+    return [
+        _assumed(x, tuple(common.get(axis, size) for axis, size in zip(axes, x.shape, strict=True)))
+        for x, axes in zip(tensors, names, strict=True)
+    ]
 
 
 def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
@@ -353,6 +406,7 @@ def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
     if x.shape == shape:
         return x
     offset = len(shape) - x.ndim
+    x = _assumed(x, tuple(dim if dim == 1 else shape[axis + offset] for axis, dim in enumerate(x.shape)))
     kept = [axis for axis, dim in enumerate(x.shape) if dim == shape[axis + offset]]
     x = reshape(x, tuple(x.shape[axis] for axis in kept))
     axes = tuple(axis + offset for axis in kept)
@@ -376,6 +430,8 @@ def together(*operands: Any, dtype: DType | None = None) -> list[Tensor]:
     wanted = dtype or result_dtype(*operands)
     tensors = [as_tensor(x, wanted) for x in operands]
     shape = broadcast_shapes(*(tensor.shape for tensor in tensors))
+    if current_trace() is None and any(tensor.traced for tensor in tensors):
+        raise _no_value(shape)
     return [broadcast_to(tensor, shape) for tensor in tensors]
 
 
@@ -457,7 +513,15 @@ def matmul(x: Any, y: Any) -> Tensor:
 def _matmul(a: Tensor, b: Tensor) -> Tensor:
     if a.ndim == 0 or b.ndim == 0:
         raise ShapeError("`matmul` takes tensors of rank 1 or more", got=f"{a.type} and {b.type}")
-    contract = {"lhs_contract": (a.ndim - 1,), "rhs_contract": (max(0, b.ndim - 2),)}
+    summed = max(0, b.ndim - 2)
+    a, b = alike(
+        (a, b),
+        [
+            [("left", axis) for axis in range(a.ndim - 1)] + ["summed"],
+            [("right", axis) if axis != summed else "summed" for axis in range(b.ndim)],
+        ],
+    )
+    contract = {"lhs_contract": (a.ndim - 1,), "rhs_contract": (summed,)}
     if b.ndim <= 2 or a.ndim == 1:
         product = bind("contract", a, b, lhs_batch=(), rhs_batch=(), **contract)
         return product

@@ -127,6 +127,23 @@ class Trace:
         return self.builder.finish(outputs)
 
 
+class InferenceTrace(Trace):
+    """The trace of a call of which only the shapes of the results are wanted; the graph is thrown away.
+
+    Sizes that are not known yet may turn out to be equal: it is assumed that they do where they must, and checked when
+    the sizes are known and the call is traced again.
+    """
+
+    def __init__(self, symbols: Mapping[str, tuple[int, int]] | None = None) -> None:
+        super().__init__(symbols)
+        self._count = 0
+
+    def stand_in(self, type: TensorType) -> Value:
+        """A value of which nothing but the type is known."""
+        self._count += 1
+        return self.builder.input(f"x{self._count}", type)
+
+
 class BodyTrace(Trace):
     """The trace of a loop's body. What it reads of the graph around becomes a constant of the loop.
 
