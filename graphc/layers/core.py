@@ -12,8 +12,9 @@ from graphc import activations, constraints, initializers, ops, regularizers
 from graphc.errors import ArgumentError
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
+from graphc.layers.lookups import Lookup, is_checked, origin_in_data, record
 from graphc.registration import deserialize_keras_object, exported
-from graphc.tracing import Call, KerasTensor, describe, user_line
+from graphc.tracing import Call, KerasTensor, bind, current_origin, describe, user_line
 
 _MODULE = "keras.layers"
 
@@ -266,8 +267,12 @@ class Embedding(Layer):
         mask_zero: Whether 0 stands for no word: the steps that hold it are masked.
         weights: A list with the first value of the table, in place of the initializer.
 
+    An integer that is not from 0 to `input_dim - 1` is an error: where the data hold it, before anything runs. Where
+    the model computes it from weights, its vector is NaN.
+
     Raises:
         ArgumentError: if low-rank updates or quantization are asked for.
+        DataError: if an integer is out of range.
 
     Example:
 
@@ -312,10 +317,17 @@ class Embedding(Layer):
             self.embeddings.assign(self._first[0] if isinstance(self._first, list | tuple) else self._first)
 
     def call(self, inputs: Any) -> Any:
-        """The vectors; an integer out of range gives the nearest one."""
+        """The vectors."""
         indices = ops.convert_to_tensor(inputs)
         if not indices.element.is_integer:
             indices = ops.cast(indices, "int32")
+        lookup = Lookup(self.name, indices, self.input_dim, origin_in_data(indices))
+        if indices.traced is None:
+            lookup.check(indices.numpy(), describe(current_origin()))
+        else:
+            record(lookup)
+            if is_checked(indices):
+                return ops.cast(bind("gather", self.embeddings.value, indices, axis=0), self.compute_dtype)
         return ops.cast(ops.take(self.embeddings, indices, axis=0), self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:

@@ -72,7 +72,7 @@ class Model(Inspectable):
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles have: the graph first, in whose order layers are met, and no compiled programs."""
         state = super().__getstate__()
-        return {"_graph": state.pop("_graph"), **state, "_programs": {}, "_known": None, "_ready": {}}
+        return {"_graph": state.pop("_graph"), **state, "_programs": {}, "_known": None, "_ready": {}, "_lookups": {}}
 
     def _set_graph(self, graph: LayerGraph) -> None:
         self._graph = graph

@@ -22,6 +22,7 @@ from graphc.errors import ShapeError
 from graphc.graph.core import Graph
 from graphc.graph.types import Origin, TensorType, resolve
 from graphc.layers.layer import training_mode
+from graphc.layers.lookups import DATA, checked_lookups
 from graphc.models.data import Batch, Classes, Leaf, Signature
 from graphc.models.pace import Pace
 from graphc.runtime.state import StateBuffer
@@ -307,8 +308,9 @@ def trace_step(model: Trainable, signature: Signature, mode: str, cursor: Variab
     symbols = dict.fromkeys((BATCH,) if cursor is None else (BATCH, SAMPLES, VISITS), ANY_SIZE)
     session = Trace(symbols, model.random_step if mode == "train" else None)
     training = mode == "train"
-    with session.active(), scope("", model.compile_origin, absolute=True), training_mode(training):
-        with scope("data"):
+    where = scope("", model.compile_origin, absolute=True)
+    with session.active(), where, training_mode(training), checked_lookups():
+        with scope(DATA):
             batch = _given(session, signature) if cursor is None else _next_batch(session, signature, cursor)
         x, y, weight = (signature.nested(role, batch) for role in "xyw")
         y_pred = model(x)

@@ -18,6 +18,7 @@ from graphc.layers.layer import training_mode
 from graphc.metrics import Mean
 from graphc.models.data import Batch, Classes, Leaf, Signature, arrays_of, with_class_weight
 from graphc.models.functional import check_fit
+from graphc.models.indices import DataLookup, data_lookups
 from graphc.models.objectives import CompileLoss, CompileMetrics, weights_of
 from graphc.models.outputs import Outputs
 from graphc.models.program import Prediction, Program, StepProgram, make
@@ -46,6 +47,7 @@ class Trainer(Layer):
     _programs: dict[Any, Program]
     _known: tuple[list[Variable], list[Any]] | None
     _ready: dict[Any, tuple[settings.Config, Prediction]]
+    _lookups: dict[Any, tuple[DataLookup, ...]]
     _compile_loss: CompileLoss | None
     _compile_metrics: CompileMetrics | None
     _loss_tracker: Mean
@@ -55,7 +57,7 @@ class Trainer(Layer):
     stop_training: bool
 
     _internal = Layer._internal | {"random_step", "_cursors", "_compile_config", "_programs", "_known", "_loss_tracker"}
-    _internal |= {"_ready", "_compile_loss", "_compile_metrics", "optimizer", "history"}
+    _internal |= {"_ready", "_lookups", "_compile_loss", "_compile_metrics", "optimizer", "history"}
 
     def _prepare_trainer(self) -> None:
         """What a model has before it is compiled."""
@@ -327,7 +329,7 @@ class Trainer(Layer):
 
     def forget_programs(self) -> None:
         """Drops what was compiled, because the model has changed."""
-        self._programs, self._known, self._ready = {}, None, {}
+        self._programs, self._known, self._ready, self._lookups = {}, None, {}, {}
 
     def _ensure_weights(self, signature: Signature) -> None:
         """Makes the weights of a model that learns its shapes from the data."""
@@ -377,6 +379,16 @@ class Trainer(Layer):
             shape = (None, *leaf.shape)
             if len(shape) == spec.ndim and not (leaf.shape[-1:] == (1,) and spec.shape[-1] != 1):
                 check_fit(shape, spec, batch.signature.shown(leaf.name), describe(user_line()))
+        for lookup in self._lookups_of(batch.signature):
+            lookup.check(batch)
+
+    def _lookups_of(self, signature: Signature) -> tuple[DataLookup, ...]:
+        """What the model looks up at indices that data of a kind hold; it is found once."""
+        key = signature, settings.current()
+        if key not in self._lookups:
+            self._ensure_weights(signature)
+            self._lookups[key] = data_lookups(self, signature)
+        return self._lookups[key]
 
     @property
     def batch_of_states(self) -> int | None:
@@ -452,7 +464,8 @@ class Trainer(Layer):
         self.check_batch(data)
         program = self.program("predict", data.signature)
         assert isinstance(program, Prediction)
-        if type(x) is np.ndarray and data.arrays["x0"] is x and program.by_sample:
+        known = type(x) is np.ndarray and data.arrays["x0"] is x and program.by_sample
+        if known and not self._lookups_of(data.signature):  # of other arrays, indices must be checked anew
             self._ready[x.shape[1:], x.dtype] = settings.current(), program
         return program
 

@@ -16,7 +16,7 @@ from graphc.ops.reductions import max as _max
 from graphc.ops.shaping import axes_of, axis_of, squeeze
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import operate
+from graphc.tracing.tensor import as_indices, operate
 from graphc.tracing.tensor import reshape as _reshape
 
 
@@ -51,9 +51,7 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
     """
     if sparse:
         raise ArgumentError("sparse tensors are not supported yet")
-    labels = as_tensor(x)
-    if not labels.element.is_integer:
-        labels = _cast(labels, dtypes.int32)
+    labels = as_indices(x)
     return _cast(_is_class(labels, num_classes, axis), default_float() if dtype is None else dtypes.as_dtype(dtype))
 
 

@@ -14,8 +14,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import where
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
-from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import alike, getitem
+from graphc.tracing.tensor import alike, as_indices, getitem
 from graphc.tracing.tensor import reshape as _reshape
 from graphc.tracing.tensor import wrapped as _wrapped
 
@@ -368,7 +367,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
     Args:
         x: Tensor.
-        indices: Tensor of integers; negative ones count from the end.
+        indices: Tensor of integers; negative ones count from the end. Where one is outside of the axis, the result is
+            NaN, as in Keras on JAX: the least integer for signed ones, the largest for unsigned ones, True.
         axis: The axis. None: `x` is flattened first.
 
     Example:
@@ -380,10 +380,39 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         tensor, axis = ravel(tensor), 0
     axis = axis_of(axis, tensor.ndim, "take")
-    places = as_tensor(indices)
-    if not places.element.is_integer:
-        places = _cast(places, dtypes.int32)
-    return bind("gather", tensor, _wrapped(places, tensor.shape[axis]), axis=axis)
+    places = as_indices(indices)
+    extent = tensor.shape[axis]
+    if extent == 0 and 0 not in places.shape:
+        return full_outside(tensor, (*tensor.shape[:axis], *places.shape, *tensor.shape[axis + 1 :]))
+    places = _wrapped(places, extent)
+    picked = bind("gather", tensor, places, axis=axis)
+    return _filled(picked, places, extent, tuple(range(axis, axis + places.ndim)))
+
+
+def full_outside(x: Tensor, shape: Shape) -> Tensor:
+    """What stands for elements that are not there: NaN, the least or largest integer, True."""
+    if x.element.is_float:
+        number: float | int | bool = float("nan")
+    elif x.element.is_bool:
+        number = True
+    else:
+        limits = np.iinfo(x.element.numpy)
+        number = int(limits.min if x.element.kind == "int" else limits.max)
+    return _broadcast_to(as_tensor(number, x.element), shape)
+
+
+def _filled(picked: Tensor, places: Tensor, extent: Dim, axes: tuple[int, ...]) -> Tensor:
+    """What was picked at places, which lie along some of its axes, but for places outside of an axis."""
+    if places.traced is None and isinstance(extent, int):
+        values = places.numpy()
+        if not values.size or (values.min() >= 0 and values.max() < extent):
+            return picked
+    inside = elementwise("lt", places, extent)
+    if places.element.kind == "int":
+        inside = bind("logical_and", inside, elementwise("ge", places, 0))
+    if axes != tuple(range(picked.ndim)):
+        inside = bind("broadcast", inside, shape=picked.shape, axes=axes)
+    return bind("select", inside, picked, full_outside(picked, picked.shape))
 
 
 @operation
@@ -392,7 +421,8 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
     Args:
         x: Tensor.
-        indices: Tensor of integers of the rank of `x`; negative ones count from the end.
+        indices: Tensor of integers of the rank of `x`; negative ones count from the end. Outside of the axis the
+            result is NaN, as of `take`.
         axis: The axis. None: both are flattened first.
 
     Example:
@@ -400,19 +430,25 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     >>> take_along_axis([[10, 20], [30, 40]], [[1], [0]], axis=1).numpy().tolist()
     [[20], [30]]
     """
-    tensor, places = as_tensor(x), as_tensor(indices)
+    tensor, places = as_tensor(x), as_indices(indices)
     if axis is None:
         return take_along_axis(ravel(tensor), ravel(places), 0)
     axis = axis_of(axis, tensor.ndim, "take_along_axis")
     extent = tensor.shape[axis]
     rows = moveaxis(tensor, axis, -1)
     wanted = moveaxis(_wrapped(places, extent), axis, -1)
+    within = _clamped(wanted, extent)
     lead = dims.product(rows.shape[:-1])
     start = bind("iota", shape=(lead,), axis=0, dtype=wanted.element)
     offset = _reshape(elementwise("mul", start, extent), (*rows.shape[:-1], 1))
-    flat = elementwise("add", wanted, offset)
+    flat = elementwise("add", within, offset)
     picked = bind("gather", _reshape(rows, (lead * extent,)), flat, axis=0)
-    return moveaxis(picked, -1, axis)
+    return moveaxis(_filled(picked, wanted, extent, tuple(range(picked.ndim))), -1, axis)
+
+
+def _clamped(places: Tensor, extent: Dim) -> Tensor:
+    """Places moved into an axis, so that they are not those of another row."""
+    return elementwise("minimum", elementwise("maximum", places, 0), extent - 1)
 
 
 @operation

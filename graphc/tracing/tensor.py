@@ -646,6 +646,12 @@ def _shaped(keys: tuple[Any, ...], x: Tensor) -> Tensor:
     return bind("gather", x, wrapped(indices, shape[gathered[0]]), axis=gathered[0])
 
 
+def as_indices(x: Any) -> Tensor:
+    """Integers that can count any axis: those of fewer than 32 bits, booleans and floats become int32."""
+    tensor = as_tensor(x)
+    return tensor if tensor.element.is_integer and tensor.element.bits >= 32 else cast(tensor, dtypes.int32)
+
+
 def wrapped(indices: Tensor, extent: Dim) -> Tensor:
     """Indices into an axis, with the negative ones counted from its end."""
     if indices.element.kind == "uint":
