@@ -10,7 +10,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
 from graphc.layers.recurrent_cells import DropoutRNNCell, StackedRNNCells, calls_with, output_size_of, state_list
 from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
-from graphc.tracing import Variable, describe, scope
+from graphc.tracing import Variable, bind, describe, scope
 
 _MODULE = "keras.layers"
 
@@ -322,4 +322,4 @@ def _previous_output(states: list[Any]) -> Any:
 
 def _of_size(x: Any, batch: Any) -> Any:
     """Rows of a state, as many as a batch has: a symbolic size stands for the number that there are."""
-    return x if x.shape[0] == batch else ops.take(x, ops.arange(batch), axis=0)
+    return x if x.shape[0] == batch else bind("gather", ops.convert_to_tensor(x), ops.arange(batch), axis=0)

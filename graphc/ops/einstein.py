@@ -9,7 +9,7 @@ from graphc.dims import Dim
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.creation import arange
 from graphc.ops.reductions import sum
-from graphc.ops.shaping import moveaxis, reshape, squeeze, take, transpose
+from graphc.ops.shaping import moveaxis, reshape, squeeze, transpose
 from graphc.tracing import Tensor, as_tensor, bind, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.tensor import alike, product_dtypes
@@ -101,7 +101,8 @@ def _diagonal(term: str, x: Tensor) -> tuple[str, Tensor]:
                 raise ShapeError("a diagonal has two sizes", got=str(x.type), expected=f"equal sizes for {index!r}")
             x = moveaxis(x, (first, second), (-2, -1))
             rest = "".join(other for axis, other in enumerate(term) if axis not in (first, second))
-            x = take(reshape(x, (*x.shape[:-2], size * size)), arange(size) * (size + 1), axis=-1)
+            flat = reshape(x, (*x.shape[:-2], size * size))
+            x = bind("gather", flat, arange(size) * (size + 1), axis=flat.ndim - 1)
             term = rest + index
     return term, x
 

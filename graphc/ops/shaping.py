@@ -14,7 +14,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import where
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
-from graphc.tracing.tensor import alike, as_indices, getitem
+from graphc.tracing.tensor import alike, all_inside, as_indices, getitem
 from graphc.tracing.tensor import reshape as _reshape
 from graphc.tracing.tensor import wrapped as _wrapped
 
@@ -403,10 +403,8 @@ def full_outside(x: Tensor, shape: Shape) -> Tensor:
 
 def _filled(picked: Tensor, places: Tensor, extent: Dim, axes: tuple[int, ...]) -> Tensor:
     """What was picked at places, which lie along some of its axes, but for places outside of an axis."""
-    if places.traced is None and isinstance(extent, int):
-        values = places.numpy()
-        if not values.size or (values.min() >= 0 and values.max() < extent):
-            return picked
+    if all_inside(places, extent):
+        return picked
     inside = elementwise("lt", places, extent)
     if places.element.kind == "int":
         inside = bind("logical_and", inside, elementwise("ge", places, 0))

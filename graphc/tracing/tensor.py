@@ -14,15 +14,15 @@ import graphc.primitives  # noqa: F401  (operations are known once this is impor
 from graphc import config, dims, dtypes
 from graphc.dims import Dim, IntExpr, Shape
 from graphc.dtypes import DType
-from graphc.errors import DTypeError, GraphcError, ShapeError, StateError
+from graphc.errors import GraphcError, ShapeError, StateError
 from graphc.graph.builder import Value
 from graphc.graph.registry import primitive
 from graphc.graph.types import TensorType
+from graphc.tracing import keys
+from graphc.tracing.arrays import Array, array_of, arriving, check_range
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_origin, describe
 from graphc.tracing.trace import InferenceTrace, Trace, current_trace
-
-Array = np.ndarray[Any, Any]
 
 
 class Tensor(Operators):
@@ -171,55 +171,17 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
         return bind("size", dim=x, dtype=dtype or dtypes.int32)
     if isinstance(x, list | tuple) and any(hasattr(part, "__tensor__") or isinstance(part, IntExpr) for part in x):
         return _stacked([as_tensor(part) for part in x], dtype)
-    array = _array_of(x)
+    array = array_of(x)
     python = not isinstance(x, np.ndarray | np.generic) and not hasattr(x, "__array__")
     # Python numbers are weakly typed: they have the dtype that is wanted, as long as it can hold them.
     if array.dtype.kind in "iu" and (python or dtype is None):
         wanted = dtype if dtype is not None else dtypes.int32 if python else arriving(dtypes.as_dtype(array.dtype))
-        _check_range(array, wanted, x)
+        check_range(array, wanted, x)
         return Tensor(array.astype(wanted.numpy, copy=False))
     if dtype is None and array.dtype.kind == "f":
         dtype = dtypes.as_dtype(config.floatx()) if python else arriving(dtypes.as_dtype(array.dtype))
     with np.errstate(over="ignore", invalid="ignore"):
         return Tensor(array if dtype is None else array.astype(dtype.numpy, copy=False))
-
-
-def _array_of(x: Any) -> Array:
-    """The array that something is.
-
-    Raises:
-        DTypeError: if it is none.
-    """
-    try:
-        array = np.asarray(x)
-    except (ValueError, OverflowError):
-        array = np.asarray(None)
-    if array.dtype.kind in "OSUMmcV" and array.dtype != dtypes.bfloat16.numpy:
-        raise DTypeError("this cannot be a tensor", got=repr(x)[:80], expected="numbers, of equal lengths where nested")
-    return array
-
-
-def arriving(dtype: DType) -> DType:
-    """The dtype in which arrays of a dtype become tensors where none is asked for: none of 64 bits."""
-    if dtype.bits < 64 or dtype.name == config.floatx():
-        return dtype
-    return dtypes.as_dtype(dtype.name.replace("64", "32"))
-
-
-def _check_range(array: Array, dtype: DType, x: Any) -> None:
-    """Integers that a dtype cannot hold would silently be others."""
-    if not dtype.is_integer or not array.size or array.dtype == dtype.numpy:
-        return
-    limits = np.iinfo(dtype.numpy)
-    least, most = int(array.min()), int(array.max())
-    if least < limits.min or most > limits.max:
-        raise DTypeError(
-            f"an integer does not fit {dtype.name}",
-            where=describe(current_origin()),
-            got=str(most if most > limits.max else least),
-            expected=f"from {limits.min} to {limits.max}",
-            hint='pass dtype="int64" to convert_to_tensor to have 64 bits' if dtype.bits == 32 else "use a wider dtype",
-        )
 
 
 def _stacked(parts: list[Tensor], dtype: DType | None) -> Tensor:
@@ -551,99 +513,96 @@ def _invert(x: Any) -> Tensor:
 
 
 def getitem(x: Any, key: Any) -> Tensor:
-    """`x[key]` with integers, slices, `None`, `...`, and one tensor of integers.
+    """`x[key]` with integers, slices, `None`, `...`, and arrays of integers and booleans, as NumPy has it.
+
+    Where arrays of integers are outside of their axis they count as its nearest end, as in Keras on JAX.
 
     Raises:
         ShapeError: if the key does not fit the shape.
-        DTypeError: if a traced tensor is indexed with something else, such as a mask: its result has no fixed shape.
+        DTypeError: if it is a mask that a graph computes: its result has no fixed shape.
     """
     tensor = as_tensor(x)
-    keys = key if isinstance(key, tuple) else (key,)
-    if tensor.traced is None and not any(isinstance(k, Tensor) and k.traced for k in keys):
-        plain = tuple(k.numpy() if isinstance(k, Tensor) else k for k in keys)
-        return Tensor(np.asarray(tensor.numpy()[plain]))
-    keys = _filled(keys, tensor)
-    arrays = [k for k in keys if not (k is None or isinstance(k, slice) or _weak_kind(k) == "int")]
-    if len(arrays) > 1:
-        raise DTypeError("only one tensor of indices is supported", got=f"{len(arrays)}", hint="use ops.take")
-    start, stop, step, turned = _bounds(keys, tensor)
+    parts = keys.parts_of(key, tensor.shape)
+    arrays = [part for part in parts if keys.is_indices(part)]
+    start, stop, step, turned = keys.bounds(parts, tensor.shape)
+    if tensor.traced is None and not arrays and all(isinstance(bound, int) for bound in (*start, *stop)):
+        return Tensor(np.asarray(tensor.numpy()[parts]))
+    if arrays and not keys.adjacent(parts):
+        # NumPy puts the axis of what is picked first, and so with integers among the arrays.
+        parts = tuple(as_tensor(part) if keys.is_integer(part) else part for part in parts)
+        start, stop, step, turned = keys.bounds(parts, tensor.shape)
     if turned:
         tensor = bind("reverse", tensor, axes=turned)
     if (start, stop, step) != ((0,) * tensor.ndim, tensor.shape, (1,) * tensor.ndim):
         tensor = bind("slice", tensor, start=start, stop=stop, step=step)
-    return _shaped(keys, tensor)
+    return _shaped(parts, tensor)
 
 
-def _filled(keys: tuple[Any, ...], tensor: Tensor) -> tuple[Any, ...]:
-    """The key with a part for every axis."""
-    used = sum(k is not None and k is not Ellipsis for k in keys)
-    if used > tensor.ndim:
-        raise ShapeError("there are more indices than axes", got=f"{used} indices", expected=str(tensor.type))
-    rest = (slice(None),) * (tensor.ndim - used)
-    dots = next((i for i, k in enumerate(keys) if k is Ellipsis), None)
-    return (*keys, *rest) if dots is None else (*keys[:dots], *rest, *keys[dots + 1 :])
-
-
-def _bounds(keys: tuple[Any, ...], x: Tensor) -> tuple[Shape, Shape, tuple[int, ...], tuple[int, ...]]:
-    """Start, stop and step in each axis, and the axes that are turned around first."""
-    rows: list[tuple[Dim, Dim, int]] = []
-    turned: list[int] = []
-    for k in keys:
-        if k is None:
-            continue
-        extent = x.shape[len(rows)]
-        if _weak_kind(k) == "int":
-            first = k + extent if isinstance(k, int) and k < 0 else k
-            rows.append((first, first + 1, 1))
-        elif isinstance(k, slice):
-            step = 1 if k.step is None else int(k.step)
-            if step < 0:
-                turned.append(len(rows))
-            rows.append((*_range(k, extent, step < 0), abs(step)))
-        else:
-            rows.append((0, extent, 1))
-    start, stop, steps = zip(*rows, strict=True) if rows else ((), (), ())
-    return tuple(start), tuple(stop), tuple(steps), tuple(turned)
-
-
-def _range(key: slice, extent: Dim, turned: bool) -> tuple[Dim, Dim]:
-    """The first index and the one past the last, counted from the end where the axis is turned around."""
-
-    def place(bound: Any, default: Dim) -> Dim:
-        if bound is None:
-            return default
-        place = bound + extent if isinstance(bound, int) and bound < 0 else bound
-        if isinstance(place, int) and isinstance(extent, int):
-            return min(max(place, -1 if turned else 0), extent)
-        return int(place) if isinstance(place, Tensor) else place
-
-    if not turned:
-        return place(key.start, 0), place(key.stop, extent)
-    first = place(key.start, extent - 1)
-    last = place(key.stop, -1)
-    return extent - 1 - first, extent - 1 - last
-
-
-def _shaped(keys: tuple[Any, ...], x: Tensor) -> Tensor:
-    """Drops the axes of integers, adds those of None, and gathers where a tensor of indices stands."""
+def _shaped(parts: tuple[Any, ...], x: Tensor) -> Tensor:
+    """Drops the axes of integers, adds those of None, and picks where arrays of places stand."""
     shape: list[Dim] = []
-    gathered: tuple[int, Any] | None = None
+    picked: list[tuple[int, Any]] = []
     axis = 0
-    for k in keys:
-        if k is None:
+    for part in parts:
+        if part is None:
             shape.append(1)
             continue
-        if isinstance(k, slice):
+        if isinstance(part, slice):
             shape.append(x.shape[axis])
-        elif _weak_kind(k) != "int":
-            gathered = (len(shape), k)
+        elif keys.is_indices(part):
+            picked.append((len(shape), part))
             shape.append(x.shape[axis])
         axis += 1
     x = reshape(x, tuple(shape))
-    if gathered is None:
+    if not picked:
         return x
-    indices = as_tensor(gathered[1])
-    return bind("gather", x, wrapped(indices, shape[gathered[0]]), axis=gathered[0])
+    axes = [axis for axis, _ in picked]
+    places = [as_indices(part) for _, part in picked]
+    return _picked(x, axes, places, front=not keys.adjacent(parts))
+
+
+def _picked(x: Tensor, axes: list[int], places: list[Tensor], front: bool) -> Tensor:
+    """Elements at places along some axes, which count together; their axes become the first, or stay."""
+    common = broadcast_shapes(*(part.shape for part in places))
+    rest = [axis for axis in range(x.ndim) if axis not in axes]
+    extents = [x.shape[axis] for axis in axes]
+    if 0 in extents and 0 not in common:
+        raise keys.located(ShapeError("nothing can be picked from an axis without elements", got=str(x.type)))
+    flat, inside = _flat_places([broadcast_to(part, common) for part in places], extents)
+    before = 0 if front else axes[0]
+    order = (*rest[:before], *axes, *rest[before:])
+    moved = x if order == tuple(range(x.ndim)) else bind("transpose", x, order=order)
+    sizes = moved.shape
+    moved = reshape(moved, (*sizes[:before], dims.product(extents), *sizes[before + len(axes) :]))
+    found = bind("gather", moved, flat, axis=before)
+    if inside is None:
+        return found
+    inside = bind("broadcast", inside, shape=found.shape, axes=tuple(range(before, before + len(common))))
+    # What stands for elements outside has no part in gradients.
+    return bind("select", inside, found, bind("stop_gradient", found))
+
+
+def _flat_places(places: list[Tensor], extents: list[Dim]) -> tuple[Tensor, Tensor | None]:
+    """Places in several axes as places in one, moved into the axes, and where they were inside; None: everywhere."""
+    flat: Tensor | None = None
+    inside: Tensor | None = None
+    for part, extent in zip(places, extents, strict=True):
+        part = wrapped(part, extent)
+        if not all_inside(part, extent):
+            held = bind("logical_and", elementwise("ge", part, 0), elementwise("lt", part, extent))
+            inside = held if inside is None else bind("logical_and", inside, held)
+            part = elementwise("minimum", elementwise("maximum", part, 0), extent - 1)
+        flat = part if flat is None else elementwise("add", elementwise("mul", flat, extent), part)
+    assert flat is not None
+    return flat, inside
+
+
+def all_inside(places: Tensor, extent: Dim) -> bool:
+    """Whether places are known to be in an axis."""
+    if places.traced is not None or not isinstance(extent, int):
+        return False
+    values = places.numpy()
+    return not values.size or bool(values.min() >= 0 and values.max() < extent)
 
 
 def as_indices(x: Any) -> Tensor:

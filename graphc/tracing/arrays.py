@@ -1,0 +1,52 @@
+"""Arrays and numbers of the caller, on their way to tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc import config, dtypes
+from graphc.dtypes import DType
+from graphc.errors import DTypeError
+from graphc.tracing.origins import current_origin, describe
+
+Array = np.ndarray[Any, Any]
+
+
+def array_of(x: Any) -> Array:
+    """The array that something is.
+
+    Raises:
+        DTypeError: if it is none.
+    """
+    try:
+        array = np.asarray(x)
+    except (ValueError, OverflowError):
+        array = np.asarray(None)
+    if array.dtype.kind in "OSUMmcV" and array.dtype != dtypes.bfloat16.numpy:
+        raise DTypeError("this cannot be a tensor", got=repr(x)[:80], expected="numbers, of equal lengths where nested")
+    return array
+
+
+def arriving(dtype: DType) -> DType:
+    """The dtype in which arrays of a dtype become tensors where none is asked for: none of 64 bits."""
+    if dtype.bits < 64 or dtype.name == config.floatx():
+        return dtype
+    return dtypes.as_dtype(dtype.name.replace("64", "32"))
+
+
+def check_range(array: Array, dtype: DType, x: Any) -> None:
+    """Integers that a dtype cannot hold would silently be others."""
+    if not dtype.is_integer or not array.size or array.dtype == dtype.numpy:
+        return
+    limits = np.iinfo(dtype.numpy)
+    least, most = int(array.min()), int(array.max())
+    if least < limits.min or most > limits.max:
+        raise DTypeError(
+            f"an integer does not fit {dtype.name}",
+            where=describe(current_origin()),
+            got=str(most if most > limits.max else least),
+            expected=f"from {limits.min} to {limits.max}",
+            hint='pass dtype="int64" to convert_to_tensor to have 64 bits' if dtype.bits == 32 else "use a wider dtype",
+        )
