@@ -12,7 +12,7 @@ from graphc.losses import Loss, LossFunctionWrapper
 from graphc.metrics import Mean, MeanMetricWrapper, Metric
 from graphc.models.data import Classes
 from graphc.models.outputs import Outputs
-from graphc.tracing import Tensor, as_tensor, current_origin, describe, scope, user_line
+from graphc.tracing import Tensor, as_tensor, current_origin, describe, scope, snake_case, user_line
 
 
 @dataclass(frozen=True)
@@ -158,8 +158,12 @@ def _loss_of(spec: Any) -> Any:
     found = losses.get(spec)
     if found is None or isinstance(found, Loss):
         return found
-    name = spec if isinstance(spec, str) else getattr(found, "__name__", type(found).__name__)
-    return LossFunctionWrapper(found, name=name)
+    return LossFunctionWrapper(found, name=spec if isinstance(spec, str) else name_of_function(found))
+
+
+def name_of_function(function: Any) -> str:
+    """What a function, or an object that can be called, is called in logs."""
+    return snake_case(getattr(function, "__name__", type(function).__name__))
 
 
 class CompileMetrics(Metric):
@@ -186,11 +190,6 @@ class CompileMetrics(Metric):
     def variables(self) -> list[Any]:
         """The variables of all metrics."""
         return [v for _, metric, _, _ in self.members or () for v in metric.variables]
-
-    @property
-    def wanted(self) -> bool:
-        """Whether there are metrics."""
-        return self._specs is not None or self._weighted is not None
 
     @property
     def names(self) -> list[str]:
@@ -262,7 +261,12 @@ def _listed(specs: Any) -> list[Any]:
 
 
 def _flat(given: Any) -> list[Any]:
-    return [spec for spec in (given if isinstance(given, list | tuple) else [given]) if spec is not None]
+    if given is None:
+        return []
+    specs = list(given) if isinstance(given, list | tuple) else [given]
+    if None in specs:
+        raise ArgumentError("a metric is None", where=describe(user_line()), got=repr(given)[:80])
+    return specs
 
 
 # Names whose meaning depends on the shapes of targets and predictions: for one number, for integer labels, else.
@@ -295,4 +299,4 @@ def _metric_of(spec: Any, y_true: Any, y_pred: Tensor) -> Metric:
         if isinstance(spec, str):
             found.name = spec
         return found
-    return MeanMetricWrapper(found, name=getattr(found, "__name__", type(found).__name__))
+    return MeanMetricWrapper(found, name=name_of_function(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from inspect import signature as signature_of
 from typing import Any
 
@@ -111,7 +111,8 @@ class Trainer(Layer):
         self._refuse_own_steps()
         chosen = optimizers.get(optimizer)
         compile_loss = CompileLoss(loss, loss_weights) if loss is not None else None
-        compile_metrics = CompileMetrics(metrics, weighted_metrics)
+        judged = metrics is not None or weighted_metrics is not None
+        compile_metrics = CompileMetrics(metrics, weighted_metrics) if judged else None
         self.compile_origin = user_line()
         self.optimizer, self._compile_loss, self._compile_metrics = chosen, compile_loss, compile_metrics
         self.steps_per_execution = steps_per_execution
@@ -177,7 +178,7 @@ class Trainer(Layer):
         for metric in self.metrics if tracing else self._known_metrics():
             value = metric.result()
             results.update(value if isinstance(value, Mapping) else {metric.name: value})
-        return {name: results[name] if tracing else _number(results[name]) for name in sorted(results)}
+        return {name: value if tracing else _number(value) for name, value in _flattened(results)}
 
     def _logs(self, program: Program, outputs: list[Array]) -> dict[str, Any]:
         """The results after some steps: those of the metrics, or what the model's own `compute_metrics` gave."""
@@ -254,7 +255,7 @@ class Trainer(Layer):
         return self.get_metrics_result()
 
     def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
-        if self._compile_metrics is not None and self._compile_metrics.wanted:
+        if self._compile_metrics is not None:
             self._require_targets(y)
             outputs = self._outputs(y_pred)
             loss = self._compile_loss
@@ -475,6 +476,15 @@ class Trainer(Layer):
             return None
         found = self._ready.get((x.shape[1:], x.dtype))
         return found[1] if found is not None and found[0] is settings.current() else None
+
+
+def _flattened(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Results in the order of their names; what a metric gives as a dictionary counts by its keys."""
+    for name, value in sorted(results.items(), key=lambda item: item[0]):
+        if isinstance(value, Mapping):
+            yield from _flattened(value)
+        else:
+            yield name, value
 
 
 def _number(value: Any) -> Any:
