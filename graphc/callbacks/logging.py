@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from graphc.callbacks.callback import Callback, Logs
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, FileError
+from graphc.utils.arguments import refused
 
 
 class LambdaCallback(Callback):
@@ -56,6 +59,8 @@ class LambdaCallback(Callback):
         for name, function in given.items():
             if not (name.startswith("on_") and hasattr(Callback, name)):
                 raise ArgumentError("a callback has no such method", got=name)
+            if function is not None and not callable(function):
+                raise refused(name, function, "a function")
             if function is not None:
                 setattr(self, name, function)
 
@@ -71,14 +76,28 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
         super().__init__()
+        if not isinstance(filename, str | PathLike):
+            raise refused("filename", filename, "a path")
         self.path, self.separator, self.append = Path(filename), separator, append
         self._columns: list[str] | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Starts the file."""
         self._columns = None
-        if not self.append:
-            self.path.write_text("")
+        with self._opened("a" if self.append else "w"):
+            pass
+
+    @contextmanager
+    def _opened(self, mode: str) -> Iterator[Any]:
+        try:
+            with self.path.open(mode, newline="") as file:
+                yield file
+        except OSError as error:
+            raise FileError(
+                "the log of CSVLogger cannot be written",
+                got=f"{self.path}: {error.strerror}",
+                hint="choose another file",
+            ) from error
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Adds a row."""
@@ -89,7 +108,7 @@ class CSVLogger(Callback):
             # Where the first epoch is not validated, later ones may be.
             later = [] if any(name.startswith("val_") for name in names) else [f"val_{name}" for name in names]
             self._columns = ["epoch", *names, *later]
-        with self.path.open("a", newline="") as file:
+        with self._opened("a") as file:
             writer = csv.DictWriter(file, self._columns, restval="NA", extrasaction="ignore", delimiter=self.separator)
             if empty:
                 writer.writeheader()

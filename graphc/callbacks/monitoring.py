@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from graphc.callbacks.callback import Callback, Logs
 from graphc.errors import ArgumentError
 from graphc.registration import choices
 from graphc.tracing import Array
+from graphc.utils.arguments import number, refused, whole_number
 from graphc.utils.progbar import write
 
 
@@ -31,8 +33,11 @@ class Monitor(Callback):
     def __init__(self, monitor: str, mode: str = "auto", min_delta: float = 0) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            raise ArgumentError("unknown mode", got=repr(mode), expected="auto, min or max")
-        self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
+            raise refused("mode", mode, "auto, min or max")
+        if not isinstance(monitor, str):
+            raise refused("monitor", monitor, "the name of a metric")
+        self.monitor, self.mode = monitor, mode
+        self.min_delta: float = abs(number("min_delta", min_delta))
         self.best: float | None = None
 
     def larger_is_better(self) -> bool:
@@ -106,7 +111,8 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience, self.verbose, self.baseline = patience, verbose, baseline
+        number("baseline", baseline, optional=True)
+        self.patience, self.verbose, self.baseline = whole_number("patience", patience, 0), verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best_weights: list[Array] | None = None
@@ -177,10 +183,10 @@ class ReduceLROnPlateau(Monitor):
         **kwargs: Any,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if factor >= 1.0 or kwargs:
+        if number("factor", factor) >= 1.0 or kwargs:
             raise ArgumentError("ReduceLROnPlateau takes a factor below 1", got=f"{factor} {kwargs or ''}")
-        self.factor, self.patience, self.verbose = factor, patience, verbose
-        self.cooldown, self.min_lr = cooldown, min_lr
+        self.factor, self.patience, self.verbose = factor, whole_number("patience", patience, 0), verbose
+        self.cooldown, self.min_lr = whole_number("cooldown", cooldown, 0), number("min_lr", min_lr)
         self.wait = self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -220,6 +226,8 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
+        if not callable(schedule):
+            raise refused("schedule", schedule, "a function")
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -296,7 +304,9 @@ class ModelCheckpoint(Monitor):
             raise ArgumentError("whole models cannot be saved yet", hint="pass save_weights_only=True")
         if save_freq != "epoch":
             raise ArgumentError("save_freq other than 'epoch' is not supported yet", got=repr(save_freq))
-        self.filepath, self.verbose, self.save_best_only = str(filepath), verbose, save_best_only
+        if not isinstance(filepath, str | PathLike):
+            raise refused("filepath", filepath, "a path")
+        self.filepath, self.verbose, self.save_best_only = fspath(filepath), verbose, save_best_only
         self.best = initial_value_threshold
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -306,7 +316,14 @@ class ModelCheckpoint(Monitor):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Saves."""
-        path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
+        try:
+            path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
+        except (KeyError, IndexError, ValueError) as error:
+            raise ArgumentError(
+                "the file name of ModelCheckpoint cannot be filled in",
+                got=f"{self.filepath!r}: {error}",
+                expected=f"names in braces among epoch, {', '.join(logs or {})}",
+            ) from None
         if self.save_best_only:
             value = self.current(logs)
             if value is None or not self.is_better(value, self.best):

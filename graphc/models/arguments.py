@@ -6,35 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ArgumentError
-from graphc.tracing import describe, user_line
-
-
-def whole_number(name: str, value: Any, least: int, optional: bool = False) -> Any:
-    """Checks that an argument is an integer.
-
-    Args:
-        name: Its name.
-        value: Its value.
-        least: The least that it may be.
-        optional: Whether it may be None.
-
-    Returns:
-        The value.
-
-    Raises:
-        ArgumentError: if it is none.
-
-    Example:
-
-    >>> whole_number("epochs", 3, 0)
-    3
-    """
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
-    if whole or (optional and value is None):
-        return value
-    kind = {0: "an integer, 0 or more", 1: "a positive integer"}[least]
-    raise _refused(name, value, kind + (", or None" if optional else ""))
+from graphc.utils.arguments import number, refused, whole_number
 
 
 def number_of_steps(name: str, value: Any) -> int | None:
@@ -48,10 +20,23 @@ def share_for_validation(value: Any) -> float:
     Raises:
         ArgumentError: if it is no number from 0 to below 1.
     """
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if value is not None and (not number or not 0 <= value < 1):
-        raise _refused("validation_split", value, "a number from 0 to below 1")
-    return value or 0.0
+    share = number("validation_split", value, optional=True) or 0.0
+    if not 0 <= share < 1:
+        raise refused("validation_split", value, "a number from 0 to below 1")
+    return float(share)
+
+
+def way_to_shuffle(value: Any) -> Any:
+    """How samples are mixed in each pass: all of them (True), whole batches (`"batch"`), or not at all.
+
+    Raises:
+        ArgumentError: if it is none of these.
+    """
+    if isinstance(value, bool | np.bool_ | None) or (isinstance(value, str) and value == "batch"):
+        return value
+    if isinstance(value, int | np.integer) and value in (0, 1):
+        return bool(value)
+    raise refused("shuffle", value, "True, False or 'batch'")
 
 
 def epochs_to_validate(value: Any) -> Any:
@@ -76,11 +61,5 @@ def level_of_output(verbose: Any) -> int:
     if isinstance(verbose, str) and verbose == "auto":
         return 1
     if not isinstance(verbose, int | np.integer) or verbose not in (0, 1, 2):
-        raise _refused("verbose", verbose, "0, 1, 2 or 'auto'")
+        raise refused("verbose", verbose, "0, 1, 2 or 'auto'")
     return int(verbose)
-
-
-def _refused(name: str, value: Any, expected: str) -> ArgumentError:
-    shown = repr(value)
-    got = shown if len(shown) < 80 else f"{shown[:80]}..."
-    return ArgumentError(f"{name} is {expected}", where=describe(user_line()), got=got, expected=expected)

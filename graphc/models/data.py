@@ -16,6 +16,7 @@ from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DataError, DataWarning, DTypeError
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import Array, Tensor, describe, user_line
+from graphc.utils.arguments import number, refused
 
 ROLES = ("x", "y", "w")
 # Elements that are looked through in less time than setting up a reduction takes.
@@ -339,14 +340,9 @@ def _class_weights(y: Any, class_weight: Mapping[Any, Any]) -> Array:
     labels = np.round(labels).astype(np.int64)
     weights = np.ones(len(labels), np.float32)
     for label, weight in class_weight.items():
-        if not isinstance(label, int | np.integer) or not isinstance(weight, int | float | np.number):
-            raise ArgumentError(
-                "class_weight is a dictionary of class to weight",
-                where=describe(user_line()),
-                got=repr({label: weight})[:80],
-                expected="an integer and a number",
-            )
-        weights[labels == label] = weight
+        if not isinstance(label, int | np.integer):
+            raise refused("a class in class_weight", label, "an integer")
+        weights[labels == label] = number("a weight in class_weight", weight)
     return weights
 
 

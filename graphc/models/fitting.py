@@ -16,7 +16,6 @@ from graphc.models.arguments import (
     level_of_output,
     number_of_steps,
     share_for_validation,
-    whole_number,
 )
 from graphc.models.data import (
     Batch,
@@ -34,6 +33,7 @@ from graphc.models.program import Prediction
 from graphc.models.sources import ArraySource, IterableSource, Source, fitting_batch
 from graphc.models.trainer import Trainer
 from graphc.tracing import Array, describe, user_line
+from graphc.utils.arguments import whole_number
 
 _PREDICTED = "so will be what is predicted from it"
 
@@ -346,6 +346,13 @@ class Fitting(Trainer):
     ) -> tuple[Source, Batch | None]:
         """Where the steps come from, and the samples that are held out for validation."""
         if not is_arrays(x) or x is None:
+            if y is not None and isinstance(x, list | tuple):
+                raise ArgumentError(
+                    "x is a list, and holds something that is no array",
+                    where=describe(user_line()),
+                    got=repr(x)[:60],
+                    hint="pass numpy.asarray(x), or a list of arrays for a model of several inputs",
+                )
             if y is not None or sample_weight is not None or validation_split:
                 raise ArgumentError(
                     "an iterable of batches gives targets and weights itself, and cannot be split",

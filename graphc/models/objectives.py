@@ -13,6 +13,7 @@ from graphc.metrics import Mean, MeanMetricWrapper, Metric
 from graphc.models.data import Classes
 from graphc.models.outputs import Outputs
 from graphc.tracing import Tensor, as_tensor, current_origin, describe, scope, snake_case, user_line
+from graphc.utils.arguments import number
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class CompileLoss:
         if self.weights is None:
             return [None] * len(outputs)
         factors = outputs.spread(self.weights, "loss_weights", shared=True)
+        for factor in factors:
+            number("a weight in loss_weights", factor, optional=True)
         missing = [outputs.names[index] for index in needed if factors[index] is None]
         if missing and isinstance(self.weights, Mapping):
             raise ArgumentError(

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from graphc.errors import ArgumentError
+from graphc.models.arguments import way_to_shuffle
 from graphc.models.data import Batch, Batches
 from graphc.models.program import Program, StepProgram, step_sizes
 from graphc.runtime.state import StateBuffer
-from graphc.tracing import Array, describe, user_line
+from graphc.tracing import Array
+from graphc.utils.arguments import whole_number
 
 
 class Programs(Protocol):
@@ -57,9 +58,7 @@ def fitting_batch(batch_size: Any, samples: int, steps: int | None = None) -> in
     """
     if batch_size is None:
         batch_size = -(-samples // steps) if steps else 32
-    if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-        raise ArgumentError("batch_size is a positive integer", where=describe(user_line()), got=repr(batch_size))
-    return min(int(batch_size), samples)
+    return min(int(whole_number("batch_size", batch_size, 1)), samples)
 
 
 class ArraySource:
@@ -84,9 +83,7 @@ class ArraySource:
         steps: int | None = None,
     ) -> None:
         self.batch_size = fitting_batch(batch_size, data.size, steps)
-        if shuffle not in (True, False, None, "batch"):
-            raise ArgumentError("shuffle is True, False or 'batch'", where=describe(user_line()), got=repr(shuffle))
-        self.model, self.mode, self.data, self.shuffle = model, mode, data, shuffle
+        self.model, self.mode, self.data, self.shuffle = model, mode, data, way_to_shuffle(shuffle)
         self.steps: int = -(-data.size // self.batch_size)
         self._order = StateBuffer(np.arange(data.size, dtype=np.int32))
         self._done = self.steps

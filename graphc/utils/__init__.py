@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, DataError
 from graphc.random import reset_default_generator
 from graphc.registration import (
     custom_object_scope,
@@ -21,6 +21,7 @@ from graphc.registration import (
     serialize_keras_object,
 )
 from graphc.tracing import KerasTensor, Tensor, reset_names
+from graphc.utils.arguments import refused, whole_number
 from graphc.utils.progbar import Progbar
 
 CustomObjectScope = custom_object_scope
@@ -73,15 +74,25 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     Returns:
         A NumPy array of floats, with one axis more.
 
+    Raises:
+        ArgumentError: if `x` holds no integers.
+        DataError: if a label is out of range.
+
     Example:
 
     >>> to_categorical([0, 2]).tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    labels = np.asarray(x.numpy() if isinstance(x, Tensor) else x, dtype=np.int64)
+    given = np.asarray(x.numpy() if isinstance(x, Tensor) else x)
+    if given.dtype.kind not in "biuf" or (given.dtype.kind == "f" and not np.isfinite(given).all()):
+        raise refused("x", x, "an array of integers")
+    labels = given.astype(np.int64)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
-    count = int(labels.max()) + 1 if num_classes is None else num_classes
+    count = int(labels.max(initial=-1)) + 1 if num_classes is None else whole_number("num_classes", num_classes, 0)
+    if labels.size and (labels.min() < 0 or labels.max() >= count):
+        wrong = labels[(labels < 0) | (labels >= count)][0]
+        raise DataError("a label is out of range", got=f"label {wrong}", expected=f"from 0 to {count - 1}")
     codes = np.zeros((labels.size, count))
     codes[np.arange(labels.size), labels.reshape(-1)] = 1
     return codes.reshape(*labels.shape, count)

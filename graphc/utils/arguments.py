@@ -1,0 +1,61 @@
+"""Checks of arguments that users give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ArgumentError
+from graphc.tracing import describe, user_line
+
+
+def whole_number(name: str, value: Any, least: int, optional: bool = False) -> Any:
+    """Checks that an argument is an integer.
+
+    Args:
+        name: Its name.
+        value: Its value.
+        least: The least that it may be.
+        optional: Whether it may be None.
+
+    Returns:
+        The value.
+
+    Raises:
+        ArgumentError: if it is none.
+
+    Example:
+
+    >>> whole_number("epochs", 3, 0)
+    3
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
+    if whole or (optional and value is None):
+        return value
+    kind = {0: "an integer, 0 or more", 1: "a positive integer"}[least]
+    raise refused(name, value, kind + (", or None" if optional else ""))
+
+
+def number(name: str, value: Any, optional: bool = False) -> Any:
+    """Checks that an argument is a number, and not NaN; returns it.
+
+    Raises:
+        ArgumentError: if it is none.
+
+    Example:
+
+    >>> number("factor", 0.5)
+    0.5
+    """
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if (real and not np.isnan(value)) or (optional and value is None):
+        return value
+    raise refused(name, value, "a number" + (", or None" if optional else ""))
+
+
+def refused(name: str, value: Any, expected: str) -> ArgumentError:
+    """The error for an argument that is not what it has to be."""
+    shown = repr(value)
+    got = shown if len(shown) < 80 else f"{shown[:80]}..."
+    return ArgumentError(f"{name} is {expected}", where=describe(user_line()), got=got, expected=expected)
