@@ -16,7 +16,7 @@ import numpy as np
 from graphc import codegen, config, dims, runtime
 from graphc.codegen.common import BASE, common_unit
 from graphc.collection import paused
-from graphc.errors import ArgumentError, BackendError, GraphcError
+from graphc.errors import ArgumentError, BackendError, GraphcError, LoadError
 from graphc.graph.core import Graph
 from graphc.graph.digest import digest
 from graphc.graph.types import resolve
@@ -277,7 +277,8 @@ def _begin_common(compiler: Toolchain, store: Cache, folder: Path) -> None:
             unit = common_unit(BASE, processor.vector_bytes())
             toolchain.build_object(unit, flags=_flags(compiler), toolchain=compiler, cache=store)
 
-    Thread(target=build, name="graphc-common").start()
+    with suppress(RuntimeError):  # the system has no new thread: it is built when it is needed
+        Thread(target=build, name="graphc-common").start()
 
 
 def _flags(compiler: Toolchain) -> tuple[str, ...]:
@@ -331,7 +332,8 @@ def _build_cpu(
     name = programs.program_key(digest(graph), arguments, *made_for)
     found = programs.find(store, name) if known else None
     if found is not None:
-        return CpuProgram(*found)
+        with suppress(LoadError):  # then it is as if it were not there
+            return CpuProgram(*found)
     plan, source = compilation().plan, compilation().source
     assert plan is not None and isinstance(source, codegen.c_program.CSource)
     space = None if sizes is None else workspace(plan)

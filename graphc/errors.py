@@ -94,6 +94,10 @@ class CompileError(GraphcError, RuntimeError):
     """Generated source could not be built."""
 
 
+class LoadError(BackendError):
+    """What was built cannot be loaded."""
+
+
 class FileError(GraphcError, OSError):
     """A file could not be read or written, or holds something else than it should."""
 

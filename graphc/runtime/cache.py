@@ -163,7 +163,13 @@ class Cache:
         self._path(key, suffix)
         return self._storing(lambda: self._store(key, data, suffix))
 
-    def get_or_build(self, key: str, build: Callable[[Path], None], suffix: str = "") -> Path:
+    def get_or_build(
+        self,
+        key: str,
+        build: Callable[[Path], None],
+        suffix: str = "",
+        usable: Callable[[Path], bool] = lambda _: True,
+    ) -> Path:
         """Returns the file of an entry, which is built where there is no sound one.
 
         Of many processes that want the same entry at once, one builds and the others wait for it.
@@ -172,6 +178,7 @@ class Cache:
             key: What `key()` gave.
             build: Writes the content to the path that it gets. An OSError from it counts as the folder's fault.
             suffix: What the file's name shall end in, such as `".so"`.
+            usable: Whether a file that is as it was stored serves here; one that does not is a miss.
 
         Returns:
             The entry's file: the content, then the footer.
@@ -180,10 +187,10 @@ class Cache:
             ArgumentError: if the key or suffix has another form.
             FileError: if not even a temporary folder can hold it.
         """
-        found = self.find(key, suffix)
+        found = self._usable(key, suffix, usable)
         if found is not None:
             return found
-        return self._storing(lambda: self._build(key, build, suffix))
+        return self._storing(lambda: self._build(key, build, suffix, usable))
 
     def keep(self, name: str, data: bytes) -> Path:
         """Leaves a file for the user to look at, such as source that did not compile; it is evicted like an entry.
@@ -280,9 +287,13 @@ class Cache:
             folder.chmod(0o700)
         return folder
 
-    def _build(self, key: str, build: Callable[[Path], None], suffix: str) -> Path:
+    def _usable(self, key: str, suffix: str, usable: Callable[[Path], bool]) -> Path | None:
+        found = self.find(key, suffix)
+        return found if found is not None and usable(found) else None
+
+    def _build(self, key: str, build: Callable[[Path], None], suffix: str, usable: Callable[[Path], bool]) -> Path:
         with self._only_one(key):
-            found = self.find(key, suffix)  # another process may have built it while this one waited
+            found = self._usable(key, suffix, usable)  # another process may have built it while this one waited
             if found is not None:
                 return found
             aside = self._aside(suffix)

@@ -33,12 +33,15 @@ class CpuProgram(Program):
         plan: What the library runs.
         library: The shared library with `graphc_run`.
         space: A workspace for its first run. None: one is made then.
+
+    Raises:
+        LoadError: if the system does not load the library.
     """
 
     def __init__(self, plan: Plan, library: Path, space: Workspace | None = None) -> None:
         super().__init__(plan)
-        self._library = team.load(library)
-        blas.lend(self._library)
+        self._library = team.TeamProgram(library)
+        blas.lend(self._library.dll)
         self._single = len(set(plan.outputs)) == len(plan.outputs)
         # Runs at the same time, from several threads, each have a workspace; one after the other share one.
         self._idle = [] if space is None else [space]
@@ -50,7 +53,7 @@ class CpuProgram(Program):
             ArgumentError: if the library was not built to measure it.
         """
         try:
-            measured = (ctypes.c_double * len(kernels)).in_dll(self._library, "graphc_seconds")
+            measured = (ctypes.c_double * len(kernels)).in_dll(self._library.dll, "graphc_seconds")
         except ValueError:
             problem = "the program does not measure its kernels"
             raise ArgumentError(problem, hint="compile it with profiled=True") from None

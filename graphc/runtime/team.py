@@ -18,6 +18,7 @@ from time import perf_counter
 import numpy as np
 
 from graphc import config
+from graphc.runtime.native import NativeLibrary
 from graphc.runtime.processor import cores
 from graphc.runtime.state import address, aligned_empty
 
@@ -52,7 +53,7 @@ class Job(ctypes.Structure):
     )
 
 
-class _Member(Thread):
+class _Member:
     """A thread that sleeps until it is called, and then serves for a while.
 
     Args:
@@ -61,21 +62,30 @@ class _Member(Thread):
     """
 
     def __init__(self, rooms: int, number: int) -> None:
-        super().__init__(name=f"graphc-{number}", daemon=True)
         self._rooms, self._number = rooms, number
-        self._calls: SimpleQueue[ctypes.CDLL] = SimpleQueue()
+        self._thread: Thread | None = None
+        self._calls: SimpleQueue[TeamProgram] = SimpleQueue()
 
-    def call(self, program: ctypes.CDLL) -> None:
-        """Makes it serve, if it does not already. An interruption here loses nothing: the next call is as good."""
-        if self.ident is None:
-            self.start()
+    def call(self, program: TeamProgram) -> None:
+        """Makes it serve, if it does not already. An interruption here loses nothing: the next call is as good.
+
+        Raises:
+            RuntimeError: if the system has no new thread.
+        """
+        if self._thread is None:
+            # An interruption before the last line leaves a thread more, which finds the room taken.
+            thread = Thread(target=self._run, name=f"graphc-{self._number}", daemon=True)
+            thread.start()
+            self._thread = thread
         if self._calls.empty():
             self._calls.put(program)
 
-    def run(self) -> None:
+    def _run(self) -> None:
         """Serves whenever it is called."""
         while True:
-            self._calls.get().graphc_serve(self._rooms, self._number)
+            program = self._calls.get()
+            program.serve(self._rooms, self._number)
+            del program  # which need not be there any more
 
 
 class _Crew:
@@ -87,17 +97,20 @@ class _Crew:
         self._rooms = address(self._memory)
         self._members: list[_Member] = []
 
-    def run(self, program: ctypes.CDLL, job: Job) -> bool:
-        """Runs a job on a team; False if the threads are at another one."""
+    def run(self, program: TeamProgram, job: Job) -> bool:
+        """Runs a job on a team; False if the threads are at another one, or cannot be had."""
         led, patience = 0, 0
         while led == 0:
-            led = program.graphc_lead(self._rooms, ctypes.addressof(job), patience)
+            led = program.lead(self._rooms, ctypes.addressof(job), patience)
             if led == 0:
-                self._call(program, job.threads - 1)
+                try:
+                    self._call(program, job.threads - 1)
+                except RuntimeError:  # the system has no new thread
+                    return False
             patience = PATIENCE
         return bool(led > 0)
 
-    def _call(self, program: ctypes.CDLL, count: int) -> None:
+    def _call(self, program: TeamProgram, count: int) -> None:
         while len(self._members) < count:
             self._members.append(_Member(self._rooms, len(self._members) + 1))
         for member in self._members[:count]:
@@ -159,20 +172,29 @@ class Trials:
         self._tries[threads] = tries + 1
 
 
-def load(library: Path) -> ctypes.CDLL:
-    """A program that teams can run."""
-    program = ctypes.CDLL(str(library))
-    for name, arguments, result in (
-        ("graphc_sweep", (ctypes.c_void_p, ctypes.c_long), None),
-        ("graphc_serve", (ctypes.c_void_p, ctypes.c_long), None),
-        ("graphc_lead", (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long), ctypes.c_int),
-    ):
-        function = getattr(program, name)
-        function.argtypes, function.restype = arguments, result
-    return program
+class TeamProgram(NativeLibrary):
+    """A program that teams can run.
+
+    Args:
+        path: Its file.
+
+    Attributes:
+        sweep: Runs a job as one of its threads.
+        serve: Serves in a room.
+        lead: Runs a job as the leader of others.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.sweep = self.dll.graphc_sweep
+        self.sweep.argtypes, self.sweep.restype = (ctypes.c_void_p, ctypes.c_long), None
+        self.serve = self.dll.graphc_serve
+        self.serve.argtypes, self.serve.restype = (ctypes.c_void_p, ctypes.c_long), None
+        self.lead = self.dll.graphc_lead
+        self.lead.argtypes, self.lead.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long), ctypes.c_int
 
 
-def run(program: ctypes.CDLL, job: Job, work: int, trials: Trials) -> None:
+def run(program: TeamProgram, job: Job, work: int, trials: Trials) -> None:
     """Runs a job on a team of threads, and returns when all is done.
 
     Args:
@@ -191,9 +213,9 @@ def run(program: ctypes.CDLL, job: Job, work: int, trials: Trials) -> None:
     trials.note(threads, (perf_counter() - start) / job.steps / job.repeat)
 
 
-def _run_on(threads: int, program: ctypes.CDLL, job: Job) -> None:
+def _run_on(threads: int, program: TeamProgram, job: Job) -> None:
     job.threads = threads
     if threads > 1 and _crew().run(program, job):
         return
     job.threads = 1
-    program.graphc_sweep(ctypes.addressof(job), 0)
+    program.sweep(ctypes.addressof(job), 0)

@@ -16,14 +16,16 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from graphc import config
-from graphc.errors import BackendError, CompileError
+from graphc.errors import BackendError, CompileError, LoadError
 from graphc.runtime.cache import Cache, key
+from graphc.runtime.native import NativeLibrary, loads
 from graphc.runtime.processor import cores
 
 NAMES = ("cc", "gcc", "clang")
@@ -270,7 +272,7 @@ def build_shared(
         The library's file, ready to be loaded.
 
     Raises:
-        BackendError: if the compiler cannot be started.
+        BackendError: if the compiler cannot be started, or the system loads what it builds from nowhere.
         CompileError: if it refuses the source, crashes or does not end. The source is kept and the error names it.
         FileError: if there is no room for the library anywhere.
     """
@@ -286,13 +288,30 @@ def build_shared(
 
         if len(units) > 1:
             _build_parts(units, shared, flags, toolchain, output, cache, name, meanwhile)
-            return
-        others = shared()
-        problem = _compile(units[0], toolchain.arguments(flags, output, others), output, others)
-        if problem is not None:
-            raise _failed(units[0], toolchain.arguments(flags, Path("out.so"), others), problem, cache, name)
+        else:
+            others = shared()
+            problem = _compile(units[0], toolchain.arguments(flags, output, others), output, others)
+            if problem is not None:
+                raise _failed(units[0], toolchain.arguments(flags, Path("out.so"), others), problem, cache, name)
+        _check_loads(output, toolchain)
 
-    return cache.get_or_build(name, build, ".so")
+    return cache.get_or_build(name, build, ".so", loads)
+
+
+def _check_loads(library: Path, toolchain: Toolchain) -> None:
+    """Tries a library before it is stored; raises OSError where it is the folder's fault that it cannot be loaded."""
+    if not library.exists():
+        return  # whoever stores it says so
+    try:
+        NativeLibrary(library)
+    except LoadError as error:
+        with tempfile.TemporaryDirectory() as folder:
+            if loads(Path(shutil.copy(library, folder))):
+                # The cache then builds elsewhere.
+                raise OSError(errno.EACCES, "libraries in it cannot be loaded; it may be mounted noexec") from None
+        error.got = f"{error.got}\n  from:     {toolchain.command[0]} ({toolchain.version})"
+        error.hint = f"if {tempfile.gettempdir()} is mounted noexec, set TMPDIR and GRAPHC_CACHE to others"
+        raise
 
 
 def build_object(source: str, *, flags: Sequence[str], toolchain: Toolchain, cache: Cache) -> Path:
@@ -338,7 +357,11 @@ def _build_parts(
 
     try:
         with ThreadPoolExecutor(cores()) as pool:
-            running = pool.map(compiled, units, objects)
+            try:
+                running = pool.map(compiled, units, objects)
+            except RuntimeError:  # the system has no new thread
+                pool.shutdown(cancel_futures=True)
+                running = map(compiled, units, objects)
             if meanwhile is not None:
                 meanwhile()
             others = shared()

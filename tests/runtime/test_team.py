@@ -99,7 +99,7 @@ def test_a_thread_that_comes_leaves_its_leader_alone(model: keras.Model) -> None
             os.sched_setaffinity(0, {here})
             rooms[PROCESSOR // 4] = here
             os.sched_setaffinity(0, allowed)
-            library.graphc_serve(rooms, 1)
+            library.serve(rooms, 1)
             found.append((rooms[(team.ROOM_BYTES + PROCESSOR) // 4] - here, os.sched_getaffinity(0)))
 
     thread = Thread(target=member)
