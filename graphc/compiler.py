@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from graphc import codegen, config, dims, runtime
 from graphc.codegen.common import BASE, common_unit
 from graphc.collection import paused
-from graphc.errors import ArgumentError, BackendError, GraphcError, LoadError
+from graphc.errors import ArgumentError, BackendError, BackendWarning, FileError, GraphcError, LoadError
 from graphc.graph.core import Graph
 from graphc.graph.digest import digest
 from graphc.graph.types import resolve
@@ -157,12 +158,18 @@ class Executable:
 
 
 def best_backend() -> tuple[str, str]:
-    """The backend that is used where none is asked for, and why: the first that is present of cuda, cpu, numpy."""
+    """The backend that is used where none is asked for, and why: the first that is present of cuda, cpu, numpy.
+
+    Raises:
+        BackendError: if it would be `cpu`, and the C compiler that the user names is not there.
+    """
     reasons: list[str] = []
     for name in BACKENDS:
         missing = absent(name)
         if missing is None:
             return name, "; ".join([*reasons, f"{name} is the best present"])
+        if name == "cpu" and toolchain.is_named():
+            toolchain.find()  # which says what is wrong with the one that was named: no other takes its place
         reasons.append(f"no {name}: {missing}")
     raise BackendError("there is no backend")  # numpy is always present
 
@@ -227,7 +234,9 @@ def compile(
     Raises:
         BackendError: if the backend is absent.
     """
-    name, _ = chosen_backend(backend)
+    name, why = chosen_backend(backend)
+    if name == "numpy" and backend is None and config.current().backend is None:
+        _tell_of_interpreter(why)
     folder, started = dump_folder(), perf_counter()
     # As settings are now: the compilation may be looked at later.
     tune, decided = _tuning(sizes or {}) if name == "cpu" else (None, ())
@@ -255,6 +264,17 @@ def compile(
     if folder is not None:
         dump(compilation(), folder)
     return Executable(name, graph, program, compilation)
+
+
+@lru_cache(maxsize=1)
+def _tell_of_interpreter(why: str) -> None:
+    """Once a process: whoever asks for nothing is not to wait without knowing why."""
+    text = BackendError(
+        "models run on the interpreter, which is 35 to 70 times slower than compiled code",
+        got=why,
+        hint='install what is missing, or say that it is meant: graphc.config.set_backend("numpy")',
+    )
+    warnings.warn(str(text), BackendWarning, stacklevel=4)
 
 
 def prepare() -> None:
@@ -366,15 +386,28 @@ def dump_folder() -> Path | None:
     root = config.current().dump
     if root is None:
         return None
-    root.mkdir(parents=True, exist_ok=True)
-    for number in count(1):
-        try:
-            folder = root / f"program_{number:03}"
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            continue
+    with _writing(root):
+        root.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            with suppress(FileExistsError):
+                folder = root / f"program_{number:03}"
+                folder.mkdir()
+                return folder
     return None
+
+
+@contextmanager
+def _writing(root: Path) -> Iterator[None]:
+    """Around what writes a dump: what the system says is an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(
+            "the stages of a compilation cannot be written",
+            got=f"{root}: {error.strerror or error}",
+            expected=f"a folder that can be written to ({config.where('dump')})",
+            hint="name another one, or unset it",
+        ) from error
 
 
 def dump(compilation: Compilation, folder: Path) -> None:
@@ -384,6 +417,11 @@ def dump(compilation: Compilation, folder: Path) -> None:
         compilation: What to write.
         folder: Where to.
     """
+    with _writing(folder):
+        _write_all(compilation, folder)
+
+
+def _write_all(compilation: Compilation, folder: Path) -> None:
     codegen.dump.write_stages(folder, compilation.stages)
     plan, source = compilation.plan, compilation.source
     if compilation.partition is None or plan is None or source is None:
@@ -392,7 +430,7 @@ def dump(compilation: Compilation, folder: Path) -> None:
     codegen.dump.write_plan(folder, plan, memory_map(plan))
     suffix = ".cu" if compilation.backend == "cuda" else ".c"
     codegen.dump.write_kernels(folder, compilation.kernels, source.kernels, suffix)
-    (folder / f"program{suffix}").write_text(source.text, encoding="utf-8")
+    codegen.dump.write(folder / f"program{suffix}", source.text)
 
 
 def memory_map(plan: Plan) -> str:

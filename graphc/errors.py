@@ -110,5 +110,9 @@ class DataWarning(UserWarning):
     """The user's data looks wrong but can be used, such as NaN values in an array."""
 
 
+class BackendWarning(UserWarning):
+    """Models run on a backend that nobody wants unless there is no other."""
+
+
 class CacheWarning(UserWarning):
     """The cache cannot be used, so that work is done again which it would have saved; results are the same."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from graphc import compiler, config, dims, dtypes, inspect
-from graphc.errors import ArgumentError, BackendError
+from graphc import compiler, config, dims, dtypes, inspect, runtime
+from graphc.errors import ArgumentError, BackendError, BackendWarning
 from graphc.graph.builder import Builder
 from graphc.graph.core import Graph
 from graphc.graph.types import Origin, TensorType
@@ -118,6 +119,38 @@ def test_without_a_wish_the_best_present_is_taken(monkeypatch: pytest.MonkeyPatc
     assert "no cuda: gone" in why and "no cpu: gone" in why
 
 
+@pytest.mark.parametrize("variable", ("GRAPHC_CC", "CC"))
+def test_a_compiler_that_is_named_and_missing_is_not_replaced_by_the_interpreter(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in ("GRAPHC_BACKEND", "GRAPHC_CC", "CC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(runtime.cuda, "available", lambda: "no driver")
+    monkeypatch.setenv(variable, "/nowhere/gcc-99")
+    with pytest.raises(BackendError, match="/nowhere/gcc-99") as caught:
+        compiler.compile(running_mean())
+    assert variable in str(caught.value)
+    assert compiler.chosen_backend("numpy")[0] == "numpy"  # whoever asks for it needs no compiler
+
+
+def test_who_gets_the_interpreter_without_asking_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GRAPHC_BACKEND", "GRAPHC_CC", "CC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(compiler, "absent", lambda name: "gone" if name in ("cuda", "cpu") else None)
+    compiler._tell_of_interpreter.cache_clear()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        compiler.compile(running_mean(), "numpy")
+        with config.override(backend="numpy"):
+            compiler.compile(running_mean())
+        assert not caught
+        for _ in range(3):
+            compiler.compile(running_mean())
+    (warning,) = caught
+    assert warning.category is BackendWarning
+    assert "35 to 70 times slower" in str(warning.message) and "no cpu: gone" in str(warning.message)
+
+
 def test_an_absent_backend_is_an_error_and_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiler, "absent", lambda name: "no driver" if name == "cuda" else None)
     with pytest.raises(BackendError, match=r"no driver(.|\n)*pip install 'graphc\[cuda\]'"):
@@ -135,7 +168,7 @@ def test_dumps_hold_every_stage(backend: str, tmp_path: Path) -> None:
         compiler.compile(running_mean(), backend)
     (folder,) = tmp_path.iterdir()
     names = {path.name for path in folder.iterdir()}
-    assert {"00_initial.txt", "01_simplify.txt", "00_initial.svg", "00_initial.json"} <= names
+    assert {"00_initial.txt", "01_without_empty.txt", "02_simplify.txt", "00_initial.svg", "00_initial.json"} <= names
     if backend != "numpy":
         assert {"fused.txt", "plan.txt", "kernels"} <= names
         assert "arena of" in (folder / "plan.txt").read_text()

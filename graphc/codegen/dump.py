@@ -1,6 +1,7 @@
 """Every stage of a compilation as files that people read.
 
-Only here do names that users chose meet generated code: in comments, each on one line, in printable ASCII.
+Only here do names that users chose meet generated code: in comments, each on one line, in printable ASCII. Names and
+paths may hold whatever a string can, also what no encoding has: line ends, control characters, lone surrogates.
 """
 
 from __future__ import annotations
@@ -21,9 +22,19 @@ def comment(loc: Loc) -> str:
     return "".join("// " + _printable(str(origin)) + "\n" for origin in loc)
 
 
+def _shown(text: str) -> str:
+    """A text on one line: what cannot be printed is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _printable(text: str) -> str:
     # A backslash at a line's end would continue the comment, and ?\?/ is one to old compilers.
-    return text.encode("ascii", "backslashreplace").decode().replace("\n", " ").replace("\\", "/").replace("?", ".")
+    return _shown(text).encode("ascii", "backslashreplace").decode().replace("\\", "/").replace("?", ".")
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a file of a dump."""
+    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def write_stages(folder: Path, stages: Mapping[str, Graph]) -> None:
@@ -32,16 +43,16 @@ def write_stages(folder: Path, stages: Mapping[str, Graph]) -> None:
     pictures: dict[int, str] = {}  # a pass that changes nothing returns the very graph, whose picture is drawn once
     for number, (name, graph) in enumerate(stages.items()):
         path = folder / f"{number:02}_{name}"
-        path.with_suffix(".txt").write_text(str(graph) + "\n", encoding="utf-8")
-        path.with_suffix(".json").write_text(graph.to_json(), encoding="utf-8")
+        write(path.with_suffix(".txt"), str(graph) + "\n")
+        write(path.with_suffix(".json"), graph.to_json())
         if id(graph) not in pictures:
             pictures[id(graph)] = graph.to_svg()
-        path.with_suffix(".svg").write_text(pictures[id(graph)], encoding="utf-8")
+        write(path.with_suffix(".svg"), pictures[id(graph)])
 
 
 def write_partition(folder: Path, partition: Partition) -> None:
     """Writes which operations share kernels, and why others do not."""
-    (folder / "fused.txt").write_text(format_partition(partition) + "\n", encoding="utf-8")
+    write(folder / "fused.txt", format_partition(partition) + "\n")
 
 
 def format_partition(partition: Partition) -> str:
@@ -52,7 +63,7 @@ def format_partition(partition: Partition) -> str:
         inner = f" reducing [{', '.join(map(str, group.domain.reduced))}]" if group.domain.reduced else ""
         lines.append(f"group {number}: {group.kind.value} over [{domain}]{inner}")
         for node in group.nodes:
-            origin = f"  # {node.loc[0]}" if node.loc else ""
+            origin = f"  # {_shown(str(node.loc[0]))}" if node.loc else ""
             lines.append(f"  %{node.id} = {node.op} : {', '.join(map(str, node.outs))}{origin}")
     lines.append(f"pulled into their readers: {len(partition.free)} nodes")
     refusals = dict.fromkeys((r.producer, r.consumer, r.reason) for r in partition.refusals)
@@ -65,7 +76,7 @@ def format_partition(partition: Partition) -> str:
 
 def write_plan(folder: Path, plan: Plan, memory: str) -> None:
     """Writes the steps, the buffers, and the map of the arena."""
-    (folder / "plan.txt").write_text(f"{plan}\n\n{memory}\n", encoding="utf-8")
+    write(folder / "plan.txt", f"{plan}\n\n{memory}\n")
 
 
 def write_kernels(folder: Path, kernels: Mapping[str, Kernel], sources: Mapping[str, str], suffix: str) -> None:
@@ -75,4 +86,4 @@ def write_kernels(folder: Path, kernels: Mapping[str, Kernel], sources: Mapping[
     for name, kernel in kernels.items():
         loops = "".join(f"// {_printable(line)}\n" for line in format_kernel(kernel).splitlines())
         text = f"{comment(kernel.origins)}//\n{loops}\n{sources[name]}"
-        (place / f"{name}{suffix}").write_text(text, encoding="utf-8")
+        write(place / f"{name}{suffix}", text)

@@ -118,6 +118,11 @@ def find() -> Toolchain:
     return _find(asked, config.where("compiler"), environment.get("CC", ""), environment.get("PATH", os.defpath))
 
 
+def is_named() -> bool:
+    """Whether the user names a compiler, in the config or in `$CC`."""
+    return bool((config.current().compiler or "").strip() or os.environ.get("CC", "").strip())
+
+
 @lru_cache(maxsize=16)
 def _find(asked: str, source: str, cc: str, path: str) -> Toolchain:
     """Once a process for the same settings: asking a compiler for its version starts a process."""
