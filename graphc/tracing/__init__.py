@@ -1,9 +1,11 @@
 """What turns Python calls into graphs: tensors, variables, traces, symbolic tensors, compiled functions."""
 
 from graphc.registration import snake_case
+from graphc.tracing.arrays import Array
 from graphc.tracing.function import Function, Traced, build, function, gradients, trace, variables_of
 from graphc.tracing.names import auto_name, given_name, next_count, reset_names
 from graphc.tracing.origins import current_origin, current_path, describe, scope, user_line
+from graphc.tracing.shapes import broadcast_shapes
 from graphc.tracing.symbolic import (
     BATCH,
     Call,
@@ -15,12 +17,10 @@ from graphc.tracing.symbolic import (
     symbolic_leaves,
 )
 from graphc.tracing.tensor import (
-    Array,
     Tensor,
     as_tensor,
     bind,
     bind_many,
-    broadcast_shapes,
     broadcast_to,
     cast,
     elementwise,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +14,7 @@ import graphc.primitives  # noqa: F401  (operations are known once this is impor
 from graphc import config, dims, dtypes
 from graphc.dims import Dim, IntExpr, Shape
 from graphc.dtypes import DType
-from graphc.errors import GraphcError, ShapeError, StateError
+from graphc.errors import GraphcError, ShapeError
 from graphc.graph.builder import Value
 from graphc.graph.registry import primitive
 from graphc.graph.types import TensorType
@@ -22,7 +22,8 @@ from graphc.tracing import keys
 from graphc.tracing.arrays import Array, array_of, arriving, check_range
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_origin, describe
-from graphc.tracing.trace import InferenceTrace, Trace, current_trace
+from graphc.tracing.shapes import broadcast_shapes, likeliest, may_agree
+from graphc.tracing.trace import InferenceTrace, Trace, current_trace, no_value
 
 
 class Tensor(Operators):
@@ -87,7 +88,7 @@ class Tensor(Operators):
             StateError: if it is part of a graph that is being traced.
         """
         if isinstance(self._source, Value):
-            raise _no_value(self.type)
+            raise no_value(self.type)
         return self._source
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -112,7 +113,7 @@ class Tensor(Operators):
         if not self.shape:
             raise TypeError("a tensor without axes has no length")
         if not isinstance(self.shape[0], int):
-            raise _no_value(self.type)
+            raise no_value(self.type)
         return int(self.shape[0])
 
     def __iter__(self) -> Iterator[Any]:
@@ -131,23 +132,6 @@ class Tensor(Operators):
             if isinstance(other, Operators) and not hasattr(other, "__tensor__"):
                 return other._operate(name, *operands)
         return operate(name, *operands)
-
-
-def _no_value(what: object) -> StateError:
-    """The error for asking a tensor of a graph for its values."""
-    origin = current_origin()
-    kept = current_trace() is None
-    return StateError(
-        "this tensor was kept from a graph that is finished: it has no values"
-        if kept
-        else "this tensor has no values yet: it is part of a graph that is being traced",
-        layer=origin.layer or None,
-        where=describe(origin),
-        got=str(what),
-        hint="return it from the function or layer that computed it, or assign it to a Variable there"
-        if kept
-        else "use graphc.ops instead of NumPy and of Python's `if`, `float` and `int` on tensors",
-    )
 
 
 # ---- from anything to tensors
@@ -298,43 +282,6 @@ def reshape(x: Tensor, shape: Shape) -> Tensor:
     return bind("reshape", x, shape=shape)
 
 
-def broadcast_shapes(*shapes: Shape) -> Shape:
-    """The shape that operands of these shapes have after NumPy's broadcasting.
-
-    Raises:
-        ShapeError: if they do not fit.
-    """
-    rank = max(map(len, shapes))
-    result: list[Dim] = []
-    for axis in range(rank):
-        sizes = {shape[axis - rank] for shape in shapes if axis - rank >= -len(shape)} - {1}
-        if len(sizes) > 1 and not _may_agree(sizes):
-            origin = current_origin()
-            raise ShapeError(
-                "the operands do not broadcast",
-                layer=origin.layer or None,
-                where=describe(origin),
-                got=" and ".join(map(str, shapes)),
-                expected="in each axis, counted from the last, equal sizes or 1",
-                hint="reshape one of them",
-            )
-        result.append(_likeliest(sizes) if sizes else 1)
-    return tuple(result)
-
-
-def _may_agree(sizes: Collection[Dim]) -> bool:
-    """Whether sizes that differ may turn out to be equal, where that is left to be checked later."""
-    if not isinstance(current_trace(), InferenceTrace):
-        return False
-    first, *others = sizes
-    return all(dims.may_be_zero(first - other) for other in others)
-
-
-def _likeliest(sizes: Collection[Dim]) -> Dim:
-    """Of sizes that are assumed to be equal, one that is a number if there is one."""
-    return min(sizes, key=lambda size: not isinstance(size, int))
-
-
 def _assumed(x: Tensor, shape: Shape) -> Tensor:
     """The tensor in a shape that it is assumed to have: see `InferenceTrace`."""
     trace = current_trace()
@@ -356,7 +303,7 @@ def alike(tensors: Sequence[Tensor], names: Sequence[Sequence[Hashable]]) -> lis
     for tensor, axes in zip(tensors, names, strict=True):
         for axis, size in zip(axes, tensor.shape, strict=True):
             sizes.setdefault(axis, set()).add(size)
-    common = {axis: _likeliest(found) for axis, found in sizes.items() if 1 not in found and _may_agree(found)}
+    common = {axis: likeliest(found) for axis, found in sizes.items() if 1 not in found and may_agree(found)}
     return [
         _assumed(x, tuple(common.get(axis, size) for axis, size in zip(axes, x.shape, strict=True)))
         for x, axes in zip(tensors, names, strict=True)
@@ -393,7 +340,7 @@ def together(*operands: Any, dtype: DType | None = None) -> list[Tensor]:
     tensors = [as_tensor(x, wanted) for x in operands]
     shape = broadcast_shapes(*(tensor.shape for tensor in tensors))
     if current_trace() is None and any(tensor.traced for tensor in tensors):
-        raise _no_value(shape)
+        raise no_value(shape)
     return [broadcast_to(tensor, shape) for tensor in tensors]
 
 

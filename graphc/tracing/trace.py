@@ -215,6 +215,27 @@ def required_trace(what: str) -> Trace:
     return trace
 
 
+def no_value(what: object) -> StateError:
+    """The error for asking a tensor of a graph for its values.
+
+    Args:
+        what: What to call the tensor.
+    """
+    origin = current_origin()
+    kept = current_trace() is None
+    return StateError(
+        "this tensor was kept from a graph that is finished: it has no values"
+        if kept
+        else "this tensor has no values yet: it is part of a graph that is being traced",
+        layer=origin.layer or None,
+        where=describe(origin),
+        got=str(what),
+        hint="return it from the function or layer that computed it, or assign it to a Variable there"
+        if kept
+        else "use graphc.ops instead of NumPy and of Python's `if`, `float` and `int` on tensors",
+    )
+
+
 def keras_shape(shape: Sequence[Any]) -> tuple[int | None, ...]:
     """A shape as Keras writes it: None for a size that is not known yet."""
     return tuple(dim if isinstance(dim, int) else None for dim in shape)

@@ -14,10 +14,11 @@ from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
 from graphc.registration import builtin
 from graphc.runtime.state import StateBuffer
+from graphc.tracing.arrays import Array
 from graphc.tracing.names import given_name
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_path, scope
-from graphc.tracing.tensor import Array, Tensor, as_tensor, cast, lift
+from graphc.tracing.tensor import Tensor, as_tensor, cast, lift
 from graphc.tracing.trace import current_trace, untraced
 
 _autocast: ContextVar[DType | None] = ContextVar("graphc_autocast", default=None)
