@@ -45,7 +45,7 @@ class Trainer(Layer):
     compiled: bool
     _cursors: dict[str, Variable]
     _programs: dict[Any, Program]
-    _known: tuple[list[Variable], list[Any]] | None
+    _known: tuple[list[Any], list[Any]] | None
     _ready: dict[Any, tuple[settings.Config, Prediction]]
     _lookups: dict[Any, tuple[DataLookup, ...]]
     _compile_loss: CompileLoss | None
@@ -315,9 +315,9 @@ class Trainer(Layer):
             self._ensure_optimizer()
         found = make(self, signature, mode, self._cursors, sizes)
         self._forget_losses()
-        # Weights and metrics are looked up once for each compilation: walking through all layers costs as much as a
-        # step of a small model.
-        self._known = self.weights, self.metrics
+        # What can be frozen, and the metrics, are looked up once for each compilation: walking through all layers costs
+        # as much as a step of a small model.
+        self._known = [*self._flatten_layers(), *self.weights], self.metrics
         self._programs[self._key(mode, signature)] = found
         return found
 
@@ -325,7 +325,7 @@ class Trainer(Layer):
         """What a program depends on."""
         flags = None
         if mode == "train" and self._known is not None:
-            flags = self.trainable, tuple(v.trainable for v in self._known[0])
+            flags = tuple(part.trainable for part in self._known[0])
         return mode, signature, flags, settings.current()
 
     def forget_programs(self) -> None:

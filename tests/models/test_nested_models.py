@@ -140,6 +140,18 @@ def test_what_is_frozen_does_not_train(kind: str, frozen: str) -> None:
     assert not np.array_equal(before[0], which.get_weights()[0])
 
 
+def test_a_layer_without_trainable_weights_is_frozen_at_once() -> None:
+    norm = layers.BatchNormalization(center=False, scale=False)
+    model = graphc.Sequential([graphc.Input((4,)), norm, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    seen = []
+    for trainable in (True, False, True):
+        norm.trainable = trainable
+        model.fit(X, Y, verbose=0)
+        seen.append(norm.moving_mean.numpy())
+    assert np.array_equal(seen[0], seen[1]) and not np.array_equal(seen[1], seen[2])
+
+
 def test_models_that_are_made_frozen() -> None:
     inputs = graphc.Input((4,))
     base = graphc.Model(inputs, layers.Dense(3)(inputs), trainable=False)
