@@ -17,9 +17,9 @@ import numpy as np
 from graphc import config, dtypes, ops
 from graphc.dims import Shape
 from graphc.dtypes import DType
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.graph.types import Array as Constant
-from graphc.ops.shaping import dims_of
+from graphc.ops.shaping import axis_of, dims_of
 from graphc.tracing import Tensor, Variable, as_tensor, bind, cast, current_trace, elementwise, scope
 from graphc.tracing import auto_name as _auto_name
 from graphc.tracing.tensor import operate
@@ -304,14 +304,62 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
         x: Tensor; its size along the axis is known.
         axis: The axis.
         seed: Integer, `SeedGenerator`, or None.
+
+    Raises:
+        ShapeError: if there is no such axis, or its size is not known.
+
+    Example:
+
+    >>> sorted(shuffle([1, 2, 3], seed=1).numpy().tolist())
+    [1, 2, 3]
     """
     tensor = as_tensor(x)
-    axis = axis % tensor.ndim
-    extent = int(tensor.shape[axis])
+    axis = axis_of(axis, tensor.ndim, "shuffle")
+    extent = tensor.shape[axis]
+    if not isinstance(extent, int):
+        raise ShapeError("`shuffle` needs a known size along its axis", got=str(tensor.type))
+    if extent < 2:
+        return tensor
+    if current_trace() is None:
+        # The ranks of random keys, of equal ones in the order that they have.
+        order = Tensor(np.argsort(np.argsort(_bits((extent,), seed).numpy(), kind="stable")).astype(np.int32))
+    else:
+        order = _ranks(extent, seed) if extent <= _FEW else _swapped(extent, seed)
+    return bind("gather", tensor, order, axis=axis)
+
+
+# Up to so many elements, their order is found by comparing all pairs.
+_FEW = 512
+_ROUNDS = 128
+
+
+def _swapped(extent: int, seed: Any) -> Tensor:
+    """A random order, by the swap-or-not shuffle (Hoang, Morris and Rogaway, 2012), in memory and time that grow as it.
+
+    In each round a random key pairs all places, and of each pair a random bit says whether its two are swapped.
+    """
+    bits = _bits((_ROUNDS + _ROUNDS // 32 * extent,), seed)
+    keys = cast(elementwise("mod", bits[:_ROUNDS], extent), dtypes.int32)
+    table = bits[_ROUNDS:]
+
+    def swap(place: Tensor, given: tuple[Tensor, Tensor]) -> tuple[Tensor, None]:
+        key, turn = given
+        partner = operate("sub", key, place)
+        partner = ops.where(elementwise("lt", partner, 0), operate("add", partner, extent), partner)
+        word = operate("add", operate("mul", operate("floordiv", turn, 32), extent), ops.maximum(place, partner))
+        shift = cast(operate("mod", turn, 32), dtypes.uint32)
+        drawn = elementwise("bit_and", elementwise("shift_right", bind("gather", table, word, axis=0), shift), 1)
+        return ops.where(elementwise("eq", drawn, 1), partner, place), None
+
+    return as_tensor(ops.scan(swap, ops.arange(extent), (keys, ops.arange(_ROUNDS)))[0])
+
+
+def _ranks(extent: int, seed: Any) -> Tensor:
+    """A random order: the rank of each of as many keys, from comparing all pairs."""
     keys = _bits((extent,), seed)
-    # The place of each key among all: how many are smaller, or equal and before it.
+    # How many are smaller, or equal and before it.
     row = bind("broadcast", keys, shape=(extent, extent), axes=(0,))
     column = bind("broadcast", keys, shape=(extent, extent), axes=(1,))
     before = ops.logical_and(elementwise("eq", row, column), ops.tri(extent, k=-1, dtype="bool"))
     ranks = ops.sum(ops.cast(ops.logical_or(elementwise("lt", column, row), before), "int32"), axis=1)
-    return ops.take(tensor, ranks, axis)
+    return as_tensor(ranks)

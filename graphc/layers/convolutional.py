@@ -50,6 +50,7 @@ class BaseConv(Layer):
         where = describe(self._origin)
         if filters is not None and (not isinstance(filters, int) or filters < 1 or filters % groups):
             raise ArgumentError("filters is a positive multiple of groups", where=where, got=f"{filters}, {groups}")
+        padding = padding.lower() if isinstance(padding, str) else padding
         if padding not in self._paddings:
             known = " or ".join(map(repr, self._paddings))
             raise ArgumentError(f"padding is {known}", where=where, got=repr(padding))

@@ -32,6 +32,7 @@ class _Pooling(Layer):
         self, rank: int, pool_size: Any, strides: Any, padding: str, data_format: Any, name: Any, **kwargs: Any
     ) -> None:
         super().__init__(name=name, **kwargs)
+        padding = padding.lower() if isinstance(padding, str) else padding
         if padding not in ("valid", "same"):
             raise ArgumentError("padding is 'valid' or 'same'", where=describe(self._origin), got=repr(padding))
         self.pool_size = tuple_of(pool_size, rank, "pool_size")

@@ -21,7 +21,7 @@ def data_format_of(data_format: Any) -> str:
     Raises:
         ArgumentError: if it is unknown.
     """
-    chosen = settings.image_data_format() if data_format is None else data_format
+    chosen = settings.image_data_format() if data_format is None else str(data_format).lower()
     if chosen not in ("channels_first", "channels_last"):
         raise ArgumentError("unknown data_format", got=repr(data_format), expected="channels_first or channels_last")
     return str(chosen)

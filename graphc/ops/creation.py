@@ -107,8 +107,9 @@ def stop_gradient(variable: Any) -> Tensor:
 
 @operation
 def copy(x: Any) -> Tensor:
-    """A tensor of the same values."""
-    return as_tensor(x)
+    """A tensor of the same values, in memory of its own."""
+    tensor = as_tensor(x)
+    return tensor if tensor.traced is not None else Tensor(tensor.numpy().copy())
 
 
 @operation

@@ -33,6 +33,18 @@ def tuple_of(value: Any, count: int, name: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
+def padding_name(padding: Any, allowed: Sequence[str] = ("valid", "same")) -> str:
+    """The name of a padding in small letters, however it was written.
+
+    Raises:
+        ArgumentError: if there is no such padding.
+    """
+    name = padding.lower() if isinstance(padding, str) else padding
+    if name not in allowed:
+        raise ArgumentError("unknown padding", got=repr(padding), expected=" or ".join(allowed))
+    return str(name)
+
+
 def padding_of(padding: str, sizes: Sequence[Dim], window: Sequence[int], strides: Sequence[int]) -> Padding:
     """How many elements are added before and after each spatial axis.
 
@@ -42,10 +54,8 @@ def padding_of(padding: str, sizes: Sequence[Dim], window: Sequence[int], stride
         ArgumentError: if the padding is unknown.
         ShapeError: if a size is needed that is not known.
     """
-    if padding == "valid":
+    if padding_name(padding) == "valid":
         return ((0, 0),) * len(window)
-    if padding != "same":
-        raise ArgumentError("unknown padding", got=repr(padding), expected="valid or same")
     pairs: list[tuple[Dim, Dim]] = []
     for size, extent, stride in zip(sizes, window, strides, strict=True):
         if stride == 1:
@@ -62,7 +72,7 @@ def padding_of(padding: str, sizes: Sequence[Dim], window: Sequence[int], stride
 
 
 def _is_first(data_format: str | None) -> bool:
-    chosen = config.image_data_format() if data_format is None else data_format
+    chosen = config.image_data_format() if data_format is None else str(data_format).lower()
     if chosen not in ("channels_first", "channels_last"):
         raise ArgumentError("unknown data_format", got=repr(data_format), expected="channels_first or channels_last")
     return chosen == "channels_first"
@@ -145,10 +155,8 @@ def _transposed_padding(kernel: int, stride: int, padding: str, extra: int | Non
     The window lies over `kernel` elements; with `low` and `high` zeros the result has
     `(size - 1) * stride + low + high + 2 - kernel` places.
     """
-    if padding == "valid":
+    if padding_name(padding) == "valid":
         return kernel - 1, kernel - 1 + (max(stride - kernel, 0) if extra is None else extra)
-    if padding != "same":
-        raise ArgumentError("unknown padding", got=repr(padding), expected="valid or same")
     total = kernel + stride - 2 if extra is None else kernel + kernel % 2 - 2 + extra
     low = min(-(-total // 2), kernel - 1)
     return low, total - low

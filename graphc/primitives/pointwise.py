@@ -15,7 +15,7 @@ import numpy as np
 
 from graphc import dtypes
 from graphc.dtypes import DType
-from graphc.exprs import Expr, call, cast, const, select
+from graphc.exprs import Const, Expr, call, cast, const, select
 from graphc.graph.builder import Applied, Value
 from graphc.graph.registry import Case, Kind, Primitive, register
 from graphc.graph.types import TensorType
@@ -168,13 +168,35 @@ for _name, _test, _arity in _LOGIC:
 # ---- bits
 
 
-def _shift(function: Any) -> Any:
-    def shifted(x: Array, y: Array) -> Any:
-        bits = x.dtype.itemsize * 8
-        amount = np.clip(y, 0, bits - 1).astype(x.dtype)
-        return function(x, amount)
+# By less than 0, or by all bits and more, nothing is left but the sign that a shift to the right fills in.
 
-    return shifted
+
+def _shift_left(x: Array, y: Array) -> Array:
+    most = x.dtype.itemsize * 8 - 1
+    shifted = np.left_shift(x, np.clip(y, 0, most).astype(x.dtype))
+    return np.where((y < 0) | (y > most), x.dtype.type(0), shifted)
+
+
+def _shift_right(x: Array, y: Array) -> Array:
+    most = x.dtype.itemsize * 8 - 1
+    beyond = (y < 0) | (y > most)
+    shifted = np.right_shift(x, np.where(beyond, most, y).astype(x.dtype))
+    return np.where(beyond, x.dtype.type(0), shifted) if x.dtype.kind == "u" else shifted
+
+
+def _shift_lower(name: str) -> Any:
+    def lower(x: Expr, y: Expr) -> Expr:
+        zero, most = const(0, x.dtype), const(x.dtype.bits - 1, x.dtype)
+        if isinstance(y, Const) and 0 <= y.value <= most.value:
+            return call(name, x, y)
+        fits = call("le", y, most)
+        if x.dtype.kind == "int":
+            fits = call("and", call("ge", y, zero), fits)
+        if name == "shift_right" and x.dtype.kind == "int":
+            return call(name, x, select(fits, y, most))
+        return select(fits, call(name, x, y), zero)
+
+    return lower
 
 
 INTS = tuple(name for name in BITS if name != "bool")
@@ -182,8 +204,8 @@ bit_and = pointwise("bit_and", np.bitwise_and, _intrinsic("bit_and"), None, BITS
 bit_or = pointwise("bit_or", np.bitwise_or, _intrinsic("bit_or"), None, BITS, 2, 0, 9)
 bit_xor = pointwise("bit_xor", np.bitwise_xor, _intrinsic("bit_xor"), None, BITS, 2, 0, 9)
 bit_not = pointwise("bit_not", np.bitwise_not, _intrinsic("bit_not"), None, INTS, 1, 0, 9)
-shift_left = pointwise("shift_left", _shift(np.left_shift), _intrinsic("shift_left"), None, INTS, 2, 0, 6)
-shift_right = pointwise("shift_right", _shift(np.right_shift), _intrinsic("shift_right"), None, INTS, 2, 0, 6)
+shift_left = pointwise("shift_left", _shift_left, _shift_lower("shift_left"), None, INTS, 2, -3, 40)
+shift_right = pointwise("shift_right", _shift_right, _shift_lower("shift_right"), None, INTS, 2, -3, 40)
 
 # ---- functions
 

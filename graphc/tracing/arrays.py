@@ -50,3 +50,11 @@ def check_range(array: Array, dtype: DType, x: Any) -> None:
             expected=f"from {limits.min} to {limits.max}",
             hint='pass dtype="int64" to convert_to_tensor to have 64 bits' if dtype.bits == 32 else "use a wider dtype",
         )
+
+
+def own(array: Array, x: Any) -> Array:
+    """An array that shares no memory with what the caller gave: who changes that later does not change a tensor."""
+    given = x if isinstance(x, np.ndarray) else None
+    if array is not given and array.base is None:
+        return array
+    return array.copy()

@@ -19,7 +19,7 @@ from graphc.graph.builder import Value
 from graphc.graph.registry import primitive
 from graphc.graph.types import TensorType
 from graphc.tracing import keys
-from graphc.tracing.arrays import Array, array_of, arriving, check_range
+from graphc.tracing.arrays import Array, array_of, arriving, check_range, own
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_origin, describe
 from graphc.tracing.shapes import broadcast_shapes, likeliest, may_agree
@@ -161,11 +161,11 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
     if array.dtype.kind in "iu" and (python or dtype is None):
         wanted = dtype if dtype is not None else dtypes.int32 if python else arriving(dtypes.as_dtype(array.dtype))
         check_range(array, wanted, x)
-        return Tensor(array.astype(wanted.numpy, copy=False))
+        return Tensor(own(array.astype(wanted.numpy, copy=False), x))
     if dtype is None and array.dtype.kind == "f":
         dtype = dtypes.as_dtype(config.floatx()) if python else arriving(dtypes.as_dtype(array.dtype))
     with np.errstate(over="ignore", invalid="ignore"):
-        return Tensor(array if dtype is None else array.astype(dtype.numpy, copy=False))
+        return Tensor(own(array if dtype is None else array.astype(dtype.numpy, copy=False), x))
 
 
 def _stacked(parts: list[Tensor], dtype: DType | None) -> Tensor:
