@@ -91,6 +91,13 @@ class Model(Inspectable):
             raise NotImplementedError(f"{type(self).__name__} does not define `call`")
         return self._graph.run(inputs, mask)
 
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic outputs. As in Keras these stay a list where the model was made with a list of one."""
+        outputs = super().compute_output_spec(*args, **kwargs)
+        made = self._graph.outputs if self._graph is not None and type(self).call is Model.call else None
+        alone = isinstance(made, list | tuple) and len(made) == 1 and isinstance(outputs, KerasTensor)
+        return type(made)([outputs]) if alone else outputs  # type: ignore[misc]
+
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """None: the layers within pass masks on, and put them on the outputs."""
         return None
@@ -171,13 +178,15 @@ class Model(Inspectable):
 
     @property
     def input_shape(self) -> Any:
-        """The shapes of the inputs."""
-        return tree.map_structure(lambda x: x.shape, self.input)
+        """The shape of the input, or a list of shapes."""
+        shapes = [x.shape for x in self._require_graph().flat_inputs]
+        return shapes[0] if len(shapes) == 1 else shapes
 
     @property
     def output_shape(self) -> Any:
-        """The shapes of the outputs."""
-        return tree.map_structure(lambda x: x.shape, self.output)
+        """The shape of the output, or a list of shapes."""
+        shapes = [x.shape for x in self._require_graph().flat_outputs]
+        return shapes[0] if len(shapes) == 1 else shapes
 
     def _require_graph(self) -> LayerGraph:
         if self._graph is None:
@@ -286,12 +295,8 @@ class Functional(Model):
 
 
 def _output_names(graph: LayerGraph) -> list[str]:
-    names: list[str] = []
-    for output in graph.flat_outputs:
-        name = output.call.operation.name if output.call is not None else output.name
-        count = sum(other.partition(":")[0] == name for other in names)
-        names.append(f"{name}:{count}" if count else name)
-    return names
+    """The names of the layers that make the outputs; as in Keras, a layer that makes two gives both its name."""
+    return [x.call.operation.name if x.call is not None else x.name for x in graph.flat_outputs]
 
 
 @exported("keras")

@@ -95,7 +95,7 @@ class Outputs:
                 for key, part in given.items():
                     yield from self._placed(part, structure[key], places[key], what, shared, listed)
             else:
-                yield from ((self._named(key, what), part) for key, part in given.items())
+                yield from ((index, part) for key, part in given.items() for index in self._named(key, what))
         elif isinstance(given, list | tuple) and not (listed and not isinstance(structure, Mapping | list | tuple)):
             if isinstance(structure, list | tuple) and len(given) == len(structure):
                 for (key, place), part in zip(_parts(structure, indices), given, strict=True):
@@ -109,7 +109,8 @@ class Outputs:
         else:
             raise self._misfit(what, "1", len(indices))
 
-    def _named(self, key: Any, what: str) -> int:
+    def _named(self, key: Any, what: str) -> list[int]:
+        """The outputs of a name: two, where a layer makes both."""
         if key not in self.names:
             raise ArgumentError(
                 f"{what} names an output that the model has not",
@@ -118,7 +119,7 @@ class Outputs:
                 expected=f"one of {', '.join(map(repr, self.names))}",
                 hint=choices(str(key), self.names),
             )
-        return self.names.index(key)
+        return [index for index, name in enumerate(self.names) if name == key]
 
     def _misfit(self, what: str, got: str, wanted: int) -> ArgumentError:
         return ArgumentError(

@@ -355,3 +355,29 @@ def test_predictions_nest_as_those_of_keras(kind: str) -> None:
         keras.tree.assert_same_structure(mine, other)
         for a, b in zip(keras.tree.flatten(mine), keras.tree.flatten(other), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_shapes_and_symbolic_outputs_of_models_of_one() -> None:
+    told = []
+    for api in (graphc, keras):
+        x = api.Input((3,), name="x")
+        y = api.layers.Dense(2, name="y")(x)
+        found: list[Any] = []
+        for inputs, outputs in ((x, y), ([x], [y]), ((x,), (y,)), ({"x": x}, {"o": y}), (x, [y, y]), (x, {"a": [y]})):
+            model = api.Model(inputs, outputs)
+            called = model(api.Input((3,), name="again"))
+            nested = keras.tree.map_structure(lambda leaf: tuple(leaf.shape), called)
+            found.append((model.input_shape, model.output_shape, type(model.output).__name__, nested))
+        told.append(found)
+    assert str(told[0]).replace("KerasTensor", "") == str(told[1]).replace("KerasTensor", "")
+
+
+def test_a_layer_that_makes_two_outputs() -> None:
+    def act(api: Any, loss: Any) -> Any:
+        a, b, dense = api.Input((3,)), api.Input((3,)), api.layers.Dense(2, name="z")
+        model = filled(api.Model([a, b], [dense(a), dense(b)]))
+        compiled(model, loss, metrics=[["mae"], ["mae"]])
+        return model.fit([X, X + 1], [TZ, TY], shuffle=False, verbose=0).history
+
+    for loss in ("mse", ["mse", "mae"]):
+        assert_same(act(graphc, loss), act(keras, loss))
