@@ -84,13 +84,13 @@ class CallbackList(Callback):
 
 
 def _forward(name: str) -> Callable[..., None]:
-    def call(self: CallbackList, *args: Any, logs: Logs = None) -> None:
+    def call(self: CallbackList, *args: Any, logs: Logs = None, **named: Any) -> None:
         # The last argument is the logs: callbacks always get a dictionary, which they may add to, in Keras's order.
         if args and (args[-1] is None or isinstance(args[-1], Mapping)):
             *args, logs = args  # type: ignore[assignment]
         shared = dict(sorted((logs or {}).items()))
         for callback in self.callbacks:
-            getattr(callback, name)(*args, shared)
+            getattr(callback, name)(*args, *named.values(), shared)
 
     call.__name__, call.__doc__ = name, f"Calls `{name}` of all callbacks."
     return call

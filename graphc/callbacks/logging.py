@@ -101,7 +101,7 @@ class CSVLogger(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Adds a row."""
-        values = {"epoch": epoch, **(logs or {})}
+        values = {"epoch": epoch, **{name: _written(value) for name, value in (logs or {}).items()}}
         empty = not self.path.exists() or self.path.stat().st_size == 0
         if self._columns is None:
             names = sorted(logs or {})
@@ -113,3 +113,9 @@ class CSVLogger(Callback):
             if empty:
                 writer.writeheader()
             writer.writerow(values)
+
+
+def _written(value: Any) -> Any:
+    """A value as Keras writes it: several numbers as a list in quotation marks."""
+    several = isinstance(value, list | tuple) or getattr(value, "ndim", 0)
+    return f'"[{", ".join(map(str, value))}]"' if several else value

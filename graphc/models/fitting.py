@@ -440,6 +440,9 @@ def _callback_list(
     callbacks: Any, model: Trainer, verbose: Any, epochs: int, steps: int | None, history: bool = False
 ) -> CallbackList:
     if isinstance(callbacks, CallbackList):
+        if history and callbacks.history is None:
+            callbacks.append(History())
+            callbacks.set_model(model)
         return callbacks
     level = level_of_output(verbose)
     return CallbackList(

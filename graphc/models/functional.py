@@ -142,8 +142,9 @@ class LayerGraph:
         Raises:
             ArgumentError: if there are too few or too many, or it cannot be told which is which.
         """
-        if isinstance(inputs, Mapping) and not isinstance(self.inputs, Mapping):
-            names = [x.name for x in self.flat_inputs]
+        if isinstance(inputs, Mapping):
+            keyed = isinstance(self.inputs, Mapping)
+            names = list(self.inputs) if keyed else [x.name for x in self.flat_inputs]
             missing = [name for name in names if name not in inputs]
             if missing:
                 raise ArgumentError(
@@ -152,9 +153,7 @@ class LayerGraph:
                     expected=", ".join(map(repr, names)),
                     hint=choices(missing[0], inputs),
                 )
-            given = [inputs[name] for name in names]
-        elif isinstance(inputs, Mapping):
-            given = tree.flatten({key: inputs[key] for key in self.inputs if key in inputs})
+            given = tree.flatten({name: inputs[name] for name in names}) if keyed else [inputs[name] for name in names]
         elif isinstance(self.inputs, Mapping) and list(self.inputs) != sorted(self.inputs):
             raise ArgumentError(
                 "the model's inputs are a dictionary that is not in alphabetical order",

@@ -73,3 +73,14 @@ def test_labels_that_are_no_integers() -> None:
         with pytest.raises(ArgumentError, match="integers"):
             utils.to_categorical(labels, 3)
     assert utils.to_categorical([]).shape == (0, 0) and utils.to_categorical([], 3).shape == (0, 3)
+
+
+def test_a_list_of_callbacks_of_the_users_own() -> None:
+    model = graphc.Sequential([graphc.Input((3,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    heard: list[int] = []
+    own = callbacks.CallbackList([callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(epoch))])
+    history = model.fit(X, X[:, :1], epochs=2, verbose=0, callbacks=own)
+    assert history.epoch == heard == [0, 1] and model.history is history
+    own.on_epoch_end(epoch=5, logs={"loss": 1.0})
+    assert heard[-1] == 5

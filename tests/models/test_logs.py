@@ -308,6 +308,17 @@ def test_logged_values(frequency: Any, tmp_path: Path) -> None:
         np.testing.assert_allclose(*numbers, rtol=1e-5)
 
 
+def test_logged_vectors(tmp_path: Path) -> None:
+    written = []
+    for api in (graphc, keras):
+        logger = api.callbacks.CSVLogger(str(tmp_path / api.__name__))
+        logger.on_train_begin()
+        logger.on_epoch_end(0, {"a": np.array([1.0, 2.5]), "b": [1, 2], "c": np.array(0.5), "d": "text"})
+        logger.on_train_end()
+        written.append((tmp_path / api.__name__).read_text())
+    assert written[0] == written[1]
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 3e38])
 @pytest.mark.filterwarnings("ignore")
 def test_training_ends_at_the_batch_whose_loss_is_no_number(bad: float) -> None:
