@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc import config, dtypes, layers, ops
+from graphc import config, dims, dtypes, layers, ops
 from graphc.compiler import compile
 from graphc.errors import GraphcError, ShapeError
-from graphc.graph.builder import Builder
+from graphc.graph.builder import Builder, inline
 from graphc.graph.registry import Case, Kind, Primitive
 from graphc.graph.types import TensorType
 from tests.support import cases
@@ -150,6 +150,42 @@ def test_axes_of_size_none_and_one(run: Run, kinds: str) -> None:
             without.add(primitive.name)
     assert without <= {"iota", "random_bits", "size", "scan"}
     calls.check(run)
+
+
+@pytest.mark.parametrize("run", COMPILED)
+@pytest.mark.parametrize("kinds", KINDS)
+def test_symbolic_axes_of_all_sizes(run: Run, kinds: str) -> None:
+    """Each call with a first axis whose size is known when it runs only, all in one graph."""
+    sizes = (1, 2, 9)
+    builder = Builder({cases.SIZE: (1, 64)})
+    results: list[Any] = []
+    inputs: list[tuple[str, Any, Case, int, dtypes.DType]] = []
+    labels: list[str] = []
+    for primitive in cases.all_primitives():
+        dtype = dtype_of(primitive)
+        for case in primitive.cases() if primitive.kind in KINDS[kinds] else ():
+            found = cases.build_symbolic(primitive, case, dtype)
+            if found is None:
+                continue
+            shapes = [found[0].type(ref).shape for ref in found[0].outputs]
+            if any(dims.evaluate(dim, {cases.SIZE: size}) < 1 for shape in shapes for dim in shape for size in sizes):
+                continue  # a window over a symbolic axis needs its least size
+            given = {}
+            for position, (name, node) in enumerate(found[0].inputs.items()):
+                inputs.append((f"x{len(inputs)}", node.outs[0].shape, case, position, dtype))
+                given[name] = builder.input(inputs[-1][0], node.outs[0])
+            outputs = inline(builder, found[0], given)
+            results += outputs
+            labels += [f"{primitive.name}: {case}"] * len(outputs)
+    graph = builder.finish(results)
+    for size in sizes:
+        rng, values = np.random.default_rng(size), {}
+        for name, shape, case, position, dtype in inputs:
+            resolved = tuple(dims.evaluate(dim, {cases.SIZE: size}) for dim in shape)
+            values[name] = cases.sample_operand(case, position, resolved, dtype, rng)
+        expected = run_interpreter(graph, values, {cases.SIZE: size})
+        for got, wanted, label in zip(run(graph, values, {cases.SIZE: size}), expected, labels, strict=True):
+            cases.assert_close(np.asarray(got), wanted, f"{size} of {label}")
 
 
 @pytest.mark.parametrize("run", COMPILED)
