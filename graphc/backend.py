@@ -17,6 +17,8 @@ from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from graphc import config, dtypes, tracing
 from graphc.compiler import chosen_backend
 from graphc.config import (
@@ -93,6 +95,31 @@ def is_int_dtype(dtype: Any) -> bool:
     return dtypes.as_dtype(dtype).is_integer
 
 
+def result_type(*types: Any) -> str:
+    """The name of the dtype in which operands of some dtypes are combined.
+
+    Args:
+        *types: Dtypes; None stands for the default float dtype. Python's `bool`, `int` and `float` count for less than
+            the others, as numbers do among tensors.
+
+    Raises:
+        DTypeError: if there is no such dtype.
+
+    Example:
+
+    >>> result_type("int32", "float16"), result_type("int8", "uint8"), result_type("float16", float)
+    ('float16', 'int16', 'float16')
+    """
+    return tracing.result_dtype(*map(_operand, types)).name if types else config.floatx()
+
+
+def _operand(type: Any) -> Any:
+    """Something of a dtype: a number of Python's for its types, a tensor for others."""
+    if type in (bool, int, float):
+        return type()
+    return tracing.Tensor(np.zeros((), dtypes.as_dtype(standardize_dtype(type)).numpy))
+
+
 def get_uid(prefix: str = "") -> int:
     """How often a prefix was asked for, this time included.
 
@@ -118,6 +145,7 @@ __all__ = [
     "is_float_dtype",
     "is_int_dtype",
     "is_keras_tensor",
+    "result_type",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 import graphc
 from graphc import layers, metrics, ops, optimizers
 from graphc.errors import ArgumentError, GraphcError
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 NAMED: dict[str, Callable[[Any], Any]] = {
     "layer": lambda name: layers.Dense(2, name=name),
@@ -104,6 +107,18 @@ def test_configurations_of_layers_that_take_layers() -> None:
     assert [layer.units for layer in Wrapping.from_config(listed.get_config()).inner] == [3, 4]
     with pytest.raises(GraphcError, match=r"cannot be written(.|\n)*get_config"):
         Wrapping(lambda x: x).get_config()
+
+
+WHOLE = ("bool", "int8", "int16", "int32", "uint8", "uint16", "uint32")
+TYPES = [*WHOLE, "float16", "bfloat16", "float32", int, float, None]
+
+
+@pytest.mark.parametrize("a", TYPES)
+def test_types_of_results(a: Any) -> None:
+    keras = pytest.importorskip("keras")
+    for b in TYPES:
+        assert graphc.backend.result_type(a, b) == keras.backend.result_type(a, b), (a, b)
+    assert graphc.backend.result_type(a) == keras.backend.result_type(a)
 
 
 def test_the_module_of_settings() -> None:
