@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc import dtypes
 from graphc.ops.elementwise import clip, in_float, in_wide, minus_abs, where
-from graphc.ops.reductions import spread
+from graphc.ops.reductions import is_empty, spread
 from graphc.ops.shaping import axes_of, split
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
@@ -244,6 +244,8 @@ def softmax(x: Any, axis: Any = -1) -> Tensor:
     """
     tensor = in_float(x)
     axes = axes_of(axis, tensor.ndim, "softmax")
+    if is_empty(tensor, axes):
+        return tensor
     powers, factor = softmax_parts(tensor, axes)
     result = _cast(bind("mul", powers, spread(factor, tensor, axes)), tensor.element)
     if len(axes) == 1:
@@ -257,6 +259,8 @@ def log_softmax(x: Any, axis: Any = -1) -> Tensor:
     given = in_float(x)
     tensor = in_wide(given)
     axes = axes_of(axis, tensor.ndim, "log_softmax")
+    if is_empty(tensor, axes):
+        return given
     top = bind("stop_gradient", bind("max", tensor, axes=axes))
     shifted = bind("sub", tensor, spread(top, tensor, axes))
     total = bind("log", bind("sum", bind("exp", shifted), axes=axes))

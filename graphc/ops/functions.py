@@ -9,6 +9,7 @@ import ml_dtypes
 
 from graphc.ops.elementwise import float_function, in_float, minus_abs, where
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
+from graphc.tracing import cast as _cast
 from graphc.tracing.tensor import float_dtype, operate, together
 
 
@@ -198,7 +199,9 @@ def round(x: Any, decimals: int = 0) -> Tensor:
     if decimals == 0:
         return _rounding("round", x)
     scale = 10.0**decimals
-    return operate("div", _rounding("round", operate("mul", x, scale)), scale)
+    tensor = as_tensor(x)
+    rounded = operate("div", _rounding("round", operate("mul", tensor, scale)), scale)
+    return rounded if tensor.element.is_float else _cast(rounded, tensor.element)
 
 
 @operation

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from graphc import config, dims, dtypes
 from graphc.dtypes import DType
+from graphc.errors import ArgumentError
 from graphc.ops.elementwise import in_float, in_wide, where
-from graphc.ops.shaping import axes_of, ravel
+from graphc.ops.shaping import axes_of, axis_of, ravel
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
@@ -122,10 +126,19 @@ def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     return _cast(bind("sqrt", _wide_var(in_wide(tensor), axis, keepdims)), tensor.element)
 
 
+def is_empty(x: Tensor, axes: tuple[int, ...]) -> bool:
+    """Whether no elements are combined."""
+    return 0 in (x.shape[axis] for axis in axes)
+
+
 def _extremum(op: str, x: Any, axis: Any, keepdims: bool, initial: Any) -> Tensor:
     tensor = as_tensor(x)
     if tensor.element.is_bool:
         op = "any" if op == "max" else "all"
+    axes = axes_of(axis, tensor.ndim, op)
+    if initial is not None and is_empty(tensor, axes):
+        kept_shape = tuple(1 if a in axes else dim for a, dim in enumerate(tensor.shape) if keepdims or a not in axes)
+        return _broadcast_to(as_tensor(initial, tensor.element), kept_shape)
     result = reduce(op, tensor, axis, keepdims)
     return result if initial is None else elementwise("maximum" if op in ("max", "any") else "minimum", result, initial)
 
@@ -229,6 +242,8 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     given = in_float(x)
     tensor = in_wide(given)
     axes = axes_of(axis, tensor.ndim, "logsumexp")
+    if is_empty(tensor, axes):
+        return _cast(bind("log", reduce("sum", tensor, axes, keepdims)), given.element)
     top = bind("stop_gradient", bind("max", tensor, axes=axes))
     # An infinite largest element would make inf - inf.
     top = where(bind("isfinite", top), top, 0)
@@ -245,32 +260,58 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 @operation
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The length of a vector: `sum(abs(x) ** ord) ** (1 / ord)` over axes.
+    """The length of vectors, `sum(abs(x) ** ord) ** (1 / ord)`, or a norm of matrices.
 
     Args:
         x: Tensor.
-        ord: 1, 2, another positive number, `float("inf")`, or None (2, over all axes alike).
-        axis: Axis or axes; None: all.
+        ord: None: the root of the sum of squares over the axes. Of vectors: a number; 0 counts what is not zero,
+            `inf` and `-inf` are the largest and the least absolute value. Of matrices: `"fro"`, the same as None; 1 and
+            `inf`: the largest sum of absolute values of a column, and of a row; -1 and `-inf`: the least.
+        axis: One axis, for vectors, or two, for matrices. None: all, which are then one or two where `ord` is given.
         keepdims: Whether the axes stay, with size 1.
+
+    Raises:
+        ArgumentError: if there is no such norm, or it takes singular values: 2, -2 and `"nuc"` of matrices.
 
     Example:
 
     >>> norm([3.0, 4.0]).numpy().item()
     5.0
+    >>> norm([[1.0, -2.0], [3.0, 4.0]], ord=1).numpy().item()
+    6.0
     """
     tensor = in_float(x)
-    return _cast(_wide_norm(in_wide(tensor), ord, axis, keepdims), tensor.element)
+    axes = tuple(range(tensor.ndim)) if axis is None else axis if isinstance(axis, list | tuple) else (axis,)
+    axes = tuple(axis_of(a, tensor.ndim, "norm") for a in axes)
+    wide = in_wide(tensor)
+    if ord is None or (ord in ("fro", "euclidean") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
+        result = bind("sqrt", sum(bind("mul", wide, wide), axes, keepdims))
+    elif len(axes) == 1 and isinstance(ord, int | float | np.number):
+        result = _vector_norm(bind("abs", wide), float(ord), axes, keepdims)
+    elif len(axes) == 2 and ord in (1, -1, math.inf, -math.inf):
+        # First the sums along one of the two axes, then the largest or least of them.
+        along, other = axes if abs(ord) == 1 else reversed(axes)
+        sums = sum(bind("abs", wide), along, keepdims=True)
+        result = (max if ord > 0 else min)(sums, other, keepdims=True)
+        result = result if keepdims else _reshape(result, tuple(wide.shape[a] for a in kept(wide, axes)))
+    else:
+        raise ArgumentError(
+            "`norm` has no such norm",
+            got=f"ord {ord!r} over {len(axes)} axes",
+            expected='None; over one axis a number; over two axes "fro", 1, -1, inf or -inf',
+        )
+    return _cast(result, tensor.element)
 
 
-def _wide_norm(x: Tensor, ord: Any, axis: Any, keepdims: bool) -> Tensor:
-    if ord in (None, 2, "fro", "euclidean"):
-        return bind("sqrt", sum(bind("mul", x, x), axis, keepdims))
-    size = bind("abs", x)
+def _vector_norm(size: Tensor, ord: float, axes: tuple[int, ...], keepdims: bool) -> Tensor:
+    """A norm of vectors, of their absolute values."""
+    if ord in (math.inf, -math.inf):
+        return max(size, axes, keepdims) if ord > 0 else min(size, axes, keepdims)
+    if ord == 0:
+        return sum(_cast(elementwise("ne", size, 0), size.element), axes, keepdims)
     if ord == 1:
-        return sum(size, axis, keepdims)
-    if ord == float("inf"):
-        return max(size, axis, keepdims)
-    return operate("pow", sum(operate("pow", size, ord), axis, keepdims), 1.0 / ord)
+        return sum(size, axes, keepdims)
+    return operate("pow", sum(operate("pow", size, ord), axes, keepdims), 1.0 / ord)
 
 
 def default_float() -> DType:

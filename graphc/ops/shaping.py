@@ -68,7 +68,7 @@ def reshape(x: Any, newshape: Any) -> Tensor:
     if unknown:
         known = dims.product(dim for axis, dim in enumerate(shape) if axis not in unknown)
         total = dims.product(tensor.shape)
-        if dims.mod(total, known) != 0:
+        if known == 0 or dims.mod(total, known) != 0:
             raise ShapeError("the elements do not fill the new shape", got=str(tensor.type), expected=f"{shape}")
         shape = tuple(dims.floordiv(total, known) if axis in unknown else dim for axis, dim in enumerate(shape))
     return _reshape(tensor, shape)
@@ -260,8 +260,13 @@ def flip(x: Any, axis: Any = None) -> Tensor:
 
 
 @operation
-def roll(x: Any, shift: int, axis: int | None = None) -> Tensor:
+def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
     """The tensor with elements moved along an axis; what leaves at the end enters at the start.
+
+    Args:
+        x: Tensor.
+        shift: How far: an integer, or one for each axis.
+        axis: The axis, or several. None: the tensor is flattened, and has its shape back afterwards.
 
     Example:
 
@@ -270,10 +275,19 @@ def roll(x: Any, shift: int, axis: int | None = None) -> Tensor:
     """
     tensor = as_tensor(x)
     if axis is None:
-        return reshape(roll(ravel(tensor), shift, 0), tensor.shape)
+        return _reshape(roll(ravel(tensor), shift, 0), tensor.shape)
+    if isinstance(axis, list | tuple) or isinstance(shift, list | tuple):
+        axes = axis if isinstance(axis, list | tuple) else (axis,) * len(shift)
+        shifts = shift if isinstance(shift, list | tuple) else (shift,) * len(axes)
+        for step, along in zip(shifts, axes, strict=True):
+            tensor = roll(tensor, step, along)
+        return tensor
     axis = axis_of(axis, tensor.ndim, "roll")
-    extent = int(tensor.shape[axis])
-    cut = -shift % extent
+    extent = tensor.shape[axis]
+    if not isinstance(extent, int):
+        places = elementwise("sub", bind("iota", shape=(extent,), axis=0, dtype=dtypes.int32), int(shift))
+        return bind("gather", tensor, elementwise("mod", places, extent), axis=axis)
+    cut = -shift % extent if extent else 0
     return concatenate([_cut(tensor, axis, cut, extent), _cut(tensor, axis, 0, cut)], axis) if cut else tensor
 
 
@@ -383,13 +397,13 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     places = as_indices(indices)
     extent = tensor.shape[axis]
     if extent == 0 and 0 not in places.shape:
-        return full_outside(tensor, (*tensor.shape[:axis], *places.shape, *tensor.shape[axis + 1 :]))
+        raise ShapeError("nothing can be taken from an axis without elements", got=f"axis {axis} of {tensor.type}")
     places = _wrapped(places, extent)
     picked = bind("gather", tensor, places, axis=axis)
     return _filled(picked, places, extent, tuple(range(axis, axis + places.ndim)))
 
 
-def full_outside(x: Tensor, shape: Shape) -> Tensor:
+def _outside(x: Tensor, shape: Shape) -> Tensor:
     """What stands for elements that are not there: NaN, the least or largest integer, True."""
     if x.element.is_float:
         number: float | int | bool = float("nan")
@@ -410,7 +424,7 @@ def _filled(picked: Tensor, places: Tensor, extent: Dim, axes: tuple[int, ...]) 
         inside = bind("logical_and", inside, elementwise("ge", places, 0))
     if axes != tuple(range(picked.ndim)):
         inside = bind("broadcast", inside, shape=picked.shape, axes=axes)
-    return bind("select", inside, picked, full_outside(picked, picked.shape))
+    return bind("select", inside, picked, _outside(picked, picked.shape))
 
 
 @operation

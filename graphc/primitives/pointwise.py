@@ -174,14 +174,14 @@ for _name, _test, _arity in _LOGIC:
 def _shift_left(x: Array, y: Array) -> Array:
     most = x.dtype.itemsize * 8 - 1
     shifted = np.left_shift(x, np.clip(y, 0, most).astype(x.dtype))
-    return np.where((y < 0) | (y > most), x.dtype.type(0), shifted)
+    return np.asarray(np.where((y < 0) | (y > most), x.dtype.type(0), shifted))
 
 
 def _shift_right(x: Array, y: Array) -> Array:
     most = x.dtype.itemsize * 8 - 1
     beyond = (y < 0) | (y > most)
     shifted = np.right_shift(x, np.where(beyond, most, y).astype(x.dtype))
-    return np.where(beyond, x.dtype.type(0), shifted) if x.dtype.kind == "u" else shifted
+    return np.asarray(np.where(beyond, x.dtype.type(0), shifted) if x.dtype.kind == "u" else shifted)
 
 
 def _shift_lower(name: str) -> Any:

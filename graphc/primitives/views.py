@@ -160,7 +160,7 @@ def _slice_infer(x: TensorType, start: Points, stop: Points, step: tuple[int, ..
         if not (dims.nonnegative(first) and dims.nonnegative(extent - last) and stride > 0):
             raise ShapeError("a slice reaches outside its operand", got=f"{first}:{last}:{stride}", expected=str(x))
         count = dims.floordiv(last - first + (stride - 1), stride)
-        if not dims.nonnegative(count - 1):
+        if not dims.nonnegative(count - 1) and count != 0:
             raise ShapeError("a slice is empty", got=f"{first}:{last}:{stride}", expected="at least one element")
         shape.append(count)
     return TensorType(tuple(shape), x.dtype)

@@ -45,7 +45,8 @@ def _check(op: str, shape: Shape, attrs: dict[str, Any]) -> Shape:
         if name != "padding" and any(isinstance(size, int) and size < 1 for size in attrs[name]):
             raise ShapeError(f"the {name} of `{op}` is at least 1", got=f"{name} {attrs[name]}, operand {shown}")
     out = tuple(window.out for window in _windows(shape, **attrs))
-    if any(dims.nonnegative(-size) for size in out):
+    # Of an axis without elements, such as a batch of no samples, there are no windows.
+    if any(dims.nonnegative(-size) and (extent != 0 or size != 0) for size, extent in zip(out, shape, strict=True)):
         raise ShapeError(
             f"the window of `{op}` is larger than its padded operand",
             got=shown,
