@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc import dtypes
+from graphc import dims, dtypes
 from graphc.dims import Dim
 from graphc.errors import ShapeError
 from graphc.graph.builder import Applied, Value
@@ -128,17 +128,36 @@ def _extremum_vjp(g: Value, n: Applied) -> Grads:
 
 
 def _prod_vjp(g: Value, n: Applied) -> Grads:
-    """The product of the others, also where elements are zero: with one zero only its own gradient is not zero."""
+    """The product of the others: of those before an element, times that of those behind it.
+
+    So it is right where elements are zero or infinite, and where the product of all leaves the range.
+    """
     x, b, axes = n.operands[0], g.builder, n.attrs["axes"]
-    zero = b.apply("eq", x, full_like(x, 0))
-    zeros = _spread(b.apply("sum", b.apply("cast", zero, dtype=x.dtype), axes=axes), n)
-    safe = b.apply("select", zero, full_like(x, 1), x)
-    rest = b.apply("mul", _spread(g, n), _spread(b.apply("prod", safe, axes=axes), n))
-    others = b.apply("div", rest, safe)
-    nowhere = b.apply("eq", zeros, full_like(x, 0))
-    only = b.apply("logical_and", zero, b.apply("eq", zeros, full_like(x, 1)))
-    kept = b.apply("logical_or", nowhere, only)
-    return (b.apply("select", kept, others, full_like(x, 0)),)
+    if not axes:
+        return (g,)
+    order = (*kept_axes(x.rank, axes), *axes)
+    first = b.apply("transpose", x, order=order) if order != tuple(range(x.rank)) else x
+    kept = first.shape[: x.rank - len(axes)]
+    count = dims.product(x.shape[axis] for axis in axes)
+    rows = b.apply("reshape", first, shape=(*kept, count))
+    others = b.apply("mul", _product_before(rows, reverse=False), _product_before(rows, reverse=True))
+    share = b.apply("mul", b.broadcast(g, rows.shape, tuple(range(len(kept)))), others)
+    back = b.apply("reshape", share, shape=first.shape)
+    places = tuple(order.index(axis) for axis in range(x.rank))
+    return (b.apply("transpose", back, order=places) if first is not x else back,)
+
+
+def _product_before(rows: Value, reverse: bool) -> Value:
+    """The product of the elements before each along the last axis, or behind it: 1 where there are none."""
+    b, last = rows.builder, rows.rank - 1
+    none, high = (0,) * rows.rank, rows.shape[:last]
+    one = (*none[:last], 1)
+    low = one if not reverse else none
+    moved = b.apply("pad", rows, low=low, high=one if reverse else none, interior=none, value=1)
+    count = rows.shape[last]
+    start, stop = (one, (*high, count + 1)) if reverse else (none, rows.shape)
+    moved = b.apply("slice", moved, start=start, stop=stop, step=(1,) * rows.rank)
+    return b.apply("cumprod", moved, axis=last, reverse=reverse)
 
 
 sum_ = _reduction("sum", _sum_eval, lambda g, n: (_spread(g, n),))

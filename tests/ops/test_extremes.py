@@ -137,6 +137,7 @@ AT_ROWS: dict[str, Case] = {
             "any",
             "all",
             "argmin",
+            "prod",
         ]
     },
     "norm 1": lambda k, x: k.ops.norm(x, 1, axis=1),
