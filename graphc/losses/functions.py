@@ -217,7 +217,6 @@ def categorical_crossentropy(
     return ops.categorical_crossentropy(wanted, predicted, from_logits, axis)
 
 
-@_in_wide
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Tensor:

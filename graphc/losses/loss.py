@@ -120,7 +120,7 @@ class Loss(Configurable):
         set_mask(wide, get_mask(values))
         wide, weight = weighted(wide, masked_weight(sample_weight, mask, self.reduction, wide.element))
         result = reduced(wide, weight, self.reduction)
-        return cast(result, values.element) if values.element.is_float else result
+        return cast(result, self._dtype) if result.element.is_float else result
 
     def _converted(self, leaf: Any) -> Tensor:
         # Labels stay integers: a float could not hold large ones.

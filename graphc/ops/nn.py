@@ -141,7 +141,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
         axis: The axis of the classes.
 
     Returns:
-        A tensor of the shape of the labels.
+        A tensor of the shape of the labels; float32 for halves, as in Keras.
 
     Raises:
         ShapeError: if the shapes do not fit.
@@ -151,8 +151,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     >>> sparse_categorical_crossentropy([1], [[0.75, 0.25]]).numpy()
     array([1.3862944], dtype=float32)
     """
-    given, labels = in_float(output), as_tensor(target)
-    predicted = in_wide(given)
+    predicted, labels = in_wide(output), as_tensor(target)
     if labels.ndim == predicted.ndim and labels.ndim and labels.shape[-1] == 1:
         labels = squeeze(labels, -1)
     axis = axis_of(axis, predicted.ndim, "sparse_categorical_crossentropy")
@@ -164,7 +163,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
         )
     log = _log_probabilities(predicted, from_logits, axis)
     hit = _is_class(_cast(labels, dtypes.int32), predicted.shape[axis], axis)
-    return _cast(bind("neg", bind("sum", where(hit, log, 0), axes=(axis,))), given.element)
+    return bind("neg", bind("sum", where(hit, log, 0), axes=(axis,)))
 
 
 @operation

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc import Variable, layers, ops
+from graphc import Variable, layers, losses, ops
 from graphc.errors import DTypeError
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -193,3 +193,23 @@ def test_integers_that_fit() -> None:
     assert ops.convert_to_tensor(np.array([2**40]), "int64").numpy().tolist() == [2**40]
     assert ops.convert_to_tensor([2**40, 0.5]).dtype == "float32"
     assert ops.arange(np.float32(3.5)).dtype == "float32"
+
+
+LOSSES = [
+    name
+    for name in dir(losses)
+    if name.islower() and hasattr(keras.losses, name) and name not in ("get", "serialize", "deserialize")
+]
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if callable(getattr(losses, name))])
+def test_losses(name: str) -> None:
+    wrong = []
+    for dtype in ("bool", "int32", "float16", "bfloat16", "float32", "float64"):
+        for target in ("int32", "float16", "float64"):
+            predicted, wanted = array(dtype), array(target)
+            wanted = wanted[:, 0] if name.startswith("sparse") else wanted
+            expected = of_keras(lambda w=wanted, p=predicted: getattr(keras.losses, name)(w, p))
+            found = getattr(losses, name)(wanted, predicted).dtype if expected else None
+            wrong += [f"{dtype}, {target}: {found}, expected {expected}"] if found != expected else []
+    assert not wrong
