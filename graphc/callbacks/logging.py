@@ -117,5 +117,5 @@ class CSVLogger(Callback):
 
 def _written(value: Any) -> Any:
     """A value as Keras writes it: several numbers as a list in quotation marks."""
-    several = isinstance(value, list | tuple) or getattr(value, "ndim", 0)
+    several = isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0
     return f'"[{", ".join(map(str, value))}]"' if several else value
