@@ -129,7 +129,7 @@ class Fitting(Trainer):
     ) -> None:
         callbacks.on_train_begin()
         pace = self._pace(callbacks, "train")
-        logs: dict[str, Any] = {}
+        last_logs: dict[str, Any] = {}
         for epoch in range(first, last):
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
@@ -140,6 +140,7 @@ class Fitting(Trainer):
             if not done:
                 self.stop_training = True
                 break
+            last_logs = logs
             if validation is not None and _is_due(epoch, validation_freq):
                 results = self._judge(validation, callbacks, validation_steps)
                 logs.update({f"val_{name}": value for name, value in results.items()})
@@ -148,7 +149,7 @@ class Fitting(Trainer):
                 break
         if last > first:
             self.optimizer.finalize_variable_values(self.trainable_variables)
-        callbacks.on_train_end(logs)
+        callbacks.on_train_end(last_logs)
 
     def _loop(
         self, mode: str, source: Source, pace: Pace, callbacks: CallbackList, steps: int | None

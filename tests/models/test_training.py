@@ -132,8 +132,11 @@ def test_iterables() -> None:
         curves.append(model.fit(*data, verbose=0, shuffle=False, **options).history["loss"])
     assert curves[0] == curves[1] == curves[2]
     assert model.predict(Data(), verbose=0).shape == (50, 3)
+    ends: list[Any] = []
+    end = callbacks.LambdaCallback(on_train_end=ends.append)
     with pytest.warns(UserWarning, match="no batch"):
-        assert model.fit(batches(), epochs=3, verbose=0).epoch == [0]
+        history = model.fit(batches(), epochs=3, verbose=0, callbacks=[end])
+    assert history.epoch == [0] and ends[0]["loss"] == history.history["loss"][0]
     with pytest.raises(DataError, match="empty"):
         model.fit(iter([]), verbose=0)
 
