@@ -90,9 +90,13 @@ class Metric(Configurable):
     @property
     def variables(self) -> list[Variable]:
         """Its variables, and those of metrics in its attributes and in lists and dictionaries there."""
-        parts = [leaf for value in vars(self).values() for leaf in tree.flatten(value)]
-        inner = [v for part in parts if isinstance(part, Metric) for v in part.variables]
-        return list({id(v): v for v in (*self._variables, *inner)}.values())
+        found = list(self._variables)
+        for name, value in vars(self).items():
+            if isinstance(value, Metric):
+                found += value.variables
+            elif isinstance(value, list | tuple | dict) and value and name != "_variables":
+                found += [v for part in tree.flatten(value) if isinstance(part, Metric) for v in part.variables]
+        return list({id(v): v for v in found}.values())
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Takes a batch in."""
