@@ -79,3 +79,27 @@ def test_dropout_masks_are_the_same_bits(backend: str) -> None:
     reference = masks("numpy")
     assert len(np.unique(reference)) == 4  # kept in both steps, in one, in the other, in none
     np.testing.assert_array_equal(masks(backend), reference)
+
+
+def interrupted(backend: str) -> list[np.ndarray[Any, Any]]:
+    """The weights after an epoch in whose first step a callback trains, evaluates and predicts as well."""
+    x = np.random.default_rng(5).normal(size=(11, 3)).astype("float32")
+    with graphc.backend(backend):
+        model = graphc.Sequential([graphc.Input((3,)), layers.Dense(2, kernel_initializer="ones")])
+        model.compile("sgd", "mse")
+
+        def act(step: int, logs: Any) -> None:
+            if step == 1:
+                model.train_on_batch(x[:4], x[:4, :2])
+                model.evaluate(x, x[:, :2], batch_size=4, verbose=0)
+                model.predict(x, batch_size=4, verbose=0)
+
+        hook = graphc.callbacks.LambdaCallback(on_train_batch_end=act)
+        model.fit(x, x[:, :2], batch_size=3, shuffle=False, verbose=0, callbacks=[hook])
+        return list(model.get_weights())
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+def test_a_callback_may_use_the_model_between_two_steps(backend: str) -> None:
+    for a, b in zip(interrupted(backend), interrupted("numpy"), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
