@@ -371,6 +371,22 @@ def test_a_late_error_leaves_what_was_trained(case: str, tmp_path: Path) -> None
     assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"][0])
 
 
+def test_a_late_label_out_of_range_leaves_what_was_trained() -> None:
+    weights = []
+    for ending in ([(X, LABELS + 1)], []):
+        model = graphc.Sequential([graphc.Input((3,)), layers.Dense(3, "softmax", kernel_initializer="ones")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        data = iter([(X, LABELS), (X, LABELS), *ending])
+        if ending:
+            with pytest.raises(DataError, match="label 3 at index 2"):
+                model.fit(data, verbose=0)
+        else:
+            model.fit(data, verbose=0)
+        weights.append([*model.get_weights(), *(v.numpy() for v in model.optimizer.variables)])
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_a_batch_that_is_refused_leaves_the_metrics() -> None:
     model = network()
     model.train_on_batch(X, Y)
