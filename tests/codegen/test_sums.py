@@ -83,6 +83,30 @@ def test_sums_of_many_elements_are_nearly_exact(backend: str, threads: int) -> N
         np.testing.assert_allclose(np.asarray(result, np.float64).squeeze(), exact(wide), 4e-7, err_msg=name)
 
 
+@pytest.mark.parametrize("rows, columns", ((1, 1), (3, 16), (65, 3), (8, 40)))
+@pytest.mark.parametrize("left, right", ((False, False), (True, False), (True, True)))
+def test_deep_products_are_nearly_exact(rows: int, columns: int, left: bool, right: bool) -> None:
+    """Blocks of the depth are added up by themselves."""
+    a = np.full((ROWS, rows) if left else (rows, ROWS), 0.1, np.float32)
+    b = np.full((columns, ROWS) if right else (ROWS, columns), 0.1, np.float32)
+
+    def product(a: Any, b: Any) -> Any:
+        return ops.matmul(ops.transpose(a) if left else a, ops.transpose(b) if right else b)
+
+    with config.override(backend="cpu"):
+        got = np.asarray(graphc.function(product)(a, b), np.float64)
+    np.testing.assert_allclose(got, ROWS * np.float64(np.float32(0.1)) ** 2, 4e-6)
+
+
+def test_gradients_of_weights_over_many_samples_are_nearly_exact() -> None:
+    with config.override(backend="cpu"):
+        dense = layers.Dense(8, kernel_initializer="zeros")
+        model = graphc.Sequential([graphc.Input((4,)), dense])
+        model.compile(graphc.optimizers.SGD(1.0), "mae")
+        model.train_on_batch(np.full((ROWS, 4), 0.1, np.float32), np.ones((ROWS, 8), np.float32))
+    np.testing.assert_allclose(dense.kernel.numpy(), 0.1 / 8, 1e-5)
+
+
 def summed(dtype: Any, shape: tuple[int, ...], op: str = "sum", **attrs: Any) -> tuple[Any, dict[str, Array]]:
     """A graph that combines an array, and the array."""
     builder = Builder({})

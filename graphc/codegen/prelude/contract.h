@@ -2,7 +2,8 @@
 
    One tile of a matrix product: c[ROWS][VECTORS * lanes] = (add ? c : 0) + sum of a * b over a depth of two levels,
    a[i * am + k * ak + o * ao] * b[k * bk + o * bo + j]. The sums stay in registers: the loops over rows and vectors
-   have constant bounds. One of AM and AK is 1 and known as such. */
+   have constant bounds. What is there already is added last, so that rounding errors grow with the depth of a block and
+   with the number of blocks, not with the whole depth. One of AM and AK is 1 and known as such. */
 
 #define GC_TILE(NAME, T, ROWS, VECTORS, AM, AK)                                                                       \
   static __attribute__((noinline)) void NAME(const gc_steps *steps, const void *left, const void *right, void *to) {  \
@@ -15,9 +16,6 @@
     V sum[ROWS][VECTORS];                                                                                             \
     (void)am, (void)ak;                                                                                               \
     GC_UNROLL for (int i = 0; i < ROWS; ++i) GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] = (V){0};          \
-    if (add)                                                                                                          \
-      GC_UNROLL for (int i = 0; i < ROWS; ++i)                                                                        \
-          GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] = *(V *)(c + (i * VECTORS + j) * LANES);              \
     for (long o = 0; o < outer; ++o, a += ao, b += bo) {                                                              \
       const T *p = a, *q = b;                                                                                         \
       for (long k = 0; k < inner; ++k, p += AK, q += bk) {                                                            \
@@ -30,6 +28,9 @@
         }                                                                                                             \
       }                                                                                                               \
     }                                                                                                                 \
+    if (add)                                                                                                          \
+      GC_UNROLL for (int i = 0; i < ROWS; ++i)                                                                        \
+          GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] += *(V *)(c + (i * VECTORS + j) * LANES);             \
     GC_UNROLL for (int i = 0; i < ROWS; ++i)                                                                          \
         GC_UNROLL for (int j = 0; j < VECTORS; ++j) *(V *)(c + (i * VECTORS + j) * LANES) = sum[i][j];                \
   }
@@ -49,8 +50,7 @@
     const T *line[ROWS];                                                                                              \
     (void)ak;                                                                                                         \
     GC_UNROLL for (int i = 0; i < ROWS; ++i) line[i] = a[i];                                                          \
-    GC_UNROLL for (int i = 0; i < ROWS; ++i)                                                                          \
-        GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] = add ? *(V *)(c + (i * VECTORS + j) * LANES) : (V){0}; \
+    GC_UNROLL for (int i = 0; i < ROWS; ++i) GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] = (V){0};          \
     for (long o = 0; o < outer; ++o, at += ao, b += bo) {                                                             \
       const T *q = b;                                                                                                 \
       long p = at;                                                                                                    \
@@ -63,6 +63,9 @@
         }                                                                                                             \
       }                                                                                                               \
     }                                                                                                                 \
+    if (add)                                                                                                          \
+      GC_UNROLL for (int i = 0; i < ROWS; ++i)                                                                        \
+          GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] += *(V *)(c + (i * VECTORS + j) * LANES);             \
     GC_UNROLL for (int i = 0; i < ROWS; ++i)                                                                          \
         GC_UNROLL for (int j = 0; j < VECTORS; ++j) *(V *)(c + (i * VECTORS + j) * LANES) = sum[i][j];                \
   }
@@ -79,7 +82,6 @@
     V sum[4][VECTORS];                                                                                                \
     (void)am, (void)ak;                                                                                               \
     GC_UNROLL for (int i = 0; i < 4; ++i) GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[i][j] = (V){0};             \
-    if (add) GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[0][j] = *(V *)(c + j * LANES);                           \
     for (long o = 0; o < outer; ++o, a += ao, b += bo) {                                                              \
       const T *p = a, *q = b;                                                                                         \
       long k = 0;                                                                                                     \
@@ -89,8 +91,11 @@
       for (; k < inner; ++k, p += AK, q += bk)                                                                        \
         GC_UNROLL for (int j = 0; j < VECTORS; ++j) sum[0][j] += *p * ((const V *)q)[j];                              \
     }                                                                                                                 \
-    GC_UNROLL for (int j = 0; j < VECTORS; ++j)                                                                       \
-        *(V *)(c + j * LANES) = (sum[0][j] + sum[1][j]) + (sum[2][j] + sum[3][j]);                                    \
+    GC_UNROLL for (int j = 0; j < VECTORS; ++j) {                                                                     \
+      V total = (sum[0][j] + sum[1][j]) + (sum[2][j] + sum[3][j]);                                                    \
+      if (add) total += *(V *)(c + j * LANES);                                                                        \
+      *(V *)(c + j * LANES) = total;                                                                                  \
+    }                                                                                                                 \
   }
 
 /* All columns of a single row, when the right factor is read once and memory is the limit: c[j] = sum of a * b[j], four
