@@ -14,6 +14,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import where
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
+from graphc.tracing.shapes import may_agree
 from graphc.tracing.tensor import alike, all_inside, as_indices, getitem
 from graphc.tracing.tensor import reshape as _reshape
 from graphc.tracing.tensor import wrapped as _wrapped
@@ -173,7 +174,8 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
     """
     tensor, wanted = as_tensor(x), dims_of(shape)
     offset = len(wanted) - tensor.ndim
-    if offset < 0 or any(dim != 1 and dim != wanted[axis + offset] for axis, dim in enumerate(tensor.shape)):
+    pairs = zip(tensor.shape, wanted[max(0, offset) :], strict=False)
+    if offset < 0 or not all(dim in (1, whole) or may_agree((dim, whole)) for dim, whole in pairs):
         raise ShapeError("the tensor cannot be broadcast to this shape", got=str(tensor.type), expected=str(wanted))
     return _broadcast_to(tensor, wanted)
 

@@ -25,10 +25,6 @@ def kept_axes(rank: int, axes: Axes) -> Axes:
     return tuple(axis for axis in range(rank) if axis not in axes)
 
 
-# What no elements have none of.
-_OF_SOME = ("max", "min", "argmax", "argmin")
-
-
 def _lower(combine: str) -> Callable[..., ReduceRule]:
     def lower(types: Sequence[TensorType], axes: Axes) -> ReduceRule:
         rank = types[0].rank

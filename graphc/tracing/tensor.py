@@ -315,7 +315,8 @@ def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
     if x.shape == shape:
         return x
     offset = len(shape) - x.ndim
-    x = _assumed(x, tuple(dim if dim == 1 else shape[axis + offset] for axis, dim in enumerate(x.shape)))
+    pairs = list(zip(x.shape, shape[offset:], strict=True))
+    x = _assumed(x, tuple(whole if dim != 1 and may_agree((dim, whole)) else dim for dim, whole in pairs))
     kept = [axis for axis, dim in enumerate(x.shape) if dim == shape[axis + offset]]
     x = reshape(x, tuple(x.shape[axis] for axis in kept))
     axes = tuple(axis + offset for axis in kept)

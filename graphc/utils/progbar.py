@@ -31,7 +31,8 @@ class Progbar:
         target: How many steps there are. None: not known.
         width: How many signs the bar has.
         verbose: 0: nothing, 1: the line, drawn again and again, 2: one line at the end.
-        interval: The least number of seconds between two drawings.
+        interval: The least number of seconds between two drawings. Where the output is no terminal the line is written
+            once, at the end, unless this is 0: then it is written each time.
         stateful_metrics: Names of numbers to show as they come. None: none; all others are averaged over steps.
         stateless_metrics: Names of numbers to average; all others are shown as they come.
         unit_name: What a step is called.
@@ -55,7 +56,7 @@ class Progbar:
         self._seen, self._last, self._drawn = 0, 0.0, 0
         self._start = time.time()
         self._first_step: float | None = None
-        # A file or a pipe keeps all that is written: there the line is written once, when it is complete.
+        # A file or a pipe keeps all that is written, and shows no colours.
         terminal = getattr(sys.stdout, "isatty", lambda: False)()
         self._redraws = terminal or "ipykernel" in sys.modules or "PYCHARM_HOSTED" in os.environ
 
@@ -76,7 +77,8 @@ class Progbar:
         self._seen = current
         now = time.time()
         pace = self._pace(current, now)
-        if self.verbose == 1 and (finalize or (self._redraws and now - self._last >= self.interval)):
+        often = self._redraws or not self.interval
+        if self.verbose == 1 and (finalize or (often and now - self._last >= self.interval)):
             self._draw(current, now, pace, finalize)
             self._last = now
         elif self.verbose == 2 and finalize and self.target:
@@ -119,11 +121,14 @@ class Progbar:
         left = pace * (self.target - current) if self.target and not finalize else now - self._start
         passed = _duration(left) if self.target and not finalize else f"{left:.0f}s"
         line = f"{bar} {_BOLD}{passed}{_PLAIN}{self._speed(pace)}{self._numbers()}"
-        width = len(line)
+        plain = line
         for code in (_BOLD, _GREEN, _WHITE, _PLAIN):
-            width -= line.count(code) * len(code)
-        write(before + line + " " * max(0, self._drawn - width) + ("\n" if finalize else ""))
-        self._drawn = width
+            plain = plain.replace(code, "")
+        if not self._redraws:
+            write(plain + "\n")
+            return
+        write(before + line + " " * max(0, self._drawn - len(plain)) + ("\n" if finalize else ""))
+        self._drawn = len(plain)
 
     def _speed(self, pace: float) -> str:
         if pace >= 1 or pace == 0:
