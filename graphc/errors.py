@@ -98,7 +98,7 @@ class LoadError(BackendError):
     """What was built cannot be loaded."""
 
 
-class FileError(GraphcError, OSError):
+class FileError(GraphcError, OSError, ValueError):
     """A file could not be read or written, or holds something else than it should."""
 
 

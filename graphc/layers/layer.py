@@ -225,15 +225,32 @@ class Layer(WeightOwner):
         return error.locate(layer=origin.layer, where=describe(origin))
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """The symbolic tensors that the layer returns for symbolic tensors."""
+        """The symbolic tensors that the layer returns for symbolic tensors.
+
+        Where `call` cannot be traced on them, a layer that defines `compute_output_shape` is asked for the shapes, as
+        Keras always does; what is wrong with `call` is then told when data come.
+        """
         kept = [(layer, list(layer._losses)) for layer in self._flatten_layers()]
-        outputs = infer_outputs(self._run, args, kwargs)
-        # What was added to losses is part of a trace that is thrown away.
-        for layer in self._flatten_layers():
-            layer._losses.clear()
-        for layer, losses in kept:
-            layer._losses.extend(losses)
-        return outputs
+        try:
+            return infer_outputs(self._run, args, kwargs)
+        except Exception:
+            ours = "_keras_module" in vars(type(self))
+            if ours or type(self).compute_output_shape is Layer.compute_output_shape:
+                raise
+            return self._said_outputs(args, kwargs)
+        finally:
+            # What was added to losses is part of a trace that is thrown away.
+            for layer in self._flatten_layers():
+                layer._losses.clear()
+            for layer, losses in kept:
+                layer._losses.extend(losses)
+
+    def _said_outputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self._ensure_built(args, kwargs)
+        shapes = [shape for shape in map(_shapes, (*args, *kwargs.values())) if shape is not None]
+        said = self.compute_output_shape(*shapes)
+        symbolic = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), said)
+        return tuple(symbolic) if isinstance(said, tuple) and isinstance(symbolic, list) else symbolic
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the outputs for a shape of the inputs, or structures of them.

@@ -20,21 +20,20 @@ def parts(owner: object, skipped: Set[str]) -> Iterator[Any]:
     for name, value in vars(owner).items():
         # Most attributes are plain values, and every weight of a model is looked for many times.
         if name not in skipped and type(value) not in _PLAIN:
-            yield from _within(value)
+            yield from _within(value, set())
 
 
 _PLAIN = frozenset((bool, int, float, str, type(None), FunctionType))
 _TRACKED = (Operation, Variable, SeedGenerator)
-_SEQUENCES = (list, tuple, set)
+_CONTAINERS = (list, tuple, set, dict)
 
 
-def _within(value: Any) -> Iterator[Any]:
-    if isinstance(value, _SEQUENCES):
-        for part in value:
-            yield from _within(part)
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from _within(part)
+def _within(value: Any, around: Set[int]) -> Iterator[Any]:
+    """The parts in a value; a container that holds itself is looked through once."""
+    if isinstance(value, _CONTAINERS):
+        if id(value) not in around:
+            for part in value.values() if isinstance(value, dict) else value:
+                yield from _within(part, {*around, id(value)})
     elif isinstance(value, _TRACKED) or is_metric(value):
         yield value
 

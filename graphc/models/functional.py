@@ -21,13 +21,15 @@ class LayerGraph:
     Args:
         inputs: Symbolic tensor, or a structure of them.
         outputs: Likewise.
+        strict: Whether only inputs of the sizes that the symbolic ones have are taken. False: others, too, where the
+            layers take them.
 
     Raises:
         ArgumentError: if an output does not come from the inputs, or something is no symbolic tensor.
     """
 
-    def __init__(self, inputs: Any, outputs: Any) -> None:
-        self.inputs, self.outputs = inputs, outputs
+    def __init__(self, inputs: Any, outputs: Any, strict: bool = True) -> None:
+        self.inputs, self.outputs, self.strict = inputs, outputs, strict
         self.flat_inputs = _symbolic(inputs, "inputs")
         self.flat_outputs = _symbolic(outputs, "outputs")
         if len({id(x) for x in self.flat_inputs}) != len(self.flat_inputs):
@@ -131,7 +133,11 @@ class LayerGraph:
         return results[0] if isinstance(results, list | tuple) and len(results) == 1 else results
 
     def _flat(self, inputs: Any) -> list[Any]:
-        return [fitted(value, x) for value, x in self.fed(inputs)]
+        given = [(fitted(value, x), x) for value, x in self.fed(inputs)]
+        if self.strict:
+            for value, x in given:
+                check_fit(tuple(value.shape), x)
+        return [value for value, _ in given]
 
     def fed(self, inputs: Any) -> list[tuple[Any, KerasTensor]]:
         """What is given for the inputs, each with the symbolic input that it is for.
@@ -187,11 +193,7 @@ def _symbolic(structure: Any, what: str) -> list[KerasTensor]:
 
 
 def fitted(value: Any, wanted: KerasTensor) -> Any:
-    """An input of the rank and dtype that a model was made for: a last axis of size 1 is added or dropped.
-
-    Raises:
-        ShapeError: if rank or sizes differ.
-    """
+    """An input of the rank and dtype that a model was made for: a last axis of size 1 is added or dropped."""
     if isinstance(value, Tensor):
         mask = get_mask(value)
         if value.ndim == wanted.ndim + 1 and value.shape[-1] == 1:
@@ -201,7 +203,6 @@ def fitted(value: Any, wanted: KerasTensor) -> Any:
         value = cast(value, dtypes.as_dtype(wanted.dtype))
         if mask is not None:
             set_mask(value, mask)
-    check_fit(tuple(value.shape), wanted)
     return value
 
 

@@ -159,12 +159,12 @@ class Model(Inspectable):
     @property
     def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs."""
-        return self._graph.flat_inputs if self._graph is not None else []
+        return self._require_graph().flat_inputs
 
     @property
     def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs."""
-        return self._graph.flat_outputs if self._graph is not None else []
+        return self._require_graph().flat_outputs
 
     @property
     def input(self) -> Any:
@@ -194,8 +194,9 @@ class Model(Inspectable):
         return self._graph
 
     def _fed(self, signature: Signature) -> list[tuple[Leaf, KerasTensor]]:
-        nested = signature.nested("x", {leaf.name: leaf for leaf in signature.of("x")})
-        return self._graph.fed(nested) if self._graph is not None else []
+        if self._graph is None or not self._graph.strict:
+            return []
+        return self._graph.fed(signature.nested("x", {leaf.name: leaf for leaf in signature.of("x")}))
 
     # ---- looking at it
 
@@ -365,7 +366,8 @@ class Sequential(Model):
         """Runs a new layer on the output so far, where shapes are known."""
         self.forget_programs()
         if isinstance(layer, InputLayer):
-            self._set_graph(LayerGraph(layer.output, layer.output))
+            # Of a shape that was learned from the first data, the next ones may differ where the layers allow it.
+            self._set_graph(LayerGraph(layer.output, layer.output, strict=layer in self._stack))
             return
         if self._graph is None:
             # One input is known from a model or layer that was called before.
@@ -375,7 +377,7 @@ class Sequential(Model):
             output = layer(self._graph.flat_outputs[0])
         if len(tree.flatten(output)) != 1:
             raise ArgumentError("a layer of a Sequential has one output", layer=layer.name)
-        self._set_graph(LayerGraph(self._graph.inputs, output))
+        self._set_graph(LayerGraph(self._graph.inputs, output, self._graph.strict))
 
     def _rebuild(self) -> None:
         for layer in self._stack:

@@ -69,7 +69,7 @@ def reshape(x: Any, newshape: Any) -> Tensor:
     if unknown:
         known = dims.product(dim for axis, dim in enumerate(shape) if axis not in unknown)
         total = dims.product(tensor.shape)
-        if known == 0 or dims.mod(total, known) != 0:
+        if known == 0 or (dims.mod(total, known) != 0 and not may_agree((dims.mod(total, known), 0))):
             raise ShapeError("the elements do not fill the new shape", got=str(tensor.type), expected=f"{shape}")
         shape = tuple(dims.floordiv(total, known) if axis in unknown else dim for axis, dim in enumerate(shape))
     return _reshape(tensor, shape)

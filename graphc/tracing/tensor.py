@@ -279,7 +279,8 @@ def reshape(x: Tensor, shape: Shape) -> Tensor:
         x = Tensor(value.builder.value(value.builder.node(value.ref).inputs[0]))
         if x.shape == shape:
             return x
-    return bind("reshape", x, shape=shape)
+    sizes = {dims.product(x.shape), dims.product(shape)}
+    return _assumed(x, shape) if len(sizes) > 1 and may_agree(sizes) else bind("reshape", x, shape=shape)
 
 
 def _assumed(x: Tensor, shape: Shape) -> Tensor:

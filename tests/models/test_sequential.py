@@ -10,6 +10,7 @@ import pytest
 
 import graphc
 from graphc import layers
+from graphc.errors import ShapeError
 
 X4, X5 = np.ones((4, 3), "float32"), np.ones((5, 3), "float32")
 
@@ -84,3 +85,27 @@ def test_what_a_layer_that_was_not_called_has_not() -> None:
     inputs = graphc.Input((3,))
     unbuilt[0](inputs)
     assert hasattr(unbuilt[0], "output") and unbuilt[0].output.shape == (None, 2)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: [layers.LSTM(2)],
+        lambda: [layers.Conv1D(2, 3), layers.GlobalAveragePooling1D()],
+        lambda: [graphc.Sequential([layers.GRU(2)])],
+    ],
+)
+def test_sizes_that_were_learned_from_data_may_change(make: Callable[[], list[Any]]) -> None:
+    model = graphc.Sequential(make())
+    model.compile("sgd", "mse")
+    for steps in (5, 6, 5, 9):
+        x, y = np.ones((4, steps, 3), "float32"), np.ones((4, 2), "float32")
+        assert model(x).shape == (4, 2) and model.predict(x, verbose=0).shape == (4, 2)
+        assert np.isfinite(model.train_on_batch(x, y))
+    batches = ((np.ones((2, steps, 3)), np.ones((2, 2))) for steps in (4, 7, 4))
+    assert np.isfinite(model.fit(batches, verbose=0).history["loss"]).all()
+    with pytest.raises(ShapeError, match="layer:"):
+        model(np.ones((4, 5, 4), "float32"))
+    given = graphc.Sequential([graphc.Input((5, 3)), *make()])
+    with pytest.raises(ShapeError, match="does not fit the model"):
+        given(np.ones((4, 6, 3), "float32"))

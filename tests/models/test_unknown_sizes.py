@@ -99,3 +99,50 @@ def test_a_function_that_is_compiled_takes_no_sizes_for_granted() -> None:
     add = graphc.function(lambda a, b: a + b)
     with pytest.raises(ShapeError):
         add(np.ones(3), np.ones(4))
+
+
+@pytest.mark.parametrize(
+    ("reshaped", "shape"),
+    [
+        (lambda: layers.Reshape((3, 5))(graphc.Input(batch_shape=(2, None))), (2, 3, 5)),
+        (lambda: layers.Reshape((-1, 8))(graphc.Input((None, 2))), (None, None, 8)),
+        (lambda: layers.Reshape((-1, 3))(graphc.Input((4, None))), (None, None, 3)),
+        (lambda: ops.reshape(graphc.Input((None,)), (-1, 3, 5)), (None, 3, 5)),
+        (lambda: ops.broadcast_to(graphc.Input((None,)), (2, 3, 4)), (2, 3, 4)),
+    ],
+)
+def test_reshapes(reshaped: Callable[[], Any], shape: tuple[Any, ...]) -> None:
+    assert reshaped().shape == shape
+
+
+def test_reshapes_are_checked_when_data_come() -> None:
+    inputs = graphc.Input((None,))
+    model = graphc.Model(inputs, layers.Reshape((3, 5))(inputs))
+    assert model.predict(np.ones((2, 15)), verbose=0).shape == (2, 3, 5)
+    with pytest.raises(ShapeError):
+        model.predict(np.ones((2, 16)), verbose=0)
+    with pytest.raises(ShapeError):
+        layers.Reshape((3, 5))(graphc.Input((16,)))
+
+
+def test_layers_that_say_their_shapes_need_not_be_traced() -> None:
+    class Own(layers.Layer):
+        def call(self, x: Any) -> Any:
+            if not isinstance(x.shape[1], int):
+                raise RuntimeError("a length is needed")
+            return [x * x.shape[1], x[:, 0]]
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return input_shape, (input_shape[0], input_shape[2])
+
+    inputs = graphc.Input((None, 2))
+    first, second = Own()(inputs)
+    assert (first.shape, second.shape) == ((None, None, 2), (None, 2))
+    a, b = graphc.Model(inputs, [first, second]).predict(np.ones((3, 4, 2)), verbose=0)
+    assert a.shape == (3, 4, 2) and b.shape == (3, 2) and a[0, 0, 0] == 4
+
+    class Silent(Own):
+        compute_output_shape = layers.Layer.compute_output_shape
+
+    with pytest.raises(RuntimeError, match="a length"):
+        Silent()(inputs)

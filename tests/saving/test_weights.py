@@ -361,3 +361,24 @@ def test_integers_are_numbers_for_floats_and_not_the_other_way_round(tmp_path: P
         file["vars/0"] = np.ones(3)
     with pytest.raises(FileError, match="int"):
         counting.load_weights(path)
+
+
+def test_containers_that_hold_themselves(tmp_path: Path) -> None:
+    class Own(graphc.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts: list[Any] = [layers.Dense(2), {"a": layers.Dense(2)}]
+            self.parts[1]["all"] = self.parts
+            self.parts.append(self.parts)
+            self.more = self.parts
+
+        def call(self, x: Any) -> Any:
+            return self.parts[1]["a"](self.parts[0](x))
+
+    model, other = Own(), Own()
+    for each in (model, other):
+        each(X)
+    assert len(model.weights) == 4 and len(named_variables(model)) == 4
+    model.save_weights(tmp_path / "a.weights.h5")
+    other.load_weights(tmp_path / "a.weights.h5")
+    np.testing.assert_array_equal(model(X).numpy(), other(X).numpy())
