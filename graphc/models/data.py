@@ -340,9 +340,11 @@ def _class_weights(y: Any, class_weight: Mapping[Any, Any]) -> Array:
     labels = np.round(labels).astype(np.int64)
     weights = np.ones(len(labels), np.float32)
     for label, weight in class_weight.items():
-        if not isinstance(label, int | np.integer):
+        # Classes come from `numpy.unique` as often as not, in the dtype of the labels.
+        whole = isinstance(label, int | np.bool_ | float | np.integer | np.floating) and float(label).is_integer()
+        if not whole:
             raise refused("a class in class_weight", label, "an integer")
-        weights[labels == label] = number("a weight in class_weight", weight)
+        weights[labels == int(label)] = number("a weight in class_weight", weight)
     return weights
 
 

@@ -498,7 +498,10 @@ WRONG_ARGUMENTS: list[dict[str, Any]] = [
     *({"validation_batch_size": value} for value in (1.5, 0, "a")),
     *({"validation_split": value} for value in ("a", 1.0, -0.5, [0.5], 0.999)),
     *({"validation_freq": value} for value in (0, -1, 1.5, "a", None, [0], ["a"], [1.5])),
-    *({"class_weight": value} for value in ([1.0, 2.0], 2.0, "a", {"a": 1.0}, {0: "b"}, {0: [1.0]}, {0: np.nan})),
+    *(
+        {"class_weight": value}
+        for value in ([1.0, 2.0], 2.0, "a", {"a": 1.0}, {0: "b"}, {0: [1.0]}, {0: np.nan}, {0.5: 1.0})
+    ),
     *({"verbose": value} for value in (3, -1, "loud", 0.5, None)),
     *({"shuffle": value} for value in ("a", 7, [1], np.array([1, 2]))),
     {"class_weight": {0: 1.0}, "sample_weight": np.ones(20)},
@@ -542,6 +545,16 @@ def test_class_weights_of_every_form_of_labels(labels: Any) -> None:
         model.compile("sgd", "mse", **({"run_eagerly": True} if api is keras else {}))
         results.append(model.train_on_batch(X, labels, class_weight={0: 2.0, 2: 0.5}))
     np.testing.assert_allclose(*results, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "uint8", "bool"])
+def test_classes_of_any_dtype(dtype: str) -> None:
+    labels = (LABELS > 0).astype(dtype)
+    given = dict(zip(np.unique(labels), [0.5, 2.0], strict=True))
+    model = graphc.Sequential([graphc.Input((3,)), layers.Dense(1)])
+    model.compile(optimizers.SGD(0.0), "mse")
+    told = model.train_on_batch(X, labels, class_weight=given)
+    assert told == model.train_on_batch(X, labels, sample_weight=np.where(labels, 2.0, 0.5))
 
 
 def test_class_weights_need_one_label_for_each_sample() -> None:
