@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from graphc import tree
 from graphc.callbacks.callback import Callback, History, Logs, hears
 from graphc.callbacks.progress import ProgbarLogger
 from graphc.errors import ArgumentError
@@ -14,7 +15,7 @@ class CallbackList(Callback):
     """Calls several callbacks as one.
 
     Args:
-        callbacks: A callback or a list of them. None: none.
+        callbacks: A callback, or a list of them, which may hold lists. None: none.
         add_history: Whether to add a `History` where there is none.
         add_progbar: Whether to add a progress line where there is none.
         model: The model.
@@ -33,7 +34,7 @@ class CallbackList(Callback):
         **params: Any,
     ) -> None:
         super().__init__()
-        listed = callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks is not None else []
+        listed = tree.flatten(callbacks) if callbacks is not None else []
         for callback in listed:
             if not isinstance(callback, Callback):
                 raise ArgumentError(

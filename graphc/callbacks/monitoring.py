@@ -14,7 +14,7 @@ from graphc.callbacks.callback import Callback, Logs
 from graphc.errors import ArgumentError
 from graphc.registration import choices
 from graphc.tracing import Array
-from graphc.utils.arguments import number, refused, whole_number
+from graphc.utils.arguments import number, refused
 from graphc.utils.progbar import write
 
 
@@ -112,7 +112,7 @@ class EarlyStopping(Monitor):
     ) -> None:
         super().__init__(monitor, mode, min_delta)
         number("baseline", baseline, optional=True)
-        self.patience, self.verbose, self.baseline = whole_number("patience", patience, 0), verbose, baseline
+        self.patience, self.verbose, self.baseline = number("patience", patience, least=0), verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best_weights: list[Array] | None = None
@@ -185,8 +185,8 @@ class ReduceLROnPlateau(Monitor):
         super().__init__(monitor, mode, min_delta)
         if number("factor", factor) >= 1.0 or kwargs:
             raise ArgumentError("ReduceLROnPlateau takes a factor below 1", got=f"{factor} {kwargs or ''}")
-        self.factor, self.patience, self.verbose = factor, whole_number("patience", patience, 0), verbose
-        self.cooldown, self.min_lr = whole_number("cooldown", cooldown, 0), number("min_lr", min_lr)
+        self.factor, self.patience, self.verbose = factor, number("patience", patience, least=0), verbose
+        self.cooldown, self.min_lr = number("cooldown", cooldown, least=0), number("min_lr", min_lr)
         self.wait = self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:

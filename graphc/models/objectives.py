@@ -82,7 +82,8 @@ class CompileLoss:
             return [None] * len(outputs)
         factors = outputs.spread(self.weights, "loss_weights", shared=True)
         for factor in factors:
-            number("a weight in loss_weights", factor, optional=True)
+            if not hasattr(factor, "shape"):  # variables change between steps, and are taken as they are
+                number("a weight in loss_weights", factor, optional=True)
         missing = [outputs.names[index] for index in needed if factors[index] is None]
         if missing and isinstance(self.weights, Mapping):
             raise ArgumentError(

@@ -37,8 +37,14 @@ def whole_number(name: str, value: Any, least: int, optional: bool = False) -> A
     raise refused(name, value, kind + (", or None" if optional else ""))
 
 
-def number(name: str, value: Any, optional: bool = False) -> Any:
+def number(name: str, value: Any, optional: bool = False, least: float | None = None) -> Any:
     """Checks that an argument is a number, and not NaN; returns it.
+
+    Args:
+        name: Its name.
+        value: Its value.
+        optional: Whether it may be None.
+        least: The least that it may be. None: there is no such limit.
 
     Raises:
         ArgumentError: if it is none.
@@ -49,9 +55,10 @@ def number(name: str, value: Any, optional: bool = False) -> Any:
     0.5
     """
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if (real and not np.isnan(value)) or (optional and value is None):
+    if (real and not np.isnan(value) and (least is None or value >= least)) or (optional and value is None):
         return value
-    raise refused(name, value, "a number" + (", or None" if optional else ""))
+    kind = "a number" if least is None else f"a number, {least} or more"
+    raise refused(name, value, kind + (", or None" if optional else ""))
 
 
 def refused(name: str, value: Any, expected: str) -> ArgumentError:

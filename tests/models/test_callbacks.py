@@ -23,13 +23,13 @@ def interpreted() -> Iterator[None]:
 
 
 WRONG: list[Callable[[], Any]] = [
-    *(lambda value=value: callbacks.EarlyStopping(patience=value) for value in ("a", -1, 1.5, None, True)),
+    *(lambda value=value: callbacks.EarlyStopping(patience=value) for value in ("a", -1, np.nan, None, True)),
     *(lambda value=value: callbacks.EarlyStopping(min_delta=value) for value in ("a", None, np.nan)),
     *(lambda value=value: callbacks.EarlyStopping(mode=value) for value in ("least", None)),
     lambda: callbacks.EarlyStopping(monitor=5),  # type: ignore[arg-type]
     lambda: callbacks.EarlyStopping(baseline="a"),  # type: ignore[arg-type]
     *(lambda value=value: callbacks.ReduceLROnPlateau(factor=value) for value in ("a", 1.0, 2, None)),
-    lambda: callbacks.ReduceLROnPlateau(patience=0.5),  # type: ignore[arg-type]
+    lambda: callbacks.ReduceLROnPlateau(patience=[1]),  # type: ignore[arg-type]
     lambda: callbacks.ReduceLROnPlateau(cooldown=-1),
     lambda: callbacks.ReduceLROnPlateau(min_lr="a"),  # type: ignore[arg-type]
     lambda: callbacks.LearningRateScheduler(5),  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def test_a_list_of_callbacks_of_the_users_own() -> None:
     model = graphc.Sequential([graphc.Input((3,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     heard: list[int] = []
-    own = callbacks.CallbackList([callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(epoch))])
+    own = callbacks.CallbackList([[callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(epoch))], []])
     history = model.fit(X, X[:, :1], epochs=2, verbose=0, callbacks=own)
     assert history.epoch == heard == [0, 1] and model.history is history
     own.on_epoch_end(epoch=5, logs={"loss": 1.0})

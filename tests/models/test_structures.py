@@ -293,6 +293,18 @@ def test_what_fits_no_output_is_refused(outputs: str, y: Any, options: dict[str,
         np.testing.assert_array_equal(a, b)
 
 
+def test_loss_weights_may_change_between_steps() -> None:
+    factor = graphc.Variable(np.float32(1.0), trainable=False)
+    model = compiled(functional(graphc, "list"), "mse", loss_weights=[factor, 0.0])
+    first = model.evaluate(X, [TZ, TY], verbose=0, return_dict=True)
+    factor.assign(3.0)
+    second = model.evaluate(X, [TZ, TY], verbose=0, return_dict=True)
+    np.testing.assert_allclose([first["loss"], second["loss"]], np.array([1.0, 3.0]) * first["z_loss"], rtol=1e-6)
+    for bad in ("a", ["a", 1.0], {"z": None, "y": 1.0}, [1.0, np.nan]):
+        with pytest.raises(ArgumentError, match="loss_weights"):
+            compiled(functional(graphc, "list"), "mse", loss_weights=bad).evaluate(X, [TZ, TY], verbose=0)
+
+
 def test_unknown_names_of_weights_are_refused() -> None:
     model = compiled(functional(graphc, "list"), "mse")
     with pytest.raises(ArgumentError, match="names an output"):
