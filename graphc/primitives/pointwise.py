@@ -397,8 +397,30 @@ clip = register(
 
 
 def _cast_eval(x: Array, dtype: DType) -> Array:
+    source = dtypes.as_dtype(x.dtype)
     with np.errstate(all="ignore"):
-        return x.astype(dtype.numpy)
+        if not (source.is_float and dtype.is_integer):
+            return x.astype(dtype.numpy)
+        limits = np.iinfo(dtype.numpy)
+        wide = x.astype(source.accumulator.numpy, copy=False)
+        inside = (wide > limits.min) & (wide < 2.0**limits.bits / (2 if dtype.kind == "int" else 1))
+        ends = np.where(wide > 0, limits.max, np.where(np.isnan(wide), 0, limits.min))
+        return np.where(inside, np.where(inside, wide, 0).astype(dtype.numpy), ends.astype(dtype.numpy))
+
+
+def _cast_lower(x: Expr, dtype: DType, out: DType) -> Expr:
+    if dtype.is_bool:
+        return call("ne", x, const(0, x.dtype))
+    if not (x.dtype.is_float and dtype.is_integer):
+        return cast(x, dtype)
+    # What an integer cannot hold is its nearest end, and NaN is 0: C leaves it open, and processors differ.
+    wide = cast(x, x.dtype.accumulator)
+    limits = np.iinfo(dtype.numpy)
+    low, high = const(int(limits.min), dtype), const(int(limits.max), dtype)
+    above = call("ge", wide, const(2.0 ** (dtype.bits - (dtype.kind == "int")), wide.dtype))
+    least = low if dtype.kind == "uint" else select(call("isnan", wide), const(0, dtype), low)
+    inside = call("gt", wide, const(float(limits.min), wide.dtype))
+    return select(above, high, select(inside, cast(wide, dtype), least))
 
 
 def _cast_vjp(g: Value, n: Applied) -> Grads:
@@ -412,6 +434,8 @@ def _cast_cases() -> Iterable[Case]:
     for dtype in dtypes.ALL:
         unsigned = dtype.kind == "uint"
         yield Case(((3, 4),), {"dtype": dtype}, 0.0 if unsigned else -2.0, differentiable=dtype is dtypes.float64)
+        if dtype.is_integer:
+            yield Case(((3, 4),), {"dtype": dtype}, -1e10, 1e10, differentiable=False)
 
 
 cast_ = register(
@@ -420,7 +444,7 @@ cast_ = register(
         Kind.POINTWISE,
         lambda x, dtype: TensorType(x.shape, dtype),
         _cast_eval,
-        lambda x, dtype, out: cast(x, dtype) if not dtype.is_bool else call("ne", x, const(0, x.dtype)),
+        _cast_lower,
         _cast_vjp,
         _cast_cases,
         ANY,

@@ -164,8 +164,9 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
         return Tensor(own(array.astype(wanted.numpy, copy=False), x))
     if dtype is None and array.dtype.kind == "f":
         dtype = dtypes.as_dtype(config.floatx()) if python else arriving(dtypes.as_dtype(array.dtype))
-    with np.errstate(over="ignore", invalid="ignore"):
-        return Tensor(own(array if dtype is None else array.astype(dtype.numpy, copy=False), x))
+    if dtype is not None and array.dtype != dtype.numpy:
+        return Tensor(primitive("cast").eval(array, dtype=dtype))
+    return Tensor(own(array, x))
 
 
 def _stacked(parts: list[Tensor], dtype: DType | None) -> Tensor:

@@ -250,3 +250,21 @@ def test_slopes_that_keras_has_not(backend: str) -> None:
     np.testing.assert_allclose(found[3], [INF, INF, INF, 3e38, 2**0.5 * 1e20, 0], rtol=1e-6)
     np.testing.assert_allclose(found[4][2:], [0, 1, 0.5**0.5, 0], rtol=1e-6)
     np.testing.assert_allclose(found[5][2:], [1, 0, 0.5**0.5, 0], rtol=1e-6)
+
+
+@BACKENDS
+def test_floats_that_no_integer_can_hold(backend: str) -> None:
+    """The nearest end of the range, and 0 for NaN: on every backend, from tensors and from arrays."""
+    x = np.array(
+        [NAN, INF, -INF, 1e10, -1e10, 300.7, -300.7, 2**31, -(2**31) - 256, 2**32, -1, 0.5, 127.9, 255.5], "float32"
+    )
+    names = ("int8", "int16", "int32", "uint8", "uint16", "uint32", "bool")
+    with graphc.backend(backend):
+        found = graphc.function(lambda x: [ops.cast(x, name) for name in names])(x)
+        halves = graphc.function(lambda x: ops.cast(ops.cast(x, "float16"), "int16"))(x)
+    for name, result in zip(names, found, strict=True):
+        wanted = np.asarray(keras.ops.cast(jax.numpy.asarray(x), name))
+        np.testing.assert_array_equal(result.numpy(), wanted, err_msg=name)
+        np.testing.assert_array_equal(ops.convert_to_tensor(x, name).numpy(), wanted, err_msg=name)
+    wanted = np.asarray(keras.ops.cast(jax.numpy.asarray(x, "float16"), "int16"))
+    np.testing.assert_array_equal(halves.numpy(), wanted)
