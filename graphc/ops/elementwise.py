@@ -25,8 +25,9 @@ def in_wide(x: Any) -> Tensor:
 
     A float16 sum is infinite from 65,520 on, and counts in halves stop at 2,048 (bfloat16: at 256).
     """
-    tensor = in_float(x)
-    wide = _cast(tensor, tensor.element.accumulator)
+    tensor = as_tensor(x)
+    # Integers, too, at once: a default of float16 could not hold large ones.
+    wide = _cast(tensor, float_dtype(tensor).accumulator)
     if wide is not tensor and tensor.logits is not None:
         name, operand, axis = tensor.logits
         wide.logits = (name, in_wide(operand), axis)

@@ -10,7 +10,7 @@ import numpy as np
 from graphc import config, dims, dtypes
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError
-from graphc.ops.elementwise import in_float, in_wide, where
+from graphc.ops.elementwise import in_wide, where
 from graphc.ops.shaping import axes_of, axis_of, ravel
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import broadcast_to as _broadcast_to
@@ -95,8 +95,7 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     >>> mean([[1.0, 2.0], [3.0, 6.0]], axis=1).numpy()
     array([1.5, 4.5], dtype=float32)
     """
-    tensor = in_float(x)
-    return _cast(wide_mean(in_wide(tensor), axis, keepdims), tensor.element)
+    return _cast(wide_mean(in_wide(x), axis, keepdims), float_dtype(x))
 
 
 def wide_mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -115,15 +114,13 @@ def _wide_var(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
 @operation
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The variance over axes: the mean of the squared distances from the mean."""
-    tensor = in_float(x)
-    return _cast(_wide_var(in_wide(tensor), axis, keepdims), tensor.element)
+    return _cast(_wide_var(in_wide(x), axis, keepdims), float_dtype(x))
 
 
 @operation
 def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The standard deviation over axes: the root of the variance."""
-    tensor = in_float(x)
-    return _cast(bind("sqrt", _wide_var(in_wide(tensor), axis, keepdims)), tensor.element)
+    return _cast(bind("sqrt", _wide_var(in_wide(x), axis, keepdims)), float_dtype(x))
 
 
 def is_empty(x: Tensor, axes: tuple[int, ...]) -> bool:
@@ -239,16 +236,15 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     >>> logsumexp([1000.0, 1000.0]).numpy().item()
     1000.6931762695312
     """
-    given = in_float(x)
-    tensor = in_wide(given)
+    tensor, dtype = in_wide(x), float_dtype(x)
     axes = axes_of(axis, tensor.ndim, "logsumexp")
     if is_empty(tensor, axes):
-        return _cast(bind("log", reduce("sum", tensor, axes, keepdims)), given.element)
+        return _cast(bind("log", reduce("sum", tensor, axes, keepdims)), dtype)
     top = bind("stop_gradient", bind("max", tensor, axes=axes))
     # An infinite largest element would make inf - inf.
     top = where(bind("isfinite", top), top, 0)
     total = bind("sum", bind("exp", bind("sub", tensor, spread(top, tensor, axes))), axes=axes)
-    result = _cast(bind("add", bind("log", total), top), given.element)
+    result = _cast(bind("add", bind("log", total), top), dtype)
     return with_axes(result, tensor, axes) if keepdims else result
 
 
@@ -280,10 +276,9 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     >>> norm([[1.0, -2.0], [3.0, 4.0]], ord=1).numpy().item()
     6.0
     """
-    tensor = in_float(x)
-    axes = tuple(range(tensor.ndim)) if axis is None else axis if isinstance(axis, list | tuple) else (axis,)
-    axes = tuple(axis_of(a, tensor.ndim, "norm") for a in axes)
-    wide = in_wide(tensor)
+    wide = in_wide(x)
+    axes = tuple(range(wide.ndim)) if axis is None else axis if isinstance(axis, list | tuple) else (axis,)
+    axes = tuple(axis_of(a, wide.ndim, "norm") for a in axes)
     if ord is None or (ord in ("fro", "euclidean") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
         result = bind("sqrt", sum(bind("mul", wide, wide), axes, keepdims))
     elif len(axes) == 1 and isinstance(ord, int | float | np.number):
@@ -300,7 +295,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
             got=f"ord {ord!r} over {len(axes)} axes",
             expected='None; over one axis a number; over two axes "fro", 1, -1, inf or -inf',
         )
-    return _cast(result, tensor.element)
+    return _cast(result, float_dtype(x))
 
 
 def _vector_norm(size: Tensor, ord: float, axes: tuple[int, ...], keepdims: bool) -> Tensor:

@@ -9,6 +9,8 @@ class Operators:
     """Arithmetic, comparisons and indexing in terms of `_operate`, which each kind of tensor defines."""
 
     __slots__ = ()
+    # NumPy leaves `array * tensor` to the tensor, the variable, or the symbolic input.
+    __array_priority__ = 1000
 
     def _operate(self, name: str, *operands: Any) -> Any:
         raise NotImplementedError

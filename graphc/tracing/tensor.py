@@ -39,8 +39,6 @@ class Tensor(Operators):
     """
 
     __slots__ = ("_keras_mask", "_source", "logits")
-    # NumPy leaves `array * tensor` to the tensor.
-    __array_priority__ = 1000
 
     def __init__(self, source: Array | Value) -> None:
         self._source = source

@@ -149,6 +149,10 @@ def test_sixty_four_bits_only_where_they_are_asked_for() -> None:
     assert ops.mean(numbers).dtype == "float32"
     assert layers.Dense(2)(np.ones((1, 3))).dtype == "float32"
     assert layers.Lambda(lambda x: x * numbers)(np.ones((1, 3), "float32")).dtype == "float32"
+    for given in (ops.ones(3), Variable(numbers), graphc.Input((3,))):
+        for result in (given * numbers, numbers * given, given + np.float64(1), np.float64(1) + given):
+            assert result.dtype == "float32"
+            assert type(result) is not np.ndarray
     assert ops.convert_to_tensor(numbers, "float64").dtype == "float64"
     assert ops.cast(numbers, "int64").dtype == "int64"
     assert Variable(numbers, dtype="float64").dtype == "float64"
