@@ -200,6 +200,6 @@ def test_a_program_that_needs_the_library_says_so_where_it_is_gone() -> None:
     blas.sgemm.cache_clear()
     try:
         with patch.object(blas, "version", lambda: None), pytest.raises(BackendError, match="scipy-openblas32"):
-            blas.lend(program._library)
+            blas.lend(program._library.dll)
     finally:
         blas.sgemm.cache_clear()
