@@ -76,8 +76,8 @@ def _keeps_integers(node: Node, values: dict[Ref, Array]) -> bool:
     return node.op == "cast" and node.attrs["dtype"].is_integer and values[node.inputs[0]].dtype.kind in "iu"
 
 
-def data_lookups(model: Any, signature: Signature) -> tuple[DataLookup, ...]:
-    """What a model looks up at indices that come from data of a kind.
+def data_lookups(model: Any, signature: Signature) -> tuple[DataLookup, ...] | None:
+    """What a model looks up at indices that come from data of a kind; None where it cannot be called on such data.
 
     Raises:
         DataError: if indices that no data take part in are outside of their table.
@@ -88,8 +88,7 @@ def data_lookups(model: Any, signature: Signature) -> tuple[DataLookup, ...]:
         try:
             trace_step(model, signature, "predict", None)
         except GraphcError:
-            # What the model cannot do with such data is told when its program is made.
-            return ()
+            return None  # why is told when its program is made
         finally:
             model._forget_losses()
     found = (_of_data(lookup, signature) for lookup in lookups)

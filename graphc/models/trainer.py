@@ -388,7 +388,10 @@ class Trainer(Layer):
         key = signature, settings.current()
         if key not in self._lookups:
             self._ensure_weights(signature)
-            self._lookups[key] = data_lookups(self, signature)
+            found = data_lookups(self, signature)
+            if found is None:
+                return ()
+            self._lookups[key] = found
         return self._lookups[key]
 
     @property
