@@ -1,6 +1,7 @@
 """Tensors without elements: nobody computes them, and what is formed of them is known.
 
-Sums over nothing are 0 and products 1, concatenations leave such parts out, and what is padded is padding alone.
+Sums over nothing are 0 and products 1, concatenations leave such parts out, and what is padded is padding alone, also
+under windows.
 Largest elements of nothing are refused where a graph is built.
 """
 
@@ -10,6 +11,7 @@ from graphc.graph.builder import Builder, Value, build_like, keep_node
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref, TensorType
+from graphc.primitives.windows import identity
 
 _ONES = frozenset(("prod", "all"))
 
@@ -50,6 +52,8 @@ def _known(builder: Builder, node: Node, operands: list[Value]) -> Value | None:
         return builder.apply("concatenate", *(x for x in operands if not is_empty(x.type)), axis=node.attrs["axis"])
     if node.op == "pad":
         return builder.full(node.attrs["value"], type.shape, type.dtype)
+    if node.op == "window_reduce":
+        return builder.full(identity(node.attrs["combine"], type.dtype), type.shape, type.dtype)
     if kind in (Kind.REDUCE, Kind.CONTRACT, Kind.SCATTER):
         return builder.full(int(node.op in _ONES), type.shape, type.dtype)
     return None

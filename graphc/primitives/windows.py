@@ -71,7 +71,7 @@ def _slid(window: Shape) -> Shape:
     return tuple(size for size in window if size != 1)
 
 
-def _identity(combine: str, dtype: DType) -> bool | int | float:
+def identity(combine: str, dtype: DType) -> bool | int | float:
     """What changes nothing when combined."""
     if combine == "sum":
         return 0
@@ -98,7 +98,7 @@ def _reduce_infer(x: TensorType, combine: str, **attrs: Any) -> TensorType:
 def _reduce_eval(x: Array, combine: str, **attrs: Any) -> Array:
     windows = _windows(x.shape, **attrs)
     dtype = dtypes.as_dtype(x.dtype)
-    fill = _identity(combine, dtype)
+    fill = identity(combine, dtype)
     wide = padded(x.astype(dtype.accumulator.numpy, copy=False), windows, 0, fill)
     total: Array | None = None
     combined = accumulator(combine, dtype, math.prod(attrs["window"])).numpy
@@ -115,7 +115,7 @@ def _over_windows(types: Sequence[TensorType], combine: str, attrs: dict[str, An
 
     def element(reader: Reader, index: Points, r: Points) -> Expr:
         place, inside = places(windows, index, _offsets(attrs["window"], r), True)
-        return read_inside(reader, 0, place, inside, _identity(combine, x.dtype))
+        return read_inside(reader, 0, place, inside, identity(combine, x.dtype))
 
     return ReduceRule(_slid(attrs["window"]), combine, element)
 
@@ -145,7 +145,7 @@ def _position_infer(x: TensorType, combine: str, **attrs: Any) -> TensorType:
 
 def _position_eval(x: Array, combine: str, **attrs: Any) -> Array:
     windows = _windows(x.shape, **attrs)
-    wide = padded(x, windows, 0, _identity(combine, dtypes.as_dtype(x.dtype)))
+    wide = padded(x, windows, 0, identity(combine, dtypes.as_dtype(x.dtype)))
     parts = np.stack([wide[under] for _, under in positions(windows, 0)])
     found = np.argmax(parts, 0) if combine == "argmax" else np.argmin(parts, 0)
     return np.asarray(found).astype(np.int32)

@@ -52,6 +52,20 @@ EXTREMES: tuple[tuple[str, tuple[tuple[int, ...], ...], dict[str, Any]], ...] = 
             {"window": (1, 3, 4, 1), "strides": (1, 9, 9, 1), "padding": ((0, 0),) * 4, "dilation": (1, 1, 1, 1)},
         )
     ),
+    *(
+        (
+            "window_reduce",
+            ((0, 2),),
+            {
+                "combine": combine,
+                "window": (2, 1),
+                "strides": (1, 1),
+                "padding": ((2, 1), (0, 0)),
+                "dilation": (1, 1),
+            },
+        )
+        for combine in ("sum", "max", "min")
+    ),
     (
         "window_position",
         ((1, 3, 4, 2),),
