@@ -43,6 +43,8 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
     """
     if kwargs:
         raise ArgumentError("`einsum` takes no such arguments", got=", ".join(kwargs))
+    if not isinstance(subscripts, str) or not operands:
+        raise ArgumentError("`einsum` takes subscripts and operands", got=repr(subscripts)[:80], expected="'ij,jk->ik'")
     formed, dtype = product_dtypes(*operands)
     tensors = [as_tensor(x, formed) for x in operands]
     terms, result = _parse(subscripts, [tensor.ndim for tensor in tensors])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -20,23 +21,28 @@ from graphc.tracing.tensor import reshape as _reshape
 from graphc.tracing.tensor import wrapped as _wrapped
 
 
-def axis_of(axis: int, rank: int, op: str) -> int:
+def axis_of(axis: Any, rank: int, op: str) -> int:
     """An axis, counted from the first.
 
     Raises:
+        ArgumentError: if it is no integer.
         ShapeError: if there is no such axis.
     """
+    try:
+        axis = index(axis)
+    except TypeError:
+        raise ArgumentError(f"an axis of `{op}` is an integer", got=repr(axis)[:80]) from None
     if not -rank <= axis < rank:
         raise ShapeError(f"`{op}` has no such axis", got=axis, expected=f"from {-rank} to {rank - 1}")
-    return int(axis) % rank
+    return axis % rank
 
 
 def axes_of(axis: Any, rank: int, op: str) -> tuple[int, ...]:
     """Axes, counted from the first, ascending; None stands for all."""
     if axis is None:
         return tuple(range(rank))
-    listed = axis if isinstance(axis, list | tuple) else (axis,)
-    return tuple(sorted(axis_of(a, rank, op) for a in listed))
+    several = isinstance(axis, list | tuple) or (isinstance(axis, np.ndarray) and axis.ndim == 1)
+    return tuple(sorted(axis_of(a, rank, op) for a in (axis if several else (axis,))))
 
 
 def dims_of(shape: Any) -> Shape:
@@ -105,10 +111,12 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Tensor:
     """The tensor with some axes moved to other positions."""
     tensor = as_tensor(x)
     rank = tensor.ndim
-    moved = [axis_of(a, rank, "moveaxis") for a in (source if isinstance(source, list | tuple) else (source,))]
-    to = [
-        axis_of(a, rank, "moveaxis") for a in (destination if isinstance(destination, list | tuple) else (destination,))
-    ]
+    moved, to = (
+        [axis_of(axis, rank, "moveaxis") for axis in (given if isinstance(given, list | tuple) else (given,))]
+        for given in (source, destination)
+    )
+    if len(moved) != len(to):
+        raise ArgumentError("`moveaxis` takes as many axes to as from", got=f"{source} and {destination}")
     order = [axis for axis in range(rank) if axis not in moved]
     for place, axis in sorted(zip(to, moved, strict=True)):
         order.insert(place, axis)
@@ -196,6 +204,8 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
     >>> concatenate([[1, 2], [3]]).numpy()
     array([1, 2, 3], dtype=int32)
     """
+    if len(xs) == 0:
+        raise ArgumentError("there is nothing to join", got=repr(xs), expected="one tensor or more")
     dtype = result_dtype(*xs)
     tensors = [as_tensor(x, dtype) for x in xs]
     axis = axis_of(axis, tensors[0].ndim, "concatenate")
@@ -220,6 +230,8 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
     """The parts of a tensor along an axis, without that axis."""
     tensor = as_tensor(x)
     axis = axis_of(axis, tensor.ndim, "unstack")
+    if num is None and tensor.shape[axis] == 0:
+        return []
     return [squeeze(part, axis) for part in split(tensor, num or int(tensor.shape[axis]), axis)]
 
 
@@ -239,6 +251,8 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
     axis = axis_of(axis, tensor.ndim, "split")
     extent = tensor.shape[axis]
     if isinstance(indices_or_sections, int):
+        if indices_or_sections < 1:
+            raise ArgumentError("`split` makes one part or more", got=indices_or_sections)
         if dims.mod(extent, indices_or_sections) != 0:
             raise ShapeError("the axis does not divide into equal parts", got=f"{extent} by {indices_or_sections}")
         size = dims.floordiv(extent, indices_or_sections)

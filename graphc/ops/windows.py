@@ -130,7 +130,7 @@ def conv(
     x = _channels_last(x, first)
     rank = x.ndim - 2
     channels, per_group = x.shape[-1], w.shape[-2]
-    if dims.mod(channels, per_group) != 0:
+    if per_group == 0 or dims.mod(channels, per_group) != 0:
         raise ShapeError(
             "the channels do not fit the kernel", got=f"{channels} channels", expected=f"a multiple of {per_group}"
         )

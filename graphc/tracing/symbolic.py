@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from graphc import dims, dtypes, tree
 from graphc.dims import Shape
 from graphc.dtypes import DType
-from graphc.errors import ArgumentError, NotCalledError, StateError
+from graphc.errors import ArgumentError, GraphcError, NotCalledError, StateError
 from graphc.graph.types import TensorType
 from graphc.registration import snake_case
 from graphc.tracing.names import auto_name, given_name
@@ -247,10 +247,14 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        if has_symbolic(args, kwargs):
-            # The public function, which pickles find again by its name.
-            return cast(R, record(FunctionOperation(wrapped, function.__name__), args, kwargs))
-        return function(*args, **kwargs)
+        try:
+            if has_symbolic(args, kwargs):
+                # The public function, which pickles find again by its name.
+                return cast(R, record(FunctionOperation(wrapped, function.__name__), args, kwargs))
+            return function(*args, **kwargs)
+        except GraphcError as error:
+            origin = current_origin()
+            raise error.locate(layer=origin.layer or None, where=describe(origin)) from None
 
     return wrapped
 
