@@ -434,8 +434,8 @@ def _cast_cases() -> Iterable[Case]:
     for dtype in dtypes.ALL:
         unsigned = dtype.kind == "uint"
         yield Case(((3, 4),), {"dtype": dtype}, 0.0 if unsigned else -2.0, differentiable=dtype is dtypes.float64)
-        if dtype.is_integer:
-            yield Case(((3, 4),), {"dtype": dtype}, -1e10, 1e10, differentiable=False)
+        if dtype.is_integer and dtype.bits < 32:
+            yield Case(((3, 4),), {"dtype": dtype}, -6e4, 6e4, differentiable=False)
 
 
 cast_ = register(
