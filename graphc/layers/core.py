@@ -326,7 +326,7 @@ class Embedding(Layer):
             lookup.check(indices.numpy(), describe(current_origin()))
         else:
             record(lookup)
-            if is_checked(indices):
+            if is_checked(self, lookup):
                 return ops.cast(bind("gather", self.embeddings.value, indices, axis=0), self.compute_dtype)
         return ops.cast(ops.take(self.embeddings, indices, axis=0), self.compute_dtype)
 

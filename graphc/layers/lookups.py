@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -60,13 +61,13 @@ class Lookup:
 # The scope in which a step takes its batch out of the data.
 DATA = "data"
 _CHEAP = (Kind.POINTWISE, Kind.VIEW, Kind.SOURCE, Kind.REDUCE)
-_checked: ContextVar[bool] = ContextVar("graphc_lookups_are_checked", default=False)
+_checked: ContextVar[frozenset[int]] = ContextVar("graphc_lookups_are_checked", default=frozenset())
 
 
 @contextmanager
-def checked_lookups() -> Iterator[None]:
-    """Within, a model is traced whose data are checked before they are looked up (`graphc.models.indices`)."""
-    token = _checked.set(True)
+def checked_lookups(layers: Iterable[Any]) -> Iterator[None]:
+    """Within, a model is traced whose data are checked before these layers look them up (`graphc.models.indices`)."""
+    token = _checked.set(frozenset(map(id, layers)))
     try:
         yield
     finally:
@@ -96,9 +97,9 @@ def origin_in_data(indices: Tensor) -> tuple[Node, ...] | None:
     return tuple(value.builder.nodes[id] for id in sorted(seen))
 
 
-def is_checked(indices: Tensor) -> bool:
-    """Whether indices of the model that is being traced are checked before it runs."""
-    return _checked.get() and origin_in_data(indices) is not None
+def is_checked(layer: Any, lookup: Lookup) -> bool:
+    """Whether what a layer of the model that is being traced looks up is checked before the model runs."""
+    return id(layer) in _checked.get() and lookup.nodes is not None
 
 
 _recorded: ContextVar[list[Lookup] | None] = ContextVar("graphc_lookups", default=None)

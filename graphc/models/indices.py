@@ -103,6 +103,8 @@ def _of_data(lookup: Lookup, signature: Signature) -> DataLookup | None:
     inputs = tuple(node.attrs["name"] for node in nodes if node.op == "input")
     count = len(signature.of("x"))
     name = "the indices" if len(inputs) != 1 else "x" if count == 1 else f"x[{int(inputs[0][1:])}]"
+    if inputs and any(node.op not in ("input", "cast") for node in nodes):
+        name = f"the indices made of {name}"  # places are those in them
     made = DataLookup(lookup, nodes, value.ref, inputs, name)
     if inputs:
         return made

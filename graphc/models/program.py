@@ -56,6 +56,9 @@ class Trainable(Protocol):
     def __call__(self, x: Any) -> Any:
         """The outputs."""
 
+    def _flatten_layers(self) -> list[Any]:
+        """The model and all layers that it knows of."""
+
     @property
     def batch_of_states(self) -> int | None:
         """The size of a batch for which layers keep states; None where none do."""
@@ -309,7 +312,7 @@ def trace_step(model: Trainable, signature: Signature, mode: str, cursor: Variab
     session = Trace(symbols, model.random_step if mode == "train" else None)
     training = mode == "train"
     where = scope("", model.compile_origin, absolute=True)
-    with session.active(), where, training_mode(training), checked_lookups():
+    with session.active(), where, training_mode(training), checked_lookups(model._flatten_layers()):
         with scope(DATA):
             batch = _given(session, signature) if cursor is None else _next_batch(session, signature, cursor)
         x, y, weight = (signature.nested(role, batch) for role in "xyw")

@@ -143,6 +143,29 @@ class Computed(layers.Layer):
         return self.table(ops.cast(x * self.scale, "int32"))
 
 
+def test_a_layer_that_the_model_does_not_know_of() -> None:
+    """Nothing checks what it looks up: no other row stands for one that is not there."""
+    with graphc.backend("numpy"):
+        hidden = layers.Embedding(4, 2)
+        found = graphc.Sequential([layers.Lambda(lambda x: hidden(x))]).predict(np.array([[1], [4]]), verbose=0)
+    assert np.isfinite(found[0]).all()
+    assert np.isnan(found[1]).all()
+
+
+def test_models_in_models() -> None:
+    with graphc.backend("numpy"):
+        model = None
+        for _ in range(3):
+            given = graphc.Input((STEPS,), dtype="int32")
+            model = graphc.Model(given, layers.Embedding(10, 2)(given) if model is None else model(given))
+        assert model is not None
+        assert model.predict(GOOD, verbose=0).shape == (ROWS, STEPS, 2)
+        bad = GOOD.copy()
+        bad[3, 2] = 10
+        with pytest.raises(DataError, match=r"10 at \[3, 2\]"):
+            model.predict(bad, verbose=0)
+
+
 def test_positions_beyond_a_table() -> None:
     with graphc.backend("numpy"):
         assert graphc.Sequential([Positions()]).predict(np.zeros((2, 4, 2)), verbose=0).shape == (2, 4, 2)
