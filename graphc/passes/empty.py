@@ -1,8 +1,7 @@
 """Tensors without elements: nobody computes them, and what is formed of them is known.
 
 Sums over nothing are 0 and products 1, concatenations leave such parts out, and what is padded is padding alone, also
-under windows.
-Largest elements of nothing are refused where a graph is built.
+under windows. Largest elements of nothing are refused where a graph is built.
 """
 
 from __future__ import annotations
