@@ -29,12 +29,12 @@ def axis_of(axis: Any, rank: int, op: str) -> int:
         ShapeError: if there is no such axis.
     """
     try:
-        axis = index(axis)
+        place = index(axis)
     except TypeError:
         raise ArgumentError(f"an axis of `{op}` is an integer", got=repr(axis)[:80]) from None
-    if not -rank <= axis < rank:
-        raise ShapeError(f"`{op}` has no such axis", got=axis, expected=f"from {-rank} to {rank - 1}")
-    return axis % rank
+    if not -rank <= place < rank:
+        raise ShapeError(f"`{op}` has no such axis", got=place, expected=f"from {-rank} to {rank - 1}")
+    return place % rank
 
 
 def axes_of(axis: Any, rank: int, op: str) -> tuple[int, ...]:
