@@ -98,8 +98,12 @@ class LoadError(BackendError):
     """What was built cannot be loaded."""
 
 
-class FileError(GraphcError, OSError, ValueError):
+class FileError(GraphcError, OSError):
     """A file could not be read or written, or holds something else than it should."""
+
+
+class WeightsError(FileError, ValueError):
+    """A file of weights can be read, but does not hold the model's weights, or holds what no weight is."""
 
 
 class VerificationError(GraphcError, AssertionError):

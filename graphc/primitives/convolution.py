@@ -158,8 +158,10 @@ def positions(windows: Sequence[Sliding], first: int) -> Iterator[tuple[tuple[in
     for k in product(*(range(_number(window.kernel)) for window in windows)):
         under = [slice(None)] * first
         for offset, window in zip(k, windows, strict=True):
-            start = offset * window.dilation
-            under.append(slice(start, start + (_number(window.out) - 1) * window.stride + 1, window.stride))
+            start, count = offset * window.dilation, _number(window.out)
+            # Of no windows there is no last one.
+            stop = start + (count - 1) * window.stride + 1 if count else start
+            under.append(slice(start, stop, window.stride))
         yield k, tuple(under)
 
 

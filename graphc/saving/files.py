@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from graphc import dtypes
-from graphc.errors import FileError
+from graphc.errors import FileError, WeightsError
 from graphc.tracing import Array
 
 # Groups within groups; Keras's files have a few for each level of models in models.
@@ -231,7 +231,7 @@ def _safetensor(file: Any, key: str, note: str | None) -> Entry:
     if code == "U16" and note == _BFLOAT16:
         return Entry(shape, half, lambda: file.get_tensor(key).view(half))
     if code not in _SAFETENSORS:
-        raise FileError("the file holds an array of a dtype that no weight has", got=f"{key}: {code}")
+        raise WeightsError("the file holds an array of a dtype that no weight has", got=f"{key}: {code}")
     return Entry(shape, dtypes.as_dtype(_SAFETENSORS[code]).numpy, lambda: file.get_tensor(key))
 
 
@@ -266,10 +266,10 @@ def _datasets(file: Any) -> dict[str, Entry]:
         for name in group:
             key = prefix + name
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise FileError("the file of weights holds a link", got=key, expected="arrays and groups")
+                raise WeightsError("the file of weights holds a link", got=key, expected="arrays and groups")
             part = group[name]
             if part.id in seen or depth > _DEEPEST:
-                raise FileError("the groups of the file go round in circles or are too deep", got=key[:80])
+                raise WeightsError("the groups of the file go round in circles or are too deep", got=key[:80])
             seen.add(part.id)
             if isinstance(part, h5py.Group):
                 waiting.append((f"{key}/", part, depth + 1))
@@ -280,14 +280,14 @@ def _datasets(file: Any) -> dict[str, Entry]:
 
 def _dataset(key: str, dataset: Any) -> Entry:
     if dataset.external or dataset.is_virtual:
-        raise FileError(
+        raise WeightsError(
             "an array of the file lies in another file",
             got=key,
             expected="arrays in the file itself",
             hint="do not load it: it would read any file of yours into the weights",
         )
     if dataset.shape is None:
-        raise FileError("the file holds an array without a shape", got=key)
+        raise WeightsError("the file holds an array without a shape", got=key)
     dtype: np.dtype[Any] = dataset.dtype
     half = dtypes.bfloat16.numpy
     if dtype.kind == "V" and dtype.itemsize == half.itemsize and dataset.attrs.get("dtype") == _BFLOAT16:

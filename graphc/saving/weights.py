@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from graphc import dtypes
-from graphc.errors import ArgumentError, DTypeError, FileError
+from graphc.errors import ArgumentError, DTypeError, FileError, WeightsError
 from graphc.layers import Layer
 from graphc.layers.weights import WeightOwner
 from graphc.optimizers import Optimizer
@@ -188,7 +188,7 @@ def _fits(path: Path, key: str, variable: Variable, entries: Mapping[str, Entry]
         return True
     if lenient:
         return False
-    raise FileError(
+    raise WeightsError(
         f"{path.name} does not fit the model",
         layer=variable.path,
         got="no such weight" if entry is None else f"{entry.dtype} of shape {entry.shape}",
@@ -209,7 +209,7 @@ def _converts(entry: Entry, variable: Variable) -> bool:
 def _refuse_unknown(model: Any, walk: _Walk, entries: Mapping[str, Entry]) -> None:
     unknown = [key for key in entries if key not in walk.variables]
     if unknown:
-        raise FileError(
+        raise WeightsError(
             f"the file holds a weight that {model.name!r} has not",
             got=f"{unknown[0]} of shape {entries[unknown[0]].shape}",
             expected=f"only {len(walk.variables)} weights",
