@@ -321,12 +321,12 @@ class Embedding(Layer):
         indices = ops.convert_to_tensor(inputs)
         if not indices.element.is_integer:
             indices = ops.cast(indices, "int32")
-        lookup = Lookup(self.name, indices, self.input_dim, origin_in_data(indices))
+        lookup = Lookup(self.name, indices, self.input_dim, id(self), origin_in_data(indices))
         if indices.traced is None:
             lookup.check(indices.numpy(), describe(current_origin()))
         else:
             record(lookup)
-            if is_checked(self, lookup):
+            if is_checked(lookup):
                 return ops.cast(bind("gather", self.embeddings.value, indices, axis=0), self.compute_dtype)
         return ops.cast(ops.take(self.embeddings, indices, axis=0), self.compute_dtype)
 

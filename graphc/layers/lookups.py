@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -24,12 +23,14 @@ class Lookup:
         layer: The layer's name.
         indices: Which rows: a tensor of integers.
         rows: How many the table has.
+        owner: The layer's identity.
         nodes: What computes the indices from data alone; None where that is not known before a program runs.
     """
 
     layer: str
     indices: Tensor
     rows: int
+    owner: int
     nodes: tuple[Node, ...] | None = None
 
     def check(self, indices: Array, where: str | None, name: str = "the inputs", first: int = 0) -> None:
@@ -65,9 +66,9 @@ _checked: ContextVar[frozenset[int]] = ContextVar("graphc_lookups_are_checked", 
 
 
 @contextmanager
-def checked_lookups(layers: Iterable[Any]) -> Iterator[None]:
+def checked_lookups(layers: frozenset[int]) -> Iterator[None]:
     """Within, a model is traced whose data are checked before these layers look them up (`graphc.models.indices`)."""
-    token = _checked.set(frozenset(map(id, layers)))
+    token = _checked.set(layers)
     try:
         yield
     finally:
@@ -97,9 +98,9 @@ def origin_in_data(indices: Tensor) -> tuple[Node, ...] | None:
     return tuple(value.builder.nodes[id] for id in sorted(seen))
 
 
-def is_checked(layer: Any, lookup: Lookup) -> bool:
+def is_checked(lookup: Lookup) -> bool:
     """Whether what a layer of the model that is being traced looks up is checked before the model runs."""
-    return id(layer) in _checked.get() and lookup.nodes is not None
+    return lookup.owner in _checked.get() and lookup.nodes is not None
 
 
 _recorded: ContextVar[list[Lookup] | None] = ContextVar("graphc_lookups", default=None)

@@ -44,11 +44,13 @@ class DataLookup:
     name: str
 
     def check(self, batch: Batch) -> None:
-        """Checks the indices that a batch asks for.
+        """Checks the indices that a batch asks for; those that no data take part in were checked when they were found.
 
         Raises:
             DataError: if one is outside of the table.
         """
+        if not self.inputs:
+            return
         arrays = {name: batch.arrays[name] for name in self.inputs}
         row = max((array[:1].size for array in arrays.values()), default=1)
         step = max(1, _AT_ONCE // max(1, row))
@@ -106,7 +108,6 @@ def _of_data(lookup: Lookup, signature: Signature) -> DataLookup | None:
     if inputs and any(node.op not in ("input", "cast") for node in nodes):
         name = f"the indices made of {name}"  # places are those in them
     made = DataLookup(lookup, nodes, value.ref, inputs, name)
-    if inputs:
-        return made
-    lookup.check(np.asarray(made.indices({}, 1)), describe(user_line()), name)
-    return None
+    if not inputs:
+        lookup.check(np.asarray(made.indices({}, 1)), describe(user_line()), name)
+    return made

@@ -56,8 +56,8 @@ class Trainable(Protocol):
     def __call__(self, x: Any) -> Any:
         """The outputs."""
 
-    def _flatten_layers(self) -> list[Any]:
-        """The model and all layers that it knows of."""
+    def checked_layers(self, signature: Signature) -> frozenset[int]:
+        """The layers that look up, in data of a kind, only what is checked before a step, by identity."""
 
     @property
     def batch_of_states(self) -> int | None:
@@ -277,7 +277,7 @@ def make(
     """
     prepare()
     cursor = cursors.get(mode)
-    step = trace_step(model, signature, mode, cursor)
+    step = trace_step(model, signature, mode, cursor, model.checked_layers(signature))
     executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {}, sizes)
     common = (mode, step.graph, executable, step.variables, model.batch_of_states, step.classes)
     if cursor is None:
@@ -306,13 +306,27 @@ class Step:
     logs: tuple[str, ...] = ()
 
 
-def trace_step(model: Trainable, signature: Signature, mode: str, cursor: Variable | None) -> Step:
-    """Traces a step of a model; one with a cursor takes its batch out of the whole data."""
+def trace_step(
+    model: Trainable,
+    signature: Signature,
+    mode: str,
+    cursor: Variable | None,
+    checked: frozenset[int] = frozenset(),
+) -> Step:
+    """Traces a step of a model; one with a cursor takes its batch out of the whole data.
+
+    Args:
+        model: The model.
+        signature: What the data look like.
+        mode: `"train"`, `"test"` or `"predict"`.
+        cursor: The place in the order of visits; None for a prediction.
+        checked: The layers whose lookups are checked before the step runs, by identity.
+    """
     symbols = dict.fromkeys((BATCH,) if cursor is None else (BATCH, SAMPLES, VISITS), ANY_SIZE)
     session = Trace(symbols, model.random_step if mode == "train" else None)
     training = mode == "train"
     where = scope("", model.compile_origin, absolute=True)
-    with session.active(), where, training_mode(training), checked_lookups(model._flatten_layers()):
+    with session.active(), where, training_mode(training), checked_lookups(checked):
         with scope(DATA):
             batch = _given(session, signature) if cursor is None else _next_batch(session, signature, cursor)
         x, y, weight = (signature.nested(role, batch) for role in "xyw")

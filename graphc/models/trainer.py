@@ -383,6 +383,10 @@ class Trainer(Layer):
         for lookup in self._lookups_of(batch.signature):
             lookup.check(batch)
 
+    def checked_layers(self, signature: Signature) -> frozenset[int]:
+        """The layers that look up, in data of a kind, only what is checked before a step, by identity."""
+        return frozenset(lookup.lookup.owner for lookup in self._lookups_of(signature))
+
     def _lookups_of(self, signature: Signature) -> tuple[DataLookup, ...]:
         """What the model looks up at indices that data of a kind hold; it is found once."""
         key = signature, settings.current()
@@ -469,7 +473,8 @@ class Trainer(Layer):
         program = self.program("predict", data.signature)
         assert isinstance(program, Prediction)
         known = type(x) is np.ndarray and data.arrays["x0"] is x and program.by_sample
-        if known and not self._lookups_of(data.signature):  # of other arrays, indices must be checked anew
+        # Of other arrays, indices must be checked anew.
+        if known and not any(lookup.inputs for lookup in self._lookups_of(data.signature)):
             self._ready[x.shape[1:], x.dtype] = settings.current(), program
         return program
 

@@ -179,3 +179,22 @@ def test_what_weights_compute_is_not_known_before(backend: str) -> None:
         found = graphc.Sequential([Computed()]).predict(np.array([[1.0], [9.0], [-9.0]]), verbose=0)
     assert np.isfinite(found[0]).all()
     assert np.isnan(found[1:]).all()
+
+
+def test_a_layer_that_is_called_in_training_alone() -> None:
+    """The trace that finds lookups does not see it: rows that are not there are no other rows."""
+
+    class Own(graphc.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.last = layers.Embedding(4, 2), layers.Dense(1)
+            self.table.build((None, 1))
+
+        def call(self, x: Any, training: Any = None) -> Any:
+            found = self.table(x)[:, 0] if training else ops.cast(ops.concatenate([x, x], 1), "float32")
+            return self.last(found)
+
+    with graphc.backend("numpy"):
+        model = Own()
+        model.compile("sgd", "mse")
+        assert np.isnan(model.fit(np.array([[1], [4]]), np.zeros((2, 1)), verbose=0).history["loss"]).all()
