@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from graphc import dims, dtypes, interpret
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
+from graphc.graph.registry import primitive
 from graphc.graph.types import Origin, TensorType
 from graphc.graph.verify import verify
 from graphc.passes.factoring import factor
@@ -113,6 +115,29 @@ def test_what_does_nothing_vanishes(name: str) -> None:
 def test_zero_times_a_float_stays() -> None:
     """It is NaN for infinities and NaN."""
     assert "mul" in simplified(lambda b, x: b.apply("mul", x, full(b, x, 0)))
+
+
+@pytest.mark.parametrize("exponent", [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, np.inf, np.nan])
+def test_powers_keep_infinities_and_signs(exponent: float) -> None:
+    values = np.array([-np.inf, -2.0, -0.0, 0.0, 0.25, 1.0, 3.0, np.inf, np.nan], np.float32)
+    builder = Builder()
+    x = builder.input("x", TensorType((9,), FLOAT))
+    before = builder.finish([builder.apply("pow", x, full(builder, x, exponent))])
+    (wanted,), _ = interpret.run(before, {"x": values})
+    (got,), _ = interpret.run(eliminate_dead(simplify(before)), {"x": values})
+    np.testing.assert_array_equal(got, wanted)
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(wanted))
+
+
+def test_faults_of_type_rules_are_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(*types: TensorType, **attrs: object) -> TensorType:
+        raise TypeError("a fault of the rule")
+
+    builder = Builder()
+    graph = builder.finish([builder.apply("exp", builder.full(2, (), FLOAT))])
+    monkeypatch.setattr("graphc.passes.simplify.primitive", lambda op: replace(primitive(op), infer=faulty))
+    with pytest.raises(TypeError, match="a fault of the rule"):
+        simplify(graph)
 
 
 def test_constants_are_computed() -> None:
