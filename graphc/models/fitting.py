@@ -265,8 +265,7 @@ class Fitting(Trainer):
         Raises:
             GraphcError: if the data do not fit.
         """
-        steps = number_of_steps("steps", steps)
-        if callbacks is None and steps is None and level_of_output(verbose) == 0:
+        if callbacks is None and steps is None and verbose == 0:
             ready = self._ready_for(x)
             if ready is not None:
                 results = ready.results(len(x))
@@ -274,6 +273,7 @@ class Fitting(Trainer):
                 if any(map(may_hold_nan, results)):
                     warn_of_nan(arrays_of(x), _PREDICTED)
                 return ready.structured(results)
+        steps = number_of_steps("steps", steps)
         if x is None or not is_arrays(x):
             return self._predict_batches(x, batch_size, steps, callbacks, verbose)
         data = arrays_of(x, may_be_empty=True)

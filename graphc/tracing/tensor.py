@@ -340,7 +340,7 @@ def together(*operands: Any, dtype: DType | None = None) -> list[Tensor]:
     wanted = dtype or result_dtype(*operands)
     tensors = [as_tensor(x, wanted) for x in operands]
     shape = broadcast_shapes(*(tensor.shape for tensor in tensors))
-    if current_trace() is None and any(tensor.traced for tensor in tensors):
+    if current_trace() is None and not all(isinstance(dim, int) for dim in shape):
         raise no_value(shape)
     return [broadcast_to(tensor, shape) for tensor in tensors]
 
