@@ -42,7 +42,6 @@ class ReLU(Layer):
             if value is None or value < 0:
                 raise ArgumentError(f"{name} of ReLU is 0 or more", layer=self.name, got=repr(value))
         self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The function of the inputs."""
@@ -74,7 +73,6 @@ class LeakyReLU(Layer):
         if negative_slope is None or negative_slope < 0:
             raise ArgumentError("negative_slope is 0 or more", layer=self.name, got=repr(negative_slope))
         self.negative_slope = negative_slope
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The function of the inputs."""
@@ -103,7 +101,6 @@ class ELU(Layer):
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The function of the inputs."""
@@ -191,7 +188,6 @@ class Softmax(Layer):
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis
-        self.built = True
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """The function of the inputs; where a mask is False, the result is 0."""

@@ -72,7 +72,6 @@ class InputLayer(Layer):
         if tensor is None:
             tensor = KerasTensor(self.batch_shape, dtype or self.variable_dtype, name=self.name)
         self._dtype = tensor.dtype
-        self.built = True
         Call(self, (), {}, tensor)
 
     @property
@@ -384,7 +383,6 @@ class Activation(Layer):
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The function of the inputs."""
@@ -414,7 +412,6 @@ class Masking(Layer):
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mask_value = deserialize_keras_object(mask_value) if isinstance(mask_value, dict) else mask_value
-        self.built = True
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Which steps hold something else."""
@@ -452,7 +449,6 @@ class Lambda(Layer):
         self.function, self.arguments, self.mask = function, dict(arguments or {}), mask
         self.supports_masking = mask is not None
         self._takes = frozenset(inspect.signature(function).parameters)
-        self.built = True
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """The function of the inputs; it is given `mask` and `training` where it takes them."""

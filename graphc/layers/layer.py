@@ -134,6 +134,8 @@ class Layer(WeightOwner):
         if not isinstance(trainable, bool | np.bool_):
             raise ArgumentError("trainable is True or False", where=describe(self._origin), got=repr(trainable)[:80])
         self._trainable = bool(trainable)
+        # What needs no weights of its own is ready.
+        self.built = type(self).build is Layer.build
 
     # ---- dtypes
 

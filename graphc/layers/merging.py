@@ -185,7 +185,6 @@ class Concatenate(Layer):
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The joined inputs."""
@@ -230,7 +229,6 @@ class Dot(Layer):
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axes, self.normalize = axes, normalize
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The sums."""

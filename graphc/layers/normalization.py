@@ -412,7 +412,6 @@ class UnitNormalization(Layer):
         super().__init__(**kwargs)
         self.autocast = False
         self.axis = list(axis) if isinstance(axis, list | tuple) else axis
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The scaled inputs."""

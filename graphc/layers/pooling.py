@@ -39,7 +39,6 @@ class _Pooling(Layer):
         self.strides = self.pool_size if strides is None else tuple_of(strides, rank, "strides")
         self.padding, self.data_format = padding, data_format_of(data_format)
         self.input_spec = InputSpec(ndim=rank + 2)
-        self.built = True
 
     def _pool(self, inputs: Any) -> Any:
         raise NotImplementedError
@@ -74,7 +73,6 @@ class _Global(Layer):
         self.input_spec = InputSpec(ndim=rank + 2)
         first = 2 if self.data_format == "channels_first" else 1
         self._spatial = tuple(range(first, first + rank))
-        self.built = True
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""

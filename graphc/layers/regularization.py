@@ -23,7 +23,6 @@ class _Random(Layer):
     def _seeded(self, seed: Any) -> None:
         self.seed = seed
         self.seed_generator = seed if isinstance(seed, random.SeedGenerator) else random.SeedGenerator(seed)
-        self.built = True
 
     def _rate(self, rate: Any) -> float:
         if not isinstance(rate, int | float) or not 0 <= rate <= 1:
@@ -240,7 +239,6 @@ class ActivityRegularization(Layer):
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.l1, self.l2 = l1, l2
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The inputs."""

@@ -73,7 +73,6 @@ class Reshape(Layer):
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.target_shape = tuple(int(size) for size in target_shape)
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The inputs in the other shape."""
@@ -173,7 +172,6 @@ class Rescaling(Layer):
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale, self.offset = scale, offset
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The scaled inputs."""

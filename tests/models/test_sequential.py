@@ -109,3 +109,15 @@ def test_sizes_that_were_learned_from_data_may_change(make: Callable[[], list[An
     given = graphc.Sequential([graphc.Input((5, 3)), *make()])
     with pytest.raises(ShapeError, match="does not fit the model"):
         given(np.ones((4, 6, 3), "float32"))
+
+
+@pytest.mark.parametrize("name", ["MaxPooling2D", "Flatten", "Add", "ReLU", "GaussianNoise", "Masking", "Softmax"])
+def test_layers_that_need_no_weights_are_built(name: str) -> None:
+    args = (0.1,) if name == "GaussianNoise" else ()
+    assert getattr(layers, name)(*args).built and not layers.Dense(2).built
+
+    class Building(getattr(layers, name)):  # type: ignore[misc]
+        def build(self, *shapes: Any) -> None:
+            self.scale = self.add_weight(shape=())
+
+    assert not Building(*args).built
