@@ -126,7 +126,7 @@ class BaseConv(Layer):
             if self.data_format == "channels_first":
                 bias = ops.reshape(bias, (-1, *(1,) * self.rank))
             outputs = ops.add(outputs, bias)
-        return self.activation(outputs)
+        return outputs if self.activation is None else self.activation(outputs)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""

@@ -189,12 +189,12 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
 
 
 @operation
-def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
+def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
     """Tensors joined along an axis.
 
     Args:
         xs: Tensors of equal shapes but for that axis.
-        axis: The axis.
+        axis: The axis. None: the tensors are flattened first.
 
     Raises:
         ShapeError: if the shapes do not fit.
@@ -208,6 +208,8 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
         raise ArgumentError("there is nothing to join", got=repr(xs), expected="one tensor or more")
     dtype = result_dtype(*xs)
     tensors = [as_tensor(x, dtype) for x in xs]
+    if axis is None:
+        tensors, axis = [ravel(x) for x in tensors], 0
     axis = axis_of(axis, tensors[0].ndim, "concatenate")
     names = [[a if a != axis else (i, a) for a in range(tensor.ndim)] for i, tensor in enumerate(tensors)]
     return tensors[0] if len(tensors) == 1 else bind("concatenate", *alike(tensors, names), axis=axis)
@@ -381,10 +383,16 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         tensor, axis = ravel(tensor), 0
     axis = axis_of(axis, tensor.ndim, "repeat")
-    if not isinstance(repeats, int):
-        places = np.repeat(np.arange(int(tensor.shape[axis])), np.asarray(repeats))
+    shape, counts = tuple(tensor.shape), np.asarray(repeats)
+    if counts.size > 1:
+        if shape[axis] != counts.size:
+            raise ShapeError(
+                "`repeat` takes one number for all positions, or one for each",
+                got=f"{counts.size} for an axis of size {shape[axis]}",
+            )
+        places = np.repeat(np.arange(counts.size), counts)
         return bind("gather", tensor, Tensor(places.astype(np.int32)), axis=axis)
-    shape = tuple(tensor.shape)
+    repeats = int(counts.reshape(()))
     wide = (*shape[: axis + 1], repeats, *shape[axis + 1 :])
     kept = (*range(axis + 1), *range(axis + 2, tensor.ndim + 1))
     spread = bind("broadcast", tensor, shape=wide, axes=kept)
@@ -489,13 +497,29 @@ def get_item(x: Any, key: Any) -> Tensor:
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Tensor:
     """The block of a shape that starts at an index.
 
+    Args:
+        inputs: Tensor.
+        start_indices: Where the block starts in each axis.
+        shape: Its sizes; -1 for all that follows.
+
+    Raises:
+        ShapeError: if there are more or fewer numbers than axes, or the block reaches outside.
+
     Example:
 
     >>> slice([[1, 2, 3], [4, 5, 6]], (0, 1), (2, 2)).numpy().tolist()
     [[2, 3], [5, 6]]
     """
-    tensor, start = as_tensor(inputs), dims_of(start_indices)
-    stop = tuple(a + b for a, b in zip(start, dims_of(shape), strict=True))
+    tensor, start, sizes = as_tensor(inputs), dims_of(start_indices), dims_of(shape)
+    if not len(start) == len(sizes) == tensor.ndim:
+        raise ShapeError(
+            "a slice has a start and a size for each axis",
+            got=f"{start} and {sizes}",
+            expected=f"{tensor.ndim} of each",
+        )
+    stop = tuple(
+        extent if size == -1 else first + size for first, size, extent in zip(start, sizes, tensor.shape, strict=True)
+    )
     return bind("slice", tensor, start=start, stop=stop, step=(1,) * tensor.ndim)
 
 

@@ -23,6 +23,10 @@ WRONG: dict[str, Callable[[], Any]] = {
     "nothing to stack": lambda: ops.stack([]),
     "subscripts that are an array": lambda: ops.einsum(X, X),
     "subscripts alone": lambda: ops.einsum("ij->ji"),
+    "a slice with a size too many": lambda: ops.slice(X, (0, 1), (1, 1, 1)),
+    "a slice with a start too many": lambda: ops.slice(X, (0, 1, 0), (1, 1)),
+    "a slice that reaches outside": lambda: ops.slice(X, (0, 1), (1, 5)),
+    "repeats for other positions": lambda: ops.repeat(X, [1, 2, 3], axis=0),
     "no parts": lambda: ops.split(X, 0),
     "parts that do not divide": lambda: ops.split(X, 2, axis=1),
     "less than no parts": lambda: ops.split(X, -1),
@@ -47,6 +51,20 @@ def test_wrong_arguments(kind: str) -> None:
     with pytest.raises(GraphcError) as caught:
         WRONG[kind]()
     assert "test_wrong_arguments.py" in str(caught.value)
+
+
+def test_what_is_left_flattened_and_repeated() -> None:
+    np.testing.assert_array_equal(ops.slice(X, (1, 1), (-1, -1)).numpy(), X[1:, 1:])
+    assert ops.concatenate([X, X[0]], axis=None).shape == (9,)
+    for repeats in (2, [2], np.int64(2), np.array([2, 2])):
+        np.testing.assert_array_equal(ops.repeat(X, repeats, axis=0).numpy(), np.repeat(X, repeats, axis=0))
+    inputs = graphc.Input((3,))
+    assert ops.repeat(inputs, 2, axis=0).shape == (None, 3) and ops.repeat(inputs, 2).shape == (None,)
+    assert ops.repeat(inputs, [1, 2, 3], axis=1).shape == (None, 6)
+    assert ops.slice(inputs, (0, 1), (-1, 2)).shape == (None, 2)
+    dense = graphc.layers.Dense(2)
+    dense.activation = None
+    assert dense(X).shape == (2, 2)
 
 
 def test_axes_may_be_arrays_and_numbers_of_numpy() -> None:
