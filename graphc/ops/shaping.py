@@ -384,7 +384,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
         tensor, axis = ravel(tensor), 0
     axis = axis_of(axis, tensor.ndim, "repeat")
     shape, counts = tuple(tensor.shape), np.asarray(repeats)
-    if counts.size > 1:
+    if counts.size != 1:
         if shape[axis] != counts.size:
             raise ShapeError(
                 "`repeat` takes one number for all positions, or one for each",

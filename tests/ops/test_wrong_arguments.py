@@ -27,6 +27,7 @@ WRONG: dict[str, Callable[[], Any]] = {
     "a slice with a start too many": lambda: ops.slice(X, (0, 1, 0), (1, 1)),
     "a slice that reaches outside": lambda: ops.slice(X, (0, 1), (1, 5)),
     "repeats for other positions": lambda: ops.repeat(X, [1, 2, 3], axis=0),
+    "no repeats": lambda: ops.repeat(X, [], axis=0),
     "no parts": lambda: ops.split(X, 0),
     "parts that do not divide": lambda: ops.split(X, 2, axis=1),
     "less than no parts": lambda: ops.split(X, -1),
