@@ -384,6 +384,9 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
         tensor, axis = ravel(tensor), 0
     axis = axis_of(axis, tensor.ndim, "repeat")
     shape, counts = tuple(tensor.shape), np.asarray(repeats)
+    if counts.size and counts.dtype.kind not in "iu":
+        raise ArgumentError("`repeat` takes whole numbers", got=repr(repeats)[:80])
+    counts = counts.astype(np.int64)
     if counts.size != 1:
         if shape[axis] != counts.size:
             raise ShapeError(

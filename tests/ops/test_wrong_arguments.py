@@ -27,6 +27,7 @@ WRONG: dict[str, Callable[[], Any]] = {
     "a slice with a start too many": lambda: ops.slice(X, (0, 1, 0), (1, 1)),
     "a slice that reaches outside": lambda: ops.slice(X, (0, 1), (1, 5)),
     "repeats for other positions": lambda: ops.repeat(X, [1, 2, 3], axis=0),
+    "half a repeat": lambda: ops.repeat(X, 0.5),
     "no repeats": lambda: ops.repeat(X, [], axis=0),
     "no parts": lambda: ops.split(X, 0),
     "parts that do not divide": lambda: ops.split(X, 2, axis=1),
@@ -59,6 +60,7 @@ def test_what_is_left_flattened_and_repeated() -> None:
     assert ops.concatenate([X, X[0]], axis=None).shape == (9,)
     for repeats in (2, [2], np.int64(2), np.array([2, 2])):
         np.testing.assert_array_equal(ops.repeat(X, repeats, axis=0).numpy(), np.repeat(X, repeats, axis=0))
+    assert ops.repeat(X[:0], [], axis=0).shape == (0, 3)
     inputs = graphc.Input((3,))
     assert ops.repeat(inputs, 2, axis=0).shape == (None, 3) and ops.repeat(inputs, 2).shape == (None,)
     assert ops.repeat(inputs, [1, 2, 3], axis=1).shape == (None, 6)
