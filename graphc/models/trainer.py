@@ -34,6 +34,7 @@ from graphc.tracing import (
     user_line,
 )
 from graphc.tracing.symbolic import infer_outputs
+from graphc.utils.arguments import whole_number
 
 
 class Trainer(Layer):
@@ -106,8 +107,7 @@ class Trainer(Layer):
         """
         if run_eagerly:
             raise ArgumentError("run_eagerly is not supported: a step is always compiled", hint="leave it False")
-        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
-            raise ArgumentError("steps_per_execution is a positive integer", got=repr(steps_per_execution))
+        whole_number("steps_per_execution", steps_per_execution, 1)
         self._refuse_own_steps()
         chosen = optimizers.get(optimizer)
         compile_loss = CompileLoss(loss, loss_weights) if loss is not None else None

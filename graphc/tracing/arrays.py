@@ -36,7 +36,7 @@ def arriving(dtype: DType) -> DType:
     return dtypes.as_dtype(dtype.name.replace("64", "32"))
 
 
-def check_range(array: Array, dtype: DType, x: Any) -> None:
+def check_range(array: Array, dtype: DType) -> None:
     """Integers that a dtype cannot hold would silently be others."""
     if not dtype.is_integer or not array.size or array.dtype == dtype.numpy:
         return

@@ -158,7 +158,7 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
     # Python numbers are weakly typed: they have the dtype that is wanted, as long as it can hold them.
     if array.dtype.kind in "iu" and (python or dtype is None):
         wanted = dtype if dtype is not None else dtypes.int32 if python else arriving(dtypes.as_dtype(array.dtype))
-        check_range(array, wanted, x)
+        check_range(array, wanted)
         return Tensor(own(array.astype(wanted.numpy, copy=False), x))
     if dtype is None and array.dtype.kind == "f":
         dtype = dtypes.as_dtype(config.floatx()) if python else arriving(dtypes.as_dtype(array.dtype))

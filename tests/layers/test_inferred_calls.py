@@ -21,8 +21,6 @@ def interpreted() -> Iterator[None]:
 
 
 class Required(layers.Layer):
-    supports = True
-
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
