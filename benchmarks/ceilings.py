@@ -12,7 +12,8 @@ import numpy as np
 
 from benchmarks import environments
 from benchmarks.machine import processor
-from graphc.runtime import cache, toolchain
+from graphc.runtime import cache
+from graphc.runtime.cpu import toolchain
 
 SOURCE = Path(__file__).resolve().parent / "roofline.c"
 FLAGS = ("-O3", "-fopenmp", "-ffp-contract=fast", "-fno-tree-loop-distribute-patterns", "-Wno-unknown-pragmas")

@@ -24,7 +24,7 @@ from benchmarks.measure import RESULT
 from graphc import config
 from graphc.inspect import stats
 from graphc.models.data import arrays_of
-from graphc.runtime import toolchain
+from graphc.runtime.cpu import toolchain
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPTHS = (2, 8, 32, 125)  # the last has 5,000 nodes

@@ -34,7 +34,7 @@ from benchmarks.plots import FOLDER
 from benchmarks.results import PROFILES, read, write
 from benchmarks.workloads import WORKLOADS
 from graphc import config, dims
-from graphc.codegen.kernel import Kernel
+from graphc.codegen.ir.kernel import Kernel
 from graphc.compiler import compile
 from graphc.graph.core import Graph
 from graphc.graph.types import resolve

@@ -1,6 +1,6 @@
 """Scalar expressions: what one element of a tensor is computed from.
 
-Operations lower to these; the loop IR (`graphc.codegen.kernel`) adds loads from memory and statements around them.
+Operations lower to these; the loop IR (`graphc.codegen.ir.kernel`) adds loads from memory and statements around them.
 The functions that a `Call` names, the intrinsics, are the scalar instruction set that every renderer provides.
 """
 

@@ -11,7 +11,7 @@ from graphc.errors import ArgumentError
 from graphc.graph.builder import Builder, Value
 from graphc.graph.types import Origin, TensorType
 from graphc.graph.verify import verify
-from graphc.passes.scans import simplify_scans
+from graphc.passes.loops.scans import simplify_scans
 from graphc.passes.simplify import eliminate_dead, simplify
 
 DOUBLE = dtypes.float64

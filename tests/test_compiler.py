@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from graphc import compiler, config, dims, dtypes, inspect, runtime
+from graphc.compiler import backends
 from graphc.errors import ArgumentError, BackendError, BackendWarning
 from graphc.graph.builder import Builder
 from graphc.graph.core import Graph
@@ -113,7 +114,7 @@ def test_argument_beats_context_beats_configuration(monkeypatch: pytest.MonkeyPa
 
 def test_without_a_wish_the_best_present_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GRAPHC_BACKEND", raising=False)
-    monkeypatch.setattr(compiler, "absent", lambda name: "gone" if name in ("cuda", "cpu") else None)
+    monkeypatch.setattr(backends, "absent", lambda name: "gone" if name in ("cuda", "cpu") else None)
     name, why = compiler.chosen_backend()
     assert name == "numpy"
     assert "no cuda: gone" in why and "no cpu: gone" in why
@@ -136,8 +137,8 @@ def test_a_compiler_that_is_named_and_missing_is_not_replaced_by_the_interpreter
 def test_who_gets_the_interpreter_without_asking_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GRAPHC_BACKEND", "GRAPHC_CC", "CC"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(compiler, "absent", lambda name: "gone" if name in ("cuda", "cpu") else None)
-    compiler._tell_of_interpreter.cache_clear()
+    monkeypatch.setattr(backends, "absent", lambda name: "gone" if name in ("cuda", "cpu") else None)
+    backends.tell_of_interpreter.cache_clear()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         compiler.compile(running_mean(), "numpy")
@@ -152,7 +153,7 @@ def test_who_gets_the_interpreter_without_asking_is_told_once(monkeypatch: pytes
 
 
 def test_an_absent_backend_is_an_error_and_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiler, "absent", lambda name: "no driver" if name == "cuda" else None)
+    monkeypatch.setattr(backends, "absent", lambda name: "no driver" if name == "cuda" else None)
     with pytest.raises(BackendError, match=r"no driver(.|\n)*pip install 'graphc\[cuda\]'"):
         compiler.chosen_backend("cuda")
 

@@ -16,7 +16,7 @@ from hypothesis import given
 
 import graphc
 from graphc import compiler, dims, dtypes, lazy, plan_json
-from graphc.codegen.compilation import Compilation
+from graphc.codegen.pipeline import Compilation
 from graphc.collection import paused
 from graphc.errors import BackendError, VerificationError
 from graphc.graph.builder import Builder
@@ -24,7 +24,8 @@ from graphc.graph.core import Graph
 from graphc.graph.digest import digest
 from graphc.graph.types import Array, Origin, TensorType
 from graphc.plan import Buffer, Copy, Launch, Loop, Plan
-from graphc.runtime import cache, programs
+from graphc.runtime import cache
+from graphc.runtime.cpu import program_cache
 from graphc.runtime.state import StateBuffer
 from tests.support.random_plans import plans
 
@@ -51,7 +52,7 @@ def test_building_and_compiling_a_model_imports_no_file_formats() -> None:
     model = "graphc.Sequential([graphc.Input((3,)), graphc.layers.Dense(2)])"
     modules = imported_by(f"import graphc; m = {model}; m.compile('adam', 'mse')")
     assert not modules & NOT_FOR_TRAINING
-    assert "graphc.codegen.lower" not in modules
+    assert "graphc.codegen.lower.group" not in modules
 
 
 def test_every_public_name_is_there() -> None:
@@ -176,8 +177,8 @@ def test_a_harmed_program_is_made_anew(own_cache: cache.Cache, harm: str) -> Non
 def test_an_entry_of_another_form_is_a_miss(own_cache: cache.Cache) -> None:
     name = cache.key("program")
     for content in (b"no JSON", b"[]", b"{}", b'{"library": "../x", "plan": {}}'):
-        own_cache.put(name, content, programs.SUFFIX)
-        assert programs.find(own_cache, name) is None
+        own_cache.put(name, content, program_cache.SUFFIX)
+        assert program_cache.find(own_cache, name) is None
 
 
 def test_other_ways_of_compiling_are_not_mixed_up(own_cache: cache.Cache) -> None:
@@ -191,7 +192,7 @@ def test_other_ways_of_compiling_are_not_mixed_up(own_cache: cache.Cache) -> Non
         ("a", ["b"], "c", "d", 2, ("e", "library")),
         ("a", ["b"], "c", "d", 2, ("e", "measured", "1")),
     )
-    assert len({programs.program_key(*parts) for parts in ways}) == len(ways)
+    assert len({program_cache.program_key(*parts) for parts in ways}) == len(ways)
 
 
 def test_what_programs_share_is_begun_before_they_are_compiled(own_cache: cache.Cache) -> None:

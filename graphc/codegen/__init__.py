@@ -1,14 +1,14 @@
-"""From fused groups to source text: the loop IR, lowering, schedules, and the renderers."""
+"""From fused groups to source text: the loop IR, lowering, schedules, and a renderer for each target."""
 
 from typing import TYPE_CHECKING
 
 from graphc import lazy
 
 if TYPE_CHECKING:
-    from graphc.codegen import c_program, compilation, cuda, dump, tuning
+    from graphc.codegen import cpu, dump, pipeline
 
 # What a program that is found in the cache does without: imported when something is compiled, or looked at.
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy.attributes(__name__, ("c_program", "compilation", "cuda", "dump", "tuning"))
+    __getattr__, __dir__ = lazy.attributes(__name__, ("cpu", "dump", "pipeline"))
 
-__all__ = ["c_program", "compilation", "cuda", "dump", "tuning"]
+__all__ = ["cpu", "dump", "pipeline"]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from graphc.codegen.kernel import Kernel
-from graphc.codegen.kernel_text import format_kernel
+from graphc.codegen.ir.kernel import Kernel
+from graphc.codegen.ir.text import format_kernel
 from graphc.graph.core import Graph
 from graphc.graph.types import Loc
-from graphc.passes.fuse import Partition
+from graphc.passes.fusion.fuse import Partition
 from graphc.plan import Plan
 
 

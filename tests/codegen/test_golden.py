@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from graphc import dims, dtypes
-from graphc.codegen import c_program, cuda
-from graphc.codegen.compilation import PASSES
+from graphc.codegen.cpu.render_program import render as render_c
+from graphc.codegen.cuda.render_program import render as render_cuda
 from graphc.codegen.dump import format_partition
-from graphc.codegen.kernel_text import format_kernel
+from graphc.codegen.ir.text import format_kernel
+from graphc.codegen.pipeline import PASSES
 from graphc.compiler import memory_map
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
-from graphc.passes.fuse import fuse
+from graphc.passes.fusion.fuse import fuse
 from graphc.plan import Plan
 from tests.support.loop_interpreter import LoopProgram, build_loops
 from tests.support.mlp import Mlp
@@ -114,8 +115,8 @@ def _sources(program: LoopProgram) -> dict[str, str]:
     kernels = program.scheduled
     return {
         "loops": "\n".join(format_kernel(kernel).rstrip() + "\n" for kernel in kernels.values()),
-        "c": "\n".join(c_program.render(program.plan, kernels, 64).kernels.values()),
-        "cu": "\n".join(cuda.render(program.plan, kernels).kernels.values()),
+        "c": "\n".join(render_c(program.plan, kernels, 64).kernels.values()),
+        "cu": "\n".join(render_cuda(program.plan, kernels).kernels.values()),
     }
 
 

@@ -11,15 +11,15 @@ import pytest
 
 import graphc
 from graphc import config, dims, dtypes, layers
-from graphc.codegen.assemble import Assembly
-from graphc.codegen.keep import Scratch, with_scratch
-from graphc.codegen.kernel import Kernel, Param
+from graphc.codegen.cpu.persistent import Scratch, with_scratch
+from graphc.codegen.ir.kernel import Kernel, Param
+from graphc.codegen.lower.assemble import Assembly
 from graphc.errors import VerificationError
 from graphc.graph.types import Ref
 from graphc.models.program import Program
 from graphc.plan import Buffer, Launch, Loop, Plan, check
+from graphc.runtime.cpu.workspace import Workspace
 from graphc.runtime.memory import solve
-from graphc.runtime.workspace import Workspace
 
 X = np.random.default_rng(0).normal(size=(12, 8, 8, 16)).astype(np.float32)
 Y = np.random.default_rng(1).normal(size=(12, 4)).astype(np.float32)

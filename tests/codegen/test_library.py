@@ -13,16 +13,16 @@ import pytest
 import graphc
 from benchmarks.primitive_calls import SIZES, all_calls, all_primitives
 from graphc import config, dims, layers
-from graphc.codegen.c_program import CSource
-from graphc.codegen.compilation import Compilation
-from graphc.codegen.library import MANY_BLOCKS, STACK_BYTES, blocks
-from graphc.codegen.tuning import Tuner
+from graphc.codegen.cpu.autotune import Tuner
+from graphc.codegen.cpu.gemm.blas import MANY_BLOCKS, STACK_BYTES, blocks
+from graphc.codegen.cpu.render_program import CSource
+from graphc.codegen.pipeline import Compilation
 from graphc.compiler import compile
 from graphc.errors import BackendError
 from graphc.graph.core import Graph
 from graphc.plan import Plan
-from graphc.runtime import blas, processor, team
-from graphc.runtime.cpu import CpuProgram
+from graphc.runtime.cpu import blas, processor, thread_pool
+from graphc.runtime.cpu.program import CpuProgram
 from tests.codegen.test_products import ROWS, product
 from tests.support.backends import run_library
 from tests.support.cases import assert_close
@@ -84,7 +84,7 @@ def trained(products: str, threads: int) -> tuple[list[float], list[np.ndarray]]
 
 
 def test_training_is_the_same_whoever_computes_products_and_on_any_number_of_threads() -> None:
-    with patch.multiple(team, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0):
+    with patch.multiple(thread_pool, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0):
         losses, weights = trained("generated", 1)
         alone, one = trained("library", 1)
         shared, two = trained("library", 2)
@@ -144,7 +144,7 @@ def test_what_is_measured_decides_and_is_asked_once() -> None:
         (got,) = first.run(inputs, {}, sizes)
         np.testing.assert_array_equal(got, np.full((200, 512), 256, np.float32))
         chosen = [kernel.by_library for kernel in first.compilation.kernels.values()]
-        with patch("graphc.runtime.cpu.CpuProgram.trials", side_effect=AssertionError("measured again")):
+        with patch("graphc.runtime.cpu.program.CpuProgram.trials", side_effect=AssertionError("measured again")):
             again = compile(graph, "cpu", sizes=sizes, profiled=True)
             assert [kernel.by_library for kernel in again.compilation.kernels.values()] == chosen
 
@@ -153,7 +153,7 @@ def test_nothing_is_measured_unless_that_is_asked_for() -> None:
     assert config.Config().products == "generated"
     with config.override(products=config.Config().products):
         assert blas.chosen() is None
-        with patch("graphc.runtime.cpu.CpuProgram.trials", side_effect=AssertionError("measured")):
+        with patch("graphc.runtime.cpu.program.CpuProgram.trials", side_effect=AssertionError("measured")):
             kernels = compile(product(*DENSE), "cpu", sizes={"B": 256}).compilation.kernels.values()
     assert not any(kernel.by_library for kernel in kernels)
 
@@ -163,11 +163,11 @@ def test_what_was_measured_holds_for_any_number_of_threads(tmp_path: Path, libra
     allowed: list[int] = []
 
     def trials(program: CpuProgram, kernels: list[str], sizes: object, rounds: int) -> list[dict[str, float]]:
-        allowed.append(team.allowed_threads())
+        allowed.append(thread_pool.allowed_threads())
         return [{name: library_takes if name.endswith("_library") else 1.0 for name in kernels}] * rounds
 
     chosen = []
-    with patch("graphc.runtime.cpu.CpuProgram.trials", trials):
+    with patch("graphc.runtime.cpu.program.CpuProgram.trials", trials):
         for threads in (1, 2, 1, 5):
             with config.override(products="measured", threads=threads, cache_dir=tmp_path):
                 compiled = compile(product(*DENSE), "cpu", sizes={"B": 256})

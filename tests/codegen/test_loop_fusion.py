@@ -16,17 +16,17 @@ import pytest
 
 import graphc
 from graphc import config, dims, dtypes, interpret, layers, plan_json
-from graphc.codegen import runs
-from graphc.codegen.compilation import PASSES, Compilation
-from graphc.codegen.runs import SMALL_BYTES
+from graphc.codegen.cpu import sample_groups
+from graphc.codegen.cpu.sample_groups import SMALL_BYTES
+from graphc.codegen.pipeline import PASSES, Compilation
 from graphc.compiler import Executable, compile
 from graphc.errors import VerificationError
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.plan import Buffer, Launch, Loop, Plan, check
-from graphc.runtime import processor, team
-from graphc.runtime.cpu import CpuProgram
+from graphc.runtime.cpu import processor, thread_pool
+from graphc.runtime.cpu.program import CpuProgram
 from graphc.runtime.memory import solve
 from graphc.runtime.state import StateBuffer
 from tests.support.loop_interpreter import always_fused_loops
@@ -89,7 +89,7 @@ def kernels(loop: Loop) -> list[str]:
 @contextmanager
 def team_of(threads: int) -> Iterator[None]:
     """So many threads, that share whatever there is to do."""
-    with config.override(threads=threads), patch.multiple(team, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0):
+    with config.override(threads=threads), patch.multiple(thread_pool, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0):
         yield
 
 
@@ -311,7 +311,7 @@ def test_what_changes_meanwhile_waits() -> None:
 
 
 def test_nothing_is_kept_so_that_something_else_can_be_made_again() -> None:
-    with patch.object(runs, "SMALL_BYTES", 0):  # what computes queries is in no loop
+    with patch.object(sample_groups, "SMALL_BYTES", 0):  # what computes queries is in no loop
         again, kept = (fused(_twice(gate=False, computed=computed)) for computed in (False, True))
     assert _makes_scores(again) == 2
     assert _makes_scores(kept) == 1

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from graphc import dims, dtypes, interpret
-from graphc.codegen.schedule import schedule
-from graphc.codegen.tiles import Tiling, tiling
+from graphc.codegen.cpu.gemm.tiling import Tiling, tiling
+from graphc.codegen.schedule.flatten import schedule
 from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType, resolve
-from graphc.runtime import processor
+from graphc.runtime.cpu import processor
 from tests.support.backends import run_library, run_team
 
 ROWS = dims.size("B")

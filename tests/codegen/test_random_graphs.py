@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphc import config, dims
-from graphc.codegen.compilation import PASSES, Passes
+from graphc.codegen.pipeline import PASSES, Passes
 from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value, inline
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
-from graphc.runtime import team
 from graphc.runtime.counters import counters
+from graphc.runtime.cpu import thread_pool
 from tests.support.loop_interpreter import always_fused_loops, build_loops
 from tests.support.random_graphs import Sample, assert_near, graphs
 
@@ -148,7 +148,7 @@ def test_compiled_loops_over_samples_compute_what_the_interpreter_does() -> None
     samples = _collected(2 * TOGETHER, most=25)
     with always_fused_loops():
         _check_together(samples, "cpu")
-        with config.override(threads=3), patch.multiple(team, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0):
+        with config.override(threads=3), patch.multiple(thread_pool, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0):
             _check_together(samples, "cpu")
 
 

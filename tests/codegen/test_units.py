@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from graphc import dtypes
-from graphc.codegen.c_program import FUNCTION_LENGTH, MOST_UNITS, ROW_LENGTH, UNITS_PER_PROCESSOR, CSource
-from graphc.codegen.compilation import Compilation
+from graphc.codegen.cpu.render_program import FUNCTION_LENGTH, MOST_UNITS, ROW_LENGTH, UNITS_PER_PROCESSOR, CSource
+from graphc.codegen.pipeline import Compilation
 from graphc.graph.builder import Builder
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType

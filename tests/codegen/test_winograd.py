@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from graphc import config, dims, dtypes, interpret
-from graphc.codegen import winograd as decision
-from graphc.codegen.tiles import REGISTERS, Tiling
-from graphc.codegen.winograd import Winograd, contraction_cut
+from graphc.codegen.cpu.gemm.tiling import REGISTERS, Tiling
+from graphc.codegen.cpu.winograd import tiling
+from graphc.codegen.cpu.winograd.tiling import Winograd, contraction_cut
 from graphc.compiler import compile
 from graphc.dtypes import DType
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
-from graphc.runtime import processor
+from graphc.runtime.cpu import processor
 from tests.support.backends import run_team
 
 BATCH = dims.size("B")
@@ -115,7 +115,7 @@ def test_threads_share_columns_where_the_filter_is_larger_than_the_image() -> No
 @pytest.mark.parametrize("direct", (False, True))
 @pytest.mark.parametrize("epilogue", (("bias", "relu"), ("residual",), ("bias", "residual", "relu")))
 def test_what_follows(epilogue: tuple[str, ...], direct: bool) -> None:
-    with patch.object(decision, "FEWEST_TILES", 1 << 30 if direct else 4):
+    with patch.object(tiling, "FEWEST_TILES", 1 << 30 if direct else 4):
         graph = convolution(9, 8, 16, 32, *epilogue)
         assert isinstance(cuts(graph)[0], Tiling if direct else Winograd)
         for batch in (1, 5):
@@ -125,7 +125,7 @@ def test_what_follows(epilogue: tuple[str, ...], direct: bool) -> None:
 @pytest.mark.parametrize("side", (11, 12))
 @pytest.mark.parametrize("direct", (False, True))
 def test_updates_in_place(side: int, direct: bool) -> None:
-    with patch.object(decision, "FEWEST_TILES", 1 << 30 if direct else 4):
+    with patch.object(tiling, "FEWEST_TILES", 1 << 30 if direct else 4):
         graph = blocks(side, 16)
         check(graph, 3)
 
@@ -179,7 +179,7 @@ def test_errors_are_about_those_of_all_products() -> None:
     errors = []
     for fewest in (4, 1 << 30):
         with (
-            patch.object(decision, "FEWEST_TILES", fewest),
+            patch.object(tiling, "FEWEST_TILES", fewest),
             config.override(cache_dir=config.current().cache_dir / str(fewest)),
         ):
             (got,) = compile(graph, "cpu").run(inputs, {}, {"B": 4})

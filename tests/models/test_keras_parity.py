@@ -11,7 +11,7 @@ import pytest
 
 import graphc
 from graphc import layers, optimizers
-from graphc.codegen import winograd
+from graphc.codegen.cpu.winograd import tiling
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
@@ -107,9 +107,9 @@ def test_convnet(name: str) -> None:
     np.testing.assert_allclose(mine[:, 0], other[:, 0], rtol=1e-4)
 
 
-@pytest.mark.parametrize("fewest_tiles", [winograd.FEWEST_TILES, 1 << 30], ids=["winograd", "direct"])
+@pytest.mark.parametrize("fewest_tiles", [tiling.FEWEST_TILES, 1 << 30], ids=["winograd", "direct"])
 def test_residual_net(fewest_tiles: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(winograd, "FEWEST_TILES", fewest_tiles)
+    monkeypatch.setattr(tiling, "FEWEST_TILES", fewest_tiles)
     with graphc.config.override(cache_dir=tmp_path):
         mine, other = curves(residual_net, (12, 12, 1), optimizers.SGD(), keras.optimizers.SGD())
     np.testing.assert_allclose(mine[:, 0], other[:, 0], rtol=1e-4)

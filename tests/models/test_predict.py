@@ -13,8 +13,8 @@ import pytest
 import graphc
 from graphc import config, layers
 from graphc.errors import ArgumentError, DataError, DataWarning, ShapeError
-from graphc.runtime import team
 from graphc.runtime.counters import counters
+from graphc.runtime.cpu import thread_pool
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(50, 6)).astype(np.float32)
@@ -134,13 +134,13 @@ def test_what_changes_between_calls_is_seen(backend: str) -> None:
 def test_settings_are_those_of_each_call() -> None:
     model = network()
     used: list[int] = []
-    real = team._run_on
+    real = thread_pool._run_on
 
     def noted(threads: int, *rest: Any) -> None:
         used.append(threads)
         real(threads, *rest)
 
-    with patch.multiple(team, WORTH_SHARING=0, TRIES_ALONE=0, GRAIN=1, _run_on=noted):
+    with patch.multiple(thread_pool, WORTH_SHARING=0, TRIES_ALONE=0, GRAIN=1, _run_on=noted):
         for threads in (1, 3, 2, 1):
             with config.override(threads=threads):
                 for batch in (50, 8):
@@ -148,7 +148,7 @@ def test_settings_are_those_of_each_call() -> None:
                         model.predict(X, batch_size=batch, verbose=0), reference(model), rtol=1e-5, atol=1e-6
                     )
     assert set(used) == {1, 2, 3}
-    with config.override(backend="numpy"), patch.object(team, "run", side_effect=AssertionError):
+    with config.override(backend="numpy"), patch.object(thread_pool, "run", side_effect=AssertionError):
         model.predict(X, verbose=0)
 
 
@@ -264,7 +264,7 @@ def test_memory_does_not_grow_with_the_data() -> None:
 
 
 def test_trials_choose_what_was_faster_and_try_the_other_again() -> None:
-    trials, seconds = team.Trials(), {1: 1.0, 4: 2.0}
+    trials, seconds = thread_pool.Trials(), {1: 1.0, 4: 2.0}
 
     def after(runs: int) -> list[int]:
         threads = []
@@ -273,18 +273,18 @@ def test_trials_choose_what_was_faster_and_try_the_other_again() -> None:
             trials.note(threads[-1], seconds[threads[-1]])
         return threads
 
-    tries = team.TRIES_ALONE + team.TRIES_SHARED
-    assert after(tries) == [1] * team.TRIES_ALONE + [4] * team.TRIES_SHARED
-    assert after(team.AGAIN) == [1] * team.AGAIN
+    tries = thread_pool.TRIES_ALONE + thread_pool.TRIES_SHARED
+    assert after(tries) == [1] * thread_pool.TRIES_ALONE + [4] * thread_pool.TRIES_SHARED
+    assert after(thread_pool.AGAIN) == [1] * thread_pool.AGAIN
     seconds[4] = 0.1
     assert after(1000)[-10:] == [4] * 10
-    assert team.Trials().chosen(4, team.CERTAIN) == 4
+    assert thread_pool.Trials().chosen(4, thread_pool.CERTAIN) == 4
 
 
 def test_trials_keep_to_what_is_allowed_now() -> None:
-    trials = team.Trials()
+    trials = thread_pool.Trials()
     for threads in (1, 2, 4):
-        for _ in range(team.TRIES_SHARED):
+        for _ in range(thread_pool.TRIES_SHARED):
             trials.note(threads, 1.0)
-    assert any(trials.chosen(4, 1000) == 4 for _ in range(2 * team.AGAIN))
-    assert all(trials.chosen(2, 1000) <= 2 for _ in range(2 * team.AGAIN))
+    assert any(trials.chosen(4, 1000) == 4 for _ in range(2 * thread_pool.AGAIN))
+    assert all(trials.chosen(2, 1000) <= 2 for _ in range(2 * thread_pool.AGAIN))

@@ -12,7 +12,7 @@ from graphc.graph.builder import Builder
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.graph.verify import verify
-from graphc.passes.convolutions import pad_convolutions
+from graphc.passes.layout.convolutions import pad_convolutions
 
 
 def attributes(rank: int, **changed: Any) -> dict[str, Any]:

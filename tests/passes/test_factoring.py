@@ -11,8 +11,8 @@ from graphc import autodiff, dtypes, interpret
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
-from graphc.passes.factoring import factor
-from graphc.passes.fuse import fuse
+from graphc.passes.factor import factor
+from graphc.passes.fusion.fuse import fuse
 from graphc.passes.simplify import eliminate_dead, simplify
 
 FLOAT = dtypes.float32

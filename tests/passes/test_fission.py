@@ -12,9 +12,9 @@ from graphc import dtypes, interpret, layers, ops
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.graph.verify import verify
-from graphc.passes.fission import split_loops
-from graphc.passes.loops import optimize_loops
-from graphc.passes.scans import simplify_scans
+from graphc.passes.loops.distribution import split_loops
+from graphc.passes.loops.optimize import optimize_loops
+from graphc.passes.loops.scans import simplify_scans
 from graphc.passes.simplify import simplify
 from graphc.tracing import Tensor, gradients, trace
 

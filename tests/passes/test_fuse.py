@@ -10,7 +10,7 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import TensorType
-from graphc.passes.fuse import Partition, fuse
+from graphc.passes.fusion.fuse import Partition, fuse
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
 from tests.support.random_graphs import Sample, graphs
 from tests.support.samples import training_step

@@ -8,7 +8,7 @@ from graphc import dtypes, interpret
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
-from graphc.passes.operands import order_products
+from graphc.passes.layout.operands import order_products
 from graphc.passes.simplify import eliminate_dead
 
 SHAPES = {"q": (2, 3, 5, 4), "k": (2, 3, 6, 4)}

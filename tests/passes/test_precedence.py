@@ -7,7 +7,7 @@ import random
 import networkx
 import pytest
 
-from graphc.passes.precedence import Precedence
+from graphc.passes.analysis.precedence import Precedence
 
 
 def contracted(graph: networkx.DiGraph, group: int, gone: int) -> networkx.DiGraph:

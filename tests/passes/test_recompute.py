@@ -13,9 +13,9 @@ from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import TensorType
 from graphc.graph.verify import verify
-from graphc.passes.fuse import Partition, fuse
-from graphc.passes.paddings import share_paddings
-from graphc.passes.pulling import CHEAP
+from graphc.passes.fusion.fuse import Partition, fuse
+from graphc.passes.fusion.inline import CHEAP
+from graphc.passes.layout.paddings import share_paddings
 
 FLOAT = dtypes.float32
 SHAPE = (4, 6, 6, 8)

@@ -9,7 +9,7 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import Ref, TensorType
 from graphc.graph.verify import verify
-from graphc.passes.scans import simplify_scans
+from graphc.passes.loops.scans import simplify_scans
 from graphc.passes.simplify import eliminate_dead
 
 FLOAT = dtypes.float64

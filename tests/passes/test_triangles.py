@@ -10,14 +10,14 @@ import pytest
 
 import graphc
 from graphc import config, dims, dtypes, interpret, ops
-from graphc.codegen.limits import Limit, limits
-from graphc.codegen.tiles import Tiling
-from graphc.codegen.winograd import contraction_cut
+from graphc.codegen.cpu.gemm.masks import Limit, limits
+from graphc.codegen.cpu.gemm.tiling import Tiling
+from graphc.codegen.cpu.winograd.tiling import contraction_cut
 from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
-from graphc.passes.triangles import Triangle, triangles
+from graphc.passes.analysis.triangles import Triangle, triangles
 from tests.support.backends import run_cpu, run_library, run_team
 
 BATCH = dims.size("B")

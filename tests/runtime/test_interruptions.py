@@ -18,8 +18,8 @@ import pytest
 
 import graphc
 from graphc import config, layers, runtime
-from graphc.runtime import team
-from graphc.runtime.cpu import CpuProgram
+from graphc.runtime.cpu import thread_pool
+from graphc.runtime.cpu.program import CpuProgram
 
 X = np.random.default_rng(0).normal(size=(8, 6, 6, 16)).astype(np.float32)
 Y = np.random.default_rng(1).normal(size=(8, 4)).astype(np.float32)
@@ -135,7 +135,7 @@ def test_a_step_of_the_interpreter_is_done_whole_or_not_at_all() -> None:
 
 
 def test_an_interruption_right_behind_the_native_call() -> None:
-    run = team.run
+    run = thread_pool.run
 
     def and_interrupt(*args: Any) -> None:
         run(*args)
@@ -145,7 +145,7 @@ def test_an_interruption_right_behind_the_native_call() -> None:
         model = network()
         model.fit(X, Y, verbose=0)
         expect_agreement(model)
-        with patch.object(team, "run", and_interrupt), pytest.raises(KeyboardInterrupt):
+        with patch.object(thread_pool, "run", and_interrupt), pytest.raises(KeyboardInterrupt):
             model.train_on_batch(X, Y)
         expect_agreement(model)
         for program in model._programs.values():

@@ -9,9 +9,9 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from graphc.codegen.common import prelude
-from graphc.runtime import team, toolchain
+from graphc.codegen.cstyle.source import prelude
 from graphc.runtime.cache import Cache
+from graphc.runtime.cpu import thread_pool, toolchain
 from graphc.runtime.state import address, aligned_empty
 
 # Counts how often each of 0 .. total is done, in some rounds of work between which the threads meet.
@@ -30,7 +30,7 @@ void work(long thread, long threads, void *meeting, long total, long grain, long
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> ctypes._CFuncPtr:
-    source = prelude("c.h") + prelude("threads.c") + COUNTING
+    source = prelude("cpu", "c.h") + prelude("cpu", "threads.c") + COUNTING
     cache = Cache(Path(tmp_path_factory.mktemp("cache")))
     library = toolchain.build_shared(source, flags=("-O2",), toolchain=toolchain.find(), cache=cache)
     function = ctypes.CDLL(str(library)).work
@@ -40,7 +40,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> ctypes._CFuncPtr:
 
 
 def meeting() -> np.ndarray:
-    memory = aligned_empty((team.MEETING_BYTES,), np.dtype(np.uint8))
+    memory = aligned_empty((thread_pool.MEETING_BYTES,), np.dtype(np.uint8))
     memory[:] = 0
     return memory
 

@@ -15,7 +15,7 @@ import pytest
 
 import graphc as keras
 from graphc import config
-from graphc.runtime import team
+from graphc.runtime.cpu import thread_pool
 
 # Where a room tells which processor its thread is on: behind its state, what keeps that apart, and two pointers.
 PROCESSOR = 4 + 124 + 2 * ctypes.sizeof(ctypes.c_void_p)
@@ -26,7 +26,7 @@ X = np.random.default_rng(0).random((64, 16), dtype=np.float32)
 def model() -> Iterator[keras.Model]:
     """A model all of whose runs, however small, are shared by three threads."""
     with (
-        patch.multiple(team, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0, CERTAIN=0),
+        patch.multiple(thread_pool, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0, CERTAIN=0),
         config.override(backend="cpu", threads=3),
     ):
         yield keras.Sequential([keras.Input((16,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(5)])
@@ -91,7 +91,7 @@ def test_a_thread_that_comes_leaves_its_leader_alone(model: keras.Model) -> None
         pytest.skip("there is one processor")
     model.predict(X, verbose=0)
     library = next(iter(model._programs.values())).executable.program._library
-    rooms = (ctypes.c_int * (team.ROOM_BYTES // 4 * 2))()
+    rooms = (ctypes.c_int * (thread_pool.ROOM_BYTES // 4 * 2))()
     found: list[tuple[int, set[int]]] = []
 
     def member() -> None:
@@ -100,7 +100,7 @@ def test_a_thread_that_comes_leaves_its_leader_alone(model: keras.Model) -> None
             rooms[PROCESSOR // 4] = here
             os.sched_setaffinity(0, allowed)
             library.serve(rooms, 1)
-            found.append((rooms[(team.ROOM_BYTES + PROCESSOR) // 4] - here, os.sched_getaffinity(0)))
+            found.append((rooms[(thread_pool.ROOM_BYTES + PROCESSOR) // 4] - here, os.sched_getaffinity(0)))
 
     thread = Thread(target=member)
     thread.start()

@@ -19,9 +19,9 @@ import pytest
 
 from graphc import config
 from graphc.errors import BackendError, CacheWarning, CompileError
-from graphc.runtime import toolchain as module
 from graphc.runtime.cache import Cache
-from graphc.runtime.toolchain import Toolchain, build_shared, cpu_features, find, target
+from graphc.runtime.cpu import toolchain as module
+from graphc.runtime.cpu.toolchain import Toolchain, build_shared, cpu_features, find, target
 
 SOURCE = "#include <math.h>\ndouble f(double x) { return sqrt(x) + 1; }\n"
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")

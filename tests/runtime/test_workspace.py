@@ -6,15 +6,15 @@ from graphc import dims, dtypes
 from graphc.compiler import compile
 from graphc.graph.builder import Builder
 from graphc.graph.types import TensorType
-from graphc.runtime import team
-from graphc.runtime.workspace import Workspace
+from graphc.runtime.cpu import thread_pool
+from graphc.runtime.cpu.workspace import Workspace
 
 
 def test_slow_short_runs_do_not_keep_long_ones_on_one_thread() -> None:
     builder = Builder({"B": (1, 100)})
     graph = builder.finish([builder.apply("exp", builder.input("x", TensorType((dims.size("B"),), dtypes.float32)))])
     table = Workspace(compile(graph, "cpu").compilation.plan, {}).table({"B": 4})
-    short, long = team.CERTAIN - 1, team.CERTAIN
+    short, long = thread_pool.CERTAIN - 1, thread_pool.CERTAIN
     for _ in range(100):
         trials = table.trials_of(8, short)
         threads = trials.chosen(2, short)

@@ -12,7 +12,7 @@ import pytest
 from graphc import config, interpret
 from graphc.compiler import compile
 from graphc.graph.core import Graph
-from graphc.runtime import team
+from graphc.runtime.cpu import thread_pool
 from tests.support.rules import run_rules
 
 Array = np.ndarray[Any, Any]
@@ -37,7 +37,7 @@ def run_team(
         executable = compile(graph, "cpu")
     with config.override(threads=1):
         alone = executable.run(inputs, {}, sizes)
-    with config.override(threads=3), patch.multiple(team, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0):
+    with config.override(threads=3), patch.multiple(thread_pool, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0):
         shared = executable.run(inputs, {}, sizes)
     for one, three in zip(alone, shared, strict=True):
         np.testing.assert_array_equal(one, three)

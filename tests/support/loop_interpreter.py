@@ -20,10 +20,9 @@ from unittest.mock import patch
 import numpy as np
 
 from graphc import dims
-from graphc.codegen import loop_fusion
-from graphc.codegen.assemble import assemble
-from graphc.codegen.compilation import PASSES
-from graphc.codegen.kernel import (
+from graphc.codegen.cpu import sample_loops
+from graphc.codegen.cpu.sample_loops import fuse_loops
+from graphc.codegen.ir.kernel import (
     Accumulator,
     Axis,
     Contract,
@@ -35,15 +34,16 @@ from graphc.codegen.kernel import (
     Store,
     statements,
 )
-from graphc.codegen.loop_fusion import fuse_loops
-from graphc.codegen.schedule import schedule
+from graphc.codegen.lower.assemble import assemble
+from graphc.codegen.pipeline import PASSES
+from graphc.codegen.schedule.flatten import schedule
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.exprs import Call, Cast, Const, Expr, Index, Load, Var
 from graphc.graph.core import Graph
 from graphc.graph.registry import REGISTRY
 from graphc.graph.types import resolve
-from graphc.passes.fuse import Partition, fuse
+from graphc.passes.fusion.fuse import Partition, fuse
 from graphc.plan import Copy, Launch, Loop, Plan, Step
 from graphc.primitives.random import philox
 
@@ -496,7 +496,7 @@ def _assert_same(got: Cells, expected: Cells, message: str) -> None:
 
 def always_fused_loops() -> AbstractContextManager[Any]:
     """Within, loops are fused and values made again however little that saves, and loops nested where they can be."""
-    return patch.multiple(loop_fusion, LEAST_BYTES=1, LEAST_WORK=0, CACHE_BYTES=0, LARGE_BYTES=1)
+    return patch.multiple(sample_loops, LEAST_BYTES=1, LEAST_WORK=0, CACHE_BYTES=0, LARGE_BYTES=1)
 
 
 def build_loops(

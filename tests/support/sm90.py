@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from graphc.codegen import cuda
+from graphc.codegen.cuda.render_program import render
 from tests.cuda_emulator import nvrtc
 from tests.cuda_emulator.nvrtc import KernelUsage
 from tests.support.loop_interpreter import LoopProgram
@@ -20,6 +20,6 @@ def usage_on_sm90(program: LoopProgram) -> Mapping[str, KernelUsage]:
         if os.environ.get("GRAPHC_REQUIRE_CUDA"):
             pytest.fail(problem)
         pytest.skip(problem)
-    usage = nvrtc.compile_for(cuda.render(program.plan, program.scheduled).text).usage
+    usage = nvrtc.compile_for(render(program.plan, program.scheduled).text).usage
     assert usage.keys() == program.scheduled.keys()
     return usage

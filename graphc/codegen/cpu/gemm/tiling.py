@@ -1,0 +1,556 @@
+"""How a contraction is cut for a processor with vector registers: tiles, blocks of the depth, and who does what.
+
+A contraction is products of matrices, whatever its factors are: `rows x depth` by `depth x columns`, for each point of
+the batch. A tile of the result stays in registers while the depth runs. A factor is read where it lies in memory if it
+lies there evenly, else it is gathered into panels first.
+
+    team      the threads share the tiles of one product; panels of the right factor are gathered together
+    batch     the threads share the batch, each with panels of its own
+    slices    the threads share the depth: each slice is summed apart, in a fixed number of slices, then added up
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import gcd
+from typing import Literal, NamedTuple
+
+from graphc import dims, dtypes
+from graphc.codegen.cpu.gemm.prefetch import FAR_BYTES, LINE_BYTES
+from graphc.codegen.ir.kernel import Axis, Contract, Kernel
+from graphc.codegen.schedule.flatten import Factors, factors, plain_load, stride, without
+from graphc.dims import Dim
+from graphc.exprs import Expr, Load
+
+Sharing = Literal["team", "batch", "slices"]
+
+# Vector registers hold the sums of a tile, and something must be left for the factors.
+REGISTERS = {64: 32, 32: 16, 16: 16}
+MOST_ROWS = 14
+USUAL_ROWS = 8
+FEWEST_ROWS = 4
+MOST_VECTORS = 3
+# Sums that a processor adds to at the same time: a tile with fewer takes as long as one with so many.
+SUMS_AT_ONCE = 12
+# A deep factor that at least this many rows are multiplied with is gathered block by block; others are read in place.
+MANY_ROWS = 64
+# A right factor whose rows start at most this far apart is read in place, and at once if it is not deeper than that,
+# however many rows it is multiplied with: what lies further apart meets in few sets of the first cache.
+NEAR_BYTES = 1024
+DEPTH_NEAR = 1024
+# Columns that are gone over together, so that a block of the right factor stays in the second-level cache.
+COLUMN_BLOCK = 512
+# A panel of the right factor of at most so many bytes stays in the first-level cache while a band of tiles, whose rows
+# of the left factor stay in the second-level cache, goes over it.
+PANEL_BYTES = 24 << 10
+BAND_BYTES = 128 << 10
+# How much longer tiles of evenly spaced rows may take than those of rows with addresses of their own.
+WASTE = 1.1
+# A factor is gathered, and not read where it is hard to cache, for at least so many tiles.
+MANY_TILES = 4
+# Rows of a column of tiles that can have addresses of their own.
+MOST_FOUND = 512
+# Batches of at least this many products are shared among threads, and not the tiles of each product.
+BATCH = 8
+# A depth is shared in so many slices where the result has few elements, if it has several axes or is never small.
+SLICES = 8
+SLICED_DEPTH = 64
+SLICED_ELEMENTS = 1 << 16
+# Panels of a thread's own lie on its stack.
+STACK_BYTES = 1 << 18
+
+
+class Depths(NamedTuple):
+    """A depth of up to `at_once` elements is one block; a deeper one is cut into equal blocks of about `block`."""
+
+    at_once: int
+    block: int
+
+
+# Where panels of the right factor stay in the first-level cache, and where they are for the second.
+SHALLOW, DEEP = Depths(384, 256), Depths(512, 352)
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """A cache of sets: what lies a multiple of `way_bytes` apart meets in one set, which holds `ways` lines."""
+
+    way_bytes: int
+    ways: int
+
+    def holds(self, rows: int, step: Dim, nbytes: int) -> bool:
+        """Whether rows of so many bytes, `step` bytes apart, do not drive each other out though there is room."""
+        return rows <= self.most_rows(step, nbytes)
+
+    def most_rows(self, step: Dim, nbytes: int) -> int:
+        """How many such rows it holds: any number where steps reach every set."""
+        places = self.way_bytes // gcd(step, self.way_bytes) if isinstance(step, int) and step else self.way_bytes
+        lines = -(-nbytes // LINE_BYTES) * LINE_BYTES
+        return places * self.ways if places * lines < self.way_bytes else self.way_bytes * self.ways
+
+
+# Of usual processors: 32 KiB and more of 8 and more ways, and 1 MiB of 8.
+FIRST_CACHE = Cache(1 << 12, 8)
+SECOND_CACHE = Cache(1 << 17, 8)
+# Of the first one's lines that meet in a set, the part that a tile's rows of the left factor may take: 1 in so many.
+ROWS_SHARE = 4
+# Rows of the left factor of so many elements are not worth gathering.
+SHORT_ROW = 64
+
+
+@dataclass(frozen=True, slots=True)
+class InPlace:
+    """A factor that lies evenly in memory.
+
+    Args:
+        load: The element.
+        start: The offset of the first element; it mentions axes that are neither tiled nor part of a block's depth.
+        line: The step from row to row on the left, from column to column on the right.
+        depth: The step along each axis of the depth.
+    """
+
+    load: Load
+    start: Dim
+    line: Dim
+    depth: tuple[Dim, ...]
+
+    @property
+    def depth_bytes(self) -> Dim:
+        """How far neighbours in depth are from each other."""
+        return self.depth[-1] * self.load.dtype.itemsize if self.depth else 0
+
+    @property
+    def is_near(self) -> bool:
+        """Whether neighbours in depth are so near to each other that they do not meet in few sets of a cache."""
+        return isinstance(self.depth_bytes, int) and self.depth_bytes <= NEAR_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How a contraction is cut.
+
+    Args:
+        f: Its axes by use; the result's last axis is the last of `n`.
+        left: The factor that depends on `m`, and `right` the one that depends on `n`.
+        left_place: Where the left factor lies, with the last axis of `m` as lines; None: it is gathered.
+        right_place: Where the right factor lies, with neighbouring columns side by side; None: it is gathered.
+        rows: Rows of a tile.
+        vectors: Vectors that a row of a tile takes.
+        lanes: Elements of a vector.
+        itemsize: Bytes of an element.
+        sharing: What the threads share.
+        packs_left: Whether the left factor is gathered though it lies evenly; with `may_gather`, when it runs.
+        scattered: Whether a tile's rows run along all axes of `m`, each with an address of its own.
+        by_library: Whether a tile is a block that a library computes: it gathers for its caches by itself.
+    """
+
+    f: Factors
+    left: Expr
+    right: Expr
+    left_place: InPlace | None
+    right_place: InPlace | None
+    rows: int
+    vectors: int
+    lanes: int
+    itemsize: int
+    sharing: Sharing
+    packs_left: bool = False
+    scattered: bool = False
+    by_library: bool = False
+
+    @property
+    def width(self) -> int:
+        """Columns of a tile."""
+        return self.vectors * self.lanes
+
+    @property
+    def lines(self) -> tuple[Axis, ...]:
+        """The axes of `m` that a tile's rows run along: the last where they are evenly apart in memory, else all."""
+        return self.f.m if self.left_place is None or self.scattered else self.f.m[-1:]
+
+    @property
+    def outer(self) -> tuple[Axis, ...]:
+        """The other axes of `m`."""
+        return self.f.m[: len(self.f.m) - len(self.lines)]
+
+    @property
+    def columns(self) -> Dim:
+        return extent(self.f.n)
+
+    @property
+    def is_inside_last(self) -> bool:
+        """Whether the columns of a tile differ in the last axis only: tiles start at multiples of their width."""
+        last = self.f.n[-1].extent
+        return len(self.f.n) > 1 and isinstance(last, int) and last % self.width == 0
+
+    @property
+    def turns(self) -> tuple[Axis, ...]:
+        """The axes of the depth whose points are blocks: those before the last two."""
+        return self.f.k[:-2]
+
+    @property
+    def step(self) -> int | None:
+        """How many points of the first axis of the depth make a block; None where blocks are not runs of it."""
+        if self.by_library:
+            return None
+        is_near = self.left_place is not None and self.right_place is not None and self.right_place.is_near
+        if is_near and len(self.f.k) == 1 and _is_less(self.f.k[0].extent, min(DEPTH_NEAR, self.most_in_place) + 1):
+            return None
+        return _depth_step(self.f.k, self.depths)
+
+    @property
+    def depths(self) -> Depths:
+        """How deep blocks are."""
+        return SHALLOW if self.width * self.itemsize * SHALLOW.at_once <= PANEL_BYTES else DEEP
+
+    @property
+    def cache(self) -> Cache:
+        """Where a panel of the right factor stays from tile to tile.
+
+        Vectors of whole lines are used as fast as the second cache gives them.
+        """
+        whole_lines = self.lanes * self.itemsize >= LINE_BYTES
+        is_small = self.width * self.itemsize * self.usual_depth <= PANEL_BYTES
+        return FIRST_CACHE if is_small and not whole_lines else SECOND_CACHE
+
+    @property
+    def usual_depth(self) -> int:
+        """The depth of a block; where it is known only when it runs, a usual one."""
+        depth = extent(self.f.k[-2:])
+        return depth if isinstance(depth, int) and depth <= self.depths.at_once else self.depths.block
+
+    @property
+    def most_in_place(self) -> int:
+        """The depth up to which the right factor, where it lies in memory, can be kept in its cache."""
+        if self.right_place is None:
+            return 0
+        return self.cache.most_rows(self.right_place.depth_bytes, self.width * self.itemsize)
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether the right factor lies so in memory that it could not be kept in its cache."""
+        return self.most_in_place < self.usual_depth and not self.by_library
+
+    @property
+    def is_left_spread(self) -> bool:
+        """Whether a tile's rows of the left factor lie so that they cannot be kept beside a panel of the right one."""
+        place = self.left_place
+        if place is None or len(self.f.m) > 1:
+            return False
+        if place.line == 1:
+            held = self.cache.holds(self.usual_depth, place.depth_bytes, self.rows * self.itemsize)
+            return isinstance(extent(self.lines), int) and not held
+        apart = place.line * self.itemsize if isinstance(place.line, int) else 0
+        most = FIRST_CACHE.most_rows(apart, LINE_BYTES) // ROWS_SHARE
+        return self.cache is FIRST_CACHE and place.depth[-1:] == (1,) and most < self.rows
+
+    @property
+    def gathers_left(self) -> bool:
+        """Whether the left factor is always gathered, a band of tiles at a time, by each thread for itself."""
+        return self.left_place is None or (self.packs_left and not self.may_gather)
+
+    @property
+    def packs_along_depth(self) -> bool:
+        """Whether a gathered left factor's neighbours in depth are neighbours in the band, as they are in memory."""
+        return self.f.lhs_along_k if self.left_place is None else self.left_place.line != 1
+
+    @property
+    def band(self) -> int:
+        """How many tiles, one below the other, take turns with a panel of the right factor."""
+        if self.cache is not FIRST_CACHE:
+            return 1
+        return max(1, BAND_BYTES // (self.rows * self.usual_depth * self.itemsize))
+
+    @property
+    def most_found(self) -> int:
+        """How many tiles, one below the other, can have rows with addresses of their own."""
+        return max(self.band, MOST_FOUND // self.rows)
+
+    @property
+    def may_gather(self) -> bool:
+        """Whether it depends on sizes, known when it runs, if factors are gathered, and a long depth cut."""
+        places = self.left_place is not None and self.right_place is not None
+        spread = (self.is_spread or self.packs_left) and not self.turns
+        return places and (self.step is not None or spread) and self.sharing == "team" and not self.f.batch
+
+    @property
+    def most_ungathered(self) -> int:
+        """The depth up to which factors that may be gathered are not."""
+        place, most = self.left_place, min(self.depths.at_once, self.most_in_place)
+        if place is None or not self.packs_left:
+            return most
+        near = self.cache.most_rows(place.depth_bytes, self.rows * self.itemsize) if place.line == 1 else SHORT_ROW
+        return min(most, near)
+
+    @property
+    def may_be_whole(self) -> bool:
+        """Whether the depth is not cut where the factor is not gathered. A panel of few columns always is."""
+        return self.may_gather and self.step is not None and self.all_whole
+
+    @property
+    def may_be_row(self) -> bool:
+        """Whether there may be a single row, known when it runs, whose columns are then summed all at once."""
+        single = not isinstance(extent(self.lines), int) and len(self.f.m) == 1 and not self.f.batch
+        places = not self.gathers_left and self.right_place is not None
+        return single and places and (self.may_be_whole or not self.is_cut) and isinstance(self.column_block, int)
+
+    @property
+    def is_row_sliced(self) -> bool:
+        """Whether the depth of a single row is shared among threads, not its columns.
+
+        Of a right factor that comes from far each thread then reads a run of whole rows, as memory is read fastest.
+        """
+        nbytes = extent(self.f.k) * self.columns * self.itemsize
+        far = isinstance(nbytes, int) and nbytes > FAR_BYTES
+        return (
+            far and self.may_be_row and self.may_be_whole and len(self.f.k) == 1 and self.columns == self.column_block
+        )
+
+    @property
+    def may_help(self) -> bool:
+        """Whether threads take tiles of each other: there must be a meeting between any two loops over tiles."""
+        once = not self.is_cut or self.may_be_whole
+        return self.sharing == "team" and not self.f.batch and once and self.columns == self.column_block
+
+    @property
+    def may_share_columns(self) -> bool:
+        """Whether it depends on sizes if the threads share columns. Rows that are gathered are for all columns."""
+        return self.sharing == "team" and not self.gathers_left
+
+    @property
+    def blocks(self) -> Dim:
+        """How many blocks the depth has, or, with a `step`, the points that it is cut from."""
+        if self.step is not None:
+            return self.f.k[0].extent
+        return extent(self.turns)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the depth comes in more than one block."""
+        return self.step is not None or bool(self.turns)
+
+    @property
+    def levels(self) -> tuple[Dim, Dim]:
+        """The extents of a block's two inner axes of depth, at most; with a `step` the first one's is the step's."""
+        extents = [axis.extent for axis in self.f.k[-2:]]
+        if self.step is not None:
+            extents[0] = self.step
+        while len(extents) < 2:
+            extents.insert(0, 1)
+        return extents[0], extents[1]
+
+    @property
+    def most_depth(self) -> Dim:
+        """The largest depth of a block."""
+        outer, inner = self.levels
+        return outer * inner
+
+    @property
+    def all_whole(self) -> bool:
+        """Whether every tile has all its columns."""
+        return isinstance(self.columns, int) and self.columns % self.width == 0
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether there is one tile only beside each other, which has fewer columns."""
+        return isinstance(self.columns, int) and self.columns < self.width
+
+    @property
+    def column_block(self) -> Dim:
+        """Columns that are gone over together."""
+        block = max(self.width, COLUMN_BLOCK // self.width * self.width)
+        return self.columns if isinstance(self.columns, int) and self.columns <= 2 * block else block
+
+    @property
+    def has_all_panels(self) -> bool:
+        """Whether each thread always gathers all of the right factor's columns."""
+        known = isinstance(self.columns, int) and self.columns == self.column_block
+        return known and self.right_place is None and self.sharing != "team"
+
+    @property
+    def panels(self) -> Dim:
+        """Elements that gathered panels of the right factor take: all of a block, or the last panel, or none."""
+        if self.right_place is None or self.may_gather:
+            columns = self.column_block
+            wide = -(-columns // self.width) * self.width if isinstance(columns, int) else columns + self.width
+            return self.most_depth * wide
+        return 0 if self.all_whole else self.most_depth * self.width
+
+    @property
+    def sums(self) -> Dim:
+        """Elements of the sums that are kept in memory between blocks of the depth."""
+        if not self.is_cut:
+            return 0
+        tall = extent(self.outer) * rounded_up(extent(self.lines), self.rows)
+        wide = rounded_up(self.columns, self.width)
+        if self.sharing == "slices":
+            return tall * wide * SLICES
+        return (tall + (SLICES if self.is_row_sliced else 0)) * wide
+
+    @property
+    def scratch_bytes(self) -> Dim:
+        """The working memory that is shared: panels, and sums between blocks of the depth."""
+        shared = {"team": self.panels + self.sums, "slices": self.sums, "batch": 0}[self.sharing]
+        return shared * self.itemsize
+
+
+def extent(axes: tuple[Axis, ...]) -> Dim:
+    """How many points some axes have."""
+    return dims.product(axis.extent for axis in axes)
+
+
+def rounded_up(size: Dim, unit: int) -> Dim:
+    """At least the next multiple of a unit."""
+    return -(-size // unit) * unit if isinstance(size, int) else size + unit
+
+
+def _depth_step(axes: tuple[Axis, ...], depths: Depths) -> int | None:
+    """How many points of the first axis of a depth of at most two make a block; None where it needs no cut."""
+    depth = extent(axes)
+    if len(axes) > 2 or not axes or (isinstance(depth, int) and depth <= depths.at_once):
+        return None
+    inner = extent(axes[1:])
+    if isinstance(depth, int) and isinstance(inner, int):
+        first = depth // inner
+        return -(-first // max(1, round(depth / depths.block)))
+    return max(1, depths.block // inner) if isinstance(inner, int) else 1
+
+
+class Matrices(NamedTuple):
+    """What a contraction multiplies: its axes by use, both factors, where they lie evenly, and an element's bytes."""
+
+    f: Factors
+    left: Expr
+    right: Expr
+    left_place: InPlace | None
+    right_place: InPlace | None
+    itemsize: int
+
+
+def as_matrices(kernel: Kernel) -> Matrices | None:
+    """A scheduled kernel's contraction as products of matrices whose right factor has the columns; None if it is none.
+
+    Args:
+        kernel: The kernel.
+    """
+    contraction = kernel.contraction
+    if contraction is None or contraction.dtype not in (dtypes.float32, dtypes.float64):
+        return None
+    f = factors(kernel)
+    left, right = contraction.lhs, contraction.rhs
+    if f.m and kernel.axes[-1] == f.m[-1]:
+        f, left, right = f.swapped, right, left
+    if not f.n or kernel.axes[-1] != f.n[-1]:
+        return None
+    left_place, right_place = _in_place(contraction, left, f.m, f), _in_place(contraction, right, f.n, f)
+    if left_place is not None and len(f.m) > 1 and _is_less(f.m[-1].extent, FEWEST_ROWS):
+        left_place = None
+    if right_place is not None and (right_place.line != 1 or len(f.n) > 1):
+        right_place = None
+    return Matrices(f, left, right, left_place, right_place, contraction.dtype.itemsize)
+
+
+def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
+    """How a scheduled kernel's contraction is cut; None where tiles do not suit it.
+
+    Args:
+        kernel: The kernel.
+        vector_bytes: The size of the processor's vector registers.
+    """
+    matrices = as_matrices(kernel)
+    if matrices is None:
+        return None
+    f, left, right, left_place, right_place, size = matrices
+    lanes = vector_bytes // size
+    lines = f.m if left_place is None else f.m[-1:]
+    vectors = _vectors(extent(f.n), lanes, REGISTERS[vector_bytes])
+    most = _most_rows(vectors, REGISTERS[vector_bytes])
+    rows = _rows(extent(lines), vectors, most)
+    t = Tiling(f, left, right, left_place, right_place, rows, vectors, lanes, size, "team")
+    if left_place is not None and left_place.line != 1 and t.outer and _wastes(extent(lines), rows, vectors, most):
+        t = replace(t, scattered=True, rows=_rows(extent(f.m), vectors, most))
+    if t.is_left_spread and not _is_less(t.columns, MANY_TILES * t.width) and isinstance(t.most_depth, int):
+        t = replace(t, packs_left=True)
+    t = replace(t, sharing=shared(t))
+    many = left_place is not None and not _is_less(extent(f.m), MANY_TILES * t.rows)
+    if t.is_spread and many and not t.may_gather:
+        t = replace(t, right_place=None)
+        t = replace(t, sharing=shared(t))
+    if left_place is None and not isinstance(t.most_depth, int):
+        return None  # a tile's rows are gathered on the stack
+    return t
+
+
+def _in_place(contraction: Contract, factor: Expr, lines: tuple[Axis, ...], f: Factors) -> InPlace | None:
+    load = plain_load(contraction, factor)
+    if load is None:
+        return None
+    offset = load.index[0]
+    steps = [stride(offset, axis.name) for axis in (*f.k, *lines[-1:])]
+    if any(step is None for step in steps):
+        return None
+    known = [step for step in steps if step is not None]
+    line = known[-1] if lines else 0
+    gone = {axis.name for axis in (*f.k[-2:], *lines[-1:])}
+    return InPlace(load, without(offset, gone), line, tuple(known[: len(f.k)]))
+
+
+def _is_less(size: Dim, limit: int) -> bool:
+    return isinstance(size, int) and size < limit
+
+
+def _most_rows(vectors: int, registers: int) -> int:
+    """The rows of the tallest tile whose sums fit the registers."""
+    return min(MOST_ROWS, (registers - 2 - vectors) // vectors)
+
+
+def _vectors(columns: Dim, lanes: int, registers: int) -> int:
+    """How many vectors a row of a tile takes: as many as leave the fewest lanes idle, two where that is no matter."""
+    if not isinstance(columns, int):
+        return 2
+
+    def idle(vectors: int) -> tuple[int, int, int]:
+        return -(-columns // (vectors * lanes)) * vectors * lanes, abs(vectors - 2), -vectors
+
+    enough = [v for v in range(1, MOST_VECTORS + 1) if v * _most_rows(v, registers) >= SUMS_AT_ONCE]
+    return min(enough, key=idle)
+
+
+def _rows(lines: Dim, vectors: int, most: int) -> int:
+    """How many rows a tile has: as many as take the least time, and then as leave the fewest rows computed twice."""
+    if not isinstance(lines, int):
+        return min(USUAL_ROWS, most)
+
+    def time(rows: int) -> tuple[int, int, int]:
+        tiles = -(-lines // rows)
+        return tiles * max(SUMS_AT_ONCE, rows * vectors), tiles * rows, -rows
+
+    fewest = max(1, min(FEWEST_ROWS, lines, most))
+    return min(range(fewest, min(most, lines) + 1), key=time)
+
+
+def _wastes(lines: Dim, rows: int, vectors: int, most: int) -> bool:
+    """Whether tiles do not fit short runs of lines: tiles that go on in the next run would take much less time."""
+    if not isinstance(lines, int):
+        return False
+    best = min(USUAL_ROWS, most)
+    time, ideal = (max(SUMS_AT_ONCE, n * vectors) for n in (rows, best))
+    return -(-lines // rows) * time * best > WASTE * ideal * lines
+
+
+def shared(t: Tiling) -> Sharing:
+    """What threads share of a contraction that is cut."""
+    size = t.itemsize
+    if t.f.batch:
+        many = not _is_less(extent(t.f.batch), BATCH)
+        return "batch" if many and _fits_stack((t.panels + t.sums) * size) else "team"
+    elements = extent(t.f.m) * extent(t.f.n)
+    small = isinstance(elements, int) and elements <= SLICED_ELEMENTS
+    deep = len(t.f.k) > 1 or dims.nonnegative(extent(t.f.k) - SLICED_DEPTH)
+    if small and deep and t.is_cut and _fits_stack(t.panels * size):
+        return "slices"
+    return "team"
+
+
+def _fits_stack(nbytes: Dim) -> bool:
+    return isinstance(nbytes, int) and nbytes <= STACK_BYTES

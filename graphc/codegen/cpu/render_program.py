@@ -1,0 +1,234 @@
+"""A whole program in C99: its kernels, in units compiled at the same time, and the function that runs the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from graphc.codegen.cpu.gemm.microkernels import BlockShape
+from graphc.codegen.cpu.render_kernel import VECTOR_FUNCTIONS, CRenderer, Function
+from graphc.codegen.cpu.shared_unit import BASE, WINOGRAD, common_unit
+from graphc.codegen.cpu.winograd.render import WinogradShape
+from graphc.codegen.cstyle.expr import CStyle
+from graphc.codegen.cstyle.source import Lines, Source, prelude
+from graphc.codegen.ir.cost import plan_work
+from graphc.codegen.ir.kernel import Kernel
+from graphc.plan import Copy, Launch, Loop, Plan, Step
+
+# Characters of kernels in a unit: a compiler that is started for less costs more than it saves.
+UNIT_LENGTH = 8000
+MOST_UNITS = 8
+# Two units for each processor: one that takes longer than was thought has others beside it.
+UNITS_PER_PROCESSOR = 2
+# What a function takes a compiler, however short it is, in characters; and a row of the table that runs the plan.
+FUNCTION_LENGTH = 800
+ROW_LENGTH = 20
+
+
+@dataclass(frozen=True)
+class CSource(Source):
+    """Source text in units, which make one library, and of the units among them that many programs share."""
+
+    units: tuple[str, ...]
+    common: tuple[str, ...]
+
+
+def render(
+    plan: Plan, kernels: Mapping[str, Kernel], vector_bytes: int, profiled: bool = False, processors: int = 2
+) -> CSource:
+    """The source of a plan. Each thread of a team calls `graphc_run`, as `prelude/team.c` tells, with its number:
+
+        void graphc_run(char *const *buffers, const long *sizes, long repeat,
+                        gc_meeting *meeting, long thread, long threads, long grain, long kept)
+
+    Args:
+        plan: What runs.
+        kernels: The scheduled kernels, by name.
+        vector_bytes: The size of the processor's vector registers.
+        profiled: Whether the program adds up the seconds of each kernel, in the order of `kernels`, in
+            `double graphc_seconds[]`.
+        processors: How many compilers can run at the same time.
+    """
+    symbols = plan.identifiers()
+    functions = {}
+    launches = plan.all_launches()
+    for name, kernel in kernels.items():
+        renderer = CRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols}, vector_bytes)
+        functions[name] = renderer.kernel(kernel)
+    timed = {name: position for position, name in enumerate(kernels)} if profiled else {}
+    parts = _split(list(functions.values()), UNITS_PER_PROCESSOR * processors, ROW_LENGTH * len(plan.steps))
+    elsewhere = [function.declaration for part in parts[1:] for function in part]
+    run = "\n".join([*elsewhere, "", _program(plan, kernels, symbols, timed)])
+    units = tuple(_unit(part, vector_bytes, "" if i else run) for i, part in enumerate(parts))
+    has_winograd = any(isinstance(tile, WinogradShape) for function in functions.values() for tile in function.tiles)
+    common = tuple(common_unit(names, vector_bytes) for names in (BASE, *[WINOGRAD] * has_winograd))
+    text = "\n".join([*common, *units])
+    return CSource(text, {name: f.definition for name, f in functions.items()}, units, common)
+
+
+def _split(functions: list[Function], most: int, start: int) -> list[list[Function]]:
+    """Functions in parts that take compilers about the same time; those that call the same tile functions are together.
+
+    Args:
+        functions: What to split.
+        most: How many parts there should be at most.
+        start: What else is in the first part, in characters.
+    """
+    length = sum(len(function.definition) for function in functions)
+    count = max(1, min(most, MOST_UNITS, round(length / UNIT_LENGTH)))
+    total = start + length + FUNCTION_LENGTH * len(functions)
+    parts: list[list[Function]] = [[] for _ in range(count)]
+    done = start
+    for function in sorted(functions, key=lambda function: sorted(tile.name for tile in function.tiles)):
+        own = len(function.definition) + FUNCTION_LENGTH
+        parts[min(count - 1, (2 * done + own) * count // (2 * total))].append(function)
+        done += own
+    return [part for part in parts if part] or [[]]
+
+
+def _unit(functions: Sequence[Function], vector_bytes: int, run: str) -> str:
+    """A translation unit with some kernels, and what runs the plan if it is given."""
+    tiles = {tile.name: tile for function in functions for tile in function.tiles}
+    text = "\n".join(function.definition for function in functions)
+    parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("cpu", "c.h"), prelude("cstyle", "scalar.h")]
+    if any(f"gc_{name}_float32(" in text for name in VECTOR_FUNCTIONS):
+        parts.append(prelude("cpu", "math.h"))
+    if any(not isinstance(tile, WinogradShape) for tile in tiles.values()):
+        parts += [prelude("cpu", "product.h"), prelude("cpu", "contract.h")]
+    if any(isinstance(tile, WinogradShape) for tile in tiles.values()):
+        parts.append(prelude("cpu", "winograd.h"))
+    if any(isinstance(tile, BlockShape) for tile in tiles.values()):
+        parts.append(prelude("cpu", "library.h"))
+    parts += [tiles[name].definition for name in sorted(tiles)]
+    return "\n".join([*parts, text, run])
+
+
+def _program(plan: Plan, kernels: Mapping[str, Kernel], symbols: Mapping[str, str], timed: Mapping[str, int]) -> str:
+    """What runs the plan. Launches are data: as calls in a row they took compilers an eighth of their time."""
+    out, run = Lines(), Lines()
+    if timed:
+        out(f"double graphc_seconds[{len(timed)}];")
+    table = _Table(plan, kernels, symbols, timed)
+    table.run(run, plan.steps)
+    table.print(out)
+    out("void graphc_run(char *const *buffers, const long *given, long repeat,")
+    out("                gc_meeting *meeting, long thread, long threads, long grain, long kept) {")
+    out(f"long sizes[{max(1, len(symbols))}];")
+    for i, name in enumerate(plan.symbols):
+        out(f"const long {symbols[name]} = sizes[{i}] = given[{i}];")
+        out(f"(void){symbols[name]};")
+    table.lanes(out)
+    out("for (long step = 0; step < repeat; ++step) {")
+    out("const gc_worker worker = {thread, threads, grain, meeting, kept || step > 0, 0}, *const self = &worker;")
+    for line in run.lines:
+        out(line.strip())
+    out("}")
+    out("}")
+    return str(out)
+
+
+class _Table:
+    """The launches of a plan as a table, and the rows of it that each part of the plan runs.
+
+    Args:
+        plan: What runs.
+        kernels: The scheduled kernels, by name.
+        symbols: The identifier of each symbolic size and loop counter; their order is that of `sizes`.
+        timed: The place of each kernel whose seconds are added up; empty where nothing is measured.
+    """
+
+    def __init__(
+        self, plan: Plan, kernels: Mapping[str, Kernel], symbols: Mapping[str, str], timed: Mapping[str, int]
+    ) -> None:
+        self.plan, self.kernels, self.symbols, self.timed = plan, kernels, symbols, timed
+        self.places = {name: i for i, name in enumerate(symbols)}
+        self.style = CStyle(symbols)
+        self.rows: list[str] = []
+        self.args: list[int] = []
+        self.signatures: set[tuple[int, int]] = set()
+
+    def lanes(self, out: Lines) -> None:
+        """The table of buffers as a thread sees it that goes through passes alone."""
+        apart = {id: step.lanes for step in self.plan.steps if isinstance(step, Loop) for id in step.apart}
+        if not apart:
+            return
+        out(f"char *own[{len(self.plan.buffers)}];")
+        out("__builtin_memcpy(own, buffers, sizeof own);")
+        for id, lanes in sorted(apart.items()):
+            out(f"own[{id}] += thread * ({self.style.dim(self.plan.buffers[id].nbytes)} / {lanes});")
+
+    def run(self, out: Lines, steps: tuple[Step, ...], buffers: str = "buffers", worker: str = "self") -> None:
+        """The statements that run steps, on a table of buffers."""
+        for is_launch, group in groupby(steps, lambda step: isinstance(step, Launch)):
+            start = len(self.rows)
+            for step in group:
+                if isinstance(step, Launch):
+                    self._add(step)
+                else:
+                    self._other(out, step, buffers, worker)
+            if is_launch:
+                out(f"gc_launch(steps + {start}, steps + {len(self.rows)}, {buffers}, sizes, {worker});")
+
+    def _add(self, step: Launch) -> None:
+        signature = len(step.buffers), len(step.symbols)
+        self.signatures.add(signature)
+        clock = f"graphc_seconds + {self.timed[step.kernel]}" if self.timed else "0"
+        keeps = f"GC_KEEPS_{self.plan.keeps(step).upper()}"
+        row = f"{_caller(*signature)}, (gc_function *){step.kernel}, args + {len(self.args)}, {clock}, {keeps}"
+        self.rows.append(f"{{{row}}},")
+        self.args += [*step.buffers, *(self.places[name] for name in step.symbols)]
+
+    def _other(self, out: Lines, step: Step, buffers: str, worker: str) -> None:
+        dim = self.style.dim
+        if isinstance(step, Loop) and step.lanes:
+            self._passes(out, step)
+        elif isinstance(step, Loop):
+            name, place = self.symbols[step.symbol], self.places[step.symbol]
+            out(f"for (long {name} = 1; {name} <= {dim(step.count)}; ++{name}) {{")
+            out(f"sizes[{place}] = {name};")
+            self.run(out, step.steps, buffers, worker)
+            out("}")
+        elif isinstance(step, Copy):
+            width = self.plan.buffers[step.source].dtype.itemsize
+            start, end = dim(step.source_offset * width), dim(step.target_offset * width)
+            places = f"{buffers}[{step.target}] + {end}, {buffers}[{step.source}] + {start}"
+            out(f"gc_copy({places}, {dim(step.elements * width)}, {worker});")
+            out(f"gc_sync({worker});")
+
+    def _passes(self, out: Lines, loop: Loop) -> None:
+        """A loop whose passes threads take."""
+        count, work = (self.style.dim(dim) for dim in (loop.count, plan_work((loop,), self.kernels)))
+        name = self.symbols[loop.symbol]
+        out("{")
+        out(f"gc_passes passes = gc_begin_passes({count}, {loop.lanes}, {work}, self);")
+        out("char *const *const table = passes.together ? buffers : own;")
+        out("while (gc_next_pass(&passes)) {")
+        out(f"const long {name} = sizes[{self.places[loop.symbol]}] = passes.pass;")
+        out(f"(void){name};")
+        self.run(out, loop.steps, "table", "&passes.worker")
+        out("}")
+        out("gc_sync(self);")
+        out("}")
+
+    def print(self, out: Lines) -> None:
+        """The table itself, and a function for each number of buffers and sizes that kernels take."""
+        if not self.rows:
+            return
+        for buffers, sizes in sorted(self.signatures):
+            kinds = ["char *"] * buffers + ["long"] * sizes + ["const gc_worker *"]
+            values = [f"buffers[args[{i}]]" for i in range(buffers)]
+            values += [f"sizes[args[{i}]]" for i in range(buffers, buffers + sizes)]
+            out(f"static void {_caller(buffers, sizes)}(GC_CALL) {{")
+            out("(void)sizes;")
+            out(f"((void (*)({', '.join(kinds)}))kernel)({', '.join([*values, 'self'])});")
+            out("}")
+        out(f"static const int args[] = {{{', '.join(map(str, self.args or [0]))}}};")
+        out("static const gc_step steps[] = {")
+        for row in self.rows:
+            out(row)
+        out("};")
+
+
+def _caller(buffers: int, sizes: int) -> str:
+    return f"call_{buffers}_{sizes}"

@@ -1,0 +1,20 @@
+"""The translation units that C programs share: each is compiled once, and linked with every program."""
+
+from __future__ import annotations
+
+from graphc.codegen.cstyle.source import prelude
+
+# What all programs share: how threads meet and share work, how launches run, the loops of contractions.
+BASE = ("threads.c", "team.c", "product.h", "product.c")
+# What those share that have convolutions with transformed filters.
+WINOGRAD = ("winograd.h", "winograd.c")
+
+
+def common_unit(names: tuple[str, ...], vector_bytes: int) -> str:
+    """A translation unit that many programs share.
+
+    Args:
+        names: `BASE` or `WINOGRAD`.
+        vector_bytes: The size of the processor's vector registers.
+    """
+    return "\n".join([f"#define GC_VECTOR_BYTES {vector_bytes}\n", *(prelude("cpu", name) for name in ("c.h", *names))])

@@ -1,0 +1,1 @@
+"""Convolutions in C with fewer multiplications, by Winograd's minimal filtering."""

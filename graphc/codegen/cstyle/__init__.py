@@ -1,0 +1,1 @@
+"""What C and CUDA source have in common: scalars, indices, loops, reductions."""

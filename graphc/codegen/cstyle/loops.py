@@ -1,0 +1,233 @@
+"""Loops in C's manner: nests, stores and reductions, one point at a time. What C and CUDA share beside scalars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from graphc import dims, dtypes
+from graphc.codegen.cstyle.expr import CStyle, depths
+from graphc.codegen.cstyle.source import Lines
+from graphc.codegen.ir.kernel import (
+    Accumulator,
+    Axis,
+    Contract,
+    For,
+    Kernel,
+    Let,
+    Reduce,
+    Stmt,
+    Store,
+    names_in,
+)
+
+# What `#pragma omp simd` calls the combiners; a target without the pragma prints nothing.
+OMP_REDUCTIONS = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
+
+# Values that wait on the stack to be compared.
+MOST_KEPT = 1024
+
+
+class LoopRenderer(CStyle):
+    """Prints statements as loops that one thread runs.
+
+    Args:
+        symbols: The identifier of each symbolic size.
+    """
+
+    simd = ""  # the line before a loop whose iterations are independent
+
+    def __init__(self, symbols: Mapping[str, str]) -> None:
+        super().__init__(symbols)
+        self.out = Lines()
+        self.lane_axes: tuple[str, ...] = ()  # axes whose loop is printed innermost, wherever they stand
+
+    # ---- loops
+
+    def nest(
+        self,
+        axes: tuple[Axis, ...],
+        body: tuple[Stmt, ...],
+        innermost: Callable[[tuple[Stmt, ...]], None],
+        simd: bool = False,
+        clause: str = "",
+        heads: Mapping[str, Callable[[Axis], None]] | None = None,
+    ) -> None:
+        """Loops over axes, each scalar bound as far outside as it can be; `innermost` prints what remains.
+
+        `heads` print the heads of loops, by axis, where these are special.
+        """
+        heads = heads or {}
+        level = depths([axis.name for axis in axes], body, (*self.subscript, *self.lane_axes))
+        # A scalar in a block of its own, for names bound on the way.
+        self.out("{")
+        for depth in range(len(axes) + 1):
+            if depth:
+                axis = axes[depth - 1]
+                if depth == len(axes) and simd and self.simd:
+                    self.out(f"{self.simd}{clause}")
+                if axis.name in heads:
+                    heads[axis.name](axis)
+                else:
+                    name = axis.name
+                    self.out(f"for (long {name} = 0; {name} < {self.dim(axis.extent)}; ++{name}) {{")
+            if depth < len(axes):
+                for stmt in body:
+                    if isinstance(stmt, Let) and level[stmt.name] == depth:
+                        self.out(self.let(stmt))
+        innermost(tuple(s for s in body if not isinstance(s, Let) or level[s.name] == len(axes)))
+        for _ in range(len(axes) + 1):
+            self.out("}")
+
+    def decode(self, axes: Sequence[Axis], name: str) -> None:
+        """The index in each of several axes from one running number, the last axis fastest."""
+        if len(axes) > 1:
+            self.out(f"long {name}_rest = {name};")
+        for axis in reversed(axes[1:]):
+            extent = self.grouped(axis.extent)
+            self.out(f"const long {axis.name} = {name}_rest % {extent};")
+            self.out(f"{name}_rest /= {extent};")
+        for axis in axes[:1]:
+            self.out(f"const long {axis.name} = {name}{'_rest' if len(axes) > 1 else ''};")
+
+    # ---- rows: one point of the kernel's axes at a time
+
+    def rows(self, body: tuple[Stmt, ...]) -> None:
+        """Statements for the current point."""
+        for stmt in body:
+            match stmt:
+                case Let():
+                    self.out(self.let(stmt))
+                case Store():
+                    self.store(stmt)
+                case For(axes, inner):
+                    ordered = any(isinstance(s, Store) and s.accumulate for s in inner)
+                    self.nest(axes, inner, self.rows, simd=not ordered)
+                case Reduce():
+                    self.reduce_row(stmt)
+
+    def store(self, stmt: Store) -> None:
+        """A write to memory."""
+        place = f"{stmt.buffer}[{self.dim(stmt.index[0])}]"
+        if not stmt.accumulate:
+            self.out(f"{place} = {self.expr(stmt.value)};")
+        elif stmt.value.dtype in (dtypes.float16, dtypes.bfloat16):
+            half, wide = stmt.value.dtype, dtypes.float32
+            total = f"{self.cast(place, half, wide)} + {self.cast(self.expr(stmt.value), half, wide)}"
+            self.out(f"{place} = {self.cast(total, wide, half)};")
+        else:
+            self.out(f"{place} += {self.expr(stmt.value)};")
+
+    def reduce_row(self, stmt: Reduce) -> None:
+        """A reduction that one thread does by itself."""
+        for a in stmt.accumulators:
+            self.out(f"{self.types[a.dtype]} {a.name} = {self.start(a)};")
+            if a.position is not None:
+                self.out(f"{self.types[a.value.dtype]} {a.name}_best = {self.identity(a.combine, a.value.dtype)};")
+                self.out(f"{self.types[dtypes.bool_]} {a.name}_any = 0;")
+        later = self._compared_later(stmt)
+        now = [a for a in stmt.accumulators if a not in later]
+        for a in later:
+            self.out(f"{self.types[a.value.dtype]} {a.name}_values[{self.dim(stmt.axes[0].extent)}];")
+        ordered = bool(stmt.after) or any(a.position is not None for a in now)
+        watched = [] if ordered else [a for a in now if self.watches_nan(a)]
+        for a in watched:
+            # As wide as what is compared: with _Bool, compilers pack flags into bytes, which takes longer than `exp`.
+            flag = dtypes.int64 if a.dtype is dtypes.float64 else dtypes.int32
+            self.out(f"{self.types[flag]} {a.name}_nan = 0;")
+        clause = ""
+        if not ordered:
+            clause = "".join(f" reduction({OMP_REDUCTIONS[a.combine]}:{a.name})" for a in now)
+            clause += "".join(f" reduction(|:{a.name}_nan)" for a in watched)
+
+        def innermost(lets: tuple[Stmt, ...]) -> None:
+            self.rows(lets)
+            for a in now:
+                self.accumulate(a, self.expr(a.value), ordered)
+            for a in later:
+                self.out(f"{a.name}_values[{stmt.axes[0].name}] = {self.expr(a.value)};")
+            self.rows(stmt.after)
+
+        self.nest(stmt.axes, stmt.body, innermost, simd=not ordered and bool(stmt.axes), clause=clause)
+        for a in watched:
+            self.out(f"if ({a.name}_nan) {a.name} = ({self.types[a.dtype]})GC_NAN;")
+        for a in later:
+            name = stmt.axes[0].name
+            self.out(f"for (long {name} = 0; {name} < {self.dim(stmt.axes[0].extent)}; ++{name}) {{")
+            self.accumulate(a, f"{a.name}_values[{name}]", True)
+            self.out("}")
+
+    def _compared_later(self, stmt: Reduce) -> list[Accumulator]:
+        """Accumulators of positions that wait until all values are there.
+
+        Values are compared one after the other, which would keep all that the loop computes from being vectorised.
+        """
+        if not self.simd or stmt.after or len(stmt.axes) != 1:
+            return []
+        axis, plain = stmt.axes[0], len(stmt.body) <= 1 and len(stmt.accumulators) == 1
+        if plain or not isinstance(axis.extent, int) or axis.extent > MOST_KEPT:
+            return []
+        return [a for a in stmt.accumulators if a.position is not None and names_in(a.position) <= {axis.name}]
+
+    def start(self, a: Accumulator) -> str:
+        """What an accumulator holds before the first value."""
+        return "0" if a.position is not None else self.identity(a.combine, a.dtype)
+
+    def accumulate(self, a: Accumulator, value: str, ordered: bool) -> None:
+        """One more value for an accumulator."""
+        if a.position is not None:
+            better = "<" if a.combine == "argmin" else ">"
+            nan = f" | (({value} != {value}) & ({a.name}_best == {a.name}_best))" if a.value.dtype.is_float else ""
+            self.out(f"if (({value} {better} {a.name}_best){nan} | !{a.name}_any) {{")
+            self.out(f"{a.name}_best = {value};")
+            self.out(f"{a.name} = {self.expr(a.position)};")
+            self.out(f"{a.name}_any = 1;")
+            self.out("}")
+        elif self.watches_nan(a) and not ordered:
+            sign = ">" if a.combine == "max" else "<"
+            self.out(f"{a.name} = {value} {sign} {a.name} ? {value} : {a.name};")
+            self.out(f"{a.name}_nan |= {value} != {value};")
+        else:
+            self.out(f"{a.name} = {self.combined(a, value)};")
+
+    def watches_nan(self, a: Accumulator) -> bool:
+        """An extremum of floats is NaN where any element is; vectorised comparisons lose that, so it is kept apart."""
+        return bool(self.simd) and a.combine in ("max", "min") and a.dtype.is_float and a.position is None
+
+    def combined(self, a: Accumulator, value: str) -> str:
+        """The accumulator with one more value."""
+        target = a.name + self.subscript.get(a.name, "")
+        match a.combine:
+            case "sum":
+                return f"{target} + {value}"
+            case "prod":
+                return f"{target} * {value}"
+            case "any":
+                return f"{target} | {value}"
+            case "all":
+                return f"{target} & {value}"
+        sign = ">" if a.combine == "max" else "<"
+        nan = f" | ({value} != {value})" if a.dtype.is_float else ""
+        return f"(({value} {sign} {target}){nan}) ? {value} : {target}"
+
+
+def has_inner(kernel: Kernel) -> bool:
+    """Whether a kernel does more at a point than simple statements."""
+    return any(isinstance(stmt, (Reduce, For, Contract)) for stmt in kernel.body)
+
+
+def used_names(stmt: Stmt) -> set[str]:
+    """The names that a statement mentions, not those of statements inside it."""
+    names: set[str] = set()
+    match stmt:
+        case Let(_, value):
+            names |= names_in(value)
+        case Store(_, index, value):
+            names |= names_in(value) | {a.name for dim in index for a in dims.atoms(dim)}
+        case Reduce(_, _, accumulators):
+            for a in accumulators:
+                names |= names_in(a.value)
+        case Contract(_, _, _, lhs, rhs):
+            names |= names_in(lhs) | names_in(rhs)
+        case _:
+            pass
+    return names

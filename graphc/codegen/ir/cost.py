@@ -1,0 +1,92 @@
+"""What a kernel costs, roughly, and which of its loops threads share."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+
+from graphc import dims
+from graphc.codegen.ir.kernel import Axis, Contract, For, Kernel, Reduce, Stmt, expressions, walk
+from graphc.dims import Dim
+from graphc.exprs import Call, Load
+from graphc.plan import Copy, Launch, Loop, Step
+
+# In additions, of vector code where there is one.
+COSTS = {"div": 5, "sqrt": 5, "rsqrt": 8, "philox": 40, "floordiv": 20, "mod": 20}
+FUNCTION = 15
+CHEAP = frozenset(
+    ("add", "sub", "mul", "neg", "abs", "min", "max", "select", "and", "or", "xor", "not", "eq", "ne", "lt", "le", "gt")
+    + ("ge", "bit_and", "bit_or", "bit_xor", "bit_not", "shift_left", "shift_right", "isnan", "isinf", "isfinite")
+)
+# Threads that share a run of neighbouring elements meet at multiples of this many: whole cache lines.
+GRAIN = 64
+# A loop of fewer points, or grains where they are neighbours, is not worth sharing where another is longer.
+FEW = 16
+
+
+def work(kernel: Kernel) -> Dim:
+    """About how many scalar operations a kernel takes."""
+    return dims.product(axis.extent for axis in kernel.axes) * _block(kernel.body)
+
+
+def plan_work(steps: tuple[Step, ...], kernels: Mapping[str, Kernel]) -> Dim:
+    """About how many scalar operations some steps take; what depends on a loop's counter is left out."""
+    total: Dim = 0
+    launched: Counter[str] = Counter()
+    for step in steps:
+        match step:
+            case Loop(_, count, inner):
+                total = total + count * plan_work(inner, kernels)
+            case Launch(kernel):
+                launched[kernel] += 1
+            case Copy(_, _, elements):
+                total = total + elements
+    for kernel, times in launched.items():
+        cost = work(kernels[kernel])
+        total = total + (0 if any(name.startswith("@") for name in dims.size_names(cost)) else times * cost)
+    return total
+
+
+def _block(body: tuple[Stmt, ...]) -> Dim:
+    total: Dim = 0
+    for stmt in body:
+        match stmt:
+            case Reduce(axes, lets, accumulators, after):
+                inner = _block(lets) + _block(after) + sum(1 + _cost(Reduce((), (), (a,))) for a in accumulators)
+                total = total + dims.product(axis.extent for axis in axes) * inner
+            case For(axes, inside):
+                total = total + dims.product(axis.extent for axis in axes) * _block(inside)
+            case Contract(_, axes, lets):
+                total = total + dims.product(axis.extent for axis in axes) * (2 + _block(lets))
+            case _:
+                total = total + 1 + _cost(stmt)
+    return total
+
+
+def _cost(stmt: Stmt) -> int:
+    cost = 0
+    for expr in expressions(stmt):
+        for part in walk(expr):
+            if isinstance(part, Call):
+                cost += 1 if part.name in CHEAP else COSTS.get(part.name, FUNCTION)
+            cost += isinstance(part, Load)
+    return cost
+
+
+def shared_axes(kernel: Kernel) -> tuple[Axis, ...]:
+    """The loops whose points threads share: the outermost that has many, else the longest.
+
+    How many points the outermost has where its extent is known when it runs only, such as that of a batch, may be one:
+    it is shared together with the next loop, unless that one is to be vectorised.
+    """
+
+    def pieces(axis: Axis) -> float:
+        if not isinstance(axis.extent, int):
+            return math.inf
+        return axis.extent / GRAIN if axis == kernel.axes[-1] else axis.extent
+
+    if len(kernel.axes) > 2 and not isinstance(kernel.axes[0].extent, int):
+        return kernel.axes[:2]
+    many = [axis for axis in kernel.axes if pieces(axis) >= FEW]
+    return tuple(many[:1]) if many else (max(kernel.axes, key=pieces),)

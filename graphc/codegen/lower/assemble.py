@@ -1,0 +1,257 @@
+"""From a partition to a plan: kernels get buffers, updates get their states, and everything gets an order.
+
+An update is written straight into its state where every other reader of the old value comes earlier, and where the
+writing kernel itself reads the old value only at the very element that it replaces. Else it is copied at the end. The
+body of a scan is assembled likewise, its carries being states, and becomes a loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from graphc import dims
+from graphc.codegen.ir.kernel import Kernel, Param, expressions, indices, loads, statements, stores
+from graphc.codegen.lower.group import lower
+from graphc.codegen.lower.loop_body import body_as_step, carried
+from graphc.codegen.schedule.flatten import map_accesses, map_buffers
+from graphc.dims import Dim
+from graphc.graph.core import Graph
+from graphc.graph.types import Node, Ref, TensorType
+from graphc.passes.analysis.precedence import Precedence
+from graphc.passes.empty import is_empty
+from graphc.passes.fusion.fuse import Partition
+from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Role, Step
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A plan, and the kernels that it launches, by name."""
+
+    plan: Plan
+    kernels: dict[str, Kernel]
+
+
+def assemble(partition: Partition, prepare: Callable[[Graph], Partition]) -> Assembly:
+    """Lowers a partition and plans it.
+
+    Args:
+        partition: The groups.
+        prepare: Simplifies and partitions the bodies of loops.
+
+    Returns:
+        The plan and its kernels, not yet scheduled.
+    """
+    return _Assembler(partition, prepare, [0]).run()
+
+
+@dataclass(slots=True)
+class _Unit:
+    """Something to order: a kernel, or a loop."""
+
+    reads: set[Ref]
+    writes: set[Ref]
+    kernel: Kernel | None = None
+    scan: Node | None = None
+
+
+class _Assembler:
+    def __init__(self, partition: Partition, prepare: Callable[[Graph], Partition], counter: list[int]) -> None:
+        self.graph = partition.graph
+        self.prepare = prepare
+        self.counter = counter  # the number of kernels and loops named so far, shared with the bodies of loops
+        self.units = [self._unit(partition, position) for position in range(len(partition.groups))]
+        self.writer = {ref: i for i, unit in enumerate(self.units) for ref in unit.writes}
+        self.readers: dict[Ref, set[int]] = {}
+        for i, unit in enumerate(self.units):
+            for ref in unit.reads:
+                self.readers.setdefault(ref, set()).add(i)
+        self.order = Precedence()
+        for i, unit in enumerate(self.units):  # producers come first in a partition
+            self.order.add(i, {self.writer[ref] for ref in unit.reads if ref in self.writer})
+        self.home: dict[Ref, Ref] = {}  # a value -> the state whose buffer it is written to
+        self.buffers: list[Buffer] = []
+        self.by_value: dict[Ref, int] = {}
+        self.kernels: dict[str, Kernel] = {}
+
+    def _unit(self, partition: Partition, position: int) -> _Unit:
+        group = partition.groups[position]
+        node = group.nodes[0]
+        if node.op == "scan":
+            return _Unit(set(node.inputs), {Ref(node.id, out) for out in range(len(node.outs))}, scan=node)
+        stored = partition.stored.get(position, ())
+        if stored and all(is_empty(partition.graph.type(ref)) for ref in stored):
+            return _Unit(set(), set(stored))  # there is nothing to compute
+        kernel = lower(partition, position, self._name("k"))
+        reads = {param.value for param in kernel.params if param.read}
+        return _Unit(reads, {param.value for param in kernel.params if param.written}, kernel)
+
+    def _name(self, letter: str) -> str:
+        self.counter[0] += 1
+        return f"{letter}{self.counter[0] - 1}"
+
+    def run(self) -> Assembly:
+        for state, value in self.graph.updates.items():
+            self._try_alias(Ref(state), value)
+        outputs = self._assign_buffers()
+        steps: list[Step] = []
+        for position in self.order.sorted():
+            unit = self.units[position]
+            if unit.scan is not None:
+                steps += self._loop(unit.scan)
+            elif unit.kernel is not None:
+                steps.append(self._launch(unit.kernel))
+        steps += self._copies(outputs)
+        return Assembly(Plan(tuple(steps), tuple(self.buffers), tuple(outputs), self.graph.symbols), self.kernels)
+
+    # ---- updates in place
+
+    def _try_alias(self, state: Ref, value: Ref) -> None:
+        """Lets a value be written into the state it updates, if that is safe."""
+        writer = self.writer.get(value)
+        if writer is None or value in self.home or value in self.graph.outputs:
+            return
+        kernel = self.units[writer].kernel
+        if kernel is None or not _replaces_elementwise(kernel, state, value):
+            return
+        readers = self.readers.get(state, set()) - {writer}
+        if any(self.order.is_before(writer, reader) for reader in readers):
+            return
+        self.order.put_after(writer, readers)
+        self.home[value] = state
+
+    # ---- buffers
+
+    def _assign_buffers(self) -> list[int]:
+        """A buffer for every value that is in memory; returns those of the outputs."""
+        results = {ref for ref in self.graph.outputs if ref not in self.home}
+        touched = {self.home.get(ref, ref) for unit in self.units for ref in unit.reads | unit.writes}
+        for node in self.graph.table.values():
+            for out, type in enumerate(node.outs):
+                ref = Ref(node.id, out)
+                role: Role = "output" if ref in results else "temporary"
+                if node.op in ("input", "state", "constant"):
+                    role = node.op  # type: ignore[assignment]
+                if ref in touched or role in ("input", "state"):
+                    self.by_value[ref] = self._new(role, type)
+                    buffer = self.buffers[-1]
+                    name, value = node.attrs.get("name", ""), node.attrs.get("value")
+                    self.buffers[-1] = replace(buffer, name=name, value=value if role == "constant" else None)
+        self.by_value |= {value: self.by_value[state] for value, state in self.home.items()}
+        outputs: list[int] = []
+        for ref in self.graph.outputs:
+            id = self.by_value[ref]
+            outputs.append(self._new("output", self.graph.type(ref)) if id in outputs else id)
+        return outputs
+
+    def _new(self, role: Role, type: TensorType) -> int:
+        self.buffers.append(Buffer(len(self.buffers), role, type.dtype, type.elements))
+        return len(self.buffers) - 1
+
+    def _copies(self, outputs: list[int]) -> list[Step]:
+        """Copies at the end, for updates that have no place in their states and for outputs that stand twice."""
+        pairs = [(self.by_value[ref], self.by_value[Ref(state)]) for state, ref in self.graph.updates.items()]
+        pairs += [(self.by_value[ref], id) for ref, id in zip(self.graph.outputs, outputs, strict=True)]
+        return self._copied(pairs)
+
+    def _copied(self, pairs: Iterable[tuple[int, int]]) -> list[Step]:
+        """Copies from one buffer to another, where they are two and there is anything in them."""
+        sizes = [(source, target, self.buffers[source].elements) for source, target in pairs if source != target]
+        return [Copy(source, target, elements) for source, target, elements in sizes if elements != 0]
+
+    # ---- steps
+
+    def _launch(self, kernel: Kernel) -> Launch:
+        kernel = self._aliased(kernel)
+        self.kernels[kernel.name] = kernel
+        ids = tuple(self.by_value[param.value] for param in kernel.params)
+        reads = tuple(id for id, param in zip(ids, kernel.params, strict=True) if param.read)
+        writes = tuple(id for id, param in zip(ids, kernel.params, strict=True) if param.written)
+        return Launch(kernel.name, ids, reads, writes, symbols_of(kernel), kernel.origins)
+
+    def _aliased(self, kernel: Kernel) -> Kernel:
+        """The kernel with aliased values as their states: a state both read and written is one parameter."""
+        if not any(param.value in self.home for param in kernel.params):
+            return kernel
+        params: dict[Ref, Param] = {}
+        renamed: dict[str, str] = {}
+        for param in kernel.params:
+            value = self.home.get(param.value, param.value)
+            known = params.get(value, replace(param, value=value))
+            written, read = known.written or param.written, known.read or param.read
+            params[value] = replace(known, written=written, read=read)
+            renamed[param.name] = known.name
+        if all(name == known for name, known in renamed.items()):
+            return replace(kernel, params=tuple(params.values()))
+        body = tuple(map_buffers(stmt, renamed) for stmt in kernel.body)
+        return replace(kernel, params=tuple(params.values()), body=body)
+
+    def _loop(self, node: Node) -> list[Step]:
+        """The steps of a scan: its carries are buffers that the body's passes update."""
+        body = carried(node)
+        inner = _Assembler(self.prepare(body.graph), self.prepare, self.counter).run()
+        symbol = self._name("@")  # which no symbolic size is named
+        position = node.attrs["length"] - dims.size(symbol) if node.attrs["reverse"] else dims.size(symbol) - 1
+        places = body.places(
+            inner.plan,
+            [self.by_value[ref] for ref in node.inputs],
+            [self.by_value[Ref(node.id, out)] for out in range(len(node.outs))],
+        )
+        ids: dict[int, int] = {}
+        rows: dict[int, Dim] = {}  # buffers of the body that are one row of a buffer outside: where that row starts
+        for buffer in inner.plan.buffers:
+            place = places.get(buffer.id)
+            if place is None:
+                self.buffers.append(replace(buffer, id=len(self.buffers)))
+                ids[buffer.id] = len(self.buffers) - 1
+                continue
+            ids[buffer.id] = place.buffer
+            if place.is_row:
+                rows[buffer.id] = position * buffer.elements
+        length: Dim = node.attrs["length"]
+        steps = []
+        for step in inner.plan.steps:
+            placed = body_as_step(step, ids, rows)
+            if isinstance(step, Launch) and isinstance(placed, Launch):
+                self.kernels[step.kernel] = self._with_rows(inner.kernels[step.kernel], step, rows, position, length)
+                placed = replace(placed, symbols=symbols_of(self.kernels[step.kernel]))
+            steps.append(placed)
+        for name, kernel in inner.kernels.items():
+            self.kernels.setdefault(name, kernel)
+        return [*self._copied(body.initial(node, self.by_value)), Loop(symbol, length, tuple(steps))]
+
+    def _with_rows(self, kernel: Kernel, step: Launch, rows: Mapping[int, Dim], position: Dim, length: Dim) -> Kernel:
+        """The kernel with rows of outer buffers addressed as such."""
+        row = {p.name for p, id in zip(kernel.params, step.buffers, strict=True) if id in rows}
+        if not row:
+            return kernel
+
+        def access(buffer: str, index: tuple[Dim, ...]) -> tuple[str, tuple[Dim, ...]]:
+            return buffer, (position, *index) if buffer in row else index
+
+        params = tuple(replace(p, shape=(length, *p.shape)) if p.name in row else p for p in kernel.params)
+        return replace(kernel, params=params, body=tuple(map_accesses(stmt, access) for stmt in kernel.body))
+
+
+def symbols_of(kernel: Kernel) -> tuple[str, ...]:
+    """The symbolic sizes and loop counters that a kernel needs the values of, in a fixed order."""
+    found: set[Dim] = {dim for param in kernel.params for dim in param.shape}
+    found |= {axis.extent for axis in kernel.axes}
+    for stmt in statements(kernel.body):
+        found |= {axis.extent for axis in getattr(stmt, "axes", ())}
+    for stmt in kernel.body:
+        for expr in expressions(stmt):
+            found |= set(indices(expr))
+    return tuple(sorted({name for dim in found for name in dims.size_names(dim)}))
+
+
+def _replaces_elementwise(kernel: Kernel, state: Ref, value: Ref) -> bool:
+    """Whether a kernel reads a state only at the element that it then writes."""
+    names = {param.value: param.name for param in kernel.params}
+    found = list(stores(kernel.body))
+    if any(store.accumulate for store in found):
+        return False
+    if state not in names:
+        return True
+    places = {store.index for store in found if store.buffer == names[value]}
+    return all(load.index in places for load in loads(kernel.body) if load.buffer == names[state])

@@ -1,0 +1,41 @@
+"""Kernels that do the same are one: layers of the same shape are built once, and launched with their own buffers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graphc.codegen.ir.kernel import Kernel
+from graphc.codegen.lower.assemble import Assembly
+from graphc.graph.types import Ref, union
+from graphc.plan import Launch, Loop, Step
+
+
+def share(assembly: Assembly) -> Assembly:
+    """Keeps one of the kernels that differ in nothing but the values that they are launched on.
+
+    The one that is kept, which is the first, comes from where all of them come from.
+    """
+    alike: dict[Kernel, list[Kernel]] = {}
+    for kernel in assembly.kernels.values():
+        alike.setdefault(anonymous(kernel), []).append(kernel)
+    if len(alike) == len(assembly.kernels):
+        return assembly
+    kernels = {ks[0].name: replace(ks[0], origins=union(*(k.origins for k in ks))) for ks in alike.values()}
+    kept = {kernel.name: ks[0].name for ks in alike.values() for kernel in ks}
+
+    def renamed(step: Step) -> Step:
+        if isinstance(step, Loop):
+            return replace(step, steps=tuple(renamed(inner) for inner in step.steps))
+        return replace(step, kernel=kept[step.kernel]) if isinstance(step, Launch) else step
+
+    plan = replace(assembly.plan, steps=tuple(renamed(step) for step in assembly.plan.steps))
+    return Assembly(plan, kernels)
+
+
+_NOTHING = Ref(-1)
+
+
+def anonymous(kernel: Kernel) -> Kernel:
+    """A kernel without what tells it from others that do the same."""
+    params = tuple(replace(param, value=_NOTHING) for param in kernel.params)
+    return replace(kernel, name="", params=params, origins=(), comment="")

@@ -1,0 +1,420 @@
+"""Lowering: a group of graph operations becomes one kernel of the loop IR.
+
+Everything is pulled: to store an element, its operation's rule reads the operands' elements, which are loaded from
+memory, or computed in turn where they belong to the group or are views. Reductions come in phases, each one loop: all
+reductions of a phase need only results of earlier ones. Elements of half precision are computed in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphc import dims, dtypes
+from graphc.codegen.ir.kernel import (
+    Accumulator,
+    Axis,
+    Contract,
+    For,
+    Kernel,
+    Let,
+    Param,
+    Reduce,
+    Stmt,
+    Store,
+    check,
+    names_in,
+)
+from graphc.dims import Dim
+from graphc.dtypes import DType
+from graphc.errors import VerificationError
+from graphc.exprs import TRUE, Const, Expr, Index, Load, Var, both, call, cast, const
+from graphc.graph.registry import ContractRule, Kind, ReduceRule, ScanRule, ScatterRule, primitive
+from graphc.graph.types import Node, Ref, TensorType, union
+from graphc.passes.analysis.access import Domain, Point, kind_of
+from graphc.passes.fusion.fuse import ANCHORS, Group, Partition
+from graphc.primitives.views import ravel
+
+
+def lower(partition: Partition, position: int, name: str) -> Kernel:
+    """The kernel of a group.
+
+    Args:
+        partition: Where the group is from.
+        position: Which of its groups to lower.
+        name: The kernel's name.
+
+    Returns:
+        A checked kernel; its parameters name the values they hold.
+    """
+    group = partition.groups[position]
+    lowering = _Lowering(partition, group)
+    axes, body = lowering.run(list(partition.stored.get(position, ())))
+    kernel = Kernel(
+        name,
+        tuple(lowering.params.values()),
+        axes,
+        tuple(body),
+        union(*(node.loc for node in group.nodes)),
+        " ".join(node.op for node in group.nodes),
+    )
+    check(kernel)
+    return kernel
+
+
+def wide(dtype: DType) -> DType:
+    """The dtype that elements are computed in."""
+    return dtype.accumulator
+
+
+@dataclass(slots=True)
+class _NodeReader:
+    """What one operation's rule reads its operands with."""
+
+    lowering: _Lowering
+    node: Node
+    places: dict[int, Point] = field(default_factory=dict)  # where each operand was read last
+
+    @property
+    def types(self) -> tuple[TensorType, ...]:
+        return tuple(self.lowering.graph.type(ref) for ref in self.node.inputs)
+
+    @property
+    def out(self) -> TensorType:
+        return self.node.outs[0]
+
+    def read(self, operand: int, index: Point) -> Expr:
+        self.places[operand] = index
+        return self.lowering.element(self.node.inputs[operand], index)
+
+    def as_index(self, expr: Expr) -> Dim:
+        return self.lowering.as_index(expr)
+
+    @contextmanager
+    def guarded(self, condition: Expr) -> Iterator[None]:
+        before = self.lowering.guard
+        self.lowering.guard = self.lowering.bind(both(before, self.lowering.bind(condition)))
+        yield
+        self.lowering.guard = before
+
+
+class _Block:
+    """Statements under construction, and what they have bound.
+
+    A closed block holds all that is bound in it, also what does not depend on its axes.
+    """
+
+    def __init__(self, axes: tuple[Axis, ...], closed: bool = False) -> None:
+        self.axes = axes
+        self.closed = closed
+        self.stmts: list[Stmt] = []
+        self.names = {axis.name for axis in axes}
+        self.memo: dict[tuple[Ref, Point, Expr], Expr] = {}
+
+
+class _Lowering:
+    def __init__(self, partition: Partition, group: Group) -> None:
+        self.graph, self.free, self.triangles = partition.graph, partition.free, partition.triangles
+        self.group = group
+        self.members = {node.id for node in group.nodes}
+        self.domain: Domain = group.domain
+        self.params: dict[Ref, Param] = {}
+        self.results: dict[Ref, Expr] = {}
+        self.guard: Expr = TRUE
+        self.count = 0
+        self.outer = _Block(self._axes("p", self.domain.points))
+        self.block = self.outer
+
+    def run(self, stored: list[Ref]) -> tuple[tuple[Axis, ...], list[Stmt]]:
+        """The axes and the body of the kernel that stores some values of the group."""
+        anchors = [node for node in self.group.nodes if self._is_anchor(node)]
+        kind = self.group.kind
+        if kind is Kind.SCAN:
+            self._scan(self.group.nodes[0])
+        elif kind is Kind.SCATTER:
+            self._scatter(self.group.nodes[0])
+        elif kind is Kind.CONTRACT:
+            self._contract(anchors[0])
+            self._store(stored)
+        else:
+            left = stored
+            for phase in self._phases(anchors):
+                left = self._reduce(phase, left)
+            self._store(left)
+        return self.outer.axes, self.outer.stmts
+
+    def _is_anchor(self, node: Node) -> bool:
+        """Whether a node runs over axes of its own."""
+        return kind_of(self.graph, node) in ANCHORS
+
+    # ---- elements
+
+    def element(self, ref: Ref, index: Point) -> Expr:
+        """The element of a value at an index, in the dtype that it is computed in."""
+        if ref in self.results:
+            if index != self.domain.point:
+                raise VerificationError("a reduction is read at other points than it is formed for", got=str(index))
+            return self.results[ref]
+        key = (ref, index, self.guard)
+        for block in (self.block, self.outer):
+            if key in block.memo:
+                return block.memo[key]
+        node = self.graph.node(ref.node)
+        if node.id in self.members or node.id in self.free:
+            expr = self._computed(node, index)
+        else:
+            expr = self._loaded(ref, index)
+        bound = self.bind(expr)
+        self._home(bound).memo[key] = bound
+        return bound
+
+    def _computed(self, node: Node, index: Point) -> Expr:
+        rule = primitive(node.op)
+        assert rule.lower is not None
+        out = wide(node.outs[0].dtype)
+        if rule.kind is Kind.POINTWISE:
+            args = [self.element(ref, index) for ref in node.inputs]
+            if node.op == "cast" and node.outs[0].dtype is not out:
+                return cast(cast(args[0], node.outs[0].dtype), out)
+            result: Expr = rule.lower(*args, out=out, **node.attrs)
+            return result
+        if rule.kind is Kind.REDUCE:
+            alone: ReduceRule = self._rule(node)
+            if alone.combine in ("argmax", "argmin"):
+                return const(0, out)
+            return cast(alone.element(_NodeReader(self, node), index, ()), out)
+        result = rule.lower(_NodeReader(self, node), index, **node.attrs)
+        return cast(result, out) if not isinstance(result, Const) else const(result.value, out)
+
+    def _loaded(self, ref: Ref, index: Point) -> Expr:
+        type = self.graph.type(ref)
+        param = self._param(ref)
+        guard = None if self.guard == TRUE else self.guard
+        return cast(self.bind(Load(param.name, index, type.dtype, guard)), wide(type.dtype))
+
+    def _param(self, ref: Ref, written: bool = False) -> Param:
+        known = self.params.get(ref)
+        if known is None:
+            type = self.graph.type(ref)
+            known = Param(f"b{len(self.params)}", ref, type.dtype, type.shape, written, not written)
+            self.params[ref] = known
+        return known
+
+    def as_index(self, expr: Expr) -> Dim:
+        """A scalar as part of an index."""
+        if isinstance(expr, Index):
+            return expr.dim
+        if isinstance(expr, Const):
+            return int(expr.value)
+        bound = self._named(expr)
+        return dims.value(bound.name)
+
+    def bind(self, expr: Expr) -> Expr:
+        """A name for an expression, where it needs one."""
+        if isinstance(expr, (Const, Var)) or (isinstance(expr, Index) and expr.dtype is not dtypes.float32):
+            return expr
+        return self._named(expr)
+
+    def _named(self, expr: Expr) -> Var:
+        if isinstance(expr, Var):
+            return expr
+        home = self._home(expr)
+        self.count += 1
+        name = f"v{self.count}"
+        home.stmts.append(Let(name, expr))
+        home.names.add(name)
+        return Var(name, expr.dtype)
+
+    def _home(self, expr: Expr) -> _Block:
+        """The outermost block in which all that an expression mentions is bound."""
+        if self.block is self.outer or self.block.closed or names_in(expr) & self.block.names:
+            return self.block
+        return self.outer
+
+    # ---- statements
+
+    def _axes(self, prefix: str, extents: dims.Shape) -> tuple[Axis, ...]:
+        return tuple(Axis(f"{prefix}{i}", extent) for i, extent in enumerate(extents))
+
+    @contextmanager
+    def _inside(self, axes: tuple[Axis, ...], closed: bool = False) -> Iterator[_Block]:
+        """Statements made within belong to a loop over axes."""
+        self.block = _Block(axes, closed)
+        yield self.block
+        self.block = self.outer
+
+    def _phases(self, anchors: list[Node]) -> list[list[Node]]:
+        """Reductions by how many others they wait for."""
+        depth: dict[int, int] = {}
+        for node in self.group.nodes:
+            before = [depth.get(id, 0) for id in self._members_behind(node)]
+            depth[node.id] = max(before, default=0) + self._is_anchor(node)
+        levels = sorted({depth[node.id] for node in anchors})
+        return [[node for node in anchors if depth[node.id] == level] for level in levels]
+
+    def _members_behind(self, node: Node) -> set[int]:
+        """The group's nodes that a node reads, views between them skipped."""
+        found: set[int] = set()
+        stack = [ref.node for ref in node.inputs]
+        seen: set[int] = set()
+        while stack:
+            id = stack.pop()
+            if id in seen:
+                continue
+            seen.add(id)
+            if id in self.members:
+                found.add(id)
+            elif id in self.free:
+                stack.extend(ref.node for ref in self.graph.node(id).inputs)
+        return found
+
+    def _prepare(self, wanted: list[Node]) -> None:
+        """Computes the group's elements that some nodes need, in graph order, so that pulling stays shallow."""
+        needed: set[int] = set()
+        stack = [node.id for node in wanted if Ref(node.id) not in self.results]
+        while stack:
+            for id in self._members_behind(self.graph.node(stack.pop())):
+                if id not in needed and Ref(id) not in self.results:
+                    needed.add(id)
+                    stack.append(id)
+        for id in sorted(needed):
+            node = self.graph.node(id)
+            index = self.domain.index_of(node.outs[0].shape)
+            assert index is not None
+            self.element(Ref(id), index)
+
+    def _reduce(self, phase: list[Node], stored: list[Ref]) -> list[Ref]:
+        """Reduces, and stores what is computed for it anyway; returns what is then still to be stored."""
+        axes = self._axes("r", self.domain.reduced)
+        inner = tuple(axis.index for axis in axes)
+        accumulators = []
+        with self._inside(axes) as block:
+            self._prepare(phase)
+            for node in phase:
+                rule: ReduceRule = self._rule(node)
+                value = rule.element(_NodeReader(self, node), self.domain.point, inner)
+                positional = rule.combine in ("argmax", "argmin")
+                position = Index(ravel(inner, rule.extents), dtypes.int32) if positional else None
+                dtype = wide(node.outs[0].dtype)
+                self.count += 1
+                accumulators.append(Accumulator(f"v{self.count}", rule.combine, value, dtype, position))
+            ready = [ref for ref in stored if self._is_ready(ref, block)]
+            writes = self._stores(ready)
+            body: tuple[Let | Store, ...] = (*_lets(block), *writes)
+        self.outer.stmts.append(Reduce(axes, body, tuple(accumulators)))
+        for node, accumulator in zip(phase, accumulators, strict=True):
+            self.outer.names.add(accumulator.name)
+            self.results[Ref(node.id)] = Var(accumulator.name, accumulator.dtype)
+        return [ref for ref in stored if ref not in ready]
+
+    def _is_ready(self, ref: Ref, block: _Block) -> bool:
+        """Whether a block has a value for each of its points. What updates a state may take its place: that waits."""
+        index = self.domain.index_of(self.graph.type(ref).shape)
+        computed = index is not None and (ref, index, self.guard) in block.memo
+        return computed and ref not in self.graph.updates.values()
+
+    def _contract(self, node: Node) -> None:
+        rule: ContractRule = self._rule(node)
+        axes = self._axes("k", rule.extents)
+        inner = tuple(axis.index for axis in axes)
+        dtype = wide(node.outs[0].dtype)
+        # Each factor is computed by itself where its tile is made: nothing it needs may be bound outside.
+        with self._inside(axes, closed=True) as block:
+            reader = _NodeReader(self, node)
+            lhs = rule.lhs(reader, self.domain.point, inner)
+            rhs = rule.rhs(reader, self.domain.point, inner)
+        within = tuple(
+            call("ge", Index(place[known.row] + known.offset), Index(place[known.column]))
+            for operand, place in reader.places.items()
+            if (known := self.triangles.get(node.inputs[operand])) is not None and known.rest == 0
+        )
+        self.count += 1
+        name = f"v{self.count}"
+        self.outer.stmts.append(Contract(name, axes, _lets(block), lhs, rhs, dtype, within))
+        self.outer.names.add(name)
+        self.results[Ref(node.id)] = Var(name, dtype)
+
+    def _scan(self, node: Node) -> None:
+        rule: ScanRule = self._rule(node)
+        shape = node.outs[0].shape
+        extent = shape[rule.axis]
+        kept = tuple(Axis(f"p{i}", e) for i, e in enumerate(shape) if i != rule.axis)
+        self.outer = self.block = _Block(kept)
+        axis = Axis("r0", extent)
+        place = extent - 1 - axis.index if rule.reverse else axis.index
+        index = tuple(place if i == rule.axis else dims.axis(f"p{i}", e) for i, e in enumerate(shape))
+        with self._inside((axis,)) as block:
+            value = rule.element(_NodeReader(self, node), index)
+        dtype = wide(node.outs[0].dtype)
+        param = self._param(Ref(node.id), written=True)
+        store = Store(param.name, index, cast(Var("total", dtype), param.dtype))
+        accumulator = Accumulator("total", rule.combine, value, dtype)
+        self.outer.stmts.append(Reduce((axis,), _lets(block), (accumulator,), (store,)))
+
+    def _scatter(self, node: Node) -> None:
+        rule: ScatterRule = self._rule(node)
+        out = node.outs[0]
+        serial = tuple(Axis(f"s{i}", e) for i, e in enumerate(rule.extents[: rule.parallel]))
+        kept = tuple(Axis(f"p{i}", e) for i, e in enumerate(rule.extents) if i >= rule.parallel)
+        self.outer = self.block = _Block(kept)
+        rows = tuple(Axis(f"z{i}", e) for i, e in enumerate(out.shape[: out.rank - len(kept)]))
+        param = self._param(Ref(node.id), written=True)
+        place = tuple(axis.index for axis in (*rows, *kept))
+        self.outer.stmts.append(For(rows, (Store(param.name, place, const(0, param.dtype)),)))
+        point = tuple(axis.index for axis in (*serial, *kept))
+        with self._inside(serial) as block:
+            reader = _NodeReader(self, node)
+            target = rule.target(reader, point)
+            value = cast(rule.element(reader, point), param.dtype)
+            block.stmts.append(Store(param.name, target, value, accumulate=True))
+        self.outer.stmts.append(For(serial, tuple(block.stmts)))
+
+    def _rule(self, node: Node) -> Any:
+        rule = primitive(node.op)
+        assert rule.lower is not None
+        return rule.lower(tuple(self.graph.type(ref) for ref in node.inputs), **node.attrs)
+
+    def _store(self, stored: list[Ref]) -> None:
+        """Computes all before anything that it is computed from is replaced: values of the points are stored last."""
+        outer = [ref for ref in stored if not self.domain.is_inner(self.graph.type(ref).shape)]
+        inner = [ref for ref in stored if ref not in outer]
+        stores = self._stores(outer)
+        if inner:
+            axes = self._axes("r", self.domain.reduced)
+            with self._inside(axes) as block:
+                inner_stores = self._stores(inner)
+                self.outer.stmts.append(For(axes, (*block.stmts, *inner_stores)))
+        self.outer.stmts.extend(stores)
+
+    def _stores(self, refs: list[Ref]) -> list[Store]:
+        """Computes values of the current block; returns what is then to be stored."""
+        self._prepare([self.graph.node(ref.node) for ref in refs])
+        stores = []
+        for ref in refs:
+            type = self.graph.type(ref)
+            index = self.domain.index_of(type.shape)
+            if index is None:
+                stores += self._part_stores(ref)
+                continue
+            value = cast(self.element(ref, index), type.dtype)
+            stores.append(Store(self._param(ref, written=True).name, index, value))
+        return stores
+
+    def _part_stores(self, ref: Ref) -> list[Store]:
+        """A concatenation of what is computed here is stored part by part."""
+        node, param = self.graph.node(ref.node), self._param(ref, written=True)
+        axis, start, stores = node.attrs["axis"], 0, []
+        for part in node.inputs:
+            shape = self.graph.type(part).shape
+            index = self.domain.index_of(shape)
+            assert index is not None
+            place = tuple(dim + start if i == axis else dim for i, dim in enumerate(index))
+            stores.append(Store(param.name, place, cast(self.element(part, index), param.dtype)))
+            start = start + shape[axis]
+        return stores
+
+
+def _lets(block: _Block) -> tuple[Let, ...]:
+    return tuple(stmt for stmt in block.stmts if isinstance(stmt, Let))

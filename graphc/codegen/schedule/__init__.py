@@ -1,0 +1,1 @@
+"""Schedules, the same for all targets: flat offsets, merged axes, bound axes, wide accumulators."""

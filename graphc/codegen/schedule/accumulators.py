@@ -1,0 +1,53 @@
+"""Sums as wide as they need to be: where many floats are added up, a scheduled kernel does it in float64.
+
+How many follow one another depends on the schedule: where points are neighbours in memory (columns), each adds up all
+of its elements by itself; in rows, the lanes of a vector or the threads of a block share them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graphc import dims
+from graphc.codegen.ir.kernel import Accumulator, Kernel, Let, Reduce, Stmt
+from graphc.dims import Dim
+from graphc.exprs import Expr, Var, cast
+from graphc.primitives.base import accumulator
+
+# The fewest lanes that share a row: those of the smallest vector registers.
+LANES = 4
+
+
+def widened(kernel: Kernel) -> Kernel:
+    """The kernel with its sums in the dtypes that `primitives.base.accumulator` gives them."""
+    columns = bool(kernel.axes) and kernel.axes[-1].bind == "vector"
+    body = tuple(part for stmt in kernel.body for part in _statement(stmt, columns))
+    return kernel if body == kernel.body else replace(kernel, body=body)
+
+
+def _statement(stmt: Stmt, columns: bool) -> tuple[Stmt, ...]:
+    if not isinstance(stmt, Reduce):
+        return (stmt,)
+    in_order = columns or bool(stmt.after) or any(a.position is not None for a in stmt.accumulators)
+    terms = dims.product(axis.extent for axis in stmt.axes)
+    wide = [_wide(a, terms if in_order else dims.floordiv(terms, LANES)) for a in stmt.accumulators]
+    rounded = tuple(
+        Let(old.name, cast(Var(new.name, new.dtype), old.dtype))
+        for old, new in zip(stmt.accumulators, wide, strict=True)
+        if new is not old
+    )
+    if stmt.after:
+        return (replace(stmt, accumulators=tuple(wide), after=(*rounded, *stmt.after)),)
+    return replace(stmt, accumulators=tuple(wide)), *rounded
+
+
+def _wide(a: Accumulator, terms: Dim) -> Accumulator:
+    """The same in another dtype and under another name, if it is to be wider."""
+    dtype = accumulator(a.combine, a.dtype, terms)
+    return a if dtype is a.dtype else replace(a, name=f"{a.name}_wide", value=cast(a.value, dtype), dtype=dtype)
+
+
+def narrow(a: Accumulator) -> Expr | None:
+    """What a wide sum adds up, before it is widened; None where it is no wide sum."""
+    inner = getattr(a.value, "arg", None)
+    return inner if a.combine == "sum" and isinstance(inner, Expr) and inner.dtype.is_float else None

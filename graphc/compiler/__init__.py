@@ -1,0 +1,19 @@
+"""The compiler as a whole: joins what `codegen/` makes of a graph with a device of `runtime/` that runs it."""
+
+from graphc.compiler.backends import BACKENDS, absent, best_backend, chosen_backend
+from graphc.compiler.build import prepare
+from graphc.compiler.driver import compile
+from graphc.compiler.dumping import dump, memory_map
+from graphc.compiler.executable import Executable
+
+__all__ = [
+    "BACKENDS",
+    "Executable",
+    "absent",
+    "best_backend",
+    "chosen_backend",
+    "compile",
+    "dump",
+    "memory_map",
+    "prepare",
+]

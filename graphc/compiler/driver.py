@@ -1,0 +1,85 @@
+"""From a graph to what runs it, or to the program of one like it in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from graphc import codegen, config
+from graphc.collection import paused
+from graphc.compiler.backends import chosen_backend, tell_of_interpreter
+from graphc.compiler.build import build_cpu, build_cuda
+from graphc.compiler.dumping import dump, dump_folder
+from graphc.compiler.executable import Executable
+from graphc.compiler.tune import tuning
+from graphc.graph.core import Graph
+from graphc.runtime import cache
+from graphc.runtime.counters import counters
+from graphc.runtime.cpu import processor
+from graphc.runtime.numpy.program import NumpyProgram
+from graphc.runtime.program import Program
+
+if TYPE_CHECKING:
+    from graphc.codegen.pipeline import Compilation, Passes
+
+
+@paused()
+def compile(
+    graph: Graph,
+    backend: str | None = None,
+    earlier: Mapping[str, Graph] | None = None,
+    passes: Passes | None = None,
+    fused: bool = True,
+    profiled: bool = False,
+    sizes: Mapping[str, int] | None = None,
+) -> Executable:
+    """Compiles a graph, or finds the program of one like it in the cache.
+
+    Args:
+        graph: What to compile.
+        backend: Where it runs; None for the configured one, else the best present.
+        earlier: Stages that the graph went through before, for those who look at them.
+        passes: The rewrites, for those who look for the one at fault; `copy_sources` is always needed. None: all.
+        fused: Whether operations share kernels.
+        profiled: Whether `Executable.seconds` tells what each kernel took; only the `cpu` backend can.
+        sizes: Values of the symbolic sizes in the first run, if they are known: memory for it is then made ready while
+            compilers are at work.
+
+    Returns:
+        What runs it.
+
+    Raises:
+        BackendError: if the backend is absent.
+    """
+    name, why = chosen_backend(backend)
+    if name == "numpy" and backend is None and config.current().backend is None:
+        tell_of_interpreter(why)
+    folder, started = dump_folder(), perf_counter()
+    # As settings are now: the compilation may be looked at later.
+    tune, decided = tuning(sizes or {}) if name == "cpu" else (None, ())
+
+    @lru_cache(maxsize=1)
+    def compilation() -> Compilation:
+        vector_bytes, processors = processor.vector_bytes(), processor.cores()
+        return codegen.pipeline.Compilation(
+            name, graph, earlier, passes, fused, vector_bytes, profiled, processors, tune
+        )
+
+    store = cache.default()
+    hits, builds = store.hits, store.builds
+    if name == "numpy":
+        program: Program | NumpyProgram = NumpyProgram(compilation().graph)
+    elif name == "cpu":
+        program = build_cpu(graph, compilation, passes is None and fused and not profiled, sizes, decided)
+    else:
+        program = build_cuda(compilation())
+    counts = counters()
+    # What is shared by programs may have been there while the program was not.
+    counts.cache_hits += store.hits > hits and store.builds == builds
+    counts.compilations += 1
+    counts.compile_seconds += perf_counter() - started
+    if folder is not None:
+        dump(compilation(), folder)
+    return Executable(name, graph, program, compilation)

@@ -1,0 +1,127 @@
+"""A compiled graph: running it, and looking at how it came about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc import dims
+from graphc.errors import ArgumentError
+from graphc.graph.core import Graph
+from graphc.graph.types import resolve
+from graphc.runtime.counters import counters
+from graphc.runtime.cpu.program import CpuProgram
+from graphc.runtime.memory import solve
+from graphc.runtime.numpy.program import NumpyProgram
+from graphc.runtime.program import Program
+from graphc.runtime.state import StateBuffer
+
+if TYPE_CHECKING:
+    from graphc.codegen.pipeline import Compilation
+
+Array = np.ndarray[Any, Any]
+
+
+class Executable:
+    """A compiled graph.
+
+    Args:
+        backend: The backend that it runs on.
+        initial: The graph before any pass.
+        program: What runs.
+        look: Tells how it came about, which is found out anew where the program was in the cache.
+    """
+
+    def __init__(
+        self, backend: str, initial: Graph, program: Program | NumpyProgram, look: Callable[[], Compilation]
+    ) -> None:
+        self.backend = backend
+        self.program = program
+        self._launches = program.launches if isinstance(program, Program) else 0
+        self._initial = initial
+        self._look = look
+
+    @property
+    def compilation(self) -> Compilation:
+        """How it came about, stage by stage."""
+        return self._look()
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that runs."""
+        return self.compilation.graph
+
+    def run(
+        self,
+        inputs: Mapping[str, Array | StateBuffer],
+        states: Mapping[str, StateBuffer],
+        sizes: Mapping[str, int],
+        repeat: int = 1,
+    ) -> list[Array]:
+        """Runs the graph; states are updated in place.
+
+        Args:
+            inputs: A value for each input.
+            states: The buffer of each state.
+            sizes: A value for each symbolic size.
+            repeat: How many times; every run sees what the one before left in the states.
+
+        Returns:
+            The outputs of the last run.
+        """
+        flat = self.program.run(inputs, states, sizes, repeat)
+        self._count(repeat)
+        shapes = [resolve(self._initial.type(ref).shape, sizes) for ref in self._initial.outputs]
+        return [array.reshape(shape) for array, shape in zip(flat, shapes, strict=True)]
+
+    def sweep(
+        self,
+        inputs: Mapping[str, Array],
+        states: Mapping[str, StateBuffer],
+        sizes: Mapping[str, int],
+        steps: int,
+        results: Sequence[Array],
+    ) -> None:
+        """Runs the graph on one piece of the inputs after the other; states are updated in place.
+
+        Args:
+            inputs: A value for each input, whose first axis is cut into `steps` equal pieces.
+            states: The buffer of each state.
+            sizes: A value for each symbolic size: those of a piece.
+            steps: How many pieces.
+            results: Gets the outputs: an array for each, cut likewise.
+        """
+        self.program.sweep(inputs, states, sizes, steps, results)
+        self._count(steps)
+
+    def _count(self, steps: int) -> None:
+        counts = counters()
+        counts.runs += 1
+        counts.launches += steps * self._launches
+
+    def memory(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """The bytes that a run takes, by role: `input`, `state`, `constant`, `output`, and `arena` for temporaries.
+
+        Raises:
+            ArgumentError: on the interpreter, which has no plan.
+        """
+        if not isinstance(self.program, Program):
+            raise ArgumentError("the interpreter does not plan its memory", hint="choose the backend cpu or cuda")
+        report = dict.fromkeys(("input", "state", "constant", "output"), 0)
+        plan = self.program.plan
+        for buffer in plan.buffers:
+            if not buffer.in_arena:
+                report[buffer.role] += dims.evaluate(buffer.nbytes, sizes)
+        return report | {"arena": solve(plan, sizes).nbytes}
+
+    def seconds(self) -> dict[str, float]:
+        """The seconds that each kernel has taken since the program was built, by kernel.
+
+        Raises:
+            ArgumentError: if the program was not built with `profiled=True` for the `cpu` backend.
+        """
+        if not isinstance(self.program, CpuProgram):
+            raise ArgumentError("only the cpu backend measures its kernels", got=self.backend)
+        return self.program.seconds(list(self.compilation.kernels))

@@ -1,0 +1,1 @@
+"""Fusion: which operations share a kernel, which are inlined, and which are rematerialized."""

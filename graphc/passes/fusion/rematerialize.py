@@ -1,0 +1,136 @@
+"""Which values are computed again by their readers, and not stored: cheap arithmetic on what is in memory anyway.
+
+This is rematerialization (Briggs et al., "Rematerialization", 1992), of tensors and for the sake of traffic: known from
+a first partition are the values in memory, and who reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from graphc.graph.core import Graph
+from graphc.graph.registry import Kind, primitive
+from graphc.graph.types import Node, Ref
+from graphc.passes.fusion.inline import ALONE, CHEAP
+
+# Views that read elements in the order in which they lie, so that their operand is read at full speed.
+ORDERLY_VIEWS = frozenset(("broadcast", "reshape", "slice"))
+# Views that read each element of their operand once at most.
+SINGLE_VIEWS = frozenset(("reshape", "slice", "pad", "transpose", "reverse"))
+# The tensors that a value is computed again from, at most: loops have so many streams only.
+MOST_LEAVES = 2
+
+
+class Recomputation:
+    """Chooses what readers compute again.
+
+    Args:
+        graph: The graph.
+        free: The nodes that are pulled into their readers in any case.
+        stored: The values that each group leaves in memory.
+        home: The group of each node.
+        kinds: The kind of each group.
+        reads: What each group reads.
+        nbytes: The size of each value that is stored or read.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        free: frozenset[int],
+        stored: set[Ref],
+        home: dict[int, int],
+        kinds: Sequence[Kind],
+        reads: Sequence[set[Ref]],
+        nbytes: Mapping[Ref, int],
+    ) -> None:
+        self.graph = graph
+        self.free = free
+        self.stored = stored
+        self.home = home
+        self.kinds = kinds
+        self.reads = [set(group) for group in reads]
+        self.nbytes = nbytes
+        self.again: set[int] = set()
+
+    def run(self) -> set[int]:
+        """The nodes that are computed again."""
+        kept = {ref.node for ref in self.graph.roots} | self._read_by_contractions()
+        for node in self.graph.table.values():
+            if node.op in CHEAP and Ref(node.id) in self.stored and node.id not in kept:
+                self._consider(node)
+        return self.again
+
+    def _consider(self, node: Node) -> None:
+        """Has a value computed again if that does not cause more traffic."""
+        ref = Ref(node.id)
+        if not all(self._reads_once(user) for user in self.graph.users.get(ref, [])):
+            return
+        chain = {node.id}
+        leaves = self._leaves(node, chain)
+        if leaves is None or len(leaves) > MOST_LEAVES:
+            return
+        home = self.home[node.id]
+        readers = [group for group, reads in enumerate(self.reads) if ref in reads and group != home]
+        saved = self.nbytes[ref] * (1 + len(readers))
+        for group in readers:
+            more = sum(self.nbytes[leaf] for leaf in leaves - self.reads[group])
+            # What an epilogue reads is not on its way while the tile is multiplied: there it costs most.
+            if self.kinds[group] is Kind.CONTRACT and more > self.nbytes[ref]:
+                return
+            saved -= more
+        for leaf in leaves:
+            others = {user for user in self.graph.users[leaf] if self.home.get(user) == home} - chain
+            saved += 0 if others or self.home.get(leaf.node) == home else self.nbytes[leaf]
+        if saved <= 0:
+            return
+        self.again |= chain
+        for group in readers:
+            self.reads[group] |= leaves
+
+    def _leaves(self, node: Node, chain: set[int]) -> set[Ref] | None:
+        """The values in memory, of the node's size, that it is computed from; adds what is between to a chain.
+
+        Smaller ones, broadcast, stay in the caches. None where a value is not cheap or not in memory, or not simply
+        read. States that a run replaces are not to be read later than need be.
+        """
+        found: set[Ref] = set()
+        stack = list(node.inputs)
+        while stack:
+            ref = stack.pop()
+            source = self.graph.node(ref.node)
+            if source.id in self.free:
+                if source.op not in ORDERLY_VIEWS and source.inputs and primitive(source.op).kind is Kind.VIEW:
+                    return None
+                stack += [] if self._repeats(source) else source.inputs
+            elif source.id in self.again or (ref not in self.stored and source.op in CHEAP):
+                chain.add(source.id)
+                stack += source.inputs
+            elif ref in self.stored or primitive(source.op).kind is Kind.SOURCE:
+                found.add(ref)
+            else:
+                return None
+        return None if any(ref.node in self.graph.updates for ref in found) else found
+
+    def _repeats(self, source: Node) -> bool:
+        """Whether a node has several copies of each element of its operand."""
+        return source.op == "broadcast" and self.graph.type(source.inputs[0]).elements != source.outs[0].elements
+
+    def _reads_once(self, user: int) -> bool:
+        """Whether a node reads each element of its operands at most once, in a loop over elements."""
+        reader = self.graph.node(user)
+        return primitive(reader.op).kind in (Kind.POINTWISE, Kind.REDUCE) or reader.op in SINGLE_VIEWS
+
+    def _read_by_contractions(self) -> set[int]:
+        """What lies behind the views that contractions and loops read."""
+        found: set[int] = set()
+        for node in self.graph.table.values():
+            if primitive(node.op).kind in (Kind.CONTRACT, *ALONE):
+                stack = [ref.node for ref in node.inputs]
+                while stack:
+                    id = stack.pop()
+                    if id in self.free:
+                        stack += [ref.node for ref in self.graph.node(id).inputs]
+                    else:
+                        found.add(id)
+        return found

@@ -1,0 +1,24 @@
+"""Concatenations of many parts in steps: an element's part is asked for among few, and expressions stay shallow."""
+
+from __future__ import annotations
+
+from graphc.graph.builder import Builder, Value
+from graphc.graph.core import Graph
+from graphc.graph.types import Node
+from graphc.passes.rewrite import rewrite
+
+# A concatenation of more parts is one of concatenations.
+MOST_PARTS = 32
+
+
+def split_concatenations(graph: Graph) -> Graph:
+    """Concatenates runs of parts first where there are many."""
+    return rewrite(graph, {"concatenate": _split})
+
+
+def _split(builder: Builder, node: Node, operands: list[Value]) -> Value | None:
+    parts, axis = operands, node.attrs["axis"]
+    while len(parts) > MOST_PARTS:
+        runs = [parts[first : first + MOST_PARTS] for first in range(0, len(parts), MOST_PARTS)]
+        parts = [builder.apply("concatenate", *run, axis=axis) for run in runs]
+    return None if parts is operands else builder.apply("concatenate", *parts, axis=axis)

@@ -1,0 +1,1 @@
+"""Passes over scans: loop distribution, trimming, vectorization over the loop axis."""

@@ -1,0 +1,306 @@
+"""Fission of loops: what no step waits for is done for all steps at once, before the loop or after it.
+
+Of a scan's body, contractions and reductions leave the loop that
+
+- come from sequences and constants alone: they are done before it, and what the steps read of them is a sequence;
+- are read by no carry: they are done after it, on operands that the loop stacks;
+- are only summed up by a carry: the sum is formed after the loop, steps being one more axis that is summed over.
+
+A recurrent layer's products of inputs and weights thus become one product over all steps, and so do the gradients of
+all its weights. What is the same in every step is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphc.dims import Dim
+from graphc.graph.builder import Builder, Value, build_like, copy_node
+from graphc.graph.core import Graph
+from graphc.graph.registry import Kind, primitive
+from graphc.graph.types import Node, Ref, TensorType
+from graphc.passes.loops.vectorize import Steps, for_all_steps, has_rule
+from graphc.primitives.control import ScanSignature, signature_of
+
+# Views through which a sum over steps can be formed: they are linear.
+_LINEAR = frozenset({"neg", "reshape", "transpose", "pad", "slice", "reverse", "concatenate"})
+# Views that are formed again outside, so that what they show is stacked and not they.
+_RENAMING = frozenset({"reshape", "transpose", "broadcast", "reverse"})
+
+
+def split_loops(graph: Graph) -> Graph:
+    """Moves out of loops what need not be in them.
+
+    Returns:
+        A graph that computes the same results; sums over steps may be formed in another order.
+    """
+    if not graph.of_op("scan"):
+        return graph
+    builder = build_like(graph)
+    mapping: dict[Ref, Ref] = {}
+    for node in graph.table.values():
+        if node.op == "scan":
+            with builder.located(node.loc):
+                results = _Fission(builder, node, [builder.value(mapping[ref]) for ref in node.inputs]).results()
+            mapping.update({Ref(node.id, out): value.ref for out, value in enumerate(results)})
+            continue
+        copied = copy_node(builder, node, mapping)
+        mapping.update({Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))})
+    builder.updates = {mapping[Ref(id)].node: mapping[ref] for id, ref in graph.updates.items()}
+    return builder.finish(mapping[ref] for ref in graph.outputs)
+
+
+class _Fission:
+    """One scan, taken apart.
+
+    Args:
+        builder: The graph around it.
+        node: The scan.
+        operands: Its operands in that graph.
+    """
+
+    def __init__(self, builder: Builder, node: Node, operands: list[Value]) -> None:
+        self.builder, self.node = builder, node
+        self.body: Graph = split_loops(node.attrs["body"])
+        self.length: Dim = node.attrs["length"]
+        self.signature = signature_of(node.attrs)
+        self.operands = dict(zip(self.signature.names, operands, strict=True))
+        self.names = {n.id: name for name, n in self.body.inputs.items()}
+        self.of_carry, self.of_step = self._reached("s"), self._reached("sx")
+        self.whole = {id for id in self.body.table if self._can_leave(id)}
+        self.carry_outs = self.body.outputs[: self.signature.carries]
+        self.ys = self.body.outputs[self.signature.carries :]
+        self.sums = self._sums()
+        self.before = self._before()
+        self.after = self._after()
+        self.outside: dict[Ref, Steps] = {}
+        self.stacked: list[Ref] = []
+
+    # ---- what goes where
+
+    def _reached(self, letters: str) -> set[int]:
+        """The nodes that come from inputs whose names start with one of some letters."""
+        found: set[int] = set()
+        for node in self.body.table.values():
+            name = self.names.get(node.id, "-")
+            if name[0] in letters or any(ref.node in found for ref in node.inputs):
+                found.add(node.id)
+        return found
+
+    def _can_leave(self, id: int) -> bool:
+        node = self.body.node(id)
+        return node.op == "input" or (len(node.outs) == 1 and (id not in self.of_step or has_rule(node.op)))
+
+    def _is_work(self, id: int) -> bool:
+        """Whether a node is worth being done for all steps at once."""
+        return id in self.whole and primitive(self.body.node(id).op).kind in (Kind.CONTRACT, Kind.REDUCE)
+
+    def _before(self) -> set[int]:
+        """The nodes whose results are brought into the loop: done once, or for all steps."""
+        found: set[int] = set()
+        possible: set[int] = set()
+        for id, node in self.body.table.items():
+            kind = primitive(node.op).kind
+            if id in self.of_carry:
+                continue
+            if id not in self.of_step:
+                # What is the same in every step; views and numbers cost nothing where they are.
+                if id in self.whole and kind not in (Kind.SOURCE, Kind.VIEW) and node.outs[0].shape:
+                    found.add(id)
+                continue
+            if node.op == "input":
+                possible.add(id)
+                continue
+            behind = [ref.node for ref in node.inputs if ref.node in self.of_step]
+            if id in self.whole and all(other in possible for other in behind):
+                possible.add(id)
+                follows = kind is Kind.POINTWISE and any(other in found for other in behind)
+                if self._is_work(id) or (follows and all(other in found or other in self.names for other in behind)):
+                    found.add(id)
+        return found
+
+    def _sums(self) -> set[int]:
+        """The carries that only sum up what steps contribute, where the sum can be formed after the loop."""
+        found: set[int] = set()
+        for i, ref in enumerate(self.carry_outs):
+            carry = self.body.inputs.get(f"s{i}")
+            node = self.body.node(ref.node)
+            if carry is None or node.op != "add" or Ref(carry.id) not in node.inputs:
+                continue
+            read = [*self.body.outputs, *(r for n in self.body.table.values() for r in n.inputs)]
+            part = self._part(node, carry)
+            if read.count(Ref(carry.id)) == 1 and read.count(ref) == 1 and self._summable(part):
+                found.add(i)
+        return found
+
+    def _part(self, node: Node, carry: Node) -> Ref:
+        """What a step adds to a sum."""
+        return node.inputs[1] if node.inputs[0] == Ref(carry.id) else node.inputs[0]
+
+    def _summable(self, ref: Ref) -> bool:
+        node = self.body.node(ref.node)
+        if ref.node not in self.of_step or ref.node not in self.whole:
+            return False
+        if node.op in ("contract", "sum"):
+            return True
+        if node.op == "pad" and node.attrs["value"] != 0:
+            return False
+        return (node.op in _LINEAR or node.op == "add") and all(self._summable(part) for part in node.inputs)
+
+    def _kept_carries(self) -> list[int]:
+        return [i for i in range(self.signature.carries) if i not in self.sums]
+
+    def _after(self) -> set[int]:
+        """The nodes that are done after the loop, for stacked results."""
+        inside = self.body.ancestors(self.carry_outs[i] for i in self._kept_carries())
+        wanted = self.body.ancestors(self.ys) - inside
+        users: dict[int, set[int]] = {}
+        for id in wanted:
+            for ref in self.body.node(id).inputs:
+                users.setdefault(ref.node, set()).add(id)
+        found: set[int] = set()
+        # A node can leave where all that read it can.
+        free = set[int]()
+        for id in sorted(wanted, reverse=True):
+            if id in self.whole and id in self.of_carry and users.get(id, set()) <= free:
+                free.add(id)
+        for id in sorted(free):
+            behind = {ref.node for ref in self.body.node(id).inputs}
+            if self._is_work(id) or behind & found:
+                found.add(id)
+        return found
+
+    # ---- values outside
+
+    def _outer(self, ref: Ref) -> Steps:
+        """A value of all steps, outside the loop."""
+        if ref not in self.outside:
+            self.outside[ref] = self._formed(ref)
+        return self.outside[ref]
+
+    def _formed(self, ref: Ref) -> Steps:
+        node = self.body.node(ref.node)
+        name = self.names.get(ref.node)
+        if name is not None:
+            return Steps(self.operands[name], name.startswith("x"))
+        with self.builder.located(node.loc):
+            parts = [self._outer(part) for part in node.inputs]
+            return for_all_steps(self.builder, node.op, node.attrs, parts, self.length)
+
+    def _needs_stack(self, ref: Ref) -> list[Ref]:
+        """The values of steps that the loop must stack so that a value can be formed outside."""
+        node = self.body.node(ref.node)
+        if ref.node not in self.of_carry:
+            # Of sequences and constants; what has no rule is stacked.
+            return [] if self._formable(ref.node) else [ref]
+        if ref.node in self.after or (node.op in _RENAMING and ref.node in self.whole):
+            return [found for part in node.inputs for found in self._needs_stack(part)]
+        return [ref]
+
+    def _formable(self, id: int) -> bool:
+        return all(n in self.whole for n in self.body.ancestors([Ref(id)]))
+
+    def _summands(self, ref: Ref) -> Iterable[Ref]:
+        """The operands of the contractions and reductions that a sum over steps is made of."""
+        node = self.body.node(ref.node)
+        if node.op in ("contract", "sum"):
+            return node.inputs
+        return [found for part in node.inputs for found in self._summands(part)]
+
+    def _total(self, ref: Ref) -> Value:
+        """The sum of a value over all steps."""
+        node = self.body.node(ref.node)
+        with self.builder.located(node.loc):
+            if node.op == "sum":
+                (x,) = (self._outer(part).spread(self.length) for part in node.inputs)
+                return self.builder.apply("sum", x, axes=(0, *(axis + 1 for axis in node.attrs["axes"])))
+            if node.op == "contract":
+                return self._product(node, *(self._outer(part) for part in node.inputs))
+            return self.builder.apply(node.op, *(self._total(part) for part in node.inputs), **node.attrs)
+
+    def _product(self, node: Node, lhs: Steps, rhs: Steps) -> Value:
+        """A contraction summed over all steps."""
+        if lhs.varies and rhs.varies:
+            axes = {name: tuple(axis + 1 for axis in axes) for name, axes in node.attrs.items()}
+            for side in ("lhs_contract", "rhs_contract"):
+                axes[side] = (0, *axes[side])
+            return self.builder.apply("contract", lhs.value, rhs.value, **axes)
+        # The one that is the same in every step is a common factor.
+        parts = [self.builder.apply("sum", x.value, axes=(0,)) if x.varies else x.value for x in (lhs, rhs)]
+        return self.builder.apply("contract", *parts, **node.attrs)
+
+    # ---- the new loop
+
+    def results(self) -> list[Value]:
+        """The values of the scan's results, in the graph around."""
+        leaving = self.after | self.before
+        inside = [ref for ref in self.ys if ref.node not in leaving]
+        parts = {i: self._part(self.body.node(self.carry_outs[i].node), self.body.inputs[f"s{i}"]) for i in self.sums}
+        outside = [ref for ref in self.ys if ref.node in leaving]
+        outside += [operand for part in parts.values() for operand in self._summands(part)]
+        needed = dict.fromkeys(found for ref in outside for found in self._needs_stack(ref))
+        rows = list(dict.fromkeys([*inside, *needed]))
+        carries = self._kept_carries()
+        found = self._loop(carries, rows)
+        last, stacked = found[: len(carries)], dict(zip(rows, found[len(carries) :], strict=True))
+        self.outside.update({ref: Steps(stacked[ref], True) for ref in needed})
+        results: dict[int, Value] = dict(zip(carries, last, strict=True))
+        for i, part in parts.items():
+            first = self.operands[f"s{i}"]
+            results[i] = self.builder.apply("add", first, self._total(part))
+        ys = [stacked[ref] if ref in stacked else self._outer(ref).spread(self.length) for ref in self.ys]
+        return [*(results[i] for i in range(self.signature.carries)), *ys]
+
+    def _loop(self, carries: list[int], rows: list[Ref]) -> tuple[Value, ...]:
+        """The scan with what is left in it."""
+        wanted = [*(self.carry_outs[i] for i in carries), *rows]
+        needed, brought = self._left(wanted)
+        if not wanted:
+            return ()
+        body = build_like(self.body)
+        mapping: dict[Ref, Ref] = {}
+        sources: dict[str, list[tuple[Ref | None, Value]]] = {"c": [], "s": [], "x": []}
+        for id in sorted(needed & self.names.keys()):
+            if self.names[id][0] != "s":
+                sources[self.names[id][0]].append((Ref(id), self.operands[self.names[id]]))
+        source: Ref | None
+        for source in brought:
+            outer = self._outer(source)
+            sources["x" if outer.varies else "c"].append((source, outer.value))
+        for i in carries:
+            carry = self.body.inputs.get(f"s{i}")
+            sources["s"].append((None if carry is None else Ref(carry.id), self.operands[f"s{i}"]))
+        for letter, values in sources.items():
+            for position, (source, value) in enumerate(values):
+                type = value.type if letter != "x" else _row(value)
+                made = body.input(f"{letter}{position}", type)
+                if source is not None:
+                    mapping[source] = made.ref
+        for id in sorted(needed - self.names.keys()):
+            node = self.body.node(id)
+            copied = copy_node(body, node, mapping)
+            mapping.update({Ref(id, out): Ref(copied.id, out) for out in range(len(node.outs))})
+        counts = ScanSignature(*(len(sources[letter]) for letter in "csx"))
+        attrs = {"constants": counts.constants, "carries": counts.carries, "xs": counts.xs, "length": self.length}
+        operands = [value for letter in "csx" for _, value in sources[letter]]
+        graph = body.finish(mapping[ref] for ref in wanted)
+        return self.builder.apply_many("scan", *operands, body=graph, reverse=self.node.attrs["reverse"], **attrs)
+
+    def _left(self, wanted: Iterable[Ref]) -> tuple[set[int], list[Ref]]:
+        """The nodes that stay in the loop, and what is brought in from before it."""
+        needed: set[int] = set()
+        brought: dict[Ref, None] = {}
+        stack = list(wanted)
+        while stack:
+            ref = stack.pop()
+            if ref.node in self.before:
+                brought[ref] = None
+            elif ref.node not in needed:
+                needed.add(ref.node)
+                stack.extend(self.body.node(ref.node).inputs)
+        return needed, sorted(brought, key=lambda ref: (ref.node, ref.out))
+
+
+def _row(value: Value) -> TensorType:
+    """The type of one step of a sequence."""
+    return TensorType(value.shape[1:], value.dtype)

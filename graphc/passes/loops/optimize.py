@@ -1,0 +1,19 @@
+"""What is done to loops, in order."""
+
+from __future__ import annotations
+
+from graphc.graph.core import Graph
+from graphc.passes.loops.distribution import split_loops
+from graphc.passes.loops.scans import simplify_scans
+from graphc.passes.simplify import simplify
+
+
+def optimize_loops(graph: Graph) -> Graph:
+    """Joins and trims loops, moves out of them what no step waits for, and trims what is left.
+
+    Returns:
+        A graph that computes the same results.
+    """
+    if not graph.of_op("scan"):
+        return graph
+    return simplify_scans(split_loops(simplify_scans(graph, simplify)), simplify)

@@ -1,0 +1,73 @@
+"""A library's matrix products: OpenBLAS, where its wheel is installed (`pip install 'graphc[cpu]'`)."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from functools import lru_cache
+from pathlib import Path
+
+from graphc import config
+from graphc.errors import BackendError
+
+PACKAGE, WHEEL = "scipy_openblas32", "scipy-openblas32"
+HOW_TO_GET_IT = "pip install 'graphc[cpu]'"
+
+
+@lru_cache(maxsize=1)
+def version() -> str | None:
+    """Which library there is; None where there is none.
+
+    Example:
+
+    >>> version() is None or version().startswith("OpenBLAS")
+    True
+    """
+    if importlib.util.find_spec(PACKAGE) is None:
+        return None
+    from importlib.metadata import version as version_of  # noqa: PLC0415
+
+    return f"OpenBLAS {version_of(WHEEL)}"
+
+
+def chosen() -> str | None:
+    """The library that may compute products by now's settings; None where all are generated.
+
+    Raises:
+        BackendError: if products are to be the library's, and it is not there.
+    """
+    mode = config.current().products
+    if mode == "library" and version() is None:
+        asked = f"{WHEEL} ({config.where('products')})"
+        raise BackendError("the library of matrix products is absent", expected=asked, hint=HOW_TO_GET_IT)
+    return None if mode == "generated" else version()
+
+
+def lend(program: ctypes.CDLL) -> None:
+    """Tells a program where the library's `sgemm` is, if it has it compute anything.
+
+    Args:
+        program: What was built; `codegen/cpu/prelude/library.h` declares the variable that holds the address.
+
+    Raises:
+        BackendError: if the program needs the library, and it is not there.
+    """
+    try:
+        place = ctypes.c_void_p.in_dll(program, "graphc_sgemm")
+    except ValueError:  # it computes everything by itself
+        return
+    place.value = sgemm()
+
+
+@lru_cache(maxsize=1)
+def sgemm() -> int | None:
+    """The address of the function; the library is loaded."""
+    if version() is None:
+        raise BackendError("the library of matrix products is absent", got=f"no {WHEEL}", hint=HOW_TO_GET_IT)
+    import scipy_openblas32  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    path = Path(scipy_openblas32.get_lib_dir()) / scipy_openblas32.get_library(fullname=True)
+    library = ctypes.CDLL(str(path))
+    # Each thread of a program computes blocks of its own. NumPy's copy of the library is another one.
+    library.scipy_openblas_set_num_threads(1)
+    return ctypes.cast(library.scipy_cblas_sgemm, ctypes.c_void_p).value

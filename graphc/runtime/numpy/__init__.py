@@ -1,0 +1,1 @@
+"""The reference device: a graph that the interpreter runs."""
