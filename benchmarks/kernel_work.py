@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from graphc import dims
-from graphc.codegen.ir.kernel import Axis, Contract, For, Kernel, Let, Reduce, Stmt, Store, walk
+from graphc.codegen.ir.kernel import Axis, Contract, For, Kernel, Let, Reduce, Stmt, Store
+from graphc.codegen.ir.walk import walk
 from graphc.exprs import Call, Expr, Load
 
 

@@ -16,7 +16,7 @@ from graphc.codegen.ir.cost import plan_work
 from graphc.codegen.ir.kernel import Kernel
 from graphc.codegen.lower.assemble import Assembly, assemble
 from graphc.codegen.lower.dedupe import share
-from graphc.codegen.schedule.flatten import schedule
+from graphc.codegen.schedule import schedule
 from graphc.graph.core import Graph
 from graphc.passes.empty import without_empty
 from graphc.passes.factor import factor

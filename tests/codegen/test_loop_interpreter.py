@@ -7,7 +7,7 @@ import pytest
 
 from graphc import dtypes
 from graphc.codegen.ir.kernel import Accumulator, Axis, For, Kernel, Let, Param, Reduce, Stmt, Store
-from graphc.codegen.schedule.flatten import schedule
+from graphc.codegen.schedule import schedule
 from graphc.dims import Dim
 from graphc.exprs import Const, Load, Var, compare, const, select
 from graphc.graph.types import Ref

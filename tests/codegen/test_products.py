@@ -9,7 +9,7 @@ import pytest
 
 from graphc import dims, dtypes, interpret
 from graphc.codegen.cpu.gemm.tiling import Tiling, tiling
-from graphc.codegen.schedule.flatten import schedule
+from graphc.codegen.schedule import schedule
 from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph

@@ -22,21 +22,11 @@ import numpy as np
 from graphc import dims
 from graphc.codegen.cpu import sample_loops
 from graphc.codegen.cpu.sample_loops import fuse_loops
-from graphc.codegen.ir.kernel import (
-    Accumulator,
-    Axis,
-    Contract,
-    For,
-    Kernel,
-    Let,
-    Reduce,
-    Stmt,
-    Store,
-    statements,
-)
+from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Reduce, Stmt, Store
+from graphc.codegen.ir.walk import statements
 from graphc.codegen.lower.assemble import assemble
 from graphc.codegen.pipeline import PASSES
-from graphc.codegen.schedule.flatten import schedule
+from graphc.codegen.schedule import schedule
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.exprs import Call, Cast, Const, Expr, Index, Load, Var

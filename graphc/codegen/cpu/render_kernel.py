@@ -14,20 +14,10 @@ from graphc.codegen.cpu.winograd.tiling import Winograd, contraction_cut
 from graphc.codegen.cstyle.expr import CStyle, depths
 from graphc.codegen.cstyle.loops import has_inner, used_names
 from graphc.codegen.ir.cost import GRAIN, shared_axes, work
-from graphc.codegen.ir.kernel import (
-    Accumulator,
-    Axis,
-    For,
-    Kernel,
-    Let,
-    Reduce,
-    Stmt,
-    Store,
-    needed,
-    statements,
-)
-from graphc.codegen.schedule.accumulators import narrow, widened
-from graphc.codegen.schedule.flatten import as_reductions
+from graphc.codegen.ir.kernel import Accumulator, Axis, For, Kernel, Let, Reduce, Stmt, Store
+from graphc.codegen.ir.walk import needed, statements
+from graphc.codegen.schedule.accumulators import narrow, widen_sums
+from graphc.codegen.schedule.contractions import as_reductions
 from graphc.dtypes import DType
 from graphc.exprs import Expr
 
@@ -92,7 +82,7 @@ class CRenderer(WinogradRenderer):
 
     def _loops(self, kernel: Kernel) -> None:
         """A kernel of plain loops, one of which the threads share."""
-        kernel = widened(as_reductions(kernel))
+        kernel = widen_sums(as_reductions(kernel))
         if not kernel.axes:
             self.out("if (self->thread != 0) return;")
             self.nest((), kernel.body, self.rows)

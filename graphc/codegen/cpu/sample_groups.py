@@ -13,9 +13,10 @@ from itertools import combinations, takewhile
 from typing import TypeVar
 
 from graphc import dims
-from graphc.codegen.ir.kernel import Axis, Kernel, Let, Store, loads, needed, stores
+from graphc.codegen.ir.kernel import Axis, Kernel, Let, Store
+from graphc.codegen.ir.matmul_roles import mentioned
+from graphc.codegen.ir.walk import loads, needed, stores
 from graphc.codegen.lower.assemble import Assembly
-from graphc.codegen.schedule.flatten import mentioned
 from graphc.dims import Dim, Shape
 from graphc.exprs import Expr, Load
 from graphc.passes.analysis.precedence import Precedence

@@ -20,8 +20,9 @@ from graphc.codegen.cpu.persistent import whole_lines
 from graphc.codegen.cpu.sample_groups import Runs, axes_of
 from graphc.codegen.ir.cost import work
 from graphc.codegen.ir.kernel import Axis, Kernel
+from graphc.codegen.ir.rewrite import map_accesses
+from graphc.codegen.ir.strides import with_axes
 from graphc.codegen.lower.assemble import Assembly, symbols_of
-from graphc.codegen.schedule.flatten import map_accesses, with_axes
 from graphc.dims import Dim
 from graphc.plan import Buffer, Launch, Loop, Step, nominal
 

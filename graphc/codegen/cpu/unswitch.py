@@ -16,8 +16,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 from graphc import dims, dtypes
-from graphc.codegen.ir.kernel import Axis, Let, Stmt, Store, expressions, loads, names_in, walk
-from graphc.codegen.schedule.flatten import map_accesses, with_axes
+from graphc.codegen.ir.kernel import Axis, Let, Stmt, Store
+from graphc.codegen.ir.rewrite import map_accesses
+from graphc.codegen.ir.strides import with_axes
+from graphc.codegen.ir.walk import expressions, loads, names_in, walk
 from graphc.dims import Dim
 from graphc.exprs import TRUE, Call, Cast, Const, Expr, Index, Load, Var, both, const
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from graphc import dims, dtypes
-from graphc.codegen.ir.kernel import Contract, Let, Reduce, Stmt, names_in
+from graphc.codegen.ir.kernel import Contract, Let, Reduce, Stmt
+from graphc.codegen.ir.walk import names_in
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import VerificationError

@@ -7,18 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from graphc import dims, dtypes
 from graphc.codegen.cstyle.expr import CStyle, depths
 from graphc.codegen.cstyle.source import Lines
-from graphc.codegen.ir.kernel import (
-    Accumulator,
-    Axis,
-    Contract,
-    For,
-    Kernel,
-    Let,
-    Reduce,
-    Stmt,
-    Store,
-    names_in,
-)
+from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Reduce, Stmt, Store
+from graphc.codegen.ir.walk import names_in
 
 # What `#pragma omp simd` calls the combiners; a target without the pragma prints nothing.
 OMP_REDUCTIONS = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}

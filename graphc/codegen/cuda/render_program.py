@@ -15,8 +15,9 @@ from graphc import dims, dtypes
 from graphc.codegen.cstyle.expr import CStyle
 from graphc.codegen.cstyle.loops import LoopRenderer, has_inner
 from graphc.codegen.cstyle.source import Source, prelude
-from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Reduce, Stmt, Store, needed
-from graphc.codegen.schedule.flatten import Factors, factors
+from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Reduce, Stmt, Store
+from graphc.codegen.ir.matmul_roles import Factors, factors
+from graphc.codegen.ir.walk import needed
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.exprs import Expr

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from graphc import dims
-from graphc.codegen.ir.kernel import Axis, Contract, For, Kernel, Reduce, Stmt, expressions, walk
+from graphc.codegen.ir.kernel import Axis, Contract, For, Kernel, Reduce, Stmt
+from graphc.codegen.ir.walk import expressions, walk
 from graphc.dims import Dim
 from graphc.exprs import Call, Load
 from graphc.plan import Copy, Launch, Loop, Step

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from graphc import dims
-from graphc.codegen.ir.kernel import Kernel, Param, expressions, indices, loads, statements, stores
+from graphc.codegen.ir.kernel import Kernel, Param
+from graphc.codegen.ir.rewrite import map_accesses, map_buffers
+from graphc.codegen.ir.walk import expressions, indices, loads, statements, stores
 from graphc.codegen.lower.group import lower
 from graphc.codegen.lower.loop_body import body_as_step, carried
-from graphc.codegen.schedule.flatten import map_accesses, map_buffers
 from graphc.dims import Dim
 from graphc.graph.core import Graph
 from graphc.graph.types import Node, Ref, TensorType

@@ -13,20 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphc import dims, dtypes
-from graphc.codegen.ir.kernel import (
-    Accumulator,
-    Axis,
-    Contract,
-    For,
-    Kernel,
-    Let,
-    Param,
-    Reduce,
-    Stmt,
-    Store,
-    check,
-    names_in,
-)
+from graphc.codegen.ir.check import check
+from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Param, Reduce, Stmt, Store
+from graphc.codegen.ir.walk import names_in
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import VerificationError

@@ -18,7 +18,7 @@ from graphc.primitives.base import accumulator
 LANES = 4
 
 
-def widened(kernel: Kernel) -> Kernel:
+def widen_sums(kernel: Kernel) -> Kernel:
     """The kernel with its sums in the dtypes that `primitives.base.accumulator` gives them."""
     columns = bool(kernel.axes) and kernel.axes[-1].bind == "vector"
     body = tuple(part for stmt in kernel.body for part in _statement(stmt, columns))

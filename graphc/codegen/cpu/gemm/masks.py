@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graphc.codegen.cpu.gemm.tiling import Tiling
-from graphc.codegen.ir.kernel import Contract, Let, Stmt, expressions, names_in
-from graphc.codegen.schedule.flatten import stride, without
+from graphc.codegen.ir.kernel import Contract, Let, Stmt
+from graphc.codegen.ir.strides import stride, without
+from graphc.codegen.ir.walk import expressions, names_in
 from graphc.dims import Dim
 from graphc.exprs import Call, Cast, Expr, Index, Var
 

@@ -12,7 +12,8 @@ from graphc.codegen.cpu.gemm.microkernels import TileFunction
 from graphc.codegen.cpu.gemm.tiling import Tiling, extent
 from graphc.codegen.cstyle.loops import LoopRenderer
 from graphc.codegen.cstyle.source import Lines
-from graphc.codegen.ir.kernel import Axis, Contract, Kernel, Let, Stmt, needed
+from graphc.codegen.ir.kernel import Axis, Contract, Kernel, Let, Stmt
+from graphc.codegen.ir.walk import needed
 from graphc.dims import Dim
 from graphc.exprs import Expr
 from graphc.primitives.views import ravel

@@ -7,8 +7,9 @@ Processors follow reads that go on evenly, and do not know the next tile of a ma
 from __future__ import annotations
 
 from graphc import dims
-from graphc.codegen.ir.kernel import Stmt, loads, stores
-from graphc.codegen.schedule.flatten import stride
+from graphc.codegen.ir.kernel import Stmt
+from graphc.codegen.ir.strides import stride
+from graphc.codegen.ir.walk import loads, stores
 from graphc.dims import Dim
 from graphc.dtypes import DType
 

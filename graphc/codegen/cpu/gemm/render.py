@@ -17,7 +17,8 @@ from graphc.codegen.cpu.gemm.packing import PanelRenderer, two
 from graphc.codegen.cpu.gemm.prefetch import FAR_BYTES, LINE_BYTES, touched_by
 from graphc.codegen.cpu.gemm.tiling import MANY_ROWS, SLICES, InPlace, Tiling, extent
 from graphc.codegen.cstyle.expr import depths
-from graphc.codegen.ir.kernel import Contract, Kernel, Let, Stmt, loads, stores
+from graphc.codegen.ir.kernel import Contract, Kernel, Let, Stmt
+from graphc.codegen.ir.walk import loads, stores
 from graphc.dims import Dim
 from graphc.dtypes import DType
 

@@ -18,7 +18,8 @@ from typing import Literal, NamedTuple
 from graphc import dims, dtypes
 from graphc.codegen.cpu.gemm.prefetch import FAR_BYTES, LINE_BYTES
 from graphc.codegen.ir.kernel import Axis, Contract, Kernel
-from graphc.codegen.schedule.flatten import Factors, factors, plain_load, stride, without
+from graphc.codegen.ir.matmul_roles import Factors, factors, plain_load
+from graphc.codegen.ir.strides import stride, without
 from graphc.dims import Dim
 from graphc.exprs import Expr, Load
 

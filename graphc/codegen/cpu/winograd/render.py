@@ -13,7 +13,7 @@ from graphc.codegen.cpu.gemm.prefetch import FAR_BYTES, touched_by
 from graphc.codegen.cpu.gemm.render import ProductRenderer
 from graphc.codegen.cpu.winograd.tiling import OUTPUTS, PRODUCTS, Winograd
 from graphc.codegen.ir.kernel import Contract, Kernel, Stmt
-from graphc.codegen.schedule.flatten import stride
+from graphc.codegen.ir.strides import stride
 from graphc.dims import Dim
 
 

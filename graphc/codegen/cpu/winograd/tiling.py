@@ -22,7 +22,7 @@ from graphc.codegen.cpu.gemm.blas import blocks
 from graphc.codegen.cpu.gemm.tiling import REGISTERS, STACK_BYTES, InPlace, Tiling, extent, tiling
 from graphc.codegen.cpu.persistent import Scratch
 from graphc.codegen.ir.kernel import Axis, Kernel
-from graphc.codegen.schedule.flatten import stride, without
+from graphc.codegen.ir.strides import stride, without
 from graphc.dims import Dim
 
 # Outputs of a tile along an axis, the inputs that they need, and the products of elements for a tile.
