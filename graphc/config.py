@@ -19,6 +19,7 @@ config folder of this platform (on Linux `~/.config/graphc/`), or the file that 
 | `dump` | `GRAPHC_DUMP` | folder that gets every stage of what is compiled; not set: none |
 | `compiler` | `GRAPHC_CC` | the C compiler; not set: `$CC`, then the machine's own |
 | `products` | `GRAPHC_PRODUCTS` | on `cpu`: `generated`, by a `library`, or as `measured`, on which bits then depend |
+| `verify` | `GRAPHC_VERIFY` | whether graphs and kernels are checked after each pass of a compilation; not set: no |
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class Config:
     dump: Path | None = None
     compiler: str | None = None
     products: str = "generated"
+    verify: bool = False
 
 
 FIELDS = tuple(f.name for f in fields(Config))
@@ -74,6 +76,7 @@ _VARIABLES = MappingProxyType(
         "dump": "GRAPHC_DUMP",
         "compiler": "GRAPHC_CC",
         "products": "GRAPHC_PRODUCTS",
+        "verify": "GRAPHC_VERIFY",
     }
 )
 
@@ -99,6 +102,12 @@ def _count(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     raise ValueError("a whole number, 1 or more")
+
+
+def _switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("1 or 0 in a variable, true or false in a file")
 
 
 def _small(value: object) -> float:
@@ -133,6 +142,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
         "dump": _folder,
         "compiler": _command,
         "products": _one_of(PRODUCTS),
+        "verify": _switch,
     }
 )
 _OPTIONAL = frozenset({"backend", "threads", "cache_dir", "dump", "compiler"})
@@ -263,9 +273,13 @@ def _read(path: Path, given: bool) -> _Values:
     return {name: path.parent / value if isinstance(value, Path) else value for name, value in layer.items()}
 
 
+def _as_switch(text: str) -> object:
+    return {"1": True, "0": False}.get(text, text)
+
+
 def _parse(name: str, text: str) -> object:
     """Turns a variable's text into the type that its check wants; text that is no number stays text and fails there."""
-    kinds: dict[str, Callable[[str], object]] = {"threads": int, "epsilon": float}
+    kinds: dict[str, Callable[[str], object]] = {"threads": int, "epsilon": float, "verify": _as_switch}
     try:
         return kinds.get(name, str)(text)
     except ValueError:

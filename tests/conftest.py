@@ -27,6 +27,7 @@ def _cuda_problem() -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ["GRAPHC_VERIFY"] = "1"  # every stage of every compilation is checked
     config.addinivalue_line("markers", "cuda: runs generated CUDA, on a GPU or on the emulator")
     config.addinivalue_line("markers", "gpu: needs a real GPU")
     config.addinivalue_line("markers", "slow: takes long; left out unless --slow is given")

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from graphc import compiler, config, dims, dtypes, inspect, runtime
+from graphc.codegen.cstyle.source import Source
+from graphc.codegen.pipeline import PIPELINES
 from graphc.compiler import backends
 from graphc.errors import ArgumentError, BackendError, BackendWarning
 from graphc.graph.builder import Builder
@@ -171,9 +173,14 @@ def test_dumps_hold_every_stage(backend: str, tmp_path: Path) -> None:
     names = {path.name for path in folder.iterdir()}
     assert {"00_initial.txt", "01_without_empty.txt", "02_simplify.txt", "00_initial.svg", "00_initial.json"} <= names
     if backend != "numpy":
-        assert {"fused.txt", "plan.txt", "kernels"} <= names
+        assert {"plan.txt", "kernels"} <= names
         assert "arena of" in (folder / "plan.txt").read_text()
-        assert "contract" in (folder / "fused.txt").read_text()
+        (groups,) = folder.glob("*_fuse.txt")
+        assert "contract" in groups.read_text()
+    made = [step.name for step in PIPELINES[backend] if not issubclass(step.makes, Source)]
+    assert sorted(path.stem for path in folder.glob("*_*.txt")) == [
+        f"{number:02}_{name}" for number, name in enumerate(["initial", *made])
+    ]
 
 
 @pytest.mark.parametrize("backend", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])

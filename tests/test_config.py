@@ -94,11 +94,11 @@ def test_the_users_config_folder_is_read(tmp_path: Path) -> None:
 
 def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     values = ("numpy", "2", "bfloat16", "1e-3", "channels_first", str(tmp_path / "c"), str(tmp_path / "d"), "gcc-12")
-    values += ("library",)
+    values += ("library", "1")
     for variable, value in zip(config._VARIABLES.values(), values, strict=True):
         monkeypatch.setenv(variable, value)
     assert config.current() == config.Config(
-        "numpy", 2, "bfloat16", 1e-3, "channels_first", tmp_path / "c", tmp_path / "d", "gcc-12", "library"
+        "numpy", 2, "bfloat16", 1e-3, "channels_first", tmp_path / "c", tmp_path / "d", "gcc-12", "library", True
     )
     assert [config.where(name) for name in config.FIELDS] == list(config._VARIABLES.values())
 

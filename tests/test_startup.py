@@ -16,7 +16,7 @@ from hypothesis import given
 
 import graphc
 from graphc import compiler, dims, dtypes, lazy, plan_json
-from graphc.codegen.pipeline import Compilation
+from graphc.codegen.compilation import Compilation
 from graphc.collection import paused
 from graphc.errors import BackendError, VerificationError
 from graphc.graph.builder import Builder

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from graphc import lazy
 
 if TYPE_CHECKING:
-    from graphc.codegen import cpu, dump, pipeline
+    from graphc.codegen import compilation, cpu, dump, target
 
 # What a program that is found in the cache does without: imported when something is compiled, or looked at.
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy.attributes(__name__, ("cpu", "dump", "pipeline"))
+    __getattr__, __dir__ = lazy.attributes(__name__, ("compilation", "cpu", "dump", "target"))
 
-__all__ = ["cpu", "dump", "pipeline"]
+__all__ = ["compilation", "cpu", "dump", "target"]

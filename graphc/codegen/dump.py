@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from graphc.codegen.compilation import Compilation
 from graphc.codegen.ir.kernel import Kernel
 from graphc.codegen.ir.text import format_kernel
+from graphc.codegen.lower.assemble import Assembly
 from graphc.graph.core import Graph
 from graphc.graph.types import Loc
 from graphc.passes.fusion.fuse import Partition
@@ -37,8 +39,24 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
-def write_stages(folder: Path, stages: Mapping[str, Graph]) -> None:
-    """Writes the graph after each pass, as text, JSON and a picture."""
+def write_stages(folder: Path, compilation: Compilation) -> None:
+    """Writes what each pass has made: graphs as text, JSON and pictures, groups, plans with their kernels as text.
+
+    The bodies of loops have folders of their own.
+    """
+    graphs, partition = compilation.stages, compilation.partition
+    write_graphs(folder, graphs)
+    if partition is None:
+        return
+    write(folder / f"{len(graphs):02}_fuse.txt", format_partition(partition) + "\n")
+    for number, (name, assembly) in enumerate(compilation.assemblies.items(), len(graphs) + 1):
+        write(folder / f"{number:02}_{name}.txt", format_assembly(assembly))
+    for number, stages in enumerate(compilation.bodies):
+        write_graphs(folder / f"loop_{number}", stages)
+
+
+def write_graphs(folder: Path, stages: Mapping[str, Graph]) -> None:
+    """Writes graphs as text, JSON and pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures: dict[int, str] = {}  # a pass that changes nothing returns the very graph, whose picture is drawn once
     for number, (name, graph) in enumerate(stages.items()):
@@ -48,11 +66,6 @@ def write_stages(folder: Path, stages: Mapping[str, Graph]) -> None:
         if id(graph) not in pictures:
             pictures[id(graph)] = graph.to_svg()
         write(path.with_suffix(".svg"), pictures[id(graph)])
-
-
-def write_partition(folder: Path, partition: Partition) -> None:
-    """Writes which operations share kernels, and why others do not."""
-    write(folder / "fused.txt", format_partition(partition) + "\n")
 
 
 def format_partition(partition: Partition) -> str:
@@ -72,6 +85,12 @@ def format_partition(partition: Partition) -> str:
         first, second = graph.node(producer), graph.node(consumer)
         lines.append(f"  %{producer} {first.op} | %{consumer} {second.op}: {reason}")
     return "\n".join(lines)
+
+
+def format_assembly(assembly: Assembly) -> str:
+    """A plan and the kernels that it launches."""
+    kernels = (format_kernel(kernel) for kernel in assembly.kernels.values())
+    return "\n\n".join([str(assembly.plan), *kernels])
 
 
 def write_plan(folder: Path, plan: Plan, memory: str) -> None:

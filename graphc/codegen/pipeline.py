@@ -1,22 +1,34 @@
-"""The explicit list of passes, and what becomes of a graph on its way through them to source text."""
+"""The whole way from a graph to source text, for each target, as one list of named passes.
+
+Graphs become graphs; `fuse` partitions the last one; `lower` makes a plan and its kernels of that, an `Assembly`, which
+further passes map to others; `render` prints source text. The body of a loop goes the same way as far as its partition,
+when its loop is lowered. Every stage can be dumped, and checked, under the name of the pass that made it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
-from graphc.codegen.cpu.persistent import keep, with_scratch
+from graphc.codegen.cpu.persistent import mark_persistent
+from graphc.codegen.cpu.render_program import CSource
 from graphc.codegen.cpu.render_program import render as render_c
 from graphc.codegen.cpu.sample_loops import fuse_loops
-from graphc.codegen.cpu.winograd.tiling import scratch
-from graphc.codegen.cstyle.source import Source
+from graphc.codegen.cpu.scratch import allot_scratch
+from graphc.codegen.cpu.work import estimate_work
+from graphc.codegen.cuda.render_program import CudaSource
 from graphc.codegen.cuda.render_program import render as render_cuda
-from graphc.codegen.ir.cost import plan_work
 from graphc.codegen.ir.kernel import Kernel
 from graphc.codegen.lower.assemble import Assembly, assemble
-from graphc.codegen.lower.dedupe import share
-from graphc.codegen.schedule import schedule
+from graphc.codegen.lower.dedupe import deduplicate
+from graphc.codegen.schedule.accumulators import widen_sums
+from graphc.codegen.schedule.bind import bind_vector
+from graphc.codegen.schedule.contractions import vectors_as_reductions
+from graphc.codegen.schedule.flatten import flatten
+from graphc.codegen.schedule.merge_axes import merge_axes
+from graphc.codegen.target import Target
 from graphc.graph.core import Graph
 from graphc.passes.empty import without_empty
 from graphc.passes.factor import factor
@@ -29,150 +41,119 @@ from graphc.passes.layout.reductions import split_reductions
 from graphc.passes.layout.windows import spread_by_tiles
 from graphc.passes.loops.optimize import optimize_loops
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
-from graphc.plan import Plan
 
-Passes = Sequence[tuple[str, Callable[[Graph], Graph]]]
+# Makes the partition of a loop's body.
+PartitionBody: TypeAlias = Callable[[Graph], Partition]
 
-# Rewrites, in order: each maps a graph to a graph.
-PASSES: Passes = (
-    ("without_empty", without_empty),
-    ("simplify", simplify),
-    ("eliminate_dead", eliminate_dead),
-    ("factor", factor),
-    ("loops", optimize_loops),
-    ("simplify_again", simplify),
-    ("order_products", order_products),
-    ("eliminate_dead_again", eliminate_dead),
-    ("copy_sources", copy_sources),
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One step of the way.
+
+    Args:
+        name: What it is called; no two of a pipeline are called the same.
+        makes: The type of its result: `Graph`, `Partition`, `Assembly`, or a type of source text.
+        run: Maps what the pass before made to its result, for a target.
+        is_optional: Whether it may be left out, by those who look for the pass at fault.
+    """
+
+    name: str
+    makes: type
+    run: Callable[[Any, Target, PartitionBody], Any]
+    is_optional: bool = False
+
+
+Pipeline: TypeAlias = Sequence[Pass]
+
+
+def _graphs(name: str, rewrite: Callable[[Graph], Graph], is_optional: bool = True) -> Pass:
+    return Pass(name, Graph, lambda graph, *_: rewrite(graph), is_optional)
+
+
+def _kernels(name: str, rewrite: Callable[[Kernel], Kernel]) -> Pass:
+    def each(assembly: Assembly, *_: object) -> Assembly:
+        return replace(assembly, kernels={name: rewrite(kernel) for name, kernel in assembly.kernels.items()})
+
+    return Pass(name, Assembly, each)
+
+
+def _assemblies(name: str, rewrite: Callable[[Assembly, Target], Assembly]) -> Pass:
+    return Pass(name, Assembly, lambda assembly, target, _: rewrite(assembly, target))
+
+
+def _sample_loops(assembly: Assembly, target: Target) -> Assembly:
+    return fuse_loops(assembly, target.processors) if target.fused else assembly
+
+
+def _autotuned(assembly: Assembly, target: Target) -> Assembly:
+    if target.tune is None:
+        return assembly
+    return replace(assembly, kernels=dict(target.tune(assembly.plan, assembly.kernels)))
+
+
+def _c_source(assembly: Assembly, target: Target, _: PartitionBody) -> CSource:
+    return render_c(assembly.plan, assembly.kernels, target.vector_bytes, target.profiled, target.processors)
+
+
+# What any target begins with.
+ALGEBRA: Pipeline = (
+    _graphs("without_empty", without_empty),
+    _graphs("simplify", simplify),
+    _graphs("eliminate_dead", eliminate_dead),
+    _graphs("factor", factor),
+    _graphs("loops", optimize_loops),
+    _graphs("simplify_again", simplify),
+    _graphs("order_products", order_products),
+    _graphs("eliminate_dead_again", eliminate_dead),
 )
-# What suits one backend's code, before the last of these.
-LAYOUTS: Mapping[str, Passes] = {
-    "cuda": (("split_concatenations", split_concatenations),),
-    "cpu": (
-        ("split_concatenations", split_concatenations),
-        ("pad_convolutions", pad_convolutions),
-        ("split_reductions", split_reductions),
-        ("spread_by_tiles", spread_by_tiles),
-        ("order_operands", order_operands),
-        ("simplify_layouts", simplify),
-        ("share_paddings", share_paddings),
-        ("eliminate_dead_layouts", eliminate_dead),
-    ),
-}
+COPY_SOURCES = _graphs("copy_sources", copy_sources, is_optional=False)
 
+# From a graph to a plan and its kernels.
+LOWERING: Pipeline = (
+    Pass("fuse", Partition, lambda graph, target, _: fuse(graph, target.fused)),
+    Pass("lower", Assembly, lambda partition, _, partition_body: assemble(partition, partition_body)),
+)
 
-# What decides for the scheduled kernels of a plan.
-Tune = Callable[[Plan, Mapping[str, Kernel]], Mapping[str, Kernel]]
+SCHEDULE: Pipeline = (
+    _kernels("flatten", flatten),
+    _kernels("merge_axes", merge_axes),
+    _kernels("vectors_as_reductions", vectors_as_reductions),
+    _kernels("bind_vector", bind_vector),
+    _kernels("widen_sums", widen_sums),
+)
 
-
-def equipped(assembly: Assembly, vector_bytes: int) -> Assembly:
-    """A plan of scheduled kernels for the backend `cpu`, with the working memory that they need.
-
-    Args:
-        assembly: The plan and its kernels.
-        vector_bytes: The size of the processor's vector registers.
-    """
-    needs = {name: scratch(kernel, vector_bytes) for name, kernel in assembly.kernels.items()}
-    assembly = with_scratch(assembly, {name: need for name, need in needs.items() if need.nbytes != 0})
-    work = plan_work(assembly.plan.steps, assembly.kernels)
-    return Assembly(replace(assembly.plan, work=work), assembly.kernels)
-
-
-class Compilation:
-    """What becomes of a graph, stage by stage. Each stage is made when it is first asked for.
-
-    Args:
-        backend: What it is compiled for.
-        graph: What is compiled.
-        earlier: Stages that the graph went through before.
-        passes: The rewrites. None: all.
-        fused: Whether operations share kernels.
-        vector_bytes: The size of the processor's vector registers, for the backend `cpu`.
-        profiled: Whether the program measures its kernels; only that of the backend `cpu` can.
-        processors: How many compilers can run at the same time, and threads of the program, for the backend `cpu`.
-        tune: Decides for the kernels of a plan, as scheduled, what is chosen by measurement. None: nothing is.
-    """
-
-    def __init__(
-        self,
-        backend: str,
-        graph: Graph,
-        earlier: Mapping[str, Graph] | None = None,
-        passes: Passes | None = None,
-        fused: bool = True,
-        vector_bytes: int = 64,
-        profiled: bool = False,
-        processors: int = 2,
-        tune: Tune | None = None,
-    ) -> None:
-        self.backend = backend
-        self.initial = graph
-        self._earlier = dict(earlier or {})
-        chosen = PASSES if passes is None else passes
-        self._passes = (*chosen[:-1], *LAYOUTS.get(backend, ()), *chosen[-1:])
-        self._fused = fused
-        self._vector_bytes = vector_bytes
-        self._profiled = profiled
-        self._processors = processors
-        self._tune = tune
-
-    @cached_property
-    def stages(self) -> dict[str, Graph]:
-        """The graph after each pass, by name, in order."""
-        graph = self.initial
-        stages = {**self._earlier, "initial": graph}
-        for stage, rewrite in self._passes:
-            graph = rewrite(graph)
-            stages[stage] = graph
-        return stages
-
-    @property
-    def graph(self) -> Graph:
-        """The graph after the last pass."""
-        return next(reversed(self.stages.values()))
-
-    @cached_property
-    def partition(self) -> Partition | None:
-        """The groups; None on the interpreter."""
-        return None if self.backend == "numpy" else fuse(self.graph, self._fused)
-
-    @cached_property
-    def _assembly(self) -> Assembly | None:
-        if self.partition is None:
-            return None
-        assembly = assemble(self.partition, self._prepared)
-        if self.backend == "cpu" and self._fused:
-            assembly = fuse_loops(assembly, self._processors)
-        assembly = share(assembly)
-        kernels: Mapping[str, Kernel] = {name: schedule(kernel) for name, kernel in assembly.kernels.items()}
-        if self.backend != "cpu":
-            return Assembly(assembly.plan, dict(kernels))
-        if self._tune is not None:
-            kernels = self._tune(assembly.plan, kernels)
-        return equipped(Assembly(keep(assembly.plan), dict(kernels)), self._vector_bytes)
-
-    def _prepared(self, body: Graph) -> Partition:
-        """The body of a loop, after the passes."""
-        for _, rewrite in self._passes:
-            body = rewrite(body)
-        return fuse(body, self._fused)
-
-    @property
-    def plan(self) -> Plan | None:
-        """The steps; None on the interpreter."""
-        return None if self._assembly is None else self._assembly.plan
-
-    @property
-    def kernels(self) -> Mapping[str, Kernel]:
-        """The kernels as scheduled, by name; none on the interpreter."""
-        return {} if self._assembly is None else self._assembly.kernels
-
-    @cached_property
-    def source(self) -> Source | None:
-        """The source text that is built; None on the interpreter."""
-        if self._assembly is None:
-            return None
-        plan, kernels = self._assembly.plan, self._assembly.kernels
-        if self.backend == "cpu":
-            return render_c(plan, kernels, self._vector_bytes, self._profiled, self._processors)
-        return render_cuda(plan, kernels)
+PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
+    {
+        "numpy": (*ALGEBRA, COPY_SOURCES),
+        "cuda": (
+            *ALGEBRA,
+            _graphs("split_concatenations", split_concatenations),
+            COPY_SOURCES,
+            *LOWERING,
+            _assemblies("deduplicate", lambda assembly, _: deduplicate(assembly)),
+            *SCHEDULE,
+            Pass("render", CudaSource, lambda assembly, *_: render_cuda(assembly.plan, assembly.kernels)),
+        ),
+        "cpu": (
+            *ALGEBRA,
+            _graphs("split_concatenations", split_concatenations),
+            _graphs("pad_convolutions", pad_convolutions),
+            _graphs("split_reductions", split_reductions),
+            _graphs("spread_by_tiles", spread_by_tiles),
+            _graphs("order_operands", order_operands),
+            _graphs("simplify_layouts", simplify),
+            _graphs("share_paddings", share_paddings),
+            _graphs("eliminate_dead_layouts", eliminate_dead),
+            COPY_SOURCES,
+            *LOWERING,
+            _assemblies("sample_loops", _sample_loops),
+            _assemblies("deduplicate", lambda assembly, _: deduplicate(assembly)),
+            *SCHEDULE,
+            _assemblies("autotune", _autotuned),
+            _assemblies("persistent_buffers", lambda assembly, _: mark_persistent(assembly)),
+            _assemblies("scratch", lambda assembly, target: allot_scratch(assembly, target.vector_bytes)),
+            _assemblies("estimate_work", lambda assembly, _: estimate_work(assembly)),
+            Pass("render", CSource, _c_source),
+        ),
+    }
+)

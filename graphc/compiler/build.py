@@ -23,9 +23,9 @@ from graphc.runtime.cpu.toolchain import Toolchain
 from graphc.runtime.program import Program
 
 if TYPE_CHECKING:
+    from graphc.codegen.compilation import Compilation
     from graphc.codegen.cpu.render_program import CSource
     from graphc.codegen.cuda.render_program import CudaSource
-    from graphc.codegen.pipeline import Compilation
 
 C_FLAGS = (
     "-O2",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from graphc.runtime.numpy.program import NumpyProgram
 from graphc.runtime.program import Program
 
 if TYPE_CHECKING:
-    from graphc.codegen.pipeline import Compilation, Passes
+    from graphc.codegen.compilation import Compilation
 
 
 @paused()
@@ -30,10 +30,11 @@ def compile(
     graph: Graph,
     backend: str | None = None,
     earlier: Mapping[str, Graph] | None = None,
-    passes: Passes | None = None,
+    skip: Set[str] = frozenset(),
     fused: bool = True,
     profiled: bool = False,
     sizes: Mapping[str, int] | None = None,
+    cached: bool = True,
 ) -> Executable:
     """Compiles a graph, or finds the program of one like it in the cache.
 
@@ -41,38 +42,39 @@ def compile(
         graph: What to compile.
         backend: Where it runs; None for the configured one, else the best present.
         earlier: Stages that the graph went through before, for those who look at them.
-        passes: The rewrites, for those who look for the one at fault; `copy_sources` is always needed. None: all.
+        skip: The names of passes that are left out, for those who look for the one at fault.
         fused: Whether operations share kernels.
         profiled: Whether `Executable.seconds` tells what each kernel took; only the `cpu` backend can.
         sizes: Values of the symbolic sizes in the first run, if they are known: memory for it is then made ready while
             compilers are at work.
+        cached: Whether the program may come from the cache, and goes there.
 
     Returns:
         What runs it.
 
     Raises:
         BackendError: if the backend is absent.
+        ArgumentError: if a pass that is to be left out does not exist, or is needed.
     """
     name, why = chosen_backend(backend)
     if name == "numpy" and backend is None and config.current().backend is None:
         tell_of_interpreter(why)
     folder, started = dump_folder(), perf_counter()
     # As settings are now: the compilation may be looked at later.
+    verified = config.current().verify
     tune, decided = tuning(sizes or {}) if name == "cpu" else (None, ())
 
     @lru_cache(maxsize=1)
     def compilation() -> Compilation:
-        vector_bytes, processors = processor.vector_bytes(), processor.cores()
-        return codegen.pipeline.Compilation(
-            name, graph, earlier, passes, fused, vector_bytes, profiled, processors, tune
-        )
+        target = codegen.target.Target(name, fused, processor.vector_bytes(), processor.cores(), profiled, tune)
+        return codegen.compilation.Compilation(graph, target, earlier, skip, verified)
 
     store = cache.default()
     hits, builds = store.hits, store.builds
     if name == "numpy":
         program: Program | NumpyProgram = NumpyProgram(compilation().graph)
     elif name == "cpu":
-        program = build_cpu(graph, compilation, passes is None and fused and not profiled, sizes, decided)
+        program = build_cpu(graph, compilation, cached and not skip and fused and not profiled, sizes, decided)
     else:
         program = build_cuda(compilation())
     counts = counters()

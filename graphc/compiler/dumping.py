@@ -14,7 +14,7 @@ from graphc.plan import NOMINAL_SIZE, Plan
 from graphc.runtime.memory import solve
 
 if TYPE_CHECKING:
-    from graphc.codegen.pipeline import Compilation
+    from graphc.codegen.compilation import Compilation
 
 
 def dump_folder() -> Path | None:
@@ -58,13 +58,12 @@ def dump(compilation: Compilation, folder: Path) -> None:
 
 
 def _write_all(compilation: Compilation, folder: Path) -> None:
-    codegen.dump.write_stages(folder, compilation.stages)
+    codegen.dump.write_stages(folder, compilation)
     plan, source = compilation.plan, compilation.source
-    if compilation.partition is None or plan is None or source is None:
+    if plan is None or source is None:
         return
-    codegen.dump.write_partition(folder, compilation.partition)
     codegen.dump.write_plan(folder, plan, memory_map(plan))
-    suffix = ".cu" if compilation.backend == "cuda" else ".c"
+    suffix = ".cu" if compilation.target.backend == "cuda" else ".c"
     codegen.dump.write_kernels(folder, compilation.kernels, source.kernels, suffix)
     codegen.dump.write(folder / f"program{suffix}", source.text)
 

@@ -19,7 +19,7 @@ from graphc.runtime.program import Program
 from graphc.runtime.state import StateBuffer
 
 if TYPE_CHECKING:
-    from graphc.codegen.pipeline import Compilation
+    from graphc.codegen.compilation import Compilation
 
 Array = np.ndarray[Any, Any]
 

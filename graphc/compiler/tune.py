@@ -16,7 +16,7 @@ from graphc.runtime.cpu.program import CpuProgram
 if TYPE_CHECKING:
     from graphc.codegen.cpu.render_program import CSource
     from graphc.codegen.ir.kernel import Kernel
-    from graphc.codegen.pipeline import Tune
+    from graphc.codegen.target import Tune
 
 # Runs of a trial program, which times OpenBLAS and generated code for each product.
 TRIES = 7

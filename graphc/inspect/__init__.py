@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from graphc.codegen.compilation import Compilation
 from graphc.codegen.dump import format_partition
 from graphc.codegen.ir.text import format_kernel
-from graphc.codegen.pipeline import Compilation
 from graphc.compiler import Executable, memory_map
 from graphc.compiler import dump as _dump
 from graphc.runtime.counters import counters

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from graphc import dims, dtypes
+from graphc.codegen.compilation import Compilation
 from graphc.codegen.cpu.render_program import render as render_c
 from graphc.codegen.cuda.render_program import render as render_cuda
 from graphc.codegen.dump import format_partition
 from graphc.codegen.ir.text import format_kernel
-from graphc.codegen.pipeline import PASSES
+from graphc.codegen.target import Target
 from graphc.compiler import memory_map
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
-from graphc.passes.fusion.fuse import fuse
 from graphc.plan import Plan
 from tests.support.loop_interpreter import LoopProgram, build_loops
 from tests.support.mlp import Mlp
@@ -138,10 +138,9 @@ def _planned(plan: Plan) -> str:
 
 
 def test_the_training_step_is_cut_and_planned_as_before(golden: Golden) -> None:
-    graph = Mlp().step()
-    for _, rewrite in PASSES:
-        graph = rewrite(graph)
-    golden("mlp_partition.txt", format_partition(fuse(graph)) + "\n")
+    partition = Compilation(Mlp().step(), Target("cuda")).partition
+    assert partition is not None
+    golden("mlp_partition.txt", format_partition(partition) + "\n")
     golden("mlp_plan.txt", _planned(build_loops(Mlp().step()).plan))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import graphc
 from graphc import config, dims, dtypes, layers
-from graphc.codegen.cpu.persistent import Scratch, with_scratch
+from graphc.codegen.cpu.scratch import Scratch, with_scratch
 from graphc.codegen.ir.kernel import Kernel, Param
 from graphc.codegen.lower.assemble import Assembly
 from graphc.errors import VerificationError

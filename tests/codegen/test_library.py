@@ -13,10 +13,11 @@ import pytest
 import graphc
 from benchmarks.primitive_calls import SIZES, all_calls, all_primitives
 from graphc import config, dims, layers
+from graphc.codegen.compilation import Compilation
 from graphc.codegen.cpu.autotune import Tuner
 from graphc.codegen.cpu.gemm.blas import MANY_BLOCKS, STACK_BYTES, blocks
 from graphc.codegen.cpu.render_program import CSource
-from graphc.codegen.pipeline import Compilation
+from graphc.codegen.target import Target
 from graphc.compiler import compile
 from graphc.errors import BackendError
 from graphc.graph.core import Graph
@@ -53,7 +54,9 @@ def test_which_products_it_computes(shapes: tuple[dims.Shape, dims.Shape, int, i
 
 def test_blocks_fit_a_stack_and_suffice_for_threads() -> None:
     for rows, columns in ((64, 64), (128, 96), (784, 1024), (4096, 4096), (ROWS, 512)):
-        (kernel,) = Compilation("cpu", product((rows, 300), (300, columns), 1, 0), vector_bytes=32).kernels.values()
+        (kernel,) = Compilation(
+            product((rows, 300), (300, columns), 1, 0), Target("cpu", vector_bytes=32)
+        ).kernels.values()
         t = blocks(kernel, 32)
         assert t is not None and t.rows * t.width * t.itemsize <= STACK_BYTES and t.all_whole
         if isinstance(rows, int) and rows * columns >= 1 << 18:
@@ -112,7 +115,7 @@ class Asked:
 
     def decision(self, graph: Graph, sizes: Mapping[str, int]) -> list[bool]:
         tuner = Tuner(False, sizes, 32, self.measure, self.kept.get, self.kept.__setitem__)
-        kernels = Compilation("cpu", graph, vector_bytes=32, tune=tuner.tuned).kernels.values()
+        kernels = Compilation(graph, Target("cpu", vector_bytes=32, tune=tuner.tuned)).kernels.values()
         return [kernel.by_library for kernel in kernels if kernel.contraction is not None]
 
 

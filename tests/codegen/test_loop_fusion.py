@@ -16,9 +16,10 @@ import pytest
 
 import graphc
 from graphc import config, dims, dtypes, interpret, layers, plan_json
+from graphc.codegen.compilation import Compilation
 from graphc.codegen.cpu import sample_groups
 from graphc.codegen.cpu.sample_groups import SMALL_BYTES
-from graphc.codegen.pipeline import PASSES, Compilation
+from graphc.codegen.target import Target
 from graphc.compiler import Executable, compile
 from graphc.errors import VerificationError
 from graphc.graph.builder import Builder, Value
@@ -69,7 +70,7 @@ def inputs(graph: Graph, batch: int) -> dict[str, Array]:
 def fused(graph: Graph) -> Executable:
     """Compiled as if its sizes were large, and not looked for among known programs."""
     with always_fused_loops():
-        executable = compile(graph, "cpu", passes=PASSES)
+        executable = compile(graph, "cpu", cached=False)
         assert executable.compilation.plan is not None
     return executable
 
@@ -162,12 +163,12 @@ def test_a_program_for_fewer_processors_is_another_one(tmp_path: Path) -> None:
 
 
 def test_small_buffers_are_no_reason() -> None:
-    assert loops(Compilation("cpu", attention(), vector_bytes=32)) == []
-    assert len(loops(Compilation("cpu", attention(512), vector_bytes=32))) == 1
+    assert loops(Compilation(attention(), Target("cpu", vector_bytes=32))) == []
+    assert len(loops(Compilation(attention(512), Target("cpu", vector_bytes=32)))) == 1
 
 
 def test_other_backends_have_no_such_loops() -> None:
-    assert loops(Compilation("cuda", attention(512))) == []
+    assert loops(Compilation(attention(512), Target("cuda"))) == []
 
 
 def test_what_needs_the_whole_batch_is_in_no_loop() -> None:
@@ -325,7 +326,7 @@ def test_long_sequences_take_less_than_their_scores() -> None:
     x = np.zeros((batch, length), np.int32)
     with config.override(backend="cpu"):
         step = model.program("train", graphc.models.data.arrays_of(x, x).signature)
-    compilation = Compilation("cpu", step.graph, vector_bytes=32)
+    compilation = Compilation(step.graph, Target("cpu", vector_bytes=32))
     assert compilation.plan is not None
     sizes = dict.fromkeys(compilation.plan.symbols, batch)
     assert solve(compilation.plan, sizes).nbytes < batch * 3 * length * length * 4

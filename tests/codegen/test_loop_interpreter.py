@@ -7,11 +7,10 @@ import pytest
 
 from graphc import dtypes
 from graphc.codegen.ir.kernel import Accumulator, Axis, For, Kernel, Let, Param, Reduce, Stmt, Store
-from graphc.codegen.schedule import schedule
 from graphc.dims import Dim
 from graphc.exprs import Const, Load, Var, compare, const, select
 from graphc.graph.types import Ref
-from tests.support.loop_interpreter import Cells, IllegalKernel, run_kernel
+from tests.support.loop_interpreter import Cells, IllegalKernel, run_kernel, schedule
 
 FLOAT = dtypes.float32
 ROW, COLUMN = Axis("p0", 3), Axis("p1", 4)

@@ -9,13 +9,13 @@ import pytest
 
 from graphc import dims, dtypes, interpret
 from graphc.codegen.cpu.gemm.tiling import Tiling, tiling
-from graphc.codegen.schedule import schedule
 from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType, resolve
 from graphc.runtime.cpu import processor
 from tests.support.backends import run_library, run_team
+from tests.support.loop_interpreter import schedule
 
 ROWS = dims.size("B")
 FLOAT = dtypes.float32

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphc import config, dims
-from graphc.codegen.pipeline import PASSES, Passes
+from graphc.codegen.pipeline import PIPELINES
 from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value, inline
 from graphc.graph.core import Graph
@@ -37,16 +37,16 @@ TOGETHER = 20
 PROGRAMS = 3
 
 
-def _pass_sets() -> dict[str, Passes]:
-    """All passes, none, and all but one; `copy_sources` is what lowering relies on."""
-    optional = dict.fromkeys(name.removesuffix("_again") for name, _ in PASSES if name != "copy_sources")
-    sets: dict[str, Passes] = {"all": PASSES, "none": [p for p in PASSES if p[0] == "copy_sources"]}
-    for left_out in optional:
-        sets[f"no {left_out}"] = [p for p in PASSES if not p[0].startswith(left_out)]
+def _left_out() -> dict[str, frozenset[str]]:
+    """Passes to leave out: none, all, and each with those that do the same again."""
+    optional = [step.name for step in PIPELINES["cuda"] if step.is_optional]
+    sets = {"all": frozenset[str](), "none": frozenset(optional)}
+    for name in dict.fromkeys(name.removesuffix("_again") for name in optional):
+        sets[f"no {name}"] = frozenset(other for other in optional if other.startswith(name))
     return sets
 
 
-PASS_SETS = _pass_sets()
+LEFT_OUT = _left_out()
 
 
 # ---- kernels, interpreted
@@ -59,11 +59,11 @@ def test_kernels_compute_what_the_graph_says(fused: bool, sample: Sample) -> Non
     assert_near(sample, build_loops(sample.graph, fused=fused).run(sample.inputs, sample.sizes))
 
 
-@pytest.mark.parametrize("passes", PASS_SETS.values(), ids=PASS_SETS)
+@pytest.mark.parametrize("skip", LEFT_OUT.values(), ids=LEFT_OUT)
 @settings(FIXED, max_examples=50)
 @given(graphs(most=20), st.booleans())
-def test_no_pass_changes_results(passes: Passes, sample: Sample, fused: bool) -> None:
-    assert_near(sample, build_loops(sample.graph, passes, fused).run(sample.inputs, sample.sizes))
+def test_no_pass_changes_results(skip: frozenset[str], sample: Sample, fused: bool) -> None:
+    assert_near(sample, build_loops(sample.graph, skip, fused).run(sample.inputs, sample.sizes))
 
 
 @settings(FIXED, max_examples=200)
@@ -77,9 +77,9 @@ def test_fused_loops_compute_what_the_graph_says(sample: Sample, lanes: int) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "unfused"])
 @settings(FIXED, max_examples=1000)
-@given(graphs(), st.sampled_from(list(PASS_SETS)))
+@given(graphs(), st.sampled_from(list(LEFT_OUT)))
 def test_many_kernels_compute_what_the_graph_says(fused: bool, sample: Sample, passes: str) -> None:
-    assert_near(sample, build_loops(sample.graph, PASS_SETS[passes], fused).run(sample.inputs, sample.sizes))
+    assert_near(sample, build_loops(sample.graph, LEFT_OUT[passes], fused).run(sample.inputs, sample.sizes))
 
 
 # ---- kernels, compiled
@@ -123,10 +123,12 @@ def _random(rng: np.random.Generator, type: TensorType, sizes: Mapping[str, int]
     return rng.integers(-5 if signed else 0, 2 if type.dtype.is_bool else 6, shape).astype(type.dtype.numpy)
 
 
-def _check_together(samples: Sequence[Sample], backend: str, passes: Passes = PASSES, fused: bool = True) -> None:
+def _check_together(
+    samples: Sequence[Sample], backend: str, skip: frozenset[str] = frozenset(), fused: bool = True
+) -> None:
     """Compiles all graphs at once, runs them at several sizes, and compares each with the interpreter."""
     before = counters().compilations
-    executable = compile(_joined(samples), backend, passes=passes, fused=fused)
+    executable = compile(_joined(samples), backend, skip=skip, fused=fused, cached=False)
     for batch in BATCHES:
         resized = [_resized(sample, batch) for sample in samples]
         inputs = {f"g{i}_{name}": array for i, sample in enumerate(resized) for name, array in sample.inputs.items()}
@@ -153,9 +155,9 @@ def test_compiled_loops_over_samples_compute_what_the_interpreter_does() -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("passes", PASS_SETS.values(), ids=PASS_SETS)
+@pytest.mark.parametrize("skip", LEFT_OUT.values(), ids=LEFT_OUT)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_many_compiled_graphs_compute_what_the_interpreter_does(backend: str, passes: Passes) -> None:
+def test_many_compiled_graphs_compute_what_the_interpreter_does(backend: str, skip: frozenset[str]) -> None:
     samples = _collected(8 * TOGETHER, most=30)
     for first in range(0, len(samples), TOGETHER):
-        _check_together(samples[first : first + TOGETHER], backend, passes, fused=first % (2 * TOGETHER) == 0)
+        _check_together(samples[first : first + TOGETHER], backend, skip, fused=first % (2 * TOGETHER) == 0)

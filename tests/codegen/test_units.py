@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from graphc import dtypes
+from graphc.codegen.compilation import Compilation
 from graphc.codegen.cpu.render_program import FUNCTION_LENGTH, MOST_UNITS, ROW_LENGTH, UNITS_PER_PROCESSOR, CSource
-from graphc.codegen.pipeline import Compilation
+from graphc.codegen.target import Target
 from graphc.graph.builder import Builder
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
@@ -29,7 +30,7 @@ def many_kernels() -> Graph:
 
 
 def source(processors: int) -> CSource:
-    made = Compilation("cpu", many_kernels(), processors=processors).source
+    made = Compilation(many_kernels(), Target("cpu", processors=processors)).source
     assert isinstance(made, CSource)
     return made
 

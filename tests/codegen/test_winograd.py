@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from graphc import config, dims, dtypes, interpret
+from graphc.codegen.cpu.contraction import contraction_cut
 from graphc.codegen.cpu.gemm.tiling import REGISTERS, Tiling
 from graphc.codegen.cpu.winograd import tiling
-from graphc.codegen.cpu.winograd.tiling import Winograd, contraction_cut
+from graphc.codegen.cpu.winograd.tiling import Winograd
 from graphc.compiler import compile
 from graphc.dtypes import DType
 from graphc.graph.builder import Builder, Value

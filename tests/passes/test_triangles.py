@@ -10,9 +10,9 @@ import pytest
 
 import graphc
 from graphc import config, dims, dtypes, interpret, ops
+from graphc.codegen.cpu.contraction import contraction_cut
 from graphc.codegen.cpu.gemm.masks import Limit, limits
 from graphc.codegen.cpu.gemm.tiling import Tiling
-from graphc.codegen.cpu.winograd.tiling import contraction_cut
 from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph

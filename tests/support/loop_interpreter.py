@@ -10,7 +10,7 @@ What the IR lets a renderer assume is checked on the way, and breaking it fails 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count, product
@@ -20,25 +20,26 @@ from unittest.mock import patch
 import numpy as np
 
 from graphc import dims
+from graphc.codegen.compilation import Compilation
 from graphc.codegen.cpu import sample_loops
 from graphc.codegen.cpu.sample_loops import fuse_loops
+from graphc.codegen.ir.check import check
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Reduce, Stmt, Store
 from graphc.codegen.ir.walk import statements
-from graphc.codegen.lower.assemble import assemble
-from graphc.codegen.pipeline import PASSES
-from graphc.codegen.schedule import schedule
+from graphc.codegen.lower.assemble import Assembly
+from graphc.codegen.pipeline import SCHEDULE
+from graphc.codegen.target import Target
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.exprs import Call, Cast, Const, Expr, Index, Load, Var
 from graphc.graph.core import Graph
 from graphc.graph.registry import REGISTRY
 from graphc.graph.types import resolve
-from graphc.passes.fusion.fuse import Partition, fuse
+from graphc.passes.fusion.fuse import fuse
 from graphc.plan import Copy, Launch, Loop, Plan, Step
 from graphc.primitives.random import philox
 
 Array = np.ndarray[Any, Any]
-Passes = Sequence[tuple[str, Callable[[Graph], Graph]]]
 
 # Intrinsics that primitives of other names stand for.
 _PRIMITIVES = {
@@ -489,30 +490,33 @@ def always_fused_loops() -> AbstractContextManager[Any]:
     return patch.multiple(sample_loops, LEAST_BYTES=1, LEAST_WORK=0, CACHE_BYTES=0, LARGE_BYTES=1)
 
 
+def schedule(kernel: Kernel) -> Kernel:
+    """A kernel as renderers get it, checked."""
+    assembly, target = Assembly(Plan((), (), (), {}), {kernel.name: kernel}), Target("cuda")
+    for step in SCHEDULE:
+        assembly = step.run(assembly, target, fuse)
+    check(assembly.kernels[kernel.name])
+    return assembly.kernels[kernel.name]
+
+
 def build_loops(
-    graph: Graph, passes: Passes = PASSES, fused: bool = True, loops: bool = False, lanes: int = 2
+    graph: Graph, skip: Set[str] = frozenset(), fused: bool = True, loops: bool = False, lanes: int = 2
 ) -> LoopProgram:
     """Lowers a graph as the compiler does.
 
     Args:
         graph: What to lower.
-        passes: The rewrites that go before; `copy_sources` must be among them.
+        skip: Passes that are left out.
         fused: Whether operations share kernels.
         loops: Whether kernels share loops.
         lanes: How many threads may take passes of such loops.
     """
-
-    def partition(body: Graph) -> Partition:
-        for _, rewrite in passes:
-            body = rewrite(body)
-        return fuse(body, enabled=fused)
-
-    whole = partition(graph)
-    assembly = assemble(whole, partition)
+    compilation = Compilation(graph, Target("cuda", fused), skip=skip, verified=True)
+    assembly = compilation.assemblies["lower"]
     if loops:
         assembly = fuse_loops(assembly, lanes)
     scheduled = {name: schedule(kernel) for name, kernel in assembly.kernels.items()}
-    return LoopProgram(whole.graph, assembly.plan, assembly.kernels, scheduled)
+    return LoopProgram(compilation.graph, assembly.plan, assembly.kernels, scheduled)
 
 
 def run_loops(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> list[Array]:

@@ -15,12 +15,13 @@ from statistics import median
 from graphc import dims
 from graphc.codegen.cpu.gemm.blas import blocks
 from graphc.codegen.cpu.render_program import CSource, render
+from graphc.codegen.cpu.scratch import allot_scratch
+from graphc.codegen.cpu.work import estimate_work
 from graphc.codegen.ir.cost import work
 from graphc.codegen.ir.kernel import Kernel, Param
 from graphc.codegen.ir.text import format_kernel
 from graphc.codegen.lower.assemble import Assembly
 from graphc.codegen.lower.dedupe import anonymous
-from graphc.codegen.pipeline import equipped
 from graphc.dtypes import DType
 from graphc.plan import NOMINAL_SIZE, Buffer, Launch, Plan
 
@@ -100,7 +101,7 @@ class Tuner:
             both[other.name] = other
             steps.append(replace(step, kernel=other.name))
         bare = Assembly(Plan(tuple(steps), tuple(memory.buffers), (), plan.symbols), both)
-        trial = equipped(bare, self.vector_bytes)
+        trial = estimate_work(allot_scratch(bare, self.vector_bytes))
         source = render(trial.plan, trial.kernels, self.vector_bytes, profiled=True)
         runs = self.measure(trial.plan, source, sizes, list(trial.kernels))
         return {name: [run[f"{name}_library"] / run[name] for run in runs] for name in kernels}

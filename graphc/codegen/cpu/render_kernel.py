@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc import dims, dtypes
+from graphc.codegen.cpu.contraction import contraction_cut
 from graphc.codegen.cpu.gemm.microkernels import TileFunction
 from graphc.codegen.cpu.unswitch import decided, given, invariant_guard, pieces
 from graphc.codegen.cpu.winograd.render import WinogradRenderer
-from graphc.codegen.cpu.winograd.tiling import Winograd, contraction_cut
+from graphc.codegen.cpu.winograd.tiling import Winograd
 from graphc.codegen.cstyle.expr import CStyle, depths
 from graphc.codegen.cstyle.loops import has_inner, used_names
 from graphc.codegen.ir.cost import GRAIN, shared_axes, work

@@ -10,7 +10,7 @@ from graphc.graph.types import Ref, union
 from graphc.plan import Launch, Loop, Step
 
 
-def share(assembly: Assembly) -> Assembly:
+def deduplicate(assembly: Assembly) -> Assembly:
     """Keeps one of the kernels that differ in nothing but the values that they are launched on.
 
     The one that is kept, which is the first, comes from where all of them come from.

@@ -15,7 +15,6 @@ from graphc.dtypes import DType
 
 # What an epilogue reads and writes is asked for where it is more than this in all: less lies in a cache nearby.
 FAR_BYTES = 1 << 19
-LINE_BYTES = 64
 
 
 def touched_by(epilogue: tuple[Stmt, ...], along: str, lines: set[str]) -> dict[str, tuple[Dim, DType]]:

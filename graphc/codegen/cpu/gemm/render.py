@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from graphc import dims
+from graphc.codegen.cpu.cache_lines import LINE_BYTES
 from graphc.codegen.cpu.gemm.masks import Limit, limits
 from graphc.codegen.cpu.gemm.microkernels import AddShape, BlockShape, PackShape, RowShape, TileFunction, TileShape
 from graphc.codegen.cpu.gemm.packing import PanelRenderer, two
-from graphc.codegen.cpu.gemm.prefetch import FAR_BYTES, LINE_BYTES, touched_by
+from graphc.codegen.cpu.gemm.prefetch import FAR_BYTES, touched_by
 from graphc.codegen.cpu.gemm.tiling import MANY_ROWS, SLICES, InPlace, Tiling, extent
 from graphc.codegen.cstyle.expr import depths
 from graphc.codegen.ir.kernel import Contract, Kernel, Let, Stmt

@@ -16,7 +16,8 @@ from math import gcd
 from typing import Literal, NamedTuple
 
 from graphc import dims, dtypes
-from graphc.codegen.cpu.gemm.prefetch import FAR_BYTES, LINE_BYTES
+from graphc.codegen.cpu.cache_lines import LINE_BYTES
+from graphc.codegen.cpu.gemm.prefetch import FAR_BYTES
 from graphc.codegen.ir.kernel import Axis, Contract, Kernel
 from graphc.codegen.ir.matmul_roles import Factors, factors, plain_load
 from graphc.codegen.ir.strides import stride, without

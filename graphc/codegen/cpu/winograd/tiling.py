@@ -18,9 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc import dtypes
-from graphc.codegen.cpu.gemm.blas import blocks
 from graphc.codegen.cpu.gemm.tiling import REGISTERS, STACK_BYTES, InPlace, Tiling, extent, tiling
-from graphc.codegen.cpu.persistent import Scratch
 from graphc.codegen.ir.kernel import Axis, Kernel
 from graphc.codegen.ir.strides import stride, without
 from graphc.dims import Dim
@@ -148,28 +146,3 @@ def _shape(t: Tiling, vector_bytes: int) -> tuple[int, int]:
     # Where registers are few a single vector leaves most of them to sums.
     vectors = t.vectors if registers > 16 else 1
     return min(MOST_ROWS, (registers - 2 - 2 * vectors) // (2 * vectors)), vectors
-
-
-def contraction_cut(kernel: Kernel, vector_bytes: int) -> Winograd | Tiling | None:
-    """How a scheduled kernel's contraction is computed; None where its loops run as they stand.
-
-    Args:
-        kernel: The kernel.
-        vector_bytes: The size of the processor's vector registers.
-    """
-    if kernel.by_library:
-        return blocks(kernel, vector_bytes)
-    return winograd(kernel, vector_bytes) or tiling(kernel, vector_bytes)
-
-
-def scratch(kernel: Kernel, vector_bytes: int) -> Scratch:
-    """The working memory that a scheduled kernel needs: none, or sums and panels, or a transformed filter.
-
-    Args:
-        kernel: The kernel.
-        vector_bytes: The size of the processor's vector registers.
-    """
-    cut = contraction_cut(kernel, vector_bytes)
-    if cut is None:
-        return Scratch(0)
-    return Scratch(cut.scratch_bytes, cut.filter.load.buffer if isinstance(cut, Winograd) else None)

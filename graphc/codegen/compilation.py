@@ -1,0 +1,140 @@
+"""What becomes of a graph on its way through the passes of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any, TypeVar
+
+from graphc.codegen.cstyle.source import Source
+from graphc.codegen.ir.check import check
+from graphc.codegen.ir.kernel import Kernel
+from graphc.codegen.lower.assemble import Assembly
+from graphc.codegen.pipeline import PIPELINES, Pass
+from graphc.codegen.target import Target
+from graphc.errors import ArgumentError, VerificationError
+from graphc.graph.core import Graph
+from graphc.graph.verify import verify
+from graphc.passes.fusion.fuse import Partition
+from graphc.plan import Plan
+
+T = TypeVar("T")
+
+
+class Compilation:
+    """What becomes of a graph, stage by stage. Each stage is made when it is first asked for.
+
+    Args:
+        graph: What is compiled.
+        target: What for.
+        earlier: Stages that the graph went through before.
+        skip: The names of passes that are left out.
+        verified: Whether each stage is checked when it is made.
+
+    Raises:
+        ArgumentError: if a pass that is to be left out does not exist, or is needed.
+
+    Attributes:
+        bodies: The graph of each loop's body after each pass, by name; in the order in which loops are lowered.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        target: Target,
+        earlier: Mapping[str, Graph] | None = None,
+        skip: Set[str] = frozenset(),
+        verified: bool = False,
+    ) -> None:
+        self.target = target
+        self.bodies: list[dict[str, Graph]] = []
+        self._passes = [one for one in PIPELINES[target.backend] if one.name not in skip]
+        self._earlier = {**(earlier or {}), "initial": graph}
+        self._verified = verified
+        self._made: dict[str, Any] = {}
+        optional = [one.name for one in PIPELINES[target.backend] if one.is_optional]
+        if unknown := sorted(skip - {*optional}):
+            raise ArgumentError("no such passes can be left out", got=", ".join(unknown), expected=", ".join(optional))
+
+    @property
+    def stages(self) -> dict[str, Graph]:
+        """The graph before the first pass and after each, by name, in order."""
+        return self._earlier | self._stages(Graph)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph after the last pass."""
+        return next(reversed(self.stages.values()))
+
+    @property
+    def partition(self) -> Partition | None:
+        """The groups of operations that share kernels; None on the interpreter."""
+        return self._stages(Partition).get("fuse")
+
+    @property
+    def assemblies(self) -> dict[str, Assembly]:
+        """The plan and its kernels after each pass, by name, in order; none on the interpreter."""
+        return self._stages(Assembly)
+
+    @property
+    def plan(self) -> Plan | None:
+        """The steps; None on the interpreter."""
+        assemblies = self.assemblies
+        return next(reversed(assemblies.values())).plan if assemblies else None
+
+    @property
+    def kernels(self) -> Mapping[str, Kernel]:
+        """The kernels as scheduled, by name; none on the interpreter."""
+        assemblies = self.assemblies
+        return next(reversed(assemblies.values())).kernels if assemblies else {}
+
+    @property
+    def source(self) -> Source | None:
+        """The source text that is built; None on the interpreter."""
+        return next(iter(self._stages(Source).values()), None)
+
+    def _stages(self, kind: type[T]) -> dict[str, T]:
+        """What the passes that make stages of one type have made, by name, in order."""
+        names = [one.name for one in self._passes if issubclass(one.makes, kind)]
+        while names and names[-1] not in self._made:
+            self._made |= self._next()
+        return {name: self._made[name] for name in names}
+
+    def _next(self) -> dict[str, Any]:
+        """The stage that comes after those that there are."""
+        step = self._passes[len(self._made)]
+        before = next(reversed(self._made.values()), self._earlier["initial"])
+        return {step.name: self._run(step, before)}
+
+    def _run(self, step: Pass, before: Any) -> Any:
+        made = step.run(before, self.target, self._partition_body)
+        if self._verified:
+            _check_stage(step.name, made)
+        return made
+
+    def _partition_body(self, body: Graph) -> Partition:
+        """The partition of a loop's body, which takes the same way."""
+        stages = {"initial": body}
+        self.bodies.append(stages)
+        for step in self._passes:
+            if step.makes is Partition:
+                partition: Partition = self._run(step, body)
+                return partition
+            stages[step.name] = body = self._run(step, body)
+        raise ArgumentError("this backend has no kernels", got=self.target.backend)
+
+
+def _check_stage(name: str, stage: object) -> None:
+    """Checks what a pass has made.
+
+    Raises:
+        VerificationError: if it is not well formed; it says after which pass.
+    """
+    try:
+        if isinstance(stage, Graph):
+            verify(stage)
+        elif isinstance(stage, Assembly):
+            for kernel in stage.kernels.values():
+                check(kernel)
+    except VerificationError as error:
+        error.add_note(f"after the pass {name}")
+        raise

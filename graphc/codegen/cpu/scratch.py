@@ -1,0 +1,78 @@
+"""Working memory of kernels: sums and panels of products, transformed filters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from graphc import dtypes
+from graphc.codegen.cpu.cache_lines import whole_lines
+from graphc.codegen.cpu.contraction import contraction_cut
+from graphc.codegen.cpu.persistent import steady
+from graphc.codegen.cpu.winograd.tiling import Winograd
+from graphc.codegen.ir.kernel import Kernel
+from graphc.codegen.lower.assemble import Assembly
+from graphc.dims import Dim
+from graphc.plan import Buffer, Copy, Loop, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """The working memory of a kernel.
+
+    Args:
+        nbytes: Its size.
+        made_of: The parameter from whose values alone the kernel makes what it then reads there; None where what it
+            holds is different in each launch.
+    """
+
+    nbytes: Dim
+    made_of: str | None = None
+
+
+def scratch(kernel: Kernel, vector_bytes: int) -> Scratch:
+    """The working memory that a scheduled kernel needs: none, or sums and panels, or a transformed filter.
+
+    Args:
+        kernel: The kernel.
+        vector_bytes: The size of the processor's vector registers.
+    """
+    cut = contraction_cut(kernel, vector_bytes)
+    if cut is None:
+        return Scratch(0)
+    return Scratch(cut.scratch_bytes, cut.filter.load.buffer if isinstance(cut, Winograd) else None)
+
+
+def allot_scratch(assembly: Assembly, vector_bytes: int) -> Assembly:
+    """Gives the kernels of a plan the working memory that they need.
+
+    Args:
+        assembly: The plan and its scheduled kernels.
+        vector_bytes: The size of the processor's vector registers.
+    """
+    needs = {name: scratch(kernel, vector_bytes) for name, kernel in assembly.kernels.items()}
+    return with_scratch(assembly, {name: need for name, need in needs.items() if need.nbytes != 0})
+
+
+def with_scratch(assembly: Assembly, needs: Mapping[str, Scratch]) -> Assembly:
+    """Gives some kernels working memory in the arena, as a last buffer; kept, where it is made of what is steady."""
+    buffers, known = list(assembly.plan.buffers), steady(assembly.plan)
+
+    def equipped(step: Step, always: bool = True, lanes: int = 1) -> Step:
+        if isinstance(step, Loop):
+            # A loop that the first run does not enter leaves nothing.
+            runs = always and isinstance(step.count, int) and step.count > 0 and not step.lanes
+            first = len(buffers)
+            steps = tuple(equipped(inner, runs, max(lanes, step.lanes)) for inner in step.steps)
+            own = range(first, len(buffers)) if step.lanes else ()
+            return replace(step, steps=steps, apart=(*step.apart, *own))
+        if isinstance(step, Copy) or step.kernel not in needs:
+            return step
+        need, id = needs[step.kernel], len(buffers)
+        names = [param.name for param in assembly.kernels[step.kernel].params]
+        kept = always and need.made_of is not None and step.buffers[names.index(need.made_of)] in known
+        buffers.append(Buffer(id, "kept" if kept else "scratch", dtypes.uint8, whole_lines(need.nbytes) * lanes))
+        return replace(step, buffers=(*step.buffers, id), writes=(*step.writes, id))
+
+    steps = tuple(equipped(step) for step in assembly.plan.steps)
+    return replace(assembly, plan=replace(assembly.plan, steps=steps, buffers=tuple(buffers)))
