@@ -151,6 +151,11 @@ class Graph(_Base):
         return [node for node in self.table.values() if node.op in ops]
 
     @cached_property
+    def ops(self) -> frozenset[str]:
+        """The names of the operations that it has."""
+        return frozenset(node.op for node in self.table.values())
+
+    @cached_property
     def inputs(self) -> dict[str, Node]:
         """The nodes that stand for what the caller passes, by name."""
         return {node.attrs["name"]: node for node in self.of_op("input")}

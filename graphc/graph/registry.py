@@ -15,17 +15,20 @@ differ in what `lower` returns:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from graphc.dims import Dim, Shape
 from graphc.dtypes import DType
 from graphc.errors import VerificationError
 from graphc.exprs import Expr
-from graphc.graph.types import TensorType
+from graphc.graph.types import Attrs, TensorType
+
+if TYPE_CHECKING:
+    from graphc.graph.builder import Builder, Value
 
 
 class Kind(Enum):
@@ -134,9 +137,71 @@ class Case:
     typed: Callable[[DType], dict[str, Any]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """A value of every element of a batch: with an axis in front, or without it where it is the same in all of them.
+
+    Args:
+        value: The value.
+        varies: Whether it has the axis.
+    """
+
+    value: Value
+    varies: bool
+
+    def spread(self, length: Dim) -> Value:
+        """The value with the axis, which has `length` elements."""
+        if self.varies:
+            return self.value
+        axes = tuple(range(1, self.value.rank + 1))
+        return self.value.builder.broadcast(self.value, (length, *self.value.shape), axes)
+
+
+# (builder, attributes, operands, length) to the result with the batch's axis in front; of several results, to a tuple
+# that says of each whether it has that axis.
+Batch = Callable[["Builder", Attrs, Sequence[Batched], Dim], "Value | tuple[Batched, ...]"]
+# (builder, attributes, operands) to a value that is the same and simpler; None where there is none.
+Simplify = Callable[["Builder", Attrs, "tuple[Value, ...]"], "Value | None"]
+# (builder, attributes, operands, type of the result) to the result where operands have no elements.
+OfEmpty = Callable[["Builder", Attrs, "Sequence[Value]", TensorType], "Value | None"]
+# (number of operands, attributes) to groups of operands.
+Linear = Callable[[int, Attrs], Sequence[Sequence[int]]]
+# (type of the operand, attributes) to the result's axis for each of the operand's; None where it is none.
+AxesOf = Callable[[TensorType, Attrs], Sequence["int | None"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewTraits:
+    """How a view places elements. All but `joined` are said of views of one operand.
+
+    Args:
+        affine: Each element is one of the operand's, at a place that is an affine function of its index. What reads it
+            can read the operand in its place.
+        ordered: Elements that follow each other in the operand follow each other in the view: it is read at full speed.
+        once: Each element of the operand is read once at most.
+        whole: Each element of the operand is read once at least.
+        joined: The operands lie side by side, and each of their elements is read once: what computes them can store
+            them in their places.
+        axes: Which axis of the result each axis of the operand is: the indices along both are the same.
+    """
+
+    affine: bool = False
+    ordered: bool = False
+    once: bool = False
+    whole: bool = False
+    joined: bool = False
+    axes: AxesOf | None = None
+
+
+_NO_TRAITS = ViewTraits()
+
+
 @dataclass(frozen=True)
 class Primitive:
     """Everything about an operation.
+
+    The first eight say what it is. The others, all keyword-only, are what rewrites and schedules ask; an operation that
+    says nothing of them is compiled, too.
 
     Args:
         name: Its name in graphs.
@@ -150,6 +215,25 @@ class Primitive:
             the operands and results that the `Applied` node offers. None where the operation has no gradient.
         cases: Sample calls.
         dtypes: Names of the dtypes that operands may have.
+        cheap: Whether it is rather computed twice than stored.
+        literal: Whether it is the constant in its attribute `value`.
+        view: How it places elements, if it is a view.
+        keeps_zero: The operands whose zero makes the result zero, at the same index. What is not finite times zero
+            counts as zero here.
+        linear: Groups of operands: in each it is linear, all operands of the group taken together and the others held.
+        splits: Of a reduction over `axes`: whether to reduce over some of them first and over the others then gives the
+            same.
+        any_order: Of a contraction: whether it reads operands in place however their axes are ordered.
+        batch: Vectorization over an axis (vmap): the operation on all elements of a batch, which lie along a new first
+            axis of the operands that vary, as nodes that give the results with that axis in front. It is asked only
+            where some operand varies.
+        batch_sum: The sum of what `batch` gives over that axis, where it can be had without forming the terms.
+        simplify: An equal value that costs less, from operands that are simplified already; None where there is none.
+            Values stay the same, NaN and infinities included; sums may be formed in another order.
+        of_empty: The result where some operands have no elements and the result has.
+        regions: The attributes that are closed graphs, which it runs.
+        code: Of a primitive that a user defined: a digest of its rules' code as it is now, or None where there is none.
+            What is compiled from graphs with it holds as long as the digest stays the same.
     """
 
     name: str
@@ -160,6 +244,20 @@ class Primitive:
     vjp: Callable[..., Any] | None
     cases: Callable[[], Iterable[Case]]
     dtypes: tuple[str, ...]
+    _: KW_ONLY
+    cheap: bool = False
+    literal: bool = False
+    view: ViewTraits = _NO_TRAITS
+    keeps_zero: tuple[int, ...] = ()
+    linear: Linear | None = None
+    splits: bool = False
+    any_order: bool = False
+    batch: Batch | None = None
+    batch_sum: Batch | None = None
+    simplify: Simplify | None = None
+    of_empty: OfEmpty | None = None
+    regions: tuple[str, ...] = ()
+    code: Callable[[], str | None] | None = None
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"
@@ -169,12 +267,13 @@ REGISTRY: dict[str, Primitive] = {}
 
 
 def register(primitive: Primitive) -> Primitive:
-    """Makes a primitive known under its name.
+    """Makes a primitive known under its name. One that a user defined takes the place of an earlier one of theirs.
 
     Raises:
         VerificationError: if the name is taken.
     """
-    if primitive.name in REGISTRY:
+    known = REGISTRY.get(primitive.name)
+    if known is not None and (known.code is None or primitive.code is None):
         raise VerificationError("there is a primitive of this name already", got=primitive.name)
     REGISTRY[primitive.name] = primitive
     return primitive

@@ -10,9 +10,6 @@ from graphc.graph.builder import Builder, Value, build_like, keep_node
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref, TensorType
-from graphc.primitives.windows import identity
-
-_ONES = frozenset(("prod", "all"))
 
 
 def is_empty(type: TensorType) -> bool:
@@ -40,19 +37,11 @@ def without_empty(graph: Graph) -> Graph:
 
 def _known(builder: Builder, node: Node, operands: list[Value]) -> Value | None:
     """What a node is known to be, if it is empty or formed of something that is."""
-    kind, type = primitive(node.op).kind, node.outs[0]
-    if node.op in ("input", "state") or len(node.outs) > 1:
+    rule, type = primitive(node.op), node.outs[0]
+    if len(node.outs) > 1 or (rule.kind is Kind.SOURCE and not rule.literal):
         return None
     if is_empty(type):
         return builder.full(0, type.shape, type.dtype)
-    if not any(is_empty(operand.type) for operand in operands):
+    if rule.of_empty is None or not any(is_empty(operand.type) for operand in operands):
         return None
-    if node.op == "concatenate":
-        return builder.apply("concatenate", *(x for x in operands if not is_empty(x.type)), axis=node.attrs["axis"])
-    if node.op == "pad":
-        return builder.full(node.attrs["value"], type.shape, type.dtype)
-    if node.op == "window_reduce":
-        return builder.full(identity(node.attrs["combine"], type.dtype), type.shape, type.dtype)
-    if kind in (Kind.REDUCE, Kind.CONTRACT, Kind.SCATTER):
-        return builder.full(int(node.op in _ONES), type.shape, type.dtype)
-    return None
+    return rule.of_empty(builder, node.attrs, operands, type)

@@ -107,7 +107,7 @@ def _depths(graph: Graph) -> dict[int, int]:
     for node in graph.table.values():
         kind = primitive(node.op).kind
         if kind is Kind.SOURCE:
-            depth[node.id] = -1 if node.op in ("constant", "size") else 0
+            depth[node.id] = -1 if primitive(node.op).literal else 0
         else:
             depth[node.id] = max((depth[ref.node] for ref in node.inputs), default=-1) + (kind in _HEAVY)
     return depth

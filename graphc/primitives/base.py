@@ -12,9 +12,10 @@ from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import DTypeError, ShapeError
 from graphc.exprs import Expr
-from graphc.graph.builder import Applied, Value
-from graphc.graph.registry import Case, Kind, Primitive, register
-from graphc.graph.types import TensorType
+from graphc.graph.builder import Applied, Builder, Value
+from graphc.graph.registry import Case, Kind, Linear, Primitive, register
+from graphc.graph.types import Attrs, TensorType
+from graphc.primitives.batching import over_elements
 
 ANY = tuple(t.name for t in dtypes.ALL)
 NUMBERS = tuple(t.name for t in dtypes.ALL if not t.is_bool)
@@ -105,6 +106,7 @@ def pointwise(
     high: float = 2.0,
     result: DType | None = None,
     distinct: bool = False,
+    **traits: Any,
 ) -> Primitive:
     """Registers an operation on elements: operands of one type, a result of the same or of a fixed dtype."""
 
@@ -135,6 +137,8 @@ def pointwise(
             vjp,
             cases,
             tuple(allowed),
+            batch=over_elements(name),
+            **traits,
         )
     )
 
@@ -147,11 +151,35 @@ def view(
     vjp: Callable[[Value, Applied], Sequence[Value | None]] | None,
     cases: Callable[[], Iterable[Case]],
     allowed: Sequence[str] = ANY,
+    **traits: Any,
 ) -> Primitive:
     """Registers an operation that moves elements: each result element is pulled from a place in the operands."""
-    return register(Primitive(name, Kind.VIEW, infer, eval, lower, vjp, cases, tuple(allowed)))
+    return register(Primitive(name, Kind.VIEW, infer, eval, lower, vjp, cases, tuple(allowed), **traits))
 
 
 def full_like(value: Value, number: bool | int | float) -> Value:
     """A tensor of a value's type that has the same number everywhere."""
     return value.builder.full(number, value.shape, value.dtype)
+
+
+# ---- traits that many have
+
+
+def together(count: int, attrs: Attrs) -> tuple[tuple[int, ...], ...]:
+    """Linear in all operands together, as a sum is."""
+    return (tuple(range(count)),)
+
+
+def separately(count: int, attrs: Attrs) -> tuple[tuple[int, ...], ...]:
+    """Linear in each operand with the others held, as a product is."""
+    return tuple((operand,) for operand in range(count))
+
+
+def linear_in(*operands: int) -> Linear:
+    """Linear in some operands together."""
+    return lambda count, attrs: (operands,)
+
+
+def zeros_of_empty(builder: Builder, attrs: Attrs, operands: Sequence[Value], out: TensorType) -> Value:
+    """The result of what adds up elements of its operands, where there are none."""
+    return builder.full(0, out.shape, out.dtype)

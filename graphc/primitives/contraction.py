@@ -11,10 +11,11 @@ from graphc import dtypes
 from graphc.dims import Dim
 from graphc.errors import DTypeError, ShapeError
 from graphc.exprs import Expr
-from graphc.graph.builder import Applied, Value
-from graphc.graph.registry import Case, ContractRule, Kind, Primitive, Reader, register
-from graphc.graph.types import TensorType
-from graphc.primitives.base import NUMBERS, Array, check_axes, check_dtype
+from graphc.graph.builder import Applied, Builder, Value
+from graphc.graph.registry import Batched, Case, ContractRule, Kind, Primitive, Reader, register
+from graphc.graph.types import Attrs, TensorType
+from graphc.primitives.base import NUMBERS, Array, check_axes, check_dtype, separately, zeros_of_empty
+from graphc.primitives.batching import move_axis, shifted
 
 Grads = Sequence[Value | None]
 Axes = tuple[int, ...]
@@ -135,4 +136,50 @@ def _cases() -> Iterable[Case]:
         yield Case((left, right), dict(zip(names, axes, strict=True)), -1, 1, differentiable=left != (37, 70))
 
 
-contract = register(Primitive("contract", Kind.CONTRACT, _infer, _eval, _lower, _vjp, _cases, NUMBERS))
+def _shifted_axes(attrs: Attrs, operands: Sequence[Batched]) -> dict[str, Axes]:
+    """The axes of each operand, behind that of the batch where it has one."""
+    varies = {"lhs": operands[0].varies, "rhs": operands[1].varies}
+    return {name: shifted(axes) if varies[name[:3]] else axes for name, axes in attrs.items()}
+
+
+def _batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+    lhs, rhs = operands
+    batch = len(attrs["lhs_batch"])
+    axes = _shifted_axes(attrs, operands)
+    if lhs.varies and rhs.varies:
+        axes = {**axes, "lhs_batch": (0, *axes["lhs_batch"]), "rhs_batch": (0, *axes["rhs_batch"])}
+        return builder.apply("contract", lhs.value, rhs.value, **axes)
+    # The batch is a free axis of one operand: its first.
+    product = builder.apply("contract", lhs.value, rhs.value, **axes)
+    place = batch if lhs.varies else batch + lhs.value.rank - batch - len(axes["lhs_contract"])
+    return move_axis(product, place, 0)
+
+
+def _batch_sum(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+    """The batch is one more contracted axis; an operand that is the same for all elements is a common factor."""
+    lhs, rhs = operands
+    if lhs.varies and rhs.varies:
+        axes = _shifted_axes(attrs, operands)
+        axes = {**axes, "lhs_contract": (0, *axes["lhs_contract"]), "rhs_contract": (0, *axes["rhs_contract"])}
+        return builder.apply("contract", lhs.value, rhs.value, **axes)
+    parts = [builder.apply("sum", x.value, axes=(0,)) if x.varies else x.value for x in (lhs, rhs)]
+    return builder.apply("contract", *parts, **attrs)
+
+
+contract = register(
+    Primitive(
+        "contract",
+        Kind.CONTRACT,
+        _infer,
+        _eval,
+        _lower,
+        _vjp,
+        _cases,
+        NUMBERS,
+        linear=separately,
+        any_order=True,
+        batch=_batch,
+        batch_sum=_batch_sum,
+        of_empty=zeros_of_empty,
+    )
+)

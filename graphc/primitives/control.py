@@ -13,9 +13,10 @@ from graphc.dtypes import DType
 from graphc.errors import ShapeError
 from graphc.graph.builder import Applied, Builder, Value, build_like, copy_node, inline
 from graphc.graph.core import Graph
-from graphc.graph.registry import Case, Kind, Primitive, primitive, register
-from graphc.graph.types import Ref, TensorType
+from graphc.graph.registry import Batched, Case, Kind, Primitive, primitive, register
+from graphc.graph.types import Attrs, Ref, TensorType
 from graphc.primitives.base import FLOATS, Array
+from graphc.primitives.batching import move_axis, vectorized_graph
 
 Grads = Sequence[Value | None]
 Body = Callable[[Mapping[str, Array]], list[Array]]
@@ -312,4 +313,34 @@ def _cases() -> Iterable[Case]:
     yield Case(carries, counts, -1, 1, typed=lambda dtype: {"body": _recurrence(dtype, False)})
 
 
-scan = register(Primitive("scan", Kind.SCAN, _infer, _eval, None, _vjp, _cases, FLOATS))
+# ---- batches: of a loop whose body does a step for all of their elements
+
+
+def _batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> tuple[Batched, ...]:
+    signature, body = signature_of(attrs), attrs["body"]
+    constants, carries, xs = signature.parts(operands)
+    results = len(body.outputs)
+    moving = [carry.varies for carry in carries]
+    while True:  # a carry varies where what becomes of it does
+        given = [x.varies for x in constants] + moving + [x.varies for x in xs]
+        wide = [*moving, *(False for _ in range(results - len(moving)))]
+        made, varies = vectorized_graph(body, dict(zip(signature.names, given, strict=True)), length, wide)
+        if varies[: len(moving)] == moving:
+            break
+        moving = varies[: len(moving)]
+    found = builder.apply_many(
+        "scan",
+        *(x.value for x in constants),
+        *(carry.spread(length) if wide else carry.value for carry, wide in zip(carries, moving, strict=True)),
+        *(move_axis(x.value, 0, 1) if x.varies else x.value for x in xs),
+        **{**attrs, "body": made},
+    )
+    return tuple(
+        Batched(move_axis(y, 1, 0) if wide and place >= len(moving) else y, wide)
+        for place, (y, wide) in enumerate(zip(found, varies, strict=True))
+    )
+
+
+scan = register(
+    Primitive("scan", Kind.SCAN, _infer, _eval, None, _vjp, _cases, FLOATS, batch=_batch, regions=("body",))
+)

@@ -19,10 +19,11 @@ from graphc import dims, dtypes
 from graphc.dims import Dim, Shape
 from graphc.errors import DTypeError, ShapeError
 from graphc.exprs import TRUE, Expr, both, compare, const, select
-from graphc.graph.builder import Applied, Value
-from graphc.graph.registry import Case, ContractRule, Kind, Primitive, Reader, register
-from graphc.graph.types import TensorType
-from graphc.primitives.base import NUMBERS, Array, check_dtype
+from graphc.graph.builder import Applied, Builder, Value
+from graphc.graph.registry import Batch, Batched, Case, ContractRule, Kind, Primitive, Reader, primitive, register
+from graphc.graph.types import Attrs, TensorType
+from graphc.primitives.base import NUMBERS, Array, check_dtype, separately, zeros_of_empty
+from graphc.primitives.batching import looped, merged, parted
 
 Grads = Sequence[Value | None]
 Points = tuple[Dim, ...]
@@ -416,6 +417,71 @@ def _filter_grad_vjp(h: Value, n: Applied) -> Grads:
     )
 
 
+# ---- batches: they lie along the samples, or along the channels of one operand; of both operands, along the groups
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """Where the batch goes if only one operand varies: a part of one of its axes, and then of one of the result's.
+
+    Args:
+        source: The axis of the operand, from the last, or 0 for the samples.
+        target: The axis of the result, likewise.
+        source_groups: Whether that axis of the operand has the channels of all groups.
+        target_groups: Whether that axis of the result has.
+    """
+
+    source: int
+    target: int
+    source_groups: bool = False
+    target_groups: bool = False
+
+
+_SAMPLES = _Fold(0, 0)
+_FOLDS: dict[str, tuple[_Fold, _Fold]] = {
+    "conv": (_SAMPLES, _Fold(-1, -1, True, True)),
+    "conv_input_grad": (_SAMPLES, _Fold(-2, -1, False, True)),
+    "conv_filter_grad": (_Fold(-1, -2, True, False), _Fold(-1, -1, True, True)),
+}
+
+
+def _batch(op: str) -> Batch:
+    def rule(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+        groups = attrs["groups"]
+        values = [operand.value for operand in operands]
+        if all(operand.varies for operand in operands):
+            if not isinstance(length, int):  # groups are counted when a graph is built
+                return looped(builder, op, attrs, operands, length)
+            fold, groups = _Fold(-1, -1), length * groups
+            values = [merged(value, value.rank - 2) for value in values]
+        else:
+            place = int(operands[1].varies)
+            fold, value = _FOLDS[op][place], values[place]
+            values[place] = merged(value, fold.source % (value.rank - 1), groups if fold.source_groups else 1)
+        result = builder.apply(op, *values, **{**attrs, "groups": groups})
+        axis, outer = fold.target % result.rank, attrs["groups"] if fold.target_groups else 1
+        single = _one_of(op, attrs, operands).shape[axis]
+        return parted(result, axis, outer, length, dims.floordiv(single, outer))
+
+    return rule
+
+
+def _one_of(op: str, attrs: Attrs, operands: Sequence[Batched]) -> TensorType:
+    """The type of the result for one element of the batch."""
+    types = [TensorType(x.value.shape[1:] if x.varies else x.value.shape, x.value.dtype) for x in operands]
+    found: TensorType = primitive(op).infer(*types, **attrs)
+    return found
+
+
+def _filter_grad_sum(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+    """The batch is more samples; an operand that is the same for all of its elements is a common factor."""
+    if all(operand.varies for operand in operands):
+        parts = [merged(operand.value, 0) for operand in operands]
+    else:
+        parts = [builder.apply("sum", x.value, axes=(0,)) if x.varies else x.value for x in operands]
+    return builder.apply("conv_filter_grad", *parts, **attrs)
+
+
 # ---- cases
 
 
@@ -450,8 +516,10 @@ def _cases(op: str) -> Iterable[Case]:
             yield Case((x, out), attrs | {"kernel": w[:-2]}, -1, 1)
 
 
-def _contraction(name: str, infer: Any, eval: Any, lower: Any, vjp: Any) -> Primitive:
-    return register(Primitive(name, Kind.CONTRACT, infer, eval, lower, vjp, lambda: _cases(name), NUMBERS))
+def _contraction(name: str, infer: Any, eval: Any, lower: Any, vjp: Any, **traits: Any) -> Primitive:
+    rules = (infer, eval, lower, vjp, lambda: _cases(name))
+    traits = {"linear": separately, "batch": _batch(name), "of_empty": zeros_of_empty, **traits}
+    return register(Primitive(name, Kind.CONTRACT, *rules, NUMBERS, **traits))
 
 
 conv = _contraction("conv", _conv_infer, _conv_eval, _conv_lower, _conv_vjp)
@@ -459,5 +527,10 @@ conv_input_grad = _contraction(
     "conv_input_grad", _input_grad_infer, _input_grad_eval, _input_grad_lower, _input_grad_vjp
 )
 conv_filter_grad = _contraction(
-    "conv_filter_grad", _filter_grad_infer, _filter_grad_eval, _filter_grad_lower, _filter_grad_vjp
+    "conv_filter_grad",
+    _filter_grad_infer,
+    _filter_grad_eval,
+    _filter_grad_lower,
+    _filter_grad_vjp,
+    batch_sum=_filter_grad_sum,
 )

@@ -13,7 +13,8 @@ from graphc.exprs import Expr
 from graphc.graph.builder import Applied, Value
 from graphc.graph.registry import Case, Kind, Primitive, Reader, ScanRule, register
 from graphc.graph.types import TensorType
-from graphc.primitives.base import NUMBERS, Array, accumulator, check_axes, check_dtype, full_like
+from graphc.primitives.base import NUMBERS, Array, accumulator, check_axes, check_dtype, full_like, together
+from graphc.primitives.batching import over_axes
 
 Grads = Sequence[Value | None]
 
@@ -100,12 +101,14 @@ def _cases() -> Iterable[Case]:
             yield Case((shape,), {"axis": axis, "reverse": reverse}, 0.5, 1.5, distinct=True)
 
 
-def _cumulative(name: str, combine: str, function: np.ufunc, vjp: Callable[[Value, Applied], Grads]) -> Primitive:
+def _cumulative(
+    name: str, combine: str, function: np.ufunc, vjp: Callable[[Value, Applied], Grads], **traits: Any
+) -> Primitive:
     parts: tuple[Any, ...] = (_infer(name), _eval(combine, function), _lower(combine), vjp, _cases, NUMBERS)
-    return register(Primitive(name, Kind.SCAN, *parts))
+    return register(Primitive(name, Kind.SCAN, *parts, batch=over_axes(name), **traits))
 
 
-cumsum = _cumulative("cumsum", "sum", np.add, _sum_vjp)
+cumsum = _cumulative("cumsum", "sum", np.add, _sum_vjp, linear=together)
 cumprod = _cumulative("cumprod", "prod", np.multiply, _prod_vjp)
 cummax = _cumulative("cummax", "max", np.maximum, _extremum_vjp)
 cummin = _cumulative("cummin", "min", np.minimum, _extremum_vjp)

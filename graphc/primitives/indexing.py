@@ -13,10 +13,11 @@ from graphc import dims, dtypes
 from graphc.dims import Dim
 from graphc.errors import DTypeError, ShapeError
 from graphc.exprs import Expr, Index, call, cast
-from graphc.graph.builder import Applied, Value
-from graphc.graph.registry import Case, Kind, Primitive, Reader, ScatterRule, register
-from graphc.graph.types import TensorType
-from graphc.primitives.base import INTEGERS, NUMBERS, Array, check_axes, check_dtype, view
+from graphc.graph.builder import Applied, Builder, Value
+from graphc.graph.registry import Batched, Case, Kind, Primitive, Reader, ScatterRule, register
+from graphc.graph.types import Attrs, TensorType
+from graphc.primitives.base import INTEGERS, NUMBERS, Array, check_axes, check_dtype, linear_in, view, zeros_of_empty
+from graphc.primitives.batching import merged, move_axis
 
 Grads = Sequence[Value | None]
 Points = tuple[Dim, ...]
@@ -78,7 +79,41 @@ def _gather_cases() -> Iterable[Case]:
     yield Case(((3, 2), (8,)), {"axis": 1}, 0, 1, integer_operands=(1,))
 
 
-gather = view("gather", _gather_infer, _gather_eval, _gather_lower, _gather_vjp, _gather_cases)
+def _in_batch(indices: Value, size: Dim, length: Dim) -> Value:
+    """Indices `[batch, ..]` into an axis, as such into those of all elements, one behind the other."""
+    b, shape = indices.builder, indices.shape
+
+    def everywhere(number: Dim) -> Value:
+        return b.broadcast(b.size(number, dtypes.int64), shape, ())
+
+    wide = b.apply("cast", indices, dtype=dtypes.int64)
+    inside = b.apply("maximum", b.apply("minimum", wide, everywhere(size - 1)), everywhere(0))
+    number = b.apply("iota", shape=shape, axis=0, dtype=dtypes.int64)
+    return b.apply("add", b.apply("mul", number, everywhere(size)), inside)
+
+
+def _gather_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+    (x, indices), axis = operands, attrs["axis"]
+    if not indices.varies:
+        return builder.apply("gather", x.value, indices.value, axis=axis + 1)
+    if not x.varies:
+        return move_axis(builder.apply("gather", x.value, indices.value, axis=axis), axis, 0)
+    size = x.value.shape[axis + 1]
+    joined = merged(x.value, axis)
+    found = builder.apply("gather", joined, _in_batch(indices.value, size, length), axis=axis)
+    return move_axis(found, axis, 0)
+
+
+gather = view(
+    "gather",
+    _gather_infer,
+    _gather_eval,
+    _gather_lower,
+    _gather_vjp,
+    _gather_cases,
+    linear=linear_in(0),
+    batch=_gather_batch,
+)
 
 # ---- scatter_add: zeros, with rows added at indices
 
@@ -114,6 +149,19 @@ def _scatter_cases() -> Iterable[Case]:
     yield Case(((5,), (5,)), {"size": 3}, 0, 2, integer_operands=(0,))
 
 
+def _scatter_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+    (indices, updates), size = operands, attrs["size"]
+    if not indices.varies:
+        rows = move_axis(updates.value, 0, 1)
+        return move_axis(builder.apply("scatter_add", indices.value, rows, size=size), 1, 0)
+    places, rows = _in_batch(indices.value, size, length), updates.spread(length)
+    count = dims.product(rows.shape[:2])
+    places = builder.apply("reshape", places, shape=(count,))
+    rows = builder.apply("reshape", rows, shape=(count, *rows.shape[2:]))
+    total = builder.apply("scatter_add", places, rows, size=length * size)
+    return builder.apply("reshape", total, shape=(length, size, *total.shape[1:]))
+
+
 scatter_add = register(
     Primitive(
         "scatter_add",
@@ -124,5 +172,8 @@ scatter_add = register(
         _scatter_vjp,
         _scatter_cases,
         NUMBERS,
+        linear=linear_in(1),
+        batch=_scatter_batch,
+        of_empty=zeros_of_empty,
     )
 )

@@ -19,6 +19,7 @@ from graphc.exprs import Const, Expr, call, cast, const, select
 from graphc.graph.builder import Applied, Value
 from graphc.graph.registry import Case, Kind, Primitive, register
 from graphc.graph.types import TensorType
+from graphc.primitives import algebra
 from graphc.primitives.base import (
     ANY,
     BITS,
@@ -29,8 +30,13 @@ from graphc.primitives.base import (
     check_dtype,
     check_same,
     full_like,
+    linear_in,
     pointwise,
+    separately,
+    together,
 )
+from graphc.primitives.batching import over_elements
+from graphc.primitives.rewrites import operand_itself
 
 Grads = Sequence[Value | None]
 
@@ -108,17 +114,33 @@ def _atan2_vjp(g: Value, n: Applied) -> Grads:
     return _op("mul", over, x), _op("neg", _op("mul", over, y))
 
 
-add = pointwise("add", np.add, _intrinsic("add"), lambda g, n: (g, g), NUMBERS, 2)
-sub = pointwise("sub", np.subtract, _intrinsic("sub"), lambda g, n: (g, _op("neg", g)), NUMBERS, 2)
-mul = pointwise("mul", np.multiply, _intrinsic("mul"), _mul_vjp, NUMBERS, 2)
-div = pointwise("div", np.divide, _intrinsic("div"), _div_vjp, FLOATS, 2, 0.5, 2.0)
+def _sub_vjp(g: Value, n: Applied) -> Grads:
+    return g, _op("neg", g)
+
+
+_SUM: dict[str, Any] = {"cheap": True, "linear": together}
+_PRODUCT: dict[str, Any] = {"cheap": True, "linear": separately, "keeps_zero": (0, 1), "simplify": algebra.simpler_mul}
+_QUOTIENT: dict[str, Any] = {"linear": linear_in(0), "keeps_zero": (0,), "simplify": algebra.simpler_div}
+add = pointwise("add", np.add, _intrinsic("add"), lambda g, n: (g, g), NUMBERS, 2, simplify=algebra.simpler_add, **_SUM)
+sub = pointwise("sub", np.subtract, _intrinsic("sub"), _sub_vjp, NUMBERS, 2, simplify=algebra.simpler_sub, **_SUM)
+mul = pointwise("mul", np.multiply, _intrinsic("mul"), _mul_vjp, NUMBERS, 2, **_PRODUCT)
+div = pointwise("div", np.divide, _intrinsic("div"), _div_vjp, FLOATS, 2, 0.5, 2.0, **_QUOTIENT)
 floordiv = pointwise("floordiv", np.floor_divide, _intrinsic("floordiv"), lambda g, n: (None, None), NUMBERS, 2, 1, 5)
 mod = pointwise("mod", np.mod, _intrinsic("mod"), _mod_vjp, NUMBERS, 2, 1, 5, distinct=True)
-pow_ = pointwise("pow", _power, _intrinsic("pow"), _pow_vjp, NUMBERS, 2, 0.5, 3.0)
-minimum = pointwise("minimum", np.minimum, _intrinsic("min"), _extremum_vjp, ANY, 2, distinct=True)
-maximum = pointwise("maximum", np.maximum, _intrinsic("max"), _extremum_vjp, ANY, 2, distinct=True)
+pow_ = pointwise("pow", _power, _intrinsic("pow"), _pow_vjp, NUMBERS, 2, 0.5, 3.0, simplify=algebra.simpler_pow)
+minimum = pointwise("minimum", np.minimum, _intrinsic("min"), _extremum_vjp, ANY, 2, distinct=True, cheap=True)
+maximum = pointwise("maximum", np.maximum, _intrinsic("max"), _extremum_vjp, ANY, 2, distinct=True, cheap=True)
 atan2 = pointwise("atan2", np.arctan2, _intrinsic("atan2"), _atan2_vjp, FLOATS, 2, 0.5, 2.0)
-neg = pointwise("neg", np.negative, _intrinsic("neg"), lambda g, n: (_op("neg", g),), SIGNED)
+neg = pointwise(
+    "neg",
+    np.negative,
+    _intrinsic("neg"),
+    lambda g, n: (_op("neg", g),),
+    SIGNED,
+    simplify=algebra.simpler_neg,
+    keeps_zero=(0,),
+    **_SUM,
+)
 
 
 def _abs_vjp(g: Value, n: Applied) -> Grads:
@@ -136,9 +158,14 @@ def _relu_lower(x: Expr) -> Expr:
     return call("max", x, const(0, x.dtype))
 
 
-relu = pointwise("relu", lambda x: np.maximum(x, x.dtype.type(0)), _relu_lower, _relu_vjp, NUMBERS, distinct=True)
-abs_ = pointwise("abs", np.abs, _intrinsic("abs"), _abs_vjp, SIGNED, 1, 0.5, 2.0)
-sign = pointwise("sign", np.sign, _intrinsic("sign"), lambda g, n: (None,), SIGNED, 1, 0.5, 2.0)
+def _relu_eval(x: Array) -> Array:
+    return np.asarray(np.maximum(x, x.dtype.type(0)))
+
+
+_ZERO_AT_ZERO: dict[str, Any] = {"cheap": True, "keeps_zero": (0,)}
+relu = pointwise("relu", _relu_eval, _relu_lower, _relu_vjp, NUMBERS, distinct=True, **_ZERO_AT_ZERO)
+abs_ = pointwise("abs", np.abs, _intrinsic("abs"), _abs_vjp, SIGNED, 1, 0.5, 2.0, **_ZERO_AT_ZERO)
+sign = pointwise("sign", np.sign, _intrinsic("sign"), lambda g, n: (None,), SIGNED, 1, 0.5, 2.0, keeps_zero=(0,))
 
 # ---- comparisons and logic
 
@@ -161,7 +188,7 @@ _LOGIC: tuple[tuple[str, Any, int], ...] = (
     ("not", np.logical_not, 1),
 )
 for _name, _test, _arity, _allowed in _TESTS:
-    pointwise(_name, _test, _intrinsic(_name), None, _allowed, _arity, result=dtypes.bool_)
+    pointwise(_name, _test, _intrinsic(_name), None, _allowed, _arity, result=dtypes.bool_, cheap=_arity == 2)
 for _name, _test, _arity in _LOGIC:
     pointwise("logical_" + _name, _test, _intrinsic(_name), None, ("bool",), _arity, result=dtypes.bool_)
 
@@ -200,10 +227,10 @@ def _shift_lower(name: str) -> Any:
 
 
 INTS = tuple(name for name in BITS if name != "bool")
-bit_and = pointwise("bit_and", np.bitwise_and, _intrinsic("bit_and"), None, BITS, 2, 0, 9)
-bit_or = pointwise("bit_or", np.bitwise_or, _intrinsic("bit_or"), None, BITS, 2, 0, 9)
-bit_xor = pointwise("bit_xor", np.bitwise_xor, _intrinsic("bit_xor"), None, BITS, 2, 0, 9)
-bit_not = pointwise("bit_not", np.bitwise_not, _intrinsic("bit_not"), None, INTS, 1, 0, 9)
+bit_and = pointwise("bit_and", np.bitwise_and, _intrinsic("bit_and"), None, BITS, 2, 0, 9, cheap=True)
+bit_or = pointwise("bit_or", np.bitwise_or, _intrinsic("bit_or"), None, BITS, 2, 0, 9, cheap=True)
+bit_xor = pointwise("bit_xor", np.bitwise_xor, _intrinsic("bit_xor"), None, BITS, 2, 0, 9, cheap=True)
+bit_not = pointwise("bit_not", np.bitwise_not, _intrinsic("bit_not"), None, INTS, 1, 0, 9, cheap=True)
 shift_left = pointwise("shift_left", _shift_left, _shift_lower("shift_left"), None, INTS, 2, -3, 40)
 shift_right = pointwise("shift_right", _shift_right, _shift_lower("shift_right"), None, INTS, 2, -3, 40)
 
@@ -289,8 +316,13 @@ def _erfinv(x: Array) -> Array:
     return np.where(inside, root, outside).astype(x.dtype)
 
 
+# Of these functions, zero gives zero.
+_OF_ZERO_ZERO = ("expm1", "log1p", "sqrt", "cbrt", "sin", "tan", "asin", "atan", "sinh", "tanh", "asinh", "atanh") + (
+    ("erf", "erfinv")
+)
 for _name, _eval, _rule, _low, _high in _functions():
-    pointwise(_name, _eval, _intrinsic(_name), _by_result(_rule), FLOATS, 1, _low, _high)
+    _traits: dict[str, Any] = {"keeps_zero": (0,)} if _name in _OF_ZERO_ZERO else {}
+    pointwise(_name, _eval, _intrinsic(_name), _by_result(_rule), FLOATS, 1, _low, _high, **_traits)
 
 _ROUNDING: tuple[tuple[str, Any], ...] = (
     ("floor", np.floor),
@@ -299,7 +331,7 @@ _ROUNDING: tuple[tuple[str, Any], ...] = (
     ("trunc", np.trunc),
 )
 for _name, _eval in _ROUNDING:
-    pointwise(_name, _eval, _intrinsic(_name), lambda g, n: (None,), FLOATS, distinct=True)
+    pointwise(_name, _eval, _intrinsic(_name), lambda g, n: (None,), FLOATS, distinct=True, keeps_zero=(0,))
 
 
 def _sigmoid(x: Array) -> Array:
@@ -349,6 +381,10 @@ select_ = register(
         _select_vjp,
         _select_cases,
         ANY,
+        cheap=True,
+        linear=linear_in(1, 2),
+        batch=over_elements("select"),
+        simplify=algebra.simpler_select,
     )
 )
 
@@ -392,7 +428,18 @@ def _clip_cases() -> Iterable[Case]:
 
 
 clip = register(
-    Primitive("clip", Kind.POINTWISE, _clip_infer, _clip_eval, _clip_lower, _clip_vjp, _clip_cases, NUMBERS)
+    Primitive(
+        "clip",
+        Kind.POINTWISE,
+        _clip_infer,
+        _clip_eval,
+        _clip_lower,
+        _clip_vjp,
+        _clip_cases,
+        NUMBERS,
+        cheap=True,
+        batch=over_elements("clip"),
+    )
 )
 
 
@@ -448,6 +495,10 @@ cast_ = register(
         _cast_vjp,
         _cast_cases,
         ANY,
+        cheap=True,
+        keeps_zero=(0,),
+        batch=over_elements("cast"),
+        simplify=algebra.simpler_cast,
     )
 )
 
@@ -466,6 +517,8 @@ stop_gradient = register(
         lambda g, n: (None,),
         _stop_gradient_cases,
         ANY,
+        batch=over_elements("stop_gradient"),
+        simplify=operand_itself,
     )
 )
 
@@ -475,5 +528,18 @@ def _copy_cases() -> Iterable[Case]:
 
 
 copy = register(
-    Primitive("copy", Kind.POINTWISE, lambda x: x, lambda x: x, lambda x, out: x, lambda g, n: (g,), _copy_cases, ANY)
+    Primitive(
+        "copy",
+        Kind.POINTWISE,
+        lambda x: x,
+        lambda x: x,
+        lambda x, out: x,
+        lambda g, n: (g,),
+        _copy_cases,
+        ANY,
+        cheap=True,
+        keeps_zero=(0,),
+        linear=together,
+        batch=over_elements("copy"),
+    )
 )

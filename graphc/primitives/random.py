@@ -18,6 +18,7 @@ from graphc.exprs import Call, Expr, Index, const
 from graphc.graph.registry import Case, Kind, Primitive, Reader, register
 from graphc.graph.types import TensorType
 from graphc.primitives.base import Array
+from graphc.primitives.batching import over_elements
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -40,34 +41,49 @@ def philox(counter: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike], key: tupl
 
 
 def _infer(seed: TensorType, step: TensorType, shape: Shape, stream: int) -> TensorType:
-    if seed != TensorType((2,), dtypes.uint32) or step != TensorType((), dtypes.uint32):
-        raise ShapeError("`random_bits` takes a seed uint32[2] and a step uint32[]", got=f"{seed} and {step}")
-    return TensorType(shape, dtypes.uint32)
+    many = step.shape
+    if seed != TensorType((*many, 2), dtypes.uint32) or step != TensorType(many, dtypes.uint32):
+        raise ShapeError(
+            "`random_bits` takes a seed uint32[2] and a step uint32[]",
+            got=f"{seed} and {step}",
+            expected="these, or both with the same axes in front, for a draw from each",
+        )
+    return TensorType((*many, *shape), dtypes.uint32)
 
 
 def _eval(seed: Array, step: Array, shape: tuple[int, ...], stream: int) -> Array:
     position = np.arange(int(np.prod(shape)), dtype=np.uint64).reshape(shape)
     low, high = position.astype(np.uint32), (position >> np.uint64(32)).astype(np.uint32)
-    return philox((low, high, step, np.uint32(stream)), (seed[0], seed[1]))
+    step, first, second = (
+        np.asarray(word).reshape(*step.shape, *(1 for _ in shape)) for word in (step, seed[..., 0], seed[..., 1])
+    )
+    return philox((low, high, step, np.uint32(stream)), (first, second))
 
 
 def _lower(reader: Reader, index: tuple[Dim, ...], shape: Shape, stream: int) -> Expr:
+    many = reader.types[1].rank
+    draw, index = index[:many], index[many:]
     position: Dim = 0
     for i, extent in zip(index, shape, strict=True):
         position = position * extent + i
     words = (
         Index(position, dtypes.uint32),
         Index(dims.floordiv(position, 1 << 32), dtypes.uint32),
-        reader.read(1, ()),
+        reader.read(1, draw),
         const(stream, dtypes.uint32),
-        reader.read(0, (0,)),
-        reader.read(0, (1,)),
+        reader.read(0, (*draw, 0)),
+        reader.read(0, (*draw, 1)),
     )
     return Call("philox", words, dtypes.uint32)
 
 
 def _cases() -> Iterable[Case]:
     yield Case(((2,), ()), {"shape": (3, 50), "stream": 7}, 0, 1000, differentiable=False)
+    yield Case(((4, 2), (4,)), {"shape": (3, 5), "stream": 7}, 0, 1000, differentiable=False)
 
 
-random_bits = register(Primitive("random_bits", Kind.RANDOM, _infer, _eval, _lower, None, _cases, ("uint32",)))
+random_bits = register(
+    Primitive(
+        "random_bits", Kind.RANDOM, _infer, _eval, _lower, None, _cases, ("uint32",), batch=over_elements("random_bits")
+    )
+)

@@ -11,10 +11,23 @@ import numpy as np
 from graphc import dims, dtypes
 from graphc.dims import Dim
 from graphc.errors import ShapeError
-from graphc.graph.builder import Applied, Value
-from graphc.graph.registry import Case, Kind, Primitive, Reader, ReduceRule, register
-from graphc.graph.types import TensorType
-from graphc.primitives.base import ANY, NUMBERS, Array, accumulator, check_axes, check_dtype, full_like
+from graphc.graph.builder import Applied, Builder, Value
+from graphc.graph.registry import Batched, Case, Kind, Primitive, Reader, ReduceRule, register
+from graphc.graph.types import Attrs, TensorType
+from graphc.primitives.base import (
+    ANY,
+    NUMBERS,
+    Array,
+    accumulator,
+    check_axes,
+    check_dtype,
+    full_like,
+    together,
+    zeros_of_empty,
+)
+from graphc.primitives.batching import over_axes, shifted
+from graphc.primitives.deviations import sum_of_deviations
+from graphc.primitives.rewrites import behind, moved_if_single, producer
 
 Grads = Sequence[Value | None]
 Axes = tuple[int, ...]
@@ -88,6 +101,7 @@ def _reduction(
     vjp: Callable[[Value, Applied], Grads] | None,
     allowed: Sequence[str] = NUMBERS,
     result: dtypes.DType | None = None,
+    **traits: Any,
 ) -> Primitive:
     return register(
         Primitive(
@@ -99,6 +113,8 @@ def _reduction(
             vjp,
             _cases(vjp is not None),
             tuple(allowed),
+            batch=over_axes(name),
+            **traits,
         )
     )
 
@@ -156,12 +172,47 @@ def _product_before(rows: Value, reverse: bool) -> Value:
     return b.apply("cumprod", moved, axis=last, reverse=reverse)
 
 
-sum_ = _reduction("sum", _sum_eval, lambda g, n: (_spread(g, n),))
-prod = _reduction("prod", _wide(np.prod), _prod_vjp)
-max_ = _reduction("max", _wide(np.max), _extremum_vjp)
-min_ = _reduction("min", _wide(np.min), _extremum_vjp)
-any_ = _reduction("any", lambda x, axes: np.any(x, axis=axes), None, ("bool",))
-all_ = _reduction("all", lambda x, axes: np.all(x, axis=axes), None, ("bool",))
+def _ones_of_empty(builder: Builder, attrs: Attrs, operands: Sequence[Value], out: TensorType) -> Value:
+    return builder.full(1, out.shape, out.dtype)
+
+
+def _simpler_sum(builder: Builder, attrs: Attrs, operands: tuple[Value, ...]) -> Value | None:
+    found = moved_if_single(builder, attrs, operands)
+    x, axes = operands[0], attrs["axes"]
+    node = producer(x)
+    if found is not None:
+        return found
+    if node.op != "broadcast" or any(axis in node.attrs["axes"] for axis in axes):
+        return sum_of_deviations(x, axes) if x.dtype.is_float else None
+    # All that is summed are copies: multiply by their number.
+    kept = kept_axes(x.rank, axes)
+    shape = tuple(x.shape[axis] for axis in kept)
+    rest = builder.broadcast(behind(x), shape, tuple(kept.index(axis) for axis in node.attrs["axes"]))
+    count = builder.size(dims.product(x.shape[axis] for axis in axes), x.dtype)
+    return builder.apply("mul", rest, builder.broadcast(count, shape, ()))
+
+
+def _sum_of_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+    """The batch is one more axis to sum over."""
+    return builder.apply("sum", operands[0].value, axes=(0, *shifted(attrs["axes"])))
+
+
+_SIMPLER: dict[str, Any] = {"splits": True, "simplify": moved_if_single}
+sum_ = _reduction(
+    "sum",
+    _sum_eval,
+    lambda g, n: (_spread(g, n),),
+    splits=True,
+    simplify=_simpler_sum,
+    linear=together,
+    batch_sum=_sum_of_batch,
+    of_empty=zeros_of_empty,
+)
+prod = _reduction("prod", _wide(np.prod), _prod_vjp, of_empty=_ones_of_empty, **_SIMPLER)
+max_ = _reduction("max", _wide(np.max), _extremum_vjp, **_SIMPLER)
+min_ = _reduction("min", _wide(np.min), _extremum_vjp, **_SIMPLER)
+any_ = _reduction("any", lambda x, axes: np.any(x, axis=axes), None, ("bool",), of_empty=zeros_of_empty, **_SIMPLER)
+all_ = _reduction("all", lambda x, axes: np.all(x, axis=axes), None, ("bool",), of_empty=_ones_of_empty, **_SIMPLER)
 
 
 def _position(function: Callable[..., Any]) -> Callable[..., Array]:

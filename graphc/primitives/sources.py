@@ -13,8 +13,9 @@ from graphc.dtypes import DType
 from graphc.errors import VerificationError
 from graphc.exprs import Expr, Index, cast, const
 from graphc.graph import types as graph_types
+from graphc.graph.builder import Builder, Value
 from graphc.graph.registry import Case, Kind, Primitive, Reader, register
-from graphc.graph.types import TensorType
+from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import ANY, NUMBERS, Array, check_axes
 
 
@@ -49,6 +50,7 @@ constant = register(
         None,
         _no_cases,
         ANY,
+        literal=True,
     )
 )
 
@@ -56,6 +58,10 @@ constant = register(
 def _size_cases() -> Iterable[Case]:
     for dim in (7, dims.size("B") * 2 + 1):
         yield Case((), {"dim": dim, "dtype": dtypes.float32}, differentiable=False)
+
+
+def _simpler_size(builder: Builder, attrs: Attrs, operands: tuple[Value, ...]) -> Value | None:
+    return builder.constant(attrs["dim"], attrs["dtype"]) if isinstance(attrs["dim"], int) else None
 
 
 size = register(
@@ -68,6 +74,7 @@ size = register(
         None,
         _size_cases,
         (),
+        simplify=_simpler_size,
     )
 )
 

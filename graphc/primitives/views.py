@@ -10,12 +10,15 @@ from graphc import dims
 from graphc.dims import Dim, Shape
 from graphc.errors import ShapeError
 from graphc.exprs import TRUE, Expr, both, compare, const, select
-from graphc.graph.builder import Applied, Value
-from graphc.graph.registry import Case, Kind, Primitive, Reader, register
-from graphc.graph.types import TensorType
-from graphc.primitives.base import ANY, Array, check_axes, check_rank, view
+from graphc.graph.builder import Applied, Builder, Value
+from graphc.graph.registry import Batched, Case, Kind, Primitive, Reader, ViewTraits, register
+from graphc.graph.types import Attrs, TensorType
+from graphc.primitives.base import ANY, Array, check_axes, check_rank, together, view
+from graphc.primitives.batching import over_axes, shifted
+from graphc.primitives.rewrites import behind, itself_if_alone, producer, without_ones
 
 Grads = Sequence[Value | None]
+Operands = tuple[Value, ...]
 Points = tuple[Dim, ...]
 
 # ---- broadcast
@@ -54,6 +57,25 @@ def _broadcast_cases() -> Iterable[Case]:
     yield Case(((2, 3),), {"shape": (3, 4, 2), "axes": (2, 0)})
 
 
+def _broadcast_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+    return builder.broadcast(operands[0].value, (length, *attrs["shape"]), (0, *shifted(attrs["axes"])))
+
+
+def _broadcast_simpler(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
+    x, axes = operands[0], attrs["axes"]
+    if attrs["shape"] == x.shape and axes == tuple(range(x.rank)):
+        return x
+    node = producer(x)
+    if node.op == "broadcast":
+        inner = tuple(axes[axis] for axis in node.attrs["axes"])
+        return builder.apply("broadcast", behind(x), shape=attrs["shape"], axes=inner)
+    if node.op == "reshape" and behind(x).rank < x.rank and without_ones(behind(x).shape) == behind(x).shape:
+        kept = [axis for axis, dim in enumerate(x.shape) if dim != 1]
+        if without_ones(x.shape) == behind(x).shape:
+            return builder.broadcast(behind(x), attrs["shape"], tuple(axes[axis] for axis in kept))
+    return None
+
+
 broadcast = view(
     "broadcast",
     _broadcast_infer,
@@ -61,6 +83,10 @@ broadcast = view(
     lambda reader, index, shape, axes: reader.read(0, tuple(index[axis] for axis in axes)),
     _broadcast_vjp,
     _broadcast_cases,
+    view=ViewTraits(affine=True, ordered=True, whole=True, axes=lambda x, attrs: attrs["axes"]),
+    linear=together,
+    batch=_broadcast_batch,
+    simplify=_broadcast_simpler,
 )
 
 # ---- reshape
@@ -107,6 +133,45 @@ def _reshape_cases() -> Iterable[Case]:
     yield Case(((1, 1),), {"shape": ()})
 
 
+def _reshape_axes(x: TensorType, attrs: Attrs) -> Sequence[int | None]:
+    """Where axes are if only such of size one are added or dropped."""
+    before = [axis for axis, extent in enumerate(x.shape) if extent != 1]
+    after = [axis for axis, extent in enumerate(attrs["shape"]) if extent != 1]
+    if without_ones(x.shape) != without_ones(attrs["shape"]):
+        return (None,) * x.rank
+    places = dict(zip(before, after, strict=True))
+    return tuple(places.get(axis) for axis in range(x.rank))
+
+
+def _reshape_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+    return builder.apply("reshape", operands[0].value, shape=(length, *attrs["shape"]))
+
+
+def _reshape_simpler(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
+    x = operands[0]
+    if x.shape == attrs["shape"]:
+        return x
+    node = producer(x)
+    if node.op == "reshape":
+        return builder.apply("reshape", behind(x), shape=attrs["shape"])
+    if node.op == "broadcast" and not node.attrs["axes"]:
+        return builder.broadcast(behind(x), attrs["shape"], ())
+    # A reshape that only adds axes of size one to a broadcast, or drops them, is a broadcast itself.
+    if without_ones(x.shape) == without_ones(attrs["shape"]) and node.op == "broadcast":
+        return _rebroadcast(x, attrs["shape"])
+    return None
+
+
+def _rebroadcast(x: Value, shape: Shape) -> Value | None:
+    node = producer(x)
+    if any(x.shape[axis] == 1 for axis in node.attrs["axes"]):
+        return None
+    long = [axis for axis, dim in enumerate(x.shape) if dim != 1]
+    longer = [axis for axis, dim in enumerate(shape) if dim != 1]
+    axes = tuple(longer[long.index(axis)] for axis in node.attrs["axes"])
+    return x.builder.broadcast(behind(x), shape, axes)
+
+
 reshape = view(
     "reshape",
     _reshape_infer,
@@ -114,6 +179,10 @@ reshape = view(
     _reshape_lower,
     _reshape_vjp,
     _reshape_cases,
+    view=ViewTraits(affine=True, ordered=True, once=True, whole=True, axes=_reshape_axes),
+    linear=together,
+    batch=_reshape_batch,
+    simplify=_reshape_simpler,
 )
 
 # ---- transpose
@@ -141,6 +210,24 @@ def _transpose_cases() -> Iterable[Case]:
     yield Case(((2, 3, 4),), {"order": (2, 0, 1)})
 
 
+def _transpose_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+    return builder.apply("transpose", operands[0].value, order=(0, *shifted(attrs["order"])))
+
+
+def _transpose_simpler(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
+    x, order = operands[0], attrs["order"]
+    if order == tuple(range(len(order))):
+        return x
+    node = producer(x)
+    if node.op == "transpose":
+        inner = node.attrs["order"]
+        return builder.apply("transpose", behind(x), order=tuple(inner[axis] for axis in order))
+    if node.op == "broadcast":
+        shape = tuple(x.shape[axis] for axis in order)
+        return builder.broadcast(behind(x), shape, tuple(order.index(axis) for axis in node.attrs["axes"]))
+    return None
+
+
 transpose = view(
     "transpose",
     _transpose_infer,
@@ -148,6 +235,10 @@ transpose = view(
     _transpose_lower,
     _transpose_vjp,
     _transpose_cases,
+    view=ViewTraits(affine=True, once=True, whole=True, axes=lambda x, attrs: _inverse(attrs["order"])),
+    linear=together,
+    batch=_transpose_batch,
+    simplify=_transpose_simpler,
 )
 
 # ---- slice: `x[start:stop:step]` in every axis
@@ -189,7 +280,29 @@ def _slice_cases() -> Iterable[Case]:
     yield Case(((5, 7),), {"start": (0, 1), "stop": (5, 7), "step": (2, 3)})
 
 
-slice_ = view("slice", _slice_infer, _slice_eval, _slice_lower, _slice_vjp, _slice_cases)
+def _slice_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+    start, stop, step = (0, *attrs["start"]), (length, *attrs["stop"]), (1, *attrs["step"])
+    return builder.apply("slice", operands[0].value, start=start, stop=stop, step=step)
+
+
+def _slice_simpler(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
+    x = operands[0]
+    whole = all(first == 0 for first in attrs["start"]) and all(step == 1 for step in attrs["step"])
+    return x if whole and attrs["stop"] == x.shape else None
+
+
+slice_ = view(
+    "slice",
+    _slice_infer,
+    _slice_eval,
+    _slice_lower,
+    _slice_vjp,
+    _slice_cases,
+    view=ViewTraits(affine=True, ordered=True, once=True),
+    linear=together,
+    batch=_slice_batch,
+    simplify=_slice_simpler,
+)
 
 # ---- pad: a value before, after and between the elements
 
@@ -246,7 +359,33 @@ def _pad_cases() -> Iterable[Case]:
     yield Case(((3, 2),), {"low": (0, 1), "high": (1, 0), "interior": (2, 1), "value": 1})
 
 
-pad = view("pad", _pad_infer, _pad_eval, _pad_lower, _pad_vjp, _pad_cases)
+def _pad_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+    around = {name: (0, *attrs[name]) for name in ("low", "high", "interior")}
+    return builder.apply("pad", operands[0].value, **{**attrs, **around})
+
+
+def _pad_simpler(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
+    nothing = all(amount == 0 for amount in (*attrs["low"], *attrs["high"], *attrs["interior"]))
+    return operands[0] if nothing else None
+
+
+def _pad_of_empty(builder: Builder, attrs: Attrs, operands: Sequence[Value], out: TensorType) -> Value:
+    return builder.full(attrs["value"], out.shape, out.dtype)
+
+
+pad = view(
+    "pad",
+    _pad_infer,
+    _pad_eval,
+    _pad_lower,
+    _pad_vjp,
+    _pad_cases,
+    view=ViewTraits(once=True, whole=True),
+    linear=lambda count, attrs: together(count, attrs) if attrs["value"] == 0 else (),
+    batch=_pad_batch,
+    simplify=_pad_simpler,
+    of_empty=_pad_of_empty,
+)
 
 # ---- reverse
 
@@ -266,6 +405,10 @@ def _reverse_cases() -> Iterable[Case]:
     yield Case(((3, 4),), {"axes": (0, 1)})
 
 
+def _reverse_simpler(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
+    return operands[0] if all(operands[0].shape[axis] == 1 for axis in attrs["axes"]) else None
+
+
 reverse = view(
     "reverse",
     _reverse_infer,
@@ -273,6 +416,10 @@ reverse = view(
     _reverse_lower,
     lambda g, n: (g.builder.apply("reverse", g, axes=n.attrs["axes"]),),
     _reverse_cases,
+    view=ViewTraits(affine=True, once=True, whole=True),
+    linear=together,
+    batch=over_axes("reverse"),
+    simplify=_reverse_simpler,
 )
 
 # ---- concatenate
@@ -327,6 +474,14 @@ def _concatenate_cases() -> Iterable[Case]:
     yield Case(((2, 3), (1, 3)), {"axis": 0})
 
 
+def _concatenate_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+    return builder.apply("concatenate", *(x.spread(length) for x in operands), axis=attrs["axis"] + 1)
+
+
+def _concatenate_of_empty(builder: Builder, attrs: Attrs, operands: Sequence[Value], out: TensorType) -> Value:
+    return builder.apply("concatenate", *(x for x in operands if 0 not in x.shape), axis=attrs["axis"])
+
+
 concatenate = register(
     Primitive(
         "concatenate",
@@ -337,5 +492,10 @@ concatenate = register(
         _concatenate_vjp,
         _concatenate_cases,
         ANY,
+        view=ViewTraits(joined=True),
+        linear=together,
+        batch=_concatenate_batch,
+        simplify=itself_if_alone,
+        of_empty=_concatenate_of_empty,
     )
 )

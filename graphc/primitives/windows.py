@@ -18,10 +18,10 @@ from graphc.dims import Dim, Shape
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
 from graphc.exprs import Expr, Index, both, call, cast, const, select
-from graphc.graph.builder import Applied, Value
-from graphc.graph.registry import Case, Kind, Primitive, Reader, ReduceRule, register
-from graphc.graph.types import TensorType
-from graphc.primitives.base import NUMBERS, Array, accumulator, check_dtype
+from graphc.graph.builder import Applied, Builder, Value
+from graphc.graph.registry import Batch, Batched, Case, Kind, Primitive, Reader, ReduceRule, register
+from graphc.graph.types import Attrs, TensorType
+from graphc.primitives.base import NUMBERS, Array, accumulator, check_dtype, linear_in, zeros_of_empty
 from graphc.primitives.convolution import Padding, Sliding, padded, places, positions, read_inside, unpadded
 from graphc.primitives.views import ravel, unravel
 
@@ -291,21 +291,75 @@ def _take_cases() -> Iterable[Case]:
         yield Case((shape, _out(shape, attrs)), attrs, 0, 2, integer_operands=(1,))
 
 
-window_reduce = register(
-    Primitive(
-        "window_reduce", Kind.REDUCE, _reduce_infer, _reduce_eval, _reduce_lower, _reduce_vjp, _reduce_cases, NUMBERS
-    )
+# ---- traits
+
+
+def _batch(op: str) -> Batch:
+    """No window slides along the axis of the batch."""
+
+    def rule(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
+        moved = dict(attrs)
+        for name, none in (("window", 1), ("strides", 1), ("padding", (0, 0)), ("dilation", 1), ("sizes", length)):
+            if name in attrs:
+                moved[name] = (none, *attrs[name])
+        return builder.apply(op, *(operand.spread(length) for operand in operands), **moved)
+
+    return rule
+
+
+def _linear_sum(count: int, attrs: Attrs) -> Sequence[Sequence[int]]:
+    return ((0,),) if attrs["combine"] == "sum" else ()
+
+
+def _identity_of_empty(builder: Builder, attrs: Attrs, operands: Sequence[Value], out: TensorType) -> Value:
+    return builder.full(identity(attrs["combine"], out.dtype), out.shape, out.dtype)
+
+
+def _window(name: str, kind: Kind, *rules: Any, **traits: Any) -> Primitive:
+    parts: tuple[Any, ...] = (*rules, NUMBERS)
+    return register(Primitive(name, kind, *parts, batch=_batch(name), **traits))
+
+
+window_reduce = _window(
+    "window_reduce",
+    Kind.REDUCE,
+    _reduce_infer,
+    _reduce_eval,
+    _reduce_lower,
+    _reduce_vjp,
+    _reduce_cases,
+    linear=_linear_sum,
+    of_empty=_identity_of_empty,
 )
-window_position = register(
-    Primitive(
-        "window_position", Kind.REDUCE, _position_infer, _position_eval, _position_lower, None, _position_cases, NUMBERS
-    )
+window_position = _window(
+    "window_position",
+    Kind.REDUCE,
+    _position_infer,
+    _position_eval,
+    _position_lower,
+    None,
+    _position_cases,
+    of_empty=zeros_of_empty,
 )
-window_spread = register(
-    Primitive(
-        "window_spread", Kind.REDUCE, _spread_infer, _spread_eval, _spread_lower, _spread_vjp, _spread_cases, NUMBERS
-    )
+window_spread = _window(
+    "window_spread",
+    Kind.REDUCE,
+    _spread_infer,
+    _spread_eval,
+    _spread_lower,
+    _spread_vjp,
+    _spread_cases,
+    linear=linear_in(0),
+    of_empty=zeros_of_empty,
 )
-window_take = register(
-    Primitive("window_take", Kind.VIEW, _take_infer, _take_eval, _take_lower, _take_vjp, _take_cases, NUMBERS)
+window_take = _window(
+    "window_take",
+    Kind.VIEW,
+    _take_infer,
+    _take_eval,
+    _take_lower,
+    _take_vjp,
+    _take_cases,
+    linear=linear_in(0),
+    of_empty=zeros_of_empty,
 )

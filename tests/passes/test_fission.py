@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc import dtypes, interpret, layers, ops
+from graphc import dims, dtypes, interpret, layers, ops
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.graph.verify import verify
@@ -17,6 +17,7 @@ from graphc.passes.loops.optimize import optimize_loops
 from graphc.passes.loops.scans import simplify_scans
 from graphc.passes.simplify import simplify
 from graphc.tracing import Tensor, gradients, trace
+from graphc.tracing.tensor import bind
 
 STEPS, BATCH, SIZE, UNITS = 5, 3, 4, 2
 
@@ -106,6 +107,76 @@ def test_a_sum_of_products_is_one_product() -> None:
     after = check(before, optimize_loops(before))
     assert not after.of_op("scan")
     assert len(after.of_op("contract")) == 1
+
+
+def product(rows: Any) -> Any:
+    return ops.matmul(rows[0], rows[1])
+
+
+# What a step adds to a sum: linear in a product of what it reads, `w` being the same in every step.
+LINEAR_IN_A_PRODUCT = {
+    "factor": lambda rows, w: product(rows) * w,
+    "divisor": lambda rows, w: product(rows) / (w * w + 1.0),
+    "difference": lambda rows, w: ops.transpose(product(rows) - ops.sum(rows[2], axis=0)),
+    "broadcast": lambda rows, w: ops.broadcast_to(product(rows)[:, None, :], (2, 4, 3)),
+    "selection": lambda rows, w: ops.where(w > 0.0, product(rows), ops.sum(rows[2], axis=0)),
+    "running sum": lambda rows, w: bind("cumsum", product(rows), axis=1, reverse=False),
+    "scattered": lambda rows, w: bind("scatter_add", Tensor(np.array([1, 0], "int32")), product(rows), size=3),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR_IN_A_PRODUCT)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_sums_of_what_is_linear_in_products_leave_the_loop(name: str, reverse: bool) -> None:
+    part = LINEAR_IN_A_PRODUCT[name]
+
+    def function(x: Any, y: Any, z: Any, w: Any) -> Any:
+        start = part((x[0], y[0], z[0]), w)
+        return ops.scan(lambda total, rows: (total + part(rows, w), None), start, (x, y, z), reverse=reverse)[0]
+
+    before = simplify(traced(function, (STEPS, 2, 4), (STEPS, 4, 3), (STEPS, 2, 2, 3), (2, 3)))
+    after = check(before, optimize_loops(before))
+    assert not after.of_op("scan")
+
+
+def test_what_is_not_linear_in_what_varies_stays() -> None:
+    def function(x: Any, y: Any, w: Any) -> Any:
+        def step(total: Any, rows: Any) -> Any:
+            return total + w / (ops.matmul(rows[0], rows[1]) * 0.01 + 5.0), None
+
+        return ops.scan(step, ops.zeros((2, 3)), (x, y))[0]
+
+    before = traced(function, (STEPS, 2, 4), (STEPS, 4, 3), (2, 3))
+    after = check(before, optimize_loops(before))
+    assert len(after.of_op("scan")) == 1
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("steps", [STEPS, "N1"])
+def test_convolutions_of_all_steps_are_one(groups: int, steps: Any) -> None:
+    w = graphc.Variable(np.random.default_rng(1).normal(size=(3, 4 // groups, 2)).astype("float32"))
+
+    def function(x: Any) -> Any:
+        def step(h: Any, row: Any) -> Any:
+            h = ops.tanh(h + ops.conv(row, w, padding="same"))
+            return h, None
+
+        last, _ = ops.scan(step, ops.zeros((2, 6, 2)), x)
+        return last, *gradients(ops.sum(ops.square(last)), [w])
+
+    if steps == STEPS:
+        before = traced(function, (STEPS, 2, 6, 4))
+    else:
+        size = dims.size("N1")
+        before = trace(function, [TensorType((size, 2, 6, 4), dtypes.float32)], {"N1": (1, 9)}).graph
+    after = optimize_loops(simplify(before))
+    verify(after)
+    x = np.random.default_rng(0).normal(size=(STEPS, 2, 6, 4)).astype("float32")
+    states = {name: w.numpy() for name in before.states}
+    expected, found = (interpret.run(graph, {"x0": x}, states, {"N1": STEPS})[0] for graph in (before, after))
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-5)
+    assert in_loops(after, "conv", "conv_filter_grad") == 0
 
 
 def test_a_sum_that_steps_read_stays() -> None:

@@ -7,17 +7,15 @@ computes them may leave these out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from graphc.dims import Dim, Shape
 from graphc.graph.core import Graph
+from graphc.graph.registry import AxesOf, primitive
 from graphc.graph.types import Node, Ref
 
 # What a score is set to where it is masked is below this; exponentials of it, less the largest score, are zero.
 VERY_NEGATIVE = -1e30
-# Elementwise operations of which zero makes zero.
-_KEEP_ZERO = frozenset(("mul", "div", "neg", "cast", "abs", "relu", "sign", "sqrt", "copy"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +68,10 @@ class _Search:
 
     def visit(self, node: Node) -> None:
         """Finds out what is known of a node's result."""
-        ref = Ref(node.id)
+        ref, rule = Ref(node.id), primitive(node.op)
         match node.op:
             case "iota":
                 self.ramps[ref] = node.attrs["axis"]
-            case "broadcast" | "reshape" | "transpose":
-                self._move(node)
             case "ge" | "le" | "gt" | "lt":
                 self._compare(node)
             case "logical_and":
@@ -87,21 +83,27 @@ class _Search:
             case "sub":
                 self._less_largest(node)
             case "exp":
-                self._keep(node, lambda rest: math.exp(rest) if rest < 700 else math.inf)
-            case op if op in _KEEP_ZERO:
-                zeros = [o for o in node.inputs if o in self.values and self.values[o].rest == 0]
-                # A quotient is zero where its dividend is, and its divisor is not.
-                if zeros and (op != "div" or zeros == [node.inputs[0]]):
-                    self.values[ref] = replace(self.values[zeros[0]], is_exact=False)
+                self._exponential(node)
+            case _ if rule.view.axes is not None:
+                self._move(node, rule.view.axes)
+            case _ if rule.keeps_zero:
+                self._keep_zero(node, rule.keeps_zero)
 
-    def _keep(self, node: Node, function: Callable[[float], float]) -> None:
+    def _exponential(self, node: Node) -> None:
         known = self.values.get(node.inputs[0])
         if known is not None:
-            self.values[Ref(node.id)] = replace(known, rest=function(known.rest))
+            rest = math.exp(known.rest) if known.rest < 700 else math.inf
+            self.values[Ref(node.id)] = replace(known, rest=rest)
 
-    def _move(self, node: Node) -> None:
+    def _keep_zero(self, node: Node, operands: tuple[int, ...]) -> None:
+        zeros = [i for i, ref in enumerate(node.inputs) if ref in self.values and self.values[ref].rest == 0]
+        # A quotient is zero where its dividend is, and its divisor is not.
+        if zeros and all(i in operands for i in zeros):
+            self.values[Ref(node.id)] = replace(self.values[node.inputs[zeros[0]]], is_exact=False)
+
+    def _move(self, node: Node, axes_of: AxesOf) -> None:
         operand, ref = node.inputs[0], Ref(node.id)
-        places = _places(node, self.graph.type(operand).shape)
+        places = axes_of(self.graph.type(operand), node.attrs).__getitem__
         for known in (self.values, self.conditions):
             if operand in known and (moved := known[operand].moved(places)) is not None:
                 known[ref] = moved
@@ -129,25 +131,29 @@ class _Search:
 
     def _is_product(self, node: Node) -> bool:
         """Whether a value is a product of matrices, up to factors."""
-        if node.op in ("broadcast", "reshape", "transpose", "cast", "mul", "div"):
+        rule = primitive(node.op)
+        if rule.view.axes is not None or node.op in ("cast", "mul", "div"):
             return any(self._is_product(self.graph.node(operand.node)) for operand in set(node.inputs))
         return node.op == "contract"
 
     def _number(self, ref: Ref) -> float | None:
         """The number that a value is everywhere, where that is known."""
-        node = self.graph.node(ref.node)
-        while node.op in ("broadcast", "reshape"):
-            node = self.graph.node(node.inputs[0].node)
-        if node.op != "constant" or node.outs[0].elements != 1:
+        node = self._behind_views(ref)
+        if not primitive(node.op).literal or node.outs[0].elements != 1:
             return None
         return float(node.attrs["value"].numpy().reshape(-1)[0])
+
+    def _behind_views(self, ref: Ref) -> Node:
+        """The node whose elements a value consists of, in whatever order that keeps neighbours together."""
+        node = self.graph.node(ref.node)
+        while (view := primitive(node.op).view).affine and view.ordered and view.whole:
+            node = self.graph.node(node.inputs[0].node)
+        return node
 
     def _less_largest(self, node: Node) -> None:
         """A value less its largest elements along an axis, among which is one that is no masked one."""
         x, largest = node.inputs
-        known, top = self.values.get(x), self.graph.node(largest.node)
-        while top.op in ("broadcast", "reshape"):
-            top = self.graph.node(top.inputs[0].node)
+        known, top = self.values.get(x), self._behind_views(largest)
         if known is None or not known.is_exact or known.rest > VERY_NEGATIVE or top.op != "max" or top.inputs[0] != x:
             return
         shape, axes = self.graph.type(x).shape, top.attrs["axes"]
@@ -160,21 +166,3 @@ class _Search:
             some = False
         if some:
             self.values[Ref(node.id)] = replace(known, rest=-math.inf)
-
-
-def _places(node: Node, shape: Shape) -> Callable[[int], int | None]:
-    """Where an operand's axes are in the result."""
-    if node.op == "broadcast":
-        axes: Iterable[int] = node.attrs["axes"]
-        return dict(enumerate(axes)).get
-    if node.op == "transpose":
-        return {axis: place for place, axis in enumerate(node.attrs["order"])}.get
-    before, after = _wide(shape), _wide(node.outs[0].shape)
-    if [extent for _, extent in before] != [extent for _, extent in after]:
-        return lambda _: None
-    return {axis: place for (axis, _), (place, _) in zip(before, after, strict=True)}.get
-
-
-def _wide(shape: Shape) -> list[tuple[int, Dim]]:
-    """The axes that have more than one element."""
-    return [(axis, extent) for axis, extent in enumerate(shape) if extent != 1]

@@ -21,7 +21,7 @@ from graphc.graph.types import Node, Ref, TensorType
 from graphc.passes.analysis.access import Domain, ReadRecorder, domain_of, extents_of, kind_of
 from graphc.passes.analysis.precedence import Precedence
 from graphc.passes.analysis.triangles import Triangle, triangles
-from graphc.passes.fusion.inline import ALONE, CHEAP, pulled_nodes
+from graphc.passes.fusion.inline import ALONE, pulled_nodes
 from graphc.passes.fusion.rematerialize import Recomputation
 from graphc.plan import nominal
 
@@ -194,7 +194,7 @@ class _Fusion:
                 index = domain.index_of(node.outs[0].shape)
                 if index is None:
                     # Parts of a concatenation are read where they are computed.
-                    assert node.op == "concatenate"
+                    assert primitive(node.op).view.joined
                     recorder.found = [(ref, domain.index_of(self.graph.type(ref).shape) or ()) for ref in node.inputs]
                 else:
                     recorder.reads_of(node, index, domain.inner if kind is Kind.REDUCE else ())
@@ -227,7 +227,7 @@ class _Fusion:
         for node in nodes:
             shape = node.outs[0].shape
             kind = kind_of(self.graph, node)
-            parts = node.op == "concatenate" and all(ref.node in inside for ref in node.inputs)
+            parts = primitive(node.op).view.joined and all(ref.node in inside for ref in node.inputs)
             if domain.index_of(shape) is None and not parts:
                 return "they run over different points"
             if kind is Kind.REDUCE and (shape != domain.points or extents_of(self.graph, node) != domain.reduced):
@@ -314,7 +314,7 @@ class _Fusion:
         for whole in list(self.groups.values()):
             node = whole.nodes[0]
             homes = {self.home.get(ref.node, whole.id) for ref in node.inputs}
-            if len(whole.nodes) > 1 or node.op != "concatenate" or len(homes) > 1 or Ref(node.id) in updates:
+            if len(whole.nodes) > 1 or not primitive(node.op).view.joined or len(homes) > 1 or Ref(node.id) in updates:
                 continue
             group = self.groups[homes.pop()]
             if group is not whole and group.kind not in ALONE and not group.domain.reduced:
@@ -335,7 +335,7 @@ class _Fusion:
             targets: dict[int, list[Node]] = {}
             for node in group.nodes:
                 to = readers.get(Ref(node.id), set())
-                if len(to) == 1 and group.id not in to and node.op in CHEAP and Ref(node.id) not in roots:
+                if len(to) == 1 and group.id not in to and primitive(node.op).cheap and Ref(node.id) not in roots:
                     targets.setdefault(next(iter(to)), []).append(node)
             for id, nodes in sorted(targets.items()):
                 if self.groups[id].kind not in ALONE and not self._sink(group, nodes, self.groups[id], readers):
@@ -378,7 +378,7 @@ class _Fusion:
         found = {node.id for node in stored}
         for node in reversed(group.nodes):
             ref = Ref(node.id)
-            if node.op in CHEAP and ref not in self.graph.roots and readers.get(ref) == {group.id}:
+            if primitive(node.op).cheap and ref not in self.graph.roots and readers.get(ref) == {group.id}:
                 users = [user for user in group.nodes if any(r == ref for r, _ in self._reads_in(user, group.domain))]
                 if all(user.id in found for user in users):
                     found.add(node.id)

@@ -9,16 +9,9 @@ from graphc.graph.types import Node, Ref
 from graphc.passes.analysis.access import ReadRecorder
 from graphc.primitives.views import ravel
 
-# Operations that only rename places: a contraction reads through them.
-PLAIN_VIEWS = frozenset(("broadcast", "reshape", "transpose", "slice", "reverse"))
 ALONE = (Kind.SCAN, Kind.SCATTER)
-# Operations that are rather computed twice than stored.
 # As many operations as one expression may hold: lowering and printing go down from each to those inside it.
 MOST_PULLED = 64
-CHEAP = frozenset(
-    ("add", "sub", "mul", "neg", "abs", "minimum", "maximum", "relu", "clip", "select", "cast", "copy")
-    + ("eq", "ne", "lt", "le", "gt", "ge", "bit_and", "bit_or", "bit_xor", "bit_not")
-)
 
 
 def pulled_nodes(graph: Graph) -> set[int]:
@@ -29,8 +22,8 @@ def pulled_nodes(graph: Graph) -> set[int]:
     """
     free: set[int] = set()
     for node in graph.table.values():
-        kind = primitive(node.op).kind
-        literal = node.op == "constant" and node.outs[0].elements == 1
+        rule = primitive(node.op)
+        kind, literal = rule.kind, rule.literal and node.outs[0].elements == 1
         if literal or kind is Kind.VIEW or (kind is Kind.POINTWISE and _counts(graph, node, free)):
             free.add(node.id)
     roots = {ref.node for ref in graph.roots}
@@ -69,21 +62,22 @@ def _counts(graph: Graph, node: Node, free: set[int]) -> bool:
     if not node.outs[0].dtype.is_integer:
         return node.outs[0].elements == 1 and all(ref.node in free for ref in node.inputs)
     return all(
-        ref.node in free or (graph.node(ref.node).op in ("state", "input") and graph.type(ref).rank == 0)
+        ref.node in free or (primitive(graph.node(ref.node).op).kind is Kind.SOURCE and graph.type(ref).rank == 0)
         for ref in node.inputs
-    ) and any(graph.node(ref.node).op != "constant" for ref in node.inputs)
+    ) and not all(primitive(graph.node(ref.node).op).literal for ref in node.inputs)
 
 
 def _plain(graph: Graph, ref: Ref, free: set[int], reader: Node) -> bool:
     """Whether an operand can be read in place: through views that only rename places, at affine positions."""
     node = graph.node(ref.node)
-    if node.id not in free or primitive(reader.op).kind in ALONE:
+    rule = primitive(reader.op)
+    if node.id not in free or rule.kind in ALONE:
         return False
-    # The axes of a filter and of a window join to few if they lie in order, and a filter is soon stored in order.
-    views = PLAIN_VIEWS if reader.op == "contract" else PLAIN_VIEWS - {"transpose", "reverse"}
     chain = node
     while chain.id in free and chain.inputs:
-        if chain.op not in views:
+        view = primitive(chain.op).view
+        # The axes of a filter and of a window join to few if they lie in order, and a filter is soon stored in order.
+        if not view.affine or not (view.ordered or rule.any_order):
             return False
         chain = graph.node(chain.inputs[0].node)
     if chain.id in free:

@@ -11,12 +11,8 @@ from collections.abc import Mapping, Sequence
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref
-from graphc.passes.fusion.inline import ALONE, CHEAP
+from graphc.passes.fusion.inline import ALONE
 
-# Views that read elements in the order in which they lie, so that their operand is read at full speed.
-ORDERLY_VIEWS = frozenset(("broadcast", "reshape", "slice"))
-# Views that read each element of their operand once at most.
-SINGLE_VIEWS = frozenset(("reshape", "slice", "pad", "transpose", "reverse"))
 # The tensors that a value is computed again from, at most: loops have so many streams only.
 MOST_LEAVES = 2
 
@@ -57,7 +53,7 @@ class Recomputation:
         """The nodes that are computed again."""
         kept = {ref.node for ref in self.graph.roots} | self._read_by_contractions()
         for node in self.graph.table.values():
-            if node.op in CHEAP and Ref(node.id) in self.stored and node.id not in kept:
+            if primitive(node.op).cheap and Ref(node.id) in self.stored and node.id not in kept:
                 self._consider(node)
         return self.again
 
@@ -99,14 +95,15 @@ class Recomputation:
         while stack:
             ref = stack.pop()
             source = self.graph.node(ref.node)
+            rule = primitive(source.op)
             if source.id in self.free:
-                if source.op not in ORDERLY_VIEWS and source.inputs and primitive(source.op).kind is Kind.VIEW:
+                if rule.kind is Kind.VIEW and source.inputs and not rule.view.ordered:
                     return None
                 stack += [] if self._repeats(source) else source.inputs
-            elif source.id in self.again or (ref not in self.stored and source.op in CHEAP):
+            elif source.id in self.again or (ref not in self.stored and rule.cheap):
                 chain.add(source.id)
                 stack += source.inputs
-            elif ref in self.stored or primitive(source.op).kind is Kind.SOURCE:
+            elif ref in self.stored or rule.kind is Kind.SOURCE:
                 found.add(ref)
             else:
                 return None
@@ -114,12 +111,14 @@ class Recomputation:
 
     def _repeats(self, source: Node) -> bool:
         """Whether a node has several copies of each element of its operand."""
-        return source.op == "broadcast" and self.graph.type(source.inputs[0]).elements != source.outs[0].elements
+        view = primitive(source.op).view
+        copies = view.ordered and not view.once
+        return copies and self.graph.type(source.inputs[0]).elements != source.outs[0].elements
 
     def _reads_once(self, user: int) -> bool:
         """Whether a node reads each element of its operands at most once, in a loop over elements."""
-        reader = self.graph.node(user)
-        return primitive(reader.op).kind in (Kind.POINTWISE, Kind.REDUCE) or reader.op in SINGLE_VIEWS
+        reader = primitive(self.graph.node(user).op)
+        return reader.kind in (Kind.POINTWISE, Kind.REDUCE) or reader.view.once
 
     def _read_by_contractions(self) -> set[int]:
         """What lies behind the views that contractions and loops read."""

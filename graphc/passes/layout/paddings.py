@@ -7,7 +7,6 @@ from graphc.graph.builder import build_like, keep_node
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref
-from graphc.passes.fusion.inline import CHEAP
 
 
 def share_paddings(graph: Graph) -> Graph:
@@ -21,7 +20,7 @@ def share_paddings(graph: Graph) -> Graph:
         source = node.inputs[0]
         if _is_only_around(node) and _is_shared(graph, node) and source not in graph.roots:
             known = chosen.get(source)
-            if graph.node(source.node).op in CHEAP and (known is None or _is_larger(node, known)):
+            if primitive(graph.node(source.node).op).cheap and (known is None or _is_larger(node, known)):
                 chosen[source] = node
     if not chosen:
         return graph

@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphc import dims
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
+from graphc.graph.registry import primitive
 from graphc.graph.types import Node
 from graphc.passes.rewrite import rewrite
 
@@ -19,7 +20,7 @@ def split_reductions(graph: Graph) -> Graph:
 
     The order in which elements are combined does not depend on the number of threads.
     """
-    return rewrite(graph, dict.fromkeys(("sum", "max", "min", "prod", "any", "all"), _split))
+    return rewrite(graph, {op: _split for op in graph.ops if primitive(op).splits})
 
 
 def _split(builder: Builder, node: Node, operands: list[Value]) -> Value | None:

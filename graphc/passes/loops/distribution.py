@@ -12,20 +12,15 @@ all its weights. What is the same in every step is computed once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from graphc.dims import Dim
 from graphc.graph.builder import Builder, Value, build_like, copy_node
 from graphc.graph.core import Graph
-from graphc.graph.registry import Kind, primitive
+from graphc.graph.registry import Batched, Kind, primitive
 from graphc.graph.types import Node, Ref, TensorType
-from graphc.passes.loops.vectorize import Steps, for_all_steps, has_rule
+from graphc.primitives.batching import has_rule, vectorized
 from graphc.primitives.control import ScanSignature, signature_of
-
-# Views through which a sum over steps can be formed: they are linear.
-_LINEAR = frozenset({"neg", "reshape", "transpose", "pad", "slice", "reverse", "concatenate"})
-# Views that are formed again outside, so that what they show is stacked and not they.
-_RENAMING = frozenset({"reshape", "transpose", "broadcast", "reverse"})
 
 
 def split_loops(graph: Graph) -> Graph:
@@ -73,7 +68,7 @@ class _Fission:
         self.sums = self._sums()
         self.before = self._before()
         self.after = self._after()
-        self.outside: dict[Ref, Steps] = {}
+        self.outside: dict[Ref, Batched] = {}
         self.stacked: list[Ref] = []
 
     # ---- what goes where
@@ -89,7 +84,7 @@ class _Fission:
 
     def _can_leave(self, id: int) -> bool:
         node = self.body.node(id)
-        return node.op == "input" or (len(node.outs) == 1 and (id not in self.of_step or has_rule(node.op)))
+        return node.op == "input" or (len(node.outs) == 1 and (id not in self.of_step or has_rule(node)))
 
     def _is_work(self, id: int) -> bool:
         """Whether a node is worth being done for all steps at once."""
@@ -141,11 +136,17 @@ class _Fission:
         node = self.body.node(ref.node)
         if ref.node not in self.of_step or ref.node not in self.whole:
             return False
-        if node.op in ("contract", "sum"):
-            return True
-        if node.op == "pad" and node.attrs["value"] != 0:
-            return False
-        return (node.op in _LINEAR or node.op == "add") and all(self._summable(part) for part in node.inputs)
+        return primitive(node.op).batch_sum is not None or self._summed_operands(node) is not None
+
+    def _summed_operands(self, node: Node) -> Sequence[int] | None:
+        """Operands whose sums over all steps give that of the result, the others being the same in every step."""
+        linear = primitive(node.op).linear
+        for group in () if linear is None else linear(len(node.inputs), node.attrs):
+            others = [ref.node for place, ref in enumerate(node.inputs) if place not in group]
+            same = all(other not in self.of_step and self._formable(other) for other in others)
+            if same and all(self._summable(node.inputs[place]) for place in group):
+                return group
+        return None
 
     def _kept_carries(self) -> list[int]:
         return [i for i in range(self.signature.carries) if i not in self.sums]
@@ -172,20 +173,20 @@ class _Fission:
 
     # ---- values outside
 
-    def _outer(self, ref: Ref) -> Steps:
+    def _outer(self, ref: Ref) -> Batched:
         """A value of all steps, outside the loop."""
         if ref not in self.outside:
             self.outside[ref] = self._formed(ref)
         return self.outside[ref]
 
-    def _formed(self, ref: Ref) -> Steps:
+    def _formed(self, ref: Ref) -> Batched:
         node = self.body.node(ref.node)
         name = self.names.get(ref.node)
         if name is not None:
-            return Steps(self.operands[name], name.startswith("x"))
+            return Batched(self.operands[name], name.startswith("x"))
         with self.builder.located(node.loc):
             parts = [self._outer(part) for part in node.inputs]
-            return for_all_steps(self.builder, node.op, node.attrs, parts, self.length)
+            return vectorized(self.builder, node.op, node.attrs, parts, self.length)[0]
 
     def _needs_stack(self, ref: Ref) -> list[Ref]:
         """The values of steps that the loop must stack so that a value can be formed outside."""
@@ -193,7 +194,9 @@ class _Fission:
         if ref.node not in self.of_carry:
             # Of sequences and constants; what has no rule is stacked.
             return [] if self._formable(ref.node) else [ref]
-        if ref.node in self.after or (node.op in _RENAMING and ref.node in self.whole):
+        view = primitive(node.op).view
+        # What a view shows all of is stacked in its place, and the view formed again outside.
+        if ref.node in self.after or (view.affine and view.whole and ref.node in self.whole):
             return [found for part in node.inputs for found in self._needs_stack(part)]
         return [ref]
 
@@ -201,33 +204,30 @@ class _Fission:
         return all(n in self.whole for n in self.body.ancestors([Ref(id)]))
 
     def _summands(self, ref: Ref) -> Iterable[Ref]:
-        """The operands of the contractions and reductions that a sum over steps is made of."""
+        """The operands of the contractions and reductions that a sum over steps is made of, and its factors."""
         node = self.body.node(ref.node)
-        if node.op in ("contract", "sum"):
+        if primitive(node.op).batch_sum is not None:
             return node.inputs
-        return [found for part in node.inputs for found in self._summands(part)]
+        summed = self._summed_operands(node) or ()
+        parts = [self._summands(part) if i in summed else (part,) for i, part in enumerate(node.inputs)]
+        return [found for part in parts for found in part]
 
     def _total(self, ref: Ref) -> Value:
         """The sum of a value over all steps."""
         node = self.body.node(ref.node)
         with self.builder.located(node.loc):
-            if node.op == "sum":
-                (x,) = (self._outer(part).spread(self.length) for part in node.inputs)
-                return self.builder.apply("sum", x, axes=(0, *(axis + 1 for axis in node.attrs["axes"])))
-            if node.op == "contract":
-                return self._product(node, *(self._outer(part) for part in node.inputs))
-            return self.builder.apply(node.op, *(self._total(part) for part in node.inputs), **node.attrs)
-
-    def _product(self, node: Node, lhs: Steps, rhs: Steps) -> Value:
-        """A contraction summed over all steps."""
-        if lhs.varies and rhs.varies:
-            axes = {name: tuple(axis + 1 for axis in axes) for name, axes in node.attrs.items()}
-            for side in ("lhs_contract", "rhs_contract"):
-                axes[side] = (0, *axes[side])
-            return self.builder.apply("contract", lhs.value, rhs.value, **axes)
-        # The one that is the same in every step is a common factor.
-        parts = [self.builder.apply("sum", x.value, axes=(0,)) if x.varies else x.value for x in (lhs, rhs)]
-        return self.builder.apply("contract", *parts, **node.attrs)
+            rule = primitive(node.op)
+            if rule.batch_sum is not None:
+                operands = [self._outer(part) for part in node.inputs]
+                found = rule.batch_sum(self.builder, node.attrs, operands, self.length)
+                assert isinstance(found, Value)
+                return found
+            summed = self._summed_operands(node) or ()
+            parts = [
+                self._total(part) if place in summed else self._outer(part).value
+                for place, part in enumerate(node.inputs)
+            ]
+            return self.builder.apply(node.op, *parts, **node.attrs)
 
     # ---- the new loop
 
@@ -243,7 +243,7 @@ class _Fission:
         carries = self._kept_carries()
         found = self._loop(carries, rows)
         last, stacked = found[: len(carries)], dict(zip(rows, found[len(carries) :], strict=True))
-        self.outside.update({ref: Steps(stacked[ref], True) for ref in needed})
+        self.outside.update({ref: Batched(stacked[ref], True) for ref in needed})
         results: dict[int, Value] = dict(zip(carries, last, strict=True))
         for i, part in parts.items():
             first = self.operands[f"s{i}"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from graphc import dims
 from graphc.graph.builder import Value
-from graphc.graph.types import Node
-from graphc.passes.pieces import literal
+from graphc.primitives.rewrites import literal, producer
 
 
 def sum_of_deviations(x: Value, axes: tuple[int, ...]) -> Value | None:
@@ -26,7 +25,7 @@ def sum_of_deviations(x: Value, axes: tuple[int, ...]) -> Value | None:
 
 def _total(x: Value, axes: tuple[int, ...]) -> Value | None:
     """The sum of that whose deviations `x` consists of."""
-    node = _node(x)
+    node = producer(x)
     operands = [x.builder.value(ref) for ref in node.inputs]
     match node.op:
         case "neg":
@@ -46,26 +45,22 @@ def _total(x: Value, axes: tuple[int, ...]) -> Value | None:
     return None
 
 
-def _node(value: Value) -> Node:
-    return value.builder.node(value.ref)
-
-
 def _is_even(value: Value, axes: tuple[int, ...]) -> bool:
     """Whether a value is the same along some axes."""
-    node = _node(value)
+    node = producer(value)
     return node.op == "broadcast" and not set(node.attrs["axes"]) & set(axes)
 
 
 def _of_difference(y: Value, mean: Value, axes: tuple[int, ...]) -> Value | None:
     """The sum of `y` over the axes, if what is subtracted is its mean over them."""
-    builder, node = y.builder, _node(mean)
+    builder, node = y.builder, producer(mean)
     if node.op != "broadcast" or node.attrs["axes"] != tuple(a for a in range(y.rank) if a not in axes):
         return None
     quotient = builder.node(node.inputs[0])
     if quotient.op != "div":
         return None
     total, count = (builder.value(ref) for ref in quotient.inputs)
-    summed = _node(total)
+    summed = producer(total)
     same = summed.op == "sum" and summed.inputs[0] == y.ref and sorted(summed.attrs["axes"]) == sorted(axes)
     return total if same and _is_number(count, dims.product(y.shape[axis] for axis in axes)) else None
 
@@ -74,7 +69,7 @@ def _is_number(value: Value, number: dims.Dim) -> bool:
     """Whether a value is a size everywhere."""
     if isinstance(number, int):
         return literal(value) == number
-    node = _node(value)
+    node = producer(value)
     while node.op == "broadcast":
         node = value.builder.node(node.inputs[0])
     return node.op == "size" and node.attrs["dim"] == number

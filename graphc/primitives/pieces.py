@@ -11,17 +11,6 @@ from dataclasses import dataclass
 from graphc.graph.builder import Value
 
 
-def literal(value: Value) -> bool | int | float | None:
-    """The number that a value is everywhere, where that is known; followed through views."""
-    node = value.builder.node(value.ref)
-    while node.op in ("broadcast", "reshape", "transpose", "slice", "reverse"):
-        node = value.builder.node(node.inputs[0])
-    if node.op == "constant" and node.outs[0].elements == 1:
-        number: bool | int | float = node.attrs["value"].numpy().reshape(-1)[0].item()
-        return number
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """A value that lies at a place along an axis, with zeros before and behind."""
