@@ -60,7 +60,7 @@ class Cast:
 class Load:
     """An element of a buffer, at an index in each of its axes.
 
-    Where a guard stands and is false, nothing is read and the value is unspecified: a `select` around it picks another.
+    Where a guard stands and is false, memory is not accessed, whatever the index, and the value is 0 of the dtype.
     """
 
     buffer: str

@@ -302,7 +302,7 @@ class _Run:
                 self.fail(f"reads an element of {load.buffer} that it has replaced")
             points, inner = self._points()
             traffic.reads.append((place[mask], points[mask], inner[mask], self.loop))
-        result = np.full(self._shape(), poison(load.dtype), load.dtype.numpy)
+        result = np.zeros(self._shape(), load.dtype.numpy)  # what a guard or a selection leaves out is 0
         result[mask] = cells.array[place[mask]]
         return result
 

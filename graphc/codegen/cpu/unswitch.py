@@ -162,7 +162,7 @@ def _decided(expr: Expr, known: Mapping[Expr, Const]) -> Expr:
         case Load(buffer, index, dtype, condition) if condition is not None:
             condition = _decided(condition, known)
             if isinstance(condition, Const):
-                # What is not loaded is 0, as in the loop that asks.
+                # What is not loaded is 0 (`graphc.exprs.Load`).
                 return Load(buffer, index, dtype) if condition.value else const(0, dtype)
             return Load(buffer, index, dtype, condition)
     return expr
