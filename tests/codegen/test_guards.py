@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from graphc import dtypes
-from graphc.codegen.kernel import Accumulator, Axis, Contract, Kernel, Let, Param, Reduce, Stmt, Store
-from graphc.codegen.schedule import schedule
-from graphc.codegen.unswitch import invariant_guard, pieces
+from graphc.codegen.cpu.unswitch import invariant_guard, pieces
+from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, Kernel, Let, Param, Reduce, Stmt, Store
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.exprs import Expr, Load, Var, compare
 from graphc.graph.types import Ref
 from tests.support.kernels import compiled, interpreted
+from tests.support.loop_interpreter import schedule
 
 Array = np.ndarray[Any, Any]
 

@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 
 from graphc import dims
-from graphc.codegen import c_program, cuda
-from graphc.codegen.assemble import Assembly
-from graphc.codegen.compilation import equipped
-from graphc.codegen.kernel import Kernel, check
-from graphc.codegen.schedule import schedule
+from graphc.codegen.cpu import render_program as c_program
+from graphc.codegen.cuda import render_program as cuda
+from graphc.codegen.ir.check import check
+from graphc.codegen.ir.kernel import Kernel
+from graphc.codegen.lower.assemble import Assembly
+from graphc.codegen.pipeline import equipped
 from graphc.compiler import C_FLAGS
 from graphc.plan import Buffer, Launch, Plan
-from graphc.runtime import cache, processor, toolchain
+from graphc.runtime import cache
 from graphc.runtime import cuda as gpu
-from graphc.runtime.cpu import CpuProgram
-from tests.support.loop_interpreter import Cells, run_kernel
+from graphc.runtime.cpu import processor, toolchain
+from graphc.runtime.cpu.program import CpuProgram
+from tests.support.loop_interpreter import Cells, run_kernel, schedule
 
 Array = np.ndarray[Any, Any]
 Arrays = Mapping[str, Array]
