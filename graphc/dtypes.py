@@ -1,5 +1,8 @@
 """The element types of tensors, and how they promote.
 
+Halves (float16, bfloat16) are dtypes of values: what a graph computes has as many digits as its dtype, wherever it
+lies. One operation forms its result in float32, and rounds it once.
+
 A `DType` is interned: there is one object a name, so that identity is equality. NumPy has no bfloat16; `ml_dtypes`
 supplies it as a NumPy extension type.
 """

@@ -90,7 +90,7 @@ def in_float(function: Callable[..., Any]) -> Callable[..., Array]:
         wide = dtypes.as_dtype(dtype).accumulator.numpy
         with np.errstate(all="ignore"):
             result = function(*(array.astype(wide, copy=False) for array in arrays), **attrs)
-        return np.asarray(result).astype(dtype, copy=False)
+            return np.asarray(result).astype(dtype, copy=False)
 
     return wrapped
 

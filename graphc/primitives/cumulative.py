@@ -15,6 +15,7 @@ from graphc.graph.registry import Case, Kind, Primitive, Reader, ScanRule, regis
 from graphc.graph.types import TensorType
 from graphc.primitives.base import NUMBERS, Array, accumulator, check_axes, check_dtype, full_like, together
 from graphc.primitives.batching import over_axes
+from graphc.primitives.indexing import added_up
 
 Grads = Sequence[Value | None]
 
@@ -91,8 +92,8 @@ def _extremum_vjp(g: Value, n: Applied) -> Grads:
     stride = b.broadcast(b.size(dims.product(x.shape[axis + 1 :]), dtypes.int32), x.shape, ())
     here = b.apply("reshape", b.apply("iota", shape=(count,), axis=0, dtype=dtypes.int32), shape=x.shape)
     place = b.apply("add", here, b.apply("mul", b.apply("sub", source, along), stride))
-    flat = [b.apply("reshape", value, shape=(count,)) for value in (place, g)]
-    return (b.apply("reshape", b.apply("scatter_add", *flat, size=count), shape=x.shape),)
+    places, rows = (b.apply("reshape", value, shape=(count,)) for value in (place, g))
+    return (b.apply("reshape", added_up(places, rows, count), shape=x.shape),)
 
 
 def _cases() -> Iterable[Case]:

@@ -66,7 +66,7 @@ def _gather_vjp(g: Value, n: Applied) -> Grads:
     rows = g.builder.apply("transpose", g, order=first) if axis else g
     rows = g.builder.apply("reshape", rows, shape=(count, *rest))
     flat = g.builder.apply("reshape", indices, shape=(count,))
-    total = g.builder.apply("scatter_add", flat, rows, size=x.shape[axis])
+    total = added_up(flat, rows, x.shape[axis])
     back = (*range(1, axis + 1), 0, *range(axis + 1, x.rank))
     return (g.builder.apply("transpose", total, order=back) if axis else total), None
 
@@ -117,20 +117,31 @@ gather = view(
 
 # ---- scatter_add: zeros, with rows added at indices
 
+# Sums are formed in memory, and so in the dtype that is there: halves would be rounded after each addition.
+_ADDED = tuple(name for name in NUMBERS if dtypes.as_dtype(name).accumulator is dtypes.as_dtype(name))
+
+
+def added_up(indices: Value, rows: Value, size: Dim) -> Value:
+    """Zeros with rows added at indices; halves are added up in float32 and rounded once."""
+    wide, dtype = rows.dtype.accumulator, rows.dtype
+    if wide is dtype:
+        return rows.builder.apply("scatter_add", indices, rows, size=size)
+    total = rows.builder.apply("scatter_add", indices, rows.builder.apply("cast", rows, dtype=wide), size=size)
+    return rows.builder.apply("cast", total, dtype=dtype)
+
 
 def _scatter_infer(indices: TensorType, updates: TensorType, size: Dim) -> TensorType:
     _check_indices("scatter_add", indices)
-    check_dtype("scatter_add", updates, NUMBERS)
+    check_dtype("scatter_add", updates, _ADDED)
     if indices.rank != 1 or updates.rank < 1 or updates.shape[0] != indices.shape[0]:
         raise ShapeError("`scatter_add` takes an index for each row", got=f"{indices} and {updates}")
     return TensorType((size, *updates.shape[1:]), updates.dtype)
 
 
 def _scatter_eval(indices: Array, updates: Array, size: int) -> Array:
-    wide = dtypes.as_dtype(updates.dtype).accumulator.numpy
-    out = np.zeros((size, *updates.shape[1:]), wide)
-    np.add.at(out, np.clip(indices.astype(np.int64), 0, size - 1), updates.astype(wide))
-    return out.astype(updates.dtype)
+    out = np.zeros((size, *updates.shape[1:]), updates.dtype)
+    np.add.at(out, np.clip(indices.astype(np.int64), 0, size - 1), updates)
+    return out
 
 
 def _scatter_lower(types: Sequence[TensorType], size: Dim) -> ScatterRule:
@@ -171,7 +182,7 @@ scatter_add = register(
         _scatter_lower,
         _scatter_vjp,
         _scatter_cases,
-        NUMBERS,
+        _ADDED,
         linear=linear_in(1),
         batch=_scatter_batch,
         of_empty=zeros_of_empty,

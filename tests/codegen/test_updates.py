@@ -298,7 +298,7 @@ def _values(graph: Graph, op: str) -> dict[str, Array]:
 def _assert_close(got: Mapping[str, Array], expected: Mapping[str, Array]) -> None:
     assert got.keys() == expected.keys()
     for name, wanted in expected.items():
-        bound = 2e-2 if wanted.dtype.itemsize == 2 else 1e-5
+        bound = 0 if wanted.dtype.itemsize == 2 else 1e-5
         np.testing.assert_allclose(got[name].astype(float), wanted.astype(float), bound, bound, err_msg=name)
 
 

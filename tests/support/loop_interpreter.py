@@ -18,6 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from ml_dtypes import finfo
 
 from graphc import dims
 from graphc.codegen.compilation import Compilation
@@ -479,7 +480,7 @@ def _assert_same(got: Cells, expected: Cells, message: str) -> None:
     np.testing.assert_array_equal(got.defined, expected.defined, err_msg=message)
     a, b = got.array[got.defined], expected.array[expected.defined]
     if not np.issubdtype(a.dtype, np.integer) and a.dtype != np.bool_:
-        bound = 2e-2 if a.dtype.itemsize == 2 else 1e-5 if a.dtype == np.float32 else 1e-12
+        bound = max(1e-12 if a.dtype == np.float64 else 1e-5, float(finfo(a.dtype).eps) if a.dtype.itemsize == 2 else 0)
         np.testing.assert_allclose(a.astype(np.float64), b.astype(np.float64), bound, bound, err_msg=message)
     else:
         np.testing.assert_array_equal(a, b, err_msg=message)

@@ -16,11 +16,11 @@ from graphc.codegen.cstyle.expr import CStyle, depths
 from graphc.codegen.cstyle.loops import has_inner, used_names
 from graphc.codegen.ir.cost import GRAIN, shared_axes, work
 from graphc.codegen.ir.kernel import Accumulator, Axis, For, Kernel, Let, Reduce, Stmt, Store
-from graphc.codegen.ir.walk import needed, statements
+from graphc.codegen.ir.walk import dtypes_of, needed, statements
 from graphc.codegen.schedule.accumulators import narrow, widen_sums
 from graphc.codegen.schedule.contractions import as_reductions
 from graphc.dtypes import DType
-from graphc.exprs import Expr
+from graphc.exprs import Cast, Expr
 
 # Reductions by columns keep this many of them in flight.
 LANES = 64
@@ -33,11 +33,12 @@ SIMD = "#pragma omp simd"
 
 @dataclass(frozen=True)
 class Function:
-    """A kernel in C: its declaration, its definition, and the tile functions that it calls."""
+    """A kernel in C: its declaration, its definition, the tile functions that it calls, and whether it has halves."""
 
     declaration: str
     definition: str
     tiles: frozenset[TileFunction]
+    has_halves: bool
 
 
 class CRenderer(WinogradRenderer):
@@ -48,7 +49,7 @@ class CRenderer(WinogradRenderer):
         vector_bytes: The size of the processor's vector registers.
     """
 
-    types: ClassVar[Mapping[DType, str]] = {**CStyle.types, dtypes.bool_: "_Bool", dtypes.float16: "_Float16"}
+    types: ClassVar[Mapping[DType, str]] = {**CStyle.types, dtypes.bool_: "_Bool", dtypes.float16: "float16"}
     simd = SIMD
 
     def __init__(self, symbols: Mapping[str, str], vector_bytes: int) -> None:
@@ -79,7 +80,8 @@ class CRenderer(WinogradRenderer):
         else:
             self._loops(kernel)
         self.out("}")
-        return Function(f"{head};", f"{self.functions}{self.out}", frozenset(self.tiles))
+        halves = any(dtype.accumulator is not dtype for dtype in dtypes_of(kernel))
+        return Function(f"{head};", f"{self.functions}{self.out}", frozenset(self.tiles), halves)
 
     def _loops(self, kernel: Kernel) -> None:
         """A kernel of plain loops, one of which the threads share."""
@@ -163,6 +165,22 @@ class CRenderer(WinogradRenderer):
                 self.nest((axis,), body, self.rows, simd=True)
 
         self.nest(kernel.axes[:-1], (), innermost, heads=heads)
+
+    def expr(self, expr: Expr) -> str:
+        """A scalar expression; rounding to a half without a change of dtype takes fewer operations than two casts."""
+        match expr:
+            case Cast(Cast(arg, half), dtypes.float32) if half.accumulator is not half and arg.dtype is dtypes.float32:
+                return f"gc_round_{half.name}({self.expr(arg)})"
+        return super().expr(expr)
+
+    def cast(self, text: str, source: DType, target: DType) -> str:
+        """A conversion; float16 is bits, too: gcc 12 has no vectors of the conversions that processors have."""
+        if source is dtypes.float16:
+            text, source = f"gc_from_float16({text})", dtypes.float32
+        if target is dtypes.float16:
+            exact = "_float64" if source is dtypes.float64 else ""
+            return f"gc_to_float16{exact}({text})"
+        return super().cast(text, source, target)
 
     def call(self, name: str, args: tuple[Expr, ...], dtype: DType) -> str:
         """An intrinsic; elementary functions of float32 are those of `prelude/math.h`."""

@@ -60,7 +60,8 @@ def render(
     parts = _split(list(functions.values()), UNITS_PER_PROCESSOR * processors, ROW_LENGTH * len(plan.steps))
     elsewhere = [function.declaration for part in parts[1:] for function in part]
     run = "\n".join([*elsewhere, "", _program(plan, kernels, symbols, timed)])
-    units = tuple(_unit(part, vector_bytes, "" if i else run) for i, part in enumerate(parts))
+    has_halves = any(function.has_halves for function in functions.values())
+    units = tuple(_unit(part, vector_bytes, has_halves, "" if i else run) for i, part in enumerate(parts))
     has_winograd = any(isinstance(tile, WinogradShape) for function in functions.values() for tile in function.tiles)
     common = tuple(common_unit(names, vector_bytes) for names in (BASE, *[WINOGRAD] * has_winograd))
     text = "\n".join([*common, *units])
@@ -87,11 +88,13 @@ def _split(functions: list[Function], most: int, start: int) -> list[list[Functi
     return [part for part in parts if part] or [[]]
 
 
-def _unit(functions: Sequence[Function], vector_bytes: int, run: str) -> str:
-    """A translation unit with some kernels, and what runs the plan if it is given."""
+def _unit(functions: Sequence[Function], vector_bytes: int, has_halves: bool, run: str) -> str:
+    """A translation unit with some kernels, and what runs the plan, if it is given, and declares all others."""
     tiles = {tile.name: tile for function in functions for tile in function.tiles}
     text = "\n".join(function.definition for function in functions)
     parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("cpu", "c.h"), prelude("cstyle", "scalar.h")]
+    if has_halves:
+        parts.append(prelude("cpu", "halves.h"))
     if any(f"gc_{name}_float32(" in text for name in VECTOR_FUNCTIONS):
         parts.append(prelude("cpu", "math.h"))
     if any(not isinstance(tile, WinogradShape) for tile in tiles.values()):

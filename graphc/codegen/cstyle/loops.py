@@ -98,14 +98,7 @@ class LoopRenderer(CStyle):
     def store(self, stmt: Store) -> None:
         """A write to memory."""
         place = f"{stmt.buffer}[{self.dim(stmt.index[0])}]"
-        if not stmt.accumulate:
-            self.out(f"{place} = {self.expr(stmt.value)};")
-        elif stmt.value.dtype in (dtypes.float16, dtypes.bfloat16):
-            half, wide = stmt.value.dtype, dtypes.float32
-            total = f"{self.cast(place, half, wide)} + {self.cast(self.expr(stmt.value), half, wide)}"
-            self.out(f"{place} = {self.cast(total, wide, half)};")
-        else:
-            self.out(f"{place} += {self.expr(stmt.value)};")
+        self.out(f"{place} {'+=' if stmt.accumulate else '='} {self.expr(stmt.value)};")
 
     def reduce_row(self, stmt: Reduce) -> None:
         """A reduction that one thread does by itself."""

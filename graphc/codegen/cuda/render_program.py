@@ -17,7 +17,7 @@ from graphc.codegen.cstyle.loops import LoopRenderer, has_inner
 from graphc.codegen.cstyle.source import Source, prelude
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Reduce, Stmt, Store
 from graphc.codegen.ir.matmul_roles import Factors, factors
-from graphc.codegen.ir.walk import needed
+from graphc.codegen.ir.walk import dtypes_of, needed
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.exprs import Expr
@@ -60,7 +60,7 @@ def render(plan: Plan, kernels: Mapping[str, Kernel]) -> CudaSource:
         renderer = CudaRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols})
         texts[name] = renderer.kernel(kernel)
         geometry[name] = renderer.geometry
-        if any(param.dtype is dtypes.float16 for param in kernel.params):
+        if dtypes.float16 in dtypes_of(kernel):
             includes = "#include <cuda_fp16.h>\n"
     text = "\n".join([includes, prelude("cuda", "cuda.h"), prelude("cstyle", "scalar.h"), *texts.values()])
     return CudaSource(text, texts, geometry)
@@ -80,7 +80,7 @@ class CudaRenderer(LoopRenderer):
         if source is dtypes.float16:
             text, source = f"__half2float({text})", dtypes.float32
         if target is dtypes.float16:
-            return f"__float2half((float)({text}))"
+            return f"__double2half({text})" if source is dtypes.float64 else f"__float2half((float)({text}))"
         return super().cast(text, source, target)
 
     def kernel(self, kernel: Kernel) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphc import dims
-from graphc.codegen.ir.kernel import Contract, For, Let, Reduce, Stmt, Store
+from graphc.codegen.ir.kernel import Contract, For, Kernel, Let, Reduce, Stmt, Store
 from graphc.dims import Dim
+from graphc.dtypes import DType
 from graphc.exprs import Call, Cast, Expr, Index, Load, Var
 
 
@@ -112,3 +113,9 @@ def loads(body: tuple[Stmt, ...]) -> Iterator[Load]:
 def stores(body: tuple[Stmt, ...]) -> Iterator[Store]:
     """All writes to memory."""
     return (stmt for stmt in statements(body) if isinstance(stmt, Store))
+
+
+def dtypes_of(kernel: Kernel) -> set[DType]:
+    """The dtypes of a kernel's buffers and scalars."""
+    scalars = (part.dtype for stmt in kernel.body for expr in expressions(stmt) for part in walk(expr))
+    return {*(param.dtype for param in kernel.params), *scalars}

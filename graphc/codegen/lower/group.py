@@ -2,24 +2,31 @@
 
 Everything is pulled: to store an element, its operation's rule reads the operands' elements, which are loaded from
 memory, or computed in turn where they belong to the group or are views. Reductions come in phases, each one loop: all
-reductions of a phase need only results of earlier ones. Elements of half precision are computed in float32.
+reductions of a phase need only results of earlier ones.
+
+Half precision: every value of the graph is rounded to its dtype, whether it then lies in memory or in a register, so
+that results do not depend on what is fused. Within one operation (its lowering's steps, its sums) all is float32.
+Scalars between operations are therefore float32 that a half can hold: cast to the half and back, but where
+`_Lowering._is_exact` tells that this would change nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from graphc import dims, dtypes
 from graphc.codegen.ir.check import check
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Param, Reduce, Stmt, Store
-from graphc.codegen.ir.walk import names_in
+from graphc.codegen.ir.walk import expressions, names_in
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import VerificationError
-from graphc.exprs import TRUE, Const, Expr, Index, Load, Var, both, call, cast, const
+from graphc.exprs import TRUE, Call, Cast, Const, Expr, Index, Load, Var, both, call, cast, const
 from graphc.graph.registry import ContractRule, Kind, ReduceRule, ScanRule, ScatterRule, primitive
 from graphc.graph.types import Node, Ref, TensorType, union
 from graphc.passes.analysis.access import Domain, Point, kind_of
@@ -56,6 +63,21 @@ def lower(partition: Partition, position: int, name: str) -> Kernel:
 def wide(dtype: DType) -> DType:
     """The dtype that elements are computed in."""
     return dtype.accumulator
+
+
+def is_half(dtype: DType) -> bool:
+    """Whether elements are computed in a wider dtype than they have."""
+    return wide(dtype) is not dtype
+
+
+def _held(value: float, dtype: DType) -> float:
+    """What a float dtype makes of a number."""
+    with np.errstate(all="ignore"):
+        return float(dtype.numpy.type(value))
+
+
+# Intrinsics that give one of their operands, or a number that has no more digits.
+_EXACT = frozenset(("select", "min", "max", "neg", "abs", "sign", "floor", "ceil", "round", "trunc"))
 
 
 @dataclass(slots=True)
@@ -111,6 +133,9 @@ class _Lowering:
         self.domain: Domain = group.domain
         self.params: dict[Ref, Param] = {}
         self.results: dict[Ref, Expr] = {}
+        self.halves: set[tuple[str, DType]] = set()  # wide scalars whose value a half dtype can hold
+        self.bound: dict[str, Expr] = {}  # what each scalar is
+        self.unrounded: dict[str, Expr] = {}  # what some of them were before they were rounded
         self.guard: Expr = TRUE
         self.count = 0
         self.outer = _Block(self._axes("p", self.domain.points))
@@ -132,7 +157,8 @@ class _Lowering:
             for phase in self._phases(anchors):
                 left = self._reduce(phase, left)
             self._store(left)
-        return self.outer.axes, self.outer.stmts
+        # What is only stored is rounded there.
+        return self.outer.axes, without_unread(self.outer.stmts) if self.unrounded else self.outer.stmts
 
     def _is_anchor(self, node: Node) -> bool:
         """Whether a node runs over axes of its own."""
@@ -155,9 +181,50 @@ class _Lowering:
             expr = self._computed(node, index)
         else:
             expr = self._loaded(ref, index)
-        bound = self.bind(expr)
+        bound = self._rounded(self.bind(expr), self.graph.type(ref).dtype)
         self._home(bound).memo[key] = bound
         return bound
+
+    def _rounded(self, expr: Expr, dtype: DType) -> Expr:
+        """A value of the graph, as wide as elements are computed in, rounded to the dtype that it has there.
+
+        Args:
+            expr: What is computed: a name, or what needs none.
+            dtype: The dtype in the graph.
+        """
+        if not is_half(dtype):
+            return expr
+        if isinstance(expr, Const):
+            return const(_held(expr.value, dtype), wide(dtype))
+        if self._is_exact(expr, dtype):
+            rounded = expr
+        else:
+            rounded = self._named(Cast(Cast(expr, dtype), wide(dtype)))
+            self.unrounded[rounded.name] = expr
+        if isinstance(rounded, Var):
+            self.halves.add((rounded.name, dtype))
+        return rounded
+
+    def _is_exact(self, expr: Expr, dtype: DType) -> bool:
+        """Whether rounding a wide scalar to a half dtype would change nothing."""
+        match expr:
+            case Const(value):
+                return expr.dtype is wide(dtype) and _held(value, dtype) == value
+            case Var(name) if (name, dtype) in self.halves:
+                return True
+            case Var(name) if name in self.bound:
+                return self._is_exact(self.bound[name], dtype)
+            case Cast(arg):
+                return arg.dtype is dtype and expr.dtype is wide(dtype)
+            case Call(name, args) if name in _EXACT:
+                return all(self._is_exact(arg, dtype) for arg in args[name == "select" :])
+        return False
+
+    def _narrowed(self, expr: Expr, dtype: DType) -> Expr:
+        """An element as memory holds it: rounded once."""
+        if isinstance(expr, Var) and (expr.name, dtype) in self.halves:
+            expr = self.unrounded.get(expr.name, expr)
+        return cast(expr, dtype)
 
     def _computed(self, node: Node, index: Point) -> Expr:
         rule = primitive(node.op)
@@ -165,8 +232,8 @@ class _Lowering:
         out = wide(node.outs[0].dtype)
         if rule.kind is Kind.POINTWISE:
             args = [self.element(ref, index) for ref in node.inputs]
-            if node.op == "cast" and node.outs[0].dtype is not out:
-                return cast(cast(args[0], node.outs[0].dtype), out)
+            if node.op == "cast" and is_half(node.outs[0].dtype):
+                return args[0]  # which is rounded once, whatever its dtype
             result: Expr = rule.lower(*args, out=out, **node.attrs)
             return result
         if rule.kind is Kind.REDUCE:
@@ -214,6 +281,7 @@ class _Lowering:
         name = f"v{self.count}"
         home.stmts.append(Let(name, expr))
         home.names.add(name)
+        self.bound[name] = expr
         return Var(name, expr.dtype)
 
     def _home(self, expr: Expr) -> _Block:
@@ -294,8 +362,7 @@ class _Lowering:
             body: tuple[Let | Store, ...] = (*_lets(block), *writes)
         self.outer.stmts.append(Reduce(axes, body, tuple(accumulators)))
         for node, accumulator in zip(phase, accumulators, strict=True):
-            self.outer.names.add(accumulator.name)
-            self.results[Ref(node.id)] = Var(accumulator.name, accumulator.dtype)
+            self._result(node, accumulator.name, accumulator.combine in _EXACT)
         return [ref for ref in stored if ref not in ready]
 
     def _is_ready(self, ref: Ref, block: _Block) -> bool:
@@ -322,8 +389,21 @@ class _Lowering:
         self.count += 1
         name = f"v{self.count}"
         self.outer.stmts.append(Contract(name, axes, _lets(block), lhs, rhs, dtype, within))
+        self._result(node, name)
+
+    def _result(self, node: Node, name: str, exact: bool = False) -> None:
+        """Has readers of a reduction or a product find it.
+
+        Args:
+            node: The operation.
+            name: What its accumulator is called.
+            exact: Whether the result is one of the elements.
+        """
+        dtype = node.outs[0].dtype
         self.outer.names.add(name)
-        self.results[Ref(node.id)] = Var(name, dtype)
+        if exact:
+            self.halves.add((name, dtype))
+        self.results[Ref(node.id)] = self._rounded(Var(name, wide(dtype)), dtype)
 
     def _scan(self, node: Node) -> None:
         rule: ScanRule = self._rule(node)
@@ -356,7 +436,7 @@ class _Lowering:
         with self._inside(serial) as block:
             reader = _NodeReader(self, node)
             target = rule.target(reader, point)
-            value = cast(rule.element(reader, point), param.dtype)
+            value = self._narrowed(rule.element(reader, point), param.dtype)
             block.stmts.append(Store(param.name, target, value, accumulate=True))
         self.outer.stmts.append(For(serial, tuple(block.stmts)))
 
@@ -387,7 +467,7 @@ class _Lowering:
             if index is None:
                 stores += self._part_stores(ref)
                 continue
-            value = cast(self.element(ref, index), type.dtype)
+            value = self._narrowed(self.element(ref, index), type.dtype)
             stores.append(Store(self._param(ref, written=True).name, index, value))
         return stores
 
@@ -400,9 +480,29 @@ class _Lowering:
             index = self.domain.index_of(shape)
             assert index is not None
             place = tuple(dim + start if i == axis else dim for i, dim in enumerate(index))
-            stores.append(Store(param.name, place, cast(self.element(part, index), param.dtype)))
+            stores.append(Store(param.name, place, self._narrowed(self.element(part, index), param.dtype)))
             start = start + shape[axis]
         return stores
+
+
+def without_unread(body: list[Stmt]) -> list[Stmt]:
+    """The statements of a kernel without the scalars that nothing reads."""
+    read = {name for stmt in body for expr in expressions(stmt) for name in names_in(expr)}
+
+    def is_read(stmt: Stmt) -> bool:
+        return not isinstance(stmt, Let) or stmt.name in read
+
+    kept: list[Stmt] = []
+    for stmt in filter(is_read, body):
+        match stmt:
+            case Contract():
+                stmt = replace(stmt, body=tuple(let for let in stmt.body if is_read(let)))
+            case Reduce():
+                stmt = replace(stmt, body=tuple(inner for inner in stmt.body if is_read(inner)))
+            case For():
+                stmt = replace(stmt, body=tuple(filter(is_read, stmt.body)))
+        kept.append(stmt)
+    return kept if kept == body else without_unread(kept)
 
 
 def _lets(block: _Block) -> tuple[Let, ...]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from graphc import dims
 from graphc.codegen.ir.kernel import Accumulator, Kernel, Let, Reduce, Stmt
 from graphc.dims import Dim
-from graphc.exprs import Expr, Var, cast
+from graphc.exprs import Cast, Expr, Var, cast
 from graphc.primitives.base import accumulator
 
 # The fewest lanes that share a row: those of the smallest vector registers.
@@ -49,5 +49,8 @@ def _wide(a: Accumulator, terms: Dim) -> Accumulator:
 
 def narrow(a: Accumulator) -> Expr | None:
     """What a wide sum adds up, before it is widened; None where it is no wide sum."""
-    inner = getattr(a.value, "arg", None)
-    return inner if a.combine == "sum" and isinstance(inner, Expr) and inner.dtype.is_float else None
+    if a.combine != "sum" or not isinstance(a.value, Cast):
+        return None
+    inner = a.value.arg
+    # A half that is widened to be added up in float32 is no such sum.
+    return inner if inner.dtype.is_float and inner.dtype.accumulator is not a.dtype else None
