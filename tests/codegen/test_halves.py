@@ -14,6 +14,7 @@ import pytest
 from graphc import compiler, dtypes, interpret
 from graphc.codegen.compilation import Compilation
 from graphc.codegen.ir.walk import expressions, walk
+from graphc.codegen.target import Target
 from graphc.dtypes import DType
 from graphc.exprs import Cast
 from graphc.graph.builder import Builder, Value
@@ -197,7 +198,7 @@ def test_what_has_no_more_digits_is_not_rounded() -> None:
     x, y = (builder.input(name, TensorType((64,), dtypes.float16)) for name in ("x", "y"))
     chosen = builder.apply("relu", builder.apply("maximum", builder.apply("neg", x), builder.apply("abs", y)))
     clipped = builder.apply("clip", chosen, low=-0.5, high=2.0)
-    (kernel,) = Compilation("cpu", builder.finish([clipped.ref])).kernels.values()
+    (kernel,) = Compilation(builder.finish([clipped.ref]), Target("cpu")).kernels.values()
     parts = [part for stmt in kernel.body for expr in expressions(stmt) for part in walk(expr)]
     assert [part.dtype for part in parts if isinstance(part, Cast)].count(dtypes.float16) == 1
 

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from graphc import dims
-from graphc.codegen.cpu import render_program as c_program
-from graphc.codegen.cuda import render_program as cuda
+from graphc.codegen.cpu.render_program import render as render_c
+from graphc.codegen.cpu.scratch import allot_scratch
+from graphc.codegen.cpu.work import estimate_work
+from graphc.codegen.cuda.render_program import render as render_cuda
 from graphc.codegen.ir.check import check
 from graphc.codegen.ir.kernel import Kernel
 from graphc.codegen.lower.assemble import Assembly
-from graphc.codegen.pipeline import equipped
-from graphc.compiler import C_FLAGS
+from graphc.compiler.build import c_flags
 from graphc.plan import Buffer, Launch, Plan
 from graphc.runtime import cache
 from graphc.runtime import cuda as gpu
@@ -58,16 +59,15 @@ def compiled(kernels: Sequence[Kernel], inputs: Arrays, backend: str) -> dict[st
     plan = Plan(tuple(steps), buffers, outputs, {})
     scheduled = {kernel.name: schedule(kernel) for kernel in kernels}
     if backend == "cuda":
-        source = cuda.render(plan, scheduled)
+        source = render_cuda(plan, scheduled)
         cubin = gpu.build_cubin(source.text, gpu.device().arch, cache.default())
         found = gpu.CudaProgram(plan, cubin, source.geometry).run(inputs, {}, {}, 1)
     else:
         compiler = toolchain.find()
-        whole = equipped(Assembly(plan, scheduled), processor.vector_bytes())
-        c = c_program.render(whole.plan, whole.kernels, processor.vector_bytes())
-        flags = (*C_FLAGS, *compiler.own_flags, *compiler.native_flags)
+        whole = estimate_work(allot_scratch(Assembly(plan, scheduled), processor.vector_bytes()))
+        c = render_c(whole.plan, whole.kernels, processor.vector_bytes())
         library = toolchain.build_shared(
-            c.units, flags=flags, toolchain=compiler, cache=cache.default(), common=c.common
+            c.units, flags=c_flags(compiler), toolchain=compiler, cache=cache.default(), common=c.common
         )
         found = CpuProgram(whole.plan, library).run(inputs, {}, {}, 1)
     names = [p.name for p in params.values() if p.written]
