@@ -6,16 +6,16 @@ memory is solved later, for given upper bounds of the symbolic sizes (`graphc.ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from graphc import dims
-from graphc.dims import Dim
+from graphc.dims import Dim, IntExpr, Shape
 from graphc.dtypes import DType
 from graphc.errors import VerificationError
-from graphc.graph.types import Array, Loc
+from graphc.graph.types import Array, Attrs, Loc
 
 # What a symbolic size is taken for where bytes are compared, or shown.
 NOMINAL_SIZE = 32
@@ -26,7 +26,7 @@ def nominal(dim: Dim) -> int:
     return dims.evaluate(dim, dict.fromkeys(dims.size_names(dim), NOMINAL_SIZE))
 
 
-Role = Literal["input", "constant", "state", "temporary", "output", "scratch", "kept"]
+Role = Literal["input", "constant", "state", "temporary", "output", "scratch", "kept", "functions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,9 @@ class Buffer:
 
     Args:
         id: Its position in the plan's buffers.
-        role: Who owns it: the caller (input, output, state), the program (constant), or the arena (temporary, scratch,
-            and kept: what holds for later runs, until a state changes).
+        role: Who owns it: the caller (input, output, state), the program (constant; functions: addresses of references
+            that native code calls), or the arena (temporary, scratch, and kept: what holds for later runs, until a
+            state changes).
         name: The caller's name of an input or state.
         value: What a constant holds.
     """
@@ -89,7 +90,77 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
+class LibraryCall:
+    """Calls a function of a library: what it does is told by the primitive of a name, of kind `LIBRARY`.
+
+    Args:
+        operation: The name of the primitive.
+        attrs: Its attributes.
+        operands: The buffer of each operand.
+        results: The buffer of each result.
+        shapes: The shapes of the operands, then those of the results.
+        offsets: Where each of them begins in its buffer, in elements; they may speak of the counters of loops around.
+        work: About how many scalar operations it takes.
+        native: The symbol of the library's function that computes it; empty where the reference does.
+        origins: Where it comes from.
+    """
+
+    operation: str
+    attrs: Attrs
+    operands: tuple[int, ...]
+    results: tuple[int, ...]
+    shapes: tuple[Shape, ...]
+    offsets: tuple[Dim, ...]
+    work: Dim = 0
+    native: str = ""
+    origins: Loc = ()
+
+    @property
+    def extents(self) -> tuple[Dim, ...]:
+        """The numbers that the function gets: the extents of operands and results, then sizes among its attributes."""
+        sizes = (value for value in self.attrs.values() if isinstance(value, IntExpr))
+        return (*(dim for shape in self.shapes for dim in shape), *sizes)
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(self.operands))
+
+    @property
+    def writes(self) -> tuple[int, ...]:
+        return self.results
+
+
+class _Region:
+    """A step that runs other steps, in blocks."""
+
+    __slots__ = ()
+
+    @property
+    def blocks(self) -> tuple[tuple[Step, ...], ...]:
+        """The steps inside, by block."""
+        raise NotImplementedError
+
+    def with_blocks(self, *blocks: tuple[Step, ...]) -> Region:
+        """The same around other steps."""
+        raise NotImplementedError
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """What steps inside read, and what decides which of them run."""
+        found = (id for block in self.blocks for step in block for id in step.reads)
+        return tuple(dict.fromkeys((*self._decides, *found)))
+
+    @property
+    def writes(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(id for block in self.blocks for step in block for id in step.writes))
+
+    @property
+    def _decides(self) -> tuple[int, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loop(_Region):
     """Runs steps `count` times, with a symbol that counts from 1.
 
     Args:
@@ -108,15 +179,76 @@ class Loop:
     apart: tuple[int, ...] = ()
 
     @property
-    def reads(self) -> tuple[int, ...]:
-        return tuple(dict.fromkeys(id for step in self.steps for id in step.reads))
+    def blocks(self) -> tuple[tuple[Step, ...], ...]:
+        return (self.steps,)
+
+    def with_blocks(self, *blocks: tuple[Step, ...]) -> Loop:
+        return replace(self, steps=blocks[0])
+
+
+@dataclass(frozen=True, slots=True)
+class While(_Region):
+    """Runs a test, and as long as that holds, steps and the test again.
+
+    Args:
+        holds: The buffer of one bool in which the test leaves whether it holds.
+        test: The steps of the test.
+        steps: What a pass runs.
+    """
+
+    holds: int
+    test: tuple[Step, ...]
+    steps: tuple[Step, ...]
 
     @property
-    def writes(self) -> tuple[int, ...]:
-        return tuple(dict.fromkeys(id for step in self.steps for id in step.writes))
+    def blocks(self) -> tuple[tuple[Step, ...], ...]:
+        return (self.test, self.steps)
+
+    def with_blocks(self, *blocks: tuple[Step, ...]) -> While:
+        return replace(self, test=blocks[0], steps=blocks[1])
+
+    @property
+    def _decides(self) -> tuple[int, ...]:
+        return (self.holds,)
 
 
-Step: TypeAlias = Launch | Copy | Loop
+@dataclass(frozen=True, slots=True)
+class Branch(_Region):
+    """Runs one of several blocks.
+
+    Args:
+        index: The buffer with an int32 that says which; below 0 it is the first, and beyond the last, the last.
+        branches: The blocks.
+        offset: Which element of the buffer it is.
+    """
+
+    index: int
+    branches: tuple[tuple[Step, ...], ...]
+    offset: Dim = 0
+
+    @property
+    def blocks(self) -> tuple[tuple[Step, ...], ...]:
+        return self.branches
+
+    def with_blocks(self, *blocks: tuple[Step, ...]) -> Branch:
+        return replace(self, branches=blocks)
+
+    @property
+    def _decides(self) -> tuple[int, ...]:
+        return (self.index,)
+
+
+Region: TypeAlias = Loop | While | Branch
+Step: TypeAlias = Launch | Copy | LibraryCall | Region
+
+
+def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Steps, and those inside them, each before what is inside it."""
+    for step in steps:
+        yield step
+        if isinstance(step, _Region):
+            for block in step.blocks:
+                yield from all_steps(block)
 
 
 @dataclass(frozen=True)
@@ -154,6 +286,7 @@ class Plan:
         """
         spans: dict[int, tuple[int, int]] = {}
         end = self._spans(self.steps, 0, spans)
+        spans = {id: span for id, span in spans.items() if self.buffers[id].in_arena}
         return spans | {buffer.id: (0, end) for buffer in self.buffers if buffer.role == "kept"}
 
     def keeps(self, step: Step) -> Literal["nothing", "some", "all"]:
@@ -163,29 +296,40 @@ class Plan:
 
     def _spans(self, steps: tuple[Step, ...], position: int, spans: dict[int, tuple[int, int]]) -> int:
         for step in steps:
-            if isinstance(step, Loop):
+            if isinstance(step, Branch):
+                # One block runs. What it leaves for others to read is alive in all of them.
+                _extend(spans, step.index, (position, position))
+                position += 1
+                for block in step.branches:
+                    position = self._spans(block, position, spans)
+            elif isinstance(step, Loop | While):
                 inner: dict[int, tuple[int, int]] = {}
-                end = self._spans(step.steps, position, inner)
-                local = set() if step.lanes else _written_first(step.steps) - self._outside(step)
+                end = position
+                for block in step.blocks:
+                    end = self._spans(block, end, inner)
+                once = () if isinstance(step, Loop) and step.lanes else sum(step.blocks, ())
+                local = _written_first(once) - self._outside(step)
                 for id, span in inner.items():
                     _extend(spans, id, span if id in local else (position, end - 1))
                 position = end
-                continue
-            for id in (*step.reads, *step.writes):
-                if self.buffers[id].in_arena:
+            else:
+                for id in (*step.reads, *step.writes):
                     _extend(spans, id, (position, position))
-            position += 1
+                position += 1
         return position
 
-    def _outside(self, loop: Loop) -> set[int]:
-        """The buffers that steps outside a loop touch, too."""
+    def _outside(self, region: Region) -> set[int]:
+        """The buffers that steps outside a region touch, too."""
 
         def touched(steps: tuple[Step, ...]) -> set[int]:
             found: set[int] = set()
             for step in steps:
-                if step is loop:
+                if step is region:
                     continue
-                found |= touched(step.steps) if isinstance(step, Loop) else {*step.reads, *step.writes}
+                if isinstance(step, _Region):
+                    found |= {*step._decides}.union(*map(touched, step.blocks))
+                else:
+                    found |= {*step.reads, *step.writes}
             return found
 
         return touched(self.steps)
@@ -203,34 +347,21 @@ class Plan:
         return "\n".join(lines)
 
     def all_launches(self) -> dict[str, Launch]:
-        """The launch of each kernel, those inside loops included."""
+        """The launch of each kernel, those inside other steps included."""
+        return {step.kernel: step for step in all_steps(self.steps) if isinstance(step, Launch)}
 
-        def collect(steps: tuple[Step, ...]) -> dict[str, Launch]:
-            found: dict[str, Launch] = {}
-            for step in steps:
-                if isinstance(step, Loop):
-                    found |= collect(step.steps)
-                elif isinstance(step, Launch):
-                    found[step.kernel] = step
-            return found
-
-        return collect(self.steps)
+    def calls(self) -> list[LibraryCall]:
+        """The calls of libraries, those inside other steps included."""
+        return [step for step in all_steps(self.steps) if isinstance(step, LibraryCall)]
 
     def identifiers(self) -> dict[str, str]:
         """A name fit for source text for every symbolic size and loop counter."""
-
-        def counters(steps: tuple[Step, ...]) -> list[str]:
-            return [n for s in steps if isinstance(s, Loop) for n in (s.symbol, *counters(s.steps))]
-
-        return {name: f"size{i}" for i, name in enumerate((*self.symbols, *counters(self.steps)))}
+        counters = (step.symbol for step in all_steps(self.steps) if isinstance(step, Loop))
+        return {name: f"size{i}" for i, name in enumerate((*self.symbols, *counters))}
 
     def launches(self) -> int:
-        """How many kernels a run launches, loops counted once."""
-
-        def count(steps: tuple[Step, ...]) -> int:
-            return sum(count(s.steps) if isinstance(s, Loop) else isinstance(s, Launch) for s in steps)
-
-        return count(self.steps)
+        """How many kernels a run launches; what loops and branches hold is counted once."""
+        return sum(isinstance(step, Launch) for step in all_steps(self.steps))
 
 
 def _extend(spans: dict[int, tuple[int, int]], id: int, span: tuple[int, int]) -> None:
@@ -239,27 +370,50 @@ def _extend(spans: dict[int, tuple[int, int]], id: int, span: tuple[int, int]) -
 
 
 def _written_first(steps: tuple[Step, ...]) -> set[int]:
-    """The buffers that a pass over steps writes before it reads them."""
+    """The buffers that a pass over steps writes in any case, before it reads them."""
     written: set[int] = set()
     read: set[int] = set()
     for step in steps:
-        fresh = _written_first(step.steps) if isinstance(step, Loop) else set(step.writes) - set(step.reads)
-        read |= set(step.reads) - written - (fresh if isinstance(step, Loop) else set())
+        fresh = _fresh(step)
+        read |= set(step.reads) - written - (fresh if isinstance(step, _Region) else set())
         written |= fresh - read
     return written - read
 
 
+def _fresh(step: Step) -> set[int]:
+    """What a step writes in any case, and does not read before."""
+    match step:
+        case Loop():
+            return _written_first(step.steps)
+        case While():
+            return _written_first(step.test)
+        case Branch():
+            return set.intersection(*map(_written_first, step.branches))
+        case _:
+            return set(step.writes) - set(step.reads)
+
+
 def _described(steps: tuple[Step, ...], indent: str) -> list[str]:
-    lines = []
+    lines, deeper = [], indent + "  "
     for step in steps:
-        if isinstance(step, Loop):
-            together = f", {step.lanes} at the same time" if step.lanes else ""
-            lines += [f"{indent}for {step.symbol} in 1..{step.count}{together}", *_described(step.steps, indent + "  ")]
-            continue
-        what = step.kernel if isinstance(step, Launch) else "copy"
-        reads, writes = (" ".join(f"b{id}" for id in ids) for ids in (step.reads, step.writes))
-        lines.append(f"{indent}{what:<6} {reads} -> {writes}")
+        match step:
+            case Loop():
+                together = f", {step.lanes} at the same time" if step.lanes else ""
+                lines += [f"{indent}for {step.symbol} in 1..{step.count}{together}", *_described(step.steps, deeper)]
+            case While():
+                lines += [f"{indent}while b{step.holds}, after", *_described(step.test, deeper)]
+                lines += [f"{indent}do", *_described(step.steps, deeper)]
+            case Branch():
+                for number, block in enumerate(step.branches):
+                    lines += [f"{indent}if b{step.index} = {number}", *_described(block, deeper)]
+            case _:
+                reads, writes = (" ".join(f"b{id}" for id in ids) for ids in (step.reads, step.writes))
+                lines.append(f"{indent}{_name_of(step):<6} {reads} -> {writes}")
     return lines
+
+
+def _name_of(step: Launch | Copy | LibraryCall) -> str:
+    return step.kernel if isinstance(step, Launch) else step.operation if isinstance(step, LibraryCall) else "copy"
 
 
 def check(plan: Plan, offsets: Mapping[int, int], sizes: Mapping[str, int]) -> None:
@@ -295,14 +449,40 @@ class _Simulation:
 
     def run(self, steps: tuple[Step, ...]) -> None:
         for step in steps:
-            if isinstance(step, Loop):
-                # Twice: what the first pass leaves is what the second finds.
-                self.run(step.steps)
-                self.run(step.steps)
-                if step.lanes:
-                    self._side_by_side(step)
-            else:
-                self._step(step)
+            match step:
+                case Loop():
+                    # Twice: what the first pass leaves is what the second finds.
+                    self.run(step.steps)
+                    self.run(step.steps)
+                    if step.lanes:
+                        self._side_by_side(step)
+                case While():
+                    self._test(step)
+                    without = set(self.live), set(self.written)
+                    for _ in range(2):
+                        self.run(step.steps)
+                        self._test(step)
+                    self.live, self.written = self.live & without[0], self.written & without[1]
+                case Branch():
+                    self._find(step, step.index)
+                    before, after = (self.live, self.written), []
+                    for block in step.branches:
+                        self.live, self.written = set(before[0]), set(before[1])
+                        self.run(block)
+                        after.append((self.live, self.written))
+                    self.live, self.written = (set.intersection(*sets) for sets in zip(*after, strict=True))
+                case _:
+                    self._step(step)
+
+    def _test(self, step: While) -> None:
+        self.run(step.test)
+        self._find(step, step.holds)
+
+    def _find(self, step: Step, id: int) -> None:
+        """What is read must be there."""
+        if id not in (self.live if self.plan.buffers[id].in_arena else self.written):
+            what = _name_of(step) if isinstance(step, Launch | Copy | LibraryCall) else type(step).__name__.lower()
+            raise VerificationError("a step reads what is not there", got=f"{what}, buffer b{id}")
 
     def _side_by_side(self, loop: Loop) -> None:
         """Passes that run at the same time may be anywhere: nothing that they touch shares memory."""
@@ -311,11 +491,10 @@ class _Simulation:
             if start < end:
                 raise VerificationError("two buffers of passes that run at the same time overlap", got=loop.symbol)
 
-    def _step(self, step: Launch | Copy) -> None:
+    def _step(self, step: Launch | Copy | LibraryCall) -> None:
         buffers = self.plan.buffers
         for id in step.reads:
-            if id not in (self.live if buffers[id].in_arena else self.written):
-                raise VerificationError("a step reads what is not there", got=f"{step}, buffer b{id}")
+            self._find(step, id)
         for id in step.writes:
             if buffers[id].role in ("input", "constant"):
                 raise VerificationError("a step writes what it does not own", got=f"{step}, buffer b{id}")

@@ -11,10 +11,10 @@ from typing import Any
 
 from graphc import dims
 from graphc.dims import Atom, Dim, IntExpr
-from graphc.dtypes import as_dtype
+from graphc.dtypes import DType, as_dtype
 from graphc.errors import VerificationError
-from graphc.graph.types import Array
-from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Step
+from graphc.graph.types import Array, Attrs
+from graphc.plan import Branch, Buffer, Copy, Launch, LibraryCall, Loop, Plan, Step, While
 
 
 def to_object(plan: Plan) -> dict[str, Any]:
@@ -58,8 +58,30 @@ def _step(step: Step) -> list[Any]:
             sizes = (step.elements, step.source_offset, step.target_offset)
             return ["copy", step.source, step.target, *(_dim(size) for size in sizes)]
         case Loop():
-            steps = [_step(inner) for inner in step.steps]
-            return ["loop", step.symbol, _dim(step.count), steps, step.lanes, step.apart]
+            return ["loop", step.symbol, _dim(step.count), _block(step.steps), step.lanes, step.apart]
+        case While():
+            return ["while", step.holds, _block(step.test), _block(step.steps)]
+        case Branch():
+            return ["branch", step.index, [_block(block) for block in step.branches], _dim(step.offset)]
+        case LibraryCall():
+            attrs = {name: _attr(value) for name, value in step.attrs.items()}
+            shapes = [[_dim(dim) for dim in shape] for shape in step.shapes]
+            offsets = [_dim(offset) for offset in step.offsets]
+            return [
+                "call",
+                step.operation,
+                attrs,
+                step.operands,
+                step.results,
+                shapes,
+                offsets,
+                _dim(step.work),
+                step.native,
+            ]
+
+
+def _block(steps: tuple[Step, ...]) -> list[Any]:
+    return [_step(step) for step in steps]
 
 
 def _read_step(data: list[Any]) -> Step:
@@ -69,8 +91,55 @@ def _read_step(data: list[Any]) -> Step:
         case ["copy", source, target, *sizes]:
             return Copy(source, target, *(_read_dim(size) for size in sizes))
         case ["loop", symbol, count, steps, lanes, apart]:
-            return Loop(symbol, _read_dim(count), tuple(_read_step(inner) for inner in steps), lanes, tuple(apart))
+            return Loop(symbol, _read_dim(count), _read_block(steps), lanes, tuple(apart))
+        case ["while", holds, test, steps]:
+            return While(holds, _read_block(test), _read_block(steps))
+        case ["branch", index, branches, offset]:
+            return Branch(index, tuple(_read_block(block) for block in branches), _read_dim(offset))
+        case ["call", operation, attrs, operands, results, shapes, offsets, work, native]:
+            return LibraryCall(
+                operation,
+                Attrs({name: _read_attr(value) for name, value in attrs.items()}),
+                tuple(operands),
+                tuple(results),
+                tuple(tuple(_read_dim(dim) for dim in shape) for shape in shapes),
+                tuple(_read_dim(offset) for offset in offsets),
+                _read_dim(work),
+                native,
+            )
     raise ValueError(f"no step: {data}")
+
+
+def _read_block(steps: list[Any]) -> tuple[Step, ...]:
+    return tuple(_read_step(step) for step in steps)
+
+
+def _attr(value: Any) -> Any:
+    """An attribute of a library's function: a size, a text, a number, or several of these."""
+    if isinstance(value, tuple):
+        return {"tuple": [_attr(part) for part in value]}
+    if isinstance(value, bool | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return {"float": repr(value)}
+    if isinstance(value, int | IntExpr):
+        return _dim(value)
+    if isinstance(value, DType):
+        return {"dtype": value.name}
+    raise VerificationError("a plan has no form for this attribute", got=repr(value))
+
+
+def _read_attr(data: Any) -> Any:
+    if not isinstance(data, dict):
+        return data
+    match data:
+        case {"tuple": parts}:
+            return tuple(_read_attr(part) for part in parts)
+        case {"float": text}:
+            return float(text)
+        case {"dtype": name}:
+            return as_dtype(name)
+    return _read_dim(data)
 
 
 def _buffer(buffer: Buffer) -> list[Any]:

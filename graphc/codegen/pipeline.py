@@ -21,6 +21,7 @@ from graphc.codegen.cpu.work import estimate_work
 from graphc.codegen.cuda.render_program import CudaSource
 from graphc.codegen.cuda.render_program import render as render_cuda
 from graphc.codegen.ir.kernel import Kernel
+from graphc.codegen.library_calls import bind_to_host, refuse_on_cuda
 from graphc.codegen.lower.assemble import Assembly, assemble
 from graphc.codegen.lower.dedupe import deduplicate
 from graphc.codegen.schedule.accumulators import widen_sums
@@ -130,6 +131,7 @@ PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
             _graphs("split_concatenations", split_concatenations),
             COPY_SOURCES,
             *LOWERING,
+            _assemblies("library_calls", refuse_on_cuda),
             _assemblies("deduplicate", lambda assembly, _: deduplicate(assembly)),
             *SCHEDULE,
             Pass("render", CudaSource, lambda assembly, *_: render_cuda(assembly.plan, assembly.kernels)),
@@ -146,6 +148,7 @@ PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
             _graphs("eliminate_dead_layouts", eliminate_dead),
             COPY_SOURCES,
             *LOWERING,
+            _assemblies("library_calls", bind_to_host),
             _assemblies("sample_loops", _sample_loops),
             _assemblies("deduplicate", lambda assembly, _: deduplicate(assembly)),
             *SCHEDULE,

@@ -23,6 +23,7 @@ class Target:
         vector_bytes: The size of the processor's vector registers, for `cpu`.
         processors: How many threads of a program, and compilers, run at the same time, for `cpu`.
         profiled: Whether the program measures its kernels; only that of `cpu` can.
+        has_lapack: Whether programs for `cpu` may call LAPACK.
         tune: Autotuning of kernels. None: there is none.
     """
 
@@ -31,4 +32,5 @@ class Target:
     vector_bytes: int = 64
     processors: int = 2
     profiled: bool = False
+    has_lapack: bool = False
     tune: Tune | None = None

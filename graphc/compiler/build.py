@@ -17,7 +17,7 @@ from graphc.graph.core import Graph
 from graphc.graph.digest import digest
 from graphc.runtime import cache
 from graphc.runtime.cache import Cache
-from graphc.runtime.cpu import processor, program_cache, toolchain
+from graphc.runtime.cpu import blas, processor, program_cache, toolchain
 from graphc.runtime.cpu.program import CpuProgram, workspace
 from graphc.runtime.cpu.toolchain import Toolchain
 from graphc.runtime.program import Program
@@ -79,7 +79,7 @@ def build_cpu(
     compiler, store = toolchain.find(), cache.default()
     flags = c_flags(compiler)
     arguments = compiler.arguments(flags, Path("out"))
-    made_for = (compiler.version, compiler.target, processor.cores(), decided)
+    made_for = (compiler.version, compiler.target, processor.cores(), blas.is_installed(), decided)
     name = program_cache.program_key(digest(graph), arguments, *made_for)
     found = program_cache.find(store, name) if known else None
     if found is not None:

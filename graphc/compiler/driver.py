@@ -17,7 +17,7 @@ from graphc.compiler.tune import tuning
 from graphc.graph.core import Graph
 from graphc.runtime import cache
 from graphc.runtime.counters import counters
-from graphc.runtime.cpu import processor
+from graphc.runtime.cpu import blas, processor
 from graphc.runtime.numpy.program import NumpyProgram
 from graphc.runtime.program import Program
 
@@ -66,7 +66,9 @@ def compile(
 
     @lru_cache(maxsize=1)
     def compilation() -> Compilation:
-        target = codegen.target.Target(name, fused, processor.vector_bytes(), processor.cores(), profiled, tune)
+        target = codegen.target.Target(
+            name, fused, processor.vector_bytes(), processor.cores(), profiled, blas.is_installed(), tune
+        )
         return codegen.compilation.Compilation(graph, target, earlier, skip, verified)
 
     store = cache.default()

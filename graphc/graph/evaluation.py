@@ -27,6 +27,8 @@ def evaluate(node: Node, operands: list[Array], sizes: Mapping[str, int]) -> tup
 
 
 def _bound(attr: Any, sizes: Mapping[str, int]) -> Any:
+    if isinstance(attr, tuple) and any(isinstance(part, Graph) for part in attr):
+        return tuple(_bound(part, sizes) for part in attr)
     return partial(_call, attr, sizes) if isinstance(attr, Graph) else resolve(attr, sizes)
 
 

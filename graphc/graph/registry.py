@@ -7,10 +7,13 @@ differ in what `lower` returns:
 - VIEW, RANDOM: the element at an index, pulled from the operands at indices of the rule's choice.
 - REDUCE: a `ReduceRule`: the axes run over, and what is combined at each point.
 - CONTRACT: a `ContractRule`: the axes summed over, and the two factors at each point.
-- SCAN: a `ScanRule`, a reduction along one axis that keeps every partial result; or, for `scan` itself, nothing: its
-  body is compiled as a loop.
+- SCAN: a `ScanRule`, a reduction along one axis that keeps every partial result.
 - SCATTER: a `ScatterRule`: contributions, and the place each is added to.
+- REGION: a `RegionRule`: closed graphs, and what decides how often each runs.
+- LIBRARY: a `LibraryRule`: who computes it on each target, and what that costs.
 - SOURCE: nothing; inputs, states and constants.
+
+Regions and calls of libraries read all of their operands and may have several results.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY, dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from graphc.dims import Dim, Shape
 from graphc.dtypes import DType
@@ -29,6 +32,7 @@ from graphc.graph.types import Attrs, TensorType
 
 if TYPE_CHECKING:
     from graphc.graph.builder import Builder, Value
+    from graphc.graph.core import Graph
 
 
 class Kind(Enum):
@@ -41,7 +45,14 @@ class Kind(Enum):
     SCAN = "scan"
     SCATTER = "scatter"
     RANDOM = "random"
+    REGION = "region"
+    LIBRARY = "library"
     SOURCE = "source"
+
+    @property
+    def has_kernel(self) -> bool:
+        """Whether it is computed by a kernel of the loop IR, and not by steps of a plan."""
+        return self not in (Kind.REGION, Kind.LIBRARY)
 
 
 class Reader(Protocol):
@@ -108,6 +119,62 @@ class ScatterRule:
     parallel: int
     target: Callable[[Reader, tuple[Dim, ...]], tuple[Dim, ...]]
     element: Callable[[Reader, tuple[Dim, ...]], Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRule:
+    """Closed graphs that an operation runs. Their inputs are `c0, ..`, `s0, ..` and `x0, ..`.
+
+    Args:
+        control: `count`: the one graph runs `count` times, and returns the new carries, then a row of each stacked
+            result. `while`: of two graphs, the first returns one bool, and as long as it is true the second runs, which
+            returns the new carries. `branch`: of several graphs one runs, which the first operand chooses, a scalar of
+            int32, and its results are the operation's.
+        graphs: The graphs.
+        constants: Operands that are the same in every pass, `c0, ..`; the first, but for what chooses a branch.
+        carries: Operands, and results, that a pass takes from the one before it, `s0, ..`.
+        sequences: Operands of which each pass takes a row, `x0, ..`.
+        count: How many passes there are.
+        reverse: Whether the first pass takes the last row.
+    """
+
+    control: Literal["count", "while", "branch"]
+    graphs: tuple[Graph, ...]
+    constants: int
+    carries: int = 0
+    sequences: int = 0
+    count: Dim = 1
+    reverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NativeFunction:
+    """A function of a library, and how generated C calls it.
+
+    Args:
+        symbol: Its name in LAPACK.
+        name: The C function below: `void name(void *const *places, const long *extents, const gc_worker *self)`. It
+            gets the addresses of operands and results, and the extents of all of them one after the other. All threads
+            call it; each does its share.
+        definition: Source text of that function, which calls `graphc_<symbol>`, a pointer.
+    """
+
+    symbol: str
+    name: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryRule:
+    """Who computes an operation. Where a target has nobody, `cpu` runs the reference, and `cuda` refuses the operation.
+
+    Args:
+        work: About how many scalar operations it takes.
+        native: What computes it on `cpu`, where the library is installed.
+    """
+
+    work: Dim
+    native: NativeFunction | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref
 
-_HEAVY = (Kind.CONTRACT, Kind.REDUCE, Kind.SCAN, Kind.SCATTER)
+_HEAVY = (Kind.CONTRACT, Kind.REDUCE, Kind.SCAN, Kind.SCATTER, Kind.REGION, Kind.LIBRARY)
 
 
 def factor(graph: Graph) -> Graph:

@@ -1,28 +1,34 @@
 """The primitive operations; importing this package registers them all."""
 
 from graphc.primitives import (
+    conditional,
     contraction,
     control,
     convolution,
     cumulative,
     indexing,
+    linalg,
     pointwise,
     random,
     reductions,
+    sorting,
     sources,
     views,
     windows,
 )
 
 __all__ = [
+    "conditional",
     "contraction",
     "control",
     "convolution",
     "cumulative",
     "indexing",
+    "linalg",
     "pointwise",
     "random",
     "reductions",
+    "sorting",
     "sources",
     "views",
     "windows",

@@ -13,7 +13,7 @@ from graphc.dtypes import DType
 from graphc.errors import ShapeError
 from graphc.graph.builder import Applied, Builder, Value, build_like, copy_node, inline
 from graphc.graph.core import Graph
-from graphc.graph.registry import Batched, Case, Kind, Primitive, primitive, register
+from graphc.graph.registry import Batched, Case, Kind, Primitive, RegionRule, primitive, register
 from graphc.graph.types import Attrs, Ref, TensorType
 from graphc.primitives.base import FLOATS, Array
 from graphc.primitives.batching import move_axis, vectorized_graph
@@ -70,28 +70,31 @@ def _infer(
         if not sequence.shape or sequence.shape[0] != length:
             raise ShapeError(f"sequence {position} of `scan` has another length", got=str(sequence), expected=length)
     elements = [TensorType(sequence.shape[1:], sequence.dtype) for sequence in sequences]
-    _check_body(body, dict(zip(signature.names, (*given, *initial, *elements), strict=True)))
+    check_region("the body of `scan`", body, dict(zip(signature.names, (*given, *initial, *elements), strict=True)))
     results = [body.type(ref) for ref in body.outputs]
     if len(results) < carries:
         raise ShapeError("the body of `scan` returns too few values", got=len(results), expected=f"{carries} or more")
-    for position, (before, after) in enumerate(zip(initial, results, strict=False)):
-        if before != after:
-            raise ShapeError(f"carry {position} of `scan` changes its type", got=str(after), expected=str(before))
+    check_carries("`scan`", initial, results)
     return (*initial, *(TensorType((length, *y.shape), y.dtype) for y in results[carries:]))
 
 
-def _check_body(body: Graph, expected: Mapping[str, TensorType]) -> None:
-    """Raises where the body's inputs are not the ones expected, or it is not closed."""
-    found = {name: node.outs[0] for name, node in body.inputs.items()}
-    if body.states or body.updates:
-        raise ShapeError("the body of `scan` has states of its own", got=sorted(body.states), hint="carry them")
+def check_region(what: str, graph: Graph, expected: Mapping[str, TensorType]) -> None:
+    """Raises where the inputs of a graph that an operation runs are not the ones expected, or it is not closed."""
+    found = {name: node.outs[0] for name, node in graph.inputs.items()}
+    if graph.states or graph.updates:
+        raise ShapeError(f"{what} has states of its own", got=sorted(graph.states), hint="carry them")
     if found.keys() != expected.keys():
-        raise ShapeError("the body of `scan` has other inputs", got=sorted(found), expected=sorted(expected))
+        raise ShapeError(f"{what} has other inputs", got=sorted(found), expected=sorted(expected))
     for name, type in expected.items():
         if found[name] != type:
-            raise ShapeError(
-                f"input {name} of the body of `scan` does not fit", got=str(found[name]), expected=str(type)
-            )
+            raise ShapeError(f"input {name} of {what} does not fit", got=str(found[name]), expected=str(type))
+
+
+def check_carries(what: str, before: Sequence[TensorType], after: Sequence[TensorType]) -> None:
+    """Raises where a pass returns other types than it was given."""
+    for position, (given, made) in enumerate(zip(before, after, strict=False)):
+        if given != made:
+            raise ShapeError(f"carry {position} of {what} changes its type", got=str(made), expected=str(given))
 
 
 # ---- NumPy
@@ -341,6 +344,12 @@ def _batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: 
     )
 
 
+def _lower(
+    types: Sequence[TensorType], body: Graph, constants: int, carries: int, xs: int, length: Dim, reverse: bool
+) -> RegionRule:
+    return RegionRule("count", (body,), constants, carries, xs, length, reverse)
+
+
 scan = register(
-    Primitive("scan", Kind.SCAN, _infer, _eval, None, _vjp, _cases, FLOATS, batch=_batch, regions=("body",))
+    Primitive("scan", Kind.REGION, _infer, _eval, _lower, _vjp, _cases, FLOATS, batch=_batch, regions=("body",))
 )

@@ -23,7 +23,7 @@ KINDS = {
     "elements": (Kind.POINTWISE,),
     "views": (Kind.VIEW, Kind.RANDOM),
     "reductions": (Kind.REDUCE,),
-    "others": (Kind.CONTRACT, Kind.SCATTER, Kind.SCAN),
+    "others": (Kind.CONTRACT, Kind.SCATTER, Kind.SCAN, Kind.REGION, Kind.LIBRARY),
 }
 # What says of each axis of an operand, or of the result, how long it is.
 LENGTHS = ("shape", "sizes", "stop")

@@ -11,6 +11,7 @@ from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import TensorType
 from graphc.passes.fusion.fuse import Partition, fuse
+from graphc.passes.fusion.inline import ALONE
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
 from tests.support.random_graphs import Sample, graphs
 from tests.support.samples import training_step
@@ -29,7 +30,7 @@ def check(partition: Partition) -> None:
     graph = partition.graph
     home: dict[int, int] = {}
     for position, group in enumerate(partition.groups):
-        if any(primitive(node.op).kind in (Kind.SCAN, Kind.SCATTER) for node in group.nodes):
+        if any(primitive(node.op).kind in ALONE for node in group.nodes):
             assert len(group.nodes) == 1, "a loop in order shares its kernel"
         for node in group.nodes:
             assert node.id not in home, "an operation is in two groups"

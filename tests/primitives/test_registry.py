@@ -96,8 +96,8 @@ def test_most_primitives_take_a_symbolic_batch() -> None:
         found = [cases.build_symbolic(primitive, case, dtype) for case in primitive.cases() if case.shapes]
         if found and not any(found):
             without.add(primitive.name)
-    # A scan's body holds the types; random bits have operands of fixed shape.
-    assert without <= {"scan", "random_bits"}
+    # Closed graphs hold the types; random bits have operands of fixed shape.
+    assert without <= {"scan", "switch", "while", "random_bits"}
 
 
 # ---- gradients
@@ -182,4 +182,4 @@ def test_an_operation_without_a_gradient_by_floats_has_no_float_results() -> Non
             floats = any(node.outs[0].dtype.is_float for node in graph.inputs.values())
             if primitive.vjp is None and floats and any(graph.type(ref).dtype.is_float for ref in graph.outputs):
                 lacking.append(primitive.name)
-    assert not lacking
+    assert set(lacking) == {"while"}  # how many passes there are to go back through is not known

@@ -37,7 +37,7 @@ from graphc.graph.core import Graph
 from graphc.graph.registry import REGISTRY
 from graphc.graph.types import resolve
 from graphc.passes.fusion.fuse import fuse
-from graphc.plan import Copy, Launch, Loop, Plan, Step
+from graphc.plan import Branch, Copy, Launch, LibraryCall, Loop, Plan, Step, While
 from graphc.primitives.random import philox
 
 Array = np.ndarray[Any, Any]
@@ -435,6 +435,16 @@ class LoopProgram:
                         for id in step.apart:
                             memory[id].defined[:] = False
                         self._run(inner, memory, {**sizes, symbol: turn})
+                case While(holds, test, inner):
+                    self._run(test, memory, sizes)
+                    while _scalar(memory[holds]):
+                        self._run(inner, memory, sizes)
+                        self._run(test, memory, sizes)
+                case Branch(index, branches, offset):
+                    chosen = int(_scalar(memory[index], dims.evaluate(offset, sizes)))
+                    self._run(branches[min(max(chosen, 0), len(branches) - 1)], memory, sizes)
+                case LibraryCall():
+                    _call(step, memory, sizes)
 
     def _launch(self, step: Launch, memory: list[Cells], sizes: Mapping[str, int]) -> None:
         known = {name: sizes[name] for name in step.symbols}
@@ -473,6 +483,29 @@ def _copy(step: Copy, memory: list[Cells], sizes: Mapping[str, int]) -> None:
     assert np.all(source.defined[first : first + amount]), f"{step} copies what nothing wrote"
     target.array[to : to + amount] = source.array[first : first + amount]
     target.defined[to : to + amount] = True
+
+
+def _call(step: LibraryCall, memory: list[Cells], sizes: Mapping[str, int]) -> None:
+    """A library's function, by its reference."""
+    touched, parts = (*step.operands, *step.results), []
+    for id, shape, offset in zip(touched, step.shapes, step.offsets, strict=True):
+        extents, start = resolve(shape, sizes), dims.evaluate(offset, sizes)
+        parts.append((memory[id], slice(start, start + math.prod(extents)), extents))
+        assert 0 <= start <= memory[id].array.size - math.prod(extents), f"{step} is out of bounds"
+    operands = []
+    for cells, part, extents in parts[: len(step.operands)]:
+        assert np.all(cells.defined[part]), f"{step} reads what nothing wrote"
+        operands.append(cells.array[part].reshape(extents))
+    made = REGISTRY[step.operation].eval(*operands, **{name: resolve(a, sizes) for name, a in step.attrs.items()})
+    results = made if isinstance(made, tuple) else (made,)
+    for (cells, part, extents), result in zip(parts[len(step.operands) :], results, strict=True):
+        assert result.shape == extents, f"{step} makes something of another shape"
+        cells.array[part], cells.defined[part] = result.reshape(-1), True
+
+
+def _scalar(cells: Cells, offset: int = 0) -> Any:
+    assert cells.defined[offset], "a decision is made on what nothing wrote"
+    return cells.array[offset]
 
 
 def _assert_same(got: Cells, expected: Cells, message: str) -> None:

@@ -52,7 +52,7 @@ def run_rules(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int
         operands = [values[ref] for ref in node.inputs]
         if node.op == "input":
             results: tuple[Array, ...] = (inputs[node.attrs["name"]],)
-        elif REGISTRY[node.op].lower is None or node.op == "constant":
+        elif REGISTRY[node.op].lower is None or not REGISTRY[node.op].kind.has_kernel or node.op == "constant":
             results = evaluate(node, operands, sizes or {})
         else:
             types = tuple(graph.type(ref) for ref in node.inputs)

@@ -14,7 +14,9 @@ from graphc.codegen.cstyle.expr import CStyle
 from graphc.codegen.cstyle.source import Lines, Source, prelude
 from graphc.codegen.ir.cost import plan_work
 from graphc.codegen.ir.kernel import Kernel
-from graphc.plan import Copy, Launch, Loop, Plan, Step
+from graphc.codegen.library_calls import native_function
+from graphc.graph.registry import NativeFunction
+from graphc.plan import Branch, Copy, Launch, LibraryCall, Loop, Plan, Step, While
 
 # Characters of kernels in a unit: a compiler that is started for less costs more than it saves.
 UNIT_LENGTH = 8000
@@ -115,6 +117,10 @@ def _program(plan: Plan, kernels: Mapping[str, Kernel], symbols: Mapping[str, st
     table = _Table(plan, kernels, symbols, timed)
     table.run(run, plan.steps)
     table.print(out)
+    for native in table.natives.values():
+        out(f"void *graphc_{native.symbol};")
+        for line in native.definition.splitlines():
+            out(line)
     out("void graphc_run(char *const *buffers, const long *given, long repeat,")
     out("                gc_meeting *meeting, long thread, long threads, long grain, long kept) {")
     out(f"long sizes[{max(1, len(symbols))}];")
@@ -150,6 +156,7 @@ class _Table:
         self.rows: list[str] = []
         self.args: list[int] = []
         self.signatures: set[tuple[int, int]] = set()
+        self.natives: dict[str, NativeFunction] = {}
 
     def lanes(self, out: Lines) -> None:
         """The table of buffers as a thread sees it that goes through passes alone."""
@@ -183,21 +190,73 @@ class _Table:
         self.args += [*step.buffers, *(self.places[name] for name in step.symbols)]
 
     def _other(self, out: Lines, step: Step, buffers: str, worker: str) -> None:
-        dim = self.style.dim
-        if isinstance(step, Loop) and step.lanes:
-            self._passes(out, step)
-        elif isinstance(step, Loop):
-            name, place = self.symbols[step.symbol], self.places[step.symbol]
-            out(f"for (long {name} = 1; {name} <= {dim(step.count)}; ++{name}) {{")
-            out(f"sizes[{place}] = {name};")
-            self.run(out, step.steps, buffers, worker)
+        match step:
+            case Loop() if step.lanes:
+                self._passes(out, step)
+            case Loop():
+                name, place = self.symbols[step.symbol], self.places[step.symbol]
+                out(f"for (long {name} = 1; {name} <= {self.style.dim(step.count)}; ++{name}) {{")
+                out(f"sizes[{place}] = {name};")
+                self.run(out, step.steps, buffers, worker)
+                out("}")
+            case While():
+                self._while(out, step, buffers, worker)
+            case Branch():
+                self._branch(out, step, buffers, worker)
+            case LibraryCall():
+                self._call(out, step, buffers, worker)
+            case Copy():
+                dim, width = self.style.dim, self.plan.buffers[step.source].dtype.itemsize
+                start, end = dim(step.source_offset * width), dim(step.target_offset * width)
+                places = f"{buffers}[{step.target}] + {end}, {buffers}[{step.source}] + {start}"
+                out(f"gc_copy({places}, {dim(step.elements * width)}, {worker});")
+                out(f"gc_sync({worker});")
+
+    def _while(self, out: Lines, step: While, buffers: str, worker: str) -> None:
+        """All threads read what the test has left before anybody may replace it."""
+        out("for (;;) {")
+        self.run(out, step.test, buffers, worker)
+        out(f"const int holds = *{buffers}[{step.holds}] != 0;")
+        out(f"gc_sync({worker});")
+        out("if (!holds) break;")
+        self.run(out, step.steps, buffers, worker)
+        out("}")
+
+    def _branch(self, out: Lines, step: Branch, buffers: str, worker: str) -> None:
+        offset = self.style.dim(step.offset)
+        out("{")
+        out(f"const int chosen = ((const int *){buffers}[{step.index}])[{offset}];")
+        out(f"gc_sync({worker});")
+        out(f"switch (GC_MIN(GC_MAX(chosen, 0), {len(step.branches) - 1})) {{")
+        for number, block in enumerate(step.branches):
+            out(f"case {number}: {{")
+            self.run(out, block, buffers, worker)
+            out("break;")
             out("}")
-        elif isinstance(step, Copy):
-            width = self.plan.buffers[step.source].dtype.itemsize
-            start, end = dim(step.source_offset * width), dim(step.target_offset * width)
-            places = f"{buffers}[{step.target}] + {end}, {buffers}[{step.source}] + {start}"
-            out(f"gc_copy({places}, {dim(step.elements * width)}, {worker});")
-            out(f"gc_sync({worker});")
+        out("}")
+        out("}")
+
+    def _call(self, out: Lines, step: LibraryCall, buffers: str, worker: str) -> None:
+        """A function of a library, which all threads call, or the reference, which one does."""
+        dim, native = self.style.dim, native_function(step, self.plan) if step.native else None
+        places = [
+            f"{buffers}[{id}] + {dim(offset * self.plan.buffers[id].dtype.itemsize)}"
+            for id, offset in zip((*step.operands, *step.results), step.offsets, strict=True)
+        ]
+        extents = [dim(size) for size in step.extents]
+        out("{")
+        out(f"void *const places[] = {{{', '.join(places)}}};")
+        out(f"const long extents[] = {{{', '.join(extents or ['0'])}}};")
+        if native is None:
+            number = self.plan.calls().index(step)
+            table = next(buffer.id for buffer in self.plan.buffers if buffer.role == "functions")
+            out("typedef void reference(void *const *, const long *);")
+            out(f"if ({worker}->thread == 0) ((reference **)buffers[{table}])[{number}](places, extents);")
+        else:
+            self.natives[native.name] = native
+            out(f"{native.name}(places, extents, {worker});")
+        out(f"gc_sync({worker});")
+        out("}")
 
     def _passes(self, out: Lines, loop: Loop) -> None:
         """A loop whose passes threads take."""

@@ -13,7 +13,7 @@ from graphc.codegen.cpu.winograd.tiling import Winograd
 from graphc.codegen.ir.kernel import Kernel
 from graphc.codegen.lower.assemble import Assembly
 from graphc.dims import Dim
-from graphc.plan import Buffer, Copy, Loop, Step
+from graphc.plan import Branch, Buffer, Launch, Loop, Step, While
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,9 @@ def with_scratch(assembly: Assembly, needs: Mapping[str, Scratch]) -> Assembly:
             steps = tuple(equipped(inner, runs, max(lanes, step.lanes)) for inner in step.steps)
             own = range(first, len(buffers)) if step.lanes else ()
             return replace(step, steps=steps, apart=(*step.apart, *own))
-        if isinstance(step, Copy) or step.kernel not in needs:
+        if isinstance(step, While | Branch):
+            return step.with_blocks(*(tuple(equipped(inner, False, lanes) for inner in block) for block in step.blocks))
+        if not isinstance(step, Launch) or step.kernel not in needs:
             return step
         need, id = needs[step.kernel], len(buffers)
         names = [param.name for param in assembly.kernels[step.kernel].params]

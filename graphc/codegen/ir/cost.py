@@ -11,7 +11,7 @@ from graphc.codegen.ir.kernel import Axis, Contract, For, Kernel, Reduce, Stmt
 from graphc.codegen.ir.walk import expressions, walk
 from graphc.dims import Dim
 from graphc.exprs import Call, Load
-from graphc.plan import Copy, Launch, Loop, Step
+from graphc.plan import NOMINAL_SIZE, Branch, Copy, Launch, LibraryCall, Loop, Step, While
 
 # In additions, of vector code where there is one.
 COSTS = {"div": 5, "sqrt": 5, "rsqrt": 8, "philox": 40, "floordiv": 20, "mod": 20}
@@ -39,6 +39,12 @@ def plan_work(steps: tuple[Step, ...], kernels: Mapping[str, Kernel]) -> Dim:
         match step:
             case Loop(_, count, inner):
                 total = total + count * plan_work(inner, kernels)
+            case While():
+                total = total + NOMINAL_SIZE * plan_work((*step.test, *step.steps), kernels)
+            case Branch():
+                total = total + plan_work(sum(step.branches, ()), kernels)
+            case LibraryCall():
+                total = total + step.work
             case Launch(kernel):
                 launched[kernel] += 1
             case Copy(_, _, elements):

@@ -1,13 +1,13 @@
 """From a partition to a plan: kernels get buffers, updates get their states, and everything gets an order.
 
 An update is written straight into its state where every other reader of the old value comes earlier, and where the
-writing kernel itself reads the old value only at the very element that it replaces. Else it is copied at the end. The
-body of a scan is assembled likewise, its carries being states, and becomes a loop.
+writing kernel itself reads the old value only at the very element that it replaces. Else it is copied at the end.
+Closed graphs that operations run are assembled likewise, their carries being states, and become blocks of steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc import dims
@@ -15,14 +15,27 @@ from graphc.codegen.ir.kernel import Kernel, Param
 from graphc.codegen.ir.rewrite import map_accesses, map_buffers
 from graphc.codegen.ir.walk import expressions, indices, loads, statements, stores
 from graphc.codegen.lower.group import lower
-from graphc.codegen.lower.loop_body import body_as_step, carried
+from graphc.codegen.lower.regions import Around, Place, places_of, with_states
 from graphc.dims import Dim
 from graphc.graph.core import Graph
+from graphc.graph.registry import LibraryRule, RegionRule, primitive
 from graphc.graph.types import Node, Ref, TensorType
 from graphc.passes.analysis.precedence import Precedence
 from graphc.passes.empty import is_empty
 from graphc.passes.fusion.fuse import Partition
-from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Role, Step
+from graphc.plan import (
+    Branch,
+    Buffer,
+    Copy,
+    Launch,
+    LibraryCall,
+    Loop,
+    Plan,
+    Role,
+    Step,
+    While,
+    all_steps,
+)
 
 
 @dataclass(frozen=True)
@@ -48,12 +61,12 @@ def assemble(partition: Partition, prepare: Callable[[Graph], Partition]) -> Ass
 
 @dataclass(slots=True)
 class _Unit:
-    """Something to order: a kernel, or a loop."""
+    """Something to order: a kernel, or a node that becomes other steps: a region, or a call of a library."""
 
     reads: set[Ref]
     writes: set[Ref]
     kernel: Kernel | None = None
-    scan: Node | None = None
+    node: Node | None = None
 
 
 class _Assembler:
@@ -78,11 +91,11 @@ class _Assembler:
     def _unit(self, partition: Partition, position: int) -> _Unit:
         group = partition.groups[position]
         node = group.nodes[0]
-        if node.op == "scan":
-            return _Unit(set(node.inputs), {Ref(node.id, out) for out in range(len(node.outs))}, scan=node)
         stored = partition.stored.get(position, ())
         if stored and all(is_empty(partition.graph.type(ref)) for ref in stored):
             return _Unit(set(), set(stored))  # there is nothing to compute
+        if not primitive(node.op).kind.has_kernel:
+            return _Unit(set(node.inputs), {Ref(node.id, out) for out in range(len(node.outs))}, node=node)
         kernel = lower(partition, position, self._name("k"))
         reads = {param.value for param in kernel.params if param.read}
         return _Unit(reads, {param.value for param in kernel.params if param.written}, kernel)
@@ -98,8 +111,8 @@ class _Assembler:
         steps: list[Step] = []
         for position in self.order.sorted():
             unit = self.units[position]
-            if unit.scan is not None:
-                steps += self._loop(unit.scan)
+            if unit.node is not None:
+                steps += self._steps(unit.node)
             elif unit.kernel is not None:
                 steps.append(self._launch(unit.kernel))
         steps += self._copies(outputs)
@@ -187,19 +200,88 @@ class _Assembler:
         body = tuple(map_buffers(stmt, renamed) for stmt in kernel.body)
         return replace(kernel, params=tuple(params.values()), body=body)
 
-    def _loop(self, node: Node) -> list[Step]:
-        """The steps of a scan: its carries are buffers that the body's passes update."""
-        body = carried(node)
-        inner = _Assembler(self.prepare(body.graph), self.prepare, self.counter).run()
-        symbol = self._name("@")  # which no symbolic size is named
-        position = node.attrs["length"] - dims.size(symbol) if node.attrs["reverse"] else dims.size(symbol) - 1
-        places = body.places(
-            inner.plan,
-            [self.by_value[ref] for ref in node.inputs],
-            [self.by_value[Ref(node.id, out)] for out in range(len(node.outs))],
+    def _steps(self, node: Node) -> list[Step]:
+        """The steps of a node that has no kernel."""
+        lower = primitive(node.op).lower
+        assert lower is not None
+        rule: RegionRule | LibraryRule = lower(tuple(self.graph.type(ref) for ref in node.inputs), **node.attrs)
+        if isinstance(rule, LibraryRule):
+            return [self._call(node, rule)]
+        return {"count": self._loop, "while": self._while, "branch": self._branch}[rule.control](node, rule)
+
+    def _call(self, node: Node, rule: LibraryRule) -> LibraryCall:
+        results = tuple(Ref(node.id, out) for out in range(len(node.outs)))
+        operands, written = (tuple(self.by_value[ref] for ref in refs) for refs in (node.inputs, results))
+        shapes = tuple(self.graph.type(ref).shape for ref in (*node.inputs, *results))
+        return LibraryCall(
+            node.op, node.attrs, operands, written, shapes, (0,) * len(shapes), rule.work, origins=node.loc
         )
+
+    # ---- regions
+
+    def _loop(self, node: Node, rule: RegionRule) -> list[Step]:
+        """A counted loop: its carries are buffers that the passes update, and each pass has a row of the sequences."""
+        operands, results = self._operands(node), self._results(node)
+        first_x = rule.constants + rule.carries
+        given = _numbered("c", operands[: rule.constants]) | _numbered("s", results[: rule.carries])
+        given |= {f"x{i}": Place(id, is_row=True) for i, id in enumerate(operands[first_x:])}
+        rows = [Place(id, is_row=True) for id in results[rule.carries :]]
+        block = self._planned(with_states(rule.graphs[0], rule.carries))
+        symbol = self._name("@")  # which no symbolic size is named
+        position = rule.count - dims.size(symbol) if rule.reverse else dims.size(symbol) - 1
+        steps = self._inlined(block, given, rows, position, rule.count)
+        return [*self._initial(node, rule), Loop(symbol, rule.count, steps)]
+
+    def _while(self, node: Node, rule: RegionRule) -> list[Step]:
+        """A loop as long as a test holds, on buffers that the passes update."""
+        test, body = rule.graphs
+        given = _numbered("c", self._operands(node)[: rule.constants]) | _numbered("s", self._results(node))
+        holds = self._new("temporary", test.type(test.outputs[0]))
+        before = self._inlined(self._planned(test), given, [Place(holds)])
+        steps = self._inlined(self._planned(with_states(body, rule.carries)), given, [])
+        return [*self._initial(node, rule), While(holds, before, steps)]
+
+    def _branch(self, node: Node, rule: RegionRule) -> list[Step]:
+        """Several blocks with the same operands and results."""
+        index, *operands = self._operands(node)
+        given, results = _numbered("c", operands), [Place(id) for id in self._results(node)]
+        return [Branch(index, tuple(self._inlined(self._planned(graph), given, results) for graph in rule.graphs))]
+
+    def _operands(self, node: Node) -> list[int]:
+        return [self.by_value[ref] for ref in node.inputs]
+
+    def _results(self, node: Node) -> list[int]:
+        return [self.by_value[Ref(node.id, out)] for out in range(len(node.outs))]
+
+    def _initial(self, node: Node, rule: RegionRule) -> list[Step]:
+        """Copies of the first carries to the buffers that passes update."""
+        first = self._operands(node)[rule.constants : rule.constants + rule.carries]
+        return self._copied(zip(first, self._results(node), strict=False))
+
+    def _planned(self, graph: Graph) -> Assembly:
+        """The plan of a closed graph, by itself."""
+        return _Assembler(self.prepare(graph), self.prepare, self.counter).run()
+
+    def _inlined(
+        self,
+        inner: Assembly,
+        given: Mapping[str, Place],
+        results: Sequence[Place],
+        position: Dim = 0,
+        length: Dim = 1,
+    ) -> tuple[Step, ...]:
+        """The steps of a block on the buffers around it.
+
+        Args:
+            inner: The plan of the block.
+            given: Where its inputs and states lie, by name.
+            results: Where its outputs lie.
+            position: Which row a pass has of buffers of which it has one.
+            length: How many rows these have.
+        """
+        places = places_of(inner.plan, given, results)
         ids: dict[int, int] = {}
-        rows: dict[int, Dim] = {}  # buffers of the body that are one row of a buffer outside: where that row starts
+        rows: dict[int, Dim] = {}  # buffers of the block that are one row of a buffer outside: where that row starts
         for buffer in inner.plan.buffers:
             place = places.get(buffer.id)
             if place is None:
@@ -209,17 +291,19 @@ class _Assembler:
             ids[buffer.id] = place.buffer
             if place.is_row:
                 rows[buffer.id] = position * buffer.elements
-        length: Dim = node.attrs["length"]
-        steps = []
-        for step in inner.plan.steps:
-            placed = body_as_step(step, ids, rows)
-            if isinstance(step, Launch) and isinstance(placed, Launch):
+        for step in all_steps(inner.plan.steps):
+            if isinstance(step, Launch):
                 self.kernels[step.kernel] = self._with_rows(inner.kernels[step.kernel], step, rows, position, length)
-                placed = replace(placed, symbols=symbols_of(self.kernels[step.kernel]))
-            steps.append(placed)
-        for name, kernel in inner.kernels.items():
-            self.kernels.setdefault(name, kernel)
-        return [*self._copied(body.initial(node, self.by_value)), Loop(symbol, length, tuple(steps))]
+        around = Around(ids, rows)
+        return tuple(self._with_symbols(around.step(step)) for step in inner.plan.steps)
+
+    def _with_symbols(self, step: Step) -> Step:
+        """A step whose launches give their kernels, which may have become others, the values of symbols."""
+        if isinstance(step, Launch):
+            return replace(step, symbols=symbols_of(self.kernels[step.kernel]))
+        if isinstance(step, Loop | While | Branch):
+            return step.with_blocks(*(tuple(map(self._with_symbols, block)) for block in step.blocks))
+        return step
 
     def _with_rows(self, kernel: Kernel, step: Launch, rows: Mapping[int, Dim], position: Dim, length: Dim) -> Kernel:
         """The kernel with rows of outer buffers addressed as such."""
@@ -232,6 +316,10 @@ class _Assembler:
 
         params = tuple(replace(p, shape=(length, *p.shape)) if p.name in row else p for p in kernel.params)
         return replace(kernel, params=params, body=tuple(map_accesses(stmt, access) for stmt in kernel.body))
+
+
+def _numbered(letter: str, buffers: Sequence[int]) -> dict[str, Place]:
+    return {f"{letter}{i}": Place(id) for i, id in enumerate(buffers)}
 
 
 def symbols_of(kernel: Kernel) -> tuple[str, ...]:

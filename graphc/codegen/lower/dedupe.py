@@ -7,7 +7,7 @@ from dataclasses import replace
 from graphc.codegen.ir.kernel import Kernel
 from graphc.codegen.lower.assemble import Assembly
 from graphc.graph.types import Ref, union
-from graphc.plan import Launch, Loop, Step
+from graphc.plan import Branch, Launch, Loop, Step, While
 
 
 def deduplicate(assembly: Assembly) -> Assembly:
@@ -24,8 +24,8 @@ def deduplicate(assembly: Assembly) -> Assembly:
     kept = {kernel.name: ks[0].name for ks in alike.values() for kernel in ks}
 
     def renamed(step: Step) -> Step:
-        if isinstance(step, Loop):
-            return replace(step, steps=tuple(renamed(inner) for inner in step.steps))
+        if isinstance(step, Loop | While | Branch):
+            return step.with_blocks(*(tuple(map(renamed, block)) for block in step.blocks))
         return replace(step, kernel=kept[step.kernel]) if isinstance(step, Launch) else step
 
     plan = replace(assembly.plan, steps=tuple(renamed(step) for step in assembly.plan.steps))

@@ -155,9 +155,10 @@ class ReadRecorder:
 
     def _reads_of_anchor(self, node: Node, index: Point, inner: Point) -> None:
         rule = primitive(node.op)
-        if rule.lower is None:  # a loop: it reads all of everything
+        if not rule.kind.has_kernel:  # it reads all of everything
             self.found.extend((ref, ()) for ref in node.inputs)
             return
+        assert rule.lower is not None
         made = rule.lower(self.types, **node.attrs)
         reader: Reader = self
         match rule.kind:

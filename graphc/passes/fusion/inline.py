@@ -9,7 +9,7 @@ from graphc.graph.types import Node, Ref
 from graphc.passes.analysis.access import ReadRecorder
 from graphc.primitives.views import ravel
 
-ALONE = (Kind.SCAN, Kind.SCATTER)
+ALONE = (Kind.SCAN, Kind.SCATTER, Kind.REGION, Kind.LIBRARY)
 # As many operations as one expression may hold: lowering and printing go down from each to those inside it.
 MOST_PULLED = 64
 

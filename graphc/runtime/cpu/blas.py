@@ -1,9 +1,10 @@
-"""A library's matrix products: OpenBLAS, where its wheel is installed (`pip install 'graphc[cpu]'`)."""
+"""OpenBLAS, which has matrix products and LAPACK, where its wheel is installed (`pip install 'graphc[cpu]'`)."""
 
 from __future__ import annotations
 
 import ctypes
 import importlib.util
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +16,12 @@ HOW_TO_GET_IT = "pip install 'graphc[cpu]'"
 
 
 @lru_cache(maxsize=1)
+def is_installed() -> bool:
+    """Whether the library is there."""
+    return importlib.util.find_spec(PACKAGE) is not None
+
+
+@lru_cache(maxsize=1)
 def version() -> str | None:
     """Which library there is; None where there is none.
 
@@ -23,7 +30,7 @@ def version() -> str | None:
     >>> version() is None or version().startswith("OpenBLAS")
     True
     """
-    if importlib.util.find_spec(PACKAGE) is None:
+    if not is_installed():
         return None
     from importlib.metadata import version as version_of  # noqa: PLC0415
 
@@ -43,31 +50,43 @@ def chosen() -> str | None:
     return None if mode == "generated" else version()
 
 
-def lend(program: ctypes.CDLL) -> None:
-    """Tells a program where the library's `sgemm` is, if it has it compute anything.
+def lend(program: ctypes.CDLL, symbols: Iterable[str] = ()) -> None:
+    """Tells a program where the library's functions are that it calls.
 
     Args:
-        program: What was built; `codegen/cpu/prelude/library.h` declares the variable that holds the address.
+        program: What was built. For `sgemm`, if it has blocks of products computed, and for each symbol it has a
+            variable `graphc_<symbol>` that holds the address.
+        symbols: Functions of LAPACK that it calls.
 
     Raises:
         BackendError: if the program needs the library, and it is not there.
     """
+    for symbol in symbols:
+        ctypes.c_void_p.in_dll(program, f"graphc_{symbol}").value = address_of(f"scipy_{symbol}_")
     try:
         place = ctypes.c_void_p.in_dll(program, "graphc_sgemm")
-    except ValueError:  # it computes everything by itself
+    except ValueError:  # it computes all products by itself
         return
-    place.value = sgemm()
+    place.value = address_of("scipy_cblas_sgemm")
+
+
+def address_of(name: str) -> int | None:
+    """The address of a function of the library, which is loaded.
+
+    Raises:
+        BackendError: if it is not there.
+    """
+    if not is_installed():
+        raise BackendError("the library of matrix products is absent", got=f"no {WHEEL}", hint=HOW_TO_GET_IT)
+    return ctypes.cast(getattr(_library(), name), ctypes.c_void_p).value
 
 
 @lru_cache(maxsize=1)
-def sgemm() -> int | None:
-    """The address of the function; the library is loaded."""
-    if version() is None:
-        raise BackendError("the library of matrix products is absent", got=f"no {WHEEL}", hint=HOW_TO_GET_IT)
+def _library() -> ctypes.CDLL:
     import scipy_openblas32  # type: ignore[import-untyped]  # noqa: PLC0415
 
     path = Path(scipy_openblas32.get_lib_dir()) / scipy_openblas32.get_library(fullname=True)
     library = ctypes.CDLL(str(path))
     # Each thread of a program computes blocks of its own. NumPy's copy of the library is another one.
     library.scipy_openblas_set_num_threads(1)
-    return ctypes.cast(library.scipy_cblas_sgemm, ctypes.c_void_p).value
+    return library

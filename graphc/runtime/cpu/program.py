@@ -41,7 +41,7 @@ class CpuProgram(Program):
     def __init__(self, plan: Plan, library: Path, space: Workspace | None = None) -> None:
         super().__init__(plan)
         self._library = thread_pool.TeamProgram(library)
-        blas.lend(self._library.dll)
+        blas.lend(self._library.dll, {call.native for call in plan.calls() if call.native})
         self._single = len(set(plan.outputs)) == len(plan.outputs)
         # Runs at the same time, from several threads, each have a workspace; one after the other share one.
         self._idle = [] if space is None else [space]
@@ -151,6 +151,7 @@ class CpuProgram(Program):
                 buffer.host_changed()
             thread_pool.run(self._library, table.job, work, table.trials_of(steps * repeat, work))
             space.kept_for = versions
+            space.references.raise_error()
         finally:
             self._idle.append(space)
             for buffer in updated:

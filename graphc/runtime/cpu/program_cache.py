@@ -51,6 +51,7 @@ def program_key(
     version: str,
     target: str,
     processors: int,
+    has_lapack: bool,
     products: Sequence[str],
 ) -> str:
     """The key of a program.
@@ -61,10 +62,11 @@ def program_key(
         version: Which C compiler it is.
         target: The system and the processor.
         processors: For how many of them the plan is made.
+        has_lapack: Whether it may call LAPACK.
         products: What decides who computes products of matrices; nothing where all are generated.
     """
-    made_for = ("version", version, "target", target, "processors", str(processors), "products", *products)
-    return key("program", compiler_digest(), graph_digest, *arguments, *made_for)
+    made_for = ("version", version, "target", target, "processors", str(processors), "lapack", str(has_lapack))
+    return key("program", compiler_digest(), graph_digest, *arguments, *made_for, "products", *products)
 
 
 def find(cache: Cache, name: str) -> tuple[Plan, Path] | None:

@@ -11,6 +11,7 @@ import numpy as np
 from graphc import dims
 from graphc.plan import Plan
 from graphc.runtime.cpu import thread_pool
+from graphc.runtime.cpu.references import References
 from graphc.runtime.memory import Layout, extended
 from graphc.runtime.state import StateBuffer, address, aligned_empty
 
@@ -94,13 +95,15 @@ class Workspace:
         constants: The values of the plan's constants, by buffer.
 
     Attributes:
+        references: What computes the calls of libraries that no native code computes.
         kept_for: The versions of the states that what is kept in the arena was made of; None where nothing is.
     """
 
     def __init__(self, plan: Plan, constants: Mapping[int, Array]) -> None:
         self._plan = plan
         self._values = constants  # which live as long as their addresses are in use
-        self._constants = {id: address(value) for id, value in constants.items()}
+        self.references = References(plan)
+        self._constants = {id: address(value) for id, value in constants.items()} | self.references.places
         self.kept_for: list[object] | None = None
         self._layout: Layout | None = None
         self._arena = aligned_empty((0,), np.dtype(np.uint8))

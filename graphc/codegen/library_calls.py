@@ -1,0 +1,61 @@
+"""Who computes the calls of libraries in a plan, on each target."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graphc import dtypes
+from graphc.codegen.lower.assemble import Assembly
+from graphc.codegen.target import Target
+from graphc.errors import BackendError
+from graphc.graph.registry import LibraryRule, NativeFunction, primitive
+from graphc.graph.types import TensorType
+from graphc.plan import Branch, Buffer, LibraryCall, Loop, Plan, Step, While
+
+
+def native_function(step: LibraryCall, plan: Plan) -> NativeFunction | None:
+    """The library's function for a call; None where there is none."""
+    ids = (*step.operands, *step.results)
+    types = [TensorType(shape, plan.buffers[id].dtype) for shape, id in zip(step.shapes, ids, strict=True)]
+    lower = primitive(step.operation).lower
+    assert lower is not None
+    rule: LibraryRule = lower(tuple(types[: len(step.operands)]), **step.attrs)
+    return rule.native
+
+
+def bind_to_host(assembly: Assembly, target: Target) -> Assembly:
+    """Calls by LAPACK where it is installed and has the function, else by the reference, on host memory.
+
+    The plan gets a buffer of the references' addresses, which the program that runs it fills in.
+    """
+    plan = assembly.plan
+    if not plan.calls():
+        return assembly
+
+    def bound(step: Step) -> Step:
+        if isinstance(step, Loop | While | Branch):
+            return step.with_blocks(*(tuple(map(bound, block)) for block in step.blocks))
+        native = native_function(step, plan) if isinstance(step, LibraryCall) and target.has_lapack else None
+        return replace(step, native=native.symbol) if isinstance(step, LibraryCall) and native is not None else step
+
+    plan = replace(plan, steps=tuple(map(bound, plan.steps)))
+    if any(not call.native for call in plan.calls()):
+        table = Buffer(len(plan.buffers), "functions", dtypes.uint64, len(plan.calls()))
+        plan = replace(plan, buffers=(*plan.buffers, table))
+    return replace(assembly, plan=plan)
+
+
+def refuse_on_cuda(assembly: Assembly, _: Target) -> Assembly:
+    """CUDA's libraries are not called yet.
+
+    Raises:
+        BackendError: if there is any call; it names the operation, and where it comes from.
+    """
+    for call in assembly.plan.calls():
+        where = f", from {call.origins[0]}" if call.origins else ""
+        raise BackendError(
+            f"`{call.operation}` has no implementation on the backend cuda",
+            got=f"a call of it{where}",
+            hint="choose the backend cpu for this program",
+        )
+    return assembly

@@ -1,0 +1,89 @@
+"""Blocks of steps inside others: closed graphs with carries as states, and where their buffers lie in those around."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from graphc.dims import Dim
+from graphc.graph.builder import build_like, copy_node
+from graphc.graph.core import Graph
+from graphc.graph.registry import Kind, primitive
+from graphc.graph.types import Ref
+from graphc.plan import Branch, Copy, Launch, LibraryCall, Plan, Step, While
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A buffer around a block that a buffer of the block stands for, whole or one row of it a pass."""
+
+    buffer: int
+    is_row: bool = False
+
+
+def with_states(graph: Graph, carries: int) -> Graph:
+    """A graph that returns new carries, with its carries as states that it updates."""
+    builder = build_like(graph)
+    mapping: dict[Ref, Ref] = {}
+    places = {f"s{carry}": carry for carry in range(carries)}
+    for node in graph.table.values():
+        is_carry = node.attrs.get("name") in places and primitive(node.op).kind is Kind.SOURCE
+        copied = builder.add("state", (), node.attrs) if is_carry else copy_node(builder, node, mapping)
+        mapping |= {Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))}
+    inputs = graph.inputs
+    for carry, ref in enumerate(graph.outputs[:carries]):
+        state = mapping[Ref(inputs[f"s{carry}"].id)]
+        builder.update(builder.value(state), builder.value(mapping[ref]))
+    return builder.finish(mapping[ref] for ref in graph.outputs[carries:])
+
+
+def places_of(plan: Plan, given: Mapping[str, Place], results: Sequence[Place]) -> dict[int, Place]:
+    """Where the inputs, states and outputs of a block lie, by the block's buffer ids.
+
+    Args:
+        plan: The plan of the block.
+        given: The place of each input and state, by name.
+        results: The place of each output.
+    """
+    named = plan.named("input") | plan.named("state")
+    found = {buffer.id: given[name] for name, buffer in named.items()}
+    return found | dict(zip(plan.outputs, results, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """How the buffers of a block are those around it.
+
+    Args:
+        ids: The buffer outside for each of the block.
+        rows: Buffers of the block that are one row of a buffer outside: the element at which that row starts.
+    """
+
+    ids: Mapping[int, int]
+    rows: Mapping[int, Dim]
+
+    def step(self, step: Step) -> Step:
+        """A step of the block on the buffers outside; kernels still address rows as if they were whole."""
+        match step:
+            case Launch():
+                buffers, reads, writes = map(self._ids, (step.buffers, step.reads, step.writes))
+                return replace(step, buffers=buffers, reads=reads, writes=writes)
+            case Copy(source, target, elements, source_offset, target_offset):
+                starts = source_offset + self.rows.get(source, 0), target_offset + self.rows.get(target, 0)
+                return Copy(self.ids[source], self.ids[target], elements, *starts)
+            case LibraryCall():
+                touched = (*step.operands, *step.results)
+                offsets = tuple(o + self.rows.get(id, 0) for o, id in zip(step.offsets, touched, strict=True))
+                return replace(
+                    step, operands=self._ids(step.operands), results=self._ids(step.results), offsets=offsets
+                )
+        inner = step.with_blocks(*(tuple(map(self.step, block)) for block in step.blocks))
+        match inner:
+            case While(holds):
+                return replace(inner, holds=self.ids[holds])
+            case Branch(index):
+                return replace(inner, index=self.ids[index], offset=inner.offset + self.rows.get(index, 0))
+        return inner
+
+    def _ids(self, buffers: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(self.ids[id] for id in buffers)
