@@ -90,6 +90,10 @@ class BackendError(GraphcError, RuntimeError):
     """A backend that was asked for is absent, or failed."""
 
 
+class OutOfMemoryError(BackendError, MemoryError):
+    """A device has too little memory for what a program needs; what was there before is as it was."""
+
+
 class CompileError(GraphcError, RuntimeError):
     """Generated source could not be built."""
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc import dims
 from graphc.errors import ArgumentError
 from graphc.graph.core import Graph
 from graphc.graph.types import resolve
 from graphc.runtime.counters import counters
 from graphc.runtime.cpu.program import CpuProgram
-from graphc.runtime.memory import solve
+from graphc.runtime.memory import by_role
 from graphc.runtime.numpy.program import NumpyProgram
 from graphc.runtime.program import Program
 from graphc.runtime.state import StateBuffer
@@ -109,12 +108,7 @@ class Executable:
         """
         if not isinstance(self.program, Program):
             raise ArgumentError("the interpreter does not plan its memory", hint="choose the backend cpu or cuda")
-        report = dict.fromkeys(("input", "state", "constant", "output"), 0)
-        plan = self.program.plan
-        for buffer in plan.buffers:
-            if not buffer.in_arena:
-                report[buffer.role] += dims.evaluate(buffer.nbytes, sizes)
-        return report | {"arena": solve(plan, sizes).nbytes}
+        return by_role(self.program.plan, sizes)
 
     def seconds(self) -> dict[str, float]:
         """The seconds that each kernel has taken since the program was built, by kernel.

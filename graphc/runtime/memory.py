@@ -6,6 +6,7 @@ from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from graphc import dims
 from graphc.plan import Plan, check
 from graphc.runtime.counters import counters
 
@@ -77,6 +78,20 @@ def extended(plan: Plan, layout: Layout | None, sizes: Mapping[str, int]) -> Lay
     result = solve(plan, {name: max(value, before.get(name, 0)) for name, value in sizes.items()})
     counters().arena_bytes += result.nbytes - (layout.nbytes if layout is not None else 0)
     return result
+
+
+def by_role(plan: Plan, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The bytes that a run takes, by role: `input`, `state`, `constant`, `output`, and `arena` for temporaries.
+
+    Args:
+        plan: What runs.
+        sizes: A value for each symbolic size.
+    """
+    report = dict.fromkeys(("input", "state", "constant", "output"), 0)
+    for buffer in plan.buffers:
+        if buffer.role in report:
+            report[buffer.role] += dims.evaluate(buffer.nbytes, sizes)
+    return report | {"arena": solve(plan, sizes).nbytes}
 
 
 def _aligned(place: int) -> int:

@@ -15,6 +15,11 @@ def _driver() -> ctypes.CDLL:
     library = ctypes.CDLL(str(build() / LIBRARY))
     library.emulator_counter.restype = ctypes.c_long
     library.emulator_live_allocations.restype = ctypes.c_long
+    library.emulator_context_depth.restype = ctypes.c_long
+    for name in ("emulator_live_bytes", "emulator_most_bytes", "emulator_set_memory"):
+        getattr(library, name).restype = ctypes.c_size_t
+    library.emulator_set_memory.argtypes = [ctypes.c_size_t]
+    library.emulator_fail.argtypes = [ctypes.c_char_p, ctypes.c_long, ctypes.c_int]
     library.emulator_last_message.restype = ctypes.c_char_p
     return library
 
@@ -35,6 +40,48 @@ def clear_counters() -> None:
 def live_allocations() -> int:
     """Return how many allocations of device and pinned memory have not been freed."""
     return int(_driver().emulator_live_allocations())
+
+
+def live_bytes() -> int:
+    """Return the bytes of device memory that have not been freed."""
+    return int(_driver().emulator_live_bytes())
+
+
+def most_bytes() -> int:
+    """Return the most bytes of device memory that were alive at once since this was last asked."""
+    return int(_driver().emulator_most_bytes())
+
+
+def context_depth() -> int:
+    """Return how many contexts have been pushed in this thread and not popped."""
+    return int(_driver().emulator_context_depth())
+
+
+@contextmanager
+def memory(free: int) -> Iterator[None]:
+    """Leave the device so many bytes of free memory, for a while."""
+    driver = _driver()
+    before = driver.emulator_set_memory(live_bytes() + free)
+    try:
+        yield
+    finally:
+        driver.emulator_set_memory(before)
+
+
+@contextmanager
+def failing(name: str, error: int, after: int = 0) -> Iterator[None]:
+    """Let a driver call fail once, within a `with` block.
+
+    Args:
+        name: the call, without its version ("cuLaunchKernel").
+        error: what it answers, a CUresult; 2 is for memory that has run out.
+        after: how many such calls succeed before.
+    """
+    _driver().emulator_fail(name.encode(), after, error)
+    try:
+        yield
+    finally:
+        _driver().emulator_fail(b"", 0, 0)
 
 
 def last_message() -> str:

@@ -26,6 +26,14 @@ auto &last_message = *new std::string;
 auto &contexts = *new Handles<Context, CUcontext>;
 CUresult sticky_error = CUDA_SUCCESS;
 CUresult explained_error = CUDA_SUCCESS;   // by last_message, until the next call
+
+// A call that is to fail: tests ask for it.
+struct Failure {
+    std::string name;
+    long calls_before = 0;   // how many more succeed
+    CUresult error = CUDA_SUCCESS;
+};
+auto &failure = *new Failure;
 CUcontext primary_context = nullptr;
 int primary_references = 0;
 
@@ -56,6 +64,10 @@ CUcontext get_primary_context() {
 Call::Call(const char *name, Needs needs) : lock_(driver_lock) {
     counters[name]++;
     explained_error = sticky_error;
+    if (failure.error && failure.name == name && failure.calls_before-- == 0) {
+        error = failure.error;
+        return;
+    }
     if (needs == Needs::nothing)
         return;
     if (sticky_error)
@@ -115,6 +127,17 @@ DRIVER_API int emulator_set_lazy(int on) {
 DRIVER_API int emulator_set_reverse(int on) {
     std::lock_guard<std::recursive_mutex> lock(driver_lock);
     return set_reverse_order(on != 0);
+}
+
+// Let a call fail once, after some that succeed; success as the error takes it back.
+DRIVER_API void emulator_fail(const char *name, long calls_before, int error) {
+    std::lock_guard<std::recursive_mutex> lock(driver_lock);
+    failure = {name, calls_before, CUresult(error)};
+}
+
+// How many contexts are current in this thread, one above the other.
+DRIVER_API long emulator_context_depth() {
+    return long(context_stack.size());
 }
 
 // Make the context usable again after a fault: what the end of the process does on a GPU.
@@ -292,6 +315,8 @@ DRIVER_API CUresult cuCtxDetach(CUcontext context) {
 
 DRIVER_API CUresult cuCtxPushCurrent_v2(CUcontext context) {
     Call call("cuCtxPushCurrent", Needs::nothing);
+    if (call.error)
+        return call.error;
     if (!contexts.find(context))
         return CUDA_ERROR_INVALID_CONTEXT;
     context_stack.push_back(context);

@@ -282,6 +282,8 @@ DRIVER_API CUresult cuGraphInstantiateWithParams(CUgraphExec *exec, CUgraph grap
 
 DRIVER_API CUresult cuGraphExecDestroy(CUgraphExec exec) {
     Call call("cuGraphExecDestroy", Needs::nothing);
+    if (CUresult refused = refuse_during_capture())
+        return refused;
     return execs.remove(exec) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
 }
 

@@ -10,10 +10,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <map>
+#include <utility>
 
 #include "driver.h"
 
@@ -35,7 +37,7 @@ using AllocationMap = std::map<uintptr_t, Allocation>;
 auto &allocations = *new AllocationMap;
 auto &quarantine = *new std::deque<std::pair<uintptr_t, Allocation>>;
 auto &registered_host = *new std::map<uintptr_t, size_t>;   // by cuMemHostRegister
-size_t device_bytes = 0;
+size_t device_bytes = 0, most_device_bytes = 0;
 
 size_t from_environment(const char *variable, size_t fallback) {
     const char *value = getenv(variable);
@@ -79,7 +81,7 @@ void *allocate(size_t bytes, MemoryKind kind, unsigned flags = 0) {
     char *start = data_pages(allocation) + pages - rounded;
     allocations.emplace(uintptr_t(start), allocation);
     if (kind == MemoryKind::device)
-        device_bytes += bytes;
+        most_device_bytes = std::max(most_device_bytes, device_bytes += bytes);
     return start;
 }
 
@@ -121,7 +123,7 @@ CUresult allocate_device(CUdeviceptr *pointer, size_t bytes) {
         return CUDA_ERROR_INVALID_VALUE;
     if (CUresult refused = refuse_during_capture())
         return refused;
-    if (bytes > device_memory_capacity() - device_bytes)
+    if (device_bytes + bytes > device_memory_capacity())
         return CUDA_ERROR_OUT_OF_MEMORY;
     void *start = allocate(bytes, MemoryKind::device);
     *pointer = CUdeviceptr(start);
@@ -170,11 +172,15 @@ bool in_mapping(uintptr_t address, const Allocation &allocation) {
     return address - uintptr_t(allocation.mapping) < allocation.mapping_bytes;
 }
 
+size_t &capacity() {
+    static size_t bytes = from_environment("CUDA_EMULATOR_MEMORY", size_t(4) << 30);
+    return bytes;
+}
+
 }   // namespace
 
 size_t device_memory_capacity() {
-    static const size_t bytes = from_environment("CUDA_EMULATOR_MEMORY", size_t(4) << 30);
-    return bytes;
+    return capacity();
 }
 
 bool is_known_memory(uintptr_t address, size_t bytes) {
@@ -273,7 +279,7 @@ DRIVER_API CUresult cuMemFreeAsync(CUdeviceptr pointer, CUstream stream) {
 DRIVER_API CUresult cuMemGetInfo_v2(size_t *free, size_t *total) {
     Call call("cuMemGetInfo");
     *total = device_memory_capacity();
-    *free = *total - device_bytes;
+    *free = *total - std::min(*total, device_bytes);
     return call.error;
 }
 
@@ -367,6 +373,23 @@ DRIVER_API CUresult cuPointerGetAttribute(void *value, CUpointer_attribute attri
     default:
         return CUDA_ERROR_NOT_SUPPORTED;
     }
+}
+
+// For tests: set how much memory the device has; returns how much it had.
+DRIVER_API size_t emulator_set_memory(size_t bytes) {
+    Call call("emulator_set_memory", Needs::nothing);
+    return std::exchange(capacity(), bytes);
+}
+
+// For tests: bytes of device memory that are alive, and the most that were since the last question.
+DRIVER_API size_t emulator_live_bytes() {
+    Call call("emulator_live_bytes", Needs::nothing);
+    return device_bytes;
+}
+
+DRIVER_API size_t emulator_most_bytes() {
+    Call call("emulator_most_bytes", Needs::nothing);
+    return std::exchange(most_device_bytes, device_bytes);
 }
 
 // For tests: how many allocations of device and pinned memory are alive.

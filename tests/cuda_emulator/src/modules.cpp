@@ -303,6 +303,8 @@ DRIVER_API CUresult cuModuleUnload(CUmodule handle) {
     Module *module = modules.find(handle);
     if (!module)
         return CUDA_ERROR_INVALID_HANDLE;
+    if (CUresult refused = refuse_during_capture())
+        return refused;
     const CUresult error = synchronize_all();
     for (const auto &entry : module->functions)
         functions.remove(reinterpret_cast<CUfunction>(entry.second));
@@ -315,6 +317,8 @@ DRIVER_API CUresult cuModuleUnload(CUmodule handle) {
 
 DRIVER_API CUresult cuModuleGetFunction(CUfunction *function, CUmodule handle, const char *name) {
     Call call("cuModuleGetFunction");
+    if (call.error)
+        return call.error;
     const Module *module = modules.find(handle);
     if (!module)
         return CUDA_ERROR_INVALID_HANDLE;

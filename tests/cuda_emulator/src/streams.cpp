@@ -328,6 +328,8 @@ DRIVER_API CUresult cuStreamEndCapture(CUstream handle, CUgraph *graph) {
                           "a capture ends in another stream than it began in");
     const bool joined = all_joined(*capture);
     leave_capture(capture.get());
+    if (call.error)
+        return call.error;
     if (capture->invalidated)
         return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
     if (!joined)
