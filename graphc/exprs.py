@@ -1,7 +1,7 @@
 """Scalar expressions: what one element of a tensor is computed from.
 
 Operations lower to these; the loop IR (`graphc.codegen.ir.kernel`) adds loads from memory and statements around them.
-The functions that a `Call` names, the intrinsics, are the scalar instruction set that every renderer provides.
+The functions that a `Call` names are told by the records of `graphc.intrinsics`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from graphc import dtypes
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import VerificationError
+from graphc.intrinsics import intrinsic
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +72,6 @@ class Load:
 
 Expr: TypeAlias = Const | Var | Index | Call | Cast | Load
 
-# name: number of operands, and what comes out: "same" dtype as the operands, or "bool".
-INTRINSICS: dict[str, tuple[int, str]] = {
-    **dict.fromkeys(("neg", "abs", "sign", "bit_not"), (1, "same")),
-    **dict.fromkeys(("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "cbrt"), (1, "same")),
-    **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"), (1, "same")),
-    **dict.fromkeys(("asinh", "acosh", "atanh", "erf", "erfc", "erfinv"), (1, "same")),
-    **dict.fromkeys(("floor", "ceil", "round", "trunc"), (1, "same")),
-    **dict.fromkeys(("add", "sub", "mul", "div", "floordiv", "mod", "pow", "min", "max", "atan2"), (2, "same")),
-    **dict.fromkeys(("bit_and", "bit_or", "bit_xor", "shift_left", "shift_right"), (2, "same")),
-    **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor"), (2, "bool")),
-    **dict.fromkeys(("not", "isnan", "isinf", "isfinite"), (1, "bool")),
-    "select": (3, "same"),
-}
-
 
 def call(name: str, *args: Expr) -> Expr:
     """An intrinsic applied to operands; its dtype follows from theirs.
@@ -92,11 +79,11 @@ def call(name: str, *args: Expr) -> Expr:
     Raises:
         VerificationError: if there is no such intrinsic, or the operands do not fit it.
     """
-    arity, result = INTRINSICS.get(name, (None, ""))
+    record = intrinsic(name)
     operands = args[1:] if name == "select" else args
-    if arity != len(args) or any(operand.dtype is not operands[0].dtype for operand in operands):
+    if record.arity != len(args) or any(operand.dtype is not operands[0].dtype for operand in operands):
         raise VerificationError("an intrinsic does not fit its operands", got=f"{name}{args}")
-    return Call(name, args, dtypes.bool_ if result == "bool" else operands[0].dtype)
+    return Call(name, args, dtypes.bool_ if record.result == "bool" else operands[0].dtype)
 
 
 def cast(arg: Expr, dtype: DType) -> Expr:

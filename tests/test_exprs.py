@@ -6,7 +6,8 @@ import pytest
 
 from graphc import dims, dtypes
 from graphc.errors import VerificationError
-from graphc.exprs import INTRINSICS, TRUE, Call, Cast, Const, Index, Var, both, call, cast, compare, const, select
+from graphc.exprs import TRUE, Call, Cast, Const, Index, Var, both, call, cast, compare, const, select
+from graphc.intrinsics import INTRINSICS
 
 X = Var("x", dtypes.float32)
 FLAG = Var("c", dtypes.bool_)
@@ -14,9 +15,9 @@ FLAG = Var("c", dtypes.bool_)
 
 @pytest.mark.parametrize("name", sorted(INTRINSICS))
 def test_intrinsics_know_their_operands_and_result(name: str) -> None:
-    arity, result = INTRINSICS[name]
-    operands = (FLAG, X, X) if name == "select" else (X,) * arity
-    assert call(name, *operands).dtype is (dtypes.bool_ if result == "bool" else dtypes.float32)
+    record = INTRINSICS[name]
+    operands = (FLAG, X, X) if name == "select" else (X,) * record.arity
+    assert call(name, *operands).dtype is (dtypes.bool_ if record.result == "bool" else dtypes.float32)
     with pytest.raises(VerificationError):
         call(name, *operands, X)
 

@@ -19,6 +19,7 @@ from graphc.exprs import Const, Expr, call, cast, const, select
 from graphc.graph.builder import Applied, Value
 from graphc.graph.registry import Case, Kind, Primitive, register
 from graphc.graph.types import TensorType
+from graphc.intrinsics import erf, erfc, erfinv, power, shift_left, shift_right
 from graphc.primitives import algebra
 from graphc.primitives.base import (
     ANY,
@@ -94,15 +95,6 @@ def _extremum_vjp(g: Value, n: Applied) -> Grads:
     )
 
 
-def _power(x: Array, y: Array) -> Array:
-    """Powers; integers with a negative exponent give the quotient cut off: 0, but for 1 and -1."""
-    if x.dtype.kind != "i":
-        return np.asarray(np.power(x, y))
-    whole = np.power(x, np.maximum(y, 0))
-    unit = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (y & 1), 0))
-    return np.where(y < 0, unit, whole).astype(x.dtype)
-
-
 def _mod_vjp(g: Value, n: Applied) -> Grads:
     x, y = n.operands
     return g, _op("neg", _op("mul", g, _op("floordiv", x, y)))
@@ -127,7 +119,7 @@ mul = pointwise("mul", np.multiply, _intrinsic("mul"), _mul_vjp, NUMBERS, 2, **_
 div = pointwise("div", np.divide, _intrinsic("div"), _div_vjp, FLOATS, 2, 0.5, 2.0, **_QUOTIENT)
 floordiv = pointwise("floordiv", np.floor_divide, _intrinsic("floordiv"), lambda g, n: (None, None), NUMBERS, 2, 1, 5)
 mod = pointwise("mod", np.mod, _intrinsic("mod"), _mod_vjp, NUMBERS, 2, 1, 5, distinct=True)
-pow_ = pointwise("pow", _power, _intrinsic("pow"), _pow_vjp, NUMBERS, 2, 0.5, 3.0, simplify=algebra.simpler_pow)
+pow_ = pointwise("pow", power, _intrinsic("pow"), _pow_vjp, NUMBERS, 2, 0.5, 3.0, simplify=algebra.simpler_pow)
 minimum = pointwise("minimum", np.minimum, _intrinsic("min"), _extremum_vjp, ANY, 2, distinct=True, cheap=True)
 maximum = pointwise("maximum", np.maximum, _intrinsic("max"), _extremum_vjp, ANY, 2, distinct=True, cheap=True)
 atan2 = pointwise("atan2", np.arctan2, _intrinsic("atan2"), _atan2_vjp, FLOATS, 2, 0.5, 2.0)
@@ -195,22 +187,6 @@ for _name, _test, _arity in _LOGIC:
 # ---- bits
 
 
-# By less than 0, or by all bits and more, nothing is left but the sign that a shift to the right fills in.
-
-
-def _shift_left(x: Array, y: Array) -> Array:
-    most = x.dtype.itemsize * 8 - 1
-    shifted = np.left_shift(x, np.clip(y, 0, most).astype(x.dtype))
-    return np.asarray(np.where((y < 0) | (y > most), x.dtype.type(0), shifted))
-
-
-def _shift_right(x: Array, y: Array) -> Array:
-    most = x.dtype.itemsize * 8 - 1
-    beyond = (y < 0) | (y > most)
-    shifted = np.right_shift(x, np.where(beyond, most, y).astype(x.dtype))
-    return np.asarray(np.where(beyond, x.dtype.type(0), shifted) if x.dtype.kind == "u" else shifted)
-
-
 def _shift_lower(name: str) -> Any:
     def lower(x: Expr, y: Expr) -> Expr:
         zero, most = const(0, x.dtype), const(x.dtype.bits - 1, x.dtype)
@@ -231,8 +207,8 @@ bit_and = pointwise("bit_and", np.bitwise_and, _intrinsic("bit_and"), None, BITS
 bit_or = pointwise("bit_or", np.bitwise_or, _intrinsic("bit_or"), None, BITS, 2, 0, 9, cheap=True)
 bit_xor = pointwise("bit_xor", np.bitwise_xor, _intrinsic("bit_xor"), None, BITS, 2, 0, 9, cheap=True)
 bit_not = pointwise("bit_not", np.bitwise_not, _intrinsic("bit_not"), None, INTS, 1, 0, 9, cheap=True)
-shift_left = pointwise("shift_left", _shift_left, _shift_lower("shift_left"), None, INTS, 2, -3, 40)
-shift_right = pointwise("shift_right", _shift_right, _shift_lower("shift_right"), None, INTS, 2, -3, 40)
+shift_left_ = pointwise("shift_left", shift_left, _shift_lower("shift_left"), None, INTS, 2, -3, 40)
+shift_right_ = pointwise("shift_right", shift_right, _shift_lower("shift_right"), None, INTS, 2, -3, 40)
 
 # ---- functions
 
@@ -282,38 +258,9 @@ def _functions() -> Iterable[tuple[str, Any, Any, float, float]]:
     yield "asinh", np.arcsinh, lambda x, y: _op("rsqrt", _one_plus(x, "add", _square(x))), -2, 2
     yield "acosh", np.arccosh, lambda x, y: _op("rsqrt", _op("sub", _square(x), full_like(x, 1))), 1.2, 3
     yield "atanh", np.arctanh, lambda x, y: _reciprocal(_one_plus(x, "sub", _square(x))), -0.9, 0.9
-    yield "erf", _erf, lambda x, y: _gaussian(x, 2 / math.sqrt(math.pi), -1), -2, 2
-    yield "erfc", _erfc, lambda x, y: _gaussian(x, -2 / math.sqrt(math.pi), -1), -2, 2
-    yield "erfinv", _erfinv, lambda x, y: _gaussian(y, math.sqrt(math.pi) / 2, 1), -0.9, 0.9
-
-
-def _erf(x: Array) -> Array:
-    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), dtype=x.dtype)
-
-
-def _erfc(x: Array) -> Array:
-    return np.asarray(np.frompyfunc(math.erfc, 1, 1)(x), dtype=x.dtype)
-
-
-def _erfinv(x: Array) -> Array:
-    """Winitzki's approximation (2008), then Newton steps in float64."""
-    y = x.astype(np.float64)
-    inside = np.abs(y) < 1
-    safe = np.where(inside, y, 0)
-    a = 0.147
-    half = 2 / (math.pi * a) + np.log1p(-safe * safe) / 2
-    root = np.sign(safe) * np.sqrt(np.sqrt(half * half - np.log1p(-safe * safe) / a) - half)
-    for _ in range(4):
-        # Near the ends the complement keeps the digits that 1 - erf would lose.
-        tail = np.where(safe > 0, 1.0, -1.0)
-        miss = np.where(
-            np.abs(safe) > 0.5,
-            -tail * (_erfc(tail * root) - (1 - np.abs(safe))),
-            _erf(root) - safe,
-        )
-        root = root - miss / (2 / math.sqrt(math.pi) * np.exp(-root * root))
-    outside = np.where(np.abs(y) == 1, np.copysign(np.inf, y), np.nan)
-    return np.where(inside, root, outside).astype(x.dtype)
+    yield "erf", erf, lambda x, y: _gaussian(x, 2 / math.sqrt(math.pi), -1), -2, 2
+    yield "erfc", erfc, lambda x, y: _gaussian(x, -2 / math.sqrt(math.pi), -1), -2, 2
+    yield "erfinv", erfinv, lambda x, y: _gaussian(y, math.sqrt(math.pi) / 2, 1), -0.9, 0.9
 
 
 # Of these functions, zero gives zero.

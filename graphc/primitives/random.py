@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from graphc import dims, dtypes
 from graphc.dims import Dim, Shape
@@ -17,27 +16,9 @@ from graphc.errors import ShapeError
 from graphc.exprs import Call, Expr, Index, const
 from graphc.graph.registry import Case, Kind, Primitive, Reader, register
 from graphc.graph.types import TensorType
+from graphc.intrinsics import philox
 from graphc.primitives.base import Array
 from graphc.primitives.batching import over_elements
-
-_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_WEYL = (0x9E3779B9, 0xBB67AE85)
-_ROUNDS = 10
-
-
-def philox(counter: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike], key: tuple[ArrayLike, ArrayLike]) -> Array:
-    """The first word of Philox 4x32-10 at each counter; all words are uint32."""
-    c0, c1, c2, c3 = (np.asarray(word, np.uint32) for word in counter)
-    k0, k1 = (np.asarray(word, np.uint32) for word in key)
-    with np.errstate(over="ignore"):
-        for _ in range(_ROUNDS):
-            first = c0.astype(np.uint64) * np.uint64(_MULTIPLIERS[0])
-            second = c2.astype(np.uint64) * np.uint64(_MULTIPLIERS[1])
-            high0, low0 = (first >> np.uint64(32)).astype(np.uint32), first.astype(np.uint32)
-            high1, low1 = (second >> np.uint64(32)).astype(np.uint32), second.astype(np.uint32)
-            c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-            k0, k1 = k0 + np.uint32(_WEYL[0]), k1 + np.uint32(_WEYL[1])
-    return c0
 
 
 def _infer(seed: TensorType, step: TensorType, shape: Shape, stream: int) -> TensorType:

@@ -34,23 +34,14 @@ from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.exprs import Call, Cast, Const, Expr, Index, Load, Var
 from graphc.graph.core import Graph
-from graphc.graph.registry import REGISTRY
+from graphc.graph.registry import primitive
 from graphc.graph.types import resolve
+from graphc.intrinsics import intrinsic
 from graphc.passes.fusion.fuse import fuse
 from graphc.plan import Branch, Copy, Launch, LibraryCall, Loop, Plan, Step, While
-from graphc.primitives.random import philox
 
 Array = np.ndarray[Any, Any]
 
-# Intrinsics that primitives of other names stand for.
-_PRIMITIVES = {
-    "min": "minimum",
-    "max": "maximum",
-    "and": "logical_and",
-    "or": "logical_or",
-    "xor": "logical_xor",
-    "not": "logical_not",
-}
 _COMBINERS: dict[str, Any] = {
     "sum": np.add,
     "prod": np.multiply,
@@ -356,13 +347,10 @@ class _Run:
             case Cast(arg, dtype):
                 with np.errstate(all="ignore"):
                     return np.asarray(self.scalar(arg)).astype(dtype.numpy)
-            case Call("philox", args, _):
-                c0, c1, c2, c3, k0, k1 = (np.asarray(self.scalar(arg)) for arg in args)
-                return philox((c0, c1, c2, c3), (k0, k1))
             case Call("select", (condition, then, otherwise), _):
                 return self._select(self.scalar(condition), then, otherwise)
             case Call(name, args, _):
-                return REGISTRY[_PRIMITIVES.get(name, name)].eval(*(np.asarray(self.scalar(arg)) for arg in args))
+                return intrinsic(name)(*(self.scalar(arg) for arg in args))
 
     def _select(self, condition: Any, then: Expr, otherwise: Expr) -> Any:
         """Only the operand that is chosen is evaluated: what the other would read need not be there."""
@@ -496,7 +484,7 @@ def _call(step: LibraryCall, memory: list[Cells], sizes: Mapping[str, int]) -> N
     for cells, part, extents in parts[: len(step.operands)]:
         assert np.all(cells.defined[part]), f"{step} reads what nothing wrote"
         operands.append(cells.array[part].reshape(extents))
-    made = REGISTRY[step.operation].eval(*operands, **{name: resolve(a, sizes) for name, a in step.attrs.items()})
+    made = primitive(step.operation).eval(*operands, **{name: resolve(a, sizes) for name, a in step.attrs.items()})
     results = made if isinstance(made, tuple) else (made,)
     for (cells, part, extents), result in zip(parts[len(step.operands) :], results, strict=True):
         assert result.shape == extents, f"{step} makes something of another shape"

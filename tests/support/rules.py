@@ -20,18 +20,10 @@ from graphc.graph.core import Graph
 from graphc.graph.evaluation import evaluate
 from graphc.graph.registry import REGISTRY, Kind
 from graphc.graph.types import Node, Ref, TensorType
-from graphc.primitives.random import philox
+from graphc.intrinsics import intrinsic
 
 Array = np.ndarray[Any, Any]
 
-_RENAMED = {
-    "min": "minimum",
-    "max": "maximum",
-    "and": "logical_and",
-    "or": "logical_or",
-    "xor": "logical_xor",
-    "not": "logical_not",
-}
 _COMBINE = {
     "sum": np.sum,
     "prod": np.prod,
@@ -138,14 +130,11 @@ class _Points:
             case Cast(arg, dtype):
                 with np.errstate(all="ignore"):
                     return np.asarray(self.scalar(arg)).astype(dtype.numpy)
-            case Call("philox", args, _):
-                c0, c1, c2, c3, k0, k1 = (np.asarray(self.scalar(arg)) for arg in args)
-                return philox((c0, c1, c2, c3), (k0, k1))
             case Call("select", args, _):
                 condition, then, otherwise = (self.scalar(arg) for arg in args)
                 return np.where(condition, then, otherwise)
             case Call(name, args, _):
-                return REGISTRY[_RENAMED.get(name, name)].eval(*(np.asarray(self.scalar(arg)) for arg in args))
+                return intrinsic(name)(*(self.scalar(arg) for arg in args))
             case Load():
                 raise AssertionError("a rule makes no loads")
 

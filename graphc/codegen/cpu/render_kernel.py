@@ -21,23 +21,23 @@ from graphc.codegen.schedule.accumulators import narrow, widen_sums
 from graphc.codegen.schedule.contractions import as_reductions
 from graphc.dtypes import DType
 from graphc.exprs import Cast, Expr
+from graphc.intrinsics import intrinsic
 
 # Reductions by columns keep this many of them in flight.
 LANES = 64
 # So many elements of a column are added up before their sum is widened.
 TOGETHER = 4
-# Functions that `prelude/math.h` has without branches.
-VECTOR_FUNCTIONS = frozenset(("exp", "expm1", "log", "log1p", "tanh", "erf"))
 SIMD = "#pragma omp simd"
 
 
 @dataclass(frozen=True)
 class Function:
-    """A kernel in C: its declaration, its definition, the tile functions that it calls, and whether it has halves."""
+    """A kernel in C: its declaration, its definition, the tile functions that it calls, and what else it needs."""
 
     declaration: str
     definition: str
     tiles: frozenset[TileFunction]
+    intrinsics: frozenset[str]
     has_halves: bool
 
 
@@ -81,7 +81,8 @@ class CRenderer(WinogradRenderer):
             self._loops(kernel)
         self.out("}")
         halves = any(dtype.accumulator is not dtype for dtype in dtypes_of(kernel))
-        return Function(f"{head};", f"{self.functions}{self.out}", frozenset(self.tiles), halves)
+        found = frozenset(self.tiles), frozenset(self.intrinsics), halves
+        return Function(f"{head};", f"{self.functions}{self.out}", *found)
 
     def _loops(self, kernel: Kernel) -> None:
         """A kernel of plain loops, one of which the threads share."""
@@ -184,7 +185,8 @@ class CRenderer(WinogradRenderer):
 
     def call(self, name: str, args: tuple[Expr, ...], dtype: DType) -> str:
         """An intrinsic; elementary functions of float32 are those of `prelude/math.h`."""
-        if name in VECTOR_FUNCTIONS and dtype is dtypes.float32:
+        if intrinsic(name).vector and dtype is dtypes.float32:
+            self.intrinsics.add(name)
             return f"gc_{name}_float32({self.expr(args[0])})"
         return super().call(name, args, dtype)
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from graphc.codegen.cpu.gemm.microkernels import BlockShape
-from graphc.codegen.cpu.render_kernel import VECTOR_FUNCTIONS, CRenderer, Function
+from graphc.codegen.cpu.render_kernel import CRenderer, Function
 from graphc.codegen.cpu.shared_unit import BASE, WINOGRAD, common_unit
 from graphc.codegen.cpu.winograd.render import WinogradShape
-from graphc.codegen.cstyle.expr import CStyle
+from graphc.codegen.cstyle.expr import CStyle, definitions
 from graphc.codegen.cstyle.source import Lines, Source, prelude
 from graphc.codegen.ir.cost import plan_work
 from graphc.codegen.ir.kernel import Kernel
 from graphc.codegen.library_calls import native_function
 from graphc.graph.registry import NativeFunction
+from graphc.intrinsics import intrinsic
 from graphc.plan import Branch, Copy, Launch, LibraryCall, Loop, Plan, Step, While
 
 # Characters of kernels in a unit: a compiler that is started for less costs more than it saves.
@@ -97,8 +98,10 @@ def _unit(functions: Sequence[Function], vector_bytes: int, has_halves: bool, ru
     parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("cpu", "c.h"), prelude("cstyle", "scalar.h")]
     if has_halves:
         parts.append(prelude("cpu", "halves.h"))
-    if any(f"gc_{name}_float32(" in text for name in VECTOR_FUNCTIONS):
+    called = {name for function in functions for name in function.intrinsics}
+    if any(intrinsic(name).vector for name in called):
         parts.append(prelude("cpu", "math.h"))
+    parts += definitions(called)
     if any(not isinstance(tile, WinogradShape) for tile in tiles.values()):
         parts += [prelude("cpu", "product.h"), prelude("cpu", "contract.h")]
     if any(isinstance(tile, WinogradShape) for tile in tiles.values()):

@@ -13,17 +13,7 @@ from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import VerificationError
 from graphc.exprs import Call, Cast, Const, Expr, Index, Load, Var
-
-INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "bit_and": "&", "bit_or": "|", "bit_xor": "^"}
-COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-# Booleans are 0 or 1: bit operations do not branch, and vectorise.
-LOGIC = {"and": "&", "or": "|", "xor": "^"}
-FUNCTIONS = frozenset(
-    ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos")
-    + ("atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "floor", "ceil", "trunc", "atan2")
-)
-RENAMED = {"round": "rint", "abs": "fabs"}
-OWN = frozenset(("min", "max", "floordiv", "mod", "sign", "erfinv", "shift_left", "shift_right"))
+from graphc.intrinsics import intrinsic
 
 
 def parenthesised(text: str) -> str:
@@ -57,6 +47,7 @@ class CStyle:
 
     def __init__(self, symbols: Mapping[str, str]) -> None:
         self.symbols = symbols
+        self.intrinsics: set[str] = set()  # those called whose text the program must bring along
         self.subscript: dict[str, str] = {}  # variables that live in an array, one element a lane
 
     # ---- integers
@@ -144,46 +135,10 @@ class CStyle:
 
     def call(self, name: str, args: tuple[Expr, ...], dtype: DType) -> str:
         """An intrinsic."""
-        texts = [self.expr(arg) for arg in args]
-        operand = args[-1].dtype
-        suffix = "f" if operand is dtypes.float32 else ""
-        if name in INFIX:
-            text = f"({texts[0]} {INFIX[name]} {texts[1]})"
-            # C computes narrow integers as int: back to their own width.
-            return f"({self.types[dtype]}){text}" if dtype.is_integer and dtype.bits < 32 else text
-        if name in COMPARISONS:
-            return f"({texts[0]} {COMPARISONS[name]} {texts[1]})"
-        if name in LOGIC:
-            return f"({texts[0]} {LOGIC[name]} {texts[1]})"
-        if name == "select":
-            return f"({texts[0]} ? {texts[1]} : {texts[2]})"
-        if name in OWN or (name in ("pow", "abs") and dtype.is_integer):
-            return f"gc_{name}_{operand.name}({', '.join(texts)})"
-        if name in FUNCTIONS or name in RENAMED or name == "pow":
-            return f"{RENAMED.get(name, name)}{suffix}({', '.join(texts)})"
-        return self._special(name, texts, operand)
-
-    def _special(self, name: str, texts: list[str], operand: DType) -> str:
-        x = texts[0]
-        match name:
-            case "neg":
-                text = f"(-{x})"
-                return f"({self.types[operand]}){text}" if operand.bits < 32 else text
-            case "not":
-                return f"(!{x})"
-            case "bit_not":
-                return f"({self.types[operand]})(~{x})"
-            case "rsqrt":
-                return f"(1 / sqrt{'f' if operand is dtypes.float32 else ''}({x}))"
-            case "isnan":
-                return f"({x} != {x})"
-            case "isinf":
-                return f"(fabs{'f' if operand is dtypes.float32 else ''}({x}) == ({self.types[operand]})GC_INFINITY)"
-            case "isfinite":
-                return f"(fabs{'f' if operand is dtypes.float32 else ''}({x}) < ({self.types[operand]})GC_INFINITY)"
-            case "philox":
-                return f"gc_philox({', '.join(texts)})"
-        raise VerificationError("there is no such intrinsic", got=name)
+        record, operand = intrinsic(name), args[-1].dtype
+        if record.definition:
+            self.intrinsics.add(name)
+        return record.spelling([self.expr(arg) for arg in args], operand, self.types[operand])
 
     def let(self, let: Let) -> str:
         """The declaration of a scalar."""
@@ -205,6 +160,11 @@ class CStyle:
         low = -(1 << dtype.bits - 1) if dtype.kind == "int" else 0
         high = (1 << dtype.bits - (dtype.kind == "int")) - 1
         return self.literal(high if largest else low, dtype)
+
+
+def definitions(names: Iterable[str]) -> list[str]:
+    """What intrinsics that records define are defined by, once each."""
+    return [text for name in sorted(set(names)) if (text := intrinsic(name).definition)]
 
 
 def depths(axes: list[str], body: tuple[Stmt, ...], innermost: Iterable[str] = ()) -> dict[str, int]:

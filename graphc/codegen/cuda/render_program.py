@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc import dims, dtypes
-from graphc.codegen.cstyle.expr import CStyle
+from graphc.codegen.cstyle.expr import CStyle, definitions
 from graphc.codegen.cstyle.loops import LoopRenderer, has_inner
 from graphc.codegen.cstyle.source import Source, prelude
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Reduce, Stmt, Store
@@ -55,14 +55,16 @@ def render(plan: Plan, kernels: Mapping[str, Kernel]) -> CudaSource:
     symbols, launches = plan.identifiers(), plan.all_launches()
     texts: dict[str, str] = {}
     geometry: dict[str, Geometry] = {}
-    includes = ""
+    includes, called = "", set[str]()
     for name, kernel in kernels.items():
         renderer = CudaRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols})
         texts[name] = renderer.kernel(kernel)
+        called |= renderer.intrinsics
         geometry[name] = renderer.geometry
         if dtypes.float16 in dtypes_of(kernel):
             includes = "#include <cuda_fp16.h>\n"
-    text = "\n".join([includes, prelude("cuda", "cuda.h"), prelude("cstyle", "scalar.h"), *texts.values()])
+    head = [includes, prelude("cuda", "cuda.h"), prelude("cstyle", "scalar.h"), *definitions(called)]
+    text = "\n".join([*head, *texts.values()])
     return CudaSource(text, texts, geometry)
 
 

@@ -11,15 +11,9 @@ from graphc.codegen.ir.kernel import Axis, Contract, For, Kernel, Reduce, Stmt
 from graphc.codegen.ir.walk import expressions, walk
 from graphc.dims import Dim
 from graphc.exprs import Call, Load
+from graphc.intrinsics import intrinsic
 from graphc.plan import NOMINAL_SIZE, Branch, Copy, Launch, LibraryCall, Loop, Step, While
 
-# In additions, of vector code where there is one.
-COSTS = {"div": 5, "sqrt": 5, "rsqrt": 8, "philox": 40, "floordiv": 20, "mod": 20}
-FUNCTION = 15
-CHEAP = frozenset(
-    ("add", "sub", "mul", "neg", "abs", "min", "max", "select", "and", "or", "xor", "not", "eq", "ne", "lt", "le", "gt")
-    + ("ge", "bit_and", "bit_or", "bit_xor", "bit_not", "shift_left", "shift_right", "isnan", "isinf", "isfinite")
-)
 # Threads that share a run of neighbouring elements meet at multiples of this many: whole cache lines.
 GRAIN = 64
 # A loop of fewer points, or grains where they are neighbours, is not worth sharing where another is longer.
@@ -76,7 +70,7 @@ def _cost(stmt: Stmt) -> int:
     for expr in expressions(stmt):
         for part in walk(expr):
             if isinstance(part, Call):
-                cost += 1 if part.name in CHEAP else COSTS.get(part.name, FUNCTION)
+                cost += intrinsic(part.name).cost
             cost += isinstance(part, Load)
     return cost
 

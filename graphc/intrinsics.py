@@ -1,0 +1,317 @@
+"""The scalar instruction set: one record for each function that a `Call` of `graphc.exprs` may name.
+
+A record is all that anybody knows of an intrinsic: tests of types, costs, both renderers and the interpreters of tests
+ask it. A new one is a call of `register`, in the file of the operation that needs it; where C and CUDA have no such
+function, the record brings its text along.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from graphc import dtypes
+from graphc.dtypes import DType
+from graphc.errors import VerificationError
+
+Array = np.ndarray[Any, Any]
+# The texts of the operands, their dtype, and what the target calls it, to the text of a call.
+Spelling = Callable[[Sequence[str], DType, str], str]
+
+# What a function costs, in additions, of vector code where there is one.
+FUNCTION = 15
+
+
+@dataclass(frozen=True)
+class Intrinsic:
+    """A scalar function.
+
+    Args:
+        name: Its name.
+        arity: How many operands it takes: of one dtype, but for the condition of `select`.
+        eval: NumPy arrays to a NumPy array.
+        spelling: How C and CUDA write it.
+        result: Whether the result has the operands' dtype or is a boolean.
+        cost: About how many additions take as long, of vector code where there is one.
+        vector: Whether the CPU has it for float32 without branches, as `gc_NAME_float32` in `prelude/math.h`.
+        definition: Text in C99 that is CUDA C++ as well, which defines what `spelling` calls; it stands once in what
+            uses it. `GC_FN` marks a function.
+    """
+
+    name: str
+    arity: int
+    eval: Callable[..., Any]
+    spelling: Spelling
+    result: Literal["same", "bool"] = "same"
+    cost: int = FUNCTION
+    vector: bool = False
+    definition: str = ""
+
+    def __call__(self, *operands: Any) -> Array:
+        """The function of arrays; what is no number is no error."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.eval(*map(np.asarray, operands)))
+
+
+INTRINSICS: dict[str, Intrinsic] = {}
+
+
+def register(intrinsic: Intrinsic) -> Intrinsic:
+    """Makes an intrinsic known under its name.
+
+    Raises:
+        VerificationError: if the name is taken.
+    """
+    if intrinsic.name in INTRINSICS:
+        raise VerificationError("there is an intrinsic of this name already", got=intrinsic.name)
+    INTRINSICS[intrinsic.name] = intrinsic
+    return intrinsic
+
+
+def intrinsic(name: str) -> Intrinsic:
+    """The intrinsic with a name.
+
+    Raises:
+        VerificationError: if there is none.
+
+    Example:
+
+    >>> intrinsic("max")([1, 5], [3, 2]).tolist()
+    [3, 5]
+    """
+    found = INTRINSICS.get(name)
+    if found is None:
+        raise VerificationError("there is no such intrinsic", got=name)
+    return found
+
+
+# ---- how C and CUDA write them
+
+
+def _suffix(operand: DType) -> str:
+    return "f" if operand is dtypes.float32 else ""
+
+
+def _narrowed(text: str, operand: DType, type: str) -> str:
+    """C computes narrow integers as int: back to their own width."""
+    return f"({type}){text}" if operand.is_integer and operand.bits < 32 else text
+
+
+def infix(operator: str) -> Spelling:
+    """`(a + b)`."""
+    return lambda texts, operand, type: _narrowed(f"({texts[0]} {operator} {texts[1]})", operand, type)
+
+
+def _test(operator: str) -> Spelling:
+    return lambda texts, operand, type: f"({texts[0]} {operator} {texts[1]})"
+
+
+def function(name: str) -> Spelling:
+    """`exp(a)` for float64, `expf(a)` for float32."""
+    return lambda texts, operand, type: f"{name}{_suffix(operand)}({', '.join(texts)})"
+
+
+def own(name: str) -> Spelling:
+    """`gc_mod_int32(a, b)`: defined by `prelude/scalar.h`, or by the record."""
+    return lambda texts, operand, type: f"gc_{name}_{operand.name}({', '.join(texts)})"
+
+
+def _integers_own(name: str, floats: Spelling) -> Spelling:
+    def spelling(texts: Sequence[str], operand: DType, type: str) -> str:
+        return (own(name) if operand.is_integer else floats)(texts, operand, type)
+
+    return spelling
+
+
+def _negated(texts: Sequence[str], operand: DType, type: str) -> str:
+    return f"({type})(-{texts[0]})" if operand.bits < 32 else f"(-{texts[0]})"
+
+
+def _size(operator: str) -> Spelling:
+    """A comparison of the absolute value with infinity."""
+    return lambda texts, operand, type: f"(fabs{_suffix(operand)}({texts[0]}) {operator} ({type})GC_INFINITY)"
+
+
+# ---- NumPy's side, where it is no function of NumPy
+
+
+def power(x: Array, y: Array) -> Array:
+    """Powers; integers with a negative exponent give the quotient cut off: 0, but for 1 and -1."""
+    if x.dtype.kind != "i":
+        return np.asarray(np.power(x, y))
+    whole = np.power(x, np.maximum(y, 0))
+    unit = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (y & 1), 0))
+    return np.where(y < 0, unit, whole).astype(x.dtype)
+
+
+# By less than 0, or by all bits and more, nothing is left but the sign that a shift to the right fills in.
+
+
+def shift_left(x: Array, y: Array) -> Array:
+    """The bits moved up."""
+    most = x.dtype.itemsize * 8 - 1
+    shifted = np.left_shift(x, np.clip(y, 0, most).astype(x.dtype))
+    return np.asarray(np.where((y < 0) | (y > most), x.dtype.type(0), shifted))
+
+
+def shift_right(x: Array, y: Array) -> Array:
+    """The bits moved down; the sign fills in."""
+    most = x.dtype.itemsize * 8 - 1
+    beyond = (y < 0) | (y > most)
+    shifted = np.right_shift(x, np.where(beyond, most, y).astype(x.dtype))
+    return np.asarray(np.where(beyond, x.dtype.type(0), shifted) if x.dtype.kind == "u" else shifted)
+
+
+def erf(x: Array) -> Array:
+    """The error function."""
+    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), dtype=x.dtype)
+
+
+def erfc(x: Array) -> Array:
+    """One less the error function."""
+    return np.asarray(np.frompyfunc(math.erfc, 1, 1)(x), dtype=x.dtype)
+
+
+def erfinv(x: Array) -> Array:
+    """Winitzki's approximation (2008), then Newton steps in float64."""
+    y = x.astype(np.float64)
+    inside = np.abs(y) < 1
+    safe = np.where(inside, y, 0)
+    a = 0.147
+    half = 2 / (math.pi * a) + np.log1p(-safe * safe) / 2
+    root = np.sign(safe) * np.sqrt(np.sqrt(half * half - np.log1p(-safe * safe) / a) - half)
+    for _ in range(4):
+        # Near the ends the complement keeps the digits that 1 - erf would lose.
+        tail = np.where(safe > 0, 1.0, -1.0)
+        miss = np.where(
+            np.abs(safe) > 0.5,
+            -tail * (erfc(tail * root) - (1 - np.abs(safe))),
+            erf(root) - safe,
+        )
+        root = root - miss / (2 / math.sqrt(math.pi) * np.exp(-root * root))
+    outside = np.where(np.abs(y) == 1, np.copysign(np.inf, y), np.nan)
+    return np.where(inside, root, outside).astype(x.dtype)
+
+
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)
+_ROUNDS = 10
+
+
+def philox(counter: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike], key: tuple[ArrayLike, ArrayLike]) -> Array:
+    """The first word of Philox 4x32-10 at each counter; all words are uint32."""
+    c0, c1, c2, c3 = (np.asarray(word, np.uint32) for word in counter)
+    k0, k1 = (np.asarray(word, np.uint32) for word in key)
+    with np.errstate(over="ignore"):
+        for _ in range(_ROUNDS):
+            first = c0.astype(np.uint64) * np.uint64(_MULTIPLIERS[0])
+            second = c2.astype(np.uint64) * np.uint64(_MULTIPLIERS[1])
+            high0, low0 = (first >> np.uint64(32)).astype(np.uint32), first.astype(np.uint32)
+            high1, low1 = (second >> np.uint64(32)).astype(np.uint32), second.astype(np.uint32)
+            c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
+            k0, k1 = k0 + np.uint32(_WEYL[0]), k1 + np.uint32(_WEYL[1])
+    return c0
+
+
+# ---- the records
+
+
+def _each(*rows: tuple[str, int, Callable[..., Any], Spelling, int], result: Literal["same", "bool"] = "same") -> None:
+    for name, arity, eval, spelling, cost in rows:
+        register(Intrinsic(name, arity, eval, spelling, result, cost))
+
+
+_each(
+    ("add", 2, np.add, infix("+"), 1),
+    ("sub", 2, np.subtract, infix("-"), 1),
+    ("mul", 2, np.multiply, infix("*"), 1),
+    ("div", 2, np.divide, infix("/"), 5),
+    ("floordiv", 2, np.floor_divide, own("floordiv"), 20),
+    ("mod", 2, np.mod, own("mod"), 20),
+    ("pow", 2, power, _integers_own("pow", function("pow")), FUNCTION),
+    ("min", 2, np.minimum, own("min"), 1),
+    ("max", 2, np.maximum, own("max"), 1),
+    ("atan2", 2, np.arctan2, function("atan2"), FUNCTION),
+    ("neg", 1, np.negative, _negated, 1),
+    ("abs", 1, np.abs, _integers_own("abs", function("fabs")), 1),
+    ("sign", 1, np.sign, own("sign"), FUNCTION),
+    ("bit_and", 2, np.bitwise_and, infix("&"), 1),
+    ("bit_or", 2, np.bitwise_or, infix("|"), 1),
+    ("bit_xor", 2, np.bitwise_xor, infix("^"), 1),
+    ("bit_not", 1, np.bitwise_not, lambda texts, operand, type: f"({type})(~{texts[0]})", 1),
+    ("shift_left", 2, shift_left, own("shift_left"), 1),
+    ("shift_right", 2, shift_right, own("shift_right"), 1),
+    ("floor", 1, np.floor, function("floor"), FUNCTION),
+    ("ceil", 1, np.ceil, function("ceil"), FUNCTION),
+    ("round", 1, np.round, function("rint"), FUNCTION),
+    ("trunc", 1, np.trunc, function("trunc"), FUNCTION),
+    ("select", 3, np.where, lambda texts, operand, type: f"({texts[0]} ? {texts[1]} : {texts[2]})", 1),
+    (
+        "philox",
+        6,
+        lambda c0, c1, c2, c3, k0, k1: philox((c0, c1, c2, c3), (k0, k1)),
+        lambda texts, operand, type: f"gc_philox({', '.join(texts)})",
+        40,
+    ),
+)
+# Booleans are 0 or 1: bit operations do not branch, and vectorise.
+_each(
+    ("eq", 2, np.equal, _test("=="), 1),
+    ("ne", 2, np.not_equal, _test("!="), 1),
+    ("lt", 2, np.less, _test("<"), 1),
+    ("le", 2, np.less_equal, _test("<="), 1),
+    ("gt", 2, np.greater, _test(">"), 1),
+    ("ge", 2, np.greater_equal, _test(">="), 1),
+    ("and", 2, np.logical_and, _test("&"), 1),
+    ("or", 2, np.logical_or, _test("|"), 1),
+    ("xor", 2, np.logical_xor, _test("^"), 1),
+    ("not", 1, np.logical_not, lambda texts, operand, type: f"(!{texts[0]})", 1),
+    ("isnan", 1, np.isnan, lambda texts, operand, type: f"({texts[0]} != {texts[0]})", 1),
+    ("isinf", 1, np.isinf, _size("=="), 1),
+    ("isfinite", 1, np.isfinite, _size("<"), 1),
+    result="bool",
+)
+
+
+def _elementary(name: str, eval: Callable[..., Any], cost: int = FUNCTION, vector: bool = False) -> None:
+    register(Intrinsic(name, 1, eval, function(name), cost=cost, vector=vector))
+
+
+_elementary("exp", np.exp, vector=True)
+_elementary("exp2", np.exp2)
+_elementary("expm1", np.expm1, vector=True)
+_elementary("log", np.log, vector=True)
+_elementary("log2", np.log2)
+_elementary("log10", np.log10)
+_elementary("log1p", np.log1p, vector=True)
+_elementary("sqrt", np.sqrt, cost=5)
+_elementary("cbrt", np.cbrt)
+_elementary("sin", np.sin)
+_elementary("cos", np.cos)
+_elementary("tan", np.tan)
+_elementary("asin", np.arcsin)
+_elementary("acos", np.arccos)
+_elementary("atan", np.arctan)
+_elementary("sinh", np.sinh)
+_elementary("cosh", np.cosh)
+_elementary("tanh", np.tanh, vector=True)
+_elementary("asinh", np.arcsinh)
+_elementary("acosh", np.arccosh)
+_elementary("atanh", np.arctanh)
+_elementary("erf", erf, vector=True)
+_elementary("erfc", erfc)
+_each(
+    ("erfinv", 1, erfinv, own("erfinv"), FUNCTION),
+    (
+        "rsqrt",
+        1,
+        lambda x: 1 / np.sqrt(x),
+        lambda texts, operand, type: f"(1 / sqrt{_suffix(operand)}({texts[0]}))",
+        8,
+    ),
+)
