@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from graphc.losses import Loss
     from graphc.metrics import Metric
     from graphc.models import Functional, Model, Sequential
+    from graphc.ops.custom import primitive
     from graphc.optimizers import Optimizer
     from graphc.regularizers import Regularizer
     from graphc.tracing import KerasTensor, Operation, Tensor, Variable
@@ -66,6 +67,7 @@ _MEMBERS = {
     "Optimizer": "graphc.optimizers",
     "Regularizer": "graphc.regularizers",
     **dict.fromkeys(("KerasTensor", "Operation", "Tensor", "function"), "graphc.tracing"),
+    "primitive": "graphc.ops.custom",
 }
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.attributes(__name__, _SUBMODULES, _MEMBERS)
@@ -113,6 +115,7 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "primitive",
     "random",
     "regularizers",
     "saving",

@@ -73,7 +73,8 @@ def _propagate(applied: Applied, cotangents: list[Value | None], active: set[int
     operands = [ref for ref in node.inputs if ref.node in active and builder.type(ref).dtype.is_float]
     if not operands:
         return
-    rule = primitive(node.op).vjp
+    known = primitive(node.op)
+    rule = known.vjp
     if rule is None:
         # An operation with integer or boolean results has derivative zero; one on floats has none that we know.
         if not any(out.dtype.is_float for out in node.outs):
@@ -83,7 +84,8 @@ def _propagate(applied: Applied, cotangents: list[Value | None], active: set[int
             f"`{node.op}` has no gradient",
             layer=origin.layer if origin else None,
             where=f"{origin.file}:{origin.line}" if origin and origin.file else None,
-            hint="stop the gradient before it (`ops.stop_gradient`)",
+            hint="stop the gradient before it (`ops.stop_gradient`)"
+            + (", or give `vjp` to `graphc.primitive`" if known.code is not None else ""),
         )
     given = cotangents[0] if len(node.outs) == 1 else tuple(cotangents)
     for ref, part in zip(node.inputs, rule(given, applied), strict=True):

@@ -15,6 +15,7 @@ from graphc.compiler.backends import chosen_backend
 from graphc.errors import GraphcError, LoadError
 from graphc.graph.core import Graph
 from graphc.graph.digest import digest
+from graphc.graph.own import have_digests, own_rules
 from graphc.runtime import cache
 from graphc.runtime.cache import Cache
 from graphc.runtime.cpu import blas, processor, program_cache, toolchain
@@ -79,6 +80,7 @@ def build_cpu(
     compiler, store = toolchain.find(), cache.default()
     flags = c_flags(compiler)
     arguments = compiler.arguments(flags, Path("out"))
+    known = known and have_digests(own_rules(graph))
     made_for = (compiler.version, compiler.target, processor.cores(), blas.is_installed(), decided)
     name = program_cache.program_key(digest(graph), arguments, *made_for)
     found = program_cache.find(store, name) if known else None

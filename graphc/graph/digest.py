@@ -13,6 +13,7 @@ import numpy as np
 from graphc.dims import IntExpr
 from graphc.dtypes import DType
 from graphc.errors import VerificationError
+from graphc.graph.registry import REGISTRY
 from graphc.graph.types import Array, Attrs
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def digest(graph: Graph) -> str:
-    """The SHA-256 of a graph's operations, attributes, wiring, results and sizes, as hexadecimal digits."""
+    """The SHA-256 of a graph's operations, attributes, wiring, results and sizes, as hexadecimal digits.
+
+    Of operations that users defined, the rules count as they are now; `own.have_digests` tells where that is not known.
+    """
     known: dict[Attrs, str] = {}
     lines: list[str] = []
     for node in graph.table.values():
@@ -28,6 +32,8 @@ def digest(graph: Graph) -> str:
         if attrs is None:
             attrs = known[node.attrs] = ";".join(f"{name}={_text(value)}" for name, value in node.attrs.items())
         lines.append(f"{node.id} {node.op} {[*map(tuple, node.inputs)]} {attrs}")
+    own = ((op, REGISTRY[op].code) for op in sorted(graph.ops & REGISTRY.keys()))
+    lines += [f"rules of {op}: {code()}" for op, code in own if code is not None]
     lines.append(f"outputs {[*map(tuple, graph.outputs)]}")
     lines.append(f"updates {[(id, tuple(ref)) for id, ref in graph.updates.items()]}")
     lines.append(f"symbols {sorted(graph.symbols.items())}")

@@ -13,6 +13,7 @@ from graphc.dtypes import DType, as_dtype
 from graphc.errors import FileError, GraphcError
 from graphc.graph.core import Graph
 from graphc.graph.jsonform import FORMAT, VERSION
+from graphc.graph.registry import REGISTRY
 from graphc.graph.types import Array, Attrs, Node, Origin, Ref, TensorType
 
 T = TypeVar("T")
@@ -75,6 +76,15 @@ def _graph(value: Any, path: str) -> Graph:
             expected=f"{VERSION} or below",
             hint="use the version of graphc that wrote it, or a later one",
         )
+    for op in _as(list, top.get("own", []), f"{path}.own"):
+        if op not in REGISTRY:
+            raise FileError(
+                "the JSON form of a graph has an operation that is not defined in this process",
+                where=f"{path}.own",
+                got=op,
+                expected="a primitive of this name, defined with `graphc.primitive` before the graph is read",
+                hint="run the code that defines it first",
+            )
     symbols = {}
     for name, bounds in _field(dict, top, "symbols", path).items():
         symbols[str(name)] = _pair(bounds, f"{path}.symbols.{name}")

@@ -8,7 +8,7 @@
 
 Attributes that JSON has no form for are objects with one key, which says what they are: `{"size": "2*B + 1"}`,
 `{"dtype": "int8"}`, `{"float": "nan"}`, `{"array": {"dtype", "shape", "data"}}` with the bytes in base64
-(little-endian), `{"graph": {..}}`. Tuples are lists.
+(little-endian), `{"graph": {..}}`. Tuples are lists. Operations that users defined are listed under `"own"`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphc.dims import IntExpr
 from graphc.dtypes import DType
+from graphc.graph.registry import REGISTRY
 from graphc.graph.types import Array, Node, TensorType
 
 if TYPE_CHECKING:
@@ -44,9 +45,11 @@ def to_json(graph: Graph, indent: int | None = None) -> str:
 
 def graph_object(graph: Graph) -> dict[str, Any]:
     """A graph as dictionaries, lists, texts and numbers."""
+    own = sorted(op for op in graph.ops if op in REGISTRY and REGISTRY[op].code is not None)
     return {
         "format": FORMAT,
         "version": VERSION,
+        **({"own": own} if own else {}),
         "symbols": {name: list(bounds) for name, bounds in graph.symbols.items()},
         "nodes": [_node(node) for node in graph.table.values()],
         "outputs": [list(ref) for ref in graph.outputs],

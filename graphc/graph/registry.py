@@ -354,5 +354,6 @@ def primitive(name: str) -> Primitive:
     """
     found = REGISTRY.get(name)
     if found is None:
-        raise VerificationError("there is no such primitive", got=name)
+        hint = "one of your own is defined with `graphc.primitive`, in each process that uses it"
+        raise VerificationError("there is no such primitive", got=name, hint=hint)
     return found

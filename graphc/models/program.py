@@ -20,6 +20,7 @@ from graphc.collection import paused
 from graphc.compiler import Executable, prepare
 from graphc.errors import ShapeError
 from graphc.graph.core import Graph
+from graphc.graph.own import are_current, own_rules
 from graphc.graph.types import Origin, TensorType, resolve
 from graphc.layers.layer import training_mode
 from graphc.layers.lookups import DATA, checked_lookups
@@ -98,12 +99,18 @@ class Program(ABC):
     classes: Mapping[str, Classes]
 
     def __post_init__(self) -> None:
+        self._rules = own_rules(self.graph)
         self._states = {name: self.variables[name].buffer for name in self.graph.states}
         self._used = set(self.graph.inputs)
 
     @abstractmethod
     def run_once(self, batch: Batch) -> list[Array]:
         """Does one step on all samples of a batch."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the primitives that users defined still have the rules that it was made with."""
+        return are_current(self._rules)
 
     def check(self, batch: Batch) -> None:
         """Checks labels before anything runs: on a device they would silently pick the wrong element.

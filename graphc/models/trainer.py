@@ -308,7 +308,7 @@ class Trainer(Layer):
             GraphcError: if the data do not fit the model.
         """
         found = self._programs.get(self._key(mode, signature))
-        if found is not None:
+        if found is not None and found.is_current:
             return found
         self._ensure_weights(signature)
         if mode == "train":
@@ -483,7 +483,8 @@ class Trainer(Layer):
         if type(x) is not np.ndarray or not x.shape or not x.shape[0]:
             return None
         found = self._ready.get((x.shape[1:], x.dtype))
-        return found[1] if found is not None and found[0] is settings.current() else None
+        ready = found is not None and found[0] is settings.current() and found[1].is_current
+        return found[1] if found is not None and ready else None
 
 
 def _flattened(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 from graphc import compiler, config, tree
 from graphc.compiler import Executable
 from graphc.graph.core import Graph
+from graphc.graph.own import OwnRules, are_current, own_rules
 from graphc.tracing.tensor import Tensor, as_tensor, lift
 from graphc.tracing.trace import Trace, current_trace, required_trace
 from graphc.tracing.variable import Variable
@@ -90,7 +91,7 @@ class Function(Generic[P, R]):
 
     def __init__(self, function: Callable[P, R]) -> None:
         self.function = function
-        self._compiled: dict[Any, tuple[Executable, Traced]] = {}
+        self._compiled: dict[Any, tuple[Executable, Traced, OwnRules]] = {}
         update_wrapper(self, function)
 
     def __reduce__(self) -> str:
@@ -105,11 +106,13 @@ class Function(Generic[P, R]):
         arrays = [as_tensor(leaf).numpy() for leaf in leaves]
         types = [Tensor(array).type for array in arrays]
         key = (structure, tuple(types), config.current())
-        if key not in self._compiled:
+        found = self._compiled.get(key)
+        if found is None or not are_current(found[2]):
             specs = tree.join(structure, types)
             made = trace(lambda pair: self.function(*pair[0], **pair[1]), [specs])
-            self._compiled[key] = build(made.graph), made
-        executable, made = self._compiled[key]
+            rules = own_rules(made.graph)
+            found = self._compiled[key] = build(made.graph), made, rules
+        executable, made, _ = found
         states = {name: made.variables[name].buffer for name in made.graph.states}
         outputs = executable.run({f"x{i}": array for i, array in enumerate(arrays)}, states, {})
         return cast(R, tree.join(made.structure, [Tensor(np.asarray(output)) for output in outputs]))

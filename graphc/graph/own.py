@@ -1,0 +1,58 @@
+"""Primitives that users define, in graphs: what is compiled from them holds as long as their rules stay the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+from graphc.graph.registry import REGISTRY, Primitive
+
+if TYPE_CHECKING:
+    from graphc.graph.core import Graph
+
+# Of each of the users' primitives in a graph its name and the digest of its rules; the record itself where there is no
+# digest, which then must stay the very same.
+OwnRules: TypeAlias = tuple[tuple[str, "str | Primitive"], ...]
+
+
+def own_ops(graph: Graph) -> set[str]:
+    """The names of the users' primitives in a graph, and in the graphs that its operations run."""
+    found: set[str] = set()
+    for op in graph.ops:
+        rule = REGISTRY.get(op)
+        if rule is None:
+            continue
+        if rule.code is not None:
+            found.add(op)
+        for body in _bodies(graph, rule):
+            found |= own_ops(body)
+    return found
+
+
+def _bodies(graph: Graph, rule: Primitive) -> Iterator[Graph]:
+    if rule.regions:
+        for node in graph.of_op(rule.name):
+            yield from (node.attrs[name] for name in rule.regions)
+
+
+def own_rules(graph: Graph) -> OwnRules:
+    """The rules of the users' primitives in a graph, as they are now."""
+    return tuple((name, _rules(REGISTRY[name])) for name in sorted(own_ops(graph)))
+
+
+def _rules(primitive: Primitive) -> str | Primitive:
+    return (primitive.code() if primitive.code is not None else None) or primitive
+
+
+def are_current(rules: OwnRules) -> bool:
+    """Whether rules are still what they were when `own_rules` gave them."""
+    for name, known in rules:
+        rule = REGISTRY[name]
+        if rule is not known and (isinstance(known, Primitive) or _rules(rule) != known):
+            return False
+    return True
+
+
+def have_digests(rules: OwnRules) -> bool:
+    """Whether all rules have digests, so that other processes can tell whether theirs are the same."""
+    return all(isinstance(known, str) for _, known in rules)
