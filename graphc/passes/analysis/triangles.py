@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from graphc.graph.core import Graph
-from graphc.graph.registry import AxesOf, primitive
+from graphc.graph.registry import AxesOf, Kind, primitive
 from graphc.graph.types import Node, Ref
 
 # What a score is set to where it is masked is below this; exponentials of it, less the largest score, are zero.
@@ -134,7 +134,7 @@ class _Search:
         rule = primitive(node.op)
         if rule.view.axes is not None or node.op in ("cast", "mul", "div"):
             return any(self._is_product(self.graph.node(operand.node)) for operand in set(node.inputs))
-        return node.op == "contract"
+        return rule.kind is Kind.CONTRACT
 
     def _number(self, ref: Ref) -> float | None:
         """The number that a value is everywhere, where that is known."""
