@@ -69,7 +69,7 @@ def fingerprint(*values: Any) -> str | None:
             walk.add(value)
     except (_Unknown, RecursionError):
         return None
-    return walk.digest.hexdigest()
+    return walk.digest()
 
 
 @lru_cache(maxsize=4096)
@@ -95,21 +95,34 @@ def _names_read(code: types.CodeType) -> tuple[tuple[str, ...], tuple[str, ...],
     return tuple(found[0]), tuple(found[1]), tuple(found[2])
 
 
+@lru_cache(maxsize=1024)
+def _code_digest(code: types.CodeType) -> str:
+    """The digest of code by itself, which never changes."""
+    walk = _Walk()
+    walk.say("code", code.co_code.hex(), code.co_flags, getattr(code, "co_exceptiontable", b"").hex())
+    walk.say(code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
+    walk.say(code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    for constant in code.co_consts:
+        walk.add(constant)
+    return walk.digest()
+
+
 class _Walk:
     """Follows values and hashes what they are."""
 
     def __init__(self) -> None:
-        self.digest = hashlib.sha256()
+        self.words: list[str] = []
         # What was met and may lead back to itself, kept alive so that nothing else gets its identity.
         self.met: dict[int, tuple[int, Any]] = {}
         self.count = 0
 
+    def digest(self) -> str:
+        """The digest of all that was said."""
+        return hashlib.sha256(repr(self.words).encode("utf-8", "surrogatepass")).hexdigest()
+
     def say(self, *words: object) -> None:
-        """Hashes texts, each with its length so that no two rows of them are one."""
-        for word in words:
-            data = str(word).encode("utf-8", "surrogatepass")
-            self.digest.update(f"{len(data)}:".encode())
-            self.digest.update(data)
+        """Adds texts to what is hashed."""
+        self.words.extend(map(str, words))
 
     def add(self, value: Any) -> None:
         """Hashes a value and all that it reaches."""
@@ -133,7 +146,7 @@ class _Walk:
             case types.FunctionType():
                 self._function(value)
             case types.CodeType():
-                self._code(value)
+                self.say(_code_digest(value))
             case types.ModuleType():
                 self._named(value, value.__name__)
             case enum.Enum():
@@ -197,8 +210,7 @@ class _Walk:
             self.add(function.__kwdefaults__)
             self.add(function.__closure__)
             return
-        self.say("function")
-        self.add(function.__code__)
+        self.say("function", _code_digest(function.__code__))
         self.add(function.__defaults__)
         self.add(function.__kwdefaults__)
         self.add(function.__closure__)
@@ -223,13 +235,6 @@ class _Walk:
                 if name in vars(value):
                     self.say("attribute", name)
                     self._read(vars(value)[name], attributes)
-
-    def _code(self, code: types.CodeType) -> None:
-        self.say("code", code.co_code.hex(), code.co_flags, getattr(code, "co_exceptiontable", b"").hex())
-        self.say(code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
-        for names in (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars):
-            self.say(len(names), *names)
-        self._parts("constants", *code.co_consts)
 
     def _cell(self, cell: types.CellType) -> None:
         try:

@@ -171,8 +171,8 @@ def test_functions_of_numpy_are_code(name: str, backend: str) -> None:
     np.testing.assert_allclose(op(X).numpy(), wanted, rtol=1e-6)
 
 
-def test_reductions(backend: str) -> None:
-    total = graphc.primitive(
+def sum_of_squares() -> Any:
+    return graphc.primitive(
         "sum_of_squares",
         lambda x, axes: np.sum(x * x, axis=axes),
         lower=lambda x: x * x,
@@ -180,6 +180,10 @@ def test_reductions(backend: str) -> None:
         combine="sum",
         vjp=lambda g, y, x, axes: 2.0 * x * ops.broadcast_to(ops.expand_dims(g, axes), x.shape),
     )
+
+
+def test_reductions(backend: str) -> None:
+    total = sum_of_squares()
     for axis in (None, 0, -1, (0, 1)):
         wanted = np.sum(X * X, axis=axis)
         compiled = graphc.function(lambda x, axis=axis: total(x, axis=axis))
@@ -191,17 +195,29 @@ def test_reductions(backend: str) -> None:
     np.testing.assert_allclose(found.numpy(), 2 * X, rtol=1e-6)
 
 
-def test_views(backend: str) -> None:
-    mirrored = graphc.primitive(
+def mirrored() -> Any:
+    return graphc.primitive(
         "mirrored",
         lambda x: np.concatenate([x, x[:, ::-1]], axis=1),
         lower=lambda reader, index: reader.read(0, (index[0], _mirrored(index[1], reader.types[0].shape[1]))),
         kind="view",
         infer=lambda x: TensorType((x.shape[0], 2 * x.shape[1]), x.dtype),
     )
+
+
+def test_views(backend: str) -> None:
+    op = mirrored()
     wanted = np.concatenate([X, X[:, ::-1]], axis=1)
-    assert np.array_equal(mirrored(X).numpy(), wanted)
-    assert np.array_equal(graphc.function(lambda x: mirrored(x) + 0.0)(X).numpy(), wanted)
+    assert np.array_equal(op(X).numpy(), wanted)
+    assert np.array_equal(graphc.function(lambda x: op(x) + 0.0)(X).numpy(), wanted)
+
+
+@pytest.mark.cuda
+def test_on_cuda() -> None:
+    element, total, view = bent(), sum_of_squares(), mirrored()
+    with config.override(backend="cuda"):
+        found = graphc.function(lambda x: total(view(element(x)), axis=1))(X).numpy()
+    np.testing.assert_allclose(found, 2 * np.sum(expected(X) ** 2, axis=1), rtol=1e-5)
 
 
 def _mirrored(i: Any, size: Any) -> Any:

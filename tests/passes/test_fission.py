@@ -9,6 +9,7 @@ import pytest
 
 import graphc
 from graphc import dims, dtypes, interpret, layers, ops
+from graphc.compiler import compile
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.graph.verify import verify
@@ -273,3 +274,61 @@ def test_a_body_keeps_nothing_for_later() -> None:
 
     with pytest.raises(graphc.errors.StateError, match="another graph"):
         traced(function, (3, 2))
+
+
+def scattered(product: Any, table: Any) -> Any:
+    places = ops.argmax(product, axis=1)
+    return bind("scatter_add", places, product, size=5)
+
+
+# What is done with a product of each step that no carry reads.
+BEHIND_A_PRODUCT = {
+    "lookup": lambda product, table: ops.take(table, ops.argmax(product, axis=1), axis=0),
+    "lookup in what varies": lambda product, table: ops.take(product, np.array([1, 0, 1], "int32"), axis=1),
+    "lookup of both": lambda product, table: ops.take(product, ops.argmax(product, axis=1), axis=0),
+    "scattered": scattered,
+    "running sum": lambda product, table: bind("cumsum", product, axis=1, reverse=True),
+    "running maximum": lambda product, table: bind("cummax", product, axis=0, reverse=False),
+    "pool": lambda product, table: ops.max_pool(product[:, :, None], 2, strides=1),
+    "convolution": lambda product, table: ops.conv(product[:, :, None], table[:3, :1, None], padding="same"),
+    "convolution by what varies": lambda product, table: ops.conv(table[None, :, :], product[:, :, None][:, :2, :]),
+    "convolution of both": lambda product, table: ops.conv(product[:, :, None], product[:3, :1, None], padding="same"),
+    "sorted out": lambda product, table: ops.where(product > 0.0, product, ops.flip(product, axis=1)),
+}
+
+
+@pytest.fixture(scope="module")
+def behind_products() -> tuple[Graph, Graph]:
+    def function(x: Any, w: Any, table: Any) -> Any:
+        def step(h: Any, row: Any) -> Any:
+            h = ops.tanh(h * 0.5 + row)
+            product = ops.matmul(h, w)
+            return h, [rule(product, table) for rule in BEHIND_A_PRODUCT.values()]
+
+        return ops.scan(step, ops.zeros((3, SIZE)), x)[1]
+
+    before = simplify(traced(function, (STEPS, 3, SIZE), (SIZE, 4), (4, 2)))
+    return before, optimize_loops(before)
+
+
+def test_what_follows_a_product_leaves_the_loop_with_it(behind_products: tuple[Graph, Graph]) -> None:
+    before, after = behind_products
+    check(before, after)
+    (loop,) = after.of_op("scan")
+    assert {node.op for node in loop.attrs["body"].table.values()} <= {
+        "input",
+        "constant",
+        "broadcast",
+        "mul",
+        "add",
+        "tanh",
+    }
+
+
+def test_what_left_a_loop_is_compiled(behind_products: tuple[Graph, Graph]) -> None:
+    before, _ = behind_products
+    rng = np.random.default_rng(0)
+    inputs = {name: rng.normal(size=node.outs[0].shape).astype("float32") for name, node in before.inputs.items()}
+    expected = interpret.run(before, inputs)[0]
+    for name, a, b in zip(BEHIND_A_PRODUCT, compile(before, backend="cpu").run(inputs, {}, {}), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-5, err_msg=name)
