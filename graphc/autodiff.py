@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from graphc.errors import ArgumentError
 from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import primitive
-from graphc.graph.types import Ref
+from graphc.graph.types import Ref, at_origin
 
 
 def vjp(builder: Builder, cotangents: Mapping[Ref, Value], wrt: Sequence[Value]) -> list[Value | None]:
@@ -79,14 +79,9 @@ def _propagate(applied: Applied, cotangents: list[Value | None], active: set[int
         # An operation with integer or boolean results has derivative zero; one on floats has none that we know.
         if not any(out.dtype.is_float for out in node.outs):
             return
-        origin = node.loc[-1] if node.loc else None
-        raise ArgumentError(
-            f"`{node.op}` has no gradient",
-            layer=origin.layer if origin else None,
-            where=f"{origin.file}:{origin.line}" if origin and origin.file else None,
-            hint="stop the gradient before it (`ops.stop_gradient`)"
-            + (", or give `vjp` to `graphc.primitive`" if known.code is not None else ""),
-        )
+        own = ", or give `vjp` to `graphc.primitive`" if known.code is not None else ""
+        hint = f"stop the gradient before it (`ops.stop_gradient`){own}"
+        raise at_origin(ArgumentError(f"`{node.op}` has no gradient", hint=hint), node.loc)
     given = cotangents[0] if len(node.outs) == 1 else tuple(cotangents)
     for ref, part in zip(node.inputs, rule(given, applied), strict=True):
         if part is None or ref.node not in active:

@@ -14,7 +14,7 @@ from graphc.dtypes import DType
 from graphc.errors import GraphcError, VerificationError
 from graphc.graph.core import Graph
 from graphc.graph.registry import Primitive, primitive
-from graphc.graph.types import Array, Attrs, Loc, Node, Origin, Ref, TensorType, union
+from graphc.graph.types import Array, Attrs, Loc, Node, Ref, TensorType, at_origin, union
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,7 @@ class Builder:
         try:
             types = primitive(op).infer(*(self.type(ref) for ref in inputs), **attrs)
         except GraphcError as error:
-            origin = self.loc[-1] if self.loc else Origin()
-            where = f"{origin.file}:{origin.line}" if origin.file else None
-            raise error.locate(layer=origin.layer or None, where=where) from None
+            raise at_origin(error, self.loc) from error.__cause__
         return types if isinstance(types, tuple) else (types,)
 
     def _merge_origin(self, id: int) -> Node:

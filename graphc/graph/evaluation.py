@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import VerificationError
+from graphc.errors import GraphcError, VerificationError
 from graphc.graph.core import Graph
 from graphc.graph.registry import primitive
-from graphc.graph.types import Node, Ref, resolve
+from graphc.graph.types import Node, Ref, at_origin, resolve
 
 Array = np.ndarray[Any, Any]
 
@@ -19,7 +19,10 @@ Array = np.ndarray[Any, Any]
 def evaluate(node: Node, operands: list[Array], sizes: Mapping[str, int]) -> tuple[Array, ...]:
     """The results of one operation. Graphs among its attributes come to it as functions of their inputs."""
     attrs = {name: _bound(attr, sizes) for name, attr in node.attrs.items()}
-    result = primitive(node.op).eval(*operands, **attrs)
+    try:
+        result = primitive(node.op).eval(*operands, **attrs)
+    except GraphcError as error:
+        raise at_origin(error, node.loc) from error.__cause__
     results = result if isinstance(result, tuple) else (result,)
     # A loop that makes no pass has nothing to stack.
     missing = [np.zeros(resolve(type.shape, sizes), type.dtype.numpy) for type in node.outs[len(results) :]]

@@ -11,6 +11,7 @@ import numpy as np
 from graphc import dims
 from graphc.dims import Dim, IntExpr, Shape
 from graphc.dtypes import DType, as_dtype
+from graphc.errors import GraphcError
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,12 @@ def union(*locs: Loc) -> Loc:
     if all(loc == first for loc in locs):
         return first
     return tuple(sorted({origin for loc in locs for origin in loc}))
+
+
+def at_origin(error: GraphcError, loc: Loc) -> GraphcError:
+    """An error that says which layer and line of the user it is from, if it did not before."""
+    origin = loc[-1] if loc else Origin()
+    return error.locate(layer=origin.layer or None, where=f"{origin.file}:{origin.line}" if origin.file else None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -56,7 +56,8 @@ def primitive(
     models, and fuses into the kernels around it. To define a name again replaces the operation, and everything compiled
     with it is compiled anew: what its rules do, with the functions and values that they read, is a part of every key
     under which programs are kept. Programs with rules that read what has no contents to compare, such as open files,
-    are not kept between processes.
+    are not kept between processes. A name has one definition at a time, the last: what was defined under it before is
+    the new operation, too. Let what differs between two uses be an attribute, or give them two names.
 
     Keyword arguments of the operation beside its operands are attributes, which every rule gets: Booleans, numbers,
     texts, dtypes, and tuples of these.
@@ -120,7 +121,7 @@ def primitive(
         Definition(name, kind, eval, lower, vjp, rule, combine, infer, allowed, wanted, traits).register()
     except GraphcError as error:
         origin = current_origin()
-        raise error.locate(layer=origin.layer or None, where=describe(origin)) from None
+        raise error.locate(layer=origin.layer or None, where=describe(origin)) from error.__cause__
     apply = {"pointwise": _pointwise, "reduce": _reduction, "view": _view}[kind](name, allowed)
     apply.__name__ = apply.__qualname__ = name
     apply.__module__ = sys._getframe(1).f_globals.get("__name__", "__main__")

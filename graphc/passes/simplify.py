@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from graphc import dims
+from graphc.errors import GraphcError
 from graphc.graph.builder import Builder, Value, build_like
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
-from graphc.graph.types import Array, Attrs, Node, Ref
+from graphc.graph.types import Array, Attrs, Node, Ref, at_origin
 
 # Constants of up to this many elements are computed at compile time.
 FOLD_ELEMENTS = 1024
@@ -72,7 +73,10 @@ def _folded(builder: Builder, op: str, attrs: Attrs, operands: Operands) -> Valu
     if types.elements > (1 if repeats else FOLD_ELEMENTS):
         return None
     arrays = [builder.node(operand.ref).attrs["value"].numpy() for operand in operands]
-    result = np.asarray(rule.eval(*arrays, **attrs))
+    try:
+        result = np.asarray(rule.eval(*arrays, **attrs))
+    except GraphcError as error:  # of a rule of the user's
+        raise at_origin(error, builder.loc) from error.__cause__
     return builder.apply("constant", value=Array.of(result))
 
 

@@ -254,7 +254,7 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except GraphcError as error:
             origin = current_origin()
-            raise error.locate(layer=origin.layer or None, where=describe(origin)) from None
+            raise error.locate(layer=origin.layer or None, where=describe(origin)) from error.__cause__
 
     return wrapped
 

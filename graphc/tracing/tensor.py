@@ -250,7 +250,7 @@ def bind_many(op: str, *operands: Tensor, **attrs: Any) -> tuple[Tensor, ...]:
         results = found.eval(*arrays, **attrs)
     except GraphcError as error:
         origin = current_origin()
-        raise error.locate(layer=origin.layer or None, where=describe(origin)) from None
+        raise error.locate(layer=origin.layer or None, where=describe(origin)) from error.__cause__
     return tuple(Tensor(np.asarray(r)) for r in (results if isinstance(results, tuple) else (results,)))
 
 

@@ -310,6 +310,20 @@ def test_wrong_rules_name_the_primitive_and_the_line(name: str, traced: bool) ->
     assert re.search(got, text)
 
 
+@pytest.mark.parametrize("of_constants", [False, True])
+def test_rules_that_fail_while_a_program_runs_or_is_made_name_both_lines(of_constants: bool) -> None:
+    op = graphc.primitive("mine", failing, lower=lambda x: x)
+    with (
+        config.override(backend="numpy"),
+        pytest.raises(ArgumentError, match="`eval` of the primitive `mine`") as caught,
+    ):
+        graphc.function(lambda x: op(X if of_constants else x) + x)(X)
+    assert __file__ in str(caught.value.where)
+    assert __file__ in str(caught.value.got)
+    assert caught.value.where not in str(caught.value.got)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
 WRONG_GRADIENTS: dict[str, tuple[Any, str]] = {
     "raises": (lambda g, y, x: failing(x), "ZeroDivisionError: not today"),
     "too many": (lambda g, y, x: (g, g), "another number of cotangents"),
