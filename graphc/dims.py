@@ -396,6 +396,29 @@ def _least_of(atom: Atom) -> float:
     return least // divisor if isinstance(divisor, int) else min(least, 0)
 
 
+def is_non_decreasing(dim: Dim) -> bool:
+    """Whether it is known that an expression of sizes never becomes smaller when a size grows.
+
+    Example:
+
+    >>> n = size("N")
+    >>> is_non_decreasing(3 * n + (n + 2) // 4 - 5), is_non_decreasing(n % 8 + 1), is_non_decreasing(10 - n)
+    (True, False, False)
+    """
+    return all(not monomial or (coefficient > 0 and _rises(monomial)) for monomial, coefficient in _terms(dim))
+
+
+def _rises(monomial: Monomial) -> bool:
+    """Whether each factor is known not to fall, and not to be negative if it multiplies others."""
+    if len(monomial) > 1 and min(map(_least_of, monomial)) < 0:
+        return False
+    return all(
+        atom.kind == "size"
+        or (atom.kind == "div" and isinstance(atom.args[1], int) and is_non_decreasing(atom.args[0]))
+        for atom in monomial
+    )
+
+
 def known_in_range(dim: Dim, extent: Dim) -> bool:
     """Whether `0 <= dim < extent` is known."""
     if not nonnegative(dim):

@@ -430,7 +430,15 @@ def check(plan: Plan, offsets: Mapping[int, int], sizes: Mapping[str, int]) -> N
     Raises:
         VerificationError: if a read would find something else.
     """
-    nbytes = plan.nbytes(sizes)
+    check_places(plan, offsets, plan.nbytes(sizes))
+
+
+def check_places(plan: Plan, offsets: Mapping[int, int], nbytes: Mapping[int, int]) -> None:
+    """`check` where arena buffers have so many bytes.
+
+    Raises:
+        VerificationError: if a read would find something else.
+    """
     simulation = _Simulation(plan, offsets, nbytes)
     simulation.run(plan.steps)
     # A later run finds what is kept, and makes no more of it.

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphc import dims, dtypes
+from graphc import dims, dtypes, interpret
+from graphc.compiler import compile
+from graphc.dims import Dim
 from graphc.errors import VerificationError
+from graphc.graph.builder import Builder
+from graphc.graph.core import Graph
+from graphc.graph.types import TensorType
 from graphc.plan import Buffer, Launch, Loop, Plan, check
-from graphc.runtime.memory import ALIGNMENT, Layout, solve
-from tests.support.random_plans import LARGEST, Lost, plans, run_in_memory
+from graphc.runtime.memory import ALIGNMENT, extended, solve
+from tests.support.random_plans import LARGEST, VARYING, Lost, plans, run_in_memory
 
 FIXED = settings(derandomize=True, deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 BOUNDS = {"B": LARGEST}
@@ -29,12 +37,28 @@ def test_solved_plans_lose_nothing(plan: Plan) -> None:
 
 
 @FIXED
-@given(plans(), st.integers(1, LARGEST))
-def test_a_layout_holds_for_all_smaller_sizes(plan: Plan, batch: int) -> None:
+@given(plans(varying=True), st.lists(st.integers(1, LARGEST), min_size=2, max_size=5))
+def test_a_layout_holds_for_all_sizes_that_it_was_extended_for(plan: Plan, batches: list[int]) -> None:
+    layout = None
+    for batch in batches:
+        layout = extended(plan, layout, {"B": batch})
+        check(plan, layout.offsets, {"B": batch})
+        run_in_memory(plan, layout.offsets, {"B": batch})
+    for batch in batches:
+        assert layout is not None and layout.covers({"B": batch})
+        assert extended(plan, layout, {"B": batch}) is layout
+
+
+@FIXED
+@given(plans(varying=True), st.integers(1, LARGEST))
+def test_what_a_layout_covers_fits(plan: Plan, batch: int) -> None:
+    """Also where it was solved for another size; what grows with sizes is covered below it without a look."""
     layout = solve(plan, BOUNDS)
-    assert layout.covers({"B": batch})
-    check(plan, layout.offsets, {"B": batch})
-    run_in_memory(plan, layout.offsets, {"B": batch})
+    assert set(layout.varying) == {b.id for b in plan.arena if b.nbytes // b.dtype.itemsize in VARYING}
+    assert layout.covers({"B": batch}) or layout.varying
+    if layout.covers({"B": batch}):
+        check(plan, layout.offsets, {"B": batch})
+        run_in_memory(plan, layout.offsets, {"B": batch})
 
 
 @FIXED
@@ -93,7 +117,7 @@ def test_a_chain_needs_two_places() -> None:
 
 
 def test_a_plan_without_temporaries_needs_nothing() -> None:
-    assert solve(_chain(1), {}) == Layout({}, 0, {})
+    assert (solve(_chain(1), {}).offsets, solve(_chain(1), {}).nbytes) == ({}, 0)
 
 
 def test_what_a_loop_carries_keeps_its_place_for_all_passes() -> None:
@@ -128,3 +152,50 @@ def test_larger_sizes_are_not_covered() -> None:
     steps = (Launch("k0", (0, 1), (0,), (1,)), Launch("k1", (1, 2), (1,), (2,)))
     layout = solve(Plan(steps, buffers, (2,), {"B": (1, 100)}), {"B": 10})
     assert layout.covers({"B": 10}) and layout.covers({"B": 1}) and not layout.covers({"B": 11})
+
+
+# ---- sizes that shrink as a symbol grows
+
+BATCH = dims.size("B")
+ROWS = {
+    "remainder": (1100, lambda b: b % 1000 + 1, (1000, 999, 3, 1003, 999, 1000)),
+    "the rest of a table": (10, lambda b: 11 - b, (10, 1, 5, 2, 9, 10)),
+    "the rest of a table, in rows of the batch": (10, lambda b: (11 - b) * b, (10, 1, 5, 2, 9, 10)),
+    "a quotient": (60, lambda b: 60 // b, (60, 1, 7, 2, 60)),
+    "a sum": (50, lambda b: b + (49 - b) % 7 * 4 + 1, (50, 49, 43, 1, 50)),
+}
+
+
+def _shrinking(rows: Dim, most: int) -> Graph:
+    """A chain on `rows` rows and one on as many as the batch, which take turns, so that they share an arena."""
+    builder = Builder({"B": (1, most)})
+    x, seed = (
+        builder.input(name, TensorType(shape, dtypes.int32)) for name, shape in (("x", (BATCH, 8)), ("seed", (8,)))
+    )
+    wide = builder.broadcast(seed, (rows, 8), (1,))
+    for _ in range(3):
+        count = builder.apply("iota", shape=(rows, 8), axis=0, dtype=dtypes.int32)
+        wide = builder.apply("bit_xor", builder.apply("cumsum", wide, axis=0, reverse=False), count)
+        total = builder.apply("sum", wide, axes=(0,))
+        x = builder.apply(
+            "cumsum", builder.apply("bit_xor", x, builder.broadcast(total, (BATCH, 8), (1,))), axis=0, reverse=True
+        )
+        wide = builder.apply("mul", wide, builder.broadcast(builder.apply("sum", x, axes=(0,)), (rows, 8), (1,)))
+    return builder.finish([x.ref, wide.ref])
+
+
+@pytest.mark.parametrize("backend", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+@pytest.mark.parametrize(("most", "rows", "order"), ROWS.values(), ids=ROWS)
+def test_sizes_that_shrink_are_run_in_any_order(
+    backend: str, most: int, rows: Callable[[Dim], Dim], order: tuple[int, ...]
+) -> None:
+    graph = _shrinking(rows(BATCH), most)
+    executable = compile(graph, backend, fused=False)
+    rng, layout = np.random.default_rng(0), None
+    for batch in order:
+        inputs = {name: rng.integers(-99, 99, size).astype("int32") for name, size in (("x", (batch, 8)), ("seed", 8))}
+        found = executable.run(inputs, {}, {"B": batch})
+        for a, b in zip(found, interpret.run(graph, inputs, sizes={"B": batch})[0], strict=True):
+            np.testing.assert_array_equal(a, b)
+        layout = extended(executable.program.plan, layout, {"B": batch})
+        check(executable.program.plan, layout.offsets, {"B": batch})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphc import dims
-from graphc.plan import Plan, check
+from graphc.dims import Dim
+from graphc.plan import Plan, check_places
 from graphc.runtime.counters import counters
 
 # Offsets are multiples of this many bytes: a cache line, and what GPUs want for coalesced access.
@@ -22,15 +23,22 @@ class Layout:
         offsets: The first byte of each buffer, by id.
         nbytes: The size of the arena.
         sizes: The upper bounds of the symbolic sizes for which this holds.
+        held: The bytes that there are for each buffer, by id.
+        varying: What each buffer needs of which it is not known that it needs no more at smaller sizes, such as one of
+            `B % 8` rows.
     """
 
     offsets: Mapping[int, int]
     nbytes: int
     sizes: Mapping[str, int]
+    held: Mapping[int, int] = field(default_factory=dict)
+    varying: Mapping[int, Dim] = field(default_factory=dict)
 
     def covers(self, sizes: Mapping[str, int]) -> bool:
-        """Whether the layout holds for given sizes: sizes of buffers never shrink when a symbol grows."""
-        return all(value <= self.sizes[name] for name, value in sizes.items())
+        """Whether the layout holds for given sizes: they are in its bounds, and what does not grow with them fits."""
+        return all(value <= self.sizes[name] for name, value in sizes.items()) and all(
+            dims.evaluate(nbytes, sizes) <= self.held[id] for id, nbytes in self.varying.items()
+        )
 
 
 def solve(plan: Plan, sizes: Mapping[str, int]) -> Layout:
@@ -43,7 +51,10 @@ def solve(plan: Plan, sizes: Mapping[str, int]) -> Layout:
     Returns:
         A checked layout.
     """
-    nbytes = plan.nbytes(sizes)
+    return _solved(plan, sizes, plan.nbytes(sizes), _varying(plan))
+
+
+def _solved(plan: Plan, sizes: Mapping[str, int], nbytes: Mapping[int, int], varying: Mapping[int, Dim]) -> Layout:
     spans = plan.lifetimes()
     placed: list[tuple[int, int, int, int]] = []  # start, end, and the first and last step; in this order
     offsets: dict[int, int] = {}
@@ -60,8 +71,8 @@ def solve(plan: Plan, sizes: Mapping[str, int]) -> Layout:
         offsets[id] = start
         insort(placed, (start, start + size, first, last))
     total = max((end for _, end, *_ in placed), default=0)
-    check(plan, offsets, sizes)
-    return Layout(offsets, total, dict(sizes))
+    check_places(plan, offsets, nbytes)
+    return Layout(offsets, total, dict(sizes), nbytes, varying)
 
 
 def extended(plan: Plan, layout: Layout | None, sizes: Mapping[str, int]) -> Layout:
@@ -74,9 +85,12 @@ def extended(plan: Plan, layout: Layout | None, sizes: Mapping[str, int]) -> Lay
     """
     if layout is not None and layout.covers(sizes):
         return layout
-    before = layout.sizes if layout is not None else {}
-    result = solve(plan, {name: max(value, before.get(name, 0)) for name, value in sizes.items()})
-    counters().arena_bytes += result.nbytes - (layout.nbytes if layout is not None else 0)
+    before = Layout({}, 0, {}) if layout is None else layout
+    bounds = {name: max(value, before.sizes.get(name, 0)) for name, value in sizes.items()}
+    varying = _varying(plan)
+    now = {id: max(dims.evaluate(nbytes, sizes), before.held.get(id, 0)) for id, nbytes in varying.items()}
+    result = _solved(plan, bounds, plan.nbytes(bounds) | now, varying)
+    counters().arena_bytes += result.nbytes - before.nbytes
     return result
 
 
@@ -92,6 +106,10 @@ def by_role(plan: Plan, sizes: Mapping[str, int]) -> dict[str, int]:
         if buffer.role in report:
             report[buffer.role] += dims.evaluate(buffer.nbytes, sizes)
     return report | {"arena": solve(plan, sizes).nbytes}
+
+
+def _varying(plan: Plan) -> dict[int, Dim]:
+    return {buffer.id: buffer.nbytes for buffer in plan.arena if not dims.is_non_decreasing(buffer.nbytes)}
 
 
 def _aligned(place: int) -> int:

@@ -9,12 +9,16 @@ import numpy as np
 from hypothesis import strategies as st
 
 from graphc import dims, dtypes
+from graphc.dims import Dim
 from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Role, Step
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 BATCH = dims.size("B")
 LARGEST = 64
+# Elements of buffers: as many at least at larger sizes, and other ones.
+GROWING = (1, 3, 64, 200, BATCH, 5 * BATCH, BATCH * BATCH + 1)
+VARYING = (BATCH % 7 * 20 + 1, LARGEST + 1 - BATCH, LARGEST * BATCH - BATCH * BATCH + 5, 300 // BATCH)
 
 
 class Lost(Exception):
@@ -22,9 +26,15 @@ class Lost(Exception):
 
 
 @st.composite
-def plans(draw: Draw, nested: bool = True) -> Plan:
-    """Plans that read only what has been written: launches, copies, updates in place, loops in loops."""
-    maker = _Maker(draw)
+def plans(draw: Draw, nested: bool = True, varying: bool = False) -> Plan:
+    """Plans that read only what has been written: launches, copies, updates in place, loops in loops.
+
+    Args:
+        draw: From hypothesis.
+        nested: Whether there are loops.
+        varying: Whether some buffers are smaller at larger sizes.
+    """
+    maker = _Maker(draw, (*GROWING, *VARYING) if varying else GROWING)
     for _ in range(draw(st.integers(1, 3))):
         maker.known.append(maker.buffer(draw(st.sampled_from(["input", "state"]))))
     steps = maker.steps(depth=2 if nested else 0)
@@ -34,14 +44,15 @@ def plans(draw: Draw, nested: bool = True) -> Plan:
 
 
 class _Maker:
-    def __init__(self, draw: Draw) -> None:
+    def __init__(self, draw: Draw, sizes: tuple[Dim, ...]) -> None:
         self.draw = draw
+        self.sizes = sizes
         self.buffers: list[Buffer] = []
         self.known: list[int] = []  # buffers that something has been written to
         self.names = 0
 
     def buffer(self, role: Role) -> int:
-        elements = self.draw(st.sampled_from([1, 3, 64, 200, BATCH, 5 * BATCH, BATCH * BATCH + 1]))
+        elements = self.draw(st.sampled_from(self.sizes))
         dtype = self.draw(st.sampled_from([dtypes.float32, dtypes.uint8, dtypes.float64]))
         name = f"v{len(self.buffers)}" if role in ("input", "state") else ""
         self.buffers.append(Buffer(len(self.buffers), role, dtype, elements, name))
