@@ -59,6 +59,30 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """The memory of an arena buffer: parts of equal size, one after the other.
+
+    Args:
+        nbytes: The bytes of a part.
+        lanes: How many parts there may be.
+        count: There are no more of them than that, either.
+    """
+
+    nbytes: Dim
+    lanes: int = 1
+    count: Dim = 1
+
+    @property
+    def is_non_decreasing(self) -> bool:
+        """Whether it is known that it is never less at larger sizes."""
+        return dims.is_non_decreasing(self.nbytes) and dims.is_non_decreasing(self.count)
+
+    def at(self, sizes: Mapping[str, int]) -> int:
+        """The bytes at given sizes."""
+        return dims.evaluate(self.nbytes, sizes) * min(self.lanes, dims.evaluate(self.count, sizes))
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """Runs a kernel on buffers, given in the order of its parameters, then the values of symbols."""
 
@@ -169,7 +193,8 @@ class Loop(_Region):
         steps: What a pass runs.
         lanes: How many threads may take passes at the same time, each going through its own alone; 0 where a pass
             needs what the one before it left.
-        apart: Buffers of which each lane has its own part: as many equal parts as there are lanes, one after the other.
+        apart: Buffers of which each lane has a part, one after the other. Their elements are those of a part, and there
+            are as many parts as lanes, or as passes if these are fewer.
     """
 
     symbol: str
@@ -289,6 +314,23 @@ class Plan:
         spans = {id: span for id, span in spans.items() if self.buffers[id].in_arena}
         return spans | {buffer.id: (0, end) for buffer in self.buffers if buffer.role == "kept"}
 
+    def shared_parts(self) -> list[list[int]]:
+        """Buffers that may lie in one place though others of their loop may not: parts of equal sizes, needed in turn.
+
+        Each pass then finds in its part only what it has put there itself.
+        """
+        needs, found = self.needs(), list[list[int]]()
+        for loop in (step for step in self.steps if isinstance(step, Loop) and step.lanes):
+            spans: dict[int, tuple[int, int]] = {}
+            self._spans(loop.steps, 0, spans)
+            free: dict[Need, list[tuple[int, list[int]]]] = {}  # places, and the step that is the last to need each
+            for id in sorted(_written_first(loop.steps) & {*loop.apart}, key=lambda id: (spans[id], id)):
+                places, (first, last) = free.setdefault(needs[id], []), spans[id]
+                ids = next((ids for end, ids in places if end < first), [])
+                places[:] = [(end, other) for end, other in places if other is not ids] + [(last, [*ids, id])]
+            found += [ids for places in free.values() for _, ids in places if len(ids) > 1]
+        return found
+
     def keeps(self, step: Step) -> Literal["nothing", "some", "all"]:
         """How much of what a step writes holds for later runs, as long as no state changes."""
         kept = [self.buffers[id].role == "kept" for id in step.writes]
@@ -334,9 +376,14 @@ class Plan:
 
         return touched(self.steps)
 
+    def needs(self) -> dict[int, Need]:
+        """The memory of each arena buffer."""
+        parts = {id: (loop.lanes, loop.count) for loop in self.steps if isinstance(loop, Loop) for id in loop.apart}
+        return {buffer.id: Need(buffer.nbytes, *parts.get(buffer.id, ())) for buffer in self.arena}
+
     def nbytes(self, sizes: Mapping[str, int]) -> dict[int, int]:
         """The bytes of each arena buffer at given sizes."""
-        return {buffer.id: dims.evaluate(buffer.nbytes, sizes) for buffer in self.arena}
+        return {id: need.at(sizes) for id, need in self.needs().items()}
 
     def __str__(self) -> str:
         lines = []
@@ -398,7 +445,8 @@ def _described(steps: tuple[Step, ...], indent: str) -> list[str]:
     for step in steps:
         match step:
             case Loop():
-                together = f", {step.lanes} at the same time" if step.lanes else ""
+                own = " with parts of " + " ".join(f"b{id}" for id in step.apart) if step.apart else ""
+                together = f", {step.lanes} at the same time{own}" if step.lanes else ""
                 lines += [f"{indent}for {step.symbol} in 1..{step.count}{together}", *_described(step.steps, deeper)]
             case While():
                 lines += [f"{indent}while b{step.holds}, after", *_described(step.test, deeper)]
@@ -451,6 +499,7 @@ def check_places(plan: Plan, offsets: Mapping[int, int], nbytes: Mapping[int, in
 class _Simulation:
     def __init__(self, plan: Plan, offsets: Mapping[int, int], nbytes: Mapping[int, int]) -> None:
         self.plan = plan
+        self.needs = plan.needs()
         self.ranges = {id: (place, place + nbytes[id]) for id, place in offsets.items()}
         self.live: set[int] = set()  # arena buffers whose contents are whole
         self.written = {b.id for b in plan.buffers if b.role in ("input", "constant", "state")}
@@ -493,10 +542,14 @@ class _Simulation:
             raise VerificationError("a step reads what is not there", got=f"{what}, buffer b{id}")
 
     def _side_by_side(self, loop: Loop) -> None:
-        """Passes that run at the same time may be anywhere: nothing that they touch shares memory."""
-        places = sorted(self.ranges[id] for id in {*loop.reads, *loop.writes} if id in self.ranges)
-        for (_, end), (start, _) in pairwise(places):
-            if start < end:
+        """Passes that run at the same time may be anywhere: nothing that they touch shares memory.
+
+        But for equal parts, of which each pass has its own.
+        """
+        places = sorted((*self.ranges[id], id) for id in {*loop.reads, *loop.writes} if id in self.ranges)
+        for (first, end, a), (start, _, b) in pairwise(places):
+            alike = first == start and {a, b} <= {*loop.apart} and self.needs[a] == self.needs[b]
+            if start < end and not alike:
                 raise VerificationError("two buffers of passes that run at the same time overlap", got=loop.symbol)
 
     def _step(self, step: Launch | Copy | LibraryCall) -> None:

@@ -78,8 +78,8 @@ def _kernels(name: str, rewrite: Callable[[Kernel], Kernel]) -> Pass:
     return Pass(name, Assembly, each)
 
 
-def _assemblies(name: str, rewrite: Callable[[Assembly, Target], Assembly]) -> Pass:
-    return Pass(name, Assembly, lambda assembly, target, _: rewrite(assembly, target))
+def _assemblies(name: str, rewrite: Callable[[Assembly, Target], Assembly], is_optional: bool = True) -> Pass:
+    return Pass(name, Assembly, lambda assembly, target, _: rewrite(assembly, target), is_optional)
 
 
 def _sample_loops(assembly: Assembly, target: Target) -> Assembly:
@@ -131,7 +131,7 @@ PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
             _graphs("split_concatenations", split_concatenations),
             COPY_SOURCES,
             *LOWERING,
-            _assemblies("library_calls", refuse_on_cuda),
+            _assemblies("library_calls", refuse_on_cuda, is_optional=False),
             _assemblies("deduplicate", lambda assembly, _: deduplicate(assembly)),
             *SCHEDULE,
             Pass("render", CudaSource, lambda assembly, *_: render_cuda(assembly.plan, assembly.kernels)),
@@ -148,13 +148,15 @@ PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
             _graphs("eliminate_dead_layouts", eliminate_dead),
             COPY_SOURCES,
             *LOWERING,
-            _assemblies("library_calls", bind_to_host),
+            _assemblies("library_calls", bind_to_host, is_optional=False),
             _assemblies("sample_loops", _sample_loops),
             _assemblies("deduplicate", lambda assembly, _: deduplicate(assembly)),
             *SCHEDULE,
             _assemblies("autotune", _autotuned),
             _assemblies("persistent_buffers", lambda assembly, _: mark_persistent(assembly)),
-            _assemblies("scratch", lambda assembly, target: allot_scratch(assembly, target.vector_bytes)),
+            _assemblies(
+                "scratch", lambda assembly, target: allot_scratch(assembly, target.vector_bytes), is_optional=False
+            ),
             _assemblies("estimate_work", lambda assembly, _: estimate_work(assembly)),
             Pass("render", CSource, _c_source),
         ),

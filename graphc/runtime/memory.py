@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphc import dims
-from graphc.dims import Dim
-from graphc.plan import Plan, check_places
+from graphc.plan import Need, Plan, check_places
 from graphc.runtime.counters import counters
 
 # Offsets are multiples of this many bytes: a cache line, and what GPUs want for coalesced access.
@@ -24,7 +23,7 @@ class Layout:
         nbytes: The size of the arena.
         sizes: The upper bounds of the symbolic sizes for which this holds.
         held: The bytes that there are for each buffer, by id.
-        varying: What each buffer needs of which it is not known that it needs no more at smaller sizes, such as one of
+        varying: The needs of buffers of which it is not known that they need no more at smaller sizes, such as one of
             `B % 8` rows.
     """
 
@@ -32,12 +31,12 @@ class Layout:
     nbytes: int
     sizes: Mapping[str, int]
     held: Mapping[int, int] = field(default_factory=dict)
-    varying: Mapping[int, Dim] = field(default_factory=dict)
+    varying: Mapping[int, Need] = field(default_factory=dict)
 
     def covers(self, sizes: Mapping[str, int]) -> bool:
         """Whether the layout holds for given sizes: they are in its bounds, and what does not grow with them fits."""
         return all(value <= self.sizes[name] for name, value in sizes.items()) and all(
-            dims.evaluate(nbytes, sizes) <= self.held[id] for id, nbytes in self.varying.items()
+            need.at(sizes) <= self.held[id] for id, need in self.varying.items()
         )
 
 
@@ -54,11 +53,11 @@ def solve(plan: Plan, sizes: Mapping[str, int]) -> Layout:
     return _solved(plan, sizes, plan.nbytes(sizes), _varying(plan))
 
 
-def _solved(plan: Plan, sizes: Mapping[str, int], nbytes: Mapping[int, int], varying: Mapping[int, Dim]) -> Layout:
-    spans = plan.lifetimes()
+def _solved(plan: Plan, sizes: Mapping[str, int], nbytes: Mapping[int, int], varying: Mapping[int, Need]) -> Layout:
+    spans, shared = plan.lifetimes(), {id: ids[0] for ids in plan.shared_parts() for id in ids[1:]}
     placed: list[tuple[int, int, int, int]] = []  # start, end, and the first and last step; in this order
     offsets: dict[int, int] = {}
-    for id in sorted(spans, key=lambda id: (-nbytes[id], id)):
+    for id in sorted(spans.keys() - shared.keys(), key=lambda id: (-nbytes[id], id)):
         first, last = spans[id]
         size = _aligned(nbytes[id])
         start = 0
@@ -70,6 +69,7 @@ def _solved(plan: Plan, sizes: Mapping[str, int], nbytes: Mapping[int, int], var
                     start = high
         offsets[id] = start
         insort(placed, (start, start + size, first, last))
+    offsets |= {id: offsets[other] for id, other in shared.items()}
     total = max((end for _, end, *_ in placed), default=0)
     check_places(plan, offsets, nbytes)
     return Layout(offsets, total, dict(sizes), nbytes, varying)
@@ -88,7 +88,7 @@ def extended(plan: Plan, layout: Layout | None, sizes: Mapping[str, int]) -> Lay
     before = Layout({}, 0, {}) if layout is None else layout
     bounds = {name: max(value, before.sizes.get(name, 0)) for name, value in sizes.items()}
     varying = _varying(plan)
-    now = {id: max(dims.evaluate(nbytes, sizes), before.held.get(id, 0)) for id, nbytes in varying.items()}
+    now = {id: max(need.at(sizes), before.held.get(id, 0)) for id, need in varying.items()}
     result = _solved(plan, bounds, plan.nbytes(bounds) | now, varying)
     counters().arena_bytes += result.nbytes - before.nbytes
     return result
@@ -108,8 +108,8 @@ def by_role(plan: Plan, sizes: Mapping[str, int]) -> dict[str, int]:
     return report | {"arena": solve(plan, sizes).nbytes}
 
 
-def _varying(plan: Plan) -> dict[int, Dim]:
-    return {buffer.id: buffer.nbytes for buffer in plan.arena if not dims.is_non_decreasing(buffer.nbytes)}
+def _varying(plan: Plan) -> dict[int, Need]:
+    return {id: need for id, need in plan.needs().items() if not need.is_non_decreasing}
 
 
 def _aligned(place: int) -> int:

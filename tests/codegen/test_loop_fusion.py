@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import graphc
+from benchmarks.workloads import WORKLOADS
 from graphc import config, dims, dtypes, interpret, layers, plan_json
 from graphc.codegen.compilation import Compilation
 from graphc.codegen.cpu import sample_groups
@@ -25,7 +26,8 @@ from graphc.errors import VerificationError
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
-from graphc.plan import Buffer, Launch, Loop, Plan, check
+from graphc.models.data import arrays_of
+from graphc.plan import Buffer, Launch, Loop, Need, Plan, check
 from graphc.runtime.cpu import processor, thread_pool
 from graphc.runtime.cpu.program import CpuProgram
 from graphc.runtime.memory import solve
@@ -132,8 +134,75 @@ def test_passes_are_taken_by_threads(attends: Executable, batch: int, threads: i
 def test_scores_are_there_for_one_head_at_a_time(attends: Executable) -> None:
     lanes = loops(attends.compilation)[0].lanes
     a_head, many = ROWS * ROWS * 4, attends.memory({"B": 64})["arena"]
-    assert many == attends.memory({"B": 1})["arena"]
+    assert many == attends.memory({"B": lanes})["arena"]
     assert 2 * a_head * lanes <= many < 64 * a_head
+
+
+def chain(count: int) -> Graph:
+    """Attention to what attention gave: a pass makes much, and needs little of it at a time."""
+    b = Builder({"B": (1, 500)})
+    x, k, v = (b.input(name, TensorType((BATCH, 16, 16), dtypes.float32)) for name in "xkv")
+    for _ in range(count):
+        x = _product(_softmax(_product(x, k, 1, (2, 2))), v, 1, (2, 1))
+    return b.finish([x])
+
+
+MANY = 64
+GRAPHS = {"attention": attention(), "large products": attention(100), "a chain": chain(4)}
+
+
+def without_loops(graph: Graph) -> Plan:
+    """The plan of the same kernels with nothing in common."""
+    plan = Compilation(graph, Target("cpu", processors=MANY), skip={"sample_loops"}).plan
+    assert plan is not None
+    return plan
+
+
+@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+def test_many_processors_take_no_more_memory_than_no_loop(graph: Graph) -> None:
+    """There are no more parts than passes, and what a pass needs in turn lies in one place; but for scratch memory."""
+    without = without_loops(graph)
+    with always_fused_loops():
+        plan = Compilation(graph, Target("cpu", processors=MANY)).plan
+    assert plan is not None
+    (loop,) = (step for step in plan.steps if isinstance(step, Loop))
+    scratch = sum(plan.needs()[id].at({"B": 1}) for id in loop.apart if plan.buffers[id].role == "scratch")
+    for batch in (1, 2, 3, 32, 64, 65, 400):
+        layout, parts = solve(plan, {"B": batch}), min(batch, MANY)
+        check(plan, layout.offsets, {"B": batch})
+        assert layout.nbytes <= solve(without, {"B": batch}).nbytes + parts * scratch + 256 * len(loop.apart)
+    assert solve(plan, {"B": MANY}).nbytes == solve(plan, {"B": 400}).nbytes
+
+
+@pytest.mark.parametrize("name", ["convnet", "resnet20", "gpt"])
+def test_workloads_on_many_processors_take_no_more_memory_than_unfused(name: str) -> None:
+    graphc.utils.clear_session()
+    workload = WORKLOADS[name]
+    model = workload.build(graphc)
+    workload.compile(graphc, model)
+    with graphc.backend("numpy"):
+        program = model.program("train", arrays_of(*workload.data(workload.batch)).signature)
+    graph = program.executable.compilation.stages["initial"]
+    fused, without = Compilation(graph, Target("cpu", processors=MANY)), without_loops(graph)
+    assert loops(fused)
+    unfused = Compilation(graph, Target("cpu", fused=False, processors=MANY))
+    for batch in (1, 2, 32, 100):
+        sizes = dict.fromkeys(unfused.plan.symbols, 4096) | {"B": batch}
+        most = max(solve(plan, sizes).nbytes for plan in (without, unfused.plan))
+        assert solve(fused.plan, sizes).nbytes <= most
+
+
+@pytest.fixture(scope="module")
+def chained() -> Executable:
+    with patch.object(processor, "cores", return_value=MANY):
+        return fused(chain(4))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 5, 64, 100])
+def test_parts_in_one_place_are_each_pass_s_own(chained: Executable, batch: int) -> None:
+    assert chained.compilation.plan is not None and chained.compilation.plan.shared_parts()
+    for threads in (2, 3, 5):
+        expect(chain(4), chained, batch, threads)
 
 
 def test_each_lane_has_scratch_memory_of_its_own() -> None:
@@ -335,10 +404,10 @@ def test_long_sequences_take_less_than_their_scores() -> None:
 # ---- plans with such loops
 
 
-def _lanes() -> Plan:
-    """Two kernels, of which each lane has its own part of what one hands to the other, and two buffers of their own."""
+def _lanes(other: int = 64) -> Plan:
+    """Three kernels, of which each lane has its own part of what one hands to the next."""
     buffers = [Buffer(0, "input", dtypes.float32, BATCH, "x")]
-    buffers += [Buffer(i, "temporary", dtypes.float32, 2 * 64) for i in (1, 2)]
+    buffers += [Buffer(1, "temporary", dtypes.float32, 64), Buffer(2, "temporary", dtypes.float32, other)]
     buffers += [Buffer(3, "output", dtypes.float32, BATCH)]
     body = (Launch("k0", (0, 1), (0,), (1,)), Launch("k1", (1, 2), (1,), (2,)), Launch("k2", (2, 3), (2,), (3,)))
     return Plan((Loop("@sample", BATCH, body, 2, (1, 2)),), tuple(buffers), (3,), {"B": (1, 8)})
@@ -348,10 +417,27 @@ def test_what_passes_touch_at_the_same_time_shares_no_memory() -> None:
     plan = _lanes()
     offsets = dict(solve(plan, {"B": 8}).offsets)
     assert abs(offsets[1] - offsets[2]) >= 2 * 64 * 4
-    # One after the other these two could share memory.
-    body = (Launch("k0", (0, 1), (0,), (1,)), Launch("k1", (0, 2), (0,), (2,)))
-    with pytest.raises(VerificationError, match="at the same time"):
-        check(replace(plan, steps=(replace(plan.steps[0], steps=body),)), {1: 0, 2: 0}, {"B": 8})
+
+
+@pytest.mark.parametrize("other", [64, 128])
+def test_only_parts_of_equal_sizes_are_in_one_place(other: int) -> None:
+    """Those of different sizes would lie in parts of other passes."""
+    plan = _lanes(other)
+    body = (Launch("k0", (0, 1), (0,), (1,)), Launch("k1", (1, 3), (1,), (3,)), Launch("k2", (0, 2), (0,), (2,)))
+    in_turn = replace(plan, steps=(replace(plan.steps[0], steps=body),))
+    offsets = solve(in_turn, {"B": 8}).offsets
+    assert (offsets[1] == offsets[2]) == (other == 64)
+    for second in {0, 256} - ({0} if other == 64 else set()):
+        with pytest.raises(VerificationError, match="at the same time"):
+            check(in_turn, {1: 0, 2: second}, {"B": 8})
+    with pytest.raises(VerificationError, match="two buffers of one step"):
+        check(plan, {1: 0, 2: 0}, {"B": 8})
+
+
+def test_parts_are_no_more_than_passes() -> None:
+    need = Need(100 * BATCH, 4, BATCH // 2 + 1)
+    assert [need.at({"B": batch}) for batch in (1, 2, 6, 100)] == [100, 2 * 200, 4 * 600, 4 * 10000]
+    assert need.is_non_decreasing and not Need(100, 4, 9 - BATCH).is_non_decreasing
 
 
 def test_lanes_survive_json_and_are_described() -> None:

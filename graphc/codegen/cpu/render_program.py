@@ -169,7 +169,7 @@ class _Table:
         out(f"char *own[{len(self.plan.buffers)}];")
         out("__builtin_memcpy(own, buffers, sizeof own);")
         for id, lanes in sorted(apart.items()):
-            out(f"own[{id}] += thread * ({self.style.dim(self.plan.buffers[id].nbytes)} / {lanes});")
+            out(f"own[{id}] += thread * ({self.style.dim(self.plan.buffers[id].nbytes * lanes)} / {lanes});")
 
     def run(self, out: Lines, steps: tuple[Step, ...], buffers: str = "buffers", worker: str = "self") -> None:
         """The statements that run steps, on a table of buffers."""

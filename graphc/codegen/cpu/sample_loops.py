@@ -220,7 +220,7 @@ def _loop(run: _Run, buffers: list[Buffer], kernels: dict[str, Kernel], lanes: i
     """The loop of a run, whose kernels and contracted buffers are replaced."""
     for id in run.contracted:
         elements = dims.floordiv(buffers[id].elements, dims.product(run.extents))
-        buffers[id] = replace(buffers[id], elements=whole_lines(elements) * lanes)
+        buffers[id] = replace(buffers[id], elements=whole_lines(elements))
     steps: tuple[Step, ...] = ()
     for member in run.members:
         kernel = kernels[member.launch.kernel] = _pass(member, run.contracted)
