@@ -92,12 +92,16 @@ class Compilation:
         """The source text that is built; None on the interpreter."""
         return next(iter(self._stages(Source).values()), None)
 
+    def stage(self, name: str) -> Any:
+        """What a pass has made: a graph, a partition, an assembly or source text. Later passes do not run for it."""
+        while name not in self._made:
+            self._made |= self._next()
+        return self._made[name]
+
     def _stages(self, kind: type[T]) -> dict[str, T]:
         """What the passes that make stages of one type have made, by name, in order."""
         names = [one.name for one in self._passes if issubclass(one.makes, kind)]
-        while names and names[-1] not in self._made:
-            self._made |= self._next()
-        return {name: self._made[name] for name in names}
+        return {name: self.stage(name) for name in names}
 
     def _next(self) -> dict[str, Any]:
         """The stage that comes after those that there are."""

@@ -32,7 +32,7 @@ def own_ops(graph: Graph) -> set[str]:
 def _bodies(graph: Graph, rule: Primitive) -> Iterator[Graph]:
     if rule.regions:
         for node in graph.of_op(rule.name):
-            yield from (node.attrs[name] for name in rule.regions)
+            yield from rule.graphs(node.attrs)
 
 
 def own_rules(graph: Graph) -> OwnRules:

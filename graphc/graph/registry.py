@@ -18,7 +18,7 @@ Regions and calls of libraries read all of their operands and may have several r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY, dataclass
 from enum import Enum
@@ -298,7 +298,7 @@ class Primitive:
         simplify: An equal value that costs less, from operands that are simplified already; None where there is none.
             Values stay the same, NaN and infinities included; sums may be formed in another order.
         of_empty: The result where some operands have no elements and the result has.
-        regions: The attributes that are closed graphs, which it runs.
+        regions: The attributes that are closed graphs which it runs, or several of them.
         code: Of a primitive that a user defined: a digest of its rules' code as it is now, or None where there is none.
             What is compiled from graphs with it holds as long as the digest stays the same.
     """
@@ -325,6 +325,11 @@ class Primitive:
     of_empty: OfEmpty | None = None
     regions: tuple[str, ...] = ()
     code: Callable[[], str | None] | None = None
+
+    def graphs(self, attrs: Mapping[str, Any]) -> tuple[Graph, ...]:
+        """The closed graphs among some attributes."""
+        found = (attrs[name] for name in self.regions)
+        return tuple(graph for attr in found for graph in (attr if isinstance(attr, tuple) else (attr,)))
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"

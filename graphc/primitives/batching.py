@@ -19,10 +19,8 @@ from graphc.graph.types import Attrs, Node, Ref, TensorType
 def has_rule(node: Node) -> bool:
     """Whether an operation, with all that the graphs among its attributes do, can be vectorized."""
     rule = primitive(node.op)
-    attrs = [node.attrs[name] for name in rule.regions]
-    bodies: list[Graph] = [body for attr in attrs for body in (attr if isinstance(attr, tuple) else (attr,))]
     return rule.batch is not None and all(
-        not inner.inputs or has_rule(inner) for body in bodies for inner in body.table.values()
+        not inner.inputs or has_rule(inner) for body in rule.graphs(node.attrs) for inner in body.table.values()
     )
 
 

@@ -534,7 +534,7 @@ def build_loops(
         lanes: How many threads may take passes of such loops.
     """
     compilation = Compilation(graph, Target("cuda", fused), skip=skip, verified=True)
-    assembly = compilation.assemblies["lower"]
+    assembly = compilation.stage("lower")
     if loops:
         assembly = fuse_loops(assembly, lanes)
     scheduled = {name: schedule(kernel) for name, kernel in assembly.kernels.items()}

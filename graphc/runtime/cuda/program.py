@@ -12,11 +12,11 @@ import numpy as np
 
 from graphc import dims
 from graphc.dims import Dim
-from graphc.errors import LoadError, OutOfMemoryError
+from graphc.errors import LoadError, OutOfMemoryError, VerificationError
 from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Step
 from graphc.runtime.cuda.device import Device, DriverError, device
-from graphc.runtime.cuda.graph import CudaGraph
 from graphc.runtime.cuda.memory import DeviceBuffer, Space
+from graphc.runtime.cuda.recording import Recording, record
 from graphc.runtime.memory import by_role
 from graphc.runtime.program import Program
 from graphc.runtime.state import StateBuffer, aligned_empty
@@ -109,7 +109,7 @@ class CudaProgram(Program):
         super().__init__(plan)
         self.geometry = geometry
         self._space = Space(plan)
-        self._graphs: OrderedDict[tuple[int, ...], CudaGraph] = OrderedDict()
+        self._graphs: OrderedDict[tuple[int, ...], Recording] = OrderedDict()
         self._recorded_in = self._space.version
         self._constants: dict[int, DeviceBuffer] = {}
         values = {buffer.id: buffer.value for buffer in plan.buffers if buffer.value is not None}
@@ -165,7 +165,7 @@ class CudaProgram(Program):
                 for step in self.plan.steps:
                     many = (step,) * rounds
                     # Recorded, since launching one by one takes longer than most kernels run.
-                    graph = CudaGraph(gpu, partial(self._launch_all, gpu, many, pointers, sizes))
+                    graph = record(gpu, partial(self._launch_all, gpu, pointers), many, pointers, sizes)
                     graph.launch()
                     start, end = gpu.driver.Event(), gpu.driver.Event()
                     start.record(gpu.stream)
@@ -234,7 +234,7 @@ class CudaProgram(Program):
         buffer = self.plan.buffers[id]
         return aligned_empty((dims.evaluate(buffer.elements, sizes),), buffer.dtype.numpy)
 
-    def _recorded(self, gpu: Device, pointers: list[int], values: list[int]) -> CudaGraph:
+    def _recorded(self, gpu: Device, pointers: list[int], values: list[int]) -> Recording:
         """The recording of a step on these buffers and sizes."""
         if self._recorded_in is not self._space.version:
             while self._graphs:  # some may speak of memory that was freed
@@ -245,12 +245,13 @@ class CudaProgram(Program):
         if name in self._graphs:
             self._graphs.move_to_end(name)
             return self._graphs[name]
-        graph = self._graphs[name] = CudaGraph(gpu, partial(self._launch_all, gpu, self.plan.steps, pointers, sizes))
+        launch_all = partial(self._launch_all, gpu, pointers)
+        graph = self._graphs[name] = record(gpu, launch_all, self.plan.steps, pointers, sizes)
         if len(self._graphs) > GRAPHS_KEPT:
             self._graphs.popitem(last=False)[1].close()
         return graph
 
-    def _launch_all(self, gpu: Device, steps: tuple[Step, ...], pointers: list[int], sizes: Mapping[str, int]) -> None:
+    def _launch_all(self, gpu: Device, pointers: list[int], steps: Sequence[Step], sizes: Mapping[str, int]) -> None:
         for step in steps:
             match step:
                 case Launch(kernel, buffers):
@@ -265,4 +266,6 @@ class CudaProgram(Program):
                     gpu.driver.memcpy_dtod_async(pointers[target] + end, pointers[source] + start, amount, gpu.stream)
                 case Loop(symbol, count, inner):
                     for turn in range(1, dims.evaluate(count, sizes) + 1):
-                        self._launch_all(gpu, inner, pointers, {**sizes, symbol: turn})
+                        self._launch_all(gpu, pointers, inner, {**sizes, symbol: turn})
+                case _:
+                    raise VerificationError("the device has no launch for a step", got=str(step))

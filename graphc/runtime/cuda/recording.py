@@ -1,0 +1,143 @@
+"""Runs of a plan as recordings: CUDA graphs, and between them what values on the device decide.
+
+Steps that follow each other are one CUDA graph. What a test or an index on the device decides is read by the host,
+which then launches the graphs of a pass or of a branch: each decision waits for the device once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from graphc import dims
+from graphc.dtypes import bool_, int32
+from graphc.plan import Branch, Loop, Step, While, all_steps
+from graphc.runtime.cuda.device import Device
+from graphc.runtime.cuda.graph import CudaGraph
+
+# Launches steps, given with the values of sizes and of counters.
+LaunchAll: TypeAlias = Callable[[Sequence[Step], Mapping[str, int]], None]
+
+
+class Launchable(Protocol):
+    """What is recorded: it can be launched again and again, until it is closed."""
+
+    def launch(self) -> None:
+        """Launches it on the device's stream."""
+
+    def close(self) -> None:
+        """Frees it."""
+
+
+class Recording:
+    """Parts that are launched one after the other.
+
+    Args:
+        parts: The parts.
+    """
+
+    def __init__(self, parts: Sequence[Launchable]) -> None:
+        self._parts = parts
+
+    def launch(self) -> None:
+        """Launches all parts; returns when they are under way, and what decides about others is known."""
+        for part in self._parts:
+            part.launch()
+
+    def close(self) -> None:
+        """Frees all parts."""
+        for part in self._parts:
+            part.close()
+
+
+class _While:
+    """A loop as long as the test leaves true.
+
+    Args:
+        holds: Reads what the test has left.
+        test: The test.
+        body: A pass.
+    """
+
+    def __init__(self, holds: Callable[[], int], test: Recording, body: Recording) -> None:
+        self._holds, self._test, self._body = holds, test, body
+
+    def launch(self) -> None:
+        self._test.launch()
+        while self._holds():
+            self._body.launch()
+            self._test.launch()
+
+    def close(self) -> None:
+        self._test.close()
+        self._body.close()
+
+
+class _Branch:
+    """One of several recordings.
+
+    Args:
+        index: Reads which.
+        branches: The recordings.
+    """
+
+    def __init__(self, index: Callable[[], int], branches: Sequence[Recording]) -> None:
+        self._index, self._branches = index, branches
+
+    def launch(self) -> None:
+        self._branches[min(max(self._index(), 0), len(self._branches) - 1)].launch()
+
+    def close(self) -> None:
+        for branch in self._branches:
+            branch.close()
+
+
+def record(
+    gpu: Device, launch_all: LaunchAll, steps: Sequence[Step], pointers: Sequence[int], sizes: Mapping[str, int]
+) -> Recording:
+    """Records steps; made and used within the device.
+
+    Args:
+        gpu: The device.
+        launch_all: Launches steps that nothing on the device decides about.
+        steps: The steps.
+        pointers: Where each buffer lies.
+        sizes: The values of symbolic sizes, and of the counters of loops around.
+    """
+    again = partial(record, gpu, launch_all)
+    parts: list[Launchable] = []
+    for decides, group in groupby(steps, _decides):
+        some = tuple(group)
+        if not decides:
+            parts.append(CudaGraph(gpu, partial(launch_all, some, sizes)))
+            continue
+        for step in some:
+            match step:
+                case While(holds, test, body):
+                    read = partial(_read, gpu, pointers[holds], bool_.numpy)
+                    parts.append(_While(read, again(test, pointers, sizes), again(body, pointers, sizes)))
+                case Branch(index, branches, offset):
+                    place = pointers[index] + dims.evaluate(offset, sizes) * int32.itemsize
+                    recorded = [again(block, pointers, sizes) for block in branches]
+                    parts.append(_Branch(partial(_read, gpu, place, int32.numpy), recorded))
+                case Loop(symbol, count, inner):
+                    turns = range(1, dims.evaluate(count, sizes) + 1)
+                    parts += [again(inner, pointers, {**sizes, symbol: turn}) for turn in turns]
+    return Recording(parts)
+
+
+def _decides(step: Step) -> bool:
+    """Whether a value on the device decides about launches of a step."""
+    return any(isinstance(inner, While | Branch) for inner in all_steps((step,)))
+
+
+def _read(gpu: Device, pointer: int, dtype: np.dtype[Any]) -> int:
+    """A number on the device, when all launches before are done."""
+    host = np.empty((), dtype)
+    gpu.driver.memcpy_dtoh_async(host, pointer, gpu.stream)
+    gpu.stream.synchronize()
+    return int(host)
