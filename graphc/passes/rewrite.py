@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from graphc.graph.builder import Builder, Value, build_like, keep_node
 from graphc.graph.core import Graph
-from graphc.graph.types import Node, Ref
+from graphc.graph.registry import primitive
+from graphc.graph.types import Attrs, Node, Ref
 
 Rewrite = Callable[[Builder, Node, list[Value]], Value | None]
 RewriteMany = Callable[[Builder, Node, list[Value]], Sequence[Value] | None]
@@ -48,3 +49,14 @@ def rewrite_many(graph: Graph, rules: Mapping[str, RewriteMany]) -> Graph:
         mapping |= {Ref(node.id, out): value.ref for out, value in enumerate(found)}
     builder.updates = {mapping[Ref(id)].node: mapping[ref] for id, ref in graph.updates.items()}
     return builder.finish(mapping[ref] for ref in graph.outputs)
+
+
+def has_regions(graph: Graph) -> bool:
+    """Whether an operation of a graph runs graphs of its own."""
+    return any(primitive(op).regions for op in graph.ops)
+
+
+def rewrite_regions(node: Node, pass_: Callable[[Graph], Graph]) -> Attrs:
+    """The attributes of a node, with a pass applied to the graphs that it runs."""
+    regions = primitive(node.op).regions
+    return Attrs({name: pass_(attr) if name in regions else attr for name, attr in node.attrs.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 import graphc
 from graphc import dims, dtypes, interpret, layers, ops
 from graphc.compiler import compile
+from graphc.graph.builder import Builder, inline
 from graphc.graph.core import Graph
+from graphc.graph.registry import REGISTRY
 from graphc.graph.types import TensorType
 from graphc.graph.verify import verify
 from graphc.passes.loops.distribution import split_loops
@@ -241,6 +244,26 @@ def test_loops_within_loops() -> None:
     after = check(before, optimize_loops(before))
     (loop,) = after.of_op("scan")
     assert in_loops(loop.attrs["body"], "contract") == 0
+
+
+def test_loops_in_the_graphs_of_other_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever has regions: here an operation of another name that does what a loop does."""
+    monkeypatch.setitem(REGISTRY, "other", replace(REGISTRY["scan"], name="other"))
+    inner = traced(recurrence, *SHAPES)
+    body = Builder()
+    values = {name: body.input(name.replace("x", "c"), node.outs[0]) for name, node in inner.inputs.items()}
+    zero = body.full(0.0, inner.type(inner.outputs[0]).shape, dtypes.float32)
+    results = inline(body, inner, values)
+    whole = body.finish([body.apply("add", results[0], zero), *results[1:]])
+    builder = Builder()
+    operands = [builder.input(name, node.outs[0]) for name, node in whole.inputs.items()]
+    attrs = {"constants": len(operands), "carries": 0, "xs": 0, "length": 2, "reverse": False}
+    before = builder.finish(builder.apply_many("other", *operands, body=whole, **attrs))
+    after = check(before, optimize_loops(before))
+    (node,) = after.of_op("other")
+    assert in_loops(node.attrs["body"], "contract") == 1
+    # The sum with zeros is gone; that with 1 came out of the loop with its product.
+    assert len(node.attrs["body"].of_op("add")) == 1
 
 
 def test_a_graph_without_loops_is_left_alone() -> None:

@@ -13,12 +13,14 @@ all its weights. What is the same in every step is computed once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from graphc.dims import Dim
 from graphc.graph.builder import Builder, Value, build_like, copy_node
 from graphc.graph.core import Graph
 from graphc.graph.registry import Batched, Kind, primitive
 from graphc.graph.types import Node, Ref, TensorType
+from graphc.passes.rewrite import has_regions, rewrite_regions
 from graphc.primitives.batching import has_rule, vectorized
 from graphc.primitives.control import ScanSignature, signature_of
 
@@ -29,7 +31,7 @@ def split_loops(graph: Graph) -> Graph:
     Returns:
         A graph that computes the same results; sums over steps may be formed in another order.
     """
-    if not graph.of_op("scan"):
+    if not has_regions(graph):
         return graph
     builder = build_like(graph)
     mapping: dict[Ref, Ref] = {}
@@ -39,6 +41,8 @@ def split_loops(graph: Graph) -> Graph:
                 results = _Fission(builder, node, [builder.value(mapping[ref]) for ref in node.inputs]).results()
             mapping.update({Ref(node.id, out): value.ref for out, value in enumerate(results)})
             continue
+        if primitive(node.op).regions:
+            node = replace(node, attrs=rewrite_regions(node, split_loops))
         copied = copy_node(builder, node, mapping)
         mapping.update({Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))})
     builder.updates = {mapping[Ref(id)].node: mapping[ref] for id, ref in graph.updates.items()}

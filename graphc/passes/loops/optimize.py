@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphc.graph.core import Graph
 from graphc.passes.loops.distribution import split_loops
 from graphc.passes.loops.scans import simplify_scans
+from graphc.passes.rewrite import has_regions
 from graphc.passes.simplify import simplify
 
 
@@ -14,6 +15,6 @@ def optimize_loops(graph: Graph) -> Graph:
     Returns:
         A graph that computes the same results.
     """
-    if not graph.of_op("scan"):
+    if not has_regions(graph):
         return graph
     return simplify_scans(split_loops(simplify_scans(graph, simplify)), simplify)

@@ -8,10 +8,14 @@ that feed only themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from graphc.graph.builder import Builder, build_like, copy_node, inline
 from graphc.graph.core import Graph
+from graphc.graph.registry import primitive
 from graphc.graph.types import Attrs, Node, Ref
+from graphc.passes.rewrite import has_regions, rewrite_regions
 from graphc.primitives.control import ScanSignature, signature_of
 
 
@@ -25,7 +29,7 @@ def simplify_scans(graph: Graph, in_body: Callable[[Graph], Graph] | None = None
     Returns:
         A graph that computes the same results.
     """
-    if not graph.of_op("scan"):
+    if not has_regions(graph):
         return graph
     graph = _join(graph)
     builder = build_like(graph)
@@ -34,9 +38,15 @@ def simplify_scans(graph: Graph, in_body: Callable[[Graph], Graph] | None = None
         if node.op == "scan":
             _copy_trimmed(builder, graph, node, mapping, in_body)
             continue
+        if primitive(node.op).regions:
+            node = replace(node, attrs=rewrite_regions(node, partial(_simplified, in_body=in_body)))
         copied = copy_node(builder, node, mapping)
         mapping.update({Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))})
     return _finished(builder, graph, mapping)
+
+
+def _simplified(body: Graph, in_body: Callable[[Graph], Graph] | None) -> Graph:
+    return simplify_scans(body if in_body is None else in_body(body), in_body)
 
 
 def _finished(builder: Builder, graph: Graph, mapping: Mapping[Ref, Ref]) -> Graph:
@@ -112,9 +122,7 @@ def _copy_trimmed(
     wanted = [out for out in range(len(node.outs)) if Ref(node.id, out) in read]
     if not wanted:
         wanted = list(range(len(node.outs)))
-    if in_body is not None:
-        body = in_body(body)
-    body = simplify_scans(body, in_body)
+    body = _simplified(body, in_body)
     kept = _needed(body, signature, wanted)
     inputs = [name for name in signature.names if name in kept.names]
     trimmed = ScanSignature(*(sum(name[0] == letter for name in inputs) for letter in "csx"))
