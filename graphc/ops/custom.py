@@ -73,8 +73,8 @@ def primitive(
         vjp: The gradient: `vjp(g, y, *operands)` from the cotangent `g` of the result `y`, in `graphc.ops`. It returns
             the cotangent of the operand, or a tuple with one for each; None for an operand that has none.
         kind: `"pointwise"`: operands are broadcast to one shape, and the result has it. `"reduce"`: one operand, of
-            which elements are combined along `axis` (`eval` gets `axes`). `"view"`: the result's elements are at places
-            of the operands.
+            which elements are combined along `axis` (`eval` and `vjp` get `axes`). `"view"`: the result's elements are
+            at places of the operands.
         combine: For `kind="reduce"`: `"sum"`, `"prod"`, `"max"`, `"min"`, `"any"` or `"all"`.
         infer: For `kind="view"`: the `TensorType` of the result from those of the operands.
         dtypes: The dtypes that operands may have. Where all are floats, others are converted to the default one.

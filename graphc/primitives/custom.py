@@ -271,6 +271,10 @@ class Definition:
     def _evaluate(self, *arrays: Array, **attrs: Any) -> Array:
         types = tuple(TensorType(array.shape, dtypes.as_dtype(array.dtype)) for array in arrays)
         out = self._type(types, attrs)
+        # A rule that wrote into an operand would change what the user has.
+        arrays = tuple(array.view() for array in arrays)
+        for array in arrays:
+            array.flags.writeable = False
         moves = self.kind == "view"
         wide = [
             array.astype(type.dtype.accumulator.numpy, copy=False) for array, type in zip(arrays, types, strict=True)

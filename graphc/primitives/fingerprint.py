@@ -29,6 +29,9 @@ from graphc.dtypes import DType
 MOST_VALUES = 20_000
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_PACKAGE = __name__.partition(".")[0]
+# Parts of graphc whose objects stay as they are made.
+_CONSTANT_PARTS = ("dims", "dtypes", "exprs", "graph", "primitives")
 _PATHS = sysconfig.get_paths()
 _INSTALLED = tuple({_PATHS[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME")
@@ -283,7 +286,7 @@ class _Walk:
             return
         kind = type(value)
         bases = [base for base in kind.__mro__ if not _is_python(base)]
-        if not set(bases) <= {object, tuple, list, dict, set, frozenset}:
+        if not set(bases) <= {object, tuple, list, dict, set, frozenset} or any(map(_changes, kind.__mro__)):
             raise _Unknown
         self._parts("object", kind)
         for base in (tuple, list, dict, set, frozenset):
@@ -313,6 +316,12 @@ def _is_access(value: Any) -> bool:
         and inspect.isdatadescriptor(value)
         and (not isinstance(value, property))
     )
+
+
+def _changes(kind: type) -> bool:
+    """Whether objects of a class of graphc's change while programs run: layers and variables do, types do not."""
+    package, _, part = kind.__module__.partition(".")
+    return package == _PACKAGE and part.partition(".")[0] not in _CONSTANT_PARTS
 
 
 def _slots(kind: type) -> tuple[str, ...]:

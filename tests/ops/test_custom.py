@@ -422,6 +422,48 @@ def test_changed_helpers_and_closures_count(backend: str) -> None:
     np.testing.assert_allclose(function(X).numpy(), 1 - X, rtol=1e-6)
 
 
+class Scaled(layers.Layer):
+    """A layer with an operation of its own, whose rule refers to the layer, and so to weights that change."""
+
+    def build(self, input_shape: Any) -> None:
+        self.weight = self.add_weight(shape=(), initializer="ones")
+        self.by = 2.0
+        self.op = graphc.primitive("scaled", lambda x: x * self.by, vjp=lambda g, y, x: g * self.by)
+
+    def call(self, inputs: Any) -> Any:
+        return self.op(inputs) * self.weight
+
+
+def test_rules_that_refer_to_weights_are_compared_by_identity(backend: str) -> None:
+    model = graphc.Sequential([graphc.Input((3,)), Scaled()])
+    model.compile("sgd", "mse")
+    model.train_on_batch(X, X)
+    count = graphc.inspect.stats()["compilations"]
+    losses = [float(model.train_on_batch(X, X)) for _ in range(3)]
+    assert losses[-1] < losses[0]
+    assert graphc.inspect.stats()["compilations"] == count
+    graphc.primitive("scaled", lambda x: x * 0.0, vjp=lambda g, y, x: g * 0.0)
+    np.testing.assert_allclose(model.train_on_batch(X, X), np.mean(X**2), rtol=1e-6)
+
+
+def test_rules_write_into_no_operand() -> None:
+    def rule(x: Any) -> Any:
+        x += 1
+        return x
+
+    op = graphc.primitive("mine", rule, lower=lambda x: x + 1)
+    mine = X.copy()
+    with pytest.raises(ArgumentError, match="read-only"):
+        op(mine)
+    assert np.array_equal(mine, X)
+
+
+def test_functions_of_numpy_themselves(backend: str) -> None:
+    op = graphc.primitive("sine", np.sin, vjp=lambda g, y, x: g * ops.cos(x))
+    np.testing.assert_allclose(graphc.function(lambda x: op(x))(X).numpy(), np.sin(X), rtol=1e-6)
+    np.testing.assert_allclose(derivative(op, 1), np.cos(X), rtol=1e-6)
+
+
 def graph_of(op: Any) -> Graph:
     return trace(lambda x: op(x), [TensorType((2, 3), dtypes.float32)]).graph
 
