@@ -143,6 +143,19 @@ def test_sums_of_what_is_linear_in_products_leave_the_loop(name: str, reverse: b
     assert not after.of_op("scan")
 
 
+def test_factors_that_keep_sums_in_the_range_of_halves_stay() -> None:
+    def function(x: Any, y: Any) -> Any:
+        return ops.scan(lambda t, rows: (t + product(rows) * 1e-3, None), ops.zeros((2, 3), "float16"), (x, y))[0]
+
+    specs = [TensorType(shape, dtypes.float16) for shape in ((STEPS, 2, 4), (STEPS, 4, 3))]
+    before = simplify(trace(function, specs).graph)
+    after = optimize_loops(before)
+    inputs = {f"x{i}": np.full(spec.shape, 110, "float16") for i, spec in enumerate(specs)}
+    expected, found = (interpret.run(graph, inputs)[0][0] for graph in (before, after))
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found, expected, rtol=1e-2)
+
+
 def test_what_is_not_linear_in_what_varies_stays() -> None:
     def function(x: Any, y: Any, w: Any) -> Any:
         def step(total: Any, rows: Any) -> Any:
