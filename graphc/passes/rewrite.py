@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from graphc.graph.builder import Builder, Value, build_like, keep_node
 from graphc.graph.core import Graph
@@ -59,4 +60,8 @@ def has_regions(graph: Graph) -> bool:
 def rewrite_regions(node: Node, pass_: Callable[[Graph], Graph]) -> Attrs:
     """The attributes of a node, with a pass applied to the graphs that it runs."""
     regions = primitive(node.op).regions
-    return Attrs({name: pass_(attr) if name in regions else attr for name, attr in node.attrs.items()})
+
+    def rewritten(attr: Any) -> Any:
+        return tuple(map(pass_, attr)) if isinstance(attr, tuple) else pass_(attr)
+
+    return Attrs({name: rewritten(attr) if name in regions else attr for name, attr in node.attrs.items()})
