@@ -39,6 +39,7 @@ class Intrinsic:
         result: Whether the result has the operands' dtype or is a boolean.
         cost: About how many additions take as long, of vector code where there is one.
         vector: Whether the CPU has it for float32 without branches, as `gc_NAME_float32` in `prelude/math.h`.
+        exact: Whether it gives one of its operands, or a number that has no more digits than they have.
         definition: Text in C99 that is CUDA C++ as well, which defines what `spelling` calls; it stands once in what
             uses it. `GC_FN` marks a function.
     """
@@ -50,6 +51,7 @@ class Intrinsic:
     result: Literal["same", "bool"] = "same"
     cost: int = FUNCTION
     vector: bool = False
+    exact: bool = False
     definition: str = ""
 
     def __call__(self, *operands: Any) -> Array:
@@ -221,9 +223,9 @@ def philox(counter: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike], key: tupl
 # ---- the records
 
 
-def _each(*rows: tuple[str, int, Callable[..., Any], Spelling, int], result: Literal["same", "bool"] = "same") -> None:
+def _each(*rows: tuple[str, int, Callable[..., Any], Spelling, int], **same: Any) -> None:
     for name, arity, eval, spelling, cost in rows:
-        register(Intrinsic(name, arity, eval, spelling, result, cost))
+        register(Intrinsic(name, arity, eval, spelling, cost=cost, **same))
 
 
 _each(
@@ -234,23 +236,13 @@ _each(
     ("floordiv", 2, np.floor_divide, own("floordiv"), 20),
     ("mod", 2, np.mod, own("mod"), 20),
     ("pow", 2, power, _integers_own("pow", function("pow")), FUNCTION),
-    ("min", 2, np.minimum, own("min"), 1),
-    ("max", 2, np.maximum, own("max"), 1),
     ("atan2", 2, np.arctan2, function("atan2"), FUNCTION),
-    ("neg", 1, np.negative, _negated, 1),
-    ("abs", 1, np.abs, _integers_own("abs", function("fabs")), 1),
-    ("sign", 1, np.sign, own("sign"), FUNCTION),
     ("bit_and", 2, np.bitwise_and, infix("&"), 1),
     ("bit_or", 2, np.bitwise_or, infix("|"), 1),
     ("bit_xor", 2, np.bitwise_xor, infix("^"), 1),
     ("bit_not", 1, np.bitwise_not, lambda texts, operand, type: f"({type})(~{texts[0]})", 1),
     ("shift_left", 2, shift_left, own("shift_left"), 1),
     ("shift_right", 2, shift_right, own("shift_right"), 1),
-    ("floor", 1, np.floor, function("floor"), FUNCTION),
-    ("ceil", 1, np.ceil, function("ceil"), FUNCTION),
-    ("round", 1, np.round, function("rint"), FUNCTION),
-    ("trunc", 1, np.trunc, function("trunc"), FUNCTION),
-    ("select", 3, np.where, lambda texts, operand, type: f"({texts[0]} ? {texts[1]} : {texts[2]})", 1),
     (
         "philox",
         6,
@@ -258,6 +250,19 @@ _each(
         lambda texts, operand, type: f"gc_philox({', '.join(texts)})",
         40,
     ),
+)
+_each(
+    ("min", 2, np.minimum, own("min"), 1),
+    ("max", 2, np.maximum, own("max"), 1),
+    ("neg", 1, np.negative, _negated, 1),
+    ("abs", 1, np.abs, _integers_own("abs", function("fabs")), 1),
+    ("sign", 1, np.sign, own("sign"), FUNCTION),
+    ("floor", 1, np.floor, function("floor"), FUNCTION),
+    ("ceil", 1, np.ceil, function("ceil"), FUNCTION),
+    ("round", 1, np.round, function("rint"), FUNCTION),
+    ("trunc", 1, np.trunc, function("trunc"), FUNCTION),
+    ("select", 3, np.where, lambda texts, operand, type: f"({texts[0]} ? {texts[1]} : {texts[2]})", 1),
+    exact=True,
 )
 # Booleans are 0 or 1: bit operations do not branch, and vectorise.
 _each(

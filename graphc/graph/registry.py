@@ -80,8 +80,8 @@ class Reader(Protocol):
 class ReduceRule:
     """`out[index] = combine over r of element(reader, index, r)`, with `r` running over `extents`.
 
-    `combine` is one of sum, prod, max, min, any, all, argmax, argmin. The last two yield the position of the first
-    extremum in the row-major order of `r`.
+    `combine` names a `graphc.combiners.Combiner`. A positional one yields the position of the first extremum in the
+    row-major order of `r`.
     """
 
     extents: Shape

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc import dtypes
+from graphc.combiners import combiner
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import DTypeError, ShapeError
@@ -31,7 +32,7 @@ Array = np.ndarray[Any, Any]
 FEW_TERMS = 64
 
 
-def accumulator(combine: str, dtype: DType, terms: Dim | None = None) -> DType:
+def accumulator(combine: str, dtype: DType, terms: Dim | None = None, part: int = 0) -> DType:
     """The dtype in which elements are combined, whatever does it: the interpreter, C or CUDA.
 
     Floats are added up in float64 where there may be many, and rounded once: that is exact enough for any number of
@@ -41,9 +42,10 @@ def accumulator(combine: str, dtype: DType, terms: Dim | None = None) -> DType:
         combine: How they are combined.
         dtype: Their dtype.
         terms: How many are combined one after the other. None: any number.
+        part: Which of the combiner's accumulators is asked for.
     """
     many = not isinstance(terms, int) or terms > FEW_TERMS
-    return dtypes.float64 if many and combine == "sum" and dtype.is_float else dtype.accumulator
+    return dtypes.float64 if many and dtype.is_float and combiner(combine).wide[part] else dtype.accumulator
 
 
 def check_dtype(op: str, type: TensorType, allowed: Sequence[str]) -> None:

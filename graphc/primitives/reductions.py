@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 
 from graphc import dims, dtypes
+from graphc.combiners import Combiner, Parts, combiner
+from graphc.combiners import register as register_combiner
 from graphc.dims import Dim
 from graphc.errors import ShapeError
+from graphc.exprs import Expr, call, cast, const, select
 from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batched, Case, Kind, Primitive, Reader, ReduceRule, register
 from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import (
     ANY,
+    FLOATS,
     NUMBERS,
     Array,
     accumulator,
@@ -51,15 +55,11 @@ def _lower(combine: str) -> Callable[..., ReduceRule]:
     return lower
 
 
-# Of no elements there are sums and products, but none of these.
-_OF_SOME = frozenset(("max", "min", "argmax", "argmin"))
-
-
 def _infer(name: str, allowed: Sequence[str], result: dtypes.DType | None) -> Callable[..., TensorType]:
     def infer(x: TensorType, axes: Axes) -> TensorType:
         check_dtype(name, x, allowed)
         check_axes(name, axes, x.rank)
-        if name in _OF_SOME and any(x.shape[axis] == 0 for axis in axes):
+        if not combiner(name).of_nothing and any(x.shape[axis] == 0 for axis in axes):
             raise ShapeError(
                 f"`{name}` of no elements has no value",
                 got=f"{x}, over the axes {axes}",
@@ -227,3 +227,92 @@ def _position(function: Callable[..., Any]) -> Callable[..., Array]:
 
 argmax = _reduction("argmax", _position(np.argmax), None, ANY, dtypes.int32)
 argmin = _reduction("argmin", _position(np.argmin), None, ANY, dtypes.int32)
+
+
+# ---- several accumulators: one pass over the elements
+
+
+def _logsumexp_merged(a: Parts, b: Parts) -> Parts:
+    """The largest, and the sum of exponentials relative to it."""
+    (largest, total), (other, more) = a, b
+    most = combiner("max").combine((largest,), (other,))[0]
+    # Relative to 0 where the largest is not finite: infinity less infinity is no number.
+    shift = select(call("isfinite", most), most, const(0, most.dtype))
+
+    def shifted(sum: Expr, largest: Expr) -> Expr:
+        return call("mul", sum, cast(call("exp", call("sub", largest, shift)), sum.dtype))
+
+    return most, call("add", shifted(total, largest), shifted(more, other))
+
+
+def _logsumexp_finished(parts: Parts) -> Expr:
+    largest, total = parts
+    found = call("add", cast(call("log", total), largest.dtype), largest)
+    return select(call("isfinite", largest), found, largest)
+
+
+def _variance_merged(a: Parts, b: Parts) -> Parts:
+    """Count, mean, and sum of squared deviations from it (Chan, Golub and LeVeque, 1979)."""
+    (count, mean, squares), (n, m, s) = a, b
+    total = call("add", count, n)
+    share = call("div", n, call("max", total, const(1, total.dtype)))
+    away = call("sub", m, mean)
+    between = call("mul", call("mul", away, away), call("mul", count, share))
+    return total, call("add", mean, call("mul", away, share)), call("add", call("add", squares, s), between)
+
+
+register_combiner(
+    Combiner(
+        "logsumexp",
+        lambda dtype: (float("-inf"), 0),
+        _logsumexp_merged,
+        (False, True),
+        of_nothing=False,
+        lift=lambda x: (x, const(1, x.dtype)),
+        finish=_logsumexp_finished,
+    )
+)
+register_combiner(
+    Combiner(
+        "variance",
+        lambda dtype: (0, 0, 0),
+        _variance_merged,
+        (True, True, True),
+        of_nothing=False,
+        lift=lambda x: (const(1, x.dtype), x, call("mul", const(0, x.dtype), x)),
+        finish=lambda parts: call("div", parts[2], parts[0]),
+    )
+)
+
+
+def _logsumexp_eval(x: Array, axes: Axes) -> Array:
+    wide = x.astype(np.float64)
+    with np.errstate(all="ignore"):
+        most = np.max(wide, axis=axes, keepdims=True)
+        shift = np.where(np.isfinite(most), most, 0)
+        total = np.log(np.sum(np.exp(wide - shift), axis=axes, keepdims=True)) + shift
+        return np.asarray(np.where(np.isfinite(most), total, most)).squeeze(axes).astype(x.dtype)
+
+
+def _variance_eval(x: Array, axes: Axes) -> Array:
+    with np.errstate(all="ignore"):
+        return np.asarray(np.var(x.astype(np.float64), axis=axes)).astype(x.dtype)
+
+
+def _logsumexp_vjp(g: Value, n: Applied) -> Grads:
+    """The softmax, times the cotangent."""
+    x, b = n.operands[0], g.builder
+    return (b.apply("mul", _spread(g, n), b.apply("exp", b.apply("sub", x, _spread(n.result, n)))),)
+
+
+def _variance_vjp(g: Value, n: Applied) -> Grads:
+    x, b, axes = n.operands[0], g.builder, n.attrs["axes"]
+    total = b.apply("sum", x, axes=axes)
+    count = b.broadcast(b.size(dims.product(x.shape[axis] for axis in axes), x.dtype), total.shape, ())
+    away = b.apply("sub", x, _spread(b.apply("div", total, count), n))
+    twice = b.apply("div", b.apply("add", g, g), count)
+    return (b.apply("mul", _spread(twice, n), away),)
+
+
+logsumexp = _reduction("logsumexp", _logsumexp_eval, _logsumexp_vjp, FLOATS)
+variance = _reduction("variance", _variance_eval, _variance_vjp, FLOATS)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphc import dims, dtypes
+from graphc.combiners import combiner
 from graphc.dims import Dim, Shape
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
@@ -73,13 +74,7 @@ def _slid(window: Shape) -> Shape:
 
 def identity(combine: str, dtype: DType) -> bool | int | float:
     """What changes nothing when combined."""
-    if combine == "sum":
-        return 0
-    lowest = combine in ("max", "argmax")
-    if dtype.is_float:
-        return float("-inf" if lowest else "inf")
-    limits = np.iinfo(dtype.numpy)
-    return int(limits.min if lowest else limits.max)
+    return combiner(combine).identity(dtype)[0]
 
 
 # ---- window_reduce: sum, max or min over each window

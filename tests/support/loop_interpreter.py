@@ -26,10 +26,11 @@ from graphc.codegen.cpu import sample_loops
 from graphc.codegen.cpu.sample_loops import fuse_loops
 from graphc.codegen.ir.check import check
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Reduce, Stmt, Store
-from graphc.codegen.ir.walk import statements
+from graphc.codegen.ir.walk import groups, statements
 from graphc.codegen.lower.assemble import Assembly
 from graphc.codegen.pipeline import SCHEDULE
 from graphc.codegen.target import Target
+from graphc.combiners import combiner
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.exprs import Call, Cast, Const, Expr, Index, Load, Var
@@ -39,17 +40,9 @@ from graphc.graph.types import resolve
 from graphc.intrinsics import intrinsic
 from graphc.passes.fusion.fuse import fuse
 from graphc.plan import Branch, Copy, Launch, LibraryCall, Loop, Plan, Step, While
+from tests.support.rules import merged
 
 Array = np.ndarray[Any, Any]
-
-_COMBINERS: dict[str, Any] = {
-    "sum": np.add,
-    "prod": np.multiply,
-    "max": np.maximum,
-    "min": np.minimum,
-    "any": np.logical_or,
-    "all": np.logical_and,
-}
 
 
 class IllegalKernel(AssertionError):
@@ -222,22 +215,26 @@ class _Run:
     def _reduce(self, stmt: Reduce) -> None:
         with self._inside(stmt.axes):
             self._block(stmt.body)
-            results = [self._combined(a) for a in stmt.accumulators]
+            results = [result for group in groups(stmt.accumulators) for result in self._combined(group)]
         self.env |= {a.name: result for a, result in zip(stmt.accumulators, results, strict=True)}
 
-    def _combined(self, a: Accumulator) -> Array:
-        rows = self._rows(self.scalar(a.value))
-        if a.position is None:
-            return self._kept(self._total(a, rows))
-        found = rows.argmax(-1) if a.combine == "argmax" else rows.argmin(-1)
-        places = np.take_along_axis(self._rows(self.scalar(a.position)), found[..., None], -1)[..., 0]
-        return self._kept(places.astype(a.dtype.numpy))
+    def _combined(self, group: tuple[Accumulator, ...]) -> list[Array]:
+        a = group[0]
+        rows = [self._rows(self.scalar(each.value)) for each in group]
+        if a.position is not None:
+            found = combiner(a.combine).reduce(rows[0], axis=-1)
+            places = np.take_along_axis(self._rows(self.scalar(a.position)), found[..., None], -1)[..., 0]
+            return [self._kept(places.astype(a.dtype.numpy))]
+        for each in group:
+            if each.value.dtype is not each.dtype:
+                self.fail(f"combines {each.value.dtype} in {each.dtype}")
+        if combiner(a.combine).reduce is None:
+            return [self._kept(total) for total in merged(combiner(a.combine), rows, [each.dtype for each in group])]
+        return [self._kept(self._total(a, rows[0]))]
 
     def _total(self, a: Accumulator, rows: Array) -> Array:
-        if a.value.dtype is not a.dtype:
-            self.fail(f"combines {a.value.dtype} in {a.dtype}")
         with np.errstate(all="ignore"):
-            return np.asarray(_COMBINERS[a.combine].reduce(rows, axis=-1, dtype=a.dtype.numpy))
+            return np.asarray(combiner(a.combine).reduce.reduce(rows, axis=-1, dtype=a.dtype.numpy))
 
     def _running(self, stmt: Reduce) -> None:
         totals: dict[str, Any] = {}
@@ -247,7 +244,7 @@ class _Run:
                 value = self.scalar(a.value)
                 with np.errstate(all="ignore"):
                     known = a.name in totals
-                    totals[a.name] = _COMBINERS[a.combine](totals[a.name], value) if known else value
+                    totals[a.name] = combiner(a.combine).reduce(totals[a.name], value) if known else value
             self.env |= totals
             self._block(stmt.after)
 

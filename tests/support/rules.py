@@ -13,28 +13,56 @@ from typing import Any
 import numpy as np
 
 from graphc import dims, dtypes
+from graphc.combiners import Combiner, combiner
 from graphc.dims import Dim
 from graphc.dtypes import DType
-from graphc.exprs import Call, Cast, Const, Expr, Index, Load, Var
+from graphc.exprs import Call, Cast, Const, Expr, Index, Load, Var, cast
 from graphc.graph.core import Graph
 from graphc.graph.evaluation import evaluate
 from graphc.graph.registry import REGISTRY, Kind
 from graphc.graph.types import Node, Ref, TensorType
 from graphc.intrinsics import intrinsic
+from graphc.primitives.base import accumulator
 
 Array = np.ndarray[Any, Any]
 
-_COMBINE = {
-    "sum": np.sum,
-    "prod": np.prod,
-    "max": np.max,
-    "min": np.min,
-    "any": np.any,
-    "all": np.all,
-    "argmax": np.argmax,
-    "argmin": np.argmin,
-}
-_ACCUMULATE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+
+def merged(combined: Combiner, rows: Sequence[Array], dtypes: Sequence[DType]) -> list[Array]:
+    """Accumulators merged along the last axis, the first half with the second until one set is left.
+
+    Args:
+        combined: How.
+        rows: What each accumulator is, of each element.
+        dtypes: Their dtypes.
+    """
+    names = [(f"a{i}", f"b{i}") for i in range(len(rows))]
+    mine, theirs = (tuple(Var(name[i], dtype) for name, dtype in zip(names, dtypes, strict=True)) for i in (0, 1))
+    merging = combined.combine(mine, theirs)
+    start = [dtype.numpy.type(value) for value, dtype in zip(combined.identity(dtypes[0]), dtypes, strict=True)]
+    parts = [np.asarray(part) for part in rows]
+    while (length := parts[0].shape[-1]) > 1:
+        half = -(-length // 2)
+        env = {}
+        for part, first, (a, b) in zip(parts, start, names, strict=True):
+            env[a], env[b] = part[..., :half], np.full_like(part[..., :half], first)
+            env[b][..., : length - half] = part[..., half:]
+        parts = [np.broadcast_to(evaluated(each, env), env["a0"].shape) for each in merging]
+    none = [np.broadcast_to(first, (*parts[0].shape[:-1], 1)) for first in start]
+    return [part[..., 0] for part in (parts if parts[0].shape[-1] else none)]
+
+
+def evaluated(expr: Expr, env: Mapping[str, Array]) -> Any:
+    """A scalar expression of named arrays."""
+    match expr:
+        case Const(value, dtype):
+            return dtype.numpy.type(value)
+        case Var(name, _):
+            return env[name]
+        case Cast(arg, dtype):
+            return np.asarray(evaluated(arg, env)).astype(dtype.numpy)
+        case Call(name, args, _):
+            return intrinsic(name)(*(evaluated(arg, env) for arg in args))
+    raise AssertionError(f"a combiner reads {expr}")
 
 
 def run_rules(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int] | None = None) -> list[Array]:
@@ -180,7 +208,7 @@ class _Points:
             index = self.axes("p", self.out.shape, 0, len(shape))
             elements = np.broadcast_to(self.scalar(rule.element(self, index)), shape)
             ordered = np.flip(elements, rule.axis) if rule.reverse else elements
-            total = _ACCUMULATE[rule.combine].accumulate(ordered, rule.axis, dtype=elements.dtype)
+            total = combiner(rule.combine).reduce.accumulate(ordered, rule.axis, dtype=elements.dtype)
             return np.flip(total, rule.axis) if rule.reverse else total
         inner = tuple(dims.evaluate(extent, self.sizes) for extent in rule.extents)
         rank = len(shape) + len(inner)
@@ -192,8 +220,16 @@ class _Points:
             else:
                 element = self.scalar(rule.element(self, index, along))
             rows = np.broadcast_to(element, shape + inner).reshape((*shape, math.prod(inner)))
-            combine = "sum" if kind is Kind.CONTRACT else rule.combine
-            return _COMBINE[combine](rows, axis=-1)
+            combined = combiner("sum" if kind is Kind.CONTRACT else rule.combine)
+            if combined.is_plain:
+                return combined.reduce(rows, axis=-1) if combined.positional else combined.reduce.reduce(rows, axis=-1)
+            parts = combined.lift(self.bound(rows, dtypes.as_dtype(rows.dtype)))
+            wide = [accumulator(rule.combine, part.dtype, None, i) for i, part in enumerate(parts)]
+            each = [(np.asarray(self.scalar(part)), dtype.numpy) for part, dtype in zip(parts, wide, strict=True)]
+            lifted = [np.broadcast_to(array.astype(dtype), rows.shape) for array, dtype in each]
+            totals = map(self.bound, merged(combined, lifted, wide), wide)
+            narrow = (cast(total, part.dtype) for total, part in zip(totals, parts, strict=True))
+            return self.scalar(combined.finish(tuple(narrow)))
 
     def _scatter(self, rule: Any, shape: tuple[int, ...]) -> Any:
         extents = tuple(dims.evaluate(extent, self.sizes) for extent in rule.extents)

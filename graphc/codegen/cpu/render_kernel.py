@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from graphc import dims, dtypes
@@ -13,18 +13,21 @@ from graphc.codegen.cpu.unswitch import decided, given, invariant_guard, pieces
 from graphc.codegen.cpu.winograd.render import WinogradRenderer
 from graphc.codegen.cpu.winograd.tiling import Winograd
 from graphc.codegen.cstyle.expr import CStyle, depths
-from graphc.codegen.cstyle.loops import has_inner, used_names
+from graphc.codegen.cstyle.loops import has_inner, is_merged, used_names
 from graphc.codegen.ir.cost import GRAIN, shared_axes, work
 from graphc.codegen.ir.kernel import Accumulator, Axis, For, Kernel, Let, Reduce, Stmt, Store
-from graphc.codegen.ir.walk import dtypes_of, needed, statements
+from graphc.codegen.ir.walk import dtypes_of, groups, needed, statements
 from graphc.codegen.schedule.accumulators import narrow, widen_sums
 from graphc.codegen.schedule.contractions import as_reductions
+from graphc.combiners import combiner
 from graphc.dtypes import DType
 from graphc.exprs import Cast, Expr
 from graphc.intrinsics import intrinsic
 
 # Reductions by columns keep this many of them in flight.
 LANES = 64
+# Rows whose accumulators are merged by several operations keep this many sets of them.
+ROW_LANES = 16
 # So many elements of a column are added up before their sum is widened.
 TOGETHER = 4
 SIMD = "#pragma omp simd"
@@ -190,6 +193,63 @@ class CRenderer(WinogradRenderer):
             return f"gc_{name}_float32({self.expr(args[0])})"
         return super().call(name, args, dtype)
 
+    # ---- rows whose accumulators are merged: as many sets of them as a vector has lanes
+
+    def reduce_row(self, stmt: Reduce) -> None:
+        """A reduction that one thread does by itself."""
+        merged = any(map(is_merged, stmt.accumulators)) and all(a.position is None for a in stmt.accumulators)
+        if not merged or stmt.after or not stmt.axes or _is_short(stmt.axes[-1]):
+            super().reduce_row(stmt)
+            return
+        lanes = [replace(a, name=f"{a.name}_lane") for a in stmt.accumulators]
+        for a, lane in zip(stmt.accumulators, lanes, strict=True):
+            self.out(f"{self.types[a.dtype]} {a.name} = {self.start(a)}, {lane.name}[{ROW_LANES}];")
+            self.subscript[lane.name] = "[lane]"
+        self.out(f"for (long lane = 0; lane < {ROW_LANES}; ++lane) {{")
+        for a, lane in zip(stmt.accumulators, lanes, strict=True):
+            self.out(f"{lane.name}[lane] = {a.name};")
+        self.out("}")
+        self._row_in_lanes(replace(stmt, accumulators=tuple(lanes)))
+        self.out(f"for (long lane = 0; lane < {ROW_LANES}; ++lane) {{")
+        for group in groups(stmt.accumulators):
+            self._take(group, [f"{a.name}_lane[lane]" for a in group])
+        self.out("}")
+
+    def _row_in_lanes(self, stmt: Reduce) -> None:
+        """The elements of rows, the next to each lane in turn; the last few are the first lane's."""
+        last = stmt.axes[-1]
+        first, whole = f"{last.name}_first", f"{self.grouped(last.extent)} / {ROW_LANES} * {ROW_LANES}"
+
+        def point(body: tuple[Stmt, ...]) -> None:
+            self.rows(body)
+            for group in groups(stmt.accumulators):
+                self._take(group, [self.expr(a.value) for a in group])
+
+        def row(body: tuple[Stmt, ...]) -> None:
+            self.out(f"for (long {first} = 0; {first} < {whole}; {first} += {ROW_LANES}) {{")
+            self.out(SIMD)
+            self.out(f"for (long lane = 0; lane < {ROW_LANES}; ++lane) {{")
+            self.out(f"const long {last.name} = {first} + lane;")
+            point(body)
+            self.out("}")
+            self.out("}")
+            self.out(
+                f"for (long {last.name} = {whole}, lane = 0; {last.name} < {self.dim(last.extent)}; ++{last.name}) {{"
+            )
+            point(body)
+            self.out("}")
+
+        before, self.lane_axes = self.lane_axes, (*self.lane_axes, last.name)
+        self.nest(stmt.axes[:-1], stmt.body, row)
+        self.lane_axes = before
+
+    def _take(self, group: tuple[Accumulator, ...], values: Sequence[str]) -> None:
+        a = group[0]
+        if is_merged(a):
+            self.merge(group, values)
+        else:
+            self.out(f"{a.name}{self.subscript.get(a.name, '')} = {self.combined(a, values[0])};")
+
     # ---- columns: a run of neighbouring points at a time, each with its own reductions
 
     def _columns(self, kernel: Kernel, shared: Axis, heads: Mapping[str, Callable[[Axis], None]]) -> None:
@@ -266,8 +326,8 @@ class CRenderer(WinogradRenderer):
 
         def innermost(lets: tuple[Stmt, ...]) -> None:
             self.rows(lets)
-            for a in stmt.accumulators:
-                self._accumulate_lane(a)
+            for group in groups(stmt.accumulators):
+                self._accumulate_lane(group)
             self.rows(stmt.after)
 
         if any(narrow(a) is not None for a in stmt.accumulators) and self._in_lanes(axis, stmt):
@@ -314,11 +374,11 @@ class CRenderer(WinogradRenderer):
             self.out("{")
             self.out(f"const long {last} = {last}_first + {i};")
             self.rows(body)
-            for a in stmt.accumulators:
-                if a.name in sums:
-                    self.out(f"{a.name}_{i} = {self.expr(sums[a.name])};")
+            for group in groups(stmt.accumulators):
+                if (name := group[0].name) in sums:
+                    self.out(f"{name}_{i} = {self.expr(sums[name])};")
                 else:
-                    self._accumulate_lane(a)
+                    self._accumulate_lane(group)
             self.out("}")
         for a in stmt.accumulators:
             if a.name in sums:
@@ -326,17 +386,26 @@ class CRenderer(WinogradRenderer):
                 total = self.cast(" + ".join(pairs), sums[a.name].dtype, a.dtype)
                 self.out(f"{a.name}[lane] = {self.combined(a, total)};")
 
-    def _accumulate_lane(self, a: Accumulator) -> None:
+    def _accumulate_lane(self, group: tuple[Accumulator, ...]) -> None:
+        a = group[0]
+        if is_merged(a):
+            self.take_in(group, ordered=True)
+            return
         value = self.expr(a.value)
         if a.position is None:
             self.out(f"{a.name}[lane] = {self.combined(a, value)};")
             return
         best = f"{a.name}_best[lane]"
-        better = "<" if a.combine == "argmin" else ">"
+        better = combiner(a.combine).order
         nan = f" | (({value} != {value}) & ({best} == {best}))" if a.value.dtype.is_float else ""
         self.out(f"const _Bool {a.name}_better = ({value} {better} {best}){nan};")
         self.out(f"{best} = {a.name}_better ? {value} : {best};")
         self.out(f"{a.name}[lane] = {a.name}_better ? {self.expr(a.position)} : {a.name}[lane];")
+
+
+def _is_short(axis: Axis) -> bool:
+    """Whether the elements along an axis are too few to share among lanes."""
+    return isinstance(axis.extent, int) and axis.extent < 4 * ROW_LANES
 
 
 def _crossing(runs: list[list[Stmt]]) -> set[str]:

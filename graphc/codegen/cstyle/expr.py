@@ -9,6 +9,7 @@ from typing import ClassVar
 from graphc import dims, dtypes
 from graphc.codegen.ir.kernel import Contract, Let, Reduce, Stmt
 from graphc.codegen.ir.walk import names_in
+from graphc.combiners import combiner
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import VerificationError
@@ -146,20 +147,18 @@ class CStyle:
 
     # ---- combining
 
-    def identity(self, combine: str, dtype: DType) -> str:
+    def identity(self, combine: str, dtype: DType, part: int = 0) -> str:
         """What a reduction starts from."""
-        if combine in ("sum", "any"):
-            return self.literal(0, dtype)
-        if combine in ("prod", "all"):
-            return self.literal(1, dtype)
-        largest = combine in ("min", "argmin")
-        if dtype.is_float:
-            return self.literal(math.inf if largest else -math.inf, dtype)
-        if dtype.is_bool:
-            return self.literal(largest, dtype)
-        low = -(1 << dtype.bits - 1) if dtype.kind == "int" else 0
-        high = (1 << dtype.bits - (dtype.kind == "int")) - 1
-        return self.literal(high if largest else low, dtype)
+        return self.literal(combiner(combine).identity(dtype)[part], dtype)
+
+    def standing(self, expr: Expr) -> str:
+        """A scalar expression where nothing else is: without parentheses around it."""
+        text, depth = self.expr(expr), 0
+        for place, character in enumerate(text):
+            depth += (character == "(") - (character == ")")
+            if depth == 0:
+                return text[1:-1] if text[0] == "(" and place == len(text) - 1 else text
+        return text
 
 
 def definitions(names: Iterable[str]) -> list[str]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from graphc import dims, dtypes
 from graphc.codegen.cstyle.expr import CStyle, depths
 from graphc.codegen.cstyle.source import Lines
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Reduce, Stmt, Store
-from graphc.codegen.ir.walk import names_in
-
-# What `#pragma omp simd` calls the combiners; a target without the pragma prints nothing.
-OMP_REDUCTIONS = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
+from graphc.codegen.ir.walk import groups, names_in, operands, walk
+from graphc.combiners import combiner
+from graphc.exprs import Call, Cast, Expr, Var
 
 # Values that wait on the stack to be compared.
 MOST_KEPT = 1024
@@ -111,7 +112,7 @@ class LoopRenderer(CStyle):
         now = [a for a in stmt.accumulators if a not in later]
         for a in later:
             self.out(f"{self.types[a.value.dtype]} {a.name}_values[{self.dim(stmt.axes[0].extent)}];")
-        ordered = bool(stmt.after) or any(a.position is not None for a in now)
+        ordered = bool(stmt.after) or any(not combiner(a.combine).operator for a in now)
         watched = [] if ordered else [a for a in now if self.watches_nan(a)]
         for a in watched:
             # As wide as what is compared: with _Bool, compilers pack flags into bytes, which takes longer than `exp`.
@@ -119,13 +120,13 @@ class LoopRenderer(CStyle):
             self.out(f"{self.types[flag]} {a.name}_nan = 0;")
         clause = ""
         if not ordered:
-            clause = "".join(f" reduction({OMP_REDUCTIONS[a.combine]}:{a.name})" for a in now)
+            clause = "".join(f" reduction({combiner(a.combine).operator}:{a.name})" for a in now)
             clause += "".join(f" reduction(|:{a.name}_nan)" for a in watched)
 
         def innermost(lets: tuple[Stmt, ...]) -> None:
             self.rows(lets)
-            for a in now:
-                self.accumulate(a, self.expr(a.value), ordered)
+            for group in groups(now):
+                self.take_in(group, ordered)
             for a in later:
                 self.out(f"{a.name}_values[{stmt.axes[0].name}] = {self.expr(a.value)};")
             self.rows(stmt.after)
@@ -153,12 +154,40 @@ class LoopRenderer(CStyle):
 
     def start(self, a: Accumulator) -> str:
         """What an accumulator holds before the first value."""
-        return "0" if a.position is not None else self.identity(a.combine, a.dtype)
+        return "0" if a.position is not None else self.identity(a.combine, a.dtype, a.part)
+
+    def take_in(self, group: tuple[Accumulator, ...], ordered: bool) -> None:
+        """One more point for the accumulators of a combiner."""
+        if is_merged(group[0]):
+            self.merge(group, [self.expr(a.value) for a in group])
+        else:
+            self.accumulate(group[0], self.expr(group[0].value), ordered)
+
+    def merge(self, group: tuple[Accumulator, ...], others: Sequence[str]) -> None:
+        """Merges another set of accumulators into that of a combiner.
+
+        Args:
+            group: The accumulators.
+            others: What each of the others holds.
+        """
+        self.out("{")
+        for a, other in zip(group, others, strict=True):
+            self.out(f"const {self.types[a.dtype]} {a.name}_other = {other};")
+        mine = tuple(Var(a.name, a.dtype) for a in group)
+        theirs = tuple(Var(f"{a.name}_other", a.dtype) for a in group)
+        lets, merged = once(combiner(group[0].combine).combine(mine, theirs), group[0].name)
+        for let in lets:
+            self.out(self.let(let))
+        for a, value in zip(group, merged, strict=True):
+            self.out(f"const {self.types[a.dtype]} {a.name}_merged = {self.standing(value)};")
+        for a in group:
+            self.out(f"{a.name}{self.subscript.get(a.name, '')} = {a.name}_merged;")
+        self.out("}")
 
     def accumulate(self, a: Accumulator, value: str, ordered: bool) -> None:
         """One more value for an accumulator."""
         if a.position is not None:
-            better = "<" if a.combine == "argmin" else ">"
+            better = combiner(a.combine).order
             nan = f" | (({value} != {value}) & ({a.name}_best == {a.name}_best))" if a.value.dtype.is_float else ""
             self.out(f"if (({value} {better} {a.name}_best){nan} | !{a.name}_any) {{")
             self.out(f"{a.name}_best = {value};")
@@ -166,7 +195,7 @@ class LoopRenderer(CStyle):
             self.out(f"{a.name}_any = 1;")
             self.out("}")
         elif self.watches_nan(a) and not ordered:
-            sign = ">" if a.combine == "max" else "<"
+            sign = combiner(a.combine).order
             self.out(f"{a.name} = {value} {sign} {a.name} ? {value} : {a.name};")
             self.out(f"{a.name}_nan |= {value} != {value};")
         else:
@@ -174,23 +203,45 @@ class LoopRenderer(CStyle):
 
     def watches_nan(self, a: Accumulator) -> bool:
         """An extremum of floats is NaN where any element is; vectorised comparisons lose that, so it is kept apart."""
-        return bool(self.simd) and a.combine in ("max", "min") and a.dtype.is_float and a.position is None
+        return bool(self.simd and combiner(a.combine).order) and a.dtype.is_float and a.position is None
 
     def combined(self, a: Accumulator, value: str) -> str:
         """The accumulator with one more value."""
-        target = a.name + self.subscript.get(a.name, "")
-        match a.combine:
-            case "sum":
-                return f"{target} + {value}"
-            case "prod":
-                return f"{target} * {value}"
-            case "any":
-                return f"{target} | {value}"
-            case "all":
-                return f"{target} & {value}"
-        sign = ">" if a.combine == "max" else "<"
-        nan = f" | ({value} != {value})" if a.dtype.is_float else ""
-        return f"(({value} {sign} {target}){nan}) ? {value} : {target}"
+        mine, other = Var(a.name, a.dtype), Var(value, a.dtype)
+        return self.standing(combiner(a.combine).combine((mine,), (other,))[0])
+
+
+def once(values: Sequence[Expr], prefix: str) -> tuple[list[Let], list[Expr]]:
+    """Scalar expressions in which what occurs several times has a name: compilers do not see that by themselves.
+
+    Args:
+        values: The expressions.
+        prefix: What the names begin with.
+
+    Returns:
+        The named parts, each before those that it occurs in, and the expressions.
+    """
+    times = Counter(part for value in values for part in walk(value) if isinstance(part, (Call, Cast)))
+    names: dict[Expr, Expr] = {}
+    lets: list[Let] = []
+
+    def rewritten(expr: Expr) -> Expr:
+        if not isinstance(expr, (Call, Cast)):
+            return expr
+        if expr not in names:
+            parts = tuple(map(rewritten, operands(expr)))
+            names[expr] = replace(expr, args=parts) if isinstance(expr, Call) else replace(expr, arg=parts[0])
+            if times[expr] > 1:
+                lets.append(Let(f"{prefix}_shared{len(lets)}", names[expr]))
+                names[expr] = Var(lets[-1].name, expr.dtype)
+        return names[expr]
+
+    return lets, [rewritten(value) for value in values]
+
+
+def is_merged(a: Accumulator) -> bool:
+    """Whether an accumulator is merged by what its combiner says, and not by an operator of the target."""
+    return a.position is None and not combiner(a.combine).operator
 
 
 def has_inner(kernel: Kernel) -> bool:

@@ -13,11 +13,11 @@ from typing import ClassVar
 
 from graphc import dims, dtypes
 from graphc.codegen.cstyle.expr import CStyle, definitions
-from graphc.codegen.cstyle.loops import LoopRenderer, has_inner
+from graphc.codegen.cstyle.loops import LoopRenderer, has_inner, is_merged
 from graphc.codegen.cstyle.source import Source, prelude
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Reduce, Stmt, Store
 from graphc.codegen.ir.matmul_roles import Factors, factors
-from graphc.codegen.ir.walk import dtypes_of, needed
+from graphc.codegen.ir.walk import dtypes_of, groups, needed
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.exprs import Expr
@@ -120,8 +120,12 @@ class CudaRenderer(LoopRenderer):
         self.geometry = Geometry(total, THREADS)
         reductions = [stmt for stmt in kernel.body if isinstance(stmt, Reduce)]
         accumulators = [a for stmt in reductions for a in stmt.accumulators]
-        for dtype in dict.fromkeys(a.value.dtype if a.position is not None else a.dtype for a in accumulators):
+        whole = [a for a in accumulators if not is_merged(a)]
+        for dtype in dict.fromkeys(a.value.dtype if a.position is not None else a.dtype for a in whole):
             self.out(f"__shared__ {self.types[dtype]} slots_{dtype.name}[{THREADS}];")
+        for a in accumulators:
+            if is_merged(a):
+                self.out(f"__shared__ {self.types[a.dtype]} {a.name}_slots[{THREADS}];")
         if any(a.position is not None for a in accumulators):
             self.out(f"__shared__ int places[{THREADS}];")
         # All threads read what is then replaced. Stores come last, so that one barrier is enough.
@@ -152,26 +156,48 @@ class CudaRenderer(LoopRenderer):
     def _reduce_block(self, stmt: Reduce) -> None:
         for a in stmt.accumulators:
             if a.position is None:
-                self.out(f"{self.types[a.dtype]} {a.name} = {self.identity(a.combine, a.dtype)};")
+                self.out(f"{self.types[a.dtype]} {a.name} = {self.identity(a.combine, a.dtype, a.part)};")
             else:
                 self.out(f"int {a.name} = -1;")
                 self.out(f"{self.types[a.value.dtype]} {a.name}_best = {self.identity(a.combine, a.value.dtype)};")
 
         def innermost(lets: tuple[Stmt, ...]) -> None:
             self.rows(lets)
-            for a in stmt.accumulators:
-                if a.position is None:
-                    self.accumulate(a, self.expr(a.value), ordered=False)
+            for group in groups(stmt.accumulators):
+                if group[0].position is None:
+                    self.take_in(group, ordered=False)
                 else:
-                    self._keep_better(a, self.expr(a.position))
+                    self._keep_better(group[0], self.expr(group[0].position))
 
         self.nest(stmt.axes, stmt.body, innermost, heads={axis.name: self._strided for axis in stmt.axes[-1:]})
-        for a in stmt.accumulators:
-            if a.position is None:
+        for a, *others in groups(stmt.accumulators):
+            if is_merged(a):
+                self._merge_block((a, *others))
+            elif a.position is None:
                 self.out(f"{a.name} = gc_block<{THREADS}>({a.name}, gc_{a.combine}(), slots_{a.dtype.name});")
             else:
                 shared = f"slots_{a.value.dtype.name}, places"
                 self.out(f"{a.name} = gc_block_arg<{THREADS}>({a.name}_best, {a.name}, gc_{a.combine}(), {shared});")
+
+    def _merge_block(self, group: tuple[Accumulator, ...]) -> None:
+        """The threads of a block merge their accumulators, in a tree as `gc_block` does; all get the result."""
+
+        def share() -> None:
+            for a in group:
+                self.out(f"{a.name}_slots[threadIdx.x] = {a.name};")
+
+        share()
+        self.out("__syncthreads();")
+        self.out(f"for (int half = {THREADS // 2}; half; half /= 2) {{")
+        self.out("if (threadIdx.x < half) {")
+        self.merge(group, [f"{a.name}_slots[threadIdx.x + half]" for a in group])
+        share()
+        self.out("}")
+        self.out("__syncthreads();")
+        self.out("}")
+        for a in group:
+            self.out(f"{a.name} = {a.name}_slots[0];")
+        self.out("__syncthreads();")
 
     def _keep_better(self, a: Accumulator, position: str) -> None:
         value, kind = self.expr(a.value), self.types[a.value.dtype]

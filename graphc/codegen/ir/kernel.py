@@ -63,7 +63,16 @@ class Let:
 class Accumulator:
     """What a reduction forms: `name = combine over all points of value`.
 
-    `argmax` and `argmin` bind `name` to the position, given as `position`, of the first extremum of `value`.
+    A positional combiner binds `name` to the position, given as `position`, of the first extremum of `value`. One that
+    has several accumulators is as many of these, one behind the other, each with what a point's element is lifted to.
+
+    Args:
+        name: What it is called.
+        combine: The name of its `graphc.combiners.Combiner`.
+        value: What each point adds.
+        dtype: In which dtype it is held.
+        position: What a point's position is.
+        part: Which of the combiner's accumulators it is.
     """
 
     name: str
@@ -71,6 +80,7 @@ class Accumulator:
     value: Expr
     dtype: DType
     position: Expr | None = None
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)

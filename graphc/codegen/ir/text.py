@@ -44,7 +44,8 @@ def _block(body: tuple[Stmt, ...], indent: str, lines: list[str]) -> None:
                 _block(inner, indent + "  ", lines)
                 for a in accumulators:
                     where = f" at {_expr(a.position)}" if a.position is not None else ""
-                    lines.append(f"{indent}  {a.name} = {a.combine}({_expr(a.value)}){where}")
+                    part = f".{a.part}" if a.part else ""
+                    lines.append(f"{indent}  {a.name} = {a.combine}{part}({_expr(a.value)}){where}")
                 _block(after, indent + "  ", lines)
             case Contract(name, axes, inner, lhs, rhs, _, within):
                 where = "".join(f" where {_expr(condition)}" for condition in within)

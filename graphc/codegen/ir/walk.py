@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from graphc import dims
-from graphc.codegen.ir.kernel import Contract, For, Kernel, Let, Reduce, Stmt, Store
+from graphc.codegen.ir.kernel import Accumulator, Contract, For, Kernel, Let, Reduce, Stmt, Store
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.exprs import Call, Cast, Expr, Index, Load, Var
@@ -108,6 +108,14 @@ def loads(body: tuple[Stmt, ...]) -> Iterator[Load]:
             for part in walk(expr):
                 if isinstance(part, Load):
                     yield part
+
+
+def groups(accumulators: Iterable[Accumulator]) -> list[tuple[Accumulator, ...]]:
+    """Accumulators that are merged together, those of one combiner."""
+    found: list[tuple[Accumulator, ...]] = []
+    for a in accumulators:
+        found = [*found[:-1], (*found[-1], a)] if a.part else [*found, (a,)]
+    return found
 
 
 def stores(body: tuple[Stmt, ...]) -> Iterator[Store]:

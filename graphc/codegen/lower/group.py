@@ -23,12 +23,14 @@ from graphc import dims, dtypes
 from graphc.codegen.ir.check import check
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Param, Reduce, Stmt, Store
 from graphc.codegen.ir.walk import expressions, names_in
+from graphc.combiners import combiner
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import VerificationError
 from graphc.exprs import TRUE, Call, Cast, Const, Expr, Index, Load, Var, both, call, cast, const
 from graphc.graph.registry import ContractRule, Kind, ReduceRule, ScanRule, ScatterRule, primitive
 from graphc.graph.types import Node, Ref, TensorType, union
+from graphc.intrinsics import intrinsic
 from graphc.passes.analysis.access import Domain, Point, kind_of
 from graphc.passes.fusion.fuse import ANCHORS, Group, Partition
 from graphc.primitives.views import ravel
@@ -74,10 +76,6 @@ def _held(value: float, dtype: DType) -> float:
     """What a float dtype makes of a number."""
     with np.errstate(all="ignore"):
         return float(dtype.numpy.type(value))
-
-
-# Intrinsics that give one of their operands, or a number that has no more digits.
-_EXACT = frozenset(("select", "min", "max", "neg", "abs", "sign", "floor", "ceil", "round", "trunc"))
 
 
 @dataclass(slots=True)
@@ -216,7 +214,7 @@ class _Lowering:
                 return self._is_exact(self.bound[name], dtype)
             case Cast(arg):
                 return arg.dtype is dtype and expr.dtype is wide(dtype)
-            case Call(name, args) if name in _EXACT:
+            case Call(name, args) if intrinsic(name).exact:
                 return all(self._is_exact(arg, dtype) for arg in args[name == "select" :])
         return False
 
@@ -238,9 +236,11 @@ class _Lowering:
             return result
         if rule.kind is Kind.REDUCE:
             alone: ReduceRule = self._rule(node)
-            if alone.combine in ("argmax", "argmin"):
+            combined = combiner(alone.combine)
+            if combined.positional:
                 return const(0, out)
-            return cast(alone.element(_NodeReader(self, node), index, ()), out)
+            element = alone.element(_NodeReader(self, node), index, ())
+            return cast(combined.finish(combined.lift(element)), out)
         result = rule.lower(_NodeReader(self, node), index, **node.attrs)
         return cast(result, out) if not isinstance(result, Const) else const(result.value, out)
 
@@ -352,7 +352,7 @@ class _Lowering:
             for node in phase:
                 rule: ReduceRule = self._rule(node)
                 value = rule.element(_NodeReader(self, node), self.domain.point, inner)
-                positional = rule.combine in ("argmax", "argmin")
+                positional = combiner(rule.combine).positional
                 position = Index(ravel(inner, rule.extents), dtypes.int32) if positional else None
                 dtype = wide(node.outs[0].dtype)
                 self.count += 1
@@ -360,9 +360,11 @@ class _Lowering:
             ready = [ref for ref in stored if self._is_ready(ref, block)]
             writes = self._stores(ready)
             body: tuple[Let | Store, ...] = (*_lets(block), *writes)
-        self.outer.stmts.append(Reduce(axes, body, tuple(accumulators)))
+        parts = [_parts(a) for a in accumulators]
+        self.outer.stmts.append(Reduce(axes, body, tuple(part for each in parts for part in each)))
+        self.outer.stmts.extend(_finished(a, each) for a, each in zip(accumulators, parts, strict=True) if each != (a,))
         for node, accumulator in zip(phase, accumulators, strict=True):
-            self._result(node, accumulator.name, accumulator.combine in _EXACT)
+            self._result(node, accumulator.name, bool(combiner(accumulator.combine).order))
         return [ref for ref in stored if ref not in ready]
 
     def _is_ready(self, ref: Ref, block: _Block) -> bool:
@@ -503,6 +505,20 @@ def without_unread(body: list[Stmt]) -> list[Stmt]:
                 stmt = replace(stmt, body=tuple(filter(is_read, stmt.body)))
         kept.append(stmt)
     return kept if kept == body else without_unread(kept)
+
+
+def _parts(a: Accumulator) -> tuple[Accumulator, ...]:
+    """What a reduction accumulates, where that is not what it forms."""
+    combined = combiner(a.combine)
+    if combined.is_plain:
+        return (a,)
+    lifted = enumerate(combined.lift(a.value))
+    return tuple(Accumulator(f"{a.name}_{i}", a.combine, value, value.dtype, part=i) for i, value in lifted)
+
+
+def _finished(a: Accumulator, parts: tuple[Accumulator, ...]) -> Let:
+    """What is formed of accumulators in the end."""
+    return Let(a.name, combiner(a.combine).finish(tuple(Var(part.name, part.dtype) for part in parts)))
 
 
 def _lets(block: _Block) -> tuple[Let, ...]:

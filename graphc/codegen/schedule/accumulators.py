@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from graphc import dims
 from graphc.codegen.ir.kernel import Accumulator, Kernel, Let, Reduce, Stmt
+from graphc.combiners import SUM, combiner
 from graphc.dims import Dim
 from graphc.exprs import Cast, Expr, Var, cast
 from graphc.primitives.base import accumulator
@@ -28,7 +29,7 @@ def widen_sums(kernel: Kernel) -> Kernel:
 def _statement(stmt: Stmt, columns: bool) -> tuple[Stmt, ...]:
     if not isinstance(stmt, Reduce):
         return (stmt,)
-    in_order = columns or bool(stmt.after) or any(a.position is not None for a in stmt.accumulators)
+    in_order = columns or bool(stmt.after) or any(not combiner(a.combine).operator for a in stmt.accumulators)
     terms = dims.product(axis.extent for axis in stmt.axes)
     wide = [_wide(a, terms if in_order else dims.floordiv(terms, LANES)) for a in stmt.accumulators]
     rounded = tuple(
@@ -43,13 +44,13 @@ def _statement(stmt: Stmt, columns: bool) -> tuple[Stmt, ...]:
 
 def _wide(a: Accumulator, terms: Dim) -> Accumulator:
     """The same in another dtype and under another name, if it is to be wider."""
-    dtype = accumulator(a.combine, a.dtype, terms)
+    dtype = accumulator(a.combine, a.dtype, terms, a.part)
     return a if dtype is a.dtype else replace(a, name=f"{a.name}_wide", value=cast(a.value, dtype), dtype=dtype)
 
 
 def narrow(a: Accumulator) -> Expr | None:
     """What a wide sum adds up, before it is widened; None where it is no wide sum."""
-    if a.combine != "sum" or not isinstance(a.value, Cast):
+    if combiner(a.combine) is not SUM or not isinstance(a.value, Cast):
         return None
     inner = a.value.arg
     # A half that is widened to be added up in float32 is no such sum.
