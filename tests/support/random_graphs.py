@@ -460,7 +460,11 @@ def _reduce(m: _Maker) -> None:
     if x is None:
         return
     axes = _axes(m, x)
-    name = m.choose(("sum", "max", "min"))
+    several = ("logsumexp", "variance") if x.dtype.is_float and axes else ()
+    name = m.choose(("sum", "max", "min", *several))
+    if name in several:
+        m.add(m.bounded(m.op(name, x, axes=axes)))
+        return
     if name == "sum" and x.dtype.is_float:
         x = _mean_scaled(m, x, dims.product(x.shape[axis] for axis in axes))
     m.add(m.op(name, x, axes=axes), m.is_exact(x) and (name != "sum" or x.dtype.is_integer))
