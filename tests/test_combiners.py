@@ -197,6 +197,16 @@ def test_it_is_one_pass() -> None:
         assert [type(stmt).__name__ for stmt in kernel.body].count(Reduce.__name__) == 1
 
 
+@pytest.mark.parametrize("run", RUNS)
+def test_over_no_axes_each_element_is_by_itself(run: Run) -> None:
+    x = np.array([1, -np.inf, np.inf, np.nan, 0], np.float32)
+    b = Builder()
+    value = b.input("x", TensorType((5,), dtypes.float32))
+    alone, variance = run(b.finish([b.apply(op, value, axes=()) for op in ("logsumexp", "variance")]), {"x": x}, {})
+    np.testing.assert_array_equal(alone, x)
+    np.testing.assert_array_equal(variance, [0, np.nan, np.nan, np.nan, 0])
+
+
 @pytest.mark.parametrize("op", ["logsumexp", "variance"])
 def test_nothing_has_none(op: str) -> None:
     b = Builder()

@@ -124,7 +124,7 @@ def test_fit_goes_on_with_smaller_batches(room: int) -> None:
     x, y = np.tile(X, (40, 1)), np.tile(Y, (40, 1))
     with control.memory(free=room):
         before = values(model)
-        with pytest.raises(OutOfMemoryError, match=r"expected: +input \d+, state \d+, constant \d+"):
+        with pytest.raises(OutOfMemoryError, match=r"expected: +room for all(.*)input \d+, state \d+, constant \d+"):
             model.fit(x, y, batch_size=len(x), verbose=0)
         assert same(values(model), before)
     for each in (model, other):
@@ -166,7 +166,7 @@ def test_a_program_without_room_for_its_constants() -> None:
     def run() -> object:
         return graphc.function(lambda x: x + graphc.ops.convert_to_tensor(table))(np.ones(1, np.float32))
 
-    with control.memory(free=1000), pytest.raises(OutOfMemoryError, match=r"expected: +constant 800000"):
+    with control.memory(free=1000), pytest.raises(OutOfMemoryError, match=r"room for all(.*)constant 800000"):
         run()
     np.testing.assert_array_equal(np.asarray(run()), table + 1)
 

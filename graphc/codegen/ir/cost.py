@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 
 from graphc import dims
-from graphc.codegen.ir.kernel import Axis, Contract, For, Kernel, Reduce, Stmt
+from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Reduce, Stmt
 from graphc.codegen.ir.walk import expressions, walk
+from graphc.combiners import combiner
 from graphc.dims import Dim
-from graphc.exprs import Call, Load
+from graphc.exprs import Call, Load, Var
 from graphc.intrinsics import intrinsic
 from graphc.plan import NOMINAL_SIZE, Branch, Copy, Launch, LibraryCall, Loop, Step, While
 
@@ -54,7 +55,8 @@ def _block(body: tuple[Stmt, ...]) -> Dim:
     for stmt in body:
         match stmt:
             case Reduce(axes, lets, accumulators, after):
-                inner = _block(lets) + _block(after) + sum(1 + _cost(Reduce((), (), (a,))) for a in accumulators)
+                taken_in = sum(_combining(a) + _cost(Reduce((), (), (a,))) for a in accumulators)
+                inner = _block(lets) + _block(after) + taken_in
                 total = total + dims.product(axis.extent for axis in axes) * inner
             case For(axes, inside):
                 total = total + dims.product(axis.extent for axis in axes) * _block(inside)
@@ -63,6 +65,15 @@ def _block(body: tuple[Stmt, ...]) -> Dim:
             case _:
                 total = total + 1 + _cost(stmt)
     return total
+
+
+def _combining(a: Accumulator) -> int:
+    """What taking one more element in costs; of several accumulators the first counts for all."""
+    record = combiner(a.combine)
+    if record.operator or record.positional:
+        return 1
+    parts = record.lift(Var("", a.dtype))
+    return 0 if a.part else sum(_cost(Let("", value)) for value in record.combine(parts, parts))
 
 
 def _cost(stmt: Stmt) -> int:

@@ -88,7 +88,8 @@ def _explained(gpu: Device, needs: Callable[[], Mapping[str, int]]) -> Iterator[
     except (OutOfMemoryError, DriverError, gpu.driver.Error) as error:
         ours = error if isinstance(error, OutOfMemoryError) else gpu.translated(error)
         if isinstance(ours, OutOfMemoryError):
-            ours.expected = ", ".join(f"{role} {nbytes}" for role, nbytes in needs().items()) + " bytes in all"
+            parts = ", ".join(f"{role} {nbytes}" for role, nbytes in needs().items())
+            ours.expected = f"room for all that the program needs (bytes: {parts})"
         raise ours from (error.__cause__ if ours is error else error)
 
 
