@@ -456,10 +456,12 @@ thread.start()
 thread.join()
 if sys.argv[1] == "dropped":
     del model
+if sys.argv[1] == "last":
+    sys.kept = model
 """
 
 
-@pytest.mark.parametrize("what", ["dropped", "kept"])
+@pytest.mark.parametrize("what", ["dropped", "kept", "last"])
 def test_a_process_ends_without_a_word_whichever_thread_used_the_device(what: str) -> None:
     done = subprocess.run([sys.executable, "-c", EXIT, what], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

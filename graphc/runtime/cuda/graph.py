@@ -18,7 +18,7 @@ class CudaGraph:
         record: Makes the launches; it must neither wait for the device nor take or free memory.
     """
 
-    _executable: Any = None
+    _release: Callable[[], object] | None = None
 
     def __init__(self, gpu: Device, record: Callable[[], None]) -> None:
         self._device, self._driver = gpu, bindings()
@@ -27,6 +27,8 @@ class CudaGraph:
             graph = self._recorded(record)
         try:
             self._executable = checked(self._driver.cuGraphInstantiate(graph, 0))
+            # Made here and not when it is due: modules are emptied when the process ends, before the last objects go.
+            self._release = partial(self._driver.cuGraphExecDestroy, self._executable)
             # What a launch needs of memory is taken now: a run fails before it has begun, or not for want of that.
             checked(self._driver.cuGraphUpload(self._executable, self._stream))
         finally:
@@ -55,10 +57,10 @@ class CudaGraph:
 
     def close(self) -> None:
         """Frees the recording."""
-        executable, self._executable = self._executable, None
-        if executable is not None:
-            self._driver.cuGraphExecDestroy(executable)
+        release, self._release = self._release, None
+        if release is not None:
+            release()
 
     def __del__(self) -> None:
-        if self._executable is not None:
-            self._device.discard(partial(self._driver.cuGraphExecDestroy, self._executable))
+        if self._release is not None:
+            self._device.discard(self._release)
