@@ -21,7 +21,7 @@ GC_INLINE float gc_from_float16(float16 bits) {
   small.i = size + (113 << 23);
   small.f -= 6.103515625e-5f; /* 2^-14 */
   const int large = size + ((size >= 0x7C00 << 13 ? 224 : 112) << 23);
-  x.i = (size < 1 << 23 ? small.i : large) | (bits & 0x8000) << 16;
+  x.i = (size < 1 << 23 ? small.i : large) | (int)((unsigned)(bits & 0x8000) << 16);
   return x.f;
 }
 /* In one step: a float32 between would be rounded to another half where it lies in the middle of two. */
@@ -44,7 +44,7 @@ GC_INLINE float gc_round_float16(float value) {
   const int sign = x.i & (-0x7FFFFFFF - 1), size = x.i & 0x7FFFFFFF;
   x.i = size;
   small.f = (x.f + 0.5f) - 0.5f; /* below 2^-14 halves are multiples of 2^-24, and so are float32 between 1/2 and 1 */
-  result.i = size < 0x38800000 ? small.i : (size + 0xFFF + ((size >> 13) & 1)) & ~0x1FFF;
+  result.i = size < 0x38800000 ? small.i : (int)(((unsigned)size + 0xFFF + ((size >> 13) & 1)) & ~0x1FFFu);
   result.i = result.i > 0x477FE000 ? 0x7F800000 : result.i; /* beyond 65504 they are infinite */
   result.i = (size > 0x7F800000 ? size | 0x400000 : result.i) | sign;
   return result.f;
