@@ -198,6 +198,7 @@ class _Points:
         self.lets: dict[str, Expr] = {}
         self.partial: set[str] = set()  # buffers that are stored to at more points than are looked at
         self.accesses: list[_Access] = []
+        self.between: dict[str, Bounds] = {}  # what is known of whole numbers
         self.loop = 0  # where the statement that is looked at stands
         self.loops = count(1)
         self.passes: dict[str, tuple[Array, Array]] = {}  # the loop and the pass that store each element
@@ -329,7 +330,9 @@ class _Points:
             case Index(dim):
                 return self._dim_bounds(dim)
             case Var(name) if name in self.lets:
-                return self.bounds(self.lets[name])
+                if name not in self.between:
+                    self.between[name] = self.bounds(self.lets[name])
+                return self.between[name]
             case Cast(arg, dtype) if arg.dtype.is_integer or arg.dtype.is_bool:
                 low, high = self.bounds(arg) if arg.dtype.is_integer else (0, 1)
                 least, most = _range(dtype)

@@ -78,6 +78,10 @@ def _held(value: float, dtype: DType) -> float:
         return float(dtype.numpy.type(value))
 
 
+# So many names are followed to find out whether a value is exact: as many as the lowering of one operation has.
+MOST_STEPS = 4
+
+
 @dataclass(slots=True)
 class _NodeReader:
     """What one operation's rule reads its operands with."""
@@ -203,19 +207,19 @@ class _Lowering:
             self.halves.add((rounded.name, dtype))
         return rounded
 
-    def _is_exact(self, expr: Expr, dtype: DType) -> bool:
-        """Whether rounding a wide scalar to a half dtype would change nothing."""
+    def _is_exact(self, expr: Expr, dtype: DType, depth: int = MOST_STEPS) -> bool:
+        """Whether it is known, from a few steps that make a wide scalar, that rounding it to a half changes nothing."""
         match expr:
             case Const(value):
                 return expr.dtype is wide(dtype) and _held(value, dtype) == value
             case Var(name) if (name, dtype) in self.halves:
                 return True
-            case Var(name) if name in self.bound:
-                return self._is_exact(self.bound[name], dtype)
+            case Var(name) if name in self.bound and depth > 0:
+                return self._is_exact(self.bound[name], dtype, depth - 1)
             case Cast(arg):
                 return arg.dtype is dtype and expr.dtype is wide(dtype)
             case Call(name, args) if intrinsic(name).exact:
-                return all(self._is_exact(arg, dtype) for arg in args[name == "select" :])
+                return all(self._is_exact(arg, dtype, depth) for arg in args[name == "select" :])
         return False
 
     def _narrowed(self, expr: Expr, dtype: DType) -> Expr:
