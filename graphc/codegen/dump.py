@@ -78,7 +78,7 @@ def format_partition(partition: Partition) -> str:
         for node in group.nodes:
             origin = f"  # {_shown(str(node.loc[0]))}" if node.loc else ""
             lines.append(f"  %{node.id} = {node.op} : {', '.join(map(str, node.outs))}{origin}")
-    lines.append(f"pulled into their readers: {len(partition.free)} nodes")
+    lines.append(f"inlined into their readers: {len(partition.inlined)} nodes")
     refusals = dict.fromkeys((r.producer, r.consumer, r.reason) for r in partition.refusals)
     lines.append("apart:" if refusals else "nothing was refused")
     for producer, consumer, reason in refusals:

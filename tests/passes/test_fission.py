@@ -16,7 +16,7 @@ from graphc.graph.core import Graph
 from graphc.graph.registry import REGISTRY
 from graphc.graph.types import TensorType
 from graphc.graph.verify import verify
-from graphc.passes.loops.distribution import split_loops
+from graphc.passes.loops.distribution import distribute_loops
 from graphc.passes.loops.optimize import optimize_loops
 from graphc.passes.loops.scans import simplify_scans
 from graphc.passes.simplify import simplify
@@ -281,13 +281,13 @@ def test_loops_in_the_graphs_of_other_operations(monkeypatch: pytest.MonkeyPatch
 
 def test_a_graph_without_loops_is_left_alone() -> None:
     before = traced(lambda x: x + 1.0, (2,))
-    assert split_loops(before) is before
+    assert distribute_loops(before) is before
     assert optimize_loops(before) is before
 
 
 def test_splitting_twice_changes_nothing_more() -> None:
-    once = simplify_scans(split_loops(traced(recurrence, *SHAPES)), simplify)
-    assert simplify_scans(split_loops(once), simplify) == once
+    once = simplify_scans(distribute_loops(traced(recurrence, *SHAPES)), simplify)
+    assert simplify_scans(distribute_loops(once), simplify) == once
 
 
 def test_a_body_may_not_assign() -> None:

@@ -11,7 +11,7 @@ from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import TensorType
 from graphc.passes.fusion.fuse import Partition, fuse
-from graphc.passes.fusion.inline import ALONE
+from graphc.passes.fusion.inline import UNFUSED
 from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
 from tests.support.random_graphs import Sample, graphs
 from tests.support.samples import training_step
@@ -30,14 +30,14 @@ def check(partition: Partition) -> None:
     graph = partition.graph
     home: dict[int, int] = {}
     for position, group in enumerate(partition.groups):
-        if any(primitive(node.op).kind in ALONE for node in group.nodes):
+        if any(primitive(node.op).kind in UNFUSED for node in group.nodes):
             assert len(group.nodes) == 1, "a loop in order shares its kernel"
         for node in group.nodes:
             assert node.id not in home, "an operation is in two groups"
-            assert node.id not in partition.free, "an operation is in a group and pulled into readers"
+            assert node.id not in partition.inlined, "an operation is in a group and pulled into readers"
             home[node.id] = position
     for node in graph.table.values():
-        placed = node.id in home or node.id in partition.free or primitive(node.op).kind is Kind.SOURCE
+        placed = node.id in home or node.id in partition.inlined or primitive(node.op).kind is Kind.SOURCE
         assert placed, f"%{node.id} {node.op} is computed nowhere"
     stored = {ref for refs in partition.stored.values() for ref in refs}
     for position, group in enumerate(partition.groups):

@@ -1,6 +1,6 @@
 """Lowering: a group of graph operations becomes one kernel of the loop IR.
 
-Everything is pulled: to store an element, its operation's rule reads the operands' elements, which are loaded from
+Lowering is demand-driven: to store an element, its operation's rule reads the operands' elements, which are loaded from
 memory, or computed in turn where they belong to the group or are views. Reductions come in phases, each one loop: all
 reductions of a phase need only results of earlier ones.
 
@@ -129,7 +129,7 @@ class _Block:
 
 class _Lowering:
     def __init__(self, partition: Partition, group: Group) -> None:
-        self.graph, self.free, self.triangles = partition.graph, partition.free, partition.triangles
+        self.graph, self.inlined, self.triangles = partition.graph, partition.inlined, partition.triangles
         self.group = group
         self.members = {node.id for node in group.nodes}
         self.domain: Domain = group.domain
@@ -179,7 +179,7 @@ class _Lowering:
             if key in block.memo:
                 return block.memo[key]
         node = self.graph.node(ref.node)
-        if node.id in self.members or node.id in self.free:
+        if node.id in self.members or node.id in self.inlined:
             expr = self._computed(node, index)
         else:
             expr = self._loaded(ref, index)
@@ -327,7 +327,7 @@ class _Lowering:
             seen.add(id)
             if id in self.members:
                 found.add(id)
-            elif id in self.free:
+            elif id in self.inlined:
                 stack.extend(ref.node for ref in self.graph.node(id).inputs)
         return found
 

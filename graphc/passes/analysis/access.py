@@ -1,6 +1,6 @@
 """Which elements an operation reads: the index maps that fusion and lowering share.
 
-Views cost nothing: they are pulled into whoever reads them. A read is followed through them to a value that is computed
+Views cost nothing: they are inlined into their readers. A read is followed through them to a value that is computed
 or stored, giving that value and the index at which it is read.
 """
 
@@ -90,12 +90,12 @@ class ReadRecorder:
 
     Args:
         graph: The graph.
-        free: The nodes that are pulled into their readers.
+        inlined: The nodes that are inlined into their readers.
     """
 
-    def __init__(self, graph: Graph, free: frozenset[int] | set[int]) -> None:
+    def __init__(self, graph: Graph, inlined: frozenset[int] | set[int]) -> None:
         self.graph = graph
-        self.free = free
+        self.inlined = inlined
         self.found: list[tuple[Ref, Point]] = []
         self.is_guarded = False
         self._node: Node | None = None
@@ -134,7 +134,7 @@ class ReadRecorder:
             return
         self._seen.add((ref, index))
         node = self.graph.node(ref.node)
-        if node.id in self.free:
+        if node.id in self.inlined:
             self.reads_of(node, index)
         else:
             self.found.append((ref, index))

@@ -1,6 +1,6 @@
 """Partition of a graph into groups, each of which becomes one kernel.
 
-Views are free (`inline.py`): every reader computes them for itself, and so is cheap arithmetic where that takes less
+Views are inlined (`inline.py`): every reader computes them for itself, and so is cheap arithmetic where that takes less
 traffic (`rematerialize.py`). Each other operation belongs to exactly one group. Groups grow from producers to consumers
 in graph order, then pairs of groups are merged, the pair that saves most bytes of traffic first. A merge must keep the
 group convex (no path leaves and comes back), and each value that passes inside a group must be read at the very point
@@ -21,8 +21,8 @@ from graphc.graph.types import Node, Ref, TensorType
 from graphc.passes.analysis.access import Domain, ReadRecorder, domain_of, extents_of, kind_of
 from graphc.passes.analysis.precedence import Precedence
 from graphc.passes.analysis.triangles import Triangle, triangles
-from graphc.passes.fusion.inline import ALONE, pulled_nodes
-from graphc.passes.fusion.rematerialize import Recomputation
+from graphc.passes.fusion.inline import UNFUSED, inlined_nodes
+from graphc.passes.fusion.rematerialize import Rematerialization
 from graphc.plan import nominal
 
 # A launch saved is worth as much as this many bytes of traffic not caused.
@@ -52,11 +52,11 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Partition:
-    """A graph cut into kernels: groups, in an order in which they can run, and the nodes pulled into their readers."""
+    """A graph cut into kernels: groups, in an order in which they can run, and the nodes inlined into their readers."""
 
     graph: Graph
     groups: tuple[Group, ...]
-    free: frozenset[int]
+    inlined: frozenset[int]
     refusals: tuple[Refusal, ...]
 
     @cached_property
@@ -88,20 +88,22 @@ def fuse(graph: Graph, enabled: bool = True) -> Partition:
     Returns:
         The partition; its groups are in topological order.
     """
-    free = pulled_nodes(graph)
-    fusion = _Fusion(graph, enabled, free)
+    inlined = inlined_nodes(graph)
+    fusion = _Fusion(graph, enabled, inlined)
     first = fusion.run()
-    again = _computed_again(first) if enabled else set()
-    if not again:
+    rematerialized = _rematerialized(first) if enabled else set()
+    if not rematerialized:
         return first
-    second = _Fusion(graph, enabled, free | again)
+    second = _Fusion(graph, enabled, inlined | rematerialized)
     second.sizes = fusion.sizes
-    # What reads nothing of what is computed again reads the same as before.
-    second.reads = {key: found for key, found in fusion.reads.items() if not any(ref.node in again for ref, _ in found)}
+    # Nodes that read nothing rematerialized read the same as before.
+    second.reads = {
+        key: found for key, found in fusion.reads.items() if not any(ref.node in rematerialized for ref, _ in found)
+    }
     return second.run()
 
 
-def _computed_again(partition: Partition) -> set[int]:
+def _rematerialized(partition: Partition) -> set[int]:
     """What it takes less traffic to compute in each group that reads it."""
     graph, groups = partition.graph, partition.groups
     stored = {ref for refs in partition.stored.values() for ref in refs}
@@ -109,14 +111,14 @@ def _computed_again(partition: Partition) -> set[int]:
     kinds = [group.kind for group in groups]
     reads = [group.reads for group in groups]
     nbytes = {ref: _nominal_bytes(graph.type(ref)) for ref in stored.union(*reads)}
-    return Recomputation(graph, partition.free, stored, home, kinds, reads, nbytes).run()
+    return Rematerialization(graph, partition.inlined, stored, home, kinds, reads, nbytes).run()
 
 
 class _Fusion:
-    def __init__(self, graph: Graph, enabled: bool, free: set[int]) -> None:
+    def __init__(self, graph: Graph, enabled: bool, inlined: set[int]) -> None:
         self.graph = graph
         self.enabled = enabled
-        self.free = free
+        self.inlined = inlined
         self.groups: dict[int, Group] = {}
         self.home: dict[int, int] = {}
         self.order = Precedence()
@@ -131,13 +133,13 @@ class _Fusion:
 
     def run(self) -> Partition:
         for node in self.graph.table.values():
-            if node.id not in self.free and primitive(node.op).kind is not Kind.SOURCE:
+            if node.id not in self.inlined and primitive(node.op).kind is not Kind.SOURCE:
                 self._place(node)
         if self.enabled:
             self._merge_pairs()
             self._join_parts()
             self._sink_all()
-        return Partition(self.graph, tuple(self._ordered()), frozenset(self.free), tuple(self.refusals))
+        return Partition(self.graph, tuple(self._ordered()), frozenset(self.inlined), tuple(self.refusals))
 
     # ---- growing groups from producers to consumers
 
@@ -145,8 +147,8 @@ class _Fusion:
         own = domain_of(self.graph, node)
         values = {ref for ref, _ in self._reads_in(node, own)}
         inputs = {self.home[ref.node] for ref in values if ref.node in self.home}
-        if self.enabled and primitive(node.op).kind not in ALONE:
-            open_groups = [id for id in inputs if self.groups[id].kind not in ALONE]
+        if self.enabled and primitive(node.op).kind not in UNFUSED:
+            open_groups = [id for id in inputs if self.groups[id].kind not in UNFUSED]
             for id in sorted(open_groups, key=lambda id: (-self._bytes_between(id, values), id)):
                 if self._try_join(node, self.groups[id], own, inputs):
                     return
@@ -182,7 +184,7 @@ class _Fusion:
         key = (node.id, domain)
         known = self.reads.get(key)
         if known is None:
-            recorder = ReadRecorder(self.graph, self.free)
+            recorder = ReadRecorder(self.graph, self.inlined)
             kind = kind_of(self.graph, node)
             if kind is Kind.CONTRACT:
                 extents = extents_of(self.graph, node)
@@ -255,7 +257,7 @@ class _Fusion:
         """Pairs of groups that share values, most bytes first; groups without points save at least a launch."""
         touching: dict[Ref, list[int]] = {}
         for group in self.groups.values():  # in the order of their numbers
-            if group.kind not in ALONE:
+            if group.kind not in UNFUSED:
                 for ref in self._touched(group):
                     touching.setdefault(ref, []).append(group.id)
         scores: dict[tuple[int, int], int] = {}
@@ -264,7 +266,7 @@ class _Fusion:
                 nbytes = self._nbytes(ref)
                 for pair in combinations(ids, 2):
                     scores[pair] = scores.get(pair, 0) + nbytes
-        scalars = [g.id for g in self.groups.values() if g.domain.points == () and g.kind not in ALONE]
+        scalars = [g.id for g in self.groups.values() if g.domain.points == () and g.kind not in UNFUSED]
         for a, b in pairwise(scalars):
             scores[a, b] = scores.get((a, b), 0) + LAUNCH_BYTES
         return sorted(((score, a, b) for (a, b), score in scores.items()), key=lambda row: (-row[0], row[1:]))
@@ -317,7 +319,7 @@ class _Fusion:
             if len(whole.nodes) > 1 or not primitive(node.op).view.joined or len(homes) > 1 or Ref(node.id) in updates:
                 continue
             group = self.groups[homes.pop()]
-            if group is not whole and group.kind not in ALONE and not group.domain.reduced:
+            if group is not whole and group.kind not in UNFUSED and not group.domain.reduced:
                 self._absorb(group, whole, [*group.nodes, node], group.domain)
 
     # ---- sinking into later groups
@@ -330,7 +332,7 @@ class _Fusion:
                 readers.setdefault(ref, set()).add(group.id)
         roots = set(self.graph.roots)
         for group in reversed(self._ordered()):
-            if group.kind in ALONE:
+            if group.kind in UNFUSED:
                 continue
             targets: dict[int, list[Node]] = {}
             for node in group.nodes:
@@ -338,7 +340,7 @@ class _Fusion:
                 if len(to) == 1 and group.id not in to and primitive(node.op).cheap and Ref(node.id) not in roots:
                     targets.setdefault(next(iter(to)), []).append(node)
             for id, nodes in sorted(targets.items()):
-                if self.groups[id].kind not in ALONE and not self._sink(group, nodes, self.groups[id], readers):
+                if self.groups[id].kind not in UNFUSED and not self._sink(group, nodes, self.groups[id], readers):
                     for node in nodes if len(nodes) > 1 else ():
                         self._sink(group, [node], self.groups[id], readers)
 

@@ -1,7 +1,7 @@
-"""Which values are computed again by their readers, and not stored: cheap arithmetic on what is in memory anyway.
+"""Rematerialization: cheap values are computed again by each of their readers where that causes less memory traffic.
 
-This is rematerialization (Briggs et al., "Rematerialization", 1992), of tensors and for the sake of traffic: known from
-a first partition are the values in memory, and who reads them.
+Briggs et al., "Rematerialization" (1992), here of tensors. A first partition tells which values are in memory, and
+which groups read them.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import Mapping, Sequence
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node, Ref
-from graphc.passes.fusion.inline import ALONE
+from graphc.passes.fusion.inline import UNFUSED
 
-# The tensors that a value is computed again from, at most: loops have so many streams only.
+# The most tensors that a value is rematerialized from: hardware prefetchers follow few streams of a loop.
 MOST_LEAVES = 2
 
 
-class Recomputation:
-    """Chooses what readers compute again.
+class Rematerialization:
+    """Chooses the values that their readers rematerialize.
 
     Args:
         graph: The graph.
-        free: The nodes that are pulled into their readers in any case.
+        inlined: The nodes that are inlined into their readers in any case.
         stored: The values that each group leaves in memory.
         home: The group of each node.
         kinds: The kind of each group.
@@ -33,7 +33,7 @@ class Recomputation:
     def __init__(
         self,
         graph: Graph,
-        free: frozenset[int],
+        inlined: frozenset[int],
         stored: set[Ref],
         home: dict[int, int],
         kinds: Sequence[Kind],
@@ -41,24 +41,24 @@ class Recomputation:
         nbytes: Mapping[Ref, int],
     ) -> None:
         self.graph = graph
-        self.free = free
+        self.inlined = inlined
         self.stored = stored
         self.home = home
         self.kinds = kinds
         self.reads = [set(group) for group in reads]
         self.nbytes = nbytes
-        self.again: set[int] = set()
+        self.chosen: set[int] = set()
 
     def run(self) -> set[int]:
-        """The nodes that are computed again."""
-        kept = {ref.node for ref in self.graph.roots} | self._read_by_contractions()
+        """The nodes that are rematerialized."""
+        stored = {ref.node for ref in self.graph.roots} | self._read_by_contractions()
         for node in self.graph.table.values():
-            if primitive(node.op).cheap and Ref(node.id) in self.stored and node.id not in kept:
+            if primitive(node.op).cheap and Ref(node.id) in self.stored and node.id not in stored:
                 self._consider(node)
-        return self.again
+        return self.chosen
 
     def _consider(self, node: Node) -> None:
-        """Has a value computed again if that does not cause more traffic."""
+        """Rematerializes a value if that does not cause more traffic."""
         ref = Ref(node.id)
         if not all(self._reads_once(user) for user in self.graph.users.get(ref, [])):
             return
@@ -71,7 +71,7 @@ class Recomputation:
         saved = self.nbytes[ref] * (1 + len(readers))
         for group in readers:
             more = sum(self.nbytes[leaf] for leaf in leaves - self.reads[group])
-            # What an epilogue reads is not on its way while the tile is multiplied: there it costs most.
+            # An epilogue's reads are not prefetched while the tile is multiplied: there they cost most.
             if self.kinds[group] is Kind.CONTRACT and more > self.nbytes[ref]:
                 return
             saved -= more
@@ -80,7 +80,7 @@ class Recomputation:
             saved += 0 if others or self.home.get(leaf.node) == home else self.nbytes[leaf]
         if saved <= 0:
             return
-        self.again |= chain
+        self.chosen |= chain
         for group in readers:
             self.reads[group] |= leaves
 
@@ -96,11 +96,11 @@ class Recomputation:
             ref = stack.pop()
             source = self.graph.node(ref.node)
             rule = primitive(source.op)
-            if source.id in self.free:
+            if source.id in self.inlined:
                 if rule.kind is Kind.VIEW and source.inputs and not rule.view.ordered:
                     return None
                 stack += [] if self._repeats(source) else source.inputs
-            elif source.id in self.again or (ref not in self.stored and rule.cheap):
+            elif source.id in self.chosen or (ref not in self.stored and rule.cheap):
                 chain.add(source.id)
                 stack += source.inputs
             elif ref in self.stored or rule.kind is Kind.SOURCE:
@@ -124,11 +124,11 @@ class Recomputation:
         """What lies behind the views that contractions and loops read."""
         found: set[int] = set()
         for node in self.graph.table.values():
-            if primitive(node.op).kind in (Kind.CONTRACT, *ALONE):
+            if primitive(node.op).kind in (Kind.CONTRACT, *UNFUSED):
                 stack = [ref.node for ref in node.inputs]
                 while stack:
                     id = stack.pop()
-                    if id in self.free:
+                    if id in self.inlined:
                         stack += [ref.node for ref in self.graph.node(id).inputs]
                     else:
                         found.add(id)

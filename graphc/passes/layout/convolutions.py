@@ -15,7 +15,7 @@ from graphc.dims import Dim
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import Node
-from graphc.passes.layout.subpixel import convolve_phases
+from graphc.passes.layout.subpixel import subpixel_convolution
 from graphc.passes.rewrite import rewrite
 from graphc.primitives.convolution import Sliding
 
@@ -40,8 +40,8 @@ def _rewritten(builder: Builder, node: Node, operands: list[Value]) -> Value | N
     x, other = operands
     kernel = other.shape[:-2] if node.op == "conv" else attrs["kernel"]
     windows = _windows(x.shape[1:-1], kernel, attrs)
-    if node.op == "conv" and attrs["groups"] == 1 and (phases := convolve_phases(builder, x, other, windows)):
-        return phases
+    if node.op == "conv" and attrs["groups"] == 1 and (subpixels := subpixel_convolution(builder, x, other, windows)):
+        return subpixels
     if node.op == "conv_filter_grad" and (turned := _turned_filter_grad(builder, operands, attrs, windows)):
         return turned
     wide = _padded(builder, x, windows)
@@ -85,9 +85,9 @@ def _as_convolution(builder: Builder, operands: list[Value], attrs: Any) -> Valu
     if (
         groups == 1
         and all(step == 1 for step in attrs["lhs_dilation"])
-        and (phases := convolve_phases(builder, g, turned, windows))
+        and (subpixels := subpixel_convolution(builder, g, turned, windows))
     ):
-        return phases
+        return subpixels
     wide = _padded(builder, g, windows)
     if wide is None:
         return None

@@ -1,4 +1,4 @@
-"""Fission of loops: what no step waits for is done for all steps at once, before the loop or after it.
+"""Loop distribution: operations that no step waits for run for all steps at once, before the loop or after it.
 
 Of a scan's body, contractions and reductions leave the loop that
 
@@ -25,8 +25,8 @@ from graphc.primitives.batching import has_rule, vectorized
 from graphc.primitives.control import ScanSignature, signature_of
 
 
-def split_loops(graph: Graph) -> Graph:
-    """Moves out of loops what need not be in them.
+def distribute_loops(graph: Graph) -> Graph:
+    """Distributes loops: moves operations out of them that need not be inside.
 
     Returns:
         A graph that computes the same results; sums over steps may be formed in another order.
@@ -38,18 +38,18 @@ def split_loops(graph: Graph) -> Graph:
     for node in graph.table.values():
         if node.op == "scan":
             with builder.located(node.loc):
-                results = _Fission(builder, node, [builder.value(mapping[ref]) for ref in node.inputs]).results()
+                results = _Distribution(builder, node, [builder.value(mapping[ref]) for ref in node.inputs]).results()
             mapping.update({Ref(node.id, out): value.ref for out, value in enumerate(results)})
             continue
         if primitive(node.op).regions:
-            node = replace(node, attrs=rewrite_regions(node, split_loops))
+            node = replace(node, attrs=rewrite_regions(node, distribute_loops))
         copied = copy_node(builder, node, mapping)
         mapping.update({Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))})
     builder.updates = {mapping[Ref(id)].node: mapping[ref] for id, ref in graph.updates.items()}
     return builder.finish(mapping[ref] for ref in graph.outputs)
 
 
-class _Fission:
+class _Distribution:
     """One scan, taken apart.
 
     Args:
@@ -60,7 +60,7 @@ class _Fission:
 
     def __init__(self, builder: Builder, node: Node, operands: list[Value]) -> None:
         self.builder, self.node = builder, node
-        self.body: Graph = split_loops(node.attrs["body"])
+        self.body: Graph = distribute_loops(node.attrs["body"])
         self.length: Dim = node.attrs["length"]
         self.signature = signature_of(node.attrs)
         self.operands = dict(zip(self.signature.names, operands, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.graph.core import Graph
-from graphc.passes.loops.distribution import split_loops
+from graphc.passes.loops.distribution import distribute_loops
 from graphc.passes.loops.scans import simplify_scans
 from graphc.passes.rewrite import has_regions
 from graphc.passes.simplify import simplify
@@ -17,4 +17,4 @@ def optimize_loops(graph: Graph) -> Graph:
     """
     if not has_regions(graph):
         return graph
-    return simplify_scans(split_loops(simplify_scans(graph, simplify)), simplify)
+    return simplify_scans(distribute_loops(simplify_scans(graph, simplify)), simplify)
