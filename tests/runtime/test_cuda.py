@@ -440,7 +440,7 @@ def test_two_threads_train_two_models_while_programs_are_dropped() -> None:
 
 
 EXIT = """
-import sys, threading, warnings
+import builtins, gc, sys, threading, warnings
 warnings.simplefilter("error")
 from tests.cuda_emulator.activation import activate
 activate()
@@ -454,10 +454,11 @@ def work():
 thread = threading.Thread(target=work)
 thread.start()
 thread.join()
-if sys.argv[1] == "dropped":
-    del model
 if sys.argv[1] == "last":
-    sys.kept = model
+    builtins.kept = [step.executable.program for step in model._programs.values()]  # no cycle: they die behind modules
+if sys.argv[1] != "kept":
+    del model
+    gc.collect()
 """
 
 

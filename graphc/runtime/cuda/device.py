@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -76,6 +77,7 @@ class Device:
         self._depth = 0
         self._discarded: deque[Callable[[], object]] = deque()
         self._getpid, self._process = os.getpid, os.getpid()
+        self.is_ending = sys.is_finalizing
         try:
             self.driver = import_module("pycuda.driver")
             self.driver.init()

@@ -27,7 +27,6 @@ class CudaGraph:
             graph = self._recorded(record)
         try:
             self._executable = checked(self._driver.cuGraphInstantiate(graph, 0))
-            # Made here and not when it is due: modules are emptied when the process ends, before the last objects go.
             self._release = partial(self._driver.cuGraphExecDestroy, self._executable)
             # What a launch needs of memory is taken now: a run fails before it has begun, or not for want of that.
             checked(self._driver.cuGraphUpload(self._executable, self._stream))
@@ -62,5 +61,6 @@ class CudaGraph:
             release()
 
     def __del__(self) -> None:
-        if self._release is not None:
+        # When the process ends, cuda-bindings may be gone already; the driver then frees what is left.
+        if self._release is not None and not self._device.is_ending():
             self._device.discard(self._release)

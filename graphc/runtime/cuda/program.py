@@ -54,9 +54,10 @@ class Kernels:
     def __init__(self, gpu: Device, cubin: bytes, plan: Plan) -> None:
         self._device = gpu
         self._loaded: list[Any] = []
+        self._functions: dict[str, Any] = {}
         try:
             self._loaded.append(gpu.driver.module_from_buffer(cubin))
-            self._functions = {name: self._loaded[0].get_function(name) for name in plan.all_launches()}
+            self._functions |= {name: self._loaded[0].get_function(name) for name in plan.all_launches()}
         except gpu.driver.MemoryError:
             raise
         except gpu.driver.Error as error:
@@ -69,10 +70,10 @@ class Kernels:
         self._functions[kernel].prepared_async_call((blocks, 1), (threads, 1, 1), self._device.stream, *arguments)
 
     def __del__(self) -> None:
-        # A collection lets functions go first, which hold their module by themselves no longer then.
-        loaded: list[Any] = self.__dict__.get("_loaded", [])
-        if loaded:
-            self._device.discard(loaded.clear)
+        # The functions hold their module, unless a collection has let go of it already: they go first, then the module.
+        for held in (self.__dict__.get("_functions"), self.__dict__.get("_loaded")):
+            if held:
+                self._device.discard(held.clear)
 
 
 @contextmanager
