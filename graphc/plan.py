@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from graphc import dims
 from graphc.dims import Dim, IntExpr, Shape
 from graphc.dtypes import DType
-from graphc.errors import VerificationError
 from graphc.graph.types import Array, Attrs, Loc
 
 # What a symbolic size is taken for where bytes are compared, or shown.
@@ -26,7 +24,7 @@ def nominal(dim: Dim) -> int:
     return dims.evaluate(dim, dict.fromkeys(dims.size_names(dim), NOMINAL_SIZE))
 
 
-Role = Literal["input", "constant", "state", "temporary", "output", "scratch", "kept", "functions"]
+Role = Literal["input", "constant", "state", "temporary", "output", "scratch", "persistent", "functions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +34,8 @@ class Buffer:
     Args:
         id: Its position in the plan's buffers.
         role: Who owns it: the caller (input, output, state), the program (constant; functions: addresses of references
-            that native code calls), or the arena (temporary, scratch, and kept: what holds for later runs, until a
-            state changes).
+            that native code calls), or the arena (temporary, scratch, and persistent: what holds for later runs, until
+            a state changes).
         name: The caller's name of an input or state.
         value: What a constant holds.
     """
@@ -55,7 +53,7 @@ class Buffer:
 
     @property
     def in_arena(self) -> bool:
-        return self.role in ("temporary", "scratch", "kept")
+        return self.role in ("temporary", "scratch", "persistent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +62,12 @@ class Need:
 
     Args:
         nbytes: The bytes of a part.
-        lanes: How many parts there may be.
+        copies: How many parts there may be.
         count: There are no more of them than that, either.
     """
 
     nbytes: Dim
-    lanes: int = 1
+    copies: int = 1
     count: Dim = 1
 
     @property
@@ -79,7 +77,7 @@ class Need:
 
     def at(self, sizes: Mapping[str, int]) -> int:
         """The bytes at given sizes."""
-        return dims.evaluate(self.nbytes, sizes) * min(self.lanes, dims.evaluate(self.count, sizes))
+        return dims.evaluate(self.nbytes, sizes) * min(self.copies, dims.evaluate(self.count, sizes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,17 +189,17 @@ class Loop(_Region):
         symbol: The counter.
         count: How many passes there are.
         steps: What a pass runs.
-        lanes: How many threads may take passes at the same time, each going through its own alone; 0 where a pass
-            needs what the one before it left.
-        apart: Buffers of which each lane has a part, one after the other. Their elements are those of a part, and there
-            are as many parts as lanes, or as passes if these are fewer.
+        slots: How many passes may run at the same time, each on a thread of its own; 0 where a pass needs what the one
+            before it left.
+        private: Privatized buffers, of which each slot has a part, one after the other. Their elements are those of a
+            part, and there are as many parts as slots, or as passes if these are fewer.
     """
 
     symbol: str
     count: Dim
     steps: tuple[Step, ...]
-    lanes: int = 0
-    apart: tuple[int, ...] = ()
+    slots: int = 0
+    private: tuple[int, ...] = ()
 
     @property
     def blocks(self) -> tuple[tuple[Step, ...], ...]:
@@ -307,12 +305,12 @@ class Plan:
         """The first and the last position at which each arena buffer is touched; steps inside loops count singly.
 
         What a loop's pass may read before writing it, or what also stands outside the loop, lives as long as the loop,
-        and so does all that passes touch which run at the same time; what is kept for later runs lives always.
+        and so does all that passes touch which run at the same time; what is persistent lives always.
         """
         spans: dict[int, tuple[int, int]] = {}
         end = self._spans(self.steps, 0, spans)
         spans = {id: span for id, span in spans.items() if self.buffers[id].in_arena}
-        return spans | {buffer.id: (0, end) for buffer in self.buffers if buffer.role == "kept"}
+        return spans | {buffer.id: (0, end) for buffer in self.buffers if buffer.role == "persistent"}
 
     def shared_parts(self) -> list[list[int]]:
         """Buffers that may lie in one place though others of their loop may not: parts of equal sizes, needed in turn.
@@ -320,21 +318,21 @@ class Plan:
         Each pass then finds in its part only what it has put there itself.
         """
         needs, found = self.needs(), list[list[int]]()
-        for loop in (step for step in self.steps if isinstance(step, Loop) and step.lanes):
+        for loop in (step for step in self.steps if isinstance(step, Loop) and step.slots):
             spans: dict[int, tuple[int, int]] = {}
             self._spans(loop.steps, 0, spans)
             free: dict[Need, list[tuple[int, list[int]]]] = {}  # places, and the step that is the last to need each
-            for id in sorted(_written_first(loop.steps) & {*loop.apart}, key=lambda id: (spans[id], id)):
+            for id in sorted(_written_first(loop.steps) & {*loop.private}, key=lambda id: (spans[id], id)):
                 places, (first, last) = free.setdefault(needs[id], []), spans[id]
                 ids = next((ids for end, ids in places if end < first), [])
                 places[:] = [(end, other) for end, other in places if other is not ids] + [(last, [*ids, id])]
             found += [ids for places in free.values() for _, ids in places if len(ids) > 1]
         return found
 
-    def keeps(self, step: Step) -> Literal["nothing", "some", "all"]:
+    def persists(self, step: Step) -> Literal["nothing", "some", "all"]:
         """How much of what a step writes holds for later runs, as long as no state changes."""
-        kept = [self.buffers[id].role == "kept" for id in step.writes]
-        return "nothing" if not any(kept) else "all" if all(kept) else "some"
+        persistent = [self.buffers[id].role == "persistent" for id in step.writes]
+        return "nothing" if not any(persistent) else "all" if all(persistent) else "some"
 
     def _spans(self, steps: tuple[Step, ...], position: int, spans: dict[int, tuple[int, int]]) -> int:
         for step in steps:
@@ -349,7 +347,7 @@ class Plan:
                 end = position
                 for block in step.blocks:
                     end = self._spans(block, end, inner)
-                once = () if isinstance(step, Loop) and step.lanes else sum(step.blocks, ())
+                once = () if isinstance(step, Loop) and step.slots else sum(step.blocks, ())
                 local = _written_first(once) - self._outside(step)
                 for id, span in inner.items():
                     _extend(spans, id, span if id in local else (position, end - 1))
@@ -378,7 +376,7 @@ class Plan:
 
     def needs(self) -> dict[int, Need]:
         """The memory of each arena buffer."""
-        parts = {id: (loop.lanes, loop.count) for loop in self.steps if isinstance(loop, Loop) for id in loop.apart}
+        parts = {id: (loop.slots, loop.count) for loop in self.steps if isinstance(loop, Loop) for id in loop.private}
         return {buffer.id: Need(buffer.nbytes, *parts.get(buffer.id, ())) for buffer in self.arena}
 
     def nbytes(self, sizes: Mapping[str, int]) -> dict[int, int]:
@@ -445,8 +443,8 @@ def _described(steps: tuple[Step, ...], indent: str) -> list[str]:
     for step in steps:
         match step:
             case Loop():
-                own = " with parts of " + " ".join(f"b{id}" for id in step.apart) if step.apart else ""
-                together = f", {step.lanes} at the same time{own}" if step.lanes else ""
+                own = " with parts of " + " ".join(f"b{id}" for id in step.private) if step.private else ""
+                together = f", {step.slots} at the same time{own}" if step.slots else ""
                 lines += [f"{indent}for {step.symbol} in 1..{step.count}{together}", *_described(step.steps, deeper)]
             case While():
                 lines += [f"{indent}while b{step.holds}, after", *_described(step.test, deeper)]
@@ -456,114 +454,10 @@ def _described(steps: tuple[Step, ...], indent: str) -> list[str]:
                     lines += [f"{indent}if b{step.index} = {number}", *_described(block, deeper)]
             case _:
                 reads, writes = (" ".join(f"b{id}" for id in ids) for ids in (step.reads, step.writes))
-                lines.append(f"{indent}{_name_of(step):<6} {reads} -> {writes}")
+                lines.append(f"{indent}{name_of(step):<6} {reads} -> {writes}")
     return lines
 
 
-def _name_of(step: Launch | Copy | LibraryCall) -> str:
+def name_of(step: Launch | Copy | LibraryCall) -> str:
+    """What a step is called in texts."""
     return step.kernel if isinstance(step, Launch) else step.operation if isinstance(step, LibraryCall) else "copy"
-
-
-def check(plan: Plan, offsets: Mapping[int, int], sizes: Mapping[str, int]) -> None:
-    """Verifies a plan and its memory by simulation, knowing nothing of how they were made.
-
-    A write destroys every buffer whose bytes it touches. A read must find its buffer whole; so nothing that is still
-    needed is overwritten, and nothing is read before it is written.
-
-    Args:
-        plan: The plan.
-        offsets: The place of each arena buffer.
-        sizes: The sizes for which the offsets were solved.
-
-    Raises:
-        VerificationError: if a read would find something else.
-    """
-    check_places(plan, offsets, plan.nbytes(sizes))
-
-
-def check_places(plan: Plan, offsets: Mapping[int, int], nbytes: Mapping[int, int]) -> None:
-    """`check` where arena buffers have so many bytes.
-
-    Raises:
-        VerificationError: if a read would find something else.
-    """
-    simulation = _Simulation(plan, offsets, nbytes)
-    simulation.run(plan.steps)
-    # A later run finds what is kept, and makes no more of it.
-    simulation.run(tuple(step for step in plan.steps if plan.keeps(step) != "all"))
-    for id in plan.outputs:
-        if id not in simulation.written and plan.buffers[id].elements != 0:
-            raise VerificationError("an output is never written", got=f"b{id}")
-
-
-class _Simulation:
-    def __init__(self, plan: Plan, offsets: Mapping[int, int], nbytes: Mapping[int, int]) -> None:
-        self.plan = plan
-        self.needs = plan.needs()
-        self.ranges = {id: (place, place + nbytes[id]) for id, place in offsets.items()}
-        self.live: set[int] = set()  # arena buffers whose contents are whole
-        self.written = {b.id for b in plan.buffers if b.role in ("input", "constant", "state")}
-
-    def run(self, steps: tuple[Step, ...]) -> None:
-        for step in steps:
-            match step:
-                case Loop():
-                    # Twice: what the first pass leaves is what the second finds.
-                    self.run(step.steps)
-                    self.run(step.steps)
-                    if step.lanes:
-                        self._side_by_side(step)
-                case While():
-                    self._test(step)
-                    without = set(self.live), set(self.written)
-                    for _ in range(2):
-                        self.run(step.steps)
-                        self._test(step)
-                    self.live, self.written = self.live & without[0], self.written & without[1]
-                case Branch():
-                    self._find(step, step.index)
-                    before, after = (self.live, self.written), []
-                    for block in step.branches:
-                        self.live, self.written = set(before[0]), set(before[1])
-                        self.run(block)
-                        after.append((self.live, self.written))
-                    self.live, self.written = (set.intersection(*sets) for sets in zip(*after, strict=True))
-                case _:
-                    self._step(step)
-
-    def _test(self, step: While) -> None:
-        self.run(step.test)
-        self._find(step, step.holds)
-
-    def _find(self, step: Step, id: int) -> None:
-        """What is read must be there."""
-        if id not in (self.live if self.plan.buffers[id].in_arena else self.written):
-            what = _name_of(step) if isinstance(step, Launch | Copy | LibraryCall) else type(step).__name__.lower()
-            raise VerificationError("a step reads what is not there", got=f"{what}, buffer b{id}")
-
-    def _side_by_side(self, loop: Loop) -> None:
-        """Passes that run at the same time may be anywhere: nothing that they touch shares memory.
-
-        But for equal parts, of which each pass has its own.
-        """
-        places = sorted((*self.ranges[id], id) for id in {*loop.reads, *loop.writes} if id in self.ranges)
-        for (first, end, a), (start, _, b) in pairwise(places):
-            alike = first == start and {a, b} <= {*loop.apart} and self.needs[a] == self.needs[b]
-            if start < end and not alike:
-                raise VerificationError("two buffers of passes that run at the same time overlap", got=loop.symbol)
-
-    def _step(self, step: Launch | Copy | LibraryCall) -> None:
-        buffers = self.plan.buffers
-        for id in step.reads:
-            self._find(step, id)
-        for id in step.writes:
-            if buffers[id].role in ("input", "constant"):
-                raise VerificationError("a step writes what it does not own", got=f"{step}, buffer b{id}")
-            self.written.add(id)
-            if buffers[id].in_arena:
-                start, end = self.ranges[id]
-                self.live -= {o for o in self.live if self.ranges[o][0] < end and start < self.ranges[o][1]}
-                self.live.add(id)
-        for id in (*step.reads, *step.writes):
-            if buffers[id].in_arena and id not in self.live:
-                raise VerificationError("two buffers of one step overlap", got=f"{step}, buffer b{id}")

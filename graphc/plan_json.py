@@ -58,7 +58,7 @@ def _step(step: Step) -> list[Any]:
             sizes = (step.elements, step.source_offset, step.target_offset)
             return ["copy", step.source, step.target, *(_dim(size) for size in sizes)]
         case Loop():
-            return ["loop", step.symbol, _dim(step.count), _block(step.steps), step.lanes, step.apart]
+            return ["loop", step.symbol, _dim(step.count), _block(step.steps), step.slots, step.private]
         case While():
             return ["while", step.holds, _block(step.test), _block(step.steps)]
         case Branch():
@@ -90,8 +90,8 @@ def _read_step(data: list[Any]) -> Step:
             return Launch(kernel, tuple(buffers), tuple(reads), tuple(writes), tuple(symbols))
         case ["copy", source, target, *sizes]:
             return Copy(source, target, *(_read_dim(size) for size in sizes))
-        case ["loop", symbol, count, steps, lanes, apart]:
-            return Loop(symbol, _read_dim(count), _read_block(steps), lanes, tuple(apart))
+        case ["loop", symbol, count, steps, slots, private]:
+            return Loop(symbol, _read_dim(count), _read_block(steps), slots, tuple(private))
         case ["while", holds, test, steps]:
             return While(holds, _read_block(test), _read_block(steps))
         case ["branch", index, branches, offset]:

@@ -11,8 +11,9 @@ from graphc.errors import ArgumentError
 from graphc.graph.builder import Builder, Value
 from graphc.graph.types import Origin, TensorType
 from graphc.graph.verify import verify
+from graphc.passes.dead_code import eliminate_dead
 from graphc.passes.loops.scans import simplify_scans
-from graphc.passes.simplify import eliminate_dead, simplify
+from graphc.passes.simplify import simplify
 
 DOUBLE = dtypes.float64
 STEP = 1e-6

@@ -16,7 +16,8 @@ from graphc.errors import VerificationError
 from graphc.graph.builder import Builder
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
-from graphc.plan import Buffer, Launch, Loop, Plan, check
+from graphc.plan import Buffer, Launch, Loop, Plan
+from graphc.plan_check import check
 from graphc.runtime.memory import ALIGNMENT, extended, solve
 from tests.support.random_plans import LARGEST, VARYING, Lost, plans, run_in_memory
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from graphc import dims, dtypes
 from graphc.errors import VerificationError
-from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Step, check
+from graphc.plan import Buffer, Copy, Launch, Loop, Plan, Step
+from graphc.plan_check import check
 from graphc.runtime.memory import solve
 from tests.support.random_plans import LARGEST, Lost, plans, run_in_memory
 

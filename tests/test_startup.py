@@ -187,10 +187,11 @@ def test_other_ways_of_compiling_are_not_mixed_up(own_cache: cache.Cache) -> Non
     compiler.compile(step(), "cpu", fused=False)
     assert own_cache.builds == before + 1
     ways = (
-        ("a", ["b"], "c", "d", 2, ()),
-        ("a", ["b", "c"], "", "d", 2, ()),
-        ("a", ["b"], "c", "d", 2, ("e", "library")),
-        ("a", ["b"], "c", "d", 2, ("e", "measured", "1")),
+        ("a", ["b"], "c", "d", 2, False, ()),
+        ("a", ["b", "c"], "", "d", 2, False, ()),
+        ("a", ["b"], "c", "d", 2, True, ()),
+        ("a", ["b"], "c", "d", 2, False, ("e", "library")),
+        ("a", ["b"], "c", "d", 2, False, ("e", "measured", "1")),
     )
     assert len({program_cache.program_key(*parts) for parts in ways}) == len(ways)
 

@@ -31,6 +31,8 @@ from graphc.codegen.schedule.flatten import flatten
 from graphc.codegen.schedule.merge_axes import merge_axes
 from graphc.codegen.target import Target
 from graphc.graph.core import Graph
+from graphc.passes.copy_sources import copy_sources
+from graphc.passes.dead_code import eliminate_dead
 from graphc.passes.empty import without_empty
 from graphc.passes.factor import factor
 from graphc.passes.fusion.fuse import Partition, fuse
@@ -41,7 +43,7 @@ from graphc.passes.layout.paddings import share_paddings
 from graphc.passes.layout.reductions import split_reductions
 from graphc.passes.layout.windows import spread_by_tiles
 from graphc.passes.loops.optimize import optimize_loops
-from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
+from graphc.passes.simplify import simplify
 
 # Makes the partition of a loop's body.
 PartitionBody: TypeAlias = Callable[[Graph], Partition]

@@ -103,35 +103,3 @@ def _computed_before_broadcast(op: str, attrs: Attrs, operands: Operands) -> Val
             return None
     small = builder.apply(op, *inner, **attrs)
     return builder.apply("broadcast", small, **widest.attrs)
-
-
-def eliminate_dead(graph: Graph) -> Graph:
-    """Keeps what the results are computed from, and every input, so that the caller's arguments stay the same."""
-    kept = graph.ancestors(graph.roots) | {node.id for node in graph.of_op("input")} | set(graph.updates)
-    if len(kept) == len(graph.table):
-        return graph
-    ids = {id: place for place, id in enumerate(sorted(kept))}
-
-    def moved(ref: Ref) -> Ref:
-        return Ref(ids[ref.node], ref.out)
-
-    nodes = [
-        Node(ids[node.id], node.op, node.attrs, tuple(map(moved, node.inputs)), node.outs, node.loc)
-        for node in graph.table.values()
-        if node.id in ids
-    ]
-    updates = {ids[id]: moved(ref) for id, ref in graph.updates.items()}
-    return Graph(nodes, map(moved, graph.outputs), updates, graph.symbols)
-
-
-def copy_sources(graph: Graph) -> Graph:
-    """Puts a copy between a source and a result that is the source itself, so that every result is computed."""
-    is_source = {ref: primitive(graph.node(ref.node).op).kind is Kind.SOURCE for ref in graph.roots}
-    sources = [ref for ref, is_one in is_source.items() if is_one]
-    if not sources:
-        return graph
-    first = max(graph.table) + 1
-    copies = [Node(first + i, "copy", Attrs({}), (ref,), (graph.type(ref),)) for i, ref in enumerate(sources)]
-    computed = {ref: ref for ref in graph.roots} | {node.inputs[0]: Ref(node.id) for node in copies}
-    updates = {id: computed[ref] for id, ref in graph.updates.items()}
-    return Graph([*graph.table.values(), *copies], [computed[ref] for ref in graph.outputs], updates, graph.symbols)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphc import dims
-from graphc.plan import Need, Plan, check_places
+from graphc.plan import Need, Plan
+from graphc.plan_check import check_places
 from graphc.runtime.counters import counters
 
 # Offsets are multiples of this many bytes: a cache line, and what GPUs want for coalesced access.

@@ -17,7 +17,8 @@ from graphc.codegen.lower.assemble import Assembly
 from graphc.errors import VerificationError
 from graphc.graph.types import Ref
 from graphc.models.program import Program
-from graphc.plan import Buffer, Launch, Loop, Plan, check
+from graphc.plan import Buffer, Launch, Loop, Plan
+from graphc.plan_check import check
 from graphc.runtime.cpu.workspace import Workspace
 from graphc.runtime.memory import solve
 
@@ -51,7 +52,7 @@ def kept(program: Program) -> dict[str, str]:
     """How much each kernel keeps."""
     plan = program.executable.compilation.plan
     assert plan is not None
-    return {step.kernel: plan.keeps(step) for step in plan.steps if isinstance(step, Launch)}
+    return {step.kernel: plan.persists(step) for step in plan.steps if isinstance(step, Launch)}
 
 
 def reference(model: Any, x: Any = X) -> Any:
@@ -135,7 +136,7 @@ def test_what_later_steps_overwrite_is_not_kept() -> None:
     four = dims.size("B")
     buffers = (
         Buffer(0, "state", dtypes.float32, 4, "w"),
-        Buffer(1, "kept", dtypes.float32, 4),
+        Buffer(1, "persistent", dtypes.float32, 4),
         Buffer(2, "temporary", dtypes.float32, four),
         Buffer(3, "output", dtypes.float32, four),
     )
@@ -158,7 +159,7 @@ def test_what_later_steps_overwrite_is_not_kept() -> None:
         check(once, spoilt, {"B": 4})
 
 
-@pytest.mark.parametrize("count, role", ((3, "kept"), (0, "scratch"), (dims.size("T"), "scratch")))
+@pytest.mark.parametrize("count, role", ((3, "persistent"), (0, "scratch"), (dims.size("T"), "scratch")))
 def test_working_memory_of_a_loop_is_kept_if_the_loop_runs(count: dims.Dim, role: str) -> None:
     params = tuple(Param(name, Ref(i), dtypes.float32, (4,), i > 0, i == 0) for i, name in enumerate(("b0", "b1")))
     kernel = Kernel("k0", params, (), ())

@@ -27,7 +27,8 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.models.data import arrays_of
-from graphc.plan import Buffer, Launch, Loop, Need, Plan, check
+from graphc.plan import Buffer, Launch, Loop, Need, Plan
+from graphc.plan_check import check
 from graphc.runtime.cpu import processor, thread_pool
 from graphc.runtime.cpu.program import CpuProgram
 from graphc.runtime.memory import solve
@@ -80,7 +81,7 @@ def fused(graph: Graph) -> Executable:
 def loops(compilation: Compilation) -> list[Loop]:
     """The loops whose passes threads take."""
     assert compilation.plan is not None
-    return [step for step in compilation.plan.steps if isinstance(step, Loop) and step.lanes]
+    return [step for step in compilation.plan.steps if isinstance(step, Loop) and step.slots]
 
 
 def kernels(loop: Loop) -> list[str]:
@@ -120,7 +121,7 @@ def test_attention_is_one_loop_over_heads(attends: Executable) -> None:
     (loop,) = loops(attends.compilation)
     (inner,) = loop.steps
     assert isinstance(inner, Loop)
-    assert (loop.count, inner.count, inner.lanes) == (BATCH, HEADS, 0)
+    assert (loop.count, inner.count, inner.slots) == (BATCH, HEADS, 0)
     assert attends.compilation.plan is not None
     assert attends.compilation.plan.steps == (loop,)
 
@@ -132,10 +133,10 @@ def test_passes_are_taken_by_threads(attends: Executable, batch: int, threads: i
 
 
 def test_scores_are_there_for_one_head_at_a_time(attends: Executable) -> None:
-    lanes = loops(attends.compilation)[0].lanes
+    slots = loops(attends.compilation)[0].slots
     a_head, many = ROWS * ROWS * 4, attends.memory({"B": 64})["arena"]
-    assert many == attends.memory({"B": lanes})["arena"]
-    assert 2 * a_head * lanes <= many < 64 * a_head
+    assert many == attends.memory({"B": slots})["arena"]
+    assert 2 * a_head * slots <= many < 64 * a_head
 
 
 def chain(count: int) -> Graph:
@@ -166,11 +167,11 @@ def test_many_processors_take_no_more_memory_than_no_loop(graph: Graph) -> None:
         plan = Compilation(graph, Target("cpu", processors=MANY)).plan
     assert plan is not None
     (loop,) = (step for step in plan.steps if isinstance(step, Loop))
-    scratch = sum(plan.needs()[id].at({"B": 1}) for id in loop.apart if plan.buffers[id].role == "scratch")
+    scratch = sum(plan.needs()[id].at({"B": 1}) for id in loop.private if plan.buffers[id].role == "scratch")
     for batch in (1, 2, 3, 32, 64, 65, 400):
         layout, parts = solve(plan, {"B": batch}), min(batch, MANY)
         check(plan, layout.offsets, {"B": batch})
-        assert layout.nbytes <= solve(without, {"B": batch}).nbytes + parts * scratch + 256 * len(loop.apart)
+        assert layout.nbytes <= solve(without, {"B": batch}).nbytes + parts * scratch + 256 * len(loop.private)
     assert solve(plan, {"B": MANY}).nbytes == solve(plan, {"B": 400}).nbytes
 
 
@@ -213,7 +214,7 @@ def test_each_lane_has_scratch_memory_of_its_own() -> None:
     assert plan is not None
     scratch = {id for id in loop.writes if plan.buffers[id].role == "scratch"}
     assert scratch
-    assert scratch <= set(loop.apart)
+    assert scratch <= set(loop.private)
     for batch in (8, 9, 16):
         expect(graph, executable, batch, 2)
 
@@ -228,7 +229,7 @@ def test_a_program_for_fewer_processors_is_another_one(tmp_path: Path) -> None:
         ):
             program = compile(attention(), "cpu").program
         assert isinstance(program, CpuProgram)
-        assert [step.lanes for step in program.plan.steps if isinstance(step, Loop)] == [processors]
+        assert [step.slots for step in program.plan.steps if isinstance(step, Loop)] == [processors]
 
 
 def test_small_buffers_are_no_reason() -> None:

@@ -68,9 +68,9 @@ def test_no_pass_changes_results(skip: frozenset[str], sample: Sample, fused: bo
 
 @settings(FIXED, max_examples=200)
 @given(graphs(most=25), st.integers(1, 3))
-def test_fused_loops_compute_what_the_graph_says(sample: Sample, lanes: int) -> None:
+def test_fused_loops_compute_what_the_graph_says(sample: Sample, slots: int) -> None:
     with always_fused_loops():
-        program = build_loops(sample.graph, loops=True, lanes=lanes)
+        program = build_loops(sample.graph, loops=True, slots=slots)
     assert_near(sample, program.run(sample.inputs, sample.sizes))
 
 

@@ -22,7 +22,8 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.registry import REGISTRY
 from graphc.graph.types import Origin, TensorType
-from graphc.plan import Branch, LibraryCall, Loop, Step, While, all_steps, check
+from graphc.plan import Branch, LibraryCall, Loop, Step, While, all_steps
+from graphc.plan_check import check
 from graphc.runtime.memory import solve
 from graphc.runtime.state import StateBuffer
 from tests.support.backends import run_cuda, run_interpreter, run_team

@@ -11,9 +11,10 @@ from graphc import autodiff, dtypes, interpret
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
+from graphc.passes.dead_code import eliminate_dead
 from graphc.passes.factor import factor
 from graphc.passes.fusion.fuse import fuse
-from graphc.passes.simplify import eliminate_dead, simplify
+from graphc.passes.simplify import simplify
 
 FLOAT = dtypes.float32
 Activation = Callable[[Value], Value]

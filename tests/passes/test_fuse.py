@@ -10,9 +10,11 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import TensorType
+from graphc.passes.copy_sources import copy_sources
+from graphc.passes.dead_code import eliminate_dead
 from graphc.passes.fusion.fuse import Partition, fuse
 from graphc.passes.fusion.inline import UNFUSED
-from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
+from graphc.passes.simplify import simplify
 from tests.support.random_graphs import Sample, graphs
 from tests.support.samples import training_step
 

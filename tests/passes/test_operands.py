@@ -8,8 +8,8 @@ from graphc import dtypes, interpret
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
+from graphc.passes.dead_code import eliminate_dead
 from graphc.passes.layout.operands import order_products
-from graphc.passes.simplify import eliminate_dead
 
 SHAPES = {"q": (2, 3, 5, 4), "k": (2, 3, 6, 4)}
 AXES = {"lhs_batch": (0, 1), "rhs_batch": (0, 1), "lhs_contract": (3,), "rhs_contract": (3,)}

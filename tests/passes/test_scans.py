@@ -9,8 +9,8 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import Ref, TensorType
 from graphc.graph.verify import verify
+from graphc.passes.dead_code import eliminate_dead
 from graphc.passes.loops.scans import simplify_scans
-from graphc.passes.simplify import eliminate_dead
 
 FLOAT = dtypes.float64
 TIME = dims.size("T")

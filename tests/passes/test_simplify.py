@@ -15,9 +15,11 @@ from graphc.graph.core import Graph
 from graphc.graph.registry import primitive
 from graphc.graph.types import Origin, TensorType
 from graphc.graph.verify import verify
+from graphc.passes.copy_sources import copy_sources
+from graphc.passes.dead_code import eliminate_dead
 from graphc.passes.factor import factor
 from graphc.passes.loops.scans import simplify_scans
-from graphc.passes.simplify import copy_sources, eliminate_dead, simplify
+from graphc.passes.simplify import simplify
 from tests.support.random_graphs import Sample, assert_near, graphs
 from tests.support.samples import locations, recurrence, training_step
 

@@ -413,11 +413,11 @@ class LoopProgram:
                     self._launch(step, memory, sizes)
                 case Copy():
                     _copy(step, memory, sizes)
-                case Loop(symbol, extent, inner, lanes):
+                case Loop(symbol, extent, inner, slots):
                     turns = range(1, dims.evaluate(extent, sizes) + 1)
                     # Passes that do not need each other may come in any order, and find nothing where each has its own.
-                    for turn in reversed(turns) if lanes else turns:
-                        for id in step.apart:
+                    for turn in reversed(turns) if slots else turns:
+                        for id in step.private:
                             memory[id].defined[:] = False
                         self._run(inner, memory, {**sizes, symbol: turn})
                 case While(holds, test, inner):
@@ -444,10 +444,10 @@ class LoopProgram:
 
     def _as_seen_by(self, step: Launch, memory: list[Cells], sizes: Mapping[str, int]) -> list[Cells]:
         """The buffers, of those of which each lane has its own part that of one lane."""
-        apart = {id for loop in self.plan.steps if isinstance(loop, Loop) for id in loop.apart}
+        private = {id for loop in self.plan.steps if isinstance(loop, Loop) for id in loop.private}
         seen = memory.copy()
         for param, id in zip(self.lowered[step.kernel].params, step.buffers, strict=True):
-            if id in apart:
+            if id in private:
                 seen[id] = memory[id].part(dims.evaluate(dims.product(param.shape), sizes))
         return seen
 
@@ -519,7 +519,7 @@ def schedule(kernel: Kernel) -> Kernel:
 
 
 def build_loops(
-    graph: Graph, skip: Set[str] = frozenset(), fused: bool = True, loops: bool = False, lanes: int = 2
+    graph: Graph, skip: Set[str] = frozenset(), fused: bool = True, loops: bool = False, slots: int = 2
 ) -> LoopProgram:
     """Lowers a graph as the compiler does.
 
@@ -528,12 +528,12 @@ def build_loops(
         skip: Passes that are left out.
         fused: Whether operations share kernels.
         loops: Whether kernels share loops.
-        lanes: How many threads may take passes of such loops.
+        slots: How many threads may take passes of such loops.
     """
     compilation = Compilation(graph, Target("cuda", fused), skip=skip, verified=True)
     assembly = compilation.stage("lower")
     if loops:
-        assembly = fuse_loops(assembly, lanes)
+        assembly = fuse_loops(assembly, slots)
     scheduled = {name: schedule(kernel) for name, kernel in assembly.kernels.items()}
     return LoopProgram(compilation.graph, assembly.plan, assembly.kernels, scheduled)
 

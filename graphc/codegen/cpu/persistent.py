@@ -17,8 +17,8 @@ from graphc.plan import Launch, Plan
 def steady(plan: Plan) -> set[int]:
     """The buffers that hold the same in every run, until a state changes that the plan only reads."""
     written = {id for step in plan.steps for id in step.writes}
-    roles = ("constant", "state", "kept")
-    return {b.id for b in plan.buffers if b.role in roles and (b.role == "kept" or b.id not in written)}
+    roles = ("constant", "state", "persistent")
+    return {b.id for b in plan.buffers if b.role in roles and (b.role == "persistent" or b.id not in written)}
 
 
 def mark_persistent(assembly: Assembly) -> Assembly:
@@ -31,5 +31,5 @@ def mark_persistent(assembly: Assembly) -> Assembly:
         if isinstance(step, Launch) and not step.symbols and found.issuperset(step.reads):
             own = all(plan.buffers[id].role == "temporary" and writers[id] == 1 for id in step.writes)
             found.update(step.writes if own else ())
-    buffers = (replace(b, role="kept") if b.role == "temporary" and b.id in found else b for b in plan.buffers)
+    buffers = (replace(b, role="persistent") if b.role == "temporary" and b.id in found else b for b in plan.buffers)
     return replace(assembly, plan=replace(plan, buffers=tuple(buffers)))

@@ -163,7 +163,7 @@ class _Table:
 
     def lanes(self, out: Lines) -> None:
         """The table of buffers as a thread sees it that goes through passes alone."""
-        apart = {id: step.lanes for step in self.plan.steps if isinstance(step, Loop) for id in step.apart}
+        apart = {id: step.slots for step in self.plan.steps if isinstance(step, Loop) for id in step.private}
         if not apart:
             return
         out(f"char *own[{len(self.plan.buffers)}];")
@@ -187,14 +187,14 @@ class _Table:
         signature = len(step.buffers), len(step.symbols)
         self.signatures.add(signature)
         clock = f"graphc_seconds + {self.timed[step.kernel]}" if self.timed else "0"
-        keeps = f"GC_KEEPS_{self.plan.keeps(step).upper()}"
+        keeps = f"GC_KEEPS_{self.plan.persists(step).upper()}"
         row = f"{_caller(*signature)}, (gc_function *){step.kernel}, args + {len(self.args)}, {clock}, {keeps}"
         self.rows.append(f"{{{row}}},")
         self.args += [*step.buffers, *(self.places[name] for name in step.symbols)]
 
     def _other(self, out: Lines, step: Step, buffers: str, worker: str) -> None:
         match step:
-            case Loop() if step.lanes:
+            case Loop() if step.slots:
                 self._passes(out, step)
             case Loop():
                 name, place = self.symbols[step.symbol], self.places[step.symbol]
@@ -266,7 +266,7 @@ class _Table:
         count, work = (self.style.dim(dim) for dim in (loop.count, plan_work((loop,), self.kernels)))
         name = self.symbols[loop.symbol]
         out("{")
-        out(f"gc_passes passes = gc_begin_passes({count}, {loop.lanes}, {work}, self);")
+        out(f"gc_passes passes = gc_begin_passes({count}, {loop.slots}, {work}, self);")
         out("char *const *const table = passes.together ? buffers : own;")
         out("while (gc_next_pass(&passes)) {")
         out(f"const long {name} = sizes[{self.places[loop.symbol]}] = passes.pass;")

@@ -60,12 +60,12 @@ class _Run:
         return [axis.extent for axis in self.members[0].axes]
 
 
-def fuse_loops(assembly: Assembly, lanes: int) -> Assembly:
+def fuse_loops(assembly: Assembly, slots: int) -> Assembly:
     """Fuses the loops of a plan's kernels where that saves memory.
 
     Args:
         assembly: The plan and its kernels, not yet scheduled.
-        lanes: How many threads may take passes at the same time: each has its part of the contracted buffers.
+        slots: How many threads may take passes at the same time: each has its part of the contracted buffers.
     """
     runs = Runs(assembly, LEAST_BYTES)
     for pair in runs.candidates():
@@ -81,7 +81,7 @@ def fuse_loops(assembly: Assembly, lanes: int) -> Assembly:
     steps: list[Step] = []
     for first in runs.order():
         if first in fused:
-            steps.append(_loop(fused[first], again.buffers, kernels, lanes))
+            steps.append(_loop(fused[first], again.buffers, kernels, slots))
         else:
             steps += [assembly.plan.steps[position] for position in runs.members[first]]
     return Assembly(replace(assembly.plan, steps=tuple(steps), buffers=tuple(again.buffers)), kernels)
@@ -216,7 +216,7 @@ def _on(member: _Member, new: Mapping[int, int], kernel: str) -> _Member:
 # ---- the loop
 
 
-def _loop(run: _Run, buffers: list[Buffer], kernels: dict[str, Kernel], lanes: int) -> Loop:
+def _loop(run: _Run, buffers: list[Buffer], kernels: dict[str, Kernel], slots: int) -> Loop:
     """The loop of a run, whose kernels and contracted buffers are replaced."""
     for id in run.contracted:
         elements = dims.floordiv(buffers[id].elements, dims.product(run.extents))
@@ -228,7 +228,7 @@ def _loop(run: _Run, buffers: list[Buffer], kernels: dict[str, Kernel], lanes: i
     counted = list(zip(COUNTERS, run.extents, strict=False))
     for counter, extent in reversed(counted[1:]):
         steps = (Loop(counter, extent, steps),)
-    return Loop(*counted[0], steps, lanes, tuple(sorted(run.contracted)))
+    return Loop(*counted[0], steps, slots, tuple(sorted(run.contracted)))
 
 
 def _pass(member: _Member, contracted: Set[int]) -> Kernel:

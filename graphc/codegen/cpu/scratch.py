@@ -61,11 +61,11 @@ def with_scratch(assembly: Assembly, needs: Mapping[str, Scratch]) -> Assembly:
     def equipped(step: Step, always: bool = True) -> Step:
         if isinstance(step, Loop):
             # A loop that the first run does not enter leaves nothing.
-            runs = always and isinstance(step.count, int) and step.count > 0 and not step.lanes
+            runs = always and isinstance(step.count, int) and step.count > 0 and not step.slots
             first = len(buffers)
             steps = tuple(equipped(inner, runs) for inner in step.steps)
-            own = range(first, len(buffers)) if step.lanes else ()
-            return replace(step, steps=steps, apart=(*step.apart, *own))
+            own = range(first, len(buffers)) if step.slots else ()
+            return replace(step, steps=steps, private=(*step.private, *own))
         if isinstance(step, While | Branch):
             return step.with_blocks(*(tuple(equipped(inner, False) for inner in block) for block in step.blocks))
         if not isinstance(step, Launch) or step.kernel not in needs:
@@ -73,7 +73,7 @@ def with_scratch(assembly: Assembly, needs: Mapping[str, Scratch]) -> Assembly:
         need, id = needs[step.kernel], len(buffers)
         names = [param.name for param in assembly.kernels[step.kernel].params]
         kept = always and need.made_of is not None and step.buffers[names.index(need.made_of)] in known
-        buffers.append(Buffer(id, "kept" if kept else "scratch", dtypes.uint8, whole_lines(need.nbytes)))
+        buffers.append(Buffer(id, "persistent" if kept else "scratch", dtypes.uint8, whole_lines(need.nbytes)))
         return replace(step, buffers=(*step.buffers, id), writes=(*step.writes, id))
 
     steps = tuple(equipped(step) for step in assembly.plan.steps)

@@ -23,19 +23,7 @@ from graphc.graph.types import Node, Ref, TensorType
 from graphc.passes.analysis.precedence import Precedence
 from graphc.passes.empty import is_empty
 from graphc.passes.fusion.fuse import Partition
-from graphc.plan import (
-    Branch,
-    Buffer,
-    Copy,
-    Launch,
-    LibraryCall,
-    Loop,
-    Plan,
-    Role,
-    Step,
-    While,
-    all_steps,
-)
+from graphc.plan import Branch, Buffer, Copy, Launch, LibraryCall, Loop, Plan, Role, Step, While, all_steps
 
 
 @dataclass(frozen=True)
