@@ -139,10 +139,10 @@ def _fractions(shape: Shape, seed: Any, dtype: DType) -> Tensor:
 
 
 def _float(dtype: Any) -> DType:
-    element = dtypes.as_dtype(dtype or config.floatx())
-    if not element.is_float:
-        raise ArgumentError("random numbers of this kind are floats", got=element.name)
-    return element
+    resolved = dtypes.as_dtype(dtype or config.floatx())
+    if not resolved.is_float:
+        raise ArgumentError("random numbers of this kind are floats", got=resolved.name)
+    return resolved
 
 
 def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
@@ -162,8 +162,8 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
     """
     if dtype is not None and dtypes.as_dtype(dtype).is_integer:
         return randint(shape, minval, maxval, dtype, seed)
-    element = _float(dtype)
-    numbers = _fractions(dims_of(shape), seed, element)
+    dtype = _float(dtype)
+    numbers = _fractions(dims_of(shape), seed, dtype)
     if isinstance(minval, int | float) and isinstance(maxval, int | float):
         scaled = numbers if maxval - minval == 1 else operate("mul", numbers, float(maxval - minval))
         return scaled if minval == 0 else operate("add", scaled, float(minval))
@@ -185,13 +185,13 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, se
     >>> normal((2, 3), seed=1).shape
     (2, 3)
     """
-    element = _float(dtype)
+    dtype = _float(dtype)
     sizes = dims_of(shape)
     both = _fractions((2, *sizes), seed, dtypes.float32)
     first, angle = both[0], operate("mul", both[1], 2 * math.pi)
     # 1 - u is never 0.
     radius = bind("sqrt", operate("mul", bind("log", operate("sub", 1.0, first)), -2.0))
-    numbers = cast(operate("mul", radius, bind("cos", angle)), element)
+    numbers = cast(operate("mul", radius, bind("cos", angle)), dtype)
     return operate("add", operate("mul", numbers, stddev), mean)
 
 
@@ -208,11 +208,11 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
         dtype: A dtype of floats. None: the default one.
         seed: Integer, `SeedGenerator`, or None.
     """
-    element = _float(dtype)
+    dtype = _float(dtype)
     end = math.erf(math.sqrt(2))
     places = operate("add", operate("mul", _fractions(dims_of(shape), seed, dtypes.float32), 2 * end), -end)
     numbers = operate("mul", bind("erfinv", places), math.sqrt(2))
-    numbers = cast(bind("clip", numbers, low=-2.0, high=2.0), element)
+    numbers = cast(bind("clip", numbers, low=-2.0, high=2.0), dtype)
     return operate("add", operate("mul", numbers, stddev), mean)
 
 
@@ -231,10 +231,10 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
     >>> sorted(set(randint((100,), 1, 4, seed=1).numpy().tolist()))
     [1, 2, 3]
     """
-    element = dtypes.as_dtype(dtype)
+    dtype = dtypes.as_dtype(dtype)
     width = cast(as_tensor(operate("sub", maxval, minval)), dtypes.uint32)
     places = elementwise("mod", _bits(dims_of(shape), seed), width)
-    return operate("add", cast(places, element), cast(as_tensor(minval), element))
+    return operate("add", cast(places, dtype), cast(as_tensor(minval), dtype))
 
 
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Tensor:

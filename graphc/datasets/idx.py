@@ -42,8 +42,8 @@ def parse(data: bytes, name: str) -> NDArray[np.uint8]:
     if kind != _UNSIGNED_BYTE or not 1 <= rank <= _MOST_AXES:
         raise DataError(
             f"{name} is not an IDX file of unsigned bytes",
-            got=f"element type {kind:#04x}, {rank} axes",
-            expected=f"element type {_UNSIGNED_BYTE:#04x}, 1 to {_MOST_AXES} axes",
+            got=f"data type {kind:#04x}, {rank} axes",
+            expected=f"data type {_UNSIGNED_BYTE:#04x}, 1 to {_MOST_AXES} axes",
         )
     start = 4 + 4 * rank
     if len(data) < start:

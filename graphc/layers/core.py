@@ -318,7 +318,7 @@ class Embedding(Layer):
     def call(self, inputs: Any) -> Any:
         """The vectors."""
         indices = ops.convert_to_tensor(inputs)
-        if not indices.element.is_integer:
+        if not indices.type.dtype.is_integer:
             indices = ops.cast(indices, "int32")
         lookup = Lookup(self.name, indices, self.input_dim, id(self), origin_in_data(indices))
         if indices.traced is None:

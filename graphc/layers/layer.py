@@ -304,7 +304,7 @@ class Layer(WeightOwner):
             return leaf
         tensor = as_tensor(leaf)
         low = dtypes.as_dtype(self.compute_dtype)
-        if not self.autocast or not tensor.element.is_float or tensor.element is low:
+        if not self.autocast or not tensor.type.dtype.is_float or tensor.type.dtype is low:
             return tensor
         converted = cast(tensor, low)
         set_mask(converted, get_mask(tensor))

@@ -64,9 +64,9 @@ class WeightOwner(Operation):
         """
         if overwrite_with_gradient:
             raise ArgumentError("overwrite_with_gradient is not supported yet")
-        element = dtypes.as_dtype(self._dtype_policy.variable_dtype if dtype is None else dtype)
+        dtype = dtypes.as_dtype(self._dtype_policy.variable_dtype if dtype is None else dtype)
         if initializer is None:
-            initializer = "glorot_uniform" if element.is_float else "zeros"
+            initializer = "glorot_uniform" if dtype.is_float else "zeros"
         sizes = () if shape is None else tuple(shape)
         if not all(isinstance(size, int | np.integer) for size in sizes):
             raise ShapeError(
@@ -76,7 +76,7 @@ class WeightOwner(Operation):
             variable = Variable(
                 initializers.get(initializer),
                 shape=tuple(int(size) for size in sizes),
-                dtype=element.name,
+                dtype=dtype.name,
                 trainable=trainable,
                 autocast=autocast,
                 aggregation=aggregation,

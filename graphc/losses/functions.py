@@ -30,7 +30,7 @@ def _in_wide(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def wrapped(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Tensor:
         predicted = in_float(y_pred)
         values = loss(y_true, in_wide(predicted), *args, **kwargs)
-        narrow = cast(values, predicted.element)
+        narrow = cast(values, predicted.type.dtype)
         if narrow is not values:
             set_mask(narrow, get_mask(values))
         return narrow
@@ -41,7 +41,7 @@ def _in_wide(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
 def _pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     """Targets and predictions as floats of one rank."""
     predicted = in_float(y_pred)
-    wanted, predicted = same_rank(as_tensor(y_true, predicted.element), predicted)
+    wanted, predicted = same_rank(as_tensor(y_true, predicted.type.dtype), predicted)
     if wanted.ndim != predicted.ndim or any(
         isinstance(a, int) and isinstance(b, int) and a != b and 1 not in (a, b)
         for a, b in zip(wanted.shape, predicted.shape, strict=True)
@@ -205,7 +205,7 @@ def categorical_crossentropy(
     array([0.6931472], dtype=float32)
     """
     predicted = in_float(y_pred)
-    wanted = as_tensor(y_true, predicted.element)
+    wanted = as_tensor(y_true, predicted.type.dtype)
     if wanted.ndim != predicted.ndim or wanted.shape[-1] != predicted.shape[-1]:
         raise ShapeError(
             "categorical_crossentropy takes a probability for each class",
@@ -235,7 +235,7 @@ def sparse_categorical_crossentropy(
     array([1.3862944], dtype=float32)
     """
     labels = as_tensor(y_true)
-    if labels.element.is_float:
+    if labels.type.dtype.is_float:
         labels = cast(labels, dtypes.int32)
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(labels, y_pred, from_logits, axis)

@@ -24,7 +24,7 @@ def weighted(values: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor | None]
     """
     if sample_weight is None:
         return values, None
-    weight = as_tensor(sample_weight, values.element)
+    weight = as_tensor(sample_weight, values.type.dtype)
     values, weight = same_rank(values, weight)
     if weight.ndim > values.ndim:
         raise ShapeError("the sample weights do not fit", got=str(weight.type), expected=f"as the losses {values.type}")
@@ -67,7 +67,7 @@ def reduced(values: Tensor, weight: Tensor | None, reduction: str | None) -> Ten
         return total
     if reduction == "mean_with_sample_weight" and weight is not None:
         return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(weight, values.shape)))
-    return ops.divide(total, as_tensor(dims.product(values.shape), values.element))
+    return ops.divide(total, as_tensor(dims.product(values.shape), values.type.dtype))
 
 
 class Loss(Configurable):
@@ -116,16 +116,16 @@ class Loss(Configurable):
             in_mask = ops.logical_and(in_mask, get_mask(values))
         mask = get_mask(values) if in_mask is None else in_mask
         # Added up, counted and divided in float32 where they are halves.
-        wide = cast(values, values.element.accumulator)
+        wide = cast(values, values.type.dtype.accumulator)
         set_mask(wide, get_mask(values))
-        wide, weight = weighted(wide, masked_weight(sample_weight, mask, self.reduction, wide.element))
+        wide, weight = weighted(wide, masked_weight(sample_weight, mask, self.reduction, wide.type.dtype))
         result = reduced(wide, weight, self.reduction)
-        return cast(result, self._dtype) if result.element.is_float else result
+        return cast(result, self._dtype) if result.type.dtype.is_float else result
 
     def _converted(self, leaf: Any) -> Tensor:
         # Labels stay integers: a float could not hold large ones.
         tensor = as_tensor(leaf)
-        return cast(tensor, self._dtype) if tensor.element.is_float else tensor
+        return cast(tensor, self._dtype) if tensor.type.dtype.is_float else tensor
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal loss."""

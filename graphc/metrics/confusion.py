@@ -66,7 +66,7 @@ class _Counts(Metric):
 def _weights(sample_weight: Any, predicted: Tensor) -> Tensor | None:
     if sample_weight is None:
         return None
-    weight = as_tensor(sample_weight, predicted.element)
+    weight = as_tensor(sample_weight, predicted.type.dtype)
     weight = ops.reshape(weight, (*weight.shape, *(1,) * (predicted.ndim - weight.ndim)))
     return ops.expand_dims(ops.reshape(ops.broadcast_to(weight, predicted.shape), (-1,)), -1)
 

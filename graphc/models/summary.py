@@ -22,7 +22,7 @@ def count(weights: list[Any]) -> int:
 
 def size(weights: list[Any]) -> str:
     """How much memory weights take, in words."""
-    amount = float(sum(math.prod(v.shape) * v.element.bits for v in weights)) / 8
+    amount = float(sum(math.prod(v.shape) * v.type.dtype.bits for v in weights)) / 8
     for unit in ("B", "KB", "MB", "GB", "TB"):
         if amount < 1024:
             return f"{amount:.2f} {unit}"

@@ -220,7 +220,7 @@ class Trainer(Layer):
             self._require_targets(y)
             total = self._compile_loss(y, self._outputs(y_pred), sample_weight)
         for loss in self.losses:
-            summed = ops.sum(loss if as_tensor(loss).element.is_float else ops.cast(loss, settings.floatx()))
+            summed = ops.sum(loss if as_tensor(loss).type.dtype.is_float else ops.cast(loss, settings.floatx()))
             total = summed if total is None else total + summed
         if total is None:
             if training:

@@ -34,7 +34,7 @@ def relu(x: Any) -> Tensor:
     array([0., 0., 2.], dtype=float32)
     """
     tensor = as_tensor(x)
-    return bind("relu", _cast(tensor, dtypes.int32) if tensor.element.is_bool else tensor)
+    return bind("relu", _cast(tensor, dtypes.int32) if tensor.type.dtype.is_bool else tensor)
 
 
 @operation
@@ -157,7 +157,7 @@ def hard_silu(x: Any) -> Tensor:
 def hard_tanh(x: Any) -> Tensor:
     """`min(max(x, -1), 1)`."""
     tensor = as_tensor(x)
-    return bind("clip", tensor, low=-1.0, high=1.0) if tensor.element.is_float else clip(tensor, -1, 1)
+    return bind("clip", tensor, low=-1.0, high=1.0) if tensor.type.dtype.is_float else clip(tensor, -1, 1)
 
 
 @operation
@@ -247,7 +247,7 @@ def softmax(x: Any, axis: Any = -1) -> Tensor:
     if is_empty(tensor, axes):
         return tensor
     powers, factor = softmax_parts(tensor, axes)
-    result = _cast(bind("mul", powers, spread(factor, tensor, axes)), tensor.element)
+    result = _cast(bind("mul", powers, spread(factor, tensor, axes)), tensor.type.dtype)
     if len(axes) == 1:
         result.logits = ("softmax", tensor, axes[0])
     return result
@@ -264,7 +264,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Tensor:
     top = bind("stop_gradient", bind("max", tensor, axes=axes))
     shifted = bind("sub", tensor, spread(top, tensor, axes))
     total = bind("log", bind("sum", bind("exp", shifted), axes=axes))
-    return _cast(bind("sub", shifted, spread(total, tensor, axes)), given.element)
+    return _cast(bind("sub", shifted, spread(total, tensor, axes)), given.type.dtype)
 
 
 @operation

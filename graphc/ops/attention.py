@@ -56,12 +56,12 @@ def attend(
     inputs, result = equation.split("->")
     weights, _ = inputs.split(",")
     kept = "".join(index for axis, index in enumerate(weights) if axis not in rows)
-    scores = cast(einsum(f"{weights},{kept}->{weights}", powers, factor), value.element)
-    if value.element is dtypes.float16:
+    scores = cast(einsum(f"{weights},{kept}->{weights}", powers, factor), value.type.dtype)
+    if value.type.dtype is dtypes.float16:
         return einsum(equation, scores if drop is None else drop(scores), value), scores
-    powers = cast(powers, value.element)
+    powers = cast(powers, value.type.dtype)
     total = einsum(equation, powers if drop is None else drop(powers), value)
-    return einsum(f"{result},{kept}->{result}", total, cast(factor, total.element)), scores
+    return einsum(f"{result},{kept}->{result}", total, cast(factor, total.type.dtype)), scores
 
 
 @operation

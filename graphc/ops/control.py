@@ -124,7 +124,7 @@ def _traced(
     assert around is not None
     body = BodyTrace(around)
     states = [Tensor(body.builder.input(f"s{i}", x.type)) for i, x in enumerate(carry)]
-    rows = [Tensor(body.builder.input(f"x{i}", TensorType(x.shape[1:], x.element))) for i, x in enumerate(sequences)]
+    rows = [Tensor(body.builder.input(f"x{i}", TensorType(x.shape[1:], x.type.dtype))) for i, x in enumerate(sequences)]
     with body.active():
         new, ys, form = step(states, rows)
         results = [lift(x, body) for x in (*new, *ys)]

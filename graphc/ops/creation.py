@@ -191,14 +191,14 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     numbers = (first, last, width)
     if dtype is None:
         dtype = result_dtype(*numbers)
-    element = dtypes.as_dtype(dtype)
+    dtype = dtypes.as_dtype(dtype)
     if width == 1 and isinstance(last - first, dims.IntExpr):
         count: Any = last - first
     else:
         count = max(0, int(np.ceil((float(last) - float(first)) / float(width))))
-    places = bind("iota", shape=(count,), axis=0, dtype=element)
-    scaled = places if width == 1 else operate("mul", places, as_tensor(width, element))
-    return scaled if isinstance(first, int) and first == 0 else operate("add", scaled, as_tensor(first, element))
+    places = bind("iota", shape=(count,), axis=0, dtype=dtype)
+    scaled = places if width == 1 else operate("mul", places, as_tensor(width, dtype))
+    return scaled if isinstance(first, int) and first == 0 else operate("add", scaled, as_tensor(first, dtype))
 
 
 @operation
@@ -221,8 +221,8 @@ def linspace(
     >>> linspace(0, 1, 5).numpy()
     array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
     """
-    element = float_dtype(start, stop) if dtype is None else dtypes.as_dtype(dtype)
-    wide = dtypes.promote(float_dtype(start, stop).accumulator, element.accumulator)
+    dtype = float_dtype(start, stop) if dtype is None else dtypes.as_dtype(dtype)
+    wide = dtypes.promote(float_dtype(start, stop).accumulator, dtype.accumulator)
     wide = wide if wide.is_float else default_float()
     first, last = as_tensor(start, wide), as_tensor(stop, wide)
     step = operate("div", operate("sub", last, first), max(1, num - 1 if endpoint else num))
@@ -230,7 +230,7 @@ def linspace(
     place = axis_of(axis, rank, "linspace")
     along = _reshape(arange(num, dtype=wide), tuple(num if a == place else 1 for a in range(rank)))
     widened = [_reshape(t, (*t.shape[:place], 1, *t.shape[place:])) if t.ndim else t for t in (first, step)]
-    result = _cast(operate("add", widened[0], operate("mul", along, widened[1])), element)
+    result = _cast(operate("add", widened[0], operate("mul", along, widened[1])), dtype)
     return (result, step) if retstep else result
 
 

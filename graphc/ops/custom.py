@@ -251,9 +251,9 @@ def _cotangents(name: str, parts: tuple[Any, ...], n: Applied, session: Trace) -
         tensor = as_tensor(part, None if isinstance(part, Tensor) else operand.dtype)
         if not isinstance(part, Tensor) and tensor.ndim == 0:
             tensor = broadcast_to(tensor, operand.shape)
-        if tensor.element is not operand.dtype:
+        if tensor.type.dtype is not operand.dtype:
             raise DTypeError(
-                "a cotangent has another dtype than its operand", got=tensor.element, expected=operand.dtype
+                "a cotangent has another dtype than its operand", got=tensor.type.dtype, expected=operand.dtype
             )
         if tensor.type != operand.type:
             raise ShapeError("a cotangent has another shape than its operand", got=tensor.type, expected=operand.type)

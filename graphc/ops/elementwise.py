@@ -17,7 +17,7 @@ from graphc.tracing.tensor import dtype_of, float_dtype, in_floats, on_numbers, 
 def in_float(x: Any) -> Tensor:
     """The operand as it is where it is a float, else in the default float dtype."""
     tensor = as_tensor(x)
-    return tensor if tensor.element.is_float else _cast(tensor, dtypes.as_dtype(config.floatx()))
+    return tensor if tensor.type.dtype.is_float else _cast(tensor, dtypes.as_dtype(config.floatx()))
 
 
 def in_wide(x: Any) -> Tensor:
@@ -185,7 +185,7 @@ def sign(x: Any) -> Tensor:
     array([-1.,  0.,  1.], dtype=float32)
     """
     tensor = as_tensor(x)
-    return minimum(tensor, 1) if tensor.element.kind == "uint" else bind("sign", tensor)
+    return minimum(tensor, 1) if tensor.type.dtype.kind == "uint" else bind("sign", tensor)
 
 
 @operation

@@ -16,7 +16,7 @@ from graphc.tracing.tensor import float_dtype, operate, together
 def _rounding(op: str, x: Any) -> Tensor:
     """Integers are whole already."""
     tensor = as_tensor(x)
-    return bind(op, tensor) if tensor.element.is_float else tensor
+    return bind(op, tensor) if tensor.type.dtype.is_float else tensor
 
 
 @operation
@@ -201,7 +201,7 @@ def round(x: Any, decimals: int = 0) -> Tensor:
     scale = 10.0**decimals
     tensor = as_tensor(x)
     rounded = operate("div", _rounding("round", operate("mul", tensor, scale)), scale)
-    return rounded if tensor.element.is_float else _cast(rounded, tensor.element)
+    return rounded if tensor.type.dtype.is_float else _cast(rounded, tensor.type.dtype)
 
 
 @operation
@@ -256,9 +256,9 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: fl
         neginf: What negative infinity becomes. None: the smallest number of the dtype.
     """
     tensor = as_tensor(x)
-    if not tensor.element.is_float:
+    if not tensor.type.dtype.is_float:
         return tensor
-    limit: Any = ml_dtypes.finfo(tensor.element.numpy)  # type: ignore[no-untyped-call]
+    limit: Any = ml_dtypes.finfo(tensor.type.dtype.numpy)  # type: ignore[no-untyped-call]
     tensor = where(bind("isnan", tensor), nan, tensor)
     tensor = where(elementwise("eq", tensor, math.inf), float(limit.max) if posinf is None else posinf, tensor)
     return where(elementwise("eq", tensor, -math.inf), float(limit.min) if neginf is None else neginf, tensor)

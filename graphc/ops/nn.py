@@ -25,7 +25,7 @@ def _is_class(labels: Tensor, num_classes: int, axis: int) -> Tensor:
     rank = labels.ndim + 1
     axis = axis_of(axis, rank, "one_hot")
     shape = (*labels.shape[:axis], num_classes, *labels.shape[axis:])
-    places = bind("iota", shape=shape, axis=axis, dtype=labels.element)
+    places = bind("iota", shape=shape, axis=axis, dtype=labels.type.dtype)
     others = tuple(a for a in range(rank) if a != axis)
     return bind("eq", bind("broadcast", labels, shape=shape, axes=others), places)
 
@@ -88,7 +88,7 @@ def _log_probabilities(output: Tensor, from_logits: bool, axis: int) -> Tensor:
     known = output.logits
     if known is not None and known[0] == "softmax" and known[2] == axis:
         # log(clip(softmax(x))) without forming the softmax: the same number, and one division and one log less.
-        low, high = _log_limits(output.element)
+        low, high = _log_limits(output.type.dtype)
         return bind("clip", log_softmax(known[1], axis), low=low, high=high)
     total = spread(bind("sum", output, axes=(axis,)), output, (axis,))
     return bind("log", _inside(bind("div", output, total)))
@@ -122,12 +122,12 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     """
     given = in_float(output)
     predicted = in_wide(given)
-    wanted = as_tensor(target, predicted.element)
+    wanted = as_tensor(target, predicted.type.dtype)
     if wanted.shape != predicted.shape or predicted.ndim < 1:
         raise ShapeError("targets and outputs differ in shape", got=f"{wanted.type} and {predicted.type}")
     axis = axis_of(axis, predicted.ndim, "categorical_crossentropy")
     log = _log_probabilities(predicted, from_logits, axis)
-    return _cast(bind("neg", bind("sum", bind("mul", wanted, log), axes=(axis,))), given.element)
+    return _cast(bind("neg", bind("sum", bind("mul", wanted, log), axes=(axis,))), given.type.dtype)
 
 
 @operation
@@ -182,16 +182,16 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     """
     given = in_float(output)
     predicted = in_wide(given)
-    wanted = as_tensor(target, predicted.element)
+    wanted = as_tensor(target, predicted.type.dtype)
     if wanted.shape != predicted.shape:
         raise ShapeError("targets and outputs differ in shape", got=f"{wanted.type} and {predicted.type}")
     if from_logits:
         # -target * log(sigmoid(x)) - (1 - target) * log(sigmoid(-x)), where only one term holds what may be infinite.
         tail = bind("log1p", bind("exp", minus_abs(predicted)))
         above, below = elementwise("maximum", predicted, 0), elementwise("minimum", predicted, 0)
-        return _cast((1 - wanted) * above - wanted * below + tail, given.element)
+        return _cast((1 - wanted) * above - wanted * below + tail, given.type.dtype)
     held = _inside(predicted)
-    return _cast(-(wanted * bind("log", held) + (1 - wanted) * bind("log", 1 - held)), given.element)
+    return _cast(-(wanted * bind("log", held) + (1 - wanted) * bind("log", 1 - held)), given.type.dtype)
 
 
 @operation
@@ -217,12 +217,12 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
     variance = wide_mean(bind("mul", distance, distance), reduced)
     if keepdims:
         center, variance = with_axes(center, tensor, reduced), with_axes(variance, tensor, reduced)
-    return _narrowed(center, given.element), _narrowed(variance, given.element)
+    return _narrowed(center, given.type.dtype), _narrowed(variance, given.type.dtype)
 
 
 def _narrowed(x: Tensor, dtype: DType) -> Tensor:
     """Statistics in another dtype: what a half cannot hold becomes the largest that float16 has, as in Keras."""
-    if dtype is x.element:
+    if dtype is x.type.dtype:
         return x
     most = float(np.finfo(np.float16).max)
     return _cast(bind("clip", x, low=-most, high=most), dtype)
@@ -230,7 +230,7 @@ def _narrowed(x: Tensor, dtype: DType) -> Tensor:
 
 def _along(part: Any, x: Tensor, axes: tuple[int, ...]) -> Tensor:
     """A tensor that has some axes of `x`, with size 1 in the others."""
-    tensor = as_tensor(part, x.element)
+    tensor = as_tensor(part, x.type.dtype)
     if tensor.ndim == x.ndim:
         return tensor
     return _reshape(tensor, tuple(dim if axis in axes else 1 for axis, dim in enumerate(x.shape)))
@@ -255,14 +255,14 @@ def batch_normalization(
     tensor = in_wide(given)
     axes = (axis_of(axis, tensor.ndim, "batch_normalization"),)
     # All that concerns one vector is computed on vectors, so that each element takes a product and a sum.
-    factor = bind("rsqrt", operate("add", as_tensor(variance, tensor.element), epsilon))
+    factor = bind("rsqrt", operate("add", as_tensor(variance, tensor.type.dtype), epsilon))
     if scale is not None:
-        factor = operate("mul", factor, as_tensor(scale, tensor.element))
-    shift = operate("neg", operate("mul", as_tensor(mean, tensor.element), factor))
+        factor = operate("mul", factor, as_tensor(scale, tensor.type.dtype))
+    shift = operate("neg", operate("mul", as_tensor(mean, tensor.type.dtype), factor))
     if offset is not None:
-        shift = operate("add", shift, as_tensor(offset, tensor.element))
+        shift = operate("add", shift, as_tensor(offset, tensor.type.dtype))
     result = operate("add", operate("mul", tensor, _along(factor, tensor, axes)), _along(shift, tensor, axes))
-    return _cast(result, given.element)
+    return _cast(result, given.type.dtype)
 
 
 @operation
@@ -290,7 +290,7 @@ def layer_normalization(
         result = result * _along(gamma, wide, axes)
     if beta is not None:
         result = result + _along(beta, wide, axes)
-    return _cast(result, tensor.element)
+    return _cast(result, tensor.type.dtype)
 
 
 @operation
@@ -311,7 +311,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: float 
     result = bind("mul", wide, spread(factor, wide, axes))
     if scale is not None:
         result = operate("mul", result, _along(scale, wide, axes))
-    return _cast(result, tensor.element)
+    return _cast(result, tensor.type.dtype)
 
 
 @operation
@@ -331,6 +331,6 @@ def normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: float | None = No
     if order == 2:
         total = bind("sum", bind("mul", tensor, tensor), axes=axes)
         factor = bind("rsqrt", elementwise("maximum", total, least * least))
-        return _cast(bind("mul", tensor, spread(factor, tensor, axes)), given.element)
+        return _cast(bind("mul", tensor, spread(factor, tensor, axes)), given.type.dtype)
     length = elementwise("maximum", norm(tensor, order, axes), least)
-    return _cast(bind("div", tensor, spread(length, tensor, axes)), given.element)
+    return _cast(bind("div", tensor, spread(length, tensor, axes)), given.type.dtype)

@@ -50,9 +50,9 @@ def count(x: Tensor, axes: tuple[int, ...], dtype: DType) -> Tensor:
 def _number(x: Any) -> Tensor:
     """Sums of booleans and of small integers are formed in 32 bits, as in Keras."""
     tensor = as_tensor(x)
-    if tensor.element.is_bool or (tensor.element.kind == "int" and tensor.element.bits < 32):
+    if tensor.type.dtype.is_bool or (tensor.type.dtype.kind == "int" and tensor.type.dtype.bits < 32):
         return _cast(tensor, dtypes.int32)
-    if tensor.element.kind == "uint" and tensor.element.bits < 32:
+    if tensor.type.dtype.kind == "uint" and tensor.type.dtype.bits < 32:
         return _cast(tensor, dtypes.uint32)
     return tensor
 
@@ -101,7 +101,7 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 def wide_mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of a tensor whose dtype is one that many elements can be added up in."""
     axes = axes_of(axis, x.ndim, "mean")
-    total = elementwise("div", reduce("sum", x, axes), count(x, axes, x.element))
+    total = elementwise("div", reduce("sum", x, axes), count(x, axes, x.type.dtype))
     return with_axes(total, x, axes) if keepdims else total
 
 
@@ -130,12 +130,12 @@ def is_empty(x: Tensor, axes: tuple[int, ...]) -> bool:
 
 def _extremum(op: str, x: Any, axis: Any, keepdims: bool, initial: Any) -> Tensor:
     tensor = as_tensor(x)
-    if tensor.element.is_bool:
+    if tensor.type.dtype.is_bool:
         op = "any" if op == "max" else "all"
     axes = axes_of(axis, tensor.ndim, op)
     if initial is not None and is_empty(tensor, axes):
         kept_shape = tuple(1 if a in axes else dim for a, dim in enumerate(tensor.shape) if keepdims or a not in axes)
-        return _broadcast_to(as_tensor(initial, tensor.element), kept_shape)
+        return _broadcast_to(as_tensor(initial, tensor.type.dtype), kept_shape)
     result = reduce(op, tensor, axis, keepdims)
     return result if initial is None else elementwise("maximum" if op in ("max", "any") else "minimum", result, initial)
 
@@ -303,7 +303,7 @@ def _vector_norm(size: Tensor, ord: float, axes: tuple[int, ...], keepdims: bool
     if ord in (math.inf, -math.inf):
         return max(size, axes, keepdims) if ord > 0 else min(size, axes, keepdims)
     if ord == 0:
-        return sum(_cast(elementwise("ne", size, 0), size.element), axes, keepdims)
+        return sum(_cast(elementwise("ne", size, 0), size.type.dtype), axes, keepdims)
     if ord == 1:
         return sum(size, axes, keepdims)
     return operate("pow", sum(operate("pow", size, ord), axes, keepdims), 1.0 / ord)

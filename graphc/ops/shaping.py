@@ -331,7 +331,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
     pairs = np.broadcast_to(np.asarray(pad_width), (tensor.ndim, 2)).tolist()
     if mode == "constant":
         number = 0 if constant_values is None else as_tensor(constant_values).numpy().item()
-        value = float(number) if tensor.element.is_float else int(number)
+        value = float(number) if tensor.type.dtype.is_float else int(number)
         low, high = (tuple(int(pair[side]) for pair in pairs) for side in (0, 1))
         if not any(low + high):
             return tensor
@@ -432,14 +432,14 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
 def _outside(x: Tensor, shape: Shape) -> Tensor:
     """What stands for elements that are not there: NaN, the least or largest integer, True."""
-    if x.element.is_float:
+    if x.type.dtype.is_float:
         number: float | int | bool = float("nan")
-    elif x.element.is_bool:
+    elif x.type.dtype.is_bool:
         number = True
     else:
-        limits = np.iinfo(x.element.numpy)
-        number = int(limits.min if x.element.kind == "int" else limits.max)
-    return _broadcast_to(as_tensor(number, x.element), shape)
+        limits = np.iinfo(x.type.dtype.numpy)
+        number = int(limits.min if x.type.dtype.kind == "int" else limits.max)
+    return _broadcast_to(as_tensor(number, x.type.dtype), shape)
 
 
 def _filled(picked: Tensor, places: Tensor, extent: Dim, axes: tuple[int, ...]) -> Tensor:
@@ -447,7 +447,7 @@ def _filled(picked: Tensor, places: Tensor, extent: Dim, axes: tuple[int, ...]) 
     if all_inside(places, extent):
         return picked
     inside = elementwise("lt", places, extent)
-    if places.element.kind == "int":
+    if places.type.dtype.kind == "int":
         inside = bind("logical_and", inside, elementwise("ge", places, 0))
     if axes != tuple(range(picked.ndim)):
         inside = bind("broadcast", inside, shape=picked.shape, axes=axes)
@@ -478,7 +478,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     wanted = moveaxis(_wrapped(places, extent), axis, -1)
     within = _clamped(wanted, extent)
     lead = dims.product(rows.shape[:-1])
-    start = bind("iota", shape=(lead,), axis=0, dtype=wanted.element)
+    start = bind("iota", shape=(lead,), axis=0, dtype=wanted.type.dtype)
     offset = _reshape(elementwise("mul", start, extent), (*rows.shape[:-1], 1))
     flat = elementwise("add", within, offset)
     picked = bind("gather", _reshape(rows, (lead * extent,)), flat, axis=0)
@@ -532,7 +532,7 @@ def _triangle(x: Any, k: int, upper: bool) -> Tensor:
     row, column = (bind("iota", shape=shape, axis=tensor.ndim - i, dtype=dtypes.int32) for i in (2, 1))
     distance = bind("sub", column, row)
     kept = elementwise("ge", distance, k) if upper else elementwise("le", distance, k)
-    return where(kept, tensor, False if tensor.element.is_bool else 0)
+    return where(kept, tensor, False if tensor.type.dtype.is_bool else 0)
 
 
 @operation

@@ -334,7 +334,7 @@ def average_pool(
     x = _channels_last(in_wide(given), first)
     total, window, stride, around = _pooled("sum", x, pool_size, strides, padding)
     if all(low == high == 0 for low, high in around):
-        return _as_given(_cast(operate("mul", total, 1.0 / math.prod(window)), given.element), first)
+        return _as_given(_cast(operate("mul", total, 1.0 / math.prod(window)), given.type.dtype), first)
     counts = [
         _counts(int(size), extent, step, *_numbers(low, high))
         for size, extent, step, (low, high) in zip(x.shape[1:-1], window, stride, around, strict=True)
@@ -343,8 +343,8 @@ def average_pool(
     number = np.ones(shape, np.float32)
     for axis, along in enumerate(counts, 1):
         number = number * along.reshape([-1 if a == axis else 1 for a in range(len(shape))])
-    share = as_tensor((1.0 / number).astype(np.float32), x.element)
-    return _as_given(_cast(elementwise("mul", total, share), given.element), first)
+    share = as_tensor((1.0 / number).astype(np.float32), x.type.dtype)
+    return _as_given(_cast(elementwise("mul", total, share), given.type.dtype), first)
 
 
 def _counts(size: int, window: int, stride: int, low: int, high: int) -> Any:

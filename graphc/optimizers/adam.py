@@ -91,7 +91,7 @@ class Adam(Optimizer):
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Changes one weight by its gradient."""
-        index, dtype = self._index(variable), variable.element.name
+        index, dtype = self._index(variable), variable.type.dtype.name
         # The same scalars for every weight: the graph has them once.
         step = ops.cast(self.iterations.value + 1, dtype)
         bias = ops.sqrt(1 - ops.power(self.beta_2, step)) / (1 - ops.power(self.beta_1, step))

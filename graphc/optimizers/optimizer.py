@@ -153,7 +153,7 @@ class Optimizer(Configurable):
             variable = Variable(
                 initializers.get(initializer),
                 shape=reference_variable.shape,
-                dtype=reference_variable.element.name,
+                dtype=reference_variable.type.dtype.name,
                 trainable=False,
                 name=full,
             )
@@ -251,7 +251,7 @@ class Optimizer(Configurable):
             return
         for variable in variables:
             if self._decays(variable):
-                variable.assign_sub(variable.value * ops.cast(self.weight_decay * rate, variable.element.name))
+                variable.assign_sub(variable.value * ops.cast(self.weight_decay * rate, variable.type.dtype.name))
 
     def _decays(self, variable: Variable) -> bool:
         named = any(re.search(pattern, variable.name) for pattern in self._undecayed_names)
@@ -280,7 +280,7 @@ class Optimizer(Configurable):
             return
         for variable, average in zip(self._trainable, self._averages, strict=True):
             # The first step takes the weights as they are, so that zeros do not count.
-            keep = ops.cast(ops.not_equal(self.iterations.value, 0), variable.element.name) * self.ema_momentum
+            keep = ops.cast(ops.not_equal(self.iterations.value, 0), variable.type.dtype.name) * self.ema_momentum
             average.assign(keep * average.value + (1 - keep) * variable.value)
             if self.ema_overwrite_frequency:
                 steps = self.iterations.value + 1

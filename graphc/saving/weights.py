@@ -192,7 +192,7 @@ def _fits(path: Path, key: str, variable: Variable, entries: Mapping[str, Entry]
         f"{path.name} does not fit the model",
         layer=variable.path,
         got="no such weight" if entry is None else f"{entry.dtype} of shape {entry.shape}",
-        expected=f"{key}: {variable.element.name} of shape {variable.shape}",
+        expected=f"{key}: {variable.type.dtype.name} of shape {variable.shape}",
         hint=choices(key, entries) if entry is None else "is it the file of another model?",
     )
 
@@ -203,7 +203,7 @@ def _converts(entry: Entry, variable: Variable) -> bool:
         given = dtypes.as_dtype(entry.dtype)
     except DTypeError:
         return False
-    return given.is_float <= variable.element.is_float and variable.element.is_bool <= given.is_bool
+    return given.is_float <= variable.type.dtype.is_float and variable.type.dtype.is_bool <= given.is_bool
 
 
 def _refuse_unknown(model: Any, walk: _Walk, entries: Mapping[str, Entry]) -> None:

@@ -75,7 +75,7 @@ def _part(part: Any) -> Any:
         return part
     traced = getattr(part, "traced", None) is not None
     array = part if traced else np.asarray(part.numpy() if hasattr(part, "numpy") else part)
-    dtype = part.element.numpy if traced else array.dtype
+    dtype = part.type.dtype.numpy if traced else array.dtype
     if not traced and not array.size and isinstance(part, list | tuple):
         return array.astype(np.int32)
     if dtype == np.bool_ and (traced or array.ndim == 0):

@@ -82,7 +82,7 @@ class KerasTensor(Operators):
         self.dims: Shape = tuple(
             dims.size(BATCH if axis == 0 else f"N{axis}") if size is None else size for axis, size in enumerate(shape)
         )
-        self.element: DType = dtypes.as_dtype(dtype)
+        self._dtype: DType = dtypes.as_dtype(dtype)
         self.name = given_name(name, "keras_tensor", slashes=True)
         self.sparse = self.ragged = False
         self.call: Call | None = None
@@ -103,12 +103,12 @@ class KerasTensor(Operators):
     @property
     def dtype(self) -> str:
         """The name of its dtype."""
-        return self.element.name
+        return self._dtype.name
 
     @property
     def type(self) -> TensorType:
         """Its shape and dtype, as graphs have them."""
-        return TensorType(self.dims, self.element)
+        return TensorType(self.dims, self._dtype)
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, sparse=False, ragged=False, name={self.name}>"
@@ -298,7 +298,7 @@ def infer_outputs(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
 def _as_symbolic(leaf: Any) -> Any:
     if not isinstance(leaf, Tensor):
         return leaf
-    symbolic = KerasTensor((), leaf.element)
+    symbolic = KerasTensor((), leaf.type.dtype)
     symbolic.dims = leaf.shape
     if leaf._keras_mask is not None:
         symbolic._keras_mask = _as_symbolic(leaf._keras_mask)

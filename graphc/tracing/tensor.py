@@ -70,11 +70,6 @@ class Tensor(Operators):
         return len(self._source.shape)
 
     @property
-    def element(self) -> DType:
-        """Its dtype, as graphs have it."""
-        return self.type.dtype
-
-    @property
     def dtype(self) -> str:
         """The name of its dtype."""
         return self.type.dtype.name
@@ -208,10 +203,10 @@ def result_dtype(*operands: Any) -> DType:
 def dtype_of(x: Any) -> DType:
     """The dtype that something has as a tensor."""
     if isinstance(x, Tensor):
-        return x.element
+        return x.type.dtype
     if isinstance(x, np.ndarray | np.generic):
         return arriving(dtypes.as_dtype(x.dtype))
-    return as_tensor(x).element
+    return as_tensor(x).type.dtype
 
 
 def get_mask(x: Any) -> Any:
@@ -262,7 +257,7 @@ def lift(tensor: Tensor, trace: Trace) -> Value:
     """
     value = tensor.traced
     if value is None:
-        return trace.builder.constant(tensor.numpy(), tensor.element)
+        return trace.builder.constant(tensor.numpy(), tensor.type.dtype)
     return value if value.builder is trace.builder else trace.capture(value)
 
 
@@ -287,7 +282,7 @@ def _assumed(x: Tensor, shape: Shape) -> Tensor:
     trace = current_trace()
     if x.shape == shape or not isinstance(trace, InferenceTrace):
         return x
-    return Tensor(trace.stand_in(TensorType(shape, x.element)))
+    return Tensor(trace.stand_in(TensorType(shape, x.type.dtype)))
 
 
 def alike(tensors: Sequence[Tensor], names: Sequence[Sequence[Hashable]]) -> list[Tensor]:
@@ -325,7 +320,7 @@ def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
 
 def cast(x: Tensor, dtype: DType) -> Tensor:
     """The tensor in another dtype, without a node where nothing changes."""
-    return x if x.element is dtype else bind("cast", x, dtype=dtype)
+    return x if x.type.dtype is dtype else bind("cast", x, dtype=dtype)
 
 
 def together(*operands: Any, dtype: DType | None = None) -> list[Tensor]:
@@ -444,17 +439,17 @@ def _matmul(a: Tensor, b: Tensor) -> Tensor:
 
 def _absolute(x: Any) -> Tensor:
     tensor = as_tensor(x)
-    return tensor if tensor.element.kind in ("bool", "uint") else bind("abs", tensor)
+    return tensor if tensor.type.dtype.kind in ("bool", "uint") else bind("abs", tensor)
 
 
 def _negative(x: Any) -> Tensor:
     tensor = as_tensor(x)
-    return elementwise("sub", 0, tensor) if tensor.element.kind == "uint" else bind("neg", tensor)
+    return elementwise("sub", 0, tensor) if tensor.type.dtype.kind == "uint" else bind("neg", tensor)
 
 
 def _invert(x: Any) -> Tensor:
     tensor = as_tensor(x)
-    return bind("logical_not" if tensor.element.is_bool else "bit_not", tensor)
+    return bind("logical_not" if tensor.type.dtype.is_bool else "bit_not", tensor)
 
 
 # ---- indexing
@@ -556,12 +551,12 @@ def all_inside(places: Tensor, extent: Dim) -> bool:
 def as_indices(x: Any) -> Tensor:
     """Integers that can count any axis: those of fewer than 32 bits, booleans and floats become int32."""
     tensor = as_tensor(x)
-    return tensor if tensor.element.is_integer and tensor.element.bits >= 32 else cast(tensor, dtypes.int32)
+    return tensor if tensor.type.dtype.is_integer and tensor.type.dtype.bits >= 32 else cast(tensor, dtypes.int32)
 
 
 def wrapped(indices: Tensor, extent: Dim) -> Tensor:
     """Indices into an axis, with the negative ones counted from its end."""
-    if indices.element.kind == "uint":
+    if indices.type.dtype.kind == "uint":
         return indices
     return bind("select", elementwise("lt", indices, 0), elementwise("add", indices, extent), indices)
 

@@ -8,7 +8,6 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 from graphc import autodiff
-from graphc.dtypes import DType
 from graphc.errors import StateError
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
@@ -27,12 +26,8 @@ class Stateful(Protocol):
         """Its name, with the scopes it was made in."""
 
     @property
-    def static_shape(self) -> tuple[int, ...]:
-        """Its shape."""
-
-    @property
-    def element(self) -> DType:
-        """Its dtype."""
+    def type(self) -> TensorType:
+        """Its shape and dtype."""
 
 
 class Trace:
@@ -72,7 +67,7 @@ class Trace:
             count += 1
             name = f"{variable.path}:{count}"
         self.builder.loc = (current_origin(),)
-        value = self.builder.state(name, TensorType(variable.static_shape, variable.element))
+        value = self.builder.state(name, variable.type)
         self.variables[name] = variable
         self._states[id(variable)] = self._current[id(variable)] = value
         return value

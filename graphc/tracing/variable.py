@@ -12,6 +12,7 @@ import numpy as np
 from graphc import config, dtypes
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
+from graphc.graph.types import TensorType
 from graphc.registration import builtin
 from graphc.runtime.state import StateBuffer
 from graphc.tracing.arrays import Array
@@ -97,9 +98,9 @@ class Variable(Operators):
         return copied
 
     @property
-    def static_shape(self) -> tuple[int, ...]:
-        """Its shape, as traces ask for it."""
-        return self.buffer.shape
+    def type(self) -> TensorType:
+        """Its shape and the dtype it is stored in, as graphs have them."""
+        return TensorType(self.buffer.shape, dtypes.as_dtype(self.buffer.dtype))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -112,15 +113,10 @@ class Variable(Operators):
         return len(self.buffer.shape)
 
     @property
-    def element(self) -> DType:
-        """The dtype it is stored in."""
-        return dtypes.as_dtype(self.buffer.dtype)
-
-    @property
     def dtype(self) -> str:
         """The name of its dtype; inside a layer of lower precision, of the dtype it is read in."""
         wanted = self._read_as()
-        return (wanted or self.element).name
+        return (wanted or self.type.dtype).name
 
     @property
     def trainable(self) -> bool:
@@ -141,7 +137,7 @@ class Variable(Operators):
 
     def _read_as(self) -> DType | None:
         wanted = _autocast.get()
-        return wanted if wanted is not None and self.autocast and self.element.is_float else None
+        return wanted if wanted is not None and self.autocast and self.type.dtype.is_float else None
 
     def numpy(self) -> Array:
         """A copy of its value between calls."""
@@ -156,7 +152,7 @@ class Variable(Operators):
         Raises:
             ShapeError: if the shape is another.
         """
-        tensor = as_tensor(value, self.element)
+        tensor = as_tensor(value, self.type.dtype)
         if tensor.shape != self.shape:
             raise ShapeError(
                 f"the variable {self.path!r} cannot take this value", got=str(tensor.shape), expected=str(self.shape)
@@ -201,7 +197,7 @@ class Variable(Operators):
 
     def __repr__(self) -> str:
         value = np.array2string(self.numpy(), separator=", ", threshold=10)
-        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.element.name}, value={value}>"
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.type.dtype.name}, value={value}>"
 
     def _operate(self, name: str, *operands: Any) -> Any:
         return self.value._operate(name, *operands)
