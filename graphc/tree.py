@@ -42,14 +42,14 @@ def paths(structure: Any) -> list[tuple[Any, ...]]:
     return optree.tree_paths(structure, none_is_leaf=True)
 
 
-def split(structure: Any) -> tuple[list[Any], Any]:
-    """The leaves of a structure, and what `join` needs to make it again. None is no leaf."""
+def flatten_with_spec(structure: Any) -> tuple[list[Any], Any]:
+    """The leaves of a structure and its tree spec, from which `unflatten` builds it again. None is not a leaf."""
     leaves, spec = optree.tree_flatten(structure)
     return leaves, spec
 
 
-def join(spec: Any, leaves: Sequence[Any]) -> Any:
-    """The structure that `split` took apart, with other leaves."""
+def unflatten(spec: Any, leaves: Sequence[Any]) -> Any:
+    """The structure that a tree spec of `flatten_with_spec` describes, with these leaves."""
     return optree.tree_unflatten(spec, leaves)
 
 

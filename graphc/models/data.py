@@ -46,7 +46,7 @@ class Signature:
 
     Args:
         leaves: The arrays.
-        structures: How the arrays of each role nest: what `tree.join` takes; None for a role that is missing.
+        structures: How the arrays of each role nest: what `tree.unflatten` takes; None for a role that is missing.
     """
 
     leaves: tuple[Leaf, ...]
@@ -65,7 +65,7 @@ class Signature:
         structure = self.structures[ROLES.index(role)]
         if structure is None:
             return None
-        return tree.join(structure, [values[leaf.name] for leaf in self.of(role)])
+        return tree.unflatten(structure, [values[leaf.name] for leaf in self.of(role)])
 
 
 @dataclass
@@ -149,7 +149,7 @@ def arrays_of(x: Any, y: Any = None, sample_weight: Any = None, may_be_empty: bo
         if data is None:
             structures.append(None)
             continue
-        parts, structure = tree.split(data)
+        parts, structure = tree.flatten_with_spec(data)
         structures.append(structure)
         for i, part in enumerate(parts):
             array = as_array(part, _shown(role, i, len(parts)))

@@ -208,11 +208,11 @@ class Prediction(Program):
         # Whether every output has a row for each sample, and nothing else in it depends on how many there are.
         self.by_sample = all(t.shape[:1] == (batch,) and all(isinstance(d, int) for d in t.shape[1:]) for t in types)
         self._rows = [(t.shape[1:], t.dtype.numpy) for t in types]
-        self._alone = len(types) == 1 and tree.join(self.structure, [self]) is self
+        self._alone = len(types) == 1 and tree.unflatten(self.structure, [self]) is self
 
     def structured(self, outputs: list[Array]) -> Any:
         """Outputs, nested as those of the model."""
-        return outputs[0] if self._alone else tree.join(self.structure, outputs)
+        return outputs[0] if self._alone else tree.unflatten(self.structure, outputs)
 
     def run_once(self, batch: Batch) -> list[Array]:
         """The outputs for all samples of a batch."""
@@ -339,7 +339,7 @@ def trace_step(
         x, y, weight = (signature.nested(role, batch) for role in "xyw")
         y_pred = model(x)
         if mode == "predict":
-            leaves, structure = tree.split(y_pred)
+            leaves, structure = tree.flatten_with_spec(y_pred)
             graph = session.finish([lift(as_tensor(leaf), session) for leaf in leaves])
             return Step(graph, variables_of(session), structure)
         with scope("loss"):

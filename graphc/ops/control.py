@@ -54,28 +54,28 @@ def scan(
     # A list of numbers is one sequence, no structure of them.
     if isinstance(xs, list | tuple) and xs and all(isinstance(leaf, int | float) for leaf in tree.flatten(xs)):
         xs = as_tensor(xs)
-    first, carry_form = tree.split(init)
-    rows, xs_form = tree.split(xs)
+    first, carry_form = tree.flatten_with_spec(init)
+    rows, xs_form = tree.flatten_with_spec(xs)
     carries, sequences = [as_tensor(leaf) for leaf in first], [as_tensor(leaf) for leaf in rows]
     steps = _length(sequences, length)
 
     def step(carry: list[Tensor], row: list[Tensor]) -> tuple[list[Tensor], list[Tensor], Any]:
-        found = f(tree.join(carry_form, carry), tree.join(xs_form, row))
+        found = f(tree.unflatten(carry_form, carry), tree.unflatten(xs_form, row))
         if not isinstance(found, tuple | list) or len(found) != 2:
             raise ArgumentError("the function of `scan` returns a pair", got=repr(found)[:80])
-        new, form = tree.split(found[0])
+        new, form = tree.flatten_with_spec(found[0])
         if form != carry_form:
             raise ArgumentError(
                 "a step of `scan` changes the carry's structure", got=str(form), expected=f"{carry_form}"
             )
-        ys, ys_form = tree.split(found[1])
+        ys, ys_form = tree.flatten_with_spec(found[1])
         return [as_tensor(leaf) for leaf in new], [as_tensor(leaf) for leaf in ys], ys_form
 
     if current_trace() is None:
         last, stacked, ys_form = _at_once(step, carries, sequences, steps, reverse)
     else:
         last, stacked, ys_form = _traced(step, carries, sequences, steps, reverse)
-    return tree.join(carry_form, last), tree.join(ys_form, stacked)
+    return tree.unflatten(carry_form, last), tree.unflatten(ys_form, stacked)
 
 
 _Step = Callable[[list[Tensor], list[Tensor]], tuple[list[Tensor], list[Tensor], Any]]

@@ -56,10 +56,10 @@ def trace(function: Callable[..., Any], specs: Sequence[Any], symbols: Any = Non
     ['input', 'constant', 'broadcast', 'mul']
     """
     session = Trace(symbols)
-    leaves, structure = tree.split(tuple(specs))
+    leaves, structure = tree.flatten_with_spec(tuple(specs))
     stand_ins = [Tensor(session.builder.input(f"x{i}", spec)) for i, spec in enumerate(leaves)]
     with session.active():
-        results, out = tree.split(function(*tree.join(structure, stand_ins)))
+        results, out = tree.flatten_with_spec(function(*tree.unflatten(structure, stand_ins)))
         values = [lift(as_tensor(result), session) for result in results]
     return Traced(session.finish(values), variables_of(session), out)
 
@@ -102,20 +102,20 @@ class Function(Generic[P, R]):
         """Calls the compiled function; while another graph is traced, becomes a part of that."""
         if current_trace() is not None:
             return cast(R, tree.map_structure(as_tensor, self.function(*args, **kwargs)))
-        leaves, structure = tree.split((args, kwargs))
+        leaves, structure = tree.flatten_with_spec((args, kwargs))
         arrays = [as_tensor(leaf).numpy() for leaf in leaves]
         types = [Tensor(array).type for array in arrays]
         key = (structure, tuple(types), config.current())
         found = self._compiled.get(key)
         if found is None or not are_current(found[2]):
-            specs = tree.join(structure, types)
+            specs = tree.unflatten(structure, types)
             made = trace(lambda pair: self.function(*pair[0], **pair[1]), [specs])
             rules = own_rules(made.graph)
             found = self._compiled[key] = build(made.graph), made, rules
         executable, made, _ = found
         states = {name: made.variables[name].buffer for name in made.graph.states}
         outputs = executable.run({f"x{i}": array for i, array in enumerate(arrays)}, states, {})
-        return cast(R, tree.join(made.structure, [Tensor(np.asarray(output)) for output in outputs]))
+        return cast(R, tree.unflatten(made.structure, [Tensor(np.asarray(output)) for output in outputs]))
 
 
 def function(function: Callable[P, R]) -> Function[P, R]:

@@ -276,7 +276,7 @@ def symbolic_leaves(structure: Any) -> list[KerasTensor]:
 
 def infer_outputs(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The symbolic tensors that a function returns for symbolic tensors: it is traced, and the trace thrown away."""
-    leaves, spec = tree.split((args, kwargs))
+    leaves, spec = tree.flatten_with_spec((args, kwargs))
     names = {atom.name for leaf in leaves if isinstance(leaf, KerasTensor) for d in leaf.dims for atom in dims.atoms(d)}
     trace = InferenceTrace(dict.fromkeys(names, ANY_SIZE))
     places: dict[int, Tensor] = {}
@@ -290,7 +290,7 @@ def infer_outputs(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
 
     stand_ins = [stand_in(leaf) if isinstance(leaf, KerasTensor) else leaf for leaf in leaves]
     with trace.active():
-        real_args, real_kwargs = tree.join(spec, stand_ins)
+        real_args, real_kwargs = tree.unflatten(spec, stand_ins)
         outputs = function(*real_args, **real_kwargs)
     return tree.map_structure(_as_symbolic, outputs)
 
