@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from graphc import dims, dtypes, interpret
-from graphc.codegen.cpu.gemm.tiling import Tiling, tiling
+from graphc.codegen.cpu.gemm.choose_tiling import tiling
+from graphc.codegen.cpu.gemm.tiling import Tiling
 from graphc.compiler import compile
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph

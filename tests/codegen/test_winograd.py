@@ -11,7 +11,8 @@ import pytest
 
 from graphc import config, dims, dtypes, interpret
 from graphc.codegen.cpu.contraction import contraction_cut
-from graphc.codegen.cpu.gemm.tiling import REGISTERS, Tiling
+from graphc.codegen.cpu.gemm.choose_tiling import REGISTERS
+from graphc.codegen.cpu.gemm.tiling import Tiling
 from graphc.codegen.cpu.winograd import tiling
 from graphc.codegen.cpu.winograd.tiling import Winograd
 from graphc.compiler import compile

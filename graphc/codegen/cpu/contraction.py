@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphc.codegen.cpu.gemm.blas import blocks
-from graphc.codegen.cpu.gemm.tiling import Tiling, tiling
+from graphc.codegen.cpu.gemm.choose_tiling import tiling
+from graphc.codegen.cpu.gemm.tiling import Tiling
 from graphc.codegen.cpu.winograd.tiling import Winograd, winograd
 from graphc.codegen.ir.kernel import Kernel
 

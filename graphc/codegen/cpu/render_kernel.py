@@ -9,12 +9,13 @@ from typing import ClassVar
 from graphc import dims, dtypes
 from graphc.codegen.cpu.contraction import contraction_cut
 from graphc.codegen.cpu.gemm.microkernels import TileFunction
+from graphc.codegen.cpu.threads import GRAIN, shared_axes
 from graphc.codegen.cpu.unswitch import decided, given, invariant_guard, pieces
 from graphc.codegen.cpu.winograd.render import WinogradRenderer
 from graphc.codegen.cpu.winograd.tiling import Winograd
 from graphc.codegen.cstyle.expr import CStyle, depths
 from graphc.codegen.cstyle.loops import has_inner, is_merged, used_names
-from graphc.codegen.ir.cost import GRAIN, shared_axes, work
+from graphc.codegen.ir.cost import work
 from graphc.codegen.ir.kernel import Accumulator, Axis, For, Kernel, Let, Reduce, Stmt, Store
 from graphc.codegen.ir.walk import dtypes_of, groups, needed, statements
 from graphc.codegen.schedule.accumulators import narrow, widen_sums

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from graphc import dims
-from graphc.codegen.cpu.cache_lines import whole_lines
+from graphc.codegen.cpu.caches import whole_lines
 from graphc.codegen.cpu.sample_groups import Runs, axes_of
 from graphc.codegen.ir.cost import work
 from graphc.codegen.ir.kernel import Axis, Kernel

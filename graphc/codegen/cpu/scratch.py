@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from graphc import dtypes
-from graphc.codegen.cpu.cache_lines import whole_lines
+from graphc.codegen.cpu.caches import whole_lines
 from graphc.codegen.cpu.contraction import contraction_cut
 from graphc.codegen.cpu.persistent import steady
 from graphc.codegen.cpu.winograd.tiling import Winograd

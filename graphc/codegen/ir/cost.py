@@ -1,24 +1,18 @@
-"""What a kernel costs, roughly, and which of its loops threads share."""
+"""About how many scalar operations kernels and plans take."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 
 from graphc import dims
-from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Reduce, Stmt
+from graphc.codegen.ir.kernel import Accumulator, Contract, For, Kernel, Let, Reduce, Stmt
 from graphc.codegen.ir.walk import expressions, walk
 from graphc.combiners import combiner
 from graphc.dims import Dim
 from graphc.exprs import Call, Load, Var
 from graphc.intrinsics import intrinsic
 from graphc.plan import NOMINAL_SIZE, Branch, Copy, Launch, LibraryCall, Loop, Step, While
-
-# Threads that share a run of neighbouring elements meet at multiples of this many: whole cache lines.
-GRAIN = 64
-# A loop of fewer points, or grains where they are neighbours, is not worth sharing where another is longer.
-FEW = 16
 
 
 def work(kernel: Kernel) -> Dim:
@@ -84,21 +78,3 @@ def _cost(stmt: Stmt) -> int:
                 cost += intrinsic(part.name).cost
             cost += isinstance(part, Load)
     return cost
-
-
-def shared_axes(kernel: Kernel) -> tuple[Axis, ...]:
-    """The loops whose points threads share: the outermost that has many, else the longest.
-
-    How many points the outermost has where its extent is known when it runs only, such as that of a batch, may be one:
-    it is shared together with the next loop, unless that one is to be vectorised.
-    """
-
-    def pieces(axis: Axis) -> float:
-        if not isinstance(axis.extent, int):
-            return math.inf
-        return axis.extent / GRAIN if axis == kernel.axes[-1] else axis.extent
-
-    if len(kernel.axes) > 2 and not isinstance(kernel.axes[0].extent, int):
-        return kernel.axes[:2]
-    many = [axis for axis in kernel.axes if pieces(axis) >= FEW]
-    return tuple(many[:1]) if many else (max(kernel.axes, key=pieces),)

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from graphc import dtypes
-from graphc.codegen.cpu.gemm.tiling import STACK_BYTES, InPlace, Tiling, as_matrices, extent, shared
+from graphc.codegen.cpu.gemm.choose_tiling import STACK_BYTES, as_matrices, shared
+from graphc.codegen.cpu.gemm.tiling import InPlace, Tiling, extent
 from graphc.codegen.ir.kernel import Kernel
 from graphc.dims import Dim
 

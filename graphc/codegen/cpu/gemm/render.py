@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from graphc import dims
-from graphc.codegen.cpu.cache_lines import LINE_BYTES
+from graphc.codegen.cpu.caches import LINE_BYTES
 from graphc.codegen.cpu.gemm.masks import Limit, limits
 from graphc.codegen.cpu.gemm.microkernels import AddShape, BlockShape, PackShape, RowShape, TileFunction, TileShape
 from graphc.codegen.cpu.gemm.packing import PanelRenderer, two

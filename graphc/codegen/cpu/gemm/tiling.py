@@ -11,29 +11,19 @@ lies there evenly, else it is gathered into panels first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import gcd
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from graphc import dims, dtypes
-from graphc.codegen.cpu.cache_lines import LINE_BYTES
+from graphc import dims
+from graphc.codegen.cpu.caches import FIRST_CACHE, LINE_BYTES, SECOND_CACHE, Cache
 from graphc.codegen.cpu.gemm.prefetch import FAR_BYTES
-from graphc.codegen.ir.kernel import Axis, Contract, Kernel
-from graphc.codegen.ir.matmul_roles import Factors, factors, plain_load
-from graphc.codegen.ir.strides import stride, without
+from graphc.codegen.ir.kernel import Axis
+from graphc.codegen.ir.matmul_roles import Factors
 from graphc.dims import Dim
 from graphc.exprs import Expr, Load
 
 Sharing = Literal["team", "batch", "slices"]
 
-# Vector registers hold the sums of a tile, and something must be left for the factors.
-REGISTERS = {64: 32, 32: 16, 16: 16}
-MOST_ROWS = 14
-USUAL_ROWS = 8
-FEWEST_ROWS = 4
-MOST_VECTORS = 3
-# Sums that a processor adds to at the same time: a tile with fewer takes as long as one with so many.
-SUMS_AT_ONCE = 12
 # A deep factor that at least this many rows are multiplied with is gathered block by block; others are read in place.
 MANY_ROWS = 64
 # A right factor whose rows start at most this far apart is read in place, and at once if it is not deeper than that,
@@ -46,20 +36,10 @@ COLUMN_BLOCK = 512
 # of the left factor stay in the second-level cache, goes over it.
 PANEL_BYTES = 24 << 10
 BAND_BYTES = 128 << 10
-# How much longer tiles of evenly spaced rows may take than those of rows with addresses of their own.
-WASTE = 1.1
-# A factor is gathered, and not read where it is hard to cache, for at least so many tiles.
-MANY_TILES = 4
 # Rows of a column of tiles that can have addresses of their own.
 MOST_FOUND = 512
-# Batches of at least this many products are shared among threads, and not the tiles of each product.
-BATCH = 8
-# A depth is shared in so many slices where the result has few elements, if it has several axes or is never small.
+# A depth that threads share is cut into so many slices.
 SLICES = 8
-SLICED_DEPTH = 64
-SLICED_ELEMENTS = 1 << 16
-# Panels of a thread's own lie on its stack.
-STACK_BYTES = 1 << 18
 
 
 class Depths(NamedTuple):
@@ -71,29 +51,6 @@ class Depths(NamedTuple):
 
 # Where panels of the right factor stay in the first-level cache, and where they are for the second.
 SHALLOW, DEEP = Depths(384, 256), Depths(512, 352)
-
-
-@dataclass(frozen=True, slots=True)
-class Cache:
-    """A cache of sets: what lies a multiple of `way_bytes` apart meets in one set, which holds `ways` lines."""
-
-    way_bytes: int
-    ways: int
-
-    def holds(self, rows: int, step: Dim, nbytes: int) -> bool:
-        """Whether rows of so many bytes, `step` bytes apart, do not drive each other out though there is room."""
-        return rows <= self.most_rows(step, nbytes)
-
-    def most_rows(self, step: Dim, nbytes: int) -> int:
-        """How many such rows it holds: any number where steps reach every set."""
-        places = self.way_bytes // gcd(step, self.way_bytes) if isinstance(step, int) and step else self.way_bytes
-        lines = -(-nbytes // LINE_BYTES) * LINE_BYTES
-        return places * self.ways if places * lines < self.way_bytes else self.way_bytes * self.ways
-
-
-# Of usual processors: 32 KiB and more of 8 and more ways, and 1 MiB of 8.
-FIRST_CACHE = Cache(1 << 12, 8)
-SECOND_CACHE = Cache(1 << 17, 8)
 # Of the first one's lines that meet in a set, the part that a tile's rows of the left factor may take: 1 in so many.
 ROWS_SHARE = 4
 # Rows of the left factor of so many elements are not worth gathering.
@@ -196,7 +153,7 @@ class Tiling:
         if self.by_library:
             return None
         is_near = self.left_place is not None and self.right_place is not None and self.right_place.is_near
-        if is_near and len(self.f.k) == 1 and _is_less(self.f.k[0].extent, min(DEPTH_NEAR, self.most_in_place) + 1):
+        if is_near and len(self.f.k) == 1 and is_less(self.f.k[0].extent, min(DEPTH_NEAR, self.most_in_place) + 1):
             return None
         return _depth_step(self.f.k, self.depths)
 
@@ -401,6 +358,11 @@ def extent(axes: tuple[Axis, ...]) -> Dim:
     return dims.product(axis.extent for axis in axes)
 
 
+def is_less(size: Dim, limit: int) -> bool:
+    """Whether a size is known and less than a limit."""
+    return isinstance(size, int) and size < limit
+
+
 def rounded_up(size: Dim, unit: int) -> Dim:
     """At least the next multiple of a unit."""
     return -(-size // unit) * unit if isinstance(size, int) else size + unit
@@ -416,143 +378,3 @@ def _depth_step(axes: tuple[Axis, ...], depths: Depths) -> int | None:
         first = depth // inner
         return -(-first // max(1, round(depth / depths.block)))
     return max(1, depths.block // inner) if isinstance(inner, int) else 1
-
-
-class Matrices(NamedTuple):
-    """What a contraction multiplies: its axes by use, both factors, where they lie evenly, and an element's bytes."""
-
-    f: Factors
-    left: Expr
-    right: Expr
-    left_place: InPlace | None
-    right_place: InPlace | None
-    itemsize: int
-
-
-def as_matrices(kernel: Kernel) -> Matrices | None:
-    """A scheduled kernel's contraction as products of matrices whose right factor has the columns; None if it is none.
-
-    Args:
-        kernel: The kernel.
-    """
-    contraction = kernel.contraction
-    if contraction is None or contraction.dtype not in (dtypes.float32, dtypes.float64):
-        return None
-    f = factors(kernel)
-    left, right = contraction.lhs, contraction.rhs
-    if f.m and kernel.axes[-1] == f.m[-1]:
-        f, left, right = f.swapped, right, left
-    if not f.n or kernel.axes[-1] != f.n[-1]:
-        return None
-    left_place, right_place = _in_place(contraction, left, f.m, f), _in_place(contraction, right, f.n, f)
-    if left_place is not None and len(f.m) > 1 and _is_less(f.m[-1].extent, FEWEST_ROWS):
-        left_place = None
-    if right_place is not None and (right_place.line != 1 or len(f.n) > 1):
-        right_place = None
-    return Matrices(f, left, right, left_place, right_place, contraction.dtype.itemsize)
-
-
-def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
-    """How a scheduled kernel's contraction is cut; None where tiles do not suit it.
-
-    Args:
-        kernel: The kernel.
-        vector_bytes: The size of the processor's vector registers.
-    """
-    matrices = as_matrices(kernel)
-    if matrices is None:
-        return None
-    f, left, right, left_place, right_place, size = matrices
-    lanes = vector_bytes // size
-    lines = f.m if left_place is None else f.m[-1:]
-    vectors = _vectors(extent(f.n), lanes, REGISTERS[vector_bytes])
-    most = _most_rows(vectors, REGISTERS[vector_bytes])
-    rows = _rows(extent(lines), vectors, most)
-    t = Tiling(f, left, right, left_place, right_place, rows, vectors, lanes, size, "team")
-    if left_place is not None and left_place.line != 1 and t.outer and _wastes(extent(lines), rows, vectors, most):
-        t = replace(t, scattered=True, rows=_rows(extent(f.m), vectors, most))
-    if t.is_left_spread and not _is_less(t.columns, MANY_TILES * t.width) and isinstance(t.most_depth, int):
-        t = replace(t, packs_left=True)
-    t = replace(t, sharing=shared(t))
-    many = left_place is not None and not _is_less(extent(f.m), MANY_TILES * t.rows)
-    if t.is_spread and many and not t.may_gather:
-        t = replace(t, right_place=None)
-        t = replace(t, sharing=shared(t))
-    if left_place is None and not isinstance(t.most_depth, int):
-        return None  # a tile's rows are gathered on the stack
-    return t
-
-
-def _in_place(contraction: Contract, factor: Expr, lines: tuple[Axis, ...], f: Factors) -> InPlace | None:
-    load = plain_load(contraction, factor)
-    if load is None:
-        return None
-    offset = load.index[0]
-    steps = [stride(offset, axis.name) for axis in (*f.k, *lines[-1:])]
-    if any(step is None for step in steps):
-        return None
-    known = [step for step in steps if step is not None]
-    line = known[-1] if lines else 0
-    gone = {axis.name for axis in (*f.k[-2:], *lines[-1:])}
-    return InPlace(load, without(offset, gone), line, tuple(known[: len(f.k)]))
-
-
-def _is_less(size: Dim, limit: int) -> bool:
-    return isinstance(size, int) and size < limit
-
-
-def _most_rows(vectors: int, registers: int) -> int:
-    """The rows of the tallest tile whose sums fit the registers."""
-    return min(MOST_ROWS, (registers - 2 - vectors) // vectors)
-
-
-def _vectors(columns: Dim, lanes: int, registers: int) -> int:
-    """How many vectors a row of a tile takes: as many as leave the fewest lanes idle, two where that is no matter."""
-    if not isinstance(columns, int):
-        return 2
-
-    def idle(vectors: int) -> tuple[int, int, int]:
-        return -(-columns // (vectors * lanes)) * vectors * lanes, abs(vectors - 2), -vectors
-
-    enough = [v for v in range(1, MOST_VECTORS + 1) if v * _most_rows(v, registers) >= SUMS_AT_ONCE]
-    return min(enough, key=idle)
-
-
-def _rows(lines: Dim, vectors: int, most: int) -> int:
-    """How many rows a tile has: as many as take the least time, and then as leave the fewest rows computed twice."""
-    if not isinstance(lines, int):
-        return min(USUAL_ROWS, most)
-
-    def time(rows: int) -> tuple[int, int, int]:
-        tiles = -(-lines // rows)
-        return tiles * max(SUMS_AT_ONCE, rows * vectors), tiles * rows, -rows
-
-    fewest = max(1, min(FEWEST_ROWS, lines, most))
-    return min(range(fewest, min(most, lines) + 1), key=time)
-
-
-def _wastes(lines: Dim, rows: int, vectors: int, most: int) -> bool:
-    """Whether tiles do not fit short runs of lines: tiles that go on in the next run would take much less time."""
-    if not isinstance(lines, int):
-        return False
-    best = min(USUAL_ROWS, most)
-    time, ideal = (max(SUMS_AT_ONCE, n * vectors) for n in (rows, best))
-    return -(-lines // rows) * time * best > WASTE * ideal * lines
-
-
-def shared(t: Tiling) -> Sharing:
-    """What threads share of a contraction that is cut."""
-    size = t.itemsize
-    if t.f.batch:
-        many = not _is_less(extent(t.f.batch), BATCH)
-        return "batch" if many and _fits_stack((t.panels + t.sums) * size) else "team"
-    elements = extent(t.f.m) * extent(t.f.n)
-    small = isinstance(elements, int) and elements <= SLICED_ELEMENTS
-    deep = len(t.f.k) > 1 or dims.nonnegative(extent(t.f.k) - SLICED_DEPTH)
-    if small and deep and t.is_cut and _fits_stack(t.panels * size):
-        return "slices"
-    return "team"
-
-
-def _fits_stack(nbytes: Dim) -> bool:
-    return isinstance(nbytes, int) and nbytes <= STACK_BYTES

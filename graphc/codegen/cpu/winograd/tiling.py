@@ -18,7 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc import dtypes
-from graphc.codegen.cpu.gemm.tiling import REGISTERS, STACK_BYTES, InPlace, Tiling, extent, tiling
+from graphc.codegen.cpu.gemm.choose_tiling import REGISTERS, STACK_BYTES, tiling
+from graphc.codegen.cpu.gemm.tiling import InPlace, Tiling, extent
 from graphc.codegen.ir.kernel import Axis, Kernel
 from graphc.codegen.ir.strides import stride, without
 from graphc.dims import Dim
