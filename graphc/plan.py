@@ -113,7 +113,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class LibraryCall:
-    """Calls a function of a library: what it does is told by the primitive of a name, of kind `LIBRARY`.
+    """Calls a function of a library, which computes the primitive of a name, of kind `LIBRARY`.
 
     Args:
         operation: The name of the primitive.

@@ -1,7 +1,7 @@
 """Plans as objects that JSON has: what the cache keeps beside machine code, so that known programs just run.
 
 Sizes are numbers, or sums of products: `{"sum": [[2, "B"], [-1, {"div": ["B", 3]}]]}` is `2*B - B // 3`. Origins are
-left out: they tell whoever looks at a program, and change with every line that is added above them.
+left out: only dumps need them, and they change with every line that is added above them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What becomes of a graph on its way through the passes of a target."""
+"""One graph's compilation: its stages, made by the passes of a target."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Compilation:
         return made
 
     def _partition_body(self, body: Graph) -> Partition:
-        """The partition of a loop's body, which takes the same way."""
+        """The partition of a loop's body, by the same passes."""
         stages = {"initial": body}
         self.bodies.append(stages)
         for step in self._passes:

@@ -1,8 +1,8 @@
 """The whole way from a graph to source text, for each target, as one list of named passes.
 
 Graphs become graphs; `fuse` partitions the last one; `lower` makes a plan and its kernels of that, an `Assembly`, which
-further passes map to others; `render` prints source text. The body of a loop goes the same way as far as its partition,
-when its loop is lowered. Every stage can be dumped, and checked, under the name of the pass that made it.
+further passes map to others; `render` prints source text. The body of a loop is partitioned by the same passes when its
+loop is lowered. Every stage can be dumped, and checked, under the name of the pass that made it.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ PartitionBody: TypeAlias = Callable[[Graph], Partition]
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One step of the way.
+    """One named pass.
 
     Args:
         name: What it is called; no two of a pipeline are called the same.
         makes: The type of its result: `Graph`, `Partition`, `Assembly`, or a type of source text.
         run: Maps what the pass before made to its result, for a target.
-        is_optional: Whether it may be left out, by those who look for the pass at fault.
+        is_optional: Whether it may be left out, to find the pass at fault.
     """
 
     name: str

@@ -63,7 +63,7 @@ def chosen_backend(asked: str | None = None) -> tuple[str, str]:
 
 @lru_cache(maxsize=1)
 def tell_of_interpreter(why: str) -> None:
-    """Once a process: whoever asks for nothing is not to wait without knowing why."""
+    """Warns, once a process, that models run on the interpreter though the user has chosen no backend."""
     text = BackendError(
         "models run on the interpreter, which is 35 to 70 times slower than compiled code",
         got=why,

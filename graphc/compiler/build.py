@@ -43,7 +43,7 @@ C_FLAGS = (
 def prepare() -> None:
     """Begins with what all programs of the configured backend need: with C, the unit that they share.
 
-    A compiler works on it while the caller traces. What goes wrong is told to whoever compiles, who meets it again.
+    It is compiled in the background while the caller traces. Errors are raised by the compilation that needs it.
     """
     with suppress(GraphcError):
         if chosen_backend()[0] == "cpu":

@@ -41,8 +41,8 @@ def compile(
     Args:
         graph: What to compile.
         backend: Where it runs; None for the configured one, else the best present.
-        earlier: Stages that the graph went through before, for those who look at them.
-        skip: The names of passes that are left out, for those who look for the one at fault.
+        earlier: Stages of the graph before this one, for dumps.
+        skip: The names of passes that are left out, to find the one at fault.
         fused: Whether operations share kernels.
         profiled: Whether `Executable.seconds` tells what each kernel took; only the `cpu` backend can.
         sizes: Values of the symbolic sizes in the first run, if they are known: memory for it is then made ready while

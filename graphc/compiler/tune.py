@@ -1,4 +1,4 @@
-"""What autotuning asks of the machine: running trial programs, and remembering what was measured."""
+"""The machine's part of autotuning: runs trial programs, and stores what was measured."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Tensors without elements: nobody computes them, and what is formed of them is known.
+"""Tensors without elements become literals, and so do results that are computed from nothing else.
 
-Sums over nothing are 0 and products 1, concatenations leave such parts out, and what is padded is padding alone, also
-under windows. Largest elements of nothing are refused where a graph is built.
+Sums over no elements are 0 and products 1, concatenations leave empty parts out, and a padded empty tensor is padding
+alone, also under windows. A maximum of no elements is refused where a graph is built.
 """
 
 from __future__ import annotations

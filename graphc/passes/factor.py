@@ -1,4 +1,4 @@
-"""Products and sums with a common factor, put together so that what is known early is computed early.
+"""Factoring and reassociation: factors that are known early are multiplied early.
 
 Reverse mode multiplies a cotangent by one local derivative after the other, and adds up what comes along different
 paths: `g * a * b + g * c`. All but `g` are known in the forward pass. As `g * (a * b + c)`, with the bracket computed

@@ -1,4 +1,4 @@
-"""What passes that replace single operations share."""
+"""The driver of passes that replace single operations."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class StateBuffer:
         return dtype
 
     def host(self) -> Array:
-        """The host's array, up to date; whoever changes it in place calls `host_changed`."""
+        """The host's array, up to date; call `host_changed` after changing it in place."""
         if not self.host_is_current:
             assert self._copy is not None
             self._copy.read(self._host)

@@ -7,7 +7,7 @@
     For(axes, body)                               loops in any order
     Store(buffer, index, value, accumulate)       writes an element, or adds to it
 
-Scalars are `graphc.exprs`. Loops, tiles and lanes are a schedule's choice (`Axis.bind`); barriers, shared memory and
+Scalars are `graphc.exprs`. Loops and vector lanes are a schedule's choice (`Axis.bind`); barriers, shared memory and
 vector types belong to the renderers.
 """
 

@@ -13,7 +13,7 @@ from graphc.plan import Branch, Launch, Loop, Step, While
 def deduplicate(assembly: Assembly) -> Assembly:
     """Keeps one of the kernels that differ in nothing but the values that they are launched on.
 
-    The one that is kept, which is the first, comes from where all of them come from.
+    The first of them stays; its origins are those of all of them.
     """
     alike: dict[Kernel, list[Kernel]] = {}
     for kernel in assembly.kernels.values():
@@ -21,12 +21,12 @@ def deduplicate(assembly: Assembly) -> Assembly:
     if len(alike) == len(assembly.kernels):
         return assembly
     kernels = {ks[0].name: replace(ks[0], origins=union(*(k.origins for k in ks))) for ks in alike.values()}
-    kept = {kernel.name: ks[0].name for ks in alike.values() for kernel in ks}
+    names = {kernel.name: ks[0].name for ks in alike.values() for kernel in ks}
 
     def renamed(step: Step) -> Step:
         if isinstance(step, Loop | While | Branch):
             return step.with_blocks(*(tuple(map(renamed, block)) for block in step.blocks))
-        return replace(step, kernel=kept[step.kernel]) if isinstance(step, Launch) else step
+        return replace(step, kernel=names[step.kernel]) if isinstance(step, Launch) else step
 
     plan = replace(assembly.plan, steps=tuple(renamed(step) for step in assembly.plan.steps))
     return Assembly(plan, kernels)
@@ -36,6 +36,6 @@ _NOTHING = Ref(-1)
 
 
 def anonymous(kernel: Kernel) -> Kernel:
-    """A kernel without what tells it from others that do the same."""
+    """A kernel without its name, origins and the values that it is launched on."""
     params = tuple(replace(param, value=_NOTHING) for param in kernel.params)
     return replace(kernel, name="", params=params, origins=(), comment="")

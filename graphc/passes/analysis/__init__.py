@@ -1,1 +1,1 @@
-"""What passes find out about a graph: how operands are read, what precedes what, which elements are known."""
+"""Analyses of graphs: index maps of reads, precedence of groups, triangular masks."""

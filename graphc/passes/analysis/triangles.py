@@ -1,7 +1,7 @@
-"""Values that are one number on one side of a diagonal: scores under a causal mask, and what is made of them.
+"""Triangular masks: values that are one number on one side of a diagonal, such as scores under a causal mask.
 
-Half of the terms are then zero in the products of attention, and half of the elements of others are not looked at. Who
-computes them may leave these out.
+Half of the terms of some products of attention are then zero, and half of the elements of others are masked: kernels
+may leave these terms and elements out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from graphc.graph.core import Graph
 from graphc.graph.registry import AxesOf, Kind, primitive
 from graphc.graph.types import Node, Ref
 
-# What a score is set to where it is masked is below this; exponentials of it, less the largest score, are zero.
+# Masked scores are below this number: their exponentials, relative to the largest score, are zero.
 VERY_NEGATIVE = -1e30
 
 
@@ -44,14 +44,14 @@ class Triangle:
 
 
 def triangles(graph: Graph) -> dict[Ref, Triangle]:
-    """The values of a graph whose elements on one side of a diagonal are known, and what they are.
+    """The values of a graph that are one number on one side of a diagonal.
 
     Args:
         graph: The graph.
 
     Returns:
-        For each such value the elements that are not known. What is said to be zero may be what is not finite times
-        zero, or the exponential of a score that is smaller than the very negative one that masks others.
+        For each such value the triangle of its other elements. An element that counts as zero may be a product of zero
+        and a number that is not finite, or the exponential of a score below the number that masks others.
     """
     found = _Search(graph)
     for node in graph.table.values():
@@ -67,7 +67,7 @@ class _Search:
         self.ramps: dict[Ref, int] = {}  # values that are the index along an axis
 
     def visit(self, node: Node) -> None:
-        """Finds out what is known of a node's result."""
+        """Derives what is known of a node's result from its operands."""
         ref, rule = Ref(node.id), primitive(node.op)
         match node.op:
             case "iota":

@@ -25,7 +25,7 @@ from graphc.passes.fusion.inline import UNFUSED, inlined_nodes
 from graphc.passes.fusion.rematerialize import Rematerialization
 from graphc.plan import nominal
 
-# A launch saved is worth as much as this many bytes of traffic not caused.
+# A launch costs about as much as this many bytes of memory traffic.
 LAUNCH_BYTES = 4096
 ANCHORS = (Kind.REDUCE, Kind.CONTRACT)
 
@@ -104,7 +104,7 @@ def fuse(graph: Graph, enabled: bool = True) -> Partition:
 
 
 def _rematerialized(partition: Partition) -> set[int]:
-    """What it takes less traffic to compute in each group that reads it."""
+    """The nodes that cause less traffic where each group that reads them computes them."""
     graph, groups = partition.graph, partition.groups
     stored = {ref for refs in partition.stored.values() for ref in refs}
     home = {node.id: position for position, group in enumerate(groups) for node in group.nodes}

@@ -1,4 +1,4 @@
-"""Concatenations of many parts in steps: an element's part is asked for among few, and expressions stay shallow."""
+"""Concatenations of many parts as concatenations of concatenations, so that expressions stay shallow."""
 
 from __future__ import annotations
 

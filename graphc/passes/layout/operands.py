@@ -1,7 +1,6 @@
-"""What is read in another order than it lies in memory.
+"""Orders of operands: values are stored in the order in which they are read.
 
-Products are computed in the order in which they are read, and what all steps of a loop read is put in that order once,
-before the loop.
+Contractions compute their result in the order in which it is read; constants of a loop are transposed once, before it.
 """
 
 from __future__ import annotations

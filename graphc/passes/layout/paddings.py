@@ -1,4 +1,4 @@
-"""One copy of what convolutions read padded: others read the middle of it."""
+"""Values that a contraction reads padded are stored padded only: other readers read the middle."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from graphc.graph.types import Node, Ref
 def share_paddings(graph: Graph) -> Graph:
     """Lets all readers of a value that a contraction reads padded read the padded one.
 
-    The value is then computed where it is padded, and is not in memory twice. What contractions or the caller give is
-    in memory as it is, and stays so.
+    The value is then computed where it is padded, and is not in memory twice. Results of contractions and inputs are
+    stored unpadded, and stay so.
     """
     chosen: dict[Ref, Node] = {}
     for node in graph.of_op("pad"):
@@ -28,7 +28,7 @@ def share_paddings(graph: Graph) -> Graph:
     mapping: dict[Ref, Ref] = {}
     for node in graph.table.values():
         if node.op == "pad" and chosen.get(node.inputs[0]) == node:
-            continue  # it was put right behind its operand
+            continue  # it stands right behind its operand
         copied = keep_node(builder, node, mapping)
         mapping |= {Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))}
         pad = chosen.get(Ref(node.id))

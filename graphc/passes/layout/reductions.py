@@ -1,4 +1,4 @@
-"""Large reductions in two steps, so that there is enough to share among threads."""
+"""Large reductions in two steps, so that threads have enough independent work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphc.graph.registry import primitive
 from graphc.graph.types import Node
 from graphc.passes.rewrite import rewrite
 
-# A reduction that leaves more elements than these has enough to share.
+# A reduction with more results than these has enough independent work.
 FEW_ELEMENTS = 4096
 # The inner step combines at least this many elements into one.
 LEAST_INNER = 16

@@ -1,4 +1,4 @@
-"""Windows that do not overlap: each element lies under one window at most, and is found without a search."""
+"""Windows that do not overlap: each element lies under one window at most, so that gradients need no search."""
 
 from __future__ import annotations
 

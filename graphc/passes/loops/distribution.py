@@ -50,7 +50,7 @@ def distribute_loops(graph: Graph) -> Graph:
 
 
 class _Distribution:
-    """One scan, taken apart.
+    """The distribution of one scan.
 
     Args:
         builder: The graph around it.
@@ -75,7 +75,7 @@ class _Distribution:
         self.outside: dict[Ref, Batched] = {}
         self.stacked: list[Ref] = []
 
-    # ---- what goes where
+    # ---- which operations leave the loop
 
     def _reached(self, letters: str) -> set[int]:
         """The nodes that come from inputs whose names start with one of some letters."""

@@ -1,4 +1,4 @@
-"""What is done to loops, in order."""
+"""All rewrites of loops, in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphc.passes.simplify import simplify
 
 
 def optimize_loops(graph: Graph) -> Graph:
-    """Joins and trims loops, moves out of them what no step waits for, and trims what is left.
+    """Joins and trims scans, distributes them, and trims what is left.
 
     Returns:
         A graph that computes the same results.

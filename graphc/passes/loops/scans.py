@@ -1,8 +1,8 @@
-"""Rewrites of loops: what differentiation leaves behind is joined and trimmed.
+"""Common subexpressions and dead code among scans, which differentiation leaves behind.
 
-The gradient of a scan runs it once more, with the carries of every step kept. That scan does all the plain one does,
-so that the plain one goes. What nobody reads then goes from the bodies: results, sequences, constants, and carries
-that feed only themselves.
+The gradient of a scan runs it once more, and stacks the carries of every step. That scan computes all that the plain
+one does, and replaces it. Unused results, sequences, constants, and carries that feed only themselves are then removed
+from the bodies.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from graphc.primitives.control import ScanSignature, signature_of
 
 
 def simplify_scans(graph: Graph, in_body: Callable[[Graph], Graph] | None = None) -> Graph:
-    """Joins scans that do the same, and drops what is not read from their bodies.
+    """Joins scans that compute the same, and removes dead code from their bodies.
 
     Args:
         graph: What to rewrite.
@@ -116,7 +116,7 @@ def _copy_trimmed(
     mapping: dict[Ref, Ref],
     in_body: Callable[[Graph], Graph] | None,
 ) -> None:
-    """Adds a scan without the operands and results that nobody needs."""
+    """Adds a scan without unused operands and results."""
     signature, body = signature_of(node.attrs), node.attrs["body"]
     read = set(graph.roots) | graph.users.keys()
     wanted = [out for out in range(len(node.outs)) if Ref(node.id, out) in read]
