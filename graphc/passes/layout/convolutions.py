@@ -1,8 +1,8 @@
 """Convolutions without borders: the padding of an operand is an operation of its own, and stored.
 
 A convolution that needs no bounds checks reads its operand with constant strides, and is a product of matrices. The
-gradient with respect to the input is then a convolution, too: of the padded cotangent with the reversed filter (Dumoulin
-and Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4).
+gradient with respect to the input is then a convolution, too: of the padded cotangent with the reversed filter
+(Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4).
 """
 
 from __future__ import annotations
