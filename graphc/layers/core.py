@@ -14,7 +14,7 @@ from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
 from graphc.layers.lookups import Lookup, is_checked, origin_in_data, record
 from graphc.registration import deserialize_keras_object, exported
-from graphc.tracing import Call, KerasTensor, bind, current_origin, describe, user_line
+from graphc.tracing import KerasTensor, Node, bind, current_origin, describe, user_line
 
 _MODULE = "keras.layers"
 
@@ -72,7 +72,7 @@ class InputLayer(Layer):
         if tensor is None:
             tensor = KerasTensor(self.batch_shape, dtype or self.variable_dtype, name=self.name)
         self._dtype = tensor.dtype
-        Call(self, (), {}, tensor)
+        Node(self, (), {}, tensor)
 
     @property
     def dtype(self) -> str:

@@ -12,7 +12,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.layers import InputLayer
 from graphc.layers.tracking import unique
 from graphc.registration import choices
-from graphc.tracing import Call, KerasTensor, Operation, Tensor, cast, describe, get_mask, set_mask, user_line
+from graphc.tracing import KerasTensor, Node, Operation, Tensor, cast, describe, get_mask, set_mask, user_line
 
 
 class LayerGraph:
@@ -34,7 +34,7 @@ class LayerGraph:
         self.flat_outputs = _symbolic(outputs, "outputs")
         if len({id(x) for x in self.flat_inputs}) != len(self.flat_inputs):
             raise ArgumentError("a model's inputs are given twice", got=", ".join(x.name for x in self.flat_inputs))
-        self.calls = self._collect()
+        self.nodes = self._collect()
         name, uses = Counter(operation.name for operation in self.operations).most_common(1)[0]
         if uses > 1:
             raise ArgumentError(
@@ -47,51 +47,51 @@ class LayerGraph:
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles have: calls first and in order, so that no chain of them is followed recursively."""
-        return {"calls": self.calls, **{name: value for name, value in vars(self).items() if name != "calls"}}
+        """What copies and pickles have: nodes first and in order, so that no chain of them is followed recursively."""
+        return {"nodes": self.nodes, **{name: value for name, value in vars(self).items() if name != "nodes"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        for call in self.calls:
-            call.operation.calls.append(call)
+        for node in self.nodes:
+            node.operation._inbound_nodes.append(node)
 
-    def _collect(self) -> list[Call]:
-        """The calls in the order of running: those further from the outputs first, as Keras orders layers."""
+    def _collect(self) -> list[Node]:
+        """The nodes in the order of running: those further from the outputs first, as Keras orders layers."""
         inputs = {id(x) for x in self.flat_inputs}
-        finished: list[Call] = []
+        finished: list[Node] = []
         found: dict[int, int] = {}
         # Depth first without recursion: models may be deep.
-        stack: list[tuple[Call, Iterator[KerasTensor]]] = []
+        stack: list[tuple[Node, Iterator[KerasTensor]]] = []
         for output in (*self.flat_outputs, *self.flat_inputs):
             self._enter(output, inputs, found, stack)
             while stack:
-                call, rest = stack[-1]
+                node, rest = stack[-1]
                 x = next(rest, None)
                 if x is None:
-                    finished.append(call)
+                    finished.append(node)
                     stack.pop()
                 else:
                     self._enter(x, inputs, found, stack)
         depth = dict.fromkeys(map(id, finished), 0)
-        for call in reversed(finished):
-            for x in call.inputs:
-                if x.call is not None and id(x.call) in depth:
-                    depth[id(x.call)] = max(depth[id(x.call)], depth[id(call)] + 1)
-        return sorted(finished, key=lambda call: (-depth[id(call)], found[id(call)]))
+        for node in reversed(finished):
+            for x in node.inputs:
+                if x.node is not None and id(x.node) in depth:
+                    depth[id(x.node)] = max(depth[id(x.node)], depth[id(node)] + 1)
+        return sorted(finished, key=lambda node: (-depth[id(node)], found[id(node)]))
 
     def _enter(
         self,
         x: KerasTensor,
         inputs: set[int],
         found: dict[int, int],
-        stack: list[tuple[Call, Iterator[KerasTensor]]],
+        stack: list[tuple[Node, Iterator[KerasTensor]]],
     ) -> None:
         """Puts what makes a symbolic tensor on the stack, unless it is there or is beyond the model's inputs."""
-        call = x.call
-        starts = call is not None and isinstance(call.operation, InputLayer)
+        node = x.node
+        starts = node is not None and isinstance(node.operation, InputLayer)
         if id(x) in inputs and not starts:
             return
-        if call is None or (starts and id(x) not in inputs):
+        if node is None or (starts and id(x) not in inputs):
             raise ArgumentError(
                 "an output does not come from the model's inputs",
                 where=describe(user_line()),
@@ -99,14 +99,14 @@ class LayerGraph:
                 expected=", ".join(repr(i) for i in self.flat_inputs),
                 hint="add what it needs to the inputs",
             )
-        if id(call) not in found:
-            found[id(call)] = len(found)
-            stack.append((call, iter(call.inputs)))
+        if id(node) not in found:
+            found[id(node)] = len(found)
+            stack.append((node, iter(node.inputs)))
 
     @cached_property
     def operations(self) -> list[Operation]:
         """The operations, each once, in the order of running."""
-        return unique(call.operation for call in self.calls)
+        return unique(node.operation for node in self.nodes)
 
     def run(self, inputs: Any, mask: Any = None) -> Any:
         """The outputs for inputs.
@@ -120,14 +120,14 @@ class LayerGraph:
             if one is not None:
                 set_mask(x, one)
         values = {id(x): value for x, value in zip(self.flat_inputs, flat, strict=True)}
-        for call in self.calls:
-            if all(id(x) in values for x in call.outputs):
+        for node in self.nodes:
+            if all(id(x) in values for x in node.outputs):
                 continue
             args, kwargs = tree.map_structure(
-                lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf, (call.args, call.kwargs)
+                lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf, (node.args, node.kwargs)
             )
-            results = tree.flatten(call.operation(*args, **kwargs))
-            for x, result in zip(call.outputs, [r for r in results if r is not None], strict=True):
+            results = tree.flatten(node.operation(*args, **kwargs))
+            for x, result in zip(node.outputs, [r for r in results if r is not None], strict=True):
                 values[id(x)] = result
         results = tree.map_structure(lambda x: values[id(x)], self.outputs)
         return results[0] if isinstance(results, list | tuple) and len(results) == 1 else results

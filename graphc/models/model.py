@@ -297,7 +297,7 @@ class Functional(Model):
 
 def _output_names(graph: LayerGraph) -> list[str]:
     """The names of the layers that make the outputs; as in Keras, a layer that makes two gives both its name."""
-    return [x.call.operation.name if x.call is not None else x.name for x in graph.flat_outputs]
+    return [x.node.operation.name if x.node is not None else x.name for x in graph.flat_outputs]
 
 
 @exported("keras")
@@ -335,7 +335,7 @@ class Sequential(Model):
             ArgumentError: if it is none of these, or has the name of another layer.
         """
         if isinstance(layer, KerasTensor):
-            layer = layer.call.operation if layer.call is not None else layer
+            layer = layer.node.operation if layer.node is not None else layer
         if callable(layer) and not isinstance(layer, Layer):
             raise ArgumentError("wrap functions in a Lambda layer", where=describe(user_line()), got=repr(layer)[:80])
         if not isinstance(layer, Layer):
@@ -422,7 +422,7 @@ class Sequential(Model):
         """The layers, with the input where shapes are known."""
         if self._graph is None or (self._stack and isinstance(self._stack[0], InputLayer)):
             return self._stack
-        first = self._graph.flat_inputs[0].call
+        first = self._graph.flat_inputs[0].node
         return [first.operation, *self._stack] if first is not None else self._stack
 
     @classmethod

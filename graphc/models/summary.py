@@ -36,8 +36,8 @@ def _number(x: object) -> str:
 
 def _shape(layer: Any) -> str:
     """The shape of a layer's outputs; a question mark where it is not known."""
-    if layer.calls:
-        shapes = [x.shape for x in layer.calls[-1].outputs]
+    if layer._inbound_nodes:
+        shapes = [x.shape for x in layer._inbound_nodes[-1].outputs]
     elif getattr(layer, "_build_args", None) and len(layer._build_args) == 1:
         try:
             shape = layer.compute_output_shape(next(iter(layer._build_args.values())))
@@ -60,12 +60,12 @@ def _connections(layer: Any, model: Any) -> str:
     from rich.markup import escape  # noqa: PLC0415
 
     parts = []
-    for call in layer.calls:
-        if not any(call is own for own in model._graph.calls):
+    for node in layer._inbound_nodes:
+        if not any(node is own for own in model._graph.nodes):
             continue
-        for x in call.inputs:
-            index = next((i for i, c in enumerate(x.call.operation.calls) if c is x.call), 0)
-            parts.append(f"{escape(x.call.operation.name)}[{_number(index)}][{_number(x.position)}]")
+        for x in node.inputs:
+            index = next((i for i, other in enumerate(x.node.operation._inbound_nodes) if other is x.node), 0)
+            parts.append(f"{escape(x.node.operation.name)}[{_number(index)}][{_number(x.tensor_index)}]")
     return ", ".join(parts) or "-"
 
 
@@ -73,10 +73,10 @@ def _is_stack(model: Any) -> bool:
     """Whether each layer of a model follows from the one before it alone."""
     if model._graph is None or type(model).__name__ == "Sequential":
         return True
-    calls = model._graph.calls
-    chain = all(len(call.inputs) <= 1 for call in calls) and len({id(c.operation) for c in calls}) == len(calls)
-    consumed = [id(x) for call in calls for x in call.inputs]
-    return chain and len(set(consumed)) == len(consumed) and sum(not c.inputs for c in calls) == 1
+    nodes = model._graph.nodes
+    chain = all(len(node.inputs) <= 1 for node in nodes) and len({id(node.operation) for node in nodes}) == len(nodes)
+    consumed = [id(x) for node in nodes for x in node.inputs]
+    return chain and len(set(consumed)) == len(consumed) and sum(not node.inputs for node in nodes) == 1
 
 
 def _rows(model: Any, layer: Any, stack: bool, nested: bool, trainable: bool, level: int) -> list[list[str]]:

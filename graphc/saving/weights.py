@@ -25,7 +25,7 @@ from graphc.saving.files import Entry, kind_of, opened, write
 from graphc.tracing import Array, Variable, describe, snake_case, user_line
 
 # What every layer has holds no layers of its own; a model's optimizer is not among its weights.
-_SKIPPED = frozenset({*dir(Layer), "optimizer", "calls", "history", "callbacks", "_graph", "_stack"})
+_SKIPPED = frozenset({*dir(Layer), "optimizer", "_inbound_nodes", "history", "callbacks", "_graph", "_stack"})
 
 
 class _Walk:

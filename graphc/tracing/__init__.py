@@ -8,9 +8,9 @@ from graphc.tracing.origins import current_origin, current_path, describe, scope
 from graphc.tracing.shapes import broadcast_shapes
 from graphc.tracing.symbolic import (
     BATCH,
-    Call,
     FunctionOperation,
     KerasTensor,
+    Node,
     Operation,
     has_symbolic,
     operation,
@@ -37,10 +37,10 @@ __all__ = [
     "BATCH",
     "Array",
     "BodyTrace",
-    "Call",
     "Function",
     "FunctionOperation",
     "KerasTensor",
+    "Node",
     "Operation",
     "Tensor",
     "Trace",

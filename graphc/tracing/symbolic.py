@@ -85,8 +85,9 @@ class KerasTensor(Operators):
         self._dtype: DType = dtypes.as_dtype(dtype)
         self.name = given_name(name, "keras_tensor", slashes=True)
         self.sparse = self.ragged = False
-        self.call: Call | None = None
-        self.position = 0
+        # The node that computes it, and which of the node's outputs it is.
+        self.node: Node | None = None
+        self.tensor_index = 0
         # The mask that it will carry, as tensors carry theirs: layers see it while shapes are inferred.
         self._keras_mask: KerasTensor | None = None
 
@@ -141,11 +142,11 @@ class KerasTensor(Operators):
         return int(self._no_value("length that is known"))
 
 
-class Call:
-    """One use of an operation in a functional model.
+class Node:
+    """A node of a functional model's graph: one use of an operation.
 
     Args:
-        operation: What is called.
+        operation: The operation that is called.
         args: Its positional arguments, with symbolic tensors anywhere within.
         kwargs: Its keyword arguments.
         outputs: What it returned, with symbolic tensors.
@@ -157,9 +158,9 @@ class Call:
         self.kwargs = kwargs
         self.inputs = symbolic_leaves((args, kwargs))
         self.outputs = symbolic_leaves(outputs)
-        for position, output in enumerate(self.outputs):
-            output.call, output.position = self, position
-        operation.calls.append(self)
+        for index, output in enumerate(self.outputs):
+            output.node, output.tensor_index = self, index
+        operation._inbound_nodes.append(self)
 
 
 class Operation:
@@ -171,11 +172,11 @@ class Operation:
 
     def __init__(self, name: str | None = None) -> None:
         self.name = given_name(name, snake_case(type(self).__name__))
-        self.calls: list[Call] = []
+        self._inbound_nodes: list[Node] = []
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles have: not the models in which it is used, which would come along whole."""
-        return {**self.__dict__, "calls": []}
+        return {**self.__dict__, "_inbound_nodes": []}
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """What the operation computes; subclasses define it."""
@@ -188,9 +189,9 @@ class Operation:
         return self.call(*args, **kwargs)
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Adds a use of the operation to a functional model."""
+        """Adds a node that applies the operation to a functional model."""
         outputs = self.compute_output_spec(*args, **kwargs)
-        Call(self, args, kwargs, outputs)
+        Node(self, args, kwargs, outputs)
         return outputs
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
@@ -213,13 +214,13 @@ class Operation:
 
 
 def _only(operation: Operation, side: str) -> Any:
-    if len(operation.calls) != 1:
+    if len(operation._inbound_nodes) != 1:
         raise NotCalledError(
             f"{operation.name!r} has no single set of {side}",
-            got=f"{len(operation.calls)} calls on symbolic tensors",
+            got=f"{len(operation._inbound_nodes)} calls on symbolic tensors",
             expected="one",
         )
-    tensors = getattr(operation.calls[0], side)
+    tensors = getattr(operation._inbound_nodes[0], side)
     return tensors[0] if len(tensors) == 1 else list(tensors)
 
 
@@ -238,7 +239,7 @@ class FunctionOperation(Operation):
 
 
 def record(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Adds a use of an operation to a functional model; returns its symbolic outputs."""
+    """Adds a node that applies an operation to a functional model; returns its symbolic outputs."""
     return operation.symbolic_call(*args, **kwargs)
 
 
