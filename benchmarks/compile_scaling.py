@@ -51,7 +51,7 @@ def compile_one(depth: int) -> dict[str, Any]:
     x, y = np.zeros((BATCH, WIDTH), np.float32), np.zeros(BATCH, np.int32)
     before, start = stats()["compile_seconds"], perf_counter()
     with config.override(backend="cpu"), mock.patch.object(toolchain, "build_shared", timed):
-        executable = model.program("train", arrays_of(x, y).signature).executable
+        executable = model.program("train", arrays_of(x, y).spec).executable
     whole = perf_counter() - start
     compiling = stats()["compile_seconds"] - before
     return {

@@ -66,7 +66,7 @@ class ProfiledStep:
         model = workload.build(graphc)
         workload.compile(graphc, model)
         batch = arrays_of(*workload.data(workload.batch * ROUNDS))
-        self._step = model.program("train", batch.signature)
+        self._step = model.program("train", batch.spec)
         self.executable = compile(self._step.graph, "cpu", profiled=True)
         given = {**batch.arrays, "order": np.arange(batch.size, dtype=np.int32)}
         self._inputs = {name: given[name] for name in self._step.graph.inputs}

@@ -26,8 +26,8 @@ _PIECE = 1 << 18
 
 
 @dataclass(frozen=True)
-class Leaf:
-    """One array of the data, as a program is compiled for it: everything but the number of samples.
+class ArraySpec:
+    """The shape and dtype of one array of the data, without the number of samples: what a program is compiled for.
 
     Args:
         name: `x0`, `x1`, ... for inputs, `y0`, ... for targets, `w0`, ... for sample weights.
@@ -41,22 +41,22 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Signature:
-    """What makes two data sets run in the same program.
+class DataSpec:
+    """The shapes and dtypes of the arrays of a data set, and how they nest. Equal specs share a compiled program.
 
     Args:
-        leaves: The arrays.
+        leaves: A spec for each array.
         structures: How the arrays of each role nest: what `tree.unflatten` takes; None for a role that is missing.
     """
 
-    leaves: tuple[Leaf, ...]
+    leaves: tuple[ArraySpec, ...]
     structures: tuple[Any, ...]
 
     def shown(self, name: str) -> str:
         """What an array is called in messages."""
         return _shown(name[0], int(name[1:]), len(self.of(name[0])))
 
-    def of(self, role: str) -> list[Leaf]:
+    def of(self, role: str) -> list[ArraySpec]:
         """The arrays of a role."""
         return [leaf for leaf in self.leaves if leaf.name[0] == role]
 
@@ -74,18 +74,18 @@ class Batch:
 
     Args:
         arrays: The arrays.
-        signature: What they look like.
+        spec: Their shapes and dtypes, and how they nest.
         size: How many samples each holds.
     """
 
     arrays: dict[str, Array]
-    signature: Signature
+    spec: DataSpec
     size: int
     _buffers: dict[str, StateBuffer] = field(default_factory=dict)
 
     def of(self, role: str) -> Any:
         """The arrays of a role, nested as the user nested them; None where there are none."""
-        return self.signature.nested(role, self.arrays)
+        return self.spec.nested(role, self.arrays)
 
     def buffers(self) -> dict[str, StateBuffer]:
         """The arrays where a device can keep a copy of them."""
@@ -96,7 +96,7 @@ class Batch:
     def part(self, start: int, stop: int) -> Batch:
         """The samples from one position to before another."""
         arrays = {name: array[start:stop] for name, array in self.arrays.items()}
-        return Batch(arrays, self.signature, stop - start)
+        return Batch(arrays, self.spec, stop - start)
 
 
 def is_arrays(x: Any) -> bool:
@@ -143,7 +143,7 @@ def arrays_of(x: Any, y: Any = None, sample_weight: Any = None, may_be_empty: bo
         DTypeError: if elements are no numbers.
     """
     arrays: dict[str, Array] = {}
-    leaves: list[Leaf] = []
+    leaves: list[ArraySpec] = []
     structures: list[Any] = []
     for role, data in zip(ROLES, (x, y, sample_weight), strict=True):
         if data is None:
@@ -160,8 +160,8 @@ def arrays_of(x: Any, y: Any = None, sample_weight: Any = None, may_be_empty: bo
                     expected="an array with a first axis of samples",
                 )
             arrays[f"{role}{i}"] = array
-            leaves.append(Leaf(f"{role}{i}", array.shape[1:], dtypes.as_dtype(array.dtype)))
-    return Batch(arrays, Signature(tuple(leaves), tuple(structures)), _count(arrays, may_be_empty))
+            leaves.append(ArraySpec(f"{role}{i}", array.shape[1:], dtypes.as_dtype(array.dtype)))
+    return Batch(arrays, DataSpec(tuple(leaves), tuple(structures)), _count(arrays, may_be_empty))
 
 
 def _shown(role: str, index: int, count: int) -> str:
@@ -191,7 +191,7 @@ def warn_of_nan(batch: Batch, consequence: str = "the loss will be NaN") -> None
     for name, array in batch.arrays.items():
         if holds_nan(array):
             warnings.warn(
-                f"{batch.signature.shown(name)} holds NaN, first at index {first_nan(array)}: {consequence}",
+                f"{batch.spec.shown(name)} holds NaN, first at index {first_nan(array)}: {consequence}",
                 DataWarning,
                 stacklevel=2,
             )

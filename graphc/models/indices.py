@@ -17,7 +17,7 @@ from graphc.graph.evaluation import evaluate
 from graphc.graph.types import Node, Ref
 from graphc.layers.core import Embedding
 from graphc.layers.lookups import Lookup, recorded_lookups
-from graphc.models.data import Batch, Signature
+from graphc.models.data import Batch, DataSpec
 from graphc.models.program import trace_step
 from graphc.tracing import BATCH, Array, describe, user_line
 
@@ -78,7 +78,7 @@ def _keeps_integers(node: Node, values: dict[Ref, Array]) -> bool:
     return node.op == "cast" and node.attrs["dtype"].is_integer and values[node.inputs[0]].dtype.kind in "iu"
 
 
-def data_lookups(model: Any, signature: Signature) -> tuple[DataLookup, ...] | None:
+def data_lookups(model: Any, data_spec: DataSpec) -> tuple[DataLookup, ...] | None:
     """What a model looks up at indices that come from data of a kind; None where it cannot be called on such data.
 
     Raises:
@@ -88,22 +88,22 @@ def data_lookups(model: Any, signature: Signature) -> tuple[DataLookup, ...] | N
         return ()
     with recorded_lookups() as lookups:
         try:
-            trace_step(model, signature, "predict", None)
+            trace_step(model, data_spec, "predict", None)
         except GraphcError:
             return None  # why is told when its program is made
         finally:
             model._forget_losses()
-    found = (_of_data(lookup, signature) for lookup in lookups)
+    found = (_of_data(lookup, data_spec) for lookup in lookups)
     return tuple(lookup for lookup in found if lookup is not None)
 
 
-def _of_data(lookup: Lookup, signature: Signature) -> DataLookup | None:
+def _of_data(lookup: Lookup, data_spec: DataSpec) -> DataLookup | None:
     """A lookup with what computes its indices; None where that is not known before the program runs."""
     value, nodes = lookup.indices.traced, lookup.nodes
     if value is None or nodes is None:
         return None
     inputs = tuple(node.attrs["name"] for node in nodes if node.op == "input")
-    count = len(signature.of("x"))
+    count = len(data_spec.of("x"))
     name = "the indices" if len(inputs) != 1 else "x" if count == 1 else f"x[{int(inputs[0][1:])}]"
     if inputs and any(node.op not in ("input", "cast") for node in nodes):
         name = f"the indices made of {name}"  # places are those in them

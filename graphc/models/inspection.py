@@ -9,7 +9,7 @@ import numpy as np
 from graphc import tree
 from graphc.errors import ArgumentError, StateError
 from graphc.graph.core import Graph
-from graphc.models.data import Signature, arrays_of
+from graphc.models.data import DataSpec, arrays_of
 from graphc.models.fitting import Fitting
 from graphc.models.outputs import Outputs
 from graphc.models.program import SAMPLES, VISITS, Program
@@ -91,7 +91,7 @@ class Inspectable(Fitting):
             self._require_compiled("graph")
         return self.program(chosen, self._announced(chosen))
 
-    def _announced(self, mode: str) -> Signature:
+    def _announced(self, mode: str) -> DataSpec:
         """What data look like that fit the model's inputs and losses."""
         inputs, outputs = getattr(self, "inputs", None), getattr(self, "outputs", None)
         parts = [*tree.flatten(inputs), *tree.flatten(outputs)] if inputs and outputs else []
@@ -108,11 +108,11 @@ class Inspectable(Fitting):
 
         x = tree.map_structure(lambda part: sample(part.shape, part.dtype), self.input)
         if mode == "predict":
-            return arrays_of(x).signature
+            return arrays_of(x).spec
         outputs = Outputs(self.output, self._output_names)
         sparse = self._compile_loss.classes(outputs) if self._compile_loss is not None else {}
         y = [
             sample(part.shape[:-1], "int32") if index in sparse else sample(part.shape, "float32")
             for index, part in enumerate(outputs.leaves)
         ]
-        return arrays_of(x, tree.pack_sequence_as(self.output, y)).signature
+        return arrays_of(x, tree.pack_sequence_as(self.output, y)).spec

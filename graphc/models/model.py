@@ -10,7 +10,7 @@ from graphc import optimizers, tree
 from graphc.errors import ArgumentError, NotCalledError, StateError
 from graphc.layers import InputLayer, Layer
 from graphc.layers.layer import map_shapes
-from graphc.models.data import Leaf, Signature
+from graphc.models.data import ArraySpec, DataSpec
 from graphc.models.functional import LayerGraph
 from graphc.models.inspection import Inspectable
 from graphc.models.summary import print_summary
@@ -193,10 +193,10 @@ class Model(Inspectable):
             raise NotCalledError(f"{self.name!r} has no symbolic inputs", hint="they exist in functional models only")
         return self._graph
 
-    def _fed(self, signature: Signature) -> list[tuple[Leaf, KerasTensor]]:
+    def _fed(self, data_spec: DataSpec) -> list[tuple[ArraySpec, KerasTensor]]:
         if self._graph is None or not self._graph.strict:
             return []
-        return self._graph.fed(signature.nested("x", {leaf.name: leaf for leaf in signature.of("x")}))
+        return self._graph.fed(data_spec.nested("x", {leaf.name: leaf for leaf in data_spec.of("x")}))
 
     # ---- looking at it
 

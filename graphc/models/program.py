@@ -24,7 +24,7 @@ from graphc.graph.own import are_current, own_rules
 from graphc.graph.types import Origin, TensorType, resolve
 from graphc.layers.layer import training_mode
 from graphc.layers.lookups import DATA, checked_lookups
-from graphc.models.data import Batch, Classes, Leaf, Signature
+from graphc.models.data import ArraySpec, Batch, Classes, DataSpec
 from graphc.models.pace import Pace
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import (
@@ -57,7 +57,7 @@ class Trainable(Protocol):
     def __call__(self, x: Any) -> Any:
         """The outputs."""
 
-    def checked_layers(self, signature: Signature) -> frozenset[int]:
+    def checked_layers(self, data_spec: DataSpec) -> frozenset[int]:
         """The layers that look up, in data of a kind, only what is checked before a step, by identity."""
 
     @property
@@ -119,7 +119,7 @@ class Program(ABC):
             DataError: if one is out of range.
         """
         for name, classes in self.classes.items():
-            classes.check(batch.arrays[name], batch.signature.shown(name))
+            classes.check(batch.arrays[name], batch.spec.shown(name))
 
     def _check_size(self, batch: int) -> None:
         if self.batch is not None and batch != self.batch:
@@ -265,7 +265,7 @@ class Prediction(Program):
 @paused()
 def make(
     model: Trainable,
-    signature: Signature,
+    data_spec: DataSpec,
     mode: str,
     cursors: Mapping[str, Variable],
     sizes: Mapping[str, int] | None = None,
@@ -274,7 +274,7 @@ def make(
 
     Args:
         model: The model.
-        signature: What the data look like.
+        data_spec: The shapes and dtypes of the data, and how they nest.
         mode: `"train"`, `"test"` or `"predict"`.
         cursors: The places in the order of visits, by mode; a prediction has none.
         sizes: The sizes in the first step, if they are known.
@@ -284,7 +284,7 @@ def make(
     """
     prepare()
     cursor = cursors.get(mode)
-    step = trace_step(model, signature, mode, cursor, model.checked_layers(signature))
+    step = trace_step(model, data_spec, mode, cursor, model.checked_layers(data_spec))
     executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {}, sizes)
     common = (mode, step.graph, executable, step.variables, model.batch_of_states, step.classes)
     if cursor is None:
@@ -315,7 +315,7 @@ class Step:
 
 def trace_step(
     model: Trainable,
-    signature: Signature,
+    data_spec: DataSpec,
     mode: str,
     cursor: Variable | None,
     checked: frozenset[int] = frozenset(),
@@ -324,7 +324,7 @@ def trace_step(
 
     Args:
         model: The model.
-        signature: What the data look like.
+        data_spec: The shapes and dtypes of the data, and how they nest.
         mode: `"train"`, `"test"` or `"predict"`.
         cursor: The place in the order of visits; None for a prediction.
         checked: The layers whose lookups are checked before the step runs, by identity.
@@ -335,8 +335,8 @@ def trace_step(
     where = scope("", model.compile_origin, absolute=True)
     with session.active(), where, training_mode(training), checked_lookups(checked):
         with scope(DATA):
-            batch = _given(session, signature) if cursor is None else _next_batch(session, signature, cursor)
-        x, y, weight = (signature.nested(role, batch) for role in "xyw")
+            batch = _given(session, data_spec) if cursor is None else _next_batch(session, data_spec, cursor)
+        x, y, weight = (data_spec.nested(role, batch) for role in "xyw")
         y_pred = model(x)
         if mode == "predict":
             leaves, structure = tree.flatten_with_spec(y_pred)
@@ -372,12 +372,12 @@ def _gradients(model: Trainable, loss: Tensor) -> list[Tensor]:
     return gradients(scaled, weights) if weights else []
 
 
-def _given(session: Trace, signature: Signature) -> dict[str, Tensor]:
+def _given(session: Trace, data_spec: DataSpec) -> dict[str, Tensor]:
     """The arrays of a batch as they are given."""
-    return {leaf.name: _converted(_array(session, leaf, BATCH)) for leaf in signature.leaves}
+    return {leaf.name: _converted(_array(session, leaf, BATCH)) for leaf in data_spec.leaves}
 
 
-def _next_batch(session: Trace, signature: Signature, cursor: Variable) -> dict[str, Tensor]:
+def _next_batch(session: Trace, data_spec: DataSpec, cursor: Variable) -> dict[str, Tensor]:
     """The rows of the next batch of each array; moves the cursor on."""
     batch = dims.size(BATCH)
     visits = TensorType((dims.size(VISITS),), dtypes.int32)
@@ -385,13 +385,13 @@ def _next_batch(session: Trace, signature: Signature, cursor: Variable) -> dict[
     counting = bind("iota", shape=(batch,), axis=0, dtype=dtypes.int32)
     rows = bind("gather", order, ops.add(counting, cursor.value), axis=0)
     result = {}
-    for leaf in signature.leaves:
+    for leaf in data_spec.leaves:
         result[leaf.name] = _converted(bind("gather", _array(session, leaf, SAMPLES), rows, axis=0))
     cursor.assign(cursor.value + as_tensor(batch, dtypes.int32))
     return result
 
 
-def _array(session: Trace, leaf: Leaf, samples: str) -> Tensor:
+def _array(session: Trace, leaf: ArraySpec, samples: str) -> Tensor:
     return Tensor(session.builder.input(leaf.name, TensorType((dims.size(samples), *leaf.shape), leaf.dtype)))
 
 

@@ -18,7 +18,7 @@ from graphc.utils.arguments import whole_number
 class Programs(Protocol):
     """What a source needs of a model."""
 
-    def program(self, mode: str, signature: Any, sizes: Mapping[str, int] | None = None) -> Program:
+    def program(self, mode: str, data_spec: Any, sizes: Mapping[str, int] | None = None) -> Program:
         """The compiled step for data of a kind."""
 
 
@@ -92,7 +92,7 @@ class ArraySource:
     def prepare(self) -> StepProgram:
         """Compiles the step."""
         sizes = step_sizes(self.batch_size, self.data.size, self.data.size)
-        program = self.model.program(self.mode, self.data.signature, sizes)
+        program = self.model.program(self.mode, self.data.spec, sizes)
         assert isinstance(program, StepProgram)
         if program is not self._program:
             program.check(self.data)
@@ -161,7 +161,7 @@ class IterableSource:
     def prepare(self) -> Program:
         """Compiles the step for the first batch."""
         batch = self.batches.peek()
-        program = self.model.program(self.mode, batch.signature)
+        program = self.model.program(self.mode, batch.spec)
         program.check(batch)
         return program
 
@@ -191,7 +191,7 @@ class IterableSource:
         """Does one step."""
         batch, self._next = self._next, None
         assert batch is not None and self._done is not None
-        program = self.model.program(self.mode, batch.signature)
+        program = self.model.program(self.mode, batch.spec)
         program.check(batch)
         self._done += 1
         return 1, program, program.run_once(batch)

@@ -16,7 +16,7 @@ from graphc.graph.types import Origin
 from graphc.layers import Layer
 from graphc.layers.layer import training_mode
 from graphc.metrics import Mean
-from graphc.models.data import Batch, Classes, Leaf, Signature, arrays_of, with_class_weight
+from graphc.models.data import ArraySpec, Batch, Classes, DataSpec, arrays_of, with_class_weight
 from graphc.models.functional import check_fit
 from graphc.models.indices import DataLookup, data_lookups
 from graphc.models.objectives import CompileLoss, CompileMetrics, weights_of
@@ -296,49 +296,49 @@ class Trainer(Layer):
 
     # ---- programs
 
-    def program(self, mode: str, signature: Signature, sizes: Mapping[str, int] | None = None) -> Program:
+    def program(self, mode: str, data_spec: DataSpec, sizes: Mapping[str, int] | None = None) -> Program:
         """The compiled step for data of a kind; it is compiled once.
 
         Args:
             mode: `"train"`, `"test"` or `"predict"`.
-            signature: What the data look like.
+            data_spec: The shapes and dtypes of the data, and how they nest.
             sizes: The sizes in the first step, if they are known.
 
         Raises:
             GraphcError: if the data do not fit the model.
         """
-        found = self._programs.get(self._key(mode, signature))
+        found = self._programs.get(self._key(mode, data_spec))
         if found is not None and found.is_current:
             return found
-        self._ensure_weights(signature)
+        self._ensure_weights(data_spec)
         if mode == "train":
             self._ensure_optimizer()
-        found = make(self, signature, mode, self._cursors, sizes)
+        found = make(self, data_spec, mode, self._cursors, sizes)
         self._forget_losses()
         # What can be frozen, and the metrics, are looked up once for each compilation: walking through all layers costs
         # as much as a step of a small model.
         self._known = [*self._flatten_layers(), *self.weights], self.metrics
-        self._programs[self._key(mode, signature)] = found
+        self._programs[self._key(mode, data_spec)] = found
         return found
 
-    def _key(self, mode: str, signature: Signature) -> Any:
+    def _key(self, mode: str, data_spec: DataSpec) -> Any:
         """What a program depends on."""
         flags = None
         if mode == "train" and self._known is not None:
             flags = tuple(part.trainable for part in self._known[0])
-        return mode, signature, flags, settings.current()
+        return mode, data_spec, flags, settings.current()
 
     def forget_programs(self) -> None:
         """Drops what was compiled, because the model has changed."""
         self._programs, self._known, self._ready, self._lookups = {}, None, {}, {}
 
-    def _ensure_weights(self, signature: Signature) -> None:
+    def _ensure_weights(self, data_spec: DataSpec) -> None:
         """Makes the weights of a model that learns its shapes from the data."""
         if self.built and all(layer.built for layer in self._flatten_layers()):
             return
-        stand_ins = {leaf.name: KerasTensor((None, *leaf.shape), _floatx(leaf.dtype)) for leaf in signature.of("x")}
+        stand_ins = {leaf.name: KerasTensor((None, *leaf.shape), _floatx(leaf.dtype)) for leaf in data_spec.of("x")}
         with scope("", self.compile_origin, absolute=True), training_mode(False):
-            infer_outputs(self, (signature.nested("x", stand_ins),), {})
+            infer_outputs(self, (data_spec.nested("x", stand_ins),), {})
         self.built = True
 
     def _ensure_optimizer(self) -> None:
@@ -376,23 +376,23 @@ class Trainer(Layer):
         Raises:
             ShapeError: if an input does not fit.
         """
-        for leaf, spec in self._fed(batch.signature):
+        for leaf, wanted in self._fed(batch.spec):
             shape = (None, *leaf.shape)
-            if len(shape) == spec.ndim and not (leaf.shape[-1:] == (1,) and spec.shape[-1] != 1):
-                check_fit(shape, spec, batch.signature.shown(leaf.name), describe(user_line()))
-        for lookup in self._lookups_of(batch.signature):
+            if len(shape) == wanted.ndim and not (leaf.shape[-1:] == (1,) and wanted.shape[-1] != 1):
+                check_fit(shape, wanted, batch.spec.shown(leaf.name), describe(user_line()))
+        for lookup in self._lookups_of(batch.spec):
             lookup.check(batch)
 
-    def checked_layers(self, signature: Signature) -> frozenset[int]:
+    def checked_layers(self, data_spec: DataSpec) -> frozenset[int]:
         """The layers that look up, in data of a kind, only what is checked before a step, by identity."""
-        return frozenset(lookup.lookup.owner for lookup in self._lookups_of(signature))
+        return frozenset(lookup.lookup.owner for lookup in self._lookups_of(data_spec))
 
-    def _lookups_of(self, signature: Signature) -> tuple[DataLookup, ...]:
+    def _lookups_of(self, data_spec: DataSpec) -> tuple[DataLookup, ...]:
         """What the model looks up at indices that data of a kind hold; it is found once."""
-        key = signature, settings.current()
+        key = data_spec, settings.current()
         if key not in self._lookups:
-            self._ensure_weights(signature)
-            found = data_lookups(self, signature)
+            self._ensure_weights(data_spec)
+            found = data_lookups(self, data_spec)
             if found is None:
                 return ()
             self._lookups[key] = found
@@ -407,7 +407,7 @@ class Trainer(Layer):
                 return int(states[0].shape[0])
         return None
 
-    def _fed(self, signature: Signature) -> list[tuple[Leaf, KerasTensor]]:
+    def _fed(self, data_spec: DataSpec) -> list[tuple[ArraySpec, KerasTensor]]:
         """The arrays of inputs, each with the symbolic input that it is for; none where there are no such inputs."""
         return []
 
@@ -443,7 +443,7 @@ class Trainer(Layer):
 
     def _on_batch(self, mode: str, batch: Batch, return_dict: bool) -> Any:
         self.check_batch(batch)
-        program = self.program(mode, batch.signature)
+        program = self.program(mode, batch.spec)
         program.check(batch)
         self.reset_metrics()  # as in Keras: the numbers are those of this batch alone
         logs = self._logs(program, program.run_once(batch))
@@ -470,11 +470,11 @@ class Trainer(Layer):
     def _prediction(self, x: Any, data: Batch) -> Prediction:
         """The program that predicts for the user's data `x`, which are checked."""
         self.check_batch(data)
-        program = self.program("predict", data.signature)
+        program = self.program("predict", data.spec)
         assert isinstance(program, Prediction)
         known = type(x) is np.ndarray and data.arrays["x0"] is x and program.by_sample
         # Of other arrays, indices must be checked anew.
-        if known and not any(lookup.inputs for lookup in self._lookups_of(data.signature)):
+        if known and not any(lookup.inputs for lookup in self._lookups_of(data.spec)):
             self._ready[x.shape[1:], x.dtype] = settings.current(), program
         return program
 

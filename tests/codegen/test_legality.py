@@ -108,7 +108,7 @@ def test_workloads(name: str, backend: str) -> None:
     model = workload.build(graphc)
     workload.compile(graphc, model)
     with graphc.backend("numpy"):
-        program = model.program("train", arrays_of(*workload.data(workload.batch)).signature)
+        program = model.program("train", arrays_of(*workload.data(workload.batch)).spec)
     compilation = Compilation(program.executable.compilation.stages["initial"], Target(backend))
     assembly = compilation.stage("sample_loops" if backend == "cpu" else "lower")
     _check_all(assembly.plan, assembly.kernels, dict.fromkeys(assembly.plan.symbols, 2))

@@ -182,7 +182,7 @@ def test_workloads_on_many_processors_take_no_more_memory_than_unfused(name: str
     model = workload.build(graphc)
     workload.compile(graphc, model)
     with graphc.backend("numpy"):
-        program = model.program("train", arrays_of(*workload.data(workload.batch)).signature)
+        program = model.program("train", arrays_of(*workload.data(workload.batch)).spec)
     graph = program.executable.compilation.stages["initial"]
     fused, without = Compilation(graph, Target("cpu", processors=MANY)), without_loops(graph)
     assert loops(fused)
@@ -395,7 +395,7 @@ def test_long_sequences_take_less_than_their_scores() -> None:
     model = transformer(length, 0.0)
     x = np.zeros((batch, length), np.int32)
     with config.override(backend="cpu"):
-        step = model.program("train", graphc.models.data.arrays_of(x, x).signature)
+        step = model.program("train", graphc.models.data.arrays_of(x, x).spec)
     compilation = Compilation(step.graph, Target("cpu", vector_bytes=32))
     assert compilation.plan is not None
     sizes = dict.fromkeys(compilation.plan.symbols, batch)
