@@ -62,6 +62,10 @@ from graphc.ops.creation import (
     zeros,
     zeros_like,
 )
+from graphc.ops.decompositions import (
+    cholesky,
+    solve_triangular,
+)
 from graphc.ops.einstein import (
     einsum,
 )
@@ -210,6 +214,10 @@ from graphc.ops.shaping import (
     triu,
     unstack,
 )
+from graphc.ops.sorting import (
+    argsort,
+    sort,
+)
 from graphc.ops.windows import (
     average_pool,
     conv,
@@ -237,6 +245,7 @@ __all__ = [
     "arctanh",
     "argmax",
     "argmin",
+    "argsort",
     "array",
     "average",
     "average_pool",
@@ -255,6 +264,7 @@ __all__ = [
     "cbrt",
     "ceil",
     "celu",
+    "cholesky",
     "clip",
     "concatenate",
     "conv",
@@ -379,6 +389,8 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "solve_triangular",
+    "sort",
     "sparse_categorical_crossentropy",
     "sparse_plus",
     "sparse_sigmoid",
