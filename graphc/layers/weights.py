@@ -30,7 +30,7 @@ class WeightOwner(Operation):
     _weights: list[Variable]
 
     # Attributes of ours that hold what does not belong to the layer.
-    _internal = frozenset({"calls", "_init_args", "_losses", "_build_args"})
+    _internal = frozenset({"_inbound_nodes", "_init_args", "_losses", "_build_args"})
 
     def add_weight(
         self,
