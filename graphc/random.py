@@ -22,7 +22,7 @@ from graphc.graph.types import Array as Constant
 from graphc.ops.shaping import axis_of, dims_of
 from graphc.tracing import Tensor, Variable, as_tensor, bind, cast, current_trace, elementwise, scope
 from graphc.tracing import auto_name as _auto_name
-from graphc.tracing.tensor import operate
+from graphc.tracing.arithmetic import operate
 
 _HIGHEST_SEED = 10**9
 

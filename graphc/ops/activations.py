@@ -11,7 +11,7 @@ from graphc.ops.reductions import is_empty, spread
 from graphc.ops.shaping import axes_of, split
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import operate
+from graphc.tracing.arithmetic import operate
 
 # Beyond this, exp leaves the range of the dtype, and a sigmoid is 0 or 1 to its last bit.
 _SELU_SCALE = 1.0507009873554805

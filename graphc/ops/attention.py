@@ -16,7 +16,7 @@ from graphc.ops.einstein import einsum
 from graphc.ops.elementwise import where
 from graphc.ops.shaping import expand_dims, reshape
 from graphc.tracing import Tensor, as_tensor, cast, elementwise, operation, result_dtype
-from graphc.tracing.tensor import operate
+from graphc.tracing.arithmetic import operate
 
 
 def causal_mask(rows: Any, columns: Any) -> Tensor:

@@ -14,9 +14,10 @@ from graphc.ops.shaping import axis_of, dims_of
 from graphc.tracing import Array, Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
+from graphc.tracing.arithmetic import operate
+from graphc.tracing.conversion import float_dtype
+from graphc.tracing.shapes import reshape as _reshape
 from graphc.tracing.symbolic import KerasTensor
-from graphc.tracing.tensor import float_dtype, operate
-from graphc.tracing.tensor import reshape as _reshape
 
 
 def _float_or(dtype: Any) -> DType:

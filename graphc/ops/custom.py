@@ -31,7 +31,8 @@ from graphc.tracing import (
     outermost_trace,
     scope,
 )
-from graphc.tracing.tensor import float_dtype, together
+from graphc.tracing.conversion import float_dtype
+from graphc.tracing.elementwise import together
 
 # Names of attributes that rules get from graphc.
 _TAKEN = ("op", "out", "axes", "axis", "keepdims")

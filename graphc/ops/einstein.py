@@ -12,7 +12,8 @@ from graphc.ops.reductions import sum
 from graphc.ops.shaping import moveaxis, reshape, squeeze, transpose
 from graphc.tracing import Tensor, as_tensor, bind, operation
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import alike, product_dtypes
+from graphc.tracing.conversion import product_dtypes
+from graphc.tracing.shapes import alike
 
 
 @operation

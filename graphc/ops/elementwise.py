@@ -11,7 +11,9 @@ from graphc import config, dtypes
 from graphc.errors import ArgumentError
 from graphc.tracing import Tensor, as_tensor, bind, broadcast_shapes, broadcast_to, elementwise, operation, result_dtype
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import dtype_of, float_dtype, in_floats, on_numbers, operate, together
+from graphc.tracing.arithmetic import operate
+from graphc.tracing.conversion import dtype_of, float_dtype
+from graphc.tracing.elementwise import in_floats, on_numbers, together
 
 
 def in_float(x: Any) -> Tensor:

@@ -10,7 +10,9 @@ import ml_dtypes
 from graphc.ops.elementwise import float_function, in_float, minus_abs, where
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import float_dtype, operate, together
+from graphc.tracing.arithmetic import operate
+from graphc.tracing.conversion import float_dtype
+from graphc.tracing.elementwise import together
 
 
 def _rounding(op: str, x: Any) -> Tensor:

@@ -9,8 +9,8 @@ from graphc.dtypes import DType
 from graphc.ops.shaping import axis_of, ravel
 from graphc.tracing import Tensor, as_tensor, bind, operation, result_dtype
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import operate
-from graphc.tracing.tensor import reshape as _reshape
+from graphc.tracing.arithmetic import operate
+from graphc.tracing.shapes import reshape as _reshape
 
 
 def _pair(x1: Any, x2: Any) -> tuple[Tensor, Tensor, DType]:

@@ -16,8 +16,9 @@ from graphc.ops.reductions import max as _max
 from graphc.ops.shaping import axes_of, axis_of, squeeze
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import as_indices, operate
-from graphc.tracing.tensor import reshape as _reshape
+from graphc.tracing.arithmetic import operate
+from graphc.tracing.indexing import as_indices
+from graphc.tracing.shapes import reshape as _reshape
 
 
 def _is_class(labels: Tensor, num_classes: int, axis: int) -> Tensor:

@@ -15,8 +15,9 @@ from graphc.ops.shaping import axes_of, axis_of, ravel
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import float_dtype, operate
-from graphc.tracing.tensor import reshape as _reshape
+from graphc.tracing.arithmetic import operate
+from graphc.tracing.conversion import float_dtype
+from graphc.tracing.shapes import reshape as _reshape
 
 
 def kept(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:

@@ -15,10 +15,10 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import where
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
-from graphc.tracing.shapes import may_agree
-from graphc.tracing.tensor import alike, all_inside, as_indices, getitem
-from graphc.tracing.tensor import reshape as _reshape
-from graphc.tracing.tensor import wrapped as _wrapped
+from graphc.tracing.indexing import all_inside, as_indices, getitem
+from graphc.tracing.indexing import wrapped as _wrapped
+from graphc.tracing.shapes import alike, may_agree
+from graphc.tracing.shapes import reshape as _reshape
 
 
 def axis_of(axis: Any, rank: int, op: str) -> int:

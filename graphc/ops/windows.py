@@ -15,7 +15,7 @@ from graphc.ops.elementwise import in_float, in_wide
 from graphc.ops.shaping import flip, moveaxis, reshape, swapaxes
 from graphc.tracing import Tensor, as_tensor, bind, current_trace, elementwise, operation, result_dtype
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import operate
+from graphc.tracing.arithmetic import operate
 from graphc.tracing.trace import InferenceTrace
 
 Padding = tuple[tuple[Dim, Dim], ...]

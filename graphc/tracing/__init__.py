@@ -2,10 +2,12 @@
 
 from graphc.registration import snake_case
 from graphc.tracing.arrays import Array
+from graphc.tracing.conversion import as_tensor, result_dtype
+from graphc.tracing.elementwise import elementwise
 from graphc.tracing.function import Function, Traced, build, function, gradients, trace, variables_of
 from graphc.tracing.names import auto_name, given_name, next_count, reset_names
 from graphc.tracing.origins import current_origin, current_path, describe, scope, user_line
-from graphc.tracing.shapes import broadcast_shapes
+from graphc.tracing.shapes import broadcast_shapes, broadcast_to
 from graphc.tracing.symbolic import (
     BATCH,
     FunctionOperation,
@@ -16,19 +18,7 @@ from graphc.tracing.symbolic import (
     operation,
     symbolic_leaves,
 )
-from graphc.tracing.tensor import (
-    Tensor,
-    as_tensor,
-    bind,
-    bind_many,
-    broadcast_to,
-    cast,
-    elementwise,
-    get_mask,
-    lift,
-    result_dtype,
-    set_mask,
-)
+from graphc.tracing.tensor import Tensor, bind, bind_many, cast, get_mask, lift, set_mask
 from graphc.tracing.trace import ANY_SIZE, BodyTrace, Trace, current_trace, keras_shape, outermost_trace, untraced
 from graphc.tracing.variable import Variable, autocast
 

@@ -13,7 +13,8 @@ from graphc import compiler, config, tree
 from graphc.compiler import Executable
 from graphc.graph.core import Graph
 from graphc.graph.own import OwnRules, are_current, own_rules
-from graphc.tracing.tensor import Tensor, as_tensor, lift
+from graphc.tracing.conversion import as_tensor
+from graphc.tracing.tensor import Tensor, lift
 from graphc.tracing.trace import Trace, current_trace, required_trace
 from graphc.tracing.variable import Variable
 

@@ -13,10 +13,11 @@ from graphc.dtypes import DType
 from graphc.errors import ArgumentError, GraphcError, NotCalledError, StateError
 from graphc.graph.types import TensorType
 from graphc.registration import snake_case
+from graphc.tracing.arithmetic import operate
 from graphc.tracing.names import auto_name, given_name
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_origin, describe
-from graphc.tracing.tensor import Tensor, operate
+from graphc.tracing.tensor import Tensor
 from graphc.tracing.trace import ANY_SIZE, InferenceTrace, keras_shape
 
 P = ParamSpec("P")

@@ -16,10 +16,11 @@ from graphc.graph.types import TensorType
 from graphc.registration import builtin
 from graphc.runtime.state import StateBuffer
 from graphc.tracing.arrays import Array
+from graphc.tracing.conversion import as_tensor
 from graphc.tracing.names import given_name
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_path, scope
-from graphc.tracing.tensor import Tensor, as_tensor, cast, lift
+from graphc.tracing.tensor import Tensor, cast, lift
 from graphc.tracing.trace import current_trace, untraced
 
 _autocast: ContextVar[DType | None] = ContextVar("graphc_autocast", default=None)

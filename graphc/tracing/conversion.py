@@ -1,0 +1,111 @@
+"""Conversion to tensors, and the dtypes in which operands are combined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc import config, dtypes
+from graphc.dims import IntExpr
+from graphc.dtypes import DType
+from graphc.graph.registry import primitive
+from graphc.tracing.arrays import array_of, arriving, check_range, own
+from graphc.tracing.shapes import reshape
+from graphc.tracing.tensor import Tensor, bind, cast
+
+
+def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
+    """What a tensor, a variable, an array, a size, a number or a nested list of numbers is as a tensor.
+
+    Args:
+        x: What to convert. Python floats become the default float dtype, Python integers int32. Arrays of 64 bits
+            become those of 32, as in Keras on JAX; float64 stays where it is the default float dtype.
+        dtype: The dtype that it shall have.
+
+    Raises:
+        DTypeError: if it cannot be a tensor, or an integer does not fit the dtype.
+    """
+    if hasattr(x, "__tensor__"):
+        tensor: Tensor = x.__tensor__()
+        return tensor if dtype is None else cast(tensor, dtype)
+    if isinstance(x, IntExpr):
+        return bind("size", dim=x, dtype=dtype or dtypes.int32)
+    if isinstance(x, list | tuple) and any(hasattr(part, "__tensor__") or isinstance(part, IntExpr) for part in x):
+        return _stacked([as_tensor(part) for part in x], dtype)
+    array = array_of(x)
+    python = not isinstance(x, np.ndarray | np.generic) and not hasattr(x, "__array__")
+    # Python numbers are weakly typed: they have the dtype that is wanted, as long as it can hold them.
+    if array.dtype.kind in "iu" and (python or dtype is None):
+        wanted = dtype if dtype is not None else dtypes.int32 if python else arriving(dtypes.as_dtype(array.dtype))
+        check_range(array, wanted)
+        return Tensor(own(array.astype(wanted.numpy, copy=False), x))
+    if dtype is None and array.dtype.kind == "f":
+        dtype = dtypes.as_dtype(config.floatx()) if python else arriving(dtypes.as_dtype(array.dtype))
+    if dtype is not None and array.dtype != dtype.numpy:
+        return Tensor(primitive("cast").eval(array, dtype=dtype))
+    return Tensor(own(array, x))
+
+
+def _stacked(parts: list[Tensor], dtype: DType | None) -> Tensor:
+    wanted = dtype or result_dtype(*parts)
+    rows = [reshape(cast(part, wanted), (1, *part.shape)) for part in parts]
+    return bind("concatenate", *rows, axis=0) if len(rows) > 1 else rows[0]
+
+
+def weak_kind(x: Any) -> str | None:
+    """The kind of a Python number, which takes the dtype of what it meets; None for what has a dtype of its own."""
+    if isinstance(x, np.generic):
+        return None
+    if isinstance(x, bool):
+        return "bool"
+    if isinstance(x, int | IntExpr):
+        return "int"
+    return "float" if isinstance(x, float) else None
+
+
+def result_dtype(*operands: Any) -> DType:
+    """The dtype in which operands are combined: tensors, arrays and Python numbers, the last of which count for less.
+
+    Example:
+
+    >>> result_dtype(np.zeros(2, "float16"), 1.5), result_dtype(np.zeros(2, "int8"), 1.5)
+    (float16, float32)
+    """
+    weak = {weak_kind(x) for x in operands}
+    strong = [dtype_of(x) for x in operands if weak_kind(x) is None]
+    if not strong:
+        return dtypes.as_dtype(config.floatx()) if "float" in weak else dtypes.int32 if "int" in weak else dtypes.bool_
+    result = dtypes.promote(*strong)
+    if result is dtypes.int64 and all(dtype.bits < 64 for dtype in strong):
+        # What holds int32 and uint32: there are 64 bits only where they are asked for.
+        result = dtypes.int32
+    if "float" in weak and not result.is_float:
+        return dtypes.as_dtype(config.floatx())
+    return dtypes.int32 if "int" in weak and result.is_bool else result
+
+
+def float_dtype(*operands: Any) -> DType:
+    """The dtype in which operands are combined to a float: where there is none among them, the default one."""
+    dtype = result_dtype(*operands)
+    return dtype if dtype.is_float else dtypes.as_dtype(config.floatx())
+
+
+def product_dtypes(*operands: Any) -> tuple[DType, DType]:
+    """The dtype in which sums of products are formed, and that of the result.
+
+    Products of int8 are summed in int32, as in Keras; booleans combine by `and` and `or`: where a count is not zero.
+    """
+    result = result_dtype(*operands)
+    narrow = all(dtype_of(x) is dtypes.int8 for x in operands)
+    formed = dtypes.int32 if result.is_bool or narrow else result
+    return formed, dtypes.bool_ if result.is_bool else formed
+
+
+def dtype_of(x: Any) -> DType:
+    """The dtype that something has as a tensor."""
+    if isinstance(x, Tensor):
+        return x.type.dtype
+    if isinstance(x, np.ndarray | np.generic):
+        return arriving(dtypes.as_dtype(x.dtype))
+    return as_tensor(x).type.dtype

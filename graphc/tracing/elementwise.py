@@ -1,0 +1,45 @@
+"""Pointwise primitives on operands of different shapes and dtypes, which are broadcast and promoted first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc import dtypes
+from graphc.dtypes import DType
+from graphc.tracing.conversion import as_tensor, float_dtype, result_dtype
+from graphc.tracing.shapes import broadcast_shapes, broadcast_to
+from graphc.tracing.tensor import Tensor, bind
+from graphc.tracing.trace import current_trace, no_value
+
+
+def together(*operands: Any, dtype: DType | None = None) -> list[Tensor]:
+    """Operands as tensors of one shape and one dtype."""
+    first = operands[0]
+    if (
+        dtype is None
+        and isinstance(first, Tensor)
+        and all(isinstance(x, Tensor) and x.type == first.type for x in operands[1:])
+    ):
+        return list(operands)
+    wanted = dtype or result_dtype(*operands)
+    tensors = [as_tensor(x, wanted) for x in operands]
+    shape = broadcast_shapes(*(tensor.shape for tensor in tensors))
+    if current_trace() is None and not all(isinstance(dim, int) for dim in shape):
+        raise no_value(shape)
+    return [broadcast_to(tensor, shape) for tensor in tensors]
+
+
+def elementwise(op: str, *operands: Any) -> Tensor:
+    """A pointwise primitive on operands of any shapes and dtypes that combine."""
+    return bind(op, *together(*operands))
+
+
+def in_floats(op: str, *operands: Any) -> Tensor:
+    """A pointwise primitive on operands of any shapes and dtypes, as floats."""
+    return bind(op, *together(*operands, dtype=float_dtype(*operands)))
+
+
+def on_numbers(op: str, *operands: Any) -> Tensor:
+    """A pointwise primitive on operands of any shapes and dtypes; booleans count as integers."""
+    dtype = result_dtype(*operands)
+    return bind(op, *together(*operands, dtype=dtypes.int32 if dtype.is_bool else dtype))
