@@ -11,8 +11,8 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.shaping import swapaxes
 from graphc.tracing import Tensor, as_tensor, bind, current_trace, operation, result_dtype
 from graphc.tracing import cast as _cast
-from graphc.tracing.tensor import operate
-from graphc.tracing.tensor import reshape as _reshape
+from graphc.tracing.arithmetic import operate
+from graphc.tracing.shapes import reshape as _reshape
 
 
 def _inexact(*operands: Any) -> list[Tensor]:
