@@ -4,7 +4,7 @@ A primitive's file makes the record and registers it; nothing else about the ope
 differ in what `lower` returns:
 
 - POINTWISE: a scalar expression of the operands' elements at the same index.
-- VIEW, RANDOM: the element at an index, pulled from the operands at indices of the rule's choice.
+- VIEW, RANDOM: the element at an index, read from the operands at indices of the rule's choice.
 - REDUCE: a `ReduceRule`: the axes run over, and what is combined at each point.
 - CONTRACT: a `ContractRule`: the axes summed over, and the two factors at each point.
 - SCAN: a `ScanRule`, a reduction along one axis that keeps every partial result.

@@ -155,7 +155,7 @@ def view(
     allowed: Sequence[str] = ANY,
     **traits: Any,
 ) -> Primitive:
-    """Registers an operation that moves elements: each result element is pulled from a place in the operands."""
+    """Registers an operation that moves elements: each element of the result is one of the operands."""
     return register(Primitive(name, Kind.VIEW, infer, eval, lower, vjp, cases, tuple(allowed), **traits))
 
 

@@ -1,4 +1,4 @@
-"""Operations that move elements: each element of the result is pulled from one place in an operand."""
+"""Views: operations that move elements; each element of the result is one element of an operand."""
 
 from __future__ import annotations
 

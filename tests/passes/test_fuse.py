@@ -36,7 +36,7 @@ def check(partition: Partition) -> None:
             assert len(group.nodes) == 1, "a loop in order shares its kernel"
         for node in group.nodes:
             assert node.id not in home, "an operation is in two groups"
-            assert node.id not in partition.inlined, "an operation is in a group and pulled into readers"
+            assert node.id not in partition.inlined, "an operation is in a group and inlined into readers"
             home[node.id] = position
     for node in graph.table.values():
         placed = node.id in home or node.id in partition.inlined or primitive(node.op).kind is Kind.SOURCE

@@ -505,7 +505,7 @@ def _assert_same(got: Cells, expected: Cells, message: str) -> None:
 
 
 def always_fused_loops() -> AbstractContextManager[Any]:
-    """Within, loops are fused and values made again however little that saves, and loops nested where they can be."""
+    """Within, loops are fused and values rematerialized however little that saves, and loops nested where possible."""
     return patch.multiple(sample_loops, LEAST_BYTES=1, LEAST_WORK=0, CACHE_BYTES=0, LARGE_BYTES=1)
 
 

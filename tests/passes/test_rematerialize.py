@@ -1,4 +1,4 @@
-"""What is computed again rather than stored, and what is padded where it is computed."""
+"""Values that are rematerialized rather than stored, and padded where they are computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loops: what no step waits for is moved out of them, and results stay what they were."""
+"""Loop distribution: operations that no step waits for leave the loop, and results stay what they were."""
 
 from __future__ import annotations
 
