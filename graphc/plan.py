@@ -138,6 +138,11 @@ class LibraryCall:
     origins: Loc = ()
 
     @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbolic sizes and loop counters that it depends on."""
+        return tuple(sorted({name for dim in (*self.extents, *self.offsets) for name in dims.size_names(dim)}))
+
+    @property
     def extents(self) -> tuple[Dim, ...]:
         """The numbers that the function gets: the extents of operands and results, then sizes among its attributes."""
         sizes = (value for value in self.attrs.values() if isinstance(value, IntExpr))

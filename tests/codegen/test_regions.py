@@ -300,3 +300,28 @@ def test_graphs_that_do_not_fit_are_refused() -> None:
     body = block({"s0": row(BATCH)}, lambda b, x: [b.apply("sum", x, axes=(0,))])
     with pytest.raises(ShapeError, match="carry 0 of `while` changes its type"):
         b.apply_many("while", x, test=test, body=body, constants=0)
+
+
+def test_what_is_computed_from_states_alone_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    b = Builder(SYMBOLS)
+    weights, x = b.state("w", row(4)), b.input("x", row(BATCH, 4))
+    values, _ = b.apply_many("sort", weights)
+    graph = b.finish([b.apply("add", x, b.broadcast(values, x.shape, (1,)))])
+    executable = compile(graph, "cpu", cached=False)
+    plan = executable.compilation.plan
+    assert plan is not None
+    assert [plan.persists(step) for step in plan.steps if isinstance(step, LibraryCall)] == ["all"]
+    real, calls = REGISTRY["sort"], []
+
+    def counted(x: Array) -> Any:
+        calls.append(x)
+        return real.eval(x)
+
+    monkeypatch.setitem(REGISTRY, "sort", replace(real, eval=counted))
+    buffer, zeros = StateBuffer(np.float32([3, 1, 2, 0])), np.zeros((2, 4), np.float32)
+    for expected, count in (([0, 1, 2, 3], 1), ([0, 1, 2, 3], 1), ([4, 5, 6, 7], 2)):
+        if count == 2:
+            buffer.assign(np.float32([7, 6, 5, 4]))
+        (found,) = executable.run({"x": zeros}, {"w": buffer}, {"T": 1, "B": 2}, repeat=3)
+        np.testing.assert_array_equal(found, [expected] * 2)
+        assert len(calls) == count

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 
 from graphc.codegen.lower.assemble import Assembly
-from graphc.plan import Launch, Plan
+from graphc.plan import Launch, LibraryCall, Plan
 
 
 def steady(plan: Plan) -> set[int]:
@@ -22,13 +22,13 @@ def steady(plan: Plan) -> set[int]:
 
 
 def mark_persistent(assembly: Assembly) -> Assembly:
-    """Marks temporaries that hold the same in every run as kept."""
+    """Marks temporaries that hold the same in every run as persistent."""
     plan = assembly.plan
     writers = Counter(id for step in plan.steps for id in step.writes)
     found = steady(plan)
     for step in plan.steps:
         # What is as large as a batch is made anew.
-        if isinstance(step, Launch) and not step.symbols and found.issuperset(step.reads):
+        if isinstance(step, Launch | LibraryCall) and not step.symbols and found.issuperset(step.reads):
             own = all(plan.buffers[id].role == "temporary" and writers[id] == 1 for id in step.writes)
             found.update(step.writes if own else ())
     buffers = (replace(b, role="persistent") if b.role == "temporary" and b.id in found else b for b in plan.buffers)

@@ -332,7 +332,7 @@ class _Lowering:
         return found
 
     def _prepare(self, wanted: list[Node]) -> None:
-        """Computes the group's elements that some nodes need, in graph order, so that pulling stays shallow."""
+        """Computes the group's elements that some nodes need, in graph order, so that recursion stays shallow."""
         needed: set[int] = set()
         stack = [node.id for node in wanted if Ref(node.id) not in self.results]
         while stack:
