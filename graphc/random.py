@@ -276,7 +276,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
 
     Args:
         inputs: Tensor.
-        rate: The share that is set to 0, from 0 to 1.
+        rate: The fraction that is set to 0, from 0 to 1.
         noise_shape: The shape of the mask, with 1 or None as for broadcasting. None: that of the inputs.
         seed: Integer, `SeedGenerator`, or None.
 

@@ -116,9 +116,9 @@ class PReLU(Layer):
     """`x` where it is positive, else `alpha * x` with a weight `alpha` (He et al., 2015).
 
     Args:
-        alpha_initializer: First value of `alpha`.
-        alpha_regularizer: Penalty on `alpha`.
-        alpha_constraint: What `alpha` is made to satisfy.
+        alpha_initializer: Initializer of `alpha`.
+        alpha_regularizer: Regularizer of `alpha`.
+        alpha_constraint: Constraint on `alpha`.
         shared_axes: Axes along which `alpha` is the same.
 
     Example:

@@ -23,7 +23,7 @@ class Attention(Layer):
     Args:
         use_scale: Whether the scores are multiplied with a number that is learned.
         score_mode: `"dot"`: `query @ key`; `"concat"`: the sum of `tanh(query + key)`, times a number that is learned.
-        dropout: In training, the share of the weights that is set to 0.
+        dropout: The fraction of the attention weights that is set to 0 in training.
         seed: Integer for dropout, or None.
 
     Call arguments:
@@ -149,7 +149,7 @@ class AdditiveAttention(Attention):
 
     Args:
         use_scale: Whether there is a vector `scale` that is learned.
-        dropout: In training, the share of the weights that is set to 0.
+        dropout: The fraction of the attention weights that is set to 0 in training.
         seed: Integer for dropout, or None.
 
     Call arguments: as of `Attention`.

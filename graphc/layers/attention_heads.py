@@ -151,19 +151,19 @@ class MultiHeadAttention(Heads):
         num_heads: How many heads.
         key_dim: The size of a head of queries and keys.
         value_dim: The size of a head of values. None: `key_dim`.
-        dropout: In training, the share of the weights that is set to 0.
+        dropout: The fraction of the attention weights that is set to 0 in training.
         use_bias: Whether the projections have biases.
         output_shape: The last sizes of the output, an integer or a tuple. None: the last size of the query.
         attention_axes: The axes that attention runs over. None: all but the batch and the features.
         sliding_window: How far a key may be from a query: at most `sliding_window - 1`. None: any distance.
         flash_attention: Accepted as in Keras; the compiler decides how attention is computed.
-        kernel_initializer: First value of the projections' kernels.
-        bias_initializer: First value of their biases.
-        kernel_regularizer: Penalty on the kernels.
-        bias_regularizer: Penalty on the biases.
-        activity_regularizer: Penalty on the outputs of the projections.
-        kernel_constraint: What the kernels are made to satisfy.
-        bias_constraint: What the biases are made to satisfy.
+        kernel_initializer: Initializer of the projections' kernels.
+        bias_initializer: Initializer of their biases.
+        kernel_regularizer: Regularizer of the kernels.
+        bias_regularizer: Regularizer of the biases.
+        activity_regularizer: Regularizer of the outputs of the projections.
+        kernel_constraint: Constraint on the kernels.
+        bias_constraint: Constraint on the biases.
         use_gate: Whether the heads are multiplied with a gate, `sigmoid(query @ W_g)`, before they are joined.
         seed: Integer for dropout, or None.
 
@@ -413,17 +413,17 @@ class GroupQueryAttention(Heads):
         head_dim: The size of a head.
         num_query_heads: How many heads of queries.
         num_key_value_heads: How many heads of keys and values; it divides `num_query_heads`.
-        dropout: In training, the share of the weights that is set to 0.
+        dropout: The fraction of the attention weights that is set to 0 in training.
         use_bias: Whether the projections have biases.
         sliding_window: How far a key may be from a query: at most `sliding_window - 1`. None: any distance.
         flash_attention: Accepted as in Keras; the compiler decides how attention is computed.
-        kernel_initializer: First value of the projections' kernels.
-        bias_initializer: First value of their biases.
-        kernel_regularizer: Penalty on the kernels.
-        bias_regularizer: Penalty on the biases.
-        activity_regularizer: Penalty on the outputs of the projections.
-        kernel_constraint: What the kernels are made to satisfy.
-        bias_constraint: What the biases are made to satisfy.
+        kernel_initializer: Initializer of the projections' kernels.
+        bias_initializer: Initializer of their biases.
+        kernel_regularizer: Regularizer of the kernels.
+        bias_regularizer: Regularizer of the biases.
+        activity_regularizer: Regularizer of the outputs of the projections.
+        kernel_constraint: Constraint on the kernels.
+        bias_constraint: Constraint on the biases.
         use_gate: Whether the heads are multiplied with a gate, `sigmoid(query @ W_g)`, before they are joined.
         seed: Integer for dropout, or None.
 

@@ -156,23 +156,23 @@ class Conv1D(BaseConv):
     """`activation(conv(inputs, kernel) + bias)` for sequences `[batch, steps, channels]`.
 
     Args:
-        filters: How many outputs each place has.
+        filters: The number of output channels.
         kernel_size: The size of the kernel: a number, or one for each spatial axis.
-        strides: How far the kernel moves.
+        strides: Stride of the kernel.
         padding: `"valid"`: none; `"same"`: the result is as large as the input, divided by the strides; `"causal"`:
             likewise, but with all zeros in front, so that no output depends on later steps.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        dilation_rate: How far the kernel's elements are apart.
-        groups: How many groups of channels are convolved by themselves.
+        dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
+        groups: The number of groups of channels; each group is convolved separately.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
-        kernel_initializer: First value of the kernel.
-        bias_initializer: First value of the bias.
-        kernel_regularizer: Penalty on the kernel.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        kernel_constraint: What the kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
+        kernel_initializer: Initializer of the kernel.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        kernel_constraint: Constraint on the kernel.
+        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if an argument has a value that cannot be used.
@@ -240,22 +240,22 @@ class Conv2D(BaseConv):
     """`activation(conv(inputs, kernel) + bias)` for images `[batch, rows, columns, channels]`.
 
     Args:
-        filters: How many outputs each place has.
+        filters: The number of output channels.
         kernel_size: The size of the kernel: a number, or one for each spatial axis.
-        strides: How far the kernel moves.
+        strides: Stride of the kernel.
         padding: `"valid"`: none; `"same"`: the result is as large as the input, divided by the strides.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        dilation_rate: How far the kernel's elements are apart.
-        groups: How many groups of channels are convolved by themselves.
+        dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
+        groups: The number of groups of channels; each group is convolved separately.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
-        kernel_initializer: First value of the kernel.
-        bias_initializer: First value of the bias.
-        kernel_regularizer: Penalty on the kernel.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        kernel_constraint: What the kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
+        kernel_initializer: Initializer of the kernel.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        kernel_constraint: Constraint on the kernel.
+        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if an argument has a value that cannot be used.
@@ -313,22 +313,22 @@ class Conv3D(BaseConv):
     """`activation(conv(inputs, kernel) + bias)` for volumes `[batch, depth, rows, columns, channels]`.
 
     Args:
-        filters: How many outputs each place has.
+        filters: The number of output channels.
         kernel_size: The size of the kernel: a number, or one for each spatial axis.
-        strides: How far the kernel moves.
+        strides: Stride of the kernel.
         padding: `"valid"`: none; `"same"`: the result is as large as the input, divided by the strides.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        dilation_rate: How far the kernel's elements are apart.
-        groups: How many groups of channels are convolved by themselves.
+        dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
+        groups: The number of groups of channels; each group is convolved separately.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
-        kernel_initializer: First value of the kernel.
-        bias_initializer: First value of the bias.
-        kernel_regularizer: Penalty on the kernel.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        kernel_constraint: What the kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
+        kernel_initializer: Initializer of the kernel.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        kernel_constraint: Constraint on the kernel.
+        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if an argument has a value that cannot be used.

@@ -158,13 +158,13 @@ class Dense(Layer):
         units: How many outputs.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
-        kernel_initializer: First value of the kernel.
-        bias_initializer: First value of the bias.
-        kernel_regularizer: Penalty on the kernel.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        kernel_constraint: What the kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
+        kernel_initializer: Initializer of the kernel.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        kernel_constraint: Constraint on the kernel.
+        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if `units` is no positive integer.
@@ -260,9 +260,9 @@ class Embedding(Layer):
     Args:
         input_dim: How many vectors.
         output_dim: The size of a vector.
-        embeddings_initializer: First value of the table.
-        embeddings_regularizer: Penalty on the table.
-        embeddings_constraint: What the table is made to satisfy.
+        embeddings_initializer: Initializer of the table.
+        embeddings_regularizer: Regularizer of the table.
+        embeddings_constraint: Constraint on the table.
         mask_zero: Whether 0 stands for no word: the steps that hold it are masked.
         weights: A list with the first value of the table, in place of the initializer.
 

@@ -83,20 +83,20 @@ class DepthwiseConv1D(_DepthwiseConv):
 
     Args:
         kernel_size: The size of the kernel.
-        strides: How far the kernel moves.
+        strides: Stride of the kernel.
         padding: `"valid"` or `"same"`.
-        depth_multiplier: How many outputs each channel has.
+        depth_multiplier: The number of outputs of each channel.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        dilation_rate: How far the kernel's elements are apart.
+        dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
-        depthwise_initializer: First value of the kernel.
-        bias_initializer: First value of the bias.
-        depthwise_regularizer: Penalty on the kernel.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        depthwise_constraint: What the kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
+        depthwise_initializer: Initializer of the kernel.
+        bias_initializer: Initializer of the bias.
+        depthwise_regularizer: Regularizer of the kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        depthwise_constraint: Constraint on the kernel.
+        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if an argument has a value that cannot be used.
@@ -116,20 +116,20 @@ class DepthwiseConv2D(_DepthwiseConv):
 
     Args:
         kernel_size: The size of the kernel: a number, or one for each spatial axis.
-        strides: How far the kernel moves.
+        strides: Stride of the kernel.
         padding: `"valid"` or `"same"`.
-        depth_multiplier: How many outputs each channel has.
+        depth_multiplier: The number of outputs of each channel.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        dilation_rate: How far the kernel's elements are apart.
+        dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
-        depthwise_initializer: First value of the kernel.
-        bias_initializer: First value of the bias.
-        depthwise_regularizer: Penalty on the kernel.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        depthwise_constraint: What the kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
+        depthwise_initializer: Initializer of the kernel.
+        bias_initializer: Initializer of the bias.
+        depthwise_regularizer: Regularizer of the kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        depthwise_constraint: Constraint on the kernel.
+        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if an argument has a value that cannot be used.
@@ -239,25 +239,25 @@ class SeparableConv1D(_SeparableConv):
     `activation(conv(depthwise_conv(inputs, depthwise_kernel), pointwise_kernel) + bias)`.
 
     Args:
-        filters: How many outputs each step has.
+        filters: The number of output channels.
         kernel_size: The size of the depthwise kernel.
-        strides: How far it moves.
+        strides: Its stride.
         padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        dilation_rate: How far the depthwise kernel's elements are apart.
-        depth_multiplier: How many outputs each channel has between the two.
+        dilation_rate: The spacing of the depthwise kernel's elements; 1: they are adjacent.
+        depth_multiplier: The number of outputs of each channel between the two.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
-        depthwise_initializer: First value of the depthwise kernel.
-        pointwise_initializer: First value of the pointwise kernel.
-        bias_initializer: First value of the bias.
-        depthwise_regularizer: Penalty on the depthwise kernel.
-        pointwise_regularizer: Penalty on the pointwise kernel.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        depthwise_constraint: What the depthwise kernel is made to satisfy.
-        pointwise_constraint: What the pointwise kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
+        depthwise_initializer: Initializer of the depthwise kernel.
+        pointwise_initializer: Initializer of the pointwise kernel.
+        bias_initializer: Initializer of the bias.
+        depthwise_regularizer: Regularizer of the depthwise kernel.
+        pointwise_regularizer: Regularizer of the pointwise kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        depthwise_constraint: Constraint on the depthwise kernel.
+        pointwise_constraint: Constraint on the pointwise kernel.
+        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if an argument has a value that cannot be used.
@@ -278,25 +278,25 @@ class SeparableConv2D(_SeparableConv):
     `activation(conv(depthwise_conv(inputs, depthwise_kernel), pointwise_kernel) + bias)`.
 
     Args:
-        filters: How many outputs each place has.
+        filters: The number of output channels.
         kernel_size: The size of the depthwise kernel: a number, or one for each spatial axis.
-        strides: How far it moves.
+        strides: Its stride.
         padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        dilation_rate: How far the depthwise kernel's elements are apart.
-        depth_multiplier: How many outputs each channel has between the two.
+        dilation_rate: The spacing of the depthwise kernel's elements; 1: they are adjacent.
+        depth_multiplier: The number of outputs of each channel between the two.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
-        depthwise_initializer: First value of the depthwise kernel.
-        pointwise_initializer: First value of the pointwise kernel.
-        bias_initializer: First value of the bias.
-        depthwise_regularizer: Penalty on the depthwise kernel.
-        pointwise_regularizer: Penalty on the pointwise kernel.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        depthwise_constraint: What the depthwise kernel is made to satisfy.
-        pointwise_constraint: What the pointwise kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
+        depthwise_initializer: Initializer of the depthwise kernel.
+        pointwise_initializer: Initializer of the pointwise kernel.
+        bias_initializer: Initializer of the bias.
+        depthwise_regularizer: Regularizer of the depthwise kernel.
+        pointwise_regularizer: Regularizer of the pointwise kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        depthwise_constraint: Constraint on the depthwise kernel.
+        pointwise_constraint: Constraint on the pointwise kernel.
+        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if an argument has a value that cannot be used.

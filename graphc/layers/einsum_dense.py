@@ -112,12 +112,12 @@ class EinsumDense(Layer):
             is the input's.
         activation: Name or function. None: none.
         bias_axes: The indices of the output that the bias has, such as `"d"`. None: no bias.
-        kernel_initializer: First value of the kernel.
-        bias_initializer: First value of the bias.
-        kernel_regularizer: Penalty on the kernel.
-        bias_regularizer: Penalty on the bias.
-        kernel_constraint: What the kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
+        kernel_initializer: Initializer of the kernel.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel.
+        bias_regularizer: Regularizer of the bias.
+        kernel_constraint: Constraint on the kernel.
+        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if low-rank updates or quantization are asked for.

@@ -68,18 +68,18 @@ class BatchNormalization(_Normalization):
 
     Args:
         axis: The axis that has its own statistics for each position: that of the channels.
-        momentum: How slowly the moving averages follow.
-        epsilon: What keeps the root away from 0.
+        momentum: The momentum of the moving averages.
+        epsilon: A small number that prevents division by 0.
         center: Whether there is a `beta`.
         scale: Whether there is a `gamma`.
-        beta_initializer: First value of `beta`.
-        gamma_initializer: First value of `gamma`.
-        moving_mean_initializer: First value of the moving mean.
-        moving_variance_initializer: First value of the moving variance.
-        beta_regularizer: Penalty on `beta`.
-        gamma_regularizer: Penalty on `gamma`.
-        beta_constraint: What `beta` is made to satisfy.
-        gamma_constraint: What `gamma` is made to satisfy.
+        beta_initializer: Initializer of `beta`.
+        gamma_initializer: Initializer of `gamma`.
+        moving_mean_initializer: Initializer of the moving mean.
+        moving_variance_initializer: Initializer of the moving variance.
+        beta_regularizer: Regularizer of `beta`.
+        gamma_regularizer: Regularizer of `gamma`.
+        beta_constraint: Constraint on `beta`.
+        gamma_constraint: Constraint on `gamma`.
         renorm: Not supported yet.
         renorm_clipping: Not supported yet.
         renorm_momentum: Not used yet.
@@ -198,15 +198,15 @@ class LayerNormalization(_Normalization):
 
     Args:
         axis: Axis or axes that the statistics are over.
-        epsilon: What keeps the root away from 0.
+        epsilon: A small number that prevents division by 0.
         center: Whether there is a `beta`.
         scale: Whether there is a `gamma`.
-        beta_initializer: First value of `beta`.
-        gamma_initializer: First value of `gamma`.
-        beta_regularizer: Penalty on `beta`.
-        gamma_regularizer: Penalty on `gamma`.
-        beta_constraint: What `beta` is made to satisfy.
-        gamma_constraint: What `gamma` is made to satisfy.
+        beta_initializer: Initializer of `beta`.
+        gamma_initializer: Initializer of `gamma`.
+        beta_regularizer: Regularizer of `beta`.
+        gamma_regularizer: Regularizer of `gamma`.
+        beta_constraint: Constraint on `beta`.
+        gamma_constraint: Constraint on `gamma`.
 
     Example:
 
@@ -273,15 +273,15 @@ class GroupNormalization(_Normalization):
     Args:
         groups: How many groups; -1: each channel is one.
         axis: The axis of the channels.
-        epsilon: What keeps the root away from 0.
+        epsilon: A small number that prevents division by 0.
         center: Whether there is a `beta`.
         scale: Whether there is a `gamma`.
-        beta_initializer: First value of `beta`.
-        gamma_initializer: First value of `gamma`.
-        beta_regularizer: Penalty on `beta`.
-        gamma_regularizer: Penalty on `gamma`.
-        beta_constraint: What `beta` is made to satisfy.
-        gamma_constraint: What `gamma` is made to satisfy.
+        beta_initializer: Initializer of `beta`.
+        gamma_initializer: Initializer of `gamma`.
+        beta_regularizer: Regularizer of `beta`.
+        gamma_regularizer: Regularizer of `gamma`.
+        beta_constraint: Constraint on `beta`.
+        gamma_constraint: Constraint on `gamma`.
 
     Raises:
         ArgumentError: if the channels cannot be cut into so many groups.
@@ -364,7 +364,7 @@ class RMSNormalization(Layer):
 
     Args:
         axis: Axis that the mean is over.
-        epsilon: What keeps the root away from 0.
+        epsilon: A small number that prevents division by 0.
 
     Example:
 

@@ -23,7 +23,7 @@ class _Pooling(Layer):
     Args:
         rank: How many spatial axes there are.
         pool_size: The size of the window.
-        strides: How far the window moves. None: by its size.
+        strides: Stride of the window. None: its size.
         padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
     """
@@ -81,11 +81,11 @@ class _Global(Layer):
 
 @exported(_MODULE, "MaxPool1D")
 class MaxPooling1D(_Pooling):
-    """The largest element under each place of a window, in sequences.
+    """The maximum of each window, in sequences.
 
     Args:
         pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: How far the window moves. None: by its size.
+        strides: Stride of the window. None: its size.
         padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         name: Its name.
@@ -113,11 +113,11 @@ class MaxPooling1D(_Pooling):
 
 @exported(_MODULE, "MaxPool2D")
 class MaxPooling2D(_Pooling):
-    """The largest element under each place of a window, in images.
+    """The maximum of each window, in images.
 
     Args:
         pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: How far the window moves. None: by its size.
+        strides: Stride of the window. None: its size.
         padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         name: Its name.
@@ -145,11 +145,11 @@ class MaxPooling2D(_Pooling):
 
 @exported(_MODULE, "MaxPool3D")
 class MaxPooling3D(_Pooling):
-    """The largest element under each place of a window, in volumes.
+    """The maximum of each window, in volumes.
 
     Args:
         pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: How far the window moves. None: by its size.
+        strides: Stride of the window. None: its size.
         padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         name: Its name.
@@ -177,11 +177,11 @@ class MaxPooling3D(_Pooling):
 
 @exported(_MODULE, "AvgPool1D")
 class AveragePooling1D(_Pooling):
-    """The mean of the elements under each place of a window, in sequences.
+    """The mean of each window, in sequences.
 
     Args:
         pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: How far the window moves. None: by its size.
+        strides: Stride of the window. None: its size.
         padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         name: Its name.
@@ -209,11 +209,11 @@ class AveragePooling1D(_Pooling):
 
 @exported(_MODULE, "AvgPool2D")
 class AveragePooling2D(_Pooling):
-    """The mean of the elements under each place of a window, in images.
+    """The mean of each window, in images.
 
     Args:
         pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: How far the window moves. None: by its size.
+        strides: Stride of the window. None: its size.
         padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         name: Its name.
@@ -241,11 +241,11 @@ class AveragePooling2D(_Pooling):
 
 @exported(_MODULE, "AvgPool3D")
 class AveragePooling3D(_Pooling):
-    """The mean of the elements under each place of a window, in volumes.
+    """The mean of each window, in volumes.
 
     Args:
         pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: How far the window moves. None: by its size.
+        strides: Stride of the window. None: its size.
         padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         name: Its name.

@@ -149,17 +149,17 @@ class SimpleRNNCell(_Cell):
         units: The size of the output and of the state.
         activation: Function of the new state, by name or itself. None: none.
         use_bias: Whether a bias is added.
-        kernel_initializer: First value of the kernel of the inputs.
-        recurrent_initializer: First value of the kernel of the state.
-        bias_initializer: First value of the bias.
-        kernel_regularizer: Penalty on the kernel of the inputs.
-        recurrent_regularizer: Penalty on the kernel of the state.
-        bias_regularizer: Penalty on the bias.
-        kernel_constraint: What the kernel of the inputs is made to satisfy.
-        recurrent_constraint: What the kernel of the state is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
-        dropout: In training, the share of the inputs that is set to 0; one mask serves for all steps of a loop.
-        recurrent_dropout: In training, the share of the state that is set to 0, likewise.
+        kernel_initializer: Initializer of the kernel of the inputs.
+        recurrent_initializer: Initializer of the kernel of the state.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel of the inputs.
+        recurrent_regularizer: Regularizer of the kernel of the state.
+        bias_regularizer: Regularizer of the bias.
+        kernel_constraint: Constraint on the kernel of the inputs.
+        recurrent_constraint: Constraint on the kernel of the state.
+        bias_constraint: Constraint on the bias.
+        dropout: The fraction of the inputs that is set to 0 in training, with one mask for all steps.
+        recurrent_dropout: The fraction of the state that is set to 0 in training, likewise.
         seed: Integer for dropout, or None.
 
     Call arguments:
@@ -283,17 +283,17 @@ class GRUCell(_Gated):
         activation: Function of the candidate, by name or itself. None: none.
         recurrent_activation: Function of the gates.
         use_bias: Whether biases are added.
-        kernel_initializer: First value of the kernel of the inputs.
-        recurrent_initializer: First value of the kernel of the state.
-        bias_initializer: First value of the bias.
-        kernel_regularizer: Penalty on the kernel of the inputs.
-        recurrent_regularizer: Penalty on the kernel of the state.
-        bias_regularizer: Penalty on the bias.
-        kernel_constraint: What the kernel of the inputs is made to satisfy.
-        recurrent_constraint: What the kernel of the state is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
-        dropout: In training, the share of the inputs that is set to 0; one mask serves for all steps of a loop.
-        recurrent_dropout: In training, the share of the state that is set to 0, likewise.
+        kernel_initializer: Initializer of the kernel of the inputs.
+        recurrent_initializer: Initializer of the kernel of the state.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel of the inputs.
+        recurrent_regularizer: Regularizer of the kernel of the state.
+        bias_regularizer: Regularizer of the bias.
+        kernel_constraint: Constraint on the kernel of the inputs.
+        recurrent_constraint: Constraint on the kernel of the state.
+        bias_constraint: Constraint on the bias.
+        dropout: The fraction of the inputs that is set to 0 in training, with one mask for all steps.
+        recurrent_dropout: The fraction of the state that is set to 0 in training, likewise.
         reset_after: Whether the reset gate acts after the product with the state's kernel; there is then a bias for
             each kernel.
         seed: Integer for dropout, or None.
@@ -404,18 +404,18 @@ class LSTMCell(_Gated):
         activation: Function of the candidate and of the cell's state, by name or itself. None: none.
         recurrent_activation: Function of the gates.
         use_bias: Whether a bias is added.
-        kernel_initializer: First value of the kernel of the inputs.
-        recurrent_initializer: First value of the kernel of the state.
-        bias_initializer: First value of the bias.
+        kernel_initializer: Initializer of the kernel of the inputs.
+        recurrent_initializer: Initializer of the kernel of the state.
+        bias_initializer: Initializer of the bias.
         unit_forget_bias: Whether the bias of the forget gate starts at 1 (Jozefowicz et al., 2015).
-        kernel_regularizer: Penalty on the kernel of the inputs.
-        recurrent_regularizer: Penalty on the kernel of the state.
-        bias_regularizer: Penalty on the bias.
-        kernel_constraint: What the kernel of the inputs is made to satisfy.
-        recurrent_constraint: What the kernel of the state is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
-        dropout: In training, the share of the inputs that is set to 0; one mask serves for all steps of a loop.
-        recurrent_dropout: In training, the share of the state that is set to 0, likewise.
+        kernel_regularizer: Regularizer of the kernel of the inputs.
+        recurrent_regularizer: Regularizer of the kernel of the state.
+        bias_regularizer: Regularizer of the bias.
+        kernel_constraint: Constraint on the kernel of the inputs.
+        recurrent_constraint: Constraint on the kernel of the state.
+        bias_constraint: Constraint on the bias.
+        dropout: The fraction of the inputs that is set to 0 in training, with one mask for all steps.
+        recurrent_dropout: The fraction of the state that is set to 0 in training, likewise.
         seed: Integer for dropout, or None.
 
     Call arguments:

@@ -80,18 +80,18 @@ class SimpleRNN(_CellLayer):
         units: The size of the output and of the state.
         activation: Function of the new state, by name or itself. None: none.
         use_bias: Whether a bias is added.
-        kernel_initializer: First value of the kernel of the inputs.
-        recurrent_initializer: First value of the kernel of the state.
-        bias_initializer: First value of the bias.
-        kernel_regularizer: Penalty on the kernel of the inputs.
-        recurrent_regularizer: Penalty on the kernel of the state.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        kernel_constraint: What the kernel of the inputs is made to satisfy.
-        recurrent_constraint: What the kernel of the state is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
-        dropout: In training, the share of the inputs that is set to 0; one mask serves for all steps of a call.
-        recurrent_dropout: In training, the share of the state that is set to 0, likewise.
+        kernel_initializer: Initializer of the kernel of the inputs.
+        recurrent_initializer: Initializer of the kernel of the state.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel of the inputs.
+        recurrent_regularizer: Regularizer of the kernel of the state.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        kernel_constraint: Constraint on the kernel of the inputs.
+        recurrent_constraint: Constraint on the kernel of the state.
+        bias_constraint: Constraint on the bias.
+        dropout: The fraction of the inputs that is set to 0 in training, with one mask for all steps.
+        recurrent_dropout: The fraction of the state that is set to 0 in training, likewise.
         return_sequences: Whether the outputs of all steps are returned, or the last one.
         return_state: Whether the last states are returned too.
         go_backwards: Whether the last step comes first; sequences are then returned in that order.
@@ -185,18 +185,18 @@ class GRU(_GatedLayer):
         activation: Function of the candidate, by name or itself. None: none.
         recurrent_activation: Function of the gates.
         use_bias: Whether a bias is added.
-        kernel_initializer: First value of the kernel of the inputs.
-        recurrent_initializer: First value of the kernel of the state.
-        bias_initializer: First value of the bias.
-        kernel_regularizer: Penalty on the kernel of the inputs.
-        recurrent_regularizer: Penalty on the kernel of the state.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        kernel_constraint: What the kernel of the inputs is made to satisfy.
-        recurrent_constraint: What the kernel of the state is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
-        dropout: In training, the share of the inputs that is set to 0; one mask serves for all steps of a call.
-        recurrent_dropout: In training, the share of the state that is set to 0, likewise.
+        kernel_initializer: Initializer of the kernel of the inputs.
+        recurrent_initializer: Initializer of the kernel of the state.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel of the inputs.
+        recurrent_regularizer: Regularizer of the kernel of the state.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        kernel_constraint: Constraint on the kernel of the inputs.
+        recurrent_constraint: Constraint on the kernel of the state.
+        bias_constraint: Constraint on the bias.
+        dropout: The fraction of the inputs that is set to 0 in training, with one mask for all steps.
+        recurrent_dropout: The fraction of the state that is set to 0 in training, likewise.
         seed: Integer for dropout, or None.
         return_sequences: Whether the outputs of all steps are returned, or the last one.
         return_state: Whether the last states are returned too.
@@ -298,19 +298,19 @@ class LSTM(_GatedLayer):
         activation: Function of the candidate and of the cell's state, by name or itself. None: none.
         recurrent_activation: Function of the gates.
         use_bias: Whether a bias is added.
-        kernel_initializer: First value of the kernel of the inputs.
-        recurrent_initializer: First value of the kernel of the state.
-        bias_initializer: First value of the bias.
+        kernel_initializer: Initializer of the kernel of the inputs.
+        recurrent_initializer: Initializer of the kernel of the state.
+        bias_initializer: Initializer of the bias.
         unit_forget_bias: Whether the bias of the forget gate starts at 1.
-        kernel_regularizer: Penalty on the kernel of the inputs.
-        recurrent_regularizer: Penalty on the kernel of the state.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        kernel_constraint: What the kernel of the inputs is made to satisfy.
-        recurrent_constraint: What the kernel of the state is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
-        dropout: In training, the share of the inputs that is set to 0; one mask serves for all steps of a call.
-        recurrent_dropout: In training, the share of the state that is set to 0, likewise.
+        kernel_regularizer: Regularizer of the kernel of the inputs.
+        recurrent_regularizer: Regularizer of the kernel of the state.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        kernel_constraint: Constraint on the kernel of the inputs.
+        recurrent_constraint: Constraint on the kernel of the state.
+        bias_constraint: Constraint on the bias.
+        dropout: The fraction of the inputs that is set to 0 in training, with one mask for all steps.
+        recurrent_dropout: The fraction of the state that is set to 0 in training, likewise.
         seed: Integer for dropout, or None.
         return_sequences: Whether the outputs of all steps are returned, or the last one.
         return_state: Whether the last states are returned too.

@@ -37,7 +37,7 @@ class Dropout(_Random):
     (Srivastava et al., 2014)
 
     Args:
-        rate: The share that is set to 0.
+        rate: The fraction that is set to 0.
         noise_shape: The shape of the mask, with 1 where it is the same along an axis, and None for the inputs' size.
         seed: Integer, or None.
 
@@ -88,7 +88,7 @@ class SpatialDropout1D(_SpatialDropout):
     """Dropout of whole channels of sequences (Tompson et al., 2014).
 
     Args:
-        rate: The share that is set to 0.
+        rate: The fraction that is set to 0.
         seed: Integer, or None.
         name: Its name.
         dtype: Name of a dtype.
@@ -109,7 +109,7 @@ class SpatialDropout2D(_SpatialDropout):
     """Dropout of whole channels of images (Tompson et al., 2014).
 
     Args:
-        rate: The share that is set to 0.
+        rate: The fraction that is set to 0.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         seed: Integer, or None.
         name: Its name.
@@ -133,7 +133,7 @@ class SpatialDropout3D(_SpatialDropout):
     """Dropout of whole channels of volumes (Tompson et al., 2014).
 
     Args:
-        rate: The share that is set to 0.
+        rate: The fraction that is set to 0.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         seed: Integer, or None.
         name: Its name.

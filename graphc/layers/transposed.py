@@ -98,22 +98,22 @@ class Conv1DTranspose(_ConvTranspose):
     so images grow where a convolution makes them smaller. Then bias and activation follow.
 
     Args:
-        filters: How many outputs each place has.
+        filters: The number of output channels.
         kernel_size: The size of the kernel.
-        strides: How far apart neighbouring inputs are in the result.
+        strides: The distance of neighboring inputs in the result.
         padding: `"valid"`: all that is reached; `"same"`: the result is as large as the input, times the strides.
         output_padding: How much longer the result is at its end. None: as `padding` says.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        dilation_rate: How far the kernel's elements are apart.
+        dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
-        kernel_initializer: First value of the kernel, `[*kernel_size, filters, channels]`.
-        bias_initializer: First value of the bias.
-        kernel_regularizer: Penalty on the kernel.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        kernel_constraint: What the kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
+        kernel_initializer: Initializer of the kernel, `[*kernel_size, filters, channels]`.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        kernel_constraint: Constraint on the kernel.
+        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if an argument has a value that cannot be used.
@@ -135,22 +135,22 @@ class Conv2DTranspose(_ConvTranspose):
     so images grow where a convolution makes them smaller. Then bias and activation follow.
 
     Args:
-        filters: How many outputs each place has.
+        filters: The number of output channels.
         kernel_size: The size of the kernel: a number, or one for each spatial axis.
-        strides: How far apart neighbouring inputs are in the result.
+        strides: The distance of neighboring inputs in the result.
         padding: `"valid"`: all that is reached; `"same"`: the result is as large as the input, times the strides.
         output_padding: How much longer the result is at its end. None: as `padding` says.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        dilation_rate: How far the kernel's elements are apart.
+        dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
-        kernel_initializer: First value of the kernel, `[*kernel_size, filters, channels]`.
-        bias_initializer: First value of the bias.
-        kernel_regularizer: Penalty on the kernel.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        kernel_constraint: What the kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
+        kernel_initializer: Initializer of the kernel, `[*kernel_size, filters, channels]`.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        kernel_constraint: Constraint on the kernel.
+        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if an argument has a value that cannot be used.
@@ -172,22 +172,22 @@ class Conv3DTranspose(_ConvTranspose):
     so images grow where a convolution makes them smaller. Then bias and activation follow.
 
     Args:
-        filters: How many outputs each place has.
+        filters: The number of output channels.
         kernel_size: The size of the kernel: a number, or one for each spatial axis.
-        strides: How far apart neighbouring inputs are in the result.
+        strides: The distance of neighboring inputs in the result.
         padding: `"valid"`: all that is reached; `"same"`: the result is as large as the input, times the strides.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         output_padding: How much longer the result is at its end. None: as `padding` says.
-        dilation_rate: How far the kernel's elements are apart.
+        dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
-        kernel_initializer: First value of the kernel, `[*kernel_size, filters, channels]`.
-        bias_initializer: First value of the bias.
-        kernel_regularizer: Penalty on the kernel.
-        bias_regularizer: Penalty on the bias.
-        activity_regularizer: Penalty on the outputs.
-        kernel_constraint: What the kernel is made to satisfy.
-        bias_constraint: What the bias is made to satisfy.
+        kernel_initializer: Initializer of the kernel, `[*kernel_size, filters, channels]`.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the outputs.
+        kernel_constraint: Constraint on the kernel.
+        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if an argument has a value that cannot be used.

@@ -16,7 +16,7 @@ class MeanSquaredError(LossFunctionWrapper):
     """`mean(square(y_true - y_pred))`.
 
     Args:
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
 
@@ -40,7 +40,7 @@ class MeanAbsoluteError(LossFunctionWrapper):
     """`mean(abs(y_true - y_pred))`.
 
     Args:
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -59,7 +59,7 @@ class MeanAbsolutePercentageError(LossFunctionWrapper):
     """`100 * mean(abs((y_true - y_pred) / y_true))`.
 
     Args:
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -78,7 +78,7 @@ class MeanSquaredLogarithmicError(LossFunctionWrapper):
     """`mean(square(log(y_true + 1) - log(y_pred + 1)))`.
 
     Args:
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -98,7 +98,7 @@ class CosineSimilarity(LossFunctionWrapper):
 
     Args:
         axis: The axis that vectors lie along.
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -123,7 +123,7 @@ class Huber(LossFunctionWrapper):
 
     Args:
         delta: Where the loss turns from a square to a line.
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
 
@@ -152,7 +152,7 @@ class LogCosh(LossFunctionWrapper):
     """`mean(log(cosh(y_pred - y_true)))`.
 
     Args:
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -171,7 +171,7 @@ class Hinge(LossFunctionWrapper):
     """`mean(max(1 - y_true * y_pred, 0))`.
 
     Args:
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -190,7 +190,7 @@ class SquaredHinge(LossFunctionWrapper):
     """`mean(square(max(1 - y_true * y_pred, 0)))`.
 
     Args:
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -209,7 +209,7 @@ class CategoricalHinge(LossFunctionWrapper):
     """`max(neg - pos + 1, 0)`, `pos = sum(y_true * y_pred)`, `neg = max((1 - y_true) * y_pred)`.
 
     Args:
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -228,7 +228,7 @@ class KLDivergence(LossFunctionWrapper):
     """`sum(y_true * log(y_true / y_pred))`.
 
     Args:
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -247,7 +247,7 @@ class Poisson(LossFunctionWrapper):
     """`mean(y_pred - y_true * log(y_pred))`.
 
     Args:
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -267,9 +267,9 @@ class BinaryCrossentropy(LossFunctionWrapper):
 
     Args:
         from_logits: Whether `y_pred` is logits.
-        label_smoothing: How much labels are moved towards equal probabilities.
+        label_smoothing: The fraction by which labels are moved towards equal probabilities.
         axis: The axis that the mean is over.
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -296,16 +296,16 @@ class BinaryCrossentropy(LossFunctionWrapper):
 
 @exported(_MODULE)
 class BinaryFocalCrossentropy(LossFunctionWrapper):
-    """Binary cross-entropy in which samples that are right already count less.
+    """Binary cross-entropy in which correctly classified samples count less.
 
     Args:
         apply_class_balancing: Whether classes are weighed.
         alpha: The weight of class 1.
-        gamma: How much less samples count that are right already.
+        gamma: The focusing parameter: the larger, the less correctly classified samples count.
         from_logits: Whether `y_pred` is logits.
-        label_smoothing: How much labels are moved towards equal probabilities.
+        label_smoothing: The fraction by which labels are moved towards equal probabilities.
         axis: The axis that the mean is over.
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -342,9 +342,9 @@ class CategoricalCrossentropy(LossFunctionWrapper):
 
     Args:
         from_logits: Whether `y_pred` is logits.
-        label_smoothing: How much labels are moved towards equal probabilities.
+        label_smoothing: The fraction by which labels are moved towards equal probabilities.
         axis: The axis of the classes.
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -371,15 +371,15 @@ class CategoricalCrossentropy(LossFunctionWrapper):
 
 @exported(_MODULE)
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
-    """Categorical cross-entropy in which samples that are right already count less.
+    """Categorical cross-entropy in which correctly classified samples count less.
 
     Args:
         alpha: A factor.
-        gamma: How much less samples count that are right already.
+        gamma: The focusing parameter: the larger, the less correctly classified samples count.
         from_logits: Whether `y_pred` is logits.
-        label_smoothing: How much labels are moved towards equal probabilities.
+        label_smoothing: The fraction by which labels are moved towards equal probabilities.
         axis: The axis of the classes.
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
     """
@@ -415,7 +415,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     Args:
         from_logits: Whether `y_pred` is logits.
         ignore_class: A label whose samples have a loss of 0.
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         axis: The axis of the classes.
         name: Its name.
         dtype: As of `Loss`.
@@ -455,7 +455,7 @@ class Dice(LossFunctionWrapper):
     """`1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred))`.
 
     Args:
-        reduction: How the losses of samples become one number, as of `Loss`.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         axis: Axes that are summed over.
         dtype: As of `Loss`.
@@ -476,9 +476,9 @@ class Tversky(LossFunctionWrapper):
     """One minus the Tversky index.
 
     Args:
-        alpha: The weight of wrong positives.
-        beta: The weight of wrong negatives.
-        reduction: How the losses of samples become one number, as of `Loss`.
+        alpha: The weight of false positives.
+        beta: The weight of false negatives.
+        reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         axis: Axes that are summed over.
         dtype: As of `Loss`.

@@ -59,8 +59,8 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
     """`mean(square(y_true - y_pred))` over the last axis.
 
     Args:
-        y_true: Tensor: what should be.
-        y_pred: Tensor of the same shape: what was predicted.
+        y_true: Tensor of targets.
+        y_pred: Tensor of predictions, of the same shape.
 
     Returns:
         A tensor without the last axis.
@@ -190,10 +190,10 @@ def categorical_crossentropy(
     """`-sum(y_true * log(y_pred))` over the axis of classes.
 
     Args:
-        y_true: Tensor of the shape of `y_pred`: the probabilities that should be, such as one-hot labels.
+        y_true: Tensor of the shape of `y_pred`: the target probabilities, such as one-hot labels.
         y_pred: Tensor of probabilities, or of logits.
         from_logits: Whether `y_pred` is logits.
-        label_smoothing: How much of each label's probability is spread over all classes, from 0 to 1.
+        label_smoothing: The fraction of each label's probability that is distributed over all classes, from 0 to 1.
         axis: The axis of the classes.
 
     Raises:
@@ -258,7 +258,7 @@ def binary_crossentropy(
         y_true: Tensor of the shape of `y_pred`, of numbers from 0 to 1.
         y_pred: Tensor of probabilities, or of logits.
         from_logits: Whether `y_pred` is logits.
-        label_smoothing: How far labels move from 0 and 1 towards a half, from 0 to 1.
+        label_smoothing: The fraction by which labels are moved from 0 and 1 towards a half, from 0 to 1.
         axis: The axis that the mean is over.
 
     Example:
@@ -290,9 +290,9 @@ def binary_focal_crossentropy(
         y_pred: Tensor of probabilities, or of logits.
         apply_class_balancing: Whether class 1 counts `alpha` and class 0 `1 - alpha`.
         alpha: The weight of class 1.
-        gamma: How much less samples count that are right already.
+        gamma: The focusing parameter: the larger, the less correctly classified samples count.
         from_logits: Whether `y_pred` is logits.
-        label_smoothing: How far labels move from 0 and 1 towards a half.
+        label_smoothing: The fraction by which labels are moved from 0 and 1 towards a half.
         axis: The axis that the mean is over.
     """
     wanted, predicted = _pair(y_true, y_pred)
@@ -323,9 +323,9 @@ def categorical_focal_crossentropy(
         y_true: Tensor of the shape of `y_pred`, such as one-hot labels.
         y_pred: Tensor of probabilities, or of logits.
         alpha: A factor.
-        gamma: How much less samples count that are right already.
+        gamma: The focusing parameter: the larger, the less correctly classified samples count.
         from_logits: Whether `y_pred` is logits.
-        label_smoothing: How much of each label's probability is spread over all classes.
+        label_smoothing: The fraction of each label's probability that is distributed over all classes.
         axis: The axis of the classes.
     """
     wanted, predicted = _pair(y_true, y_pred)
@@ -355,7 +355,7 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
 
 @_in_wide
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Tensor:
-    """One minus the Tversky index, which weighs wrong positives by `alpha` and negatives by `beta`.
+    """One minus the Tversky index, which weighs false positives by `alpha` and false negatives by `beta`.
 
     (Salehi et al., 2017)
     """

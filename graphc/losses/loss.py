@@ -105,8 +105,8 @@ class Loss(Configurable):
         """The loss.
 
         Args:
-            y_true: Tensor: what should be.
-            y_pred: Tensor: what was predicted.
+            y_true: Tensor of targets.
+            y_pred: Tensor of predictions.
             sample_weight: Tensor with a weight for each sample. None: all count alike.
         """
         in_mask = get_mask(y_pred)

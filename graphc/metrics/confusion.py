@@ -82,7 +82,7 @@ def _one_count(cls_name: str, key: str, doc: str) -> Any:
     text = f"""{doc}
 
     Args:
-        thresholds: A number or a list of them: from where on a prediction is positive. None: 0.5.
+        thresholds: A number or a list of them: a prediction above it is positive. None: 0.5.
         name: Its name.
         dtype: The dtype of the count.
     """
@@ -90,10 +90,10 @@ def _one_count(cls_name: str, key: str, doc: str) -> Any:
     return exported(_MODULE)(type(cls_name, (_Counts,), body))
 
 
-TruePositives = _one_count("TruePositives", "tp", "How many positives were predicted as such.")
-FalsePositives = _one_count("FalsePositives", "fp", "How many negatives were predicted as positives.")
-TrueNegatives = _one_count("TrueNegatives", "tn", "How many negatives were predicted as such.")
-FalseNegatives = _one_count("FalseNegatives", "fn", "How many positives were predicted as negatives.")
+TruePositives = _one_count("TruePositives", "tp", "The number of true positives.")
+FalsePositives = _one_count("FalsePositives", "fp", "The number of false positives.")
+TrueNegatives = _one_count("TrueNegatives", "tn", "The number of true negatives.")
+FalseNegatives = _one_count("FalseNegatives", "fn", "The number of false negatives.")
 
 
 @exported(_MODULE)
@@ -101,7 +101,7 @@ class Precision(_Counts):
     """The share of true positives among what was predicted positive.
 
     Args:
-        thresholds: A number or a list of them: from where on a prediction is positive. None: 0.5.
+        thresholds: A number or a list of them: a prediction above it is positive. None: 0.5.
         top_k: Not supported yet.
         class_id: Not supported yet.
         name: Its name.
@@ -146,7 +146,7 @@ class Recall(_Counts):
     """The share of the positives that were predicted as such.
 
     Args:
-        thresholds: A number or a list of them: from where on a prediction is positive. None: 0.5.
+        thresholds: A number or a list of them: a prediction above it is positive. None: 0.5.
         top_k: Not supported yet.
         class_id: Not supported yet.
         name: Its name.

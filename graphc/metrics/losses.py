@@ -205,7 +205,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
         name: Its name.
         dtype: The dtype it is formed in.
         from_logits: Whether predictions are logits.
-        label_smoothing: How much labels are moved towards a half.
+        label_smoothing: The fraction by which labels are moved towards a half.
     """
 
     def __init__(
@@ -227,7 +227,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
         name: Its name.
         dtype: The dtype it is formed in.
         from_logits: Whether predictions are logits.
-        label_smoothing: How much labels are moved towards equal probabilities.
+        label_smoothing: The fraction by which labels are moved towards equal probabilities.
         axis: The axis of the classes.
     """
 

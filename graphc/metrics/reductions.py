@@ -142,8 +142,8 @@ class MeanMetricWrapper(Mean):
         """Takes a batch in.
 
         Args:
-            y_true: Tensor: what should be.
-            y_pred: Tensor: what was predicted.
+            y_true: Tensor of targets.
+            y_pred: Tensor of predictions.
             sample_weight: Tensor with a weight for each sample. None: all count alike.
         """
         predicted = as_tensor(y_pred)

@@ -105,7 +105,7 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     """`-sum(target * log(output))` along the axis of classes.
 
     Args:
-        target: Tensor of the shape of `output`: the probabilities that should be.
+        target: Tensor of the shape of `output`: the target probabilities.
         output: Tensor of probabilities, which are scaled to sum to one, or of logits.
         from_logits: Whether `output` is logits.
         axis: The axis of the classes.
@@ -250,7 +250,7 @@ def batch_normalization(
         axis: The axis that has its own statistics for each position.
         offset: Vector to add. None: nothing.
         scale: Vector to multiply with. None: nothing.
-        epsilon: What keeps the root away from 0.
+        epsilon: A small number that prevents division by 0.
     """
     given = in_float(x)
     tensor = in_wide(given)
@@ -277,7 +277,7 @@ def layer_normalization(
         gamma: Tensor of the sizes of the axes, to multiply with. None: nothing.
         beta: Likewise, to add. None: nothing.
         axis: Axis or axes.
-        epsilon: What keeps the root away from 0. None: `config.epsilon()`.
+        epsilon: A small number that prevents division by 0. None: `config.epsilon()`.
     """
     if kwargs:
         raise ArgumentError("these arguments of `layer_normalization` are not supported yet", got=", ".join(kwargs))
@@ -302,7 +302,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: float 
         x: Tensor.
         scale: Tensor of the sizes of the axes, to multiply with. None: nothing.
         axis: Axis or axes.
-        epsilon: What keeps the root away from 0. None: `config.epsilon()`.
+        epsilon: A small number that prevents division by 0. None: `config.epsilon()`.
     """
     tensor = in_float(x)
     wide = in_wide(tensor)

@@ -112,10 +112,10 @@ def conv(
     Args:
         inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
         kernel: Tensor `[*window, channels / groups, filters]`.
-        strides: How far the kernel moves: a number, or one for each spatial axis.
+        strides: Stride of the kernel: a number, or one for each spatial axis.
         padding: `"valid"`: none; `"same"`: the result is as large as the input, divided by the strides.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        dilation_rate: How far the kernel's elements are apart.
+        dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
 
     Raises:
         ShapeError: if the channels do not fit.
@@ -177,11 +177,11 @@ def conv_transpose(
     Args:
         inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
         kernel: Tensor `[*window, filters, channels]`.
-        strides: How far apart neighbouring inputs are in the result: a number, or one for each spatial axis.
+        strides: The distance of neighboring inputs in the result: a number, or one for each spatial axis.
         padding: `"valid"`: all that is reached; `"same"`: the result is as large as the input, times the strides.
         output_padding: How much longer the result is at its end. None: as `padding` says.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        dilation_rate: How far the kernel's elements are apart.
+        dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
 
     Raises:
         ShapeError: if the channels do not fit.
@@ -293,12 +293,12 @@ def _pooled(
 def max_pool(
     inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
 ) -> Tensor:
-    """The largest element under a window, for each place of the window.
+    """The maximum of each window.
 
     Args:
         inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
         pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: How far the window moves. None: by its size.
+        strides: Stride of the window. None: its size.
         padding: `"valid"` or `"same"`; padding never wins.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
@@ -315,12 +315,12 @@ def max_pool(
 def average_pool(
     inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
 ) -> Tensor:
-    """The mean of the elements under a window, for each place of the window; padding does not count.
+    """The mean of each window; padding does not count.
 
     Args:
         inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
         pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: How far the window moves. None: by its size.
+        strides: Stride of the window. None: its size.
         padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 

@@ -18,15 +18,15 @@ class Adagrad(Optimizer):
     Args:
         learning_rate: A number or a schedule.
         initial_accumulator_value: The first value of `a`.
-        epsilon: What keeps the root away from 0.
-        weight_decay: Share of the weights, times the learning rate, taken off in each step.
-        clipnorm: The largest length of one gradient.
-        clipvalue: The largest absolute value in a gradient.
-        global_clipnorm: The largest length of all gradients.
+        epsilon: A small number that prevents division by 0.
+        weight_decay: The fraction of the weights, times the learning rate, that each step subtracts.
+        clipnorm: The maximum norm of a gradient.
+        clipvalue: The maximum absolute value of a gradient's elements.
+        global_clipnorm: The maximum norm of all gradients together.
         use_ema: Whether to keep moving averages of the weights.
-        ema_momentum: How slowly these follow.
-        ema_overwrite_frequency: After how many steps weights are set to them.
-        loss_scale_factor: What the loss is multiplied with.
+        ema_momentum: The momentum of these averages.
+        ema_overwrite_frequency: The number of steps after which weights are set to their averages.
+        loss_scale_factor: Factor by which the loss is multiplied and gradients are divided.
         gradient_accumulation_steps: Not supported yet.
         name: Its name.
 
@@ -72,7 +72,7 @@ class Adagrad(Optimizer):
         self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
 
     def build(self, variables: Sequence[Variable]) -> None:
-        """Makes the moments for some weights."""
+        """Creates the optimizer's variables for some weights."""
         if self.built:
             return
         super().build(variables)
@@ -80,7 +80,7 @@ class Adagrad(Optimizer):
         self.accumulators = [self.add_variable_from_reference(v, "accumulator", first) for v in variables]
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        """Changes one weight by its gradient."""
+        """Updates one weight by its gradient."""
         total = self.accumulators[self._index(variable)]
         total.assign_add(ops.square(gradient))
         variable.assign_sub(learning_rate * gradient / ops.sqrt(total.value + self.epsilon))

@@ -20,18 +20,18 @@ class Adam(Optimizer):
 
     Args:
         learning_rate: A number or a schedule.
-        beta_1: How slowly the mean of gradients follows.
-        beta_2: How slowly the mean of squares follows.
-        epsilon: What keeps the root away from 0.
+        beta_1: Decay rate of the first moment, the mean of the gradients.
+        beta_2: Decay rate of the second moment, the mean of the squared gradients.
+        epsilon: A small number that prevents division by 0.
         amsgrad: Whether to divide by the largest mean of squares so far (Reddi et al., 2018).
-        weight_decay: Share of the weights, times the learning rate, taken off in each step.
-        clipnorm: The largest length of one gradient.
-        clipvalue: The largest absolute value in a gradient.
-        global_clipnorm: The largest length of all gradients.
+        weight_decay: The fraction of the weights, times the learning rate, that each step subtracts.
+        clipnorm: The maximum norm of a gradient.
+        clipvalue: The maximum absolute value of a gradient's elements.
+        global_clipnorm: The maximum norm of all gradients together.
         use_ema: Whether to keep moving averages of the weights.
-        ema_momentum: How slowly these follow.
-        ema_overwrite_frequency: After how many steps weights are set to them.
-        loss_scale_factor: What the loss is multiplied with.
+        ema_momentum: The momentum of these averages.
+        ema_overwrite_frequency: The number of steps after which weights are set to their averages.
+        loss_scale_factor: Factor by which the loss is multiplied and gradients are divided.
         gradient_accumulation_steps: Not supported yet.
         name: Its name.
 
@@ -79,7 +79,7 @@ class Adam(Optimizer):
         self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
 
     def build(self, variables: Sequence[Variable]) -> None:
-        """Makes the moments for some weights."""
+        """Creates the optimizer's variables for some weights."""
         if self.built:
             return
         super().build(variables)
@@ -90,7 +90,7 @@ class Adam(Optimizer):
         self.largest = self.add_optimizer_variables(variables, "velocity_hat") if self.amsgrad else []
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        """Changes one weight by its gradient."""
+        """Updates one weight by its gradient."""
         index, dtype = self._index(variable), variable.type.dtype.name
         # The same scalars for every weight: the graph has them once.
         step = ops.cast(self.iterations.value + 1, dtype)

@@ -15,18 +15,18 @@ class AdamW(Adam):
 
     Args:
         learning_rate: A number or a schedule.
-        weight_decay: Share of the weights, times the learning rate, taken off in each step.
-        beta_1: How slowly the mean of gradients follows.
-        beta_2: How slowly the mean of squares follows.
-        epsilon: What keeps the root away from 0.
+        weight_decay: The fraction of the weights, times the learning rate, that each step subtracts.
+        beta_1: Decay rate of the first moment, the mean of the gradients.
+        beta_2: Decay rate of the second moment, the mean of the squared gradients.
+        epsilon: A small number that prevents division by 0.
         amsgrad: Whether to divide by the largest mean of squares so far (Reddi et al., 2018).
-        clipnorm: The largest length of one gradient.
-        clipvalue: The largest absolute value in a gradient.
-        global_clipnorm: The largest length of all gradients.
+        clipnorm: The maximum norm of a gradient.
+        clipvalue: The maximum absolute value of a gradient's elements.
+        global_clipnorm: The maximum norm of all gradients together.
         use_ema: Whether to keep moving averages of the weights.
-        ema_momentum: How slowly these follow.
-        ema_overwrite_frequency: After how many steps weights are set to them.
-        loss_scale_factor: What the loss is multiplied with.
+        ema_momentum: The momentum of these averages.
+        ema_overwrite_frequency: The number of steps after which weights are set to their averages.
+        loss_scale_factor: Factor by which the loss is multiplied and gradients are divided.
         gradient_accumulation_steps: Not supported yet.
         name: Its name.
 

@@ -19,16 +19,16 @@ class Lion(Optimizer):
 
     Args:
         learning_rate: A number or a schedule.
-        beta_1: The share of the mean in the change.
-        beta_2: How slowly the mean of gradients follows.
-        weight_decay: Share of the weights, times the learning rate, taken off in each step.
-        clipnorm: The largest length of one gradient.
-        clipvalue: The largest absolute value in a gradient.
-        global_clipnorm: The largest length of all gradients.
+        beta_1: The weight of the momentum in the update.
+        beta_2: Decay rate of the first moment, the mean of the gradients.
+        weight_decay: The fraction of the weights, times the learning rate, that each step subtracts.
+        clipnorm: The maximum norm of a gradient.
+        clipvalue: The maximum absolute value of a gradient's elements.
+        global_clipnorm: The maximum norm of all gradients together.
         use_ema: Whether to keep moving averages of the weights.
-        ema_momentum: How slowly these follow.
-        ema_overwrite_frequency: After how many steps weights are set to them.
-        loss_scale_factor: What the loss is multiplied with.
+        ema_momentum: The momentum of these averages.
+        ema_overwrite_frequency: The number of steps after which weights are set to their averages.
+        loss_scale_factor: Factor by which the loss is multiplied and gradients are divided.
         gradient_accumulation_steps: Not supported yet.
         name: Its name.
 
@@ -74,14 +74,14 @@ class Lion(Optimizer):
         self.beta_1, self.beta_2 = beta_1, beta_2
 
     def build(self, variables: Sequence[Variable]) -> None:
-        """Makes the moments for some weights."""
+        """Creates the optimizer's variables for some weights."""
         if self.built:
             return
         super().build(variables)
         self.momentums = self.add_optimizer_variables(variables, "momentum")
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        """Changes one weight by its gradient."""
+        """Updates one weight by its gradient."""
         mean = self.momentums[self._index(variable)]
         variable.assign_sub(learning_rate * ops.sign(mean.value * self.beta_1 + gradient * (1 - self.beta_1)))
         mean.assign(mean.value * self.beta_2 + gradient * (1 - self.beta_2))

@@ -21,14 +21,14 @@ class Optimizer(Configurable):
 
     Args:
         learning_rate: A number, a `LearningRateSchedule`, or a function without arguments.
-        weight_decay: The share of each weight, times the learning rate, that is taken off in each step. None: nothing.
-        clipnorm: The largest length of one weight's gradient. None: no limit.
-        clipvalue: The largest absolute value of a gradient's elements. None: no limit.
-        global_clipnorm: The largest length of all gradients together. None: no limit.
+        weight_decay: The fraction of each weight, times the learning rate, that a step subtracts. None: no decay.
+        clipnorm: The maximum norm of a weight's gradient. None: no limit.
+        clipvalue: The maximum absolute value of a gradient's elements. None: no limit.
+        global_clipnorm: The maximum norm of all gradients together. None: no limit.
         use_ema: Whether to keep moving averages of the weights.
-        ema_momentum: How slowly these follow.
-        ema_overwrite_frequency: After how many steps the weights are set to their averages. None: at the end.
-        loss_scale_factor: What the loss is multiplied with, and gradients are divided by. None: nothing.
+        ema_momentum: The momentum of these averages.
+        ema_overwrite_frequency: The number of steps after which weights are set to their averages. None: at the end.
+        loss_scale_factor: Factor by which the loss is multiplied and gradients are divided. None: 1.
         gradient_accumulation_steps: Not supported yet.
         name: Its name. None: one made from that of the class.
 
@@ -126,7 +126,7 @@ class Optimizer(Configurable):
     # ---- building
 
     def build(self, variables: Sequence[Variable]) -> None:
-        """Makes the moments for some weights; subclasses call this first.
+        """Creates the optimizer's variables for some weights; subclasses call this first.
 
         Args:
             variables: The weights that it will change.
@@ -179,7 +179,7 @@ class Optimizer(Configurable):
     # ---- a step
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        """Changes one weight by its gradient."""
+        """Updates one weight by its gradient."""
         raise NotImplementedError("an optimizer defines `update_step`")
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:

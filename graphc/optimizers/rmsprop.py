@@ -19,18 +19,18 @@ class RMSprop(Optimizer):
 
     Args:
         learning_rate: A number or a schedule.
-        rho: How slowly the mean of squares follows.
-        momentum: The share of the last change that goes on.
-        epsilon: What keeps the root away from 0.
-        centered: Whether to divide by the deviation in place of the mean of squares.
-        weight_decay: Share of the weights, times the learning rate, taken off in each step.
-        clipnorm: The largest length of one gradient.
-        clipvalue: The largest absolute value in a gradient.
-        global_clipnorm: The largest length of all gradients.
+        rho: Decay rate of the second moment, the mean of the squared gradients.
+        momentum: The fraction of the last update that is added to the next one.
+        epsilon: A small number that prevents division by 0.
+        centered: Whether to normalize by the estimated variance in place of the second moment.
+        weight_decay: The fraction of the weights, times the learning rate, that each step subtracts.
+        clipnorm: The maximum norm of a gradient.
+        clipvalue: The maximum absolute value of a gradient's elements.
+        global_clipnorm: The maximum norm of all gradients together.
         use_ema: Whether to keep moving averages of the weights.
-        ema_momentum: How slowly these follow.
-        ema_overwrite_frequency: After how many steps weights are set to them.
-        loss_scale_factor: What the loss is multiplied with.
+        ema_momentum: The momentum of these averages.
+        ema_overwrite_frequency: The number of steps after which weights are set to their averages.
+        loss_scale_factor: Factor by which the loss is multiplied and gradients are divided.
         gradient_accumulation_steps: Not supported yet.
         name: Its name.
 
@@ -78,7 +78,7 @@ class RMSprop(Optimizer):
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
 
     def build(self, variables: Sequence[Variable]) -> None:
-        """Makes the moments for some weights."""
+        """Creates the optimizer's variables for some weights."""
         if self.built:
             return
         super().build(variables)
@@ -87,7 +87,7 @@ class RMSprop(Optimizer):
         self.averages = self.add_optimizer_variables(variables, "average_gradient") if self.centered else []
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        """Changes one weight by its gradient."""
+        """Updates one weight by its gradient."""
         index = self._index(variable)
         velocity = self.velocities[index]
         velocity.assign(self.rho * velocity.value + (1 - self.rho) * ops.square(gradient))

@@ -20,16 +20,16 @@ class SGD(Optimizer):
 
     Args:
         learning_rate: A number or a schedule.
-        momentum: The share of the last change that goes on.
-        nesterov: Whether to look ahead by the momentum.
-        weight_decay: Share of the weights, times the learning rate, taken off in each step.
-        clipnorm: The largest length of one gradient.
-        clipvalue: The largest absolute value in a gradient.
-        global_clipnorm: The largest length of all gradients.
+        momentum: The fraction of the last update that is added to the next one.
+        nesterov: Whether to use Nesterov's momentum.
+        weight_decay: The fraction of the weights, times the learning rate, that each step subtracts.
+        clipnorm: The maximum norm of a gradient.
+        clipvalue: The maximum absolute value of a gradient's elements.
+        global_clipnorm: The maximum norm of all gradients together.
         use_ema: Whether to keep moving averages of the weights.
-        ema_momentum: How slowly these follow.
-        ema_overwrite_frequency: After how many steps weights are set to them.
-        loss_scale_factor: What the loss is multiplied with.
+        ema_momentum: The momentum of these averages.
+        ema_overwrite_frequency: The number of steps after which weights are set to their averages.
+        loss_scale_factor: Factor by which the loss is multiplied and gradients are divided.
         gradient_accumulation_steps: Not supported yet.
         name: Its name.
 
@@ -77,14 +77,14 @@ class SGD(Optimizer):
         self.momentum, self.nesterov = momentum, nesterov
 
     def build(self, variables: Sequence[Variable]) -> None:
-        """Makes the moments for some weights."""
+        """Creates the optimizer's variables for some weights."""
         if self.built:
             return
         super().build(variables)
         self.momentums = self.add_optimizer_variables(variables, "momentum") if self.momentum else []
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        """Changes one weight by its gradient."""
+        """Updates one weight by its gradient."""
         change = ops.multiply(gradient, learning_rate)
         if not self.momentum:
             variable.assign_sub(change)
