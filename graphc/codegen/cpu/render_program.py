@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from graphc.codegen.cpu.dialect import C
 from graphc.codegen.cpu.gemm.microkernels import BlockShape
-from graphc.codegen.cpu.render_kernel import CRenderer, Function
+from graphc.codegen.cpu.render_kernel import Function, render_kernel
 from graphc.codegen.cpu.shared_unit import BASE, WINOGRAD, common_unit
 from graphc.codegen.cpu.winograd.render import WinogradShape
-from graphc.codegen.cstyle.expr import CStyle, definitions
+from graphc.codegen.cstyle.expr import ExprPrinter, definitions
 from graphc.codegen.cstyle.source import Lines, Source, prelude
 from graphc.codegen.ir.cost import plan_work
 from graphc.codegen.ir.kernel import Kernel
@@ -57,8 +58,8 @@ def render(
     functions = {}
     launches = plan.all_launches()
     for name, kernel in kernels.items():
-        renderer = CRenderer({symbol: symbols[symbol] for symbol in launches[name].symbols}, vector_bytes)
-        functions[name] = renderer.kernel(kernel)
+        own = {symbol: symbols[symbol] for symbol in launches[name].symbols}
+        functions[name] = render_kernel(kernel, own, vector_bytes)
     timed = {name: position for position, name in enumerate(kernels)} if profiled else {}
     parts = _split(list(functions.values()), UNITS_PER_PROCESSOR * processors, ROW_LENGTH * len(plan.steps))
     elsewhere = [function.declaration for part in parts[1:] for function in part]
@@ -155,7 +156,7 @@ class _Table:
     ) -> None:
         self.plan, self.kernels, self.symbols, self.timed = plan, kernels, symbols, timed
         self.places = {name: i for i, name in enumerate(symbols)}
-        self.style = CStyle(symbols)
+        self.style = ExprPrinter(symbols, C)
         self.rows: list[str] = []
         self.args: list[int] = []
         self.signatures: set[tuple[int, int]] = set()

@@ -1,10 +1,11 @@
-"""What C and CUDA source have in common: expressions, indices, types, and the scalar instruction set."""
+"""Prints scalars and indices in C and CUDA, which differ in what a `Dialect` holds."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from graphc import dims, dtypes
 from graphc.codegen.ir.kernel import Contract, Let, Reduce, Stmt
@@ -16,20 +17,8 @@ from graphc.errors import VerificationError
 from graphc.exprs import Call, Cast, Const, Expr, Index, Load, Var
 from graphc.intrinsics import intrinsic
 
-
-def parenthesised(text: str) -> str:
-    """An integer expression in parentheses where it needs them."""
-    return f"({text})" if " " in text or text.startswith("-") else text
-
-
-class CStyle:
-    """Prints scalars and indices.
-
-    Args:
-        symbols: The identifier of each symbolic size.
-    """
-
-    types: ClassVar[Mapping[DType, str]] = {
+TYPES: Mapping[DType, str] = MappingProxyType(
+    {
         dtypes.bool_: "bool",
         dtypes.int8: "signed char",
         dtypes.int16: "short",
@@ -44,12 +33,60 @@ class CStyle:
         dtypes.float32: "float",
         dtypes.float64: "double",
     }
-    index_type = "long"
+)
 
-    def __init__(self, symbols: Mapping[str, str]) -> None:
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a target writes what C and CUDA do not write alike.
+
+    Args:
+        types: The type of each dtype.
+        to_float32: The function that converts each dtype that no cast converts to float32.
+        from_float: How a value is converted to each such dtype, with `{}` for the value: by the dtype and that of the
+            value, or by the dtype and None, for values of any other.
+        rounding: What the functions begin with that round float32 to the digits of a half; None where it takes casts.
+        has_vector_math: Whether elementary functions of float32 are `gc_NAME_float32`.
+        simd: The line before a loop whose iterations are independent; none where it is empty.
+    """
+
+    types: Mapping[DType, str]
+    to_float32: Mapping[DType, str]
+    from_float: Mapping[tuple[DType, DType | None], str]
+    rounding: str | None = None
+    has_vector_math: bool = False
+    simd: str = ""
+
+
+class ExprPrinter:
+    """Prints scalars and indices.
+
+    Args:
+        symbols: The identifier of each symbolic size.
+        dialect: How the target writes them.
+
+    Attributes:
+        intrinsics: Intrinsics that were printed and whose text the program must bring along.
+        subscript: The subscript of each variable that lives in an array, one element a SIMD lane.
+        names: The names that were printed: of variables, axes, buffers and sizes, and what `use` was given.
+    """
+
+    def __init__(self, symbols: Mapping[str, str], dialect: Dialect) -> None:
         self.symbols = symbols
-        self.intrinsics: set[str] = set()  # those called whose text the program must bring along
-        self.subscript: dict[str, str] = {}  # variables that live in an array, one element a lane
+        self.dialect = dialect
+        self.types = dialect.types
+        self.intrinsics: set[str] = set()
+        self.subscript: dict[str, str] = {}
+        self.names: set[str] = set()
+
+    def use(self, name: str) -> str:
+        """A name, noted as one that is printed."""
+        self.names.add(name)
+        return name
+
+    def variable(self, name: str) -> str:
+        """A scalar, or its element of an array."""
+        return self.use(name) + self.subscript.get(name, "")
 
     # ---- integers
 
@@ -72,9 +109,9 @@ class CStyle:
 
     def _atom(self, atom: dims.Atom) -> str:
         if atom.kind == "size":
-            return self.symbols[atom.name]
+            return self.use(self.symbols[atom.name])
         if atom.kind in ("axis", "value"):
-            return atom.name + self.subscript.get(atom.name, "")
+            return self.variable(atom.name)
         over, under = atom.args
         left, right = self.grouped(over), self.grouped(under)
         if dims.nonnegative(over):
@@ -83,7 +120,7 @@ class CStyle:
 
     def grouped(self, dim: Dim) -> str:
         """An integer expression in parentheses where it needs them."""
-        return parenthesised(self.dim(dim))
+        return self.dim(dim) if _is_single(dim) else f"({self.dim(dim)})"
 
     # ---- scalars
 
@@ -93,17 +130,28 @@ class CStyle:
             case Const(value, dtype):
                 return self.literal(value, dtype)
             case Var(name):
-                return name + self.subscript.get(name, "")
+                return self.variable(name)
             case Index(dim, dtype):
                 return f"({self.types[dtype]}){self.grouped(dim)}"
             case Load(buffer, (offset,), _, guard):
-                place = f"{buffer}[{self.dim(offset)}]"
+                place = self.element(buffer, offset)
                 return place if guard is None else f"({self.expr(guard)} ? {place} : {self.zero(expr.dtype)})"
+            case Cast(Cast(arg, half), dtypes.float32) if self._is_rounding(arg, half):
+                return f"{self.dialect.rounding}{half.name}({self.expr(arg)})"
             case Cast(arg, dtype):
                 return self.cast(self.expr(arg), arg.dtype, dtype)
             case Call(name, args, dtype):
                 return self.call(name, args, dtype)
         raise VerificationError("an expression cannot be printed", got=str(expr))
+
+    def element(self, buffer: str, offset: Dim) -> str:
+        """An element of memory."""
+        return f"{self.use(buffer)}[{self.dim(offset)}]"
+
+    def _is_rounding(self, value: Expr, half: DType) -> bool:
+        """Whether float32 is rounded to a half and stays float32, which takes fewer operations than two casts."""
+        is_half = half.accumulator is not half
+        return self.dialect.rounding is not None and is_half and value.dtype is dtypes.float32
 
     def literal(self, value: bool | int | float, dtype: DType) -> str:
         """A number."""
@@ -127,16 +175,21 @@ class CStyle:
         return f"({self.types[dtype]})0"
 
     def cast(self, text: str, source: DType, target: DType) -> str:
-        """A conversion; bfloat16 is bits to C."""
-        if source is dtypes.bfloat16:
-            text, source = f"gc_from_bfloat16({text})", dtypes.float32
-        if target is dtypes.bfloat16:
-            return f"gc_to_bfloat16((float)({text}))"
+        """A conversion; halves that are bits to the target are converted by functions."""
+        dialect = self.dialect
+        if source in dialect.to_float32:
+            text, source = f"{dialect.to_float32[source]}({text})", dtypes.float32
+        if (target, None) in dialect.from_float:
+            usual = dialect.from_float[target, None]
+            return dialect.from_float.get((target, source), usual).format(text)
         return text if source is target else f"({self.types[target]})({text})"
 
     def call(self, name: str, args: tuple[Expr, ...], dtype: DType) -> str:
         """An intrinsic."""
         record, operand = intrinsic(name), args[-1].dtype
+        if self.dialect.has_vector_math and record.vector and dtype is dtypes.float32:
+            self.intrinsics.add(name)
+            return f"gc_{name}_float32({self.expr(args[0])})"
         if record.definition:
             self.intrinsics.add(name)
         return record.spelling([self.expr(arg) for arg in args], operand, self.types[operand])
@@ -159,6 +212,14 @@ class CStyle:
             if depth == 0:
                 return text[1:-1] if text[0] == "(" and place == len(text) - 1 else text
         return text
+
+
+def _is_single(dim: Dim) -> bool:
+    """Whether an integer expression is a number or a name, which needs no parentheses."""
+    if isinstance(dim, int):
+        return dim >= 0
+    (monomial, coefficient), *others = dim.terms
+    return not others and coefficient == 1 and len(monomial) == 1 and monomial[0].kind not in ("div", "mod")
 
 
 def definitions(names: Iterable[str]) -> list[str]:

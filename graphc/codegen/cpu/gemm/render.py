@@ -12,13 +12,16 @@ from functools import partial
 
 from graphc import dims
 from graphc.codegen.cpu.caches import LINE_BYTES
+from graphc.codegen.cpu.dialect import C
+from graphc.codegen.cpu.functions import KernelText, print_table
 from graphc.codegen.cpu.gemm.masks import Limit, limits
 from graphc.codegen.cpu.gemm.microkernels import AddShape, BlockShape, PackShape, RowShape, TileFunction, TileShape
-from graphc.codegen.cpu.gemm.packing import PanelRenderer, two
+from graphc.codegen.cpu.gemm.packing import block, find_rows, gather_left, gather_right, row_loop, two
 from graphc.codegen.cpu.gemm.prefetch import FAR_BYTES, touched_by
 from graphc.codegen.cpu.gemm.tiling import MANY_ROWS, SLICES, InPlace, Tiling, extent
 from graphc.codegen.cstyle.expr import depths
-from graphc.codegen.ir.kernel import Contract, Kernel, Let, Stmt
+from graphc.codegen.cstyle.loops import LoopPrinter
+from graphc.codegen.ir.kernel import Kernel, Let, Stmt
 from graphc.codegen.ir.walk import loads, stores
 from graphc.dims import Dim
 from graphc.dtypes import DType
@@ -27,27 +30,37 @@ from graphc.dtypes import DType
 SHORT_ROW_BYTES = 1024
 
 
-class ProductRenderer(PanelRenderer):
-    """Prints contractions as tables and functions."""
+class GemmPrinter:
+    """Prints a contraction as tables and functions.
 
-    def product(self, kernel: Kernel, t: Tiling) -> None:
-        """A contraction and its epilogue."""
-        contraction = kernel.contraction
-        assert contraction is not None
-        epilogue = tuple(stmt for stmt in kernel.body if stmt is not contraction)
-        self.declare_args(kernel)
-        self.constants = {"width": t.width, "tile_rows": t.rows}
-        tables = [self._cut(t), self._tile_functions(t, contraction), self._functions(t, contraction, epilogue)]
-        self.table(self.functions, f"static const gc_cut {self.name}_cut", *tables)
-        memory = self._memory(t, contraction)
+    Args:
+        text: The text of its kernel.
+        kernel: The kernel.
+        t: How its contraction is cut.
+    """
+
+    def __init__(self, text: KernelText, kernel: Kernel, t: Tiling) -> None:
+        assert kernel.contraction is not None
+        self.text, self.t, self.contraction = text, t, kernel.contraction
+        self.out, self.scalars, self.name = text.loops.out, text.loops.scalars, text.name
+        self.epilogue = tuple(stmt for stmt in kernel.body if stmt is not kernel.contraction)
+        self.type = C.types[kernel.contraction.dtype]
+
+    def print(self) -> None:
+        """The contraction and its epilogue."""
+        self.text.begin_functions({"width": self.t.width, "tile_rows": self.t.rows})
+        tables = [self._cut(), self._tile_functions(), self._functions()]
+        print_table(self.text.functions, f"static const gc_cut {self.name}_cut", *tables)
+        memory = self._memory()
         head = {"cut": f"&{self.name}_cut", "args": "&args"}
-        self.table(self.out, "const gc_product product", head, self._sizes(t, epilogue), self._factors(t), memory)
+        print_table(self.out, "const gc_product product", head, self._sizes(), self._factors(), memory)
         self.out("gc_multiply(&product, self);")
 
     # ---- tables
 
-    def _cut(self, t: Tiling) -> dict[str, str]:
+    def _cut(self) -> dict[str, str]:
         """How it is cut, whatever the sizes are."""
+        t = self.t
         numbers = {
             "size": t.itemsize,
             "tile_rows": t.rows,
@@ -73,9 +86,9 @@ class ProductRenderer(PanelRenderer):
         }
         return {"sharing": f"GC_{t.sharing.upper()}", **{name: str(int(value)) for name, value in numbers.items()}}
 
-    def _tile_functions(self, t: Tiling, contraction: Contract) -> dict[str, str]:
+    def _tile_functions(self) -> dict[str, str]:
         """The functions of the prelude for its shape."""
-        name = self.type_of(contraction)
+        t, name = self.t, self.type
         flavour = _flavour(t)
         found: dict[str, TileFunction] = {
             "tile": BlockShape(t.width, *flavour) if t.by_library else TileShape(name, t.rows, t.vectors, *flavour)
@@ -88,35 +101,37 @@ class ProductRenderer(PanelRenderer):
             found["pack"] = PackShape(name, t.rows)
         if t.sharing == "slices" or t.is_row_sliced:
             found["add"] = AddShape(name)
-        self.tiles.update(found.values())
+        self.text.tiles.update(found.values())
         return {role: function.name for role, function in found.items()}
 
-    def _functions(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> dict[str, str]:
+    def _functions(self) -> dict[str, str]:
         """The functions of its own."""
+        t, function = self.t, self.text.function
         found = {}
         if t.left_place is not None and not t.scattered and dims.loop_names(t.left_place.start):
-            found["left_at"] = self.function("left_at", partial(self._start, t, t.left_place))
+            found["left_at"] = function("left_at", partial(self._start, place=t.left_place))
         if t.right_place is not None and dims.loop_names(t.right_place.start):
-            found["right_at"] = self.function("right_at", partial(self._start, t, t.right_place))
+            found["right_at"] = function("right_at", partial(self._start, place=t.right_place))
         if t.panels != 0:
-            found["gather_right"] = self.function("gather_right", partial(self.gather_right, t, contraction))
+            found["gather_right"] = function("gather_right", partial(gather_right, t=t, contraction=self.contraction))
         if t.scattered:
-            found["find_rows"] = self.function("find_rows", partial(self.find_rows, t))
+            found["find_rows"] = function("find_rows", partial(find_rows, t=t))
         elif t.left_place is None:
-            found["gather_left"] = self.function("gather_left", partial(self.gather_left, t, contraction))
-        if known := limits(t, contraction, epilogue):
+            found["gather_left"] = function("gather_left", partial(gather_left, t=t, contraction=self.contraction))
+        if known := limits(t, self.contraction, self.epilogue):
             found |= {"limits": self._limits(known), "limited": str(len(known))}
-        if dense := _touched(t, epilogue):
-            found["ask"] = self.function("ask", partial(self._ask, t, dense))
-        found["epilogue"] = self.function("epilogue", partial(self._epilogue, t, contraction, epilogue))
+        if dense := _touched(t, self.epilogue):
+            found["ask"] = function("ask", partial(self._ask, dense=dense))
+        found["epilogue"] = function("epilogue", self._epilogue)
         return found
 
-    def _sizes(self, t: Tiling, epilogue: tuple[Stmt, ...]) -> dict[str, str]:
+    def _sizes(self) -> dict[str, str]:
         """Its sizes, and whether threads rather share columns: they take runs of tiles, row by row or column by column.
 
         So threads have rows or columns of their own, and each reads all of one factor, the smaller. What is updated in
         place counts too: a weight is read by columns in the forward pass, by the thread that has it in its own cache.
         """
+        t, epilogue = self.t, self.epilogue
         depth, rows = extent(t.f.k), extent(t.f.m)
         updated = {store.buffer for store in stores(epilogue)} & {load.buffer for load in loads(epilogue)}
         apart = t.columns * depth + (rows * t.columns if updated else 0)
@@ -134,15 +149,16 @@ class ProductRenderer(PanelRenderer):
             "inner": inner,
             "most_depth": t.most_depth,
         }
-        prefers = f"{self.dim(rows * depth)} <= {self.dim(apart)}" if t.may_share_columns else "0"
+        prefers = f"{self.scalars.dim(rows * depth)} <= {self.scalars.dim(apart)}" if t.may_share_columns else "0"
         asked = (
             sum(dtype.itemsize for _, dtype in _touched(t, epilogue).values()) * extent(t.f.batch + t.f.m) * t.columns
         )
-        flags = {"prefers_columns": prefers, "asks": "0" if asked == 0 else f"{self.dim(asked)} > {FAR_BYTES}"}
-        return {**{name: self.dim(size) for name, size in sizes.items()}, **flags}
+        flags = {"prefers_columns": prefers, "asks": "0" if asked == 0 else f"{self.scalars.dim(asked)} > {FAR_BYTES}"}
+        return {**{name: self.scalars.dim(size) for name, size in sizes.items()}, **flags}
 
-    def _factors(self, t: Tiling) -> dict[str, str]:
+    def _factors(self) -> dict[str, str]:
         """Where factors that lie evenly in memory begin, and their steps."""
+        t = self.t
         found: dict[str, str] = {}
         for side, place in (("left", t.left_place), ("right", t.right_place)):
             if place is None:
@@ -150,21 +166,24 @@ class ProductRenderer(PanelRenderer):
             varies = bool(dims.loop_names(place.start))
             outer, inner = two(place.depth)
             first = (
-                place.load.buffer if varies or place.start == 0 else f"({place.load.buffer} + {self.dim(place.start)})"
+                place.load.buffer
+                if varies or place.start == 0
+                else f"({place.load.buffer} + {self.scalars.dim(place.start)})"
             )
             found[side] = f"(const char *){first}"
             steps = {"inner": inner, "outer": outer, "turn": place.depth[0] if t.step is not None else 0}
             if side == "left":
                 steps["line"] = place.line
-            found |= {f"{side}_{name}": self.dim(step) for name, step in steps.items()}
+            found |= {f"{side}_{name}": self.scalars.dim(step) for name, step in steps.items()}
         return found
 
-    def _memory(self, t: Tiling, contraction: Contract) -> dict[str, str]:
+    def _memory(self) -> dict[str, str]:
         """Where panels, rows and sums are kept."""
-        name, found = self.type_of(contraction), {}
+        t, name = self.t, self.type
+        found = {}
 
         def own(role: str, count: Dim) -> None:
-            self.out(f"{name} {role}[{self.dim(count)}] __attribute__((aligned(64)));")
+            self.out(f"{name} {role}[{self.scalars.dim(count)}] __attribute__((aligned(64)));")
             found[role] = f"(char *){role}"
 
         if t.scattered:
@@ -185,78 +204,74 @@ class ProductRenderer(PanelRenderer):
         if t.is_cut and t.sharing == "batch":
             own("sums", t.sums)
         elif t.is_cut:
-            start = f" + {self.grouped(t.panels * t.itemsize)}" if shares and t.panels != 0 else ""
+            start = f" + {self.scalars.grouped(t.panels * t.itemsize)}" if shares and t.panels != 0 else ""
             found["sums"] = f"(char *)scratch{start}"
         return found
 
     # ---- functions
 
-    def _start(self, t: Tiling, place: InPlace) -> None:
+    def _start(self, f: LoopPrinter, place: InPlace) -> None:
         """Where a factor begins, in a product of the batch, for some rows, at a point of the depth."""
-        self.block(t)
-        if place is t.left_place:
-            self.decode(t.outer, "outside")
-        self.out(f"return {self.dim(place.start)};")
+        block(f, self.t)
+        if place is self.t.left_place:
+            f.decode(self.t.outer, "outside")
+        f.out(f"return {f.scalars.dim(place.start)};")
 
     def _limits(self, known: tuple[Limit, ...]) -> str:
         """A table of the limits of terms; its name."""
         rows = ", ".join(f"{{{limit.row}, {limit.column}, {limit.depth}, {limit.offset}}}" for limit in known)
-        self.functions(f"static const gc_limit {self.name}_limits[] = {{{rows}}};")
+        self.text.functions(f"static const gc_limit {self.name}_limits[] = {{{rows}}};")
         return f"{self.name}_limits"
 
-    def _ask(self, t: Tiling, dense: Mapping[str, tuple[Dim, DType]]) -> None:
+    def _ask(self, f: LoopPrinter, dense: Mapping[str, tuple[Dim, DType]]) -> None:
         """Asks for what the epilogue reads and writes before the depth runs, so that it is there afterwards."""
-        out, inner = self.out, t.f.n[0].name
-        self._place(t)
-        out("for (long i = skip; i < high; ++i) {")
-        out("const long row = line0 + i;")
-        self.decode(t.lines, "row")
-        out(f"const long {inner} = n0;")
+        t, out, use, inner = self.t, f.out, f.scalars.use, self.t.f.n[0].name
+        self._place(f)
+        row_loop(f, t, use("skip"))
+        out(f"const long {inner} = {use('n0')};")
         for buffer, (offset, dtype) in dense.items():
             for element in range(0, t.width, LINE_BYTES // dtype.itemsize):
-                out(f"__builtin_prefetch({buffer} + {self.dim(offset)} + {element}, 1);")
+                out(f"__builtin_prefetch({use(buffer)} + {f.scalars.dim(offset)} + {element}, 1);")
         out("}")
 
-    def _place(self, t: Tiling) -> None:
+    def _place(self, f: LoopPrinter) -> None:
         """The axes that are the same for all rows of a tile."""
-        self.decode(t.f.batch, "item")
-        self.decode(t.outer, "outside")
+        f.decode(self.t.f.batch, "item")
+        f.decode(self.t.outer, "outside")
 
-    def _epilogue(self, t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
+    def _epilogue(self, f: LoopPrinter) -> None:
         """What follows a tile's sums."""
-        out, inner, name = self.out, t.f.n[-1], self.type_of(contraction)
-        out(f"const {name} *const tile = sums;")
-        self._place(t)
+        t, out, use, inner = self.t, f.out, f.scalars.use, self.t.f.n[-1]
+        out(f"const {self.type} *const tile = sums;")
+        self._place(f)
         above = t.f.n[:-1] if t.is_inside_last else ()
         below = (inner,) if t.is_inside_last else t.f.n
         axes = [axis.name for axis in (*above, *t.lines, *below)]
-        level = depths(axes, epilogue, (contraction.name, *self.subscript))
+        level = depths(axes, self.epilogue, (self.contraction.name,))
 
         def bind(low: int, high: int) -> None:
-            for stmt in epilogue:
+            for stmt in self.epilogue:
                 if isinstance(stmt, Let) and low <= level[stmt.name] <= high:
-                    out(self.let(stmt))
+                    out(f.scalars.let(stmt))
 
         if t.is_inside_last:
             # No division in the loop, and what the other axes alone decide is outside.
-            out(f"const long strip = n0 / {self.grouped(inner.extent)}, beginning = n0 % {self.grouped(inner.extent)};")
-            self.decode(above, "strip")
+            n0, extent = use("n0"), f.scalars.grouped(inner.extent)
+            out(f"const long strip = {n0} / {extent}, beginning = {n0} % {extent};")
+            f.decode(above, "strip")
         bind(0, len(above))
-        out("for (long i = skip; i < high; ++i) {")
-        out("const long row = line0 + i;")
-        self.decode(t.lines, "row")
+        row_loop(f, t, use("skip"))
         bind(len(above) + 1, len(above) + len(t.lines))
-        if self.simd:
-            out(self.simd)
-        out(f"for (long j = 0; j < {'width' if t.all_whole else 'wide'}; ++j) {{")
+        out(f.simd)
+        out(f"for (long j = 0; j < {use('width' if t.all_whole else 'wide')}; ++j) {{")
         if t.is_inside_last:
             out(f"const long {inner.name} = beginning + j;")
         else:
-            out("const long column = n0 + j;")
-            self.decode(t.f.n, "column")
-        out(f"const {name} {contraction.name} = tile[i * width + j];")
+            out(f"const long column = {use('n0')} + j;")
+            f.decode(t.f.n, "column")
+        out(f"const {self.type} {self.contraction.name} = tile[i * {use('width')} + j];")
         known = len(above) + len(t.lines)
-        self.rows(tuple(stmt for stmt in epilogue if not isinstance(stmt, Let) or level[stmt.name] > known))
+        f.rows(tuple(stmt for stmt in self.epilogue if not isinstance(stmt, Let) or level[stmt.name] > known))
         out("}")
         out("}")
 

@@ -7,12 +7,14 @@ known number of channels, and for what follows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from graphc import dims
+from graphc.codegen.cpu.functions import KernelText, print_table
 from graphc.codegen.cpu.gemm.prefetch import FAR_BYTES, touched_by
-from graphc.codegen.cpu.gemm.render import ProductRenderer
 from graphc.codegen.cpu.winograd.tiling import OUTPUTS, PRODUCTS, Winograd
-from graphc.codegen.ir.kernel import Contract, Kernel, Stmt
+from graphc.codegen.cstyle.loops import LoopPrinter
+from graphc.codegen.ir.kernel import Kernel
 from graphc.codegen.ir.strides import stride
 from graphc.dims import Dim
 
@@ -33,28 +35,37 @@ class WinogradShape:
         return f"GC_WINOGRAD_TILE({self.name}, {self.rows}, {self.vectors})\n"
 
 
-class WinogradRenderer(ProductRenderer):
-    """Prints convolutions with transformed filters."""
+class WinogradPrinter:
+    """Prints a convolution with transformed filters.
 
-    def winograd(self, kernel: Kernel, w: Winograd) -> None:
-        """A convolution and its epilogue."""
-        contraction, out = kernel.contraction, self.out
-        assert contraction is not None and isinstance(w.columns.extent, int)
-        epilogue = tuple(stmt for stmt in kernel.body if stmt is not contraction)
+    Args:
+        text: The text of its kernel.
+        kernel: The kernel.
+        w: How it is cut.
+    """
+
+    def __init__(self, text: KernelText, kernel: Kernel, w: Winograd) -> None:
+        assert kernel.contraction is not None
+        self.text, self.w, self.contraction = text, w, kernel.contraction
+        self.epilogue = tuple(stmt for stmt in kernel.body if stmt is not kernel.contraction)
+
+    def print(self) -> None:
+        """The convolution and its epilogue."""
+        w, text, out, dim = self.w, self.text, self.text.loops.out, self.text.loops.scalars.dim
+        assert isinstance(w.columns.extent, int)
         shape = WinogradShape(w.rows, w.vectors)
-        self.tiles.add(shape)
-        self.declare_args(kernel)
-        self.constants = {"width": w.panel, "tile_rows": w.rows, "channels": w.channels, "columns": w.columns.extent}
-        # Compilers make better code where they know the number of channels.
-        multiply = f"{shape.name}(image, channels, filter, sums);"
+        text.tiles.add(shape)
+        text.begin_functions(
+            {"width": w.panel, "tile_rows": w.rows, "channels": w.channels, "columns": w.columns.extent}
+        )
         functions = {
-            "pixels": self.function("pixels", lambda: self._pixels(w, epilogue)),
-            "multiply": self.function("multiply", lambda: self.out(multiply)),
-            "outputs": self.function("outputs", lambda: self._outputs(w, contraction, epilogue)),
+            "pixels": text.function("pixels", self._pixels),
+            "multiply": text.function("multiply", partial(_multiply, shape=shape)),
+            "outputs": text.function("outputs", self._outputs),
         }
         aligned = "__attribute__((aligned(64)))"
         out(f"float image[{PRODUCTS * w.rows * w.channels}] {aligned}, sums[{8 * w.rows * w.panel}] {aligned};")
-        (down, step), start = w.filter.depth, self.dim(w.filter.start)
+        (down, step), start = w.filter.depth, dim(w.filter.start)
         work = dims.product((w.tiles, w.columns.extent, 2 * PRODUCTS * w.channels))
         sizes: dict[str, Dim] = {
             "work": work,
@@ -73,67 +84,77 @@ class WinogradRenderer(ProductRenderer):
             "image": "image",
             "sums": "sums",
         }
-        numbers = {name: self.dim(size) for name, size in sizes.items()}
-        self.table(out, "const gc_convolution convolution", {"args": "&args"}, numbers, places, functions)
+        numbers = {name: dim(size) for name, size in sizes.items()}
+        print_table(out, "const gc_convolution convolution", {"args": "&args"}, numbers, places, functions)
         out("gc_convolve(&convolution, self);")
 
-    def _corner(self, w: Winograd) -> None:
+    def _corner(self, f: LoopPrinter) -> None:
         """Where a tile begins. The last of a row or a column may be moved back, onto outputs that are there."""
-        self.decode(w.places, "tile")
+        w = self.w
+        f.decode(w.places, "tile")
         for axis, side in zip((w.height, w.width), w.places[-2:], strict=True):
-            self.out(f"const long {axis.name}_start = GC_MIN({OUTPUTS} * {side.name}, {axis.extent} - {OUTPUTS});")
+            f.out(f"const long {axis.name}_start = GC_MIN({OUTPUTS} * {side.name}, {axis.extent} - {OUTPUTS});")
 
-    def _pixels(self, w: Winograd, epilogue: tuple[Stmt, ...]) -> None:
+    def _pixels(self, f: LoopPrinter) -> None:
         """The transformed pixels of a tile."""
-        self._corner(w)
-        place = f"{w.height.name}_start * {w.down} + {w.width.name}_start * channels"
-        start = f"{w.image.load.buffer} + {self.dim(w.image.start)} + {place}"
-        self.out(f"gc_winograd_image({start}, {w.down}, channels, image, tile_rows * channels);")
-        self._prefetch_outputs(w, epilogue)
+        w, use = self.w, f.scalars.use
+        self._corner(f)
+        channels, rows = use("channels"), use("tile_rows")
+        place = f"{w.height.name}_start * {w.down} + {w.width.name}_start * {channels}"
+        start = f"{use(w.image.load.buffer)} + {f.scalars.dim(w.image.start)} + {place}"
+        f.out(f"gc_winograd_image({start}, {w.down}, {channels}, image, {rows} * {channels});")
+        self._prefetch_outputs(f)
 
-    def _prefetch_outputs(self, w: Winograd, epilogue: tuple[Stmt, ...]) -> None:
+    def _prefetch_outputs(self, f: LoopPrinter) -> None:
         """Asks for what the epilogue of a tile reads and writes, so that it is there when the sums are."""
+        w, use = self.w, f.scalars.use
         n = w.columns.name
-        touched = touched_by(epilogue, n, {w.height.name, w.width.name})
+        touched = touched_by(self.epilogue, n, {w.height.name, w.width.name})
         # The pixels themselves have just been read. Others lie side by side.
         touched.pop(w.image.load.buffer, None)
         dense = {b: place for b, place in touched.items() if stride(place[0], w.width.name) == w.columns.extent}
         if not dense:
             return
         size = sum(dtype.itemsize for _, dtype in dense.values())
-        self.out(f"if ({self.grouped(w.tiles)} * columns * {OUTPUTS * OUTPUTS * size} > {FAR_BYTES})")
-        self.out(f"for (long y = 0; y < {OUTPUTS}; ++y) {{")
+        f.out(f"if ({f.scalars.grouped(w.tiles)} * {use('columns')} * {OUTPUTS * OUTPUTS * size} > {FAR_BYTES})")
+        f.out(f"for (long y = 0; y < {OUTPUTS}; ++y) {{")
         start = f"{w.height.name} = {w.height.name}_start + y, {w.width.name} = {w.width.name}_start, {n} = 0"
-        self.out(f"const long {start};")
+        f.out(f"const long {start};")
         for buffer, (offset, dtype) in dense.items():
-            self.out(f"gc_ask({buffer} + {self.dim(offset)}, {OUTPUTS * dtype.itemsize} * columns);")
-        self.out("}")
+            f.out(f"gc_ask({use(buffer)} + {f.scalars.dim(offset)}, {OUTPUTS * dtype.itemsize} * {use('columns')});")
+        f.out("}")
 
-    def _points(self, w: Winograd, *firsts: str) -> None:
+    def _points(self, f: LoopPrinter, *firsts: str) -> None:
         """Loops over the outputs of a tile."""
+        w = self.w
         for axis, first, letter in zip((w.height, w.width), firsts, "yx", strict=True):
-            self.out(f"for (long {letter} = {first}; {letter} < {OUTPUTS}; ++{letter}) {{")
-            self.out(f"const long {axis.name} = {axis.name}_start + {letter};")
+            f.out(f"for (long {letter} = {first}; {letter} < {OUTPUTS}; ++{letter}) {{")
+            f.out(f"const long {axis.name} = {axis.name}_start + {letter};")
 
-    def _outputs(self, w: Winograd, contraction: Contract, epilogue: tuple[Stmt, ...]) -> None:
+    def _outputs(self, f: LoopPrinter) -> None:
         """The epilogue, once for each output: what two tiles share belongs to the first."""
-        out = self.out
+        w, out, use = self.w, f.out, f.scalars.use
         out("for (long i = 0; i < high; ++i) {")
         out("const long tile = first + i;")
-        self._corner(w)
+        self._corner(f)
         sides = zip((w.height, w.width), w.places[-2:], strict=True)
         firsts = ["0" if w.is_even else f"{OUTPUTS} * {side.name} - {axis.name}_start" for axis, side in sides]
-        self._points(w, *firsts)
-        out("const float *const one = sums + (x * tile_rows + i) * width;")
+        self._points(f, *firsts)
+        width, rows = use("width"), use("tile_rows")
+        out(f"const float *const one = sums + (x * {rows} + i) * {width};")
         out("const float sign = y ? -1 : 1;")
-        out(
-            "const float *const two = one + 2 * tile_rows * width, *const rest = two + (1 + y) * 2 * tile_rows * width;"
-        )
-        bound = "width" if w.wide == w.columns.extent else "GC_MIN(width, columns - n0)"
-        out(self.simd)
+        two, rest = f"one + 2 * {rows} * {width}", f"two + (1 + y) * 2 * {rows} * {width}"
+        out(f"const float *const two = {two}, *const rest = {rest};")
+        bound = width if w.wide == w.columns.extent else f"GC_MIN({width}, {use('columns')} - n0)"
+        out(f.simd)
         out(f"for (long j = 0; j < {bound}; ++j) {{")
         out(f"const long {w.columns.name} = n0 + j;")
-        out(f"const float {contraction.name} = one[j] + sign * two[j] + rest[j];")
-        self.rows(epilogue)
+        out(f"const float {self.contraction.name} = one[j] + sign * two[j] + rest[j];")
+        f.rows(self.epilogue)
         for _ in range(4):
             out("}")
+
+
+def _multiply(f: LoopPrinter, shape: WinogradShape) -> None:
+    """The products of tiles; compilers make better code where they know the number of channels."""
+    f.out(f"{shape.name}(image, {f.scalars.use('channels')}, filter, sums);")

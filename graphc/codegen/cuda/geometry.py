@@ -1,0 +1,57 @@
+"""How kernels are launched on a GPU: how many blocks, of how many threads.
+
+Three ways to run a kernel: a thread for each point; a block for each point, whose threads share the reductions; and,
+for contractions, a block for each tile of the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc import dims
+from graphc.codegen.cstyle.loops import has_inner
+from graphc.codegen.ir.kernel import For, Kernel, Reduce, Store
+from graphc.codegen.ir.matmul_roles import factors
+from graphc.dims import Dim
+
+THREADS = 256
+# The result tile of a contraction is TILE x TILE, computed TILE_DEPTH deep at a time, 4 x 4 elements a thread.
+TILE, TILE_DEPTH, TILE_SIDE = 64, 16, 16
+# A reduction over at most this many points is one thread's work.
+SERIAL_EXTENT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How a kernel is launched: blocks (which may depend on symbolic sizes), and threads in a block."""
+
+    blocks: Dim
+    threads: int
+
+
+def geometry(kernel: Kernel) -> Geometry:
+    """How a scheduled kernel is launched."""
+    if kernel.contraction is not None:
+        f = factors(kernel)
+        rows, columns, batch = (dims.product(axis.extent for axis in axes) for axes in (f.m, f.n, f.batch))
+        return Geometry(over(rows, TILE) * over(columns, TILE) * batch, THREADS)
+    points = dims.product(axis.extent for axis in kernel.axes)
+    return Geometry(points if wants_blocks(kernel) else over(points, THREADS), THREADS)
+
+
+def wants_blocks(kernel: Kernel) -> bool:
+    """Whether reductions are long, and neighbouring in memory along their own axes."""
+    inner = [stmt for stmt in kernel.body if isinstance(stmt, (Reduce, For))]
+    if not has_inner(kernel) or any(axis.bind == "vector" for axis in kernel.axes):
+        return False
+    if any(isinstance(stmt, Reduce) and stmt.after for stmt in inner):
+        return False
+    if any(isinstance(s, Store) and s.accumulate for stmt in inner if isinstance(stmt, For) for s in stmt.body):
+        return False
+    extents = [dims.product(axis.extent for axis in stmt.axes) for stmt in inner]
+    return any(not isinstance(extent, int) or extent > SERIAL_EXTENT for extent in extents)
+
+
+def over(total: Dim, tile: int) -> Dim:
+    """How many tiles cover a number of elements."""
+    return dims.floordiv(total + (tile - 1), tile)
