@@ -34,7 +34,8 @@ class Calls:
         """The calls whose results are not the interpreter's, each with by how much at most."""
         found = []
         for label, a, b in zip(self.labels, got, self.expected(), strict=True):
-            x, y = a.astype(np.float64), b.astype(np.float64)
+            wide = np.complex128 if b.dtype.kind == "c" else np.float64
+            x, y = a.astype(wide), b.astype(wide)
             allowed = tolerance(dtypes.as_dtype(b.dtype))
             if a.shape != b.shape or not np.allclose(x, y, **allowed, equal_nan=True):
                 found.append(f"{label}: off by {np.nanmax(np.abs(x - y)) if a.shape == b.shape else 'its shape'}")

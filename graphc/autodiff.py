@@ -2,6 +2,10 @@
 
 Gradients are nodes like any others, so that they can be differentiated again, and are simplified, fused and planned
 together with the forward pass.
+
+Of complex numbers the convention is JAX's: the cotangent `c` of `y` stands for the change `Re(c * dy)` of the loss, so
+that rules of holomorphic functions are those of real ones, without conjugates. The gradient of a real loss by
+`z = x + iy` is `dL/dx - i dL/dy`: what descends goes along its conjugate.
 """
 
 from __future__ import annotations
@@ -70,14 +74,14 @@ def _ancestors(builder: Builder, roots: Mapping[Ref, Value]) -> set[int]:
 
 def _propagate(applied: Applied, cotangents: list[Value | None], active: set[int], sums: dict[Ref, Value]) -> None:
     node, builder = applied.node, applied.builder
-    operands = [ref for ref in node.inputs if ref.node in active and builder.type(ref).dtype.is_float]
+    operands = [ref for ref in node.inputs if ref.node in active and builder.type(ref).dtype.is_inexact]
     if not operands:
         return
     known = primitive(node.op)
     rule = known.vjp
     if rule is None:
         # An operation with integer or boolean results has derivative zero; one on floats has none that we know.
-        if not any(out.dtype.is_float for out in node.outs):
+        if not any(out.dtype.is_inexact for out in node.outs):
             return
         own = ", or give `vjp` to `graphc.primitive`" if known.code is not None else ""
         hint = f"stop the gradient before it (`ops.stop_gradient`){own}"

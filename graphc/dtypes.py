@@ -3,6 +3,9 @@
 Halves (float16, bfloat16) are dtypes of values: what a graph computes has as many digits as its dtype, wherever it
 lies. One operation forms its result in float32, and rounds it once.
 
+Complex numbers (complex64, complex128) lie in memory as NumPy has them: the real part, then the imaginary part, each of
+the dtype `real`. They have no order.
+
 A `DType` is interned: there is one object a name, so that identity is equality. NumPy has no bfloat16; `ml_dtypes`
 supplies it as a NumPy extension type.
 """
@@ -17,7 +20,7 @@ import numpy as np
 
 from graphc.errors import DTypeError
 
-Kind = Literal["bool", "int", "uint", "float"]
+Kind = Literal["bool", "int", "uint", "float", "complex"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,7 +47,17 @@ class DType:
 
     @property
     def is_float(self) -> bool:
+        """Whether elements are real floating-point numbers; complex ones are not."""
         return self.kind == "float"
+
+    @property
+    def is_complex(self) -> bool:
+        return self.kind == "complex"
+
+    @property
+    def is_inexact(self) -> bool:
+        """Whether elements are real or complex floating-point numbers: what has gradients, and is rounded."""
+        return self.kind in ("float", "complex")
 
     @property
     def is_integer(self) -> bool:
@@ -58,6 +71,16 @@ class DType:
     def accumulator(self) -> DType:
         """The type in which sums and products of many such elements are formed: float32 for the half types."""
         return float32 if self.is_float and self.bits < 32 else self
+
+    @property
+    def real(self) -> DType:
+        """The dtype of the parts of complex elements; the dtype itself where elements are real."""
+        return self if not self.is_complex else float32 if self.bits == 64 else float64
+
+    @property
+    def complex(self) -> DType:
+        """The dtype of complex elements whose parts hold elements of this dtype: complex128 for float64."""
+        return complex128 if self.real is float64 else complex64
 
     def __repr__(self) -> str:
         return self.name
@@ -83,15 +106,18 @@ float16 = _make("float16", "float", 16, np.float16)
 bfloat16 = _make("bfloat16", "float", 16, ml_dtypes.bfloat16)
 float32 = _make("float32", "float", 32, np.float32)
 float64 = _make("float64", "float", 64, np.float64)
+complex64 = _make("complex64", "complex", 64, np.complex64)
+complex128 = _make("complex128", "complex", 128, np.complex128)
 
-ALL = (bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, bfloat16, float32, float64)
 SIGNED = (int8, int16, int32, int64)
 UNSIGNED = (uint8, uint16, uint32, uint64)
 FLOATS = (float16, bfloat16, float32, float64)
+COMPLEX = (complex64, complex128)
+ALL = (bool_, *SIGNED, *UNSIGNED, *FLOATS, *COMPLEX)
 
 _BY_NAME = {t.name: t for t in ALL}
 _BY_NUMPY = {t.numpy: t for t in ALL}
-_PYTHON = {bool: bool_, int: int32, float: float32}
+_PYTHON = {bool: bool_, int: int32, float: float32, complex: complex64}
 
 
 def as_dtype(spec: Any) -> DType:
@@ -124,9 +150,9 @@ def _signed_above(unsigned: DType, signed: DType) -> DType:
 def promote(*types: DType) -> DType:
     """The type in which operands of these types are combined.
 
-    Of the same kind the wider wins; float beats int beats bool; float16 with bfloat16 gives float32; a signed with an
-    unsigned integer gives a signed one that holds both. These are the rules of Keras 3 (its `result_type`), which are
-    JAX's, for strongly typed operands.
+    Of the same kind the wider wins; complex beats float beats int beats bool; float16 with bfloat16 gives float32;
+    float64 with complex64 gives complex128; a signed with an unsigned integer gives a signed one that holds both. These
+    are the rules of Keras 3 (its `result_type`), which are JAX's, for strongly typed operands.
 
     Example:
 
@@ -142,6 +168,8 @@ def promote(*types: DType) -> DType:
 def _promote_pair(a: DType, b: DType) -> DType:
     if a is b:
         return a
+    if a.is_complex or b.is_complex:
+        return _promote_pair(a.real, b.real).complex
     rank = {"bool": 0, "uint": 1, "int": 1, "float": 2}
     if rank[a.kind] != rank[b.kind]:
         return a if rank[a.kind] > rank[b.kind] else b

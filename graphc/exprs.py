@@ -20,8 +20,14 @@ from graphc.intrinsics import intrinsic
 class Const:
     """A literal."""
 
-    value: bool | int | float
+    value: bool | int | float | complex
     dtype: DType
+
+    @property
+    def number(self) -> bool | int | float:
+        """The value, of a dtype that is not complex."""
+        assert not isinstance(self.value, complex)
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """A conversion between dtypes; floats to integers truncate."""
+    """A conversion between dtypes; floats to integers truncate, of complex numbers to real ones the real part stays."""
 
     arg: Expr
     dtype: DType
@@ -83,7 +89,7 @@ def call(name: str, *args: Expr) -> Expr:
     operands = args[1:] if name == "select" else args
     if record.arity != len(args) or any(operand.dtype is not operands[0].dtype for operand in operands):
         raise VerificationError("an intrinsic does not fit its operands", got=f"{name}{args}")
-    return Call(name, args, dtypes.bool_ if record.result == "bool" else operands[0].dtype)
+    return Call(name, args, record.result_dtype(operands[0].dtype))
 
 
 def cast(arg: Expr, dtype: DType) -> Expr:
@@ -95,8 +101,11 @@ def cast(arg: Expr, dtype: DType) -> Expr:
     return Cast(arg, dtype)
 
 
-def const(value: bool | int | float, dtype: DType) -> Const:
+def const(value: bool | int | float | complex, dtype: DType) -> Const:
     """A literal of a dtype; the Python value is converted to the dtype's kind."""
+    if dtype.is_complex:
+        return Const(complex(value), dtype)
+    assert not isinstance(value, complex)
     kind = bool if dtype.is_bool else float if dtype.is_float else int
     return Const(kind(value), dtype)
 

@@ -36,7 +36,8 @@ class Intrinsic:
         arity: How many operands it takes: of one dtype, but for the condition of `select`.
         eval: NumPy arrays to a NumPy array.
         spelling: How C and CUDA write it.
-        result: Whether the result has the operands' dtype or is a boolean.
+        result: Whether the result has the operands' dtype, is a boolean, or has the dtype of the parts of complex
+            operands, or that of complex numbers with such parts.
         cost: About how many additions take as long, of vector code where there is one.
         vector: Whether the CPU has it for float32 without branches, as `gc_NAME_float32` in `prelude/math.h`.
         exact: Whether it gives one of its operands, or a number that has no more digits than they have.
@@ -48,11 +49,16 @@ class Intrinsic:
     arity: int
     eval: Callable[..., Any]
     spelling: Spelling
-    result: Literal["same", "bool"] = "same"
+    result: Literal["same", "bool", "real", "complex"] = "same"
     cost: int = FUNCTION
     vector: bool = False
     exact: bool = False
     definition: str = ""
+
+    def result_dtype(self, operand: DType) -> DType:
+        """The dtype of the result, by that of the operands."""
+        dtype_of = {"same": operand, "bool": dtypes.bool_, "real": operand.real, "complex": operand.complex}
+        return dtype_of[self.result]
 
     def __call__(self, *operands: Any) -> Array:
         """The function of arrays; what is no number is no error."""
@@ -119,15 +125,18 @@ def function(name: str) -> Spelling:
 
 
 def own(name: str) -> Spelling:
-    """`gc_mod_int32(a, b)`: defined by `prelude/scalar.h`, or by the record."""
+    """`gc_mod_int32(a, b)`: defined by `prelude/scalar.h` or `prelude/complex.h`, or by the record."""
     return lambda texts, operand, type: f"gc_{name}_{operand.name}({', '.join(texts)})"
 
 
-def _integers_own(name: str, floats: Spelling) -> Spelling:
-    def spelling(texts: Sequence[str], operand: DType, type: str) -> str:
-        return (own(name) if operand.is_integer else floats)(texts, operand, type)
+def _except_floats(name: str, floats: Spelling) -> Spelling:
+    """`gc_pow_int32(a, b)`, and for floats another spelling."""
+    return lambda texts, operand, type: (floats if operand.is_float else own(name))(texts, operand, type)
 
-    return spelling
+
+def complex_own(name: str, reals: Spelling) -> Spelling:
+    """`gc_mul_complex64(a, b)`, and for real operands another spelling."""
+    return lambda texts, operand, type: (own(name) if operand.is_complex else reals)(texts, operand, type)
 
 
 def _negated(texts: Sequence[str], operand: DType, type: str) -> str:
@@ -200,6 +209,13 @@ def erfinv(x: Array) -> Array:
     return np.where(inside, root, outside).astype(x.dtype)
 
 
+def complex_of(real: Array, imag: Array) -> Array:
+    """Complex numbers of their parts."""
+    whole = np.empty(np.broadcast_shapes(real.shape, imag.shape), dtypes.as_dtype(real.dtype).complex.numpy)
+    whole.real, whole.imag = real, imag
+    return whole
+
+
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
@@ -231,11 +247,11 @@ def _each(*rows: tuple[str, int, Callable[..., Any], Spelling, int], **same: Any
 _each(
     ("add", 2, np.add, infix("+"), 1),
     ("sub", 2, np.subtract, infix("-"), 1),
-    ("mul", 2, np.multiply, infix("*"), 1),
-    ("div", 2, np.divide, infix("/"), 5),
+    ("mul", 2, np.multiply, complex_own("mul", infix("*")), 1),
+    ("div", 2, np.divide, complex_own("div", infix("/")), 5),
     ("floordiv", 2, np.floor_divide, own("floordiv"), 20),
     ("mod", 2, np.mod, own("mod"), 20),
-    ("pow", 2, power, _integers_own("pow", function("pow")), FUNCTION),
+    ("pow", 2, power, _except_floats("pow", function("pow")), FUNCTION),
     ("atan2", 2, np.arctan2, function("atan2"), FUNCTION),
     ("bit_and", 2, np.bitwise_and, infix("&"), 1),
     ("bit_or", 2, np.bitwise_or, infix("|"), 1),
@@ -255,7 +271,6 @@ _each(
     ("min", 2, np.minimum, own("min"), 1),
     ("max", 2, np.maximum, own("max"), 1),
     ("neg", 1, np.negative, _negated, 1),
-    ("abs", 1, np.abs, _integers_own("abs", function("fabs")), 1),
     ("sign", 1, np.sign, own("sign"), FUNCTION),
     ("floor", 1, np.floor, function("floor"), FUNCTION),
     ("ceil", 1, np.ceil, function("ceil"), FUNCTION),
@@ -264,6 +279,10 @@ _each(
     ("select", 3, np.where, lambda texts, operand, type: f"({texts[0]} ? {texts[1]} : {texts[2]})", 1),
     exact=True,
 )
+_each(("abs", 1, np.abs, _except_floats("abs", function("fabs")), 1), result="real", exact=True)
+_each(("real", 1, np.real, own("real"), 1), ("imag", 1, np.imag, own("imag"), 1), result="real")
+_each(("conj", 1, np.conjugate, own("conj"), 1))
+_each(("complex", 2, complex_of, own("complex"), 1), result="complex")
 # Booleans are 0 or 1: bit operations do not branch, and vectorise.
 _each(
     ("eq", 2, np.equal, _test("=="), 1),
@@ -277,14 +296,14 @@ _each(
     ("xor", 2, np.logical_xor, _test("^"), 1),
     ("not", 1, np.logical_not, lambda texts, operand, type: f"(!{texts[0]})", 1),
     ("isnan", 1, np.isnan, lambda texts, operand, type: f"({texts[0]} != {texts[0]})", 1),
-    ("isinf", 1, np.isinf, _size("=="), 1),
-    ("isfinite", 1, np.isfinite, _size("<"), 1),
+    ("isinf", 1, np.isinf, complex_own("isinf", _size("==")), 1),
+    ("isfinite", 1, np.isfinite, complex_own("isfinite", _size("<")), 1),
     result="bool",
 )
 
 
 def _elementary(name: str, eval: Callable[..., Any], cost: int = FUNCTION, vector: bool = False) -> None:
-    register(Intrinsic(name, 1, eval, function(name), cost=cost, vector=vector))
+    register(Intrinsic(name, 1, eval, complex_own(name, function(name)), cost=cost, vector=vector))
 
 
 _elementary("exp", np.exp, vector=True)
@@ -316,7 +335,7 @@ _each(
         "rsqrt",
         1,
         lambda x: 1 / np.sqrt(x),
-        lambda texts, operand, type: f"(1 / sqrt{_suffix(operand)}({texts[0]}))",
+        complex_own("rsqrt", lambda texts, operand, type: f"(1 / sqrt{_suffix(operand)}({texts[0]}))"),
         8,
     ),
 )

@@ -122,6 +122,8 @@ def _attr(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return {"float": repr(value)}
+    if isinstance(value, complex):
+        return {"complex": [repr(value.real), repr(value.imag)]}
     if isinstance(value, int | IntExpr):
         return _dim(value)
     if isinstance(value, DType):
@@ -137,6 +139,8 @@ def _read_attr(data: Any) -> Any:
             return tuple(_read_attr(part) for part in parts)
         case {"float": text}:
             return float(text)
+        case {"complex": [real, imag]}:
+            return complex(float(real), float(imag))
         case {"dtype": name}:
             return as_dtype(name)
     return _read_dim(data)

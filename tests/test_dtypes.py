@@ -27,11 +27,12 @@ def test_python_types_and_byte_orders() -> None:
     assert dtypes.as_dtype(bool) is dtypes.bool_
     assert dtypes.as_dtype(int) is dtypes.int32
     assert dtypes.as_dtype(float) is dtypes.float32
+    assert dtypes.as_dtype(complex) is dtypes.complex64
     assert dtypes.as_dtype(np.dtype(">f4")) is dtypes.float32
     assert dtypes.as_dtype(ml_dtypes.bfloat16) is dtypes.bfloat16
 
 
-@pytest.mark.parametrize("spec", ["float", "complex64", "f33", object, None, 3, "datetime64[s]"])
+@pytest.mark.parametrize("spec", ["float", "complex256", "f33", object, None, 3, "datetime64[s]"])
 def test_what_is_no_dtype_is_refused(spec: object) -> None:
     if spec in ("float", None):
         # NumPy takes these for float64; so does graphc where it takes them at all.
@@ -59,10 +60,25 @@ def test_promotion_is_commutative_and_idempotent() -> None:
         ("bfloat16", "float32", "float32"),
         ("float32", "float64", "float64"),
         ("bool", "float16", "float16"),
+        ("float32", "complex64", "complex64"),
+        ("bfloat16", "complex64", "complex64"),
+        ("int64", "complex64", "complex64"),
+        ("bool", "complex128", "complex128"),
+        ("float64", "complex64", "complex128"),
+        ("complex64", "complex128", "complex128"),
     ],
 )
 def test_promotion(a: str, b: str, result: str) -> None:
     assert dtypes.promote(dtypes.as_dtype(a), dtypes.as_dtype(b)).name == result
+
+
+def test_complex_dtypes_and_their_parts() -> None:
+    for dtype in dtypes.ALL:
+        assert dtype.real.complex is dtype if dtype.is_complex else dtype.real is dtype
+        assert dtype.is_inexact == (dtype.is_float or dtype.is_complex)
+        assert np.zeros(1, dtype.numpy).real.dtype == dtype.real.numpy
+        assert dtype.complex.is_complex
+    assert dtypes.complex64.accumulator is dtypes.complex64
 
 
 def test_sums_of_halves_are_formed_in_float32() -> None:

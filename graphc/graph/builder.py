@@ -145,7 +145,7 @@ class Builder:
         """Adds a constant: a number or an array."""
         return self.apply("constant", value=Array.of(np.asarray(value, dtype=dtype.numpy)))
 
-    def full(self, value: bool | int | float, shape: Shape, dtype: DType) -> Value:
+    def full(self, value: bool | int | float | complex, shape: Shape, dtype: DType) -> Value:
         """Adds a tensor that has the same number everywhere."""
         return self.broadcast(self.constant(value, dtype), shape, ())
 

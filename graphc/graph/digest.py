@@ -42,7 +42,7 @@ def digest(graph: Graph) -> str:
 
 def _text(value: Any) -> str:
     """An attribute as text that no other attribute has; line breaks are escaped."""
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | float | complex | str):
         return repr(value)
     if isinstance(value, np.generic):  # an axis that the user computed with NumPy
         return f"{value.dtype} {value.item()!r}"

@@ -188,6 +188,11 @@ def _value(value: Any, path: str) -> Any:
     match kind:
         case "float" if content in ("nan", "inf", "-inf"):
             return float(content)
+        case "complex":
+            parts = [_value(part, path) for part in _as(list, content, path)]
+            if [type(part) for part in parts] != [float, float]:
+                raise _bad(path, content, "a real and an imaginary part")
+            return complex(*parts)
         case "size":
             return _size(_as(str, content, path), path)
         case "dtype":
@@ -196,7 +201,7 @@ def _value(value: Any, path: str) -> Any:
             return _array(_as(dict, content, path), path)
         case "graph":
             return _graph(content, path)
-    raise _bad(path, value, "float, size, dtype, array or graph")
+    raise _bad(path, value, "float, complex, size, dtype, array or graph")
 
 
 def _array(item: dict[str, Any], path: str) -> Array:

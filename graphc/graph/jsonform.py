@@ -7,8 +7,9 @@
      "outputs": [[3, 0]], "updates": [[1, [3, 0]]]}
 
 Attributes that JSON has no form for are objects with one key, which says what they are: `{"size": "2*B + 1"}`,
-`{"dtype": "int8"}`, `{"float": "nan"}`, `{"array": {"dtype", "shape", "data"}}` with the bytes in base64
-(little-endian), `{"graph": {..}}`. Tuples are lists. Operations that users defined are listed under `"own"`.
+`{"dtype": "int8"}`, `{"float": "nan"}`, `{"complex": [1.0, {"float": "nan"}]}`, `{"array": {"dtype", "shape", "data"}}`
+with the bytes in base64 (little-endian), `{"graph": {..}}`. Tuples are lists. Operations that users defined are listed
+under `"own"`.
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ def _value(value: Any) -> Any:
             return value
         case float():
             return value if math.isfinite(value) else {"float": repr(value)}
+        case complex():
+            return {"complex": [_value(value.real), _value(value.imag)]}
         case IntExpr():
             return {"size": str(value)}
         case DType():

@@ -1,6 +1,7 @@
 """How attributes, types and origins are written in the text form of graphs, and read back.
 
-value  = none | true | false | integer | float | "text" | size | dtype | array | @body | (value, ..)
+value  = none | true | false | integer | float | complex(float, float) | "text"
+       | size | dtype | array | @body | (value, ..)
 size   = symbol | <expression>              `B`, `<2*B + 1>`; numbers are integers
 array  = dtype[sizes]{number, ..} | dtype[sizes]"base64 of the bytes"
 type   = dtype[size, ..]                    sizes are plain expressions here
@@ -55,6 +56,8 @@ def format_value(value: Any, body: Callable[[Any], str], shorten: bool = False) 
             return "true" if value else "false"
         case int() | float():
             return repr(value)
+        case complex():
+            return f"complex({value.real!r}, {value.imag!r})"
         case str():
             return quote(value)
         case IntExpr():
@@ -85,9 +88,16 @@ def format_constant(array: Array, shorten: bool) -> str:
 def _numbers(array: Array) -> list[Any] | None:
     """The elements as numbers, each as short as its dtype allows; None where that would not be exact."""
     values = array.numpy().reshape(-1)
-    numbers = [float(str(value)) for value in values] if array.dtype.is_float else values.tolist()
+    numbers = list(map(_shortest, values)) if array.dtype.is_inexact else values.tolist()
     # NaNs have many bit patterns, of which a number keeps one.
     return numbers if _from_numbers(numbers, array.dtype) == array.data else None
+
+
+def _shortest(value: Any) -> float | complex:
+    """A number as short as its dtype allows."""
+    if isinstance(value, np.complexfloating):
+        return complex(float(str(value.real)), float(str(value.imag)))
+    return float(str(value))
 
 
 def _format_array(array: Array, shorten: bool) -> str:
@@ -223,6 +233,8 @@ def read_value(scan: Scanner) -> Any:
     if start == "-" or start.isdigit():
         return _read_number(scan)
     word = scan.name()
+    if word == "complex" and scan.at("("):
+        return _read_complex(scan)
     if word in _WORDS:
         return _WORDS[word]
     if word in _DTYPES:
@@ -238,6 +250,13 @@ def _read_tuple(scan: Scanner) -> tuple[Any, ...]:
         if not scan.at(")"):
             scan.expect(",")
     return tuple(parts)
+
+
+def _read_complex(scan: Scanner) -> complex:
+    parts = _read_tuple(scan)
+    if [type(part) for part in parts] != [float, float]:
+        raise scan.fail("a real and an imaginary part")
+    return complex(*parts)
 
 
 def _read_number(scan: Scanner) -> int | float:

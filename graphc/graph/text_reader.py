@@ -141,7 +141,7 @@ def _node(scan: Scanner, known: set[int], last: int) -> Node:
     loc: Loc = read_loc(scan) if scan.accept("#") else ()
     if op in ("input", "state") and set(attrs) == {"name"} and len(outs) == 1:
         attrs |= {"shape": outs[0].shape, "dtype": outs[0].dtype}
-    if op == "constant" and isinstance(attrs.get("value"), (bool, int, float)) and outs[0].shape == ():
+    if op == "constant" and isinstance(attrs.get("value"), (bool, int, float, complex)) and outs[0].shape == ():
         attrs["value"] = Array.of(np.asarray(attrs["value"], outs[0].dtype.numpy))
     return Node(id, op, Attrs(attrs), tuple(inputs), outs, loc)
 

@@ -151,7 +151,7 @@ def _typed(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_typed(part) for part in value)
     # repr tells 0.0 from -0.0, and finds nan equal to itself.
-    return type(value), repr(value) if isinstance(value, float) else value
+    return type(value), repr(value) if isinstance(value, float | complex) else value
 
 
 @dataclass(frozen=True, slots=True)

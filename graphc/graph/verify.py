@@ -106,7 +106,7 @@ def _check_attr(graph: Graph, node: Node, name: str, attr: Any) -> None:
             if any(graph.symbols.get(symbol) != bounds for symbol, bounds in part.symbols.items()):
                 _fail(node, f"attribute `{name}` has symbols of other ranges", part.symbols, graph.symbols)
             verify(part)
-        elif not (part is None or isinstance(part, (bool, int, float, str, DType, Array))):
+        elif not (part is None or isinstance(part, (bool, int, float, complex, str, DType, Array))):
             _fail(node, f"attribute `{name}` is of a kind that cannot be written down", f"{part!r} ({type(part)})")
     try:
         hash(node.attrs)

@@ -29,7 +29,7 @@ def factor(graph: Graph) -> Graph:
 
 
 def _is_product(node: Node) -> bool:
-    return node.op == "mul" and node.outs[0].dtype.is_float
+    return node.op == "mul" and node.outs[0].dtype.is_inexact
 
 
 class _Factoring:
@@ -79,7 +79,7 @@ class _Factoring:
         return self.builder.apply("mul", self._value(split[0]), self._multiplied(split[1]))
 
     def _sum(self, node: Node) -> Value | None:
-        if not node.outs[0].dtype.is_float:
+        if not node.outs[0].dtype.is_inexact:
             return None
         alone = all(self.uses[ref] == 1 and _is_product(self.graph.node(ref.node)) for ref in node.inputs)
         splits = [self._split(ref) for ref in node.inputs] if alone else []

@@ -35,7 +35,7 @@ def simpler_mul(builder: Builder, attrs: Attrs, operands: Operands) -> Value | N
             return other
         if is_number(one, -1) and other.dtype.kind != "uint":
             return builder.apply("neg", other)
-        if is_number(one, 0) and not other.dtype.is_float:
+        if is_number(one, 0) and not other.dtype.is_inexact:
             return one
     return None
 
@@ -52,7 +52,7 @@ def simpler_pow(builder: Builder, attrs: Attrs, operands: Operands) -> Value | N
         return x
     if exponent == 2:
         return builder.apply("mul", x, x)
-    if exponent == -1 and x.dtype.is_float:
+    if exponent == -1 and x.dtype.is_inexact:
         return builder.apply("div", builder.full(1, x.shape, x.dtype), x)
     return None
 

@@ -19,11 +19,15 @@ from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.batching import over_elements
 
 ANY = tuple(t.name for t in dtypes.ALL)
+ORDERED = tuple(t.name for t in dtypes.ALL if not t.is_complex)
 NUMBERS = tuple(t.name for t in dtypes.ALL if not t.is_bool)
+REALS = tuple(name for name in NUMBERS if name in ORDERED)
 INTEGERS = tuple(t.name for t in dtypes.ALL if t.is_integer)
 BITS = ("bool", *INTEGERS)
 SIGNED = tuple(t.name for t in (*dtypes.SIGNED, *dtypes.FLOATS))
 FLOATS = tuple(t.name for t in dtypes.FLOATS)
+COMPLEX = tuple(t.name for t in dtypes.COMPLEX)
+INEXACT = (*FLOATS, *COMPLEX)
 
 Array = np.ndarray[Any, Any]
 
@@ -35,8 +39,8 @@ FEW_TERMS = 64
 def accumulator(combine: str, dtype: DType, terms: Dim | None = None, part: int = 0) -> DType:
     """The dtype in which elements are combined, whatever does it: the interpreter, C or CUDA.
 
-    Floats are added up in float64 where there may be many, and rounded once: that is exact enough for any number of
-    them, and so hardly depends on their order.
+    Floats are added up in float64 where there may be many (complex numbers in complex128), and rounded once: that is
+    exact enough for any number of them, and so hardly depends on their order.
 
     Args:
         combine: How they are combined.
@@ -45,7 +49,9 @@ def accumulator(combine: str, dtype: DType, terms: Dim | None = None, part: int 
         part: Which of the combiner's accumulators is asked for.
     """
     many = not isinstance(terms, int) or terms > FEW_TERMS
-    return dtypes.float64 if many and dtype.is_float and combiner(combine).wide[part] else dtype.accumulator
+    if many and dtype.is_inexact and combiner(combine).wide[part]:
+        return dtypes.complex128 if dtype.is_complex else dtypes.float64
+    return dtype.accumulator
 
 
 def check_dtype(op: str, type: TensorType, allowed: Sequence[str]) -> None:
@@ -91,8 +97,9 @@ def in_float(function: Callable[..., Any]) -> Callable[..., Array]:
         dtype = arrays[0].dtype
         wide = dtypes.as_dtype(dtype).accumulator.numpy
         with np.errstate(all="ignore"):
-            result = function(*(array.astype(wide, copy=False) for array in arrays), **attrs)
-            return np.asarray(result).astype(dtype, copy=False)
+            result = np.asarray(function(*(array.astype(wide, copy=False) for array in arrays), **attrs))
+            # Sizes and parts of complex numbers are real.
+            return result if dtype.kind == "c" else result.astype(dtype, copy=False)
 
     return wrapped
 
@@ -108,9 +115,25 @@ def pointwise(
     high: float = 2.0,
     result: DType | None = None,
     distinct: bool = False,
+    parts: bool = False,
     **traits: Any,
 ) -> Primitive:
-    """Registers an operation on elements: operands of one type, a result of the same or of a fixed dtype."""
+    """Registers an operation on elements: operands of one type, a result of the same or of a fixed dtype.
+
+    Args:
+        name: Its name.
+        eval: NumPy arrays to a NumPy array.
+        lower: Elements of the operands to that of the result.
+        vjp: The gradient, if there is one.
+        allowed: The dtypes of operands.
+        arity: How many operands there are.
+        low: The least number that it is tried with.
+        high: The largest.
+        result: The dtype of the result, where that is not that of the operands.
+        distinct: Whether it is tried with numbers that are not integers, and differ.
+        parts: Whether the result of complex operands is real: of the dtype of their parts.
+        **traits: Further fields of the record.
+    """
 
     def infer(*types: TensorType) -> TensorType:
         if len(types) != arity:
@@ -118,7 +141,8 @@ def pointwise(
         for type in types:
             check_dtype(name, type, allowed)
         check_same(name, *types)
-        return TensorType(types[0].shape, result or types[0].dtype)
+        dtype = types[0].dtype
+        return TensorType(types[0].shape, result or (dtype.real if parts else dtype))
 
     def cases() -> Iterable[Case]:
         smooth = vjp is not None and result is None
@@ -159,7 +183,7 @@ def view(
     return register(Primitive(name, Kind.VIEW, infer, eval, lower, vjp, cases, tuple(allowed), **traits))
 
 
-def full_like(value: Value, number: bool | int | float) -> Value:
+def full_like(value: Value, number: bool | int | float | complex) -> Value:
     """A tensor of a value's type that has the same number everywhere."""
     return value.builder.full(number, value.shape, value.dtype)
 

@@ -14,7 +14,7 @@ from graphc.graph.builder import Applied, Builder, Value, build_like, inline
 from graphc.graph.core import Graph
 from graphc.graph.registry import Batched, Case, Kind, Primitive, RegionRule, register
 from graphc.graph.types import Attrs, Ref, TensorType
-from graphc.primitives.base import FLOATS, Array
+from graphc.primitives.base import FLOATS, INEXACT, Array
 from graphc.primitives.batching import vectorized_graph
 from graphc.primitives.control import check_carries, check_region
 
@@ -158,7 +158,7 @@ def _switch_vjp(given: Value | tuple[Value | None, ...], n: Applied) -> Grads:
     cotangents = given if isinstance(given, tuple) else (given,)
     arrived = {place: g for place, g in enumerate(cotangents) if g is not None}
     index, *operands = n.operands
-    wanted = [place for place, value in enumerate(operands) if value.dtype.is_float]
+    wanted = [place for place, value in enumerate(operands) if value.dtype.is_inexact]
     backward = tuple(_backward(branch, n, list(arrived), wanted) for branch in n.attrs["branches"])
     found = n.builder.apply_many("switch", index, *operands, *arrived.values(), branches=backward)
     grads: list[Value | None] = [None] * len(n.operands)
@@ -226,7 +226,7 @@ switch = register(
         _switch_lower,
         _switch_vjp,
         _switch_cases,
-        FLOATS,
+        INEXACT,
         batch=_switch_batch,
         regions=("branches",),
     )

@@ -15,7 +15,7 @@ from graphc.graph.builder import Applied, Builder, Value, build_like, copy_node,
 from graphc.graph.core import Graph
 from graphc.graph.registry import Batched, Case, Kind, Primitive, RegionRule, primitive, register
 from graphc.graph.types import Attrs, Ref, TensorType
-from graphc.primitives.base import FLOATS, Array
+from graphc.primitives.base import INEXACT, Array
 from graphc.primitives.batching import move_axis, vectorized_graph
 
 Grads = Sequence[Value | None]
@@ -158,7 +158,7 @@ class _Backward:
     def __init__(self, signature: ScanSignature, body: Graph, ys: tuple[int, ...], applied: Applied) -> None:
         self.signature, self.body, self.ys = signature, body, ys
         constants, initial, sequences = signature.parts(applied.operands)
-        self.moving = [i for i, value in enumerate(initial) if value.dtype.is_float]
+        self.moving = [i for i, value in enumerate(initial) if value.dtype.is_inexact]
         self.joint, arguments, results = self._step()
         self.first = len(self.joint.nodes)  # where the gradient's nodes start
         arrived = [self.joint.input(f"d{place}", results[place].type) for place in (*self.moving, *ys)]
@@ -166,8 +166,8 @@ class _Backward:
         found = applied.differentiate(self.joint, _summed(pairs), arguments)
         d_constants, self.d_carries, d_xs = signature.parts(found)
         self.d_constants, self.d_xs = d_constants, d_xs
-        self.summed = [i for i, v in enumerate(constants) if v.dtype.is_float and d_constants[i] is not None]
-        self.stacked = [i for i, v in enumerate(sequences) if v.dtype.is_float and d_xs[i] is not None]
+        self.summed = [i for i, v in enumerate(constants) if v.dtype.is_inexact and d_constants[i] is not None]
+        self.stacked = [i for i, v in enumerate(sequences) if v.dtype.is_inexact and d_xs[i] is not None]
         self.needed = self._behind_gradient()
         self.kept = self._kept()
 
@@ -351,5 +351,5 @@ def _lower(
 
 
 scan = register(
-    Primitive("scan", Kind.REGION, _infer, _eval, _lower, _vjp, _cases, FLOATS, batch=_batch, regions=("body",))
+    Primitive("scan", Kind.REGION, _infer, _eval, _lower, _vjp, _cases, INEXACT, batch=_batch, regions=("body",))
 )

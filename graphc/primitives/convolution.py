@@ -22,7 +22,7 @@ from graphc.exprs import TRUE, Expr, both, compare, const, select
 from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batch, Batched, Case, ContractRule, Kind, Primitive, Reader, primitive, register
 from graphc.graph.types import Attrs, TensorType
-from graphc.primitives.base import NUMBERS, Array, check_dtype, separately, zeros_of_empty
+from graphc.primitives.base import REALS, Array, check_dtype, separately, zeros_of_empty
 from graphc.primitives.batching import looped, merged, parted
 
 Grads = Sequence[Value | None]
@@ -237,7 +237,7 @@ def _text(shape: Shape) -> str:
 
 
 def _check_dtypes(op: str, a: TensorType, b: TensorType) -> None:
-    check_dtype(op, a, NUMBERS)
+    check_dtype(op, a, REALS)
     if a.dtype is not b.dtype:
         raise DTypeError(f"the operands of `{op}` have different dtypes", got=f"{a} and {b}", hint="cast one of them")
 
@@ -519,7 +519,7 @@ def _cases(op: str) -> Iterable[Case]:
 def _contraction(name: str, infer: Any, eval: Any, lower: Any, vjp: Any, **traits: Any) -> Primitive:
     rules = (infer, eval, lower, vjp, lambda: _cases(name))
     traits = {"linear": separately, "batch": _batch(name), "of_empty": zeros_of_empty, **traits}
-    return register(Primitive(name, Kind.CONTRACT, *rules, NUMBERS, **traits))
+    return register(Primitive(name, Kind.CONTRACT, *rules, REALS, **traits))
 
 
 conv = _contraction("conv", _conv_infer, _conv_eval, _conv_lower, _conv_vjp)

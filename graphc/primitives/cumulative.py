@@ -13,16 +13,16 @@ from graphc.exprs import Expr
 from graphc.graph.builder import Applied, Value
 from graphc.graph.registry import Case, Kind, Primitive, Reader, ScanRule, register
 from graphc.graph.types import TensorType
-from graphc.primitives.base import NUMBERS, Array, accumulator, check_axes, check_dtype, full_like, together
+from graphc.primitives.base import NUMBERS, REALS, Array, accumulator, check_axes, check_dtype, full_like, together
 from graphc.primitives.batching import over_axes
 from graphc.primitives.indexing import added_up
 
 Grads = Sequence[Value | None]
 
 
-def _infer(name: str) -> Callable[..., TensorType]:
+def _infer(name: str, allowed: Sequence[str]) -> Callable[..., TensorType]:
     def infer(x: TensorType, axis: int, reverse: bool) -> TensorType:
-        check_dtype(name, x, NUMBERS)
+        check_dtype(name, x, allowed)
         check_axes(name, (axis,), x.rank)
         return x
 
@@ -103,13 +103,18 @@ def _cases() -> Iterable[Case]:
 
 
 def _cumulative(
-    name: str, combine: str, function: np.ufunc, vjp: Callable[[Value, Applied], Grads], **traits: Any
+    name: str,
+    combine: str,
+    function: np.ufunc,
+    vjp: Callable[[Value, Applied], Grads],
+    allowed: tuple[str, ...],
+    **traits: Any,
 ) -> Primitive:
-    parts: tuple[Any, ...] = (_infer(name), _eval(combine, function), _lower(combine), vjp, _cases, NUMBERS)
-    return register(Primitive(name, Kind.SCAN, *parts, batch=over_axes(name), **traits))
+    rules: tuple[Any, ...] = (_infer(name, allowed), _eval(combine, function), _lower(combine), vjp, _cases, allowed)
+    return register(Primitive(name, Kind.SCAN, *rules, batch=over_axes(name), **traits))
 
 
-cumsum = _cumulative("cumsum", "sum", np.add, _sum_vjp, linear=together)
-cumprod = _cumulative("cumprod", "prod", np.multiply, _prod_vjp)
-cummax = _cumulative("cummax", "max", np.maximum, _extremum_vjp)
-cummin = _cumulative("cummin", "min", np.minimum, _extremum_vjp)
+cumsum = _cumulative("cumsum", "sum", np.add, _sum_vjp, NUMBERS, linear=together)
+cumprod = _cumulative("cumprod", "prod", np.multiply, _prod_vjp, NUMBERS)
+cummax = _cumulative("cummax", "max", np.maximum, _extremum_vjp, REALS)
+cummin = _cumulative("cummin", "min", np.minimum, _extremum_vjp, REALS)

@@ -57,7 +57,7 @@ def _gather_lower(reader: Reader, index: Points, axis: int) -> Expr:
 
 def _gather_vjp(g: Value, n: Applied) -> Grads:
     (x, indices), axis = n.operands, n.attrs["axis"]
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         return None, None
     count = dims.product(indices.shape)
     end = axis + indices.rank

@@ -1,7 +1,8 @@
 """Operations on elements: arithmetic, comparisons, logic, bits, functions, rounding, selection, casts.
 
 All operands have the same shape; broadcasting is explicit (`broadcast`). Integer arithmetic wraps; integer division by
-zero gives 0. Functions of half-precision operands are computed in float32.
+zero gives 0. Functions of half-precision operands are computed in float32. Gradients by complex operands are those of
+holomorphic functions, without conjugates (`graphc.autodiff`).
 """
 
 from __future__ import annotations
@@ -24,8 +25,12 @@ from graphc.primitives import algebra
 from graphc.primitives.base import (
     ANY,
     BITS,
+    COMPLEX,
     FLOATS,
+    INEXACT,
     NUMBERS,
+    ORDERED,
+    REALS,
     SIGNED,
     Array,
     check_dtype,
@@ -50,7 +55,7 @@ def _op(name: str, *operands: Value, **attrs: Any) -> Value:
     return operands[0].builder.apply(name, *operands, **attrs)
 
 
-def _scale(value: Value, number: float) -> Value:
+def _scale(value: Value, number: complex) -> Value:
     return _op("mul", value, full_like(value, number))
 
 
@@ -77,6 +82,9 @@ def _pow_vjp(g: Value, n: Applied) -> Grads:
     one, zero = full_like(x, 1), full_like(x, 0)
     dx = _op("mul", g, _op("mul", y, _op("pow", x, _op("sub", y, one))))
     flat = _op("eq", y, zero)
+    if x.dtype.is_complex:
+        log = _op("log", _where(_op("eq", x, zero), one, x))
+        return _where(flat, zero, dx), _op("mul", g, _op("mul", n.result, log))
     # x ** y * log(x) is 0 at x = 0 for positive y, where log alone is not finite.
     positive = _op("gt", x, zero)
     log = _op("log", _where(positive, x, one))
@@ -116,19 +124,19 @@ _QUOTIENT: dict[str, Any] = {"linear": linear_in(0), "keeps_zero": (0,), "simpli
 add = pointwise("add", np.add, _intrinsic("add"), lambda g, n: (g, g), NUMBERS, 2, simplify=algebra.simpler_add, **_SUM)
 sub = pointwise("sub", np.subtract, _intrinsic("sub"), _sub_vjp, NUMBERS, 2, simplify=algebra.simpler_sub, **_SUM)
 mul = pointwise("mul", np.multiply, _intrinsic("mul"), _mul_vjp, NUMBERS, 2, **_PRODUCT)
-div = pointwise("div", np.divide, _intrinsic("div"), _div_vjp, FLOATS, 2, 0.5, 2.0, **_QUOTIENT)
-floordiv = pointwise("floordiv", np.floor_divide, _intrinsic("floordiv"), lambda g, n: (None, None), NUMBERS, 2, 1, 5)
-mod = pointwise("mod", np.mod, _intrinsic("mod"), _mod_vjp, NUMBERS, 2, 1, 5, distinct=True)
+div = pointwise("div", np.divide, _intrinsic("div"), _div_vjp, INEXACT, 2, 0.5, 2.0, **_QUOTIENT)
+floordiv = pointwise("floordiv", np.floor_divide, _intrinsic("floordiv"), lambda g, n: (None, None), REALS, 2, 1, 5)
+mod = pointwise("mod", np.mod, _intrinsic("mod"), _mod_vjp, REALS, 2, 1, 5, distinct=True)
 pow_ = pointwise("pow", power, _intrinsic("pow"), _pow_vjp, NUMBERS, 2, 0.5, 3.0, simplify=algebra.simpler_pow)
-minimum = pointwise("minimum", np.minimum, _intrinsic("min"), _extremum_vjp, ANY, 2, distinct=True, cheap=True)
-maximum = pointwise("maximum", np.maximum, _intrinsic("max"), _extremum_vjp, ANY, 2, distinct=True, cheap=True)
+minimum = pointwise("minimum", np.minimum, _intrinsic("min"), _extremum_vjp, ORDERED, 2, distinct=True, cheap=True)
+maximum = pointwise("maximum", np.maximum, _intrinsic("max"), _extremum_vjp, ORDERED, 2, distinct=True, cheap=True)
 atan2 = pointwise("atan2", np.arctan2, _intrinsic("atan2"), _atan2_vjp, FLOATS, 2, 0.5, 2.0)
 neg = pointwise(
     "neg",
     np.negative,
     _intrinsic("neg"),
     lambda g, n: (_op("neg", g),),
-    SIGNED,
+    (*SIGNED, *COMPLEX),
     simplify=algebra.simpler_neg,
     keeps_zero=(0,),
     **_SUM,
@@ -136,8 +144,11 @@ neg = pointwise(
 
 
 def _abs_vjp(g: Value, n: Applied) -> Grads:
-    # At 0 the slope of the right side, as in Keras on JAX.
     x = n.operands[0]
+    if x.dtype.is_complex:
+        # The direction of the operand, conjugated; 0 at 0.
+        return (_op("mul", _op("cast", g, dtype=x.dtype), _op("conj", _op("sign", x))),)
+    # At 0 the slope of the right side, as in Keras on JAX.
     return (_where(_op("ge", x, full_like(x, 0)), g, _op("neg", g)),)
 
 
@@ -155,9 +166,25 @@ def _relu_eval(x: Array) -> Array:
 
 
 _ZERO_AT_ZERO: dict[str, Any] = {"cheap": True, "keeps_zero": (0,)}
-relu = pointwise("relu", _relu_eval, _relu_lower, _relu_vjp, NUMBERS, distinct=True, **_ZERO_AT_ZERO)
-abs_ = pointwise("abs", np.abs, _intrinsic("abs"), _abs_vjp, SIGNED, 1, 0.5, 2.0, **_ZERO_AT_ZERO)
-sign = pointwise("sign", np.sign, _intrinsic("sign"), lambda g, n: (None,), SIGNED, 1, 0.5, 2.0, keeps_zero=(0,))
+relu = pointwise("relu", _relu_eval, _relu_lower, _relu_vjp, REALS, distinct=True, **_ZERO_AT_ZERO)
+abs_ = pointwise(
+    "abs", np.abs, _intrinsic("abs"), _abs_vjp, (*SIGNED, *COMPLEX), 1, 0.5, 2.0, parts=True, **_ZERO_AT_ZERO
+)
+
+
+def _sign_vjp(g: Value, n: Applied) -> Grads:
+    """0, and of complex numbers `(g - conj(g) s^-2) / 2|x|`: what is across their direction `s`; at 0 it is 0."""
+    x, s = n.operands[0], n.result
+    if not x.dtype.is_complex:
+        return (None,)
+    back = _op("conj", s)
+    across = _op("sub", g, _op("mul", _op("conj", g), _op("mul", back, back)))
+    size = _op("cast", _op("abs", x), dtype=x.dtype)
+    none = _op("eq", x, full_like(x, 0))
+    return (_where(none, full_like(x, 0), _op("div", _scale(across, 0.5), _where(none, full_like(x, 1), size))),)
+
+
+sign = pointwise("sign", np.sign, _intrinsic("sign"), _sign_vjp, (*SIGNED, *COMPLEX), 1, 0.5, 2.0, keeps_zero=(0,))
 
 # ---- comparisons and logic
 
@@ -165,13 +192,13 @@ sign = pointwise("sign", np.sign, _intrinsic("sign"), lambda g, n: (None,), SIGN
 _TESTS: tuple[tuple[str, Any, int, tuple[str, ...]], ...] = (
     ("eq", np.equal, 2, ANY),
     ("ne", np.not_equal, 2, ANY),
-    ("lt", np.less, 2, ANY),
-    ("le", np.less_equal, 2, ANY),
-    ("gt", np.greater, 2, ANY),
-    ("ge", np.greater_equal, 2, ANY),
-    ("isnan", np.isnan, 1, FLOATS),
-    ("isinf", np.isinf, 1, FLOATS),
-    ("isfinite", np.isfinite, 1, FLOATS),
+    ("lt", np.less, 2, ORDERED),
+    ("le", np.less_equal, 2, ORDERED),
+    ("gt", np.greater, 2, ORDERED),
+    ("ge", np.greater_equal, 2, ORDERED),
+    ("isnan", np.isnan, 1, INEXACT),
+    ("isinf", np.isinf, 1, INEXACT),
+    ("isfinite", np.isfinite, 1, INEXACT),
 )
 _LOGIC: tuple[tuple[str, Any, int], ...] = (
     ("and", np.logical_and, 2),
@@ -190,7 +217,7 @@ for _name, _test, _arity in _LOGIC:
 def _shift_lower(name: str) -> Any:
     def lower(x: Expr, y: Expr) -> Expr:
         zero, most = const(0, x.dtype), const(x.dtype.bits - 1, x.dtype)
-        if isinstance(y, Const) and 0 <= y.value <= most.value:
+        if isinstance(y, Const) and 0 <= y.number <= most.number:
             return call(name, x, y)
         fits = call("le", y, most)
         if x.dtype.kind == "int":
@@ -234,6 +261,13 @@ def _gaussian(x: Value, factor: float, sign: float) -> Value:
     return _scale(_op("exp", _scale(_square(x), sign)), factor)
 
 
+def _acosh_slope(x: Value) -> Value:
+    one = full_like(x, 1)
+    if x.dtype.is_complex:  # the root of the product is another branch where the real part is negative
+        return _op("mul", _op("rsqrt", _op("sub", x, one)), _op("rsqrt", _op("add", x, one)))
+    return _op("rsqrt", _op("sub", _square(x), one))
+
+
 def _functions() -> Iterable[tuple[str, Any, Any, float, float]]:
     """Name, NumPy function, derivative from operand and result, and the range it is sampled in."""
     yield "exp", np.exp, lambda x, y: y, -2, 2
@@ -256,7 +290,7 @@ def _functions() -> Iterable[tuple[str, Any, Any, float, float]]:
     yield "cosh", np.cosh, lambda x, y: _op("sinh", x), -2, 2
     yield "tanh", np.tanh, lambda x, y: _one_plus(y, "sub", _square(y)), -2, 2
     yield "asinh", np.arcsinh, lambda x, y: _op("rsqrt", _one_plus(x, "add", _square(x))), -2, 2
-    yield "acosh", np.arccosh, lambda x, y: _op("rsqrt", _op("sub", _square(x), full_like(x, 1))), 1.2, 3
+    yield "acosh", np.arccosh, lambda x, y: _acosh_slope(x), 1.2, 3
     yield "atanh", np.arctanh, lambda x, y: _reciprocal(_one_plus(x, "sub", _square(x))), -0.9, 0.9
     yield "erf", erf, lambda x, y: _gaussian(x, 2 / math.sqrt(math.pi), -1), -2, 2
     yield "erfc", erfc, lambda x, y: _gaussian(x, -2 / math.sqrt(math.pi), -1), -2, 2
@@ -267,9 +301,11 @@ def _functions() -> Iterable[tuple[str, Any, Any, float, float]]:
 _OF_ZERO_ZERO = ("expm1", "log1p", "sqrt", "cbrt", "sin", "tan", "asin", "atan", "sinh", "tanh", "asinh", "atanh") + (
     ("erf", "erfinv")
 )
+_OF_REALS = ("cbrt", "erf", "erfc", "erfinv")
 for _name, _eval, _rule, _low, _high in _functions():
     _traits: dict[str, Any] = {"keeps_zero": (0,)} if _name in _OF_ZERO_ZERO else {}
-    pointwise(_name, _eval, _intrinsic(_name), _by_result(_rule), FLOATS, 1, _low, _high, **_traits)
+    _allowed = FLOATS if _name in _OF_REALS else INEXACT
+    pointwise(_name, _eval, _intrinsic(_name), _by_result(_rule), _allowed, 1, _low, _high, **_traits)
 
 _ROUNDING: tuple[tuple[str, Any], ...] = (
     ("floor", np.floor),
@@ -297,7 +333,7 @@ def _sigmoid_vjp(g: Value, n: Applied) -> Grads:
     return (_op("mul", g, _op("mul", y, _one_plus(y, "sub", y))),)
 
 
-sigmoid = pointwise("sigmoid", _sigmoid, _sigmoid_lower, _sigmoid_vjp, FLOATS)
+sigmoid = pointwise("sigmoid", _sigmoid, _sigmoid_lower, _sigmoid_vjp, INEXACT)
 
 # ---- selection, limits, conversion
 
@@ -337,7 +373,7 @@ select_ = register(
 
 
 def _clip_infer(x: TensorType, low: float, high: float) -> TensorType:
-    check_dtype("clip", x, NUMBERS)
+    check_dtype("clip", x, REALS)
     return x
 
 
@@ -383,7 +419,7 @@ clip = register(
         _clip_lower,
         _clip_vjp,
         _clip_cases,
-        NUMBERS,
+        REALS,
         cheap=True,
         batch=over_elements("clip"),
     )
@@ -391,6 +427,8 @@ clip = register(
 
 
 def _cast_eval(x: Array, dtype: DType) -> Array:
+    if x.dtype.kind == "c" and not (dtype.is_complex or dtype.is_bool):
+        x = x.real
     source = dtypes.as_dtype(x.dtype)
     with np.errstate(all="ignore"):
         if not (source.is_float and dtype.is_integer):
@@ -405,6 +443,8 @@ def _cast_eval(x: Array, dtype: DType) -> Array:
 def _cast_lower(x: Expr, dtype: DType, out: DType) -> Expr:
     if dtype.is_bool:
         return call("ne", x, const(0, x.dtype))
+    if x.dtype.is_complex and not dtype.is_complex:
+        return _cast_lower(call("real", x), dtype, out)
     if not (x.dtype.is_float and dtype.is_integer):
         return cast(x, dtype)
     # What an integer cannot hold is its nearest end, and NaN is 0: C leaves it open, and processors differ.
@@ -419,7 +459,7 @@ def _cast_lower(x: Expr, dtype: DType, out: DType) -> Expr:
 
 def _cast_vjp(g: Value, n: Applied) -> Grads:
     source = n.operands[0].dtype
-    if not (source.is_float and g.dtype.is_float):
+    if not (source.is_inexact and g.dtype.is_inexact):
         return (None,)
     return (_op("cast", g, dtype=source),)
 

@@ -18,9 +18,10 @@ from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batched, Case, Kind, Primitive, Reader, ReduceRule, register
 from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import (
-    ANY,
     FLOATS,
     NUMBERS,
+    ORDERED,
+    REALS,
     Array,
     accumulator,
     check_axes,
@@ -209,8 +210,8 @@ sum_ = _reduction(
     of_empty=zeros_of_empty,
 )
 prod = _reduction("prod", _wide(np.prod), _prod_vjp, of_empty=_ones_of_empty, **_SIMPLER)
-max_ = _reduction("max", _wide(np.max), _extremum_vjp, **_SIMPLER)
-min_ = _reduction("min", _wide(np.min), _extremum_vjp, **_SIMPLER)
+max_ = _reduction("max", _wide(np.max), _extremum_vjp, REALS, **_SIMPLER)
+min_ = _reduction("min", _wide(np.min), _extremum_vjp, REALS, **_SIMPLER)
 any_ = _reduction("any", lambda x, axes: np.any(x, axis=axes), None, ("bool",), of_empty=zeros_of_empty, **_SIMPLER)
 all_ = _reduction("all", lambda x, axes: np.all(x, axis=axes), None, ("bool",), of_empty=_ones_of_empty, **_SIMPLER)
 
@@ -225,8 +226,8 @@ def _position(function: Callable[..., Any]) -> Callable[..., Array]:
     return evaluate
 
 
-argmax = _reduction("argmax", _position(np.argmax), None, ANY, dtypes.int32)
-argmin = _reduction("argmin", _position(np.argmin), None, ANY, dtypes.int32)
+argmax = _reduction("argmax", _position(np.argmax), None, ORDERED, dtypes.int32)
+argmin = _reduction("argmin", _position(np.argmin), None, ORDERED, dtypes.int32)
 
 
 # ---- several accumulators: one pass over the elements

@@ -18,13 +18,13 @@ def behind(value: Value) -> Value:
     return value.builder.value(producer(value).inputs[0])
 
 
-def literal(value: Value) -> bool | int | float | None:
+def literal(value: Value) -> bool | int | float | complex | None:
     """The number that a value is everywhere, where that is known; followed through views."""
     node = producer(value)
     while (rule := primitive(node.op)).view.affine:
         node = value.builder.node(node.inputs[0])
     if rule.literal and node.outs[0].elements == 1:
-        number: bool | int | float = node.attrs["value"].numpy().reshape(-1)[0].item()
+        number: bool | int | float | complex = node.attrs["value"].numpy().reshape(-1)[0].item()
         return number
     return None
 

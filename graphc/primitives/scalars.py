@@ -28,6 +28,7 @@ _FUNCTIONS = MappingProxyType(
         **{f"bitwise_{name}": f"bit_{name}" for name in ("and", "or", "xor")},
         "absolute": "abs",
         "negative": "neg",
+        "conjugate": "conj",
         "rint": "round",
         "invert": "bit_not",
         "arctan2": "atan2",
@@ -150,10 +151,11 @@ def as_expr(value: Any, dtype: DType) -> Expr:
         return exprs.cast(exprs.Index(value), dtype)
     if isinstance(value, np.ndarray | np.generic) and value.shape == ():
         value = value.item()
-    if not isinstance(value, bool | int | float):
+    if not isinstance(value, bool | int | float | complex):
         raise ArgumentError("this is neither an element nor a number", got=repr(value))
-    kind = "bool" if isinstance(value, bool) else "int" if isinstance(value, int) else "float"
-    if (kind == "float" and not dtype.is_float) or (kind == "int" and dtype.is_bool):
+    kind = next(kind for kind in (bool, int, float, complex) if isinstance(value, kind))
+    able = {bool: True, int: not dtype.is_bool, float: dtype.is_inexact, complex: dtype.is_complex}
+    if not able[kind]:
         raise DTypeError("a number does not fit the elements that it is combined with", got=value, expected=dtype)
     return exprs.const(value, dtype)
 
@@ -180,6 +182,6 @@ def _called(name: str, *operands: Any) -> Scalar:
     dtype = parts[0].dtype
     if dtype.is_bool:
         name = _BIT_NAMES.get(name, name)
-    if name in _OF_FLOATS and not dtype.is_float:
+    if name in _OF_FLOATS and not dtype.is_inexact:
         raise DTypeError(f"`{name}` takes floats", got=dtype, hint="x.astype(dtype)")
     return Scalar(exprs.call(name, *parts))

@@ -12,13 +12,14 @@ from graphc.errors import ShapeError
 from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batched, Case, Kind, LibraryRule, Primitive, register
 from graphc.graph.types import Attrs, TensorType
-from graphc.primitives.base import ANY, Array
+from graphc.primitives.base import ORDERED, Array, check_dtype
 
 # About how often sorting compares each element.
 _COMPARISONS = 16
 
 
 def _infer(x: TensorType) -> tuple[TensorType, TensorType]:
+    check_dtype("sort", x, ORDERED)
     if x.rank == 0:
         raise ShapeError("`sort` takes an operand that has axes", got=str(x))
     return x, TensorType(x.shape, dtypes.int32)
@@ -59,4 +60,4 @@ def _cases() -> Iterable[Case]:
     yield Case(((40,),), {}, -3, 3, differentiable=False)  # integers repeat
 
 
-sort = register(Primitive("sort", Kind.LIBRARY, _infer, _eval, _lower, _vjp, _cases, ANY, batch=_batch))
+sort = register(Primitive("sort", Kind.LIBRARY, _infer, _eval, _lower, _vjp, _cases, ORDERED, batch=_batch))

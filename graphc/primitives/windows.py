@@ -22,7 +22,7 @@ from graphc.exprs import Expr, Index, both, call, cast, const, select
 from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batch, Batched, Case, Kind, Primitive, Reader, ReduceRule, register
 from graphc.graph.types import Attrs, TensorType
-from graphc.primitives.base import NUMBERS, Array, accumulator, check_dtype, linear_in, zeros_of_empty
+from graphc.primitives.base import REALS, Array, accumulator, check_dtype, linear_in, zeros_of_empty
 from graphc.primitives.convolution import Padding, Sliding, padded, places, positions, read_inside, unpadded
 from graphc.primitives.views import ravel, unravel
 
@@ -84,7 +84,7 @@ _COMBINE: dict[str, Callable[..., Any]] = {"sum": np.add, "max": np.maximum, "mi
 
 
 def _reduce_infer(x: TensorType, combine: str, **attrs: Any) -> TensorType:
-    check_dtype("window_reduce", x, NUMBERS)
+    check_dtype("window_reduce", x, REALS)
     if combine not in _COMBINE:
         raise ArgumentError("`window_reduce` cannot combine so", got=combine, expected=", ".join(_COMBINE))
     return TensorType(_check("window_reduce", x.shape, attrs), x.dtype)
@@ -132,7 +132,7 @@ def _reduce_vjp(g: Value, n: Applied) -> Grads:
 
 
 def _position_infer(x: TensorType, combine: str, **attrs: Any) -> TensorType:
-    check_dtype("window_position", x, NUMBERS)
+    check_dtype("window_position", x, REALS)
     if combine not in ("argmax", "argmin"):
         raise ArgumentError("`window_position` cannot combine so", got=combine, expected="argmax, argmin")
     return TensorType(_check("window_position", x.shape, attrs), dtypes.int32)
@@ -154,7 +154,7 @@ def _position_lower(types: Sequence[TensorType], combine: str, **attrs: Any) -> 
 
 
 def _spread_infer(g: TensorType, *position: TensorType, sizes: Shape, **attrs: Any) -> TensorType:
-    check_dtype("window_spread", g, NUMBERS)
+    check_dtype("window_spread", g, REALS)
     out = _check("window_spread", sizes, attrs)
     if g.shape != out or any(type != TensorType(out, dtypes.int32) for type in position) or len(position) > 1:
         raise ShapeError(
@@ -208,7 +208,7 @@ def _spread_vjp(h: Value, n: Applied) -> Grads:
 
 
 def _take_infer(x: TensorType, position: TensorType, **attrs: Any) -> TensorType:
-    check_dtype("window_take", x, NUMBERS)
+    check_dtype("window_take", x, REALS)
     out = _check("window_take", x.shape, attrs)
     if position != TensorType(out, dtypes.int32):
         raise ShapeError(
@@ -311,7 +311,7 @@ def _identity_of_empty(builder: Builder, attrs: Attrs, operands: Sequence[Value]
 
 
 def _window(name: str, kind: Kind, *rules: Any, **traits: Any) -> Primitive:
-    parts: tuple[Any, ...] = (*rules, NUMBERS)
+    parts: tuple[Any, ...] = (*rules, REALS)
     return register(Primitive(name, kind, *parts, batch=_batch(name), **traits))
 
 

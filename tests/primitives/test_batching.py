@@ -29,7 +29,9 @@ SHIPPED = tuple(name for name, rule in REGISTRY.items() if rule.code is None)
 def sample(case: Case, op: str, rng: np.random.Generator) -> tuple[list[Array], dict[str, Any]]:
     """Operands of a case for every element of a batch, stacked."""
     allowed = primitive(op).dtypes
-    dtype = dtypes.as_dtype(next(name for name in ("float32", "int32", "bool", "uint32") if name in allowed))
+    dtype = dtypes.as_dtype(
+        next(name for name in ("float32", "int32", "bool", "uint32", "complex64") if name in allowed)
+    )
     arrays: list[Array] = []
     for place, shape in enumerate(case.shapes):
         values = rng.uniform(case.low, case.high, (LENGTH, *shape))
@@ -37,6 +39,8 @@ def sample(case: Case, op: str, rng: np.random.Generator) -> tuple[list[Array], 
             arrays.append(values > (case.low + case.high) / 2)
         elif place in case.integer_operands:
             arrays.append(np.round(values).astype("int32"))
+        elif dtype.is_complex:
+            arrays.append((values + 1j * rng.uniform(case.low, case.high, values.shape)).astype(dtype.numpy))
         else:
             arrays.append(values.astype(dtype.numpy))
     attrs = {**case.attrs, **(case.typed(dtype) if case.typed else {})}

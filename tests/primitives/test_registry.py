@@ -20,11 +20,12 @@ from tests.support.backends import BACKENDS, run_interpreter
 Array = np.ndarray[Any, Any]
 
 ALL = [(p.name, dtype) for p in cases.all_primitives() for dtype in cases.dtypes_of(p)]
-SMOOTH = sorted(
-    p.name
+SMOOTH = [
+    (p.name, dtype)
     for p in cases.all_primitives()
-    if p.vjp and "float64" in p.dtypes and any(c.differentiable for c in p.cases())
-)
+    for dtype in (dtypes.float64, dtypes.complex128)
+    if p.vjp and dtype.name in p.dtypes and any(c.differentiable for c in p.cases())
+]
 BATCH_SIZES = (1, 5)
 STEP = 1e-6
 
@@ -108,18 +109,24 @@ def differentiable(name: str) -> list[Case]:
     return [case for case in REGISTRY[name].cases() if case.differentiable]
 
 
-class Derivative:
-    """The function `sum_i <g_i, f_i(x)>` of a sample call, and its gradient by the float operands, as graphs."""
+def normal(rng: np.random.Generator, shape: Any, dtype: DType) -> Array:
+    """Normally distributed numbers, real or complex."""
+    parts = rng.normal(size=(2, *shape))
+    return np.asarray(parts[0] + 1j * parts[1] if dtype.is_complex else parts[0])
 
-    def __init__(self, primitive: Primitive, case: Case) -> None:
+
+class Derivative:
+    """The function `Re(sum_i g_i * f_i(x))` of a sample call, and its gradient by the float operands, as graphs."""
+
+    def __init__(self, primitive: Primitive, case: Case, dtype: DType) -> None:
         self.builder = Builder()
-        types = cases.operand_types(primitive, case, dtypes.float64)
-        attrs = cases.attrs_of(case, dtypes.float64)
+        types = cases.operand_types(primitive, case, dtype)
+        attrs = cases.attrs_of(case, dtype)
         self.operands = [self.builder.input(f"x{i}", type) for i, type in enumerate(types)]
         results = self.builder.apply_many(primitive.name, *self.operands, **attrs)
-        self.wrt = [x for x in self.operands if x.dtype.is_float]
+        self.wrt = [x for x in self.operands if x.dtype.is_inexact]
         self.cotangents: dict[str, Value] = {}
-        self.value, self.gradients = self.differentiate([y for y in results if y.dtype.is_float], "g")
+        self.value, self.gradients = self.differentiate([y for y in results if y.dtype.is_inexact], "g")
 
     def differentiate(self, results: list[Value], letter: str) -> tuple[Value, list[Value]]:
         """The inner product of results with new inputs, and its gradient."""
@@ -128,6 +135,7 @@ class Derivative:
         for i, result in enumerate(results):
             g = self.cotangents[f"{letter}{i}"] = builder.input(f"{letter}{i}", result.type)
             part = builder.apply("sum", builder.apply("mul", result, g), axes=tuple(range(result.rank)))
+            part = builder.apply("real", part) if part.dtype.is_complex else part
             total = builder.apply("add", total, part)
             given[result.ref] = builder.apply("add", given[result.ref], g) if result.ref in given else g
         found = vjp(builder, given, self.wrt)
@@ -137,7 +145,7 @@ class Derivative:
     def check(self, inputs: dict[str, Array], rng: np.random.Generator, tolerance: float, message: str) -> None:
         """Fails where the gradient along random directions is not the difference quotient."""
         graph = self.builder.finish([self.value, *self.gradients])
-        inputs = inputs | {name: rng.normal(size=g.shape) for name, g in self.cotangents.items()}
+        inputs = inputs | {name: normal(rng, g.shape, g.dtype) for name, g in self.cotangents.items()}
         names = [graph.node(x.ref.node).attrs["name"] for x in self.wrt]
         gradients = run_interpreter(graph, inputs, {})[1:]
         # Of the value alone, since the gradients cost most.
@@ -145,30 +153,30 @@ class Derivative:
         pruned = Graph([n for n in value.table.values() if n.id in value.ancestors(value.outputs)], value.outputs)
         for name, gradient in zip(names, gradients, strict=True):
             for _ in range(2):
-                direction = rng.normal(size=gradient.shape)
+                direction = normal(rng, gradient.shape, dtypes.as_dtype(gradient.dtype))
                 above, below = (
                     run_interpreter(pruned, inputs | {name: inputs[name] + sign * STEP * direction}, {})[0]
                     for sign in (1, -1)
                 )
-                quotient, exact = (above - below) / (2 * STEP), np.sum(gradient * direction)
+                quotient, exact = (above - below) / (2 * STEP), np.sum(gradient * direction).real
                 scale = 1 + np.abs(gradient).max(initial=0) * np.sqrt(gradient.size)
                 assert abs(quotient - exact) <= tolerance * scale, f"{message}: {quotient} and {exact} by {name}"
 
 
-@pytest.mark.parametrize("name", SMOOTH)
-def test_gradient_is_the_difference_quotient(name: str) -> None:
+@pytest.mark.parametrize(("name", "dtype"), SMOOTH, ids=lambda part: str(part))
+def test_gradient_is_the_difference_quotient(name: str, dtype: DType) -> None:
     for case in differentiable(name):
         rng = generator(name)
-        inputs = cases.named(cases.sample(case, dtypes.float64, rng))
-        Derivative(REGISTRY[name], case).check(inputs, rng, 1e-6, show(case))
+        inputs = cases.named(cases.sample(case, dtype, rng))
+        Derivative(REGISTRY[name], case, dtype).check(inputs, rng, 1e-6, show(case))
 
 
-@pytest.mark.parametrize("name", SMOOTH)
-def test_second_derivative_is_the_difference_quotient(name: str) -> None:
+@pytest.mark.parametrize(("name", "dtype"), SMOOTH, ids=lambda part: str(part))
+def test_second_derivative_is_the_difference_quotient(name: str, dtype: DType) -> None:
     for case in differentiable(name):
         rng = generator(name, 2)
-        inputs = cases.named(cases.sample(case, dtypes.float64, rng))
-        derivative = Derivative(REGISTRY[name], case)
+        inputs = cases.named(cases.sample(case, dtype, rng))
+        derivative = Derivative(REGISTRY[name], case, dtype)
         derivative.value, derivative.gradients = derivative.differentiate(derivative.gradients, "h")
         derivative.check(inputs, rng, 1e-5, show(case))
 
@@ -179,7 +187,7 @@ def test_an_operation_without_a_gradient_by_floats_has_no_float_results() -> Non
     for primitive in REGISTRY.values():
         for case in primitive.cases():
             graph = cases.build(primitive, case, cases.dtypes_of(primitive)[-1])
-            floats = any(node.outs[0].dtype.is_float for node in graph.inputs.values())
-            if primitive.vjp is None and floats and any(graph.type(ref).dtype.is_float for ref in graph.outputs):
+            floats = any(node.outs[0].dtype.is_inexact for node in graph.inputs.values())
+            if primitive.vjp is None and floats and any(graph.type(ref).dtype.is_inexact for ref in graph.outputs):
                 lacking.append(primitive.name)
     assert set(lacking) == {"while"}  # how many passes there are to go back through is not known

@@ -25,6 +25,9 @@ TOLERANCES = {
     # One step: what is rounded differs in the last digits of float32.
     "float16": {"rtol": 2.0**-10, "atol": 2e-6},
     "bfloat16": {"rtol": 2.0**-7, "atol": 2e-6},
+    # Of the distance of two complex numbers, relative to their size.
+    "complex128": {"rtol": 1e-12, "atol": 1e-13},
+    "complex64": {"rtol": 2e-5, "atol": 2e-6},
 }
 SIZE = "B"
 REGISTERED = primitives.__all__
@@ -85,6 +88,9 @@ def sample_operand(case: Case, position: int, shape: tuple[int, ...], dtype: DTy
     if element.is_integer:
         low = max(case.low, 0) if element.kind == "uint" else case.low
         return rng.integers(int(np.ceil(low)), int(np.floor(case.high)) + 1, shape).astype(element.numpy)
+    if element.is_complex:
+        parts = [sample_operand(case, position, shape, element.real, rng) for _ in range(2)]
+        return (parts[0] + 1j * parts[1]).astype(element.numpy)
     if case.distinct:
         # One in each equal part of the range, none of them an integer, well apart, and others for each operand.
         count = int(np.prod(shape))

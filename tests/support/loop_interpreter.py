@@ -78,7 +78,7 @@ class Cells:
 
 def poison(dtype: DType) -> Any:
     """What a value is where nobody may look at it."""
-    return math.nan if dtype.is_float else True if dtype.is_bool else 113
+    return math.nan if dtype.is_inexact else True if dtype.is_bool else 113
 
 
 def run_kernel(kernel: Kernel, buffers: Mapping[str, Cells], sizes: Mapping[str, int]) -> None:
@@ -498,8 +498,10 @@ def _assert_same(got: Cells, expected: Cells, message: str) -> None:
     np.testing.assert_array_equal(got.defined, expected.defined, err_msg=message)
     a, b = got.array[got.defined], expected.array[expected.defined]
     if not np.issubdtype(a.dtype, np.integer) and a.dtype != np.bool_:
-        bound = max(1e-12 if a.dtype == np.float64 else 1e-5, float(finfo(a.dtype).eps) if a.dtype.itemsize == 2 else 0)
-        np.testing.assert_allclose(a.astype(np.float64), b.astype(np.float64), bound, bound, err_msg=message)
+        precise = a.dtype in (np.float64, np.complex128)
+        bound = max(1e-12 if precise else 1e-5, float(finfo(a.dtype).eps) if a.dtype.itemsize == 2 else 0)
+        wide = np.complex128 if a.dtype.kind == "c" else np.float64
+        np.testing.assert_allclose(a.astype(wide), b.astype(wide), bound, bound, err_msg=message)
     else:
         np.testing.assert_array_equal(a, b, err_msg=message)
 

@@ -19,13 +19,23 @@ from graphc.codegen.ir.walk import dtypes_of
 
 @dataclass(frozen=True)
 class Function:
-    """A kernel in C: its declaration, its definition, the tile functions that it calls, and what else it needs."""
+    """A kernel in C.
+
+    Args:
+        declaration: Its declaration.
+        definition: Its definition.
+        tiles: The tile functions that it calls.
+        intrinsics: The intrinsics whose text it needs.
+        has_halves: Whether it computes with halves.
+        has_complex: Whether it computes with complex numbers.
+    """
 
     declaration: str
     definition: str
     tiles: frozenset[TileFunction]
     intrinsics: frozenset[str]
     has_halves: bool
+    has_complex: bool
 
 
 def render_kernel(kernel: Kernel, symbols: Mapping[str, str], vector_bytes: int) -> Function:
@@ -59,5 +69,12 @@ def render_kernel(kernel: Kernel, symbols: Mapping[str, str], vector_bytes: int)
     else:
         SharedLoopPrinter(text.loops).kernel(kernel)
     out("}")
-    halves = any(dtype.accumulator is not dtype for dtype in dtypes_of(kernel))
-    return Function(f"{head};", f"{text.functions}{out}", frozenset(text.tiles), frozenset(text.intrinsics), halves)
+    used = dtypes_of(kernel)
+    return Function(
+        f"{head};",
+        f"{text.functions}{out}",
+        frozenset(text.tiles),
+        frozenset(text.intrinsics),
+        any(dtype.accumulator is not dtype for dtype in used),
+        any(dtype.is_complex for dtype in used),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -64,8 +64,8 @@ def render(
     parts = _split(list(functions.values()), UNITS_PER_PROCESSOR * processors, ROW_LENGTH * len(plan.steps))
     elsewhere = [function.declaration for part in parts[1:] for function in part]
     run = "\n".join([*elsewhere, "", _program(plan, kernels, symbols, timed)])
-    has_halves = any(function.has_halves for function in functions.values())
-    units = tuple(_unit(part, vector_bytes, has_halves, "" if i else run) for i, part in enumerate(parts))
+    extras = _extras(functions.values())
+    units = tuple(_unit(part, vector_bytes, extras, "" if i else run) for i, part in enumerate(parts))
     has_winograd = any(isinstance(tile, WinogradShape) for function in functions.values() for tile in function.tiles)
     common = tuple(common_unit(names, vector_bytes) for names in (BASE, *[WINOGRAD] * has_winograd))
     text = "\n".join([*common, *units])
@@ -92,13 +92,21 @@ def _split(functions: list[Function], most: int, start: int) -> list[list[Functi
     return [part for part in parts if part] or [[]]
 
 
-def _unit(functions: Sequence[Function], vector_bytes: int, has_halves: bool, run: str) -> str:
+def _extras(functions: Iterable[Function]) -> tuple[str, ...]:
+    """What units start with where some of the functions need it."""
+    found = list(functions)
+    halves = (prelude("cpu", "halves.h"),) if any(function.has_halves for function in found) else ()
+    if not any(function.has_complex for function in found):
+        return halves
+    return *halves, prelude("cpu", "complex.h"), prelude("cstyle", "complex.h")
+
+
+def _unit(functions: Sequence[Function], vector_bytes: int, extras: tuple[str, ...], run: str) -> str:
     """A translation unit with some kernels, and what runs the plan, if it is given, and declares all others."""
     tiles = {tile.name: tile for function in functions for tile in function.tiles}
     text = "\n".join(function.definition for function in functions)
     parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("cpu", "c.h"), prelude("cstyle", "scalar.h")]
-    if has_halves:
-        parts.append(prelude("cpu", "halves.h"))
+    parts += extras
     called = {name for function in functions for name in function.intrinsics}
     if any(intrinsic(name).vector for name in called):
         parts.append(prelude("cpu", "math.h"))

@@ -32,6 +32,8 @@ TYPES: Mapping[DType, str] = MappingProxyType(
         dtypes.bfloat16: "bfloat16",
         dtypes.float32: "float",
         dtypes.float64: "double",
+        dtypes.complex64: "complex64",
+        dtypes.complex128: "complex128",
     }
 )
 
@@ -153,8 +155,12 @@ class ExprPrinter:
         is_half = half.accumulator is not half
         return self.dialect.rounding is not None and is_half and value.dtype is dtypes.float32
 
-    def literal(self, value: bool | int | float, dtype: DType) -> str:
+    def literal(self, value: bool | int | float | complex, dtype: DType) -> str:
         """A number."""
+        if dtype.is_complex:
+            parts = (self.literal(part, dtype.real) for part in (complex(value).real, complex(value).imag))
+            return f"gc_complex_{dtype.real.name}({', '.join(parts)})"
+        assert not isinstance(value, complex)
         if dtype.is_float:
             suffix = "f" if dtype.bits <= 32 else ""
             if math.isnan(value):
@@ -172,16 +178,20 @@ class ExprPrinter:
 
     def zero(self, dtype: DType) -> str:
         """What a guarded load gives where its guard is false."""
-        return f"({self.types[dtype]})0"
+        return self.literal(0, dtype) if dtype.is_complex else f"({self.types[dtype]})0"
 
     def cast(self, text: str, source: DType, target: DType) -> str:
-        """A conversion; halves that are bits to the target are converted by functions."""
+        """A conversion; functions convert halves that are bits to the target, and complex numbers, by their parts."""
         dialect = self.dialect
         if source in dialect.to_float32:
             text, source = f"{dialect.to_float32[source]}({text})", dtypes.float32
         if (target, None) in dialect.from_float:
             usual = dialect.from_float[target, None]
             return dialect.from_float.get((target, source), usual).format(text)
+        if target.is_complex and source is not target:
+            part = target.real
+            whole = f"gc_complex_{part.name}(({self.types[part]})({text}), 0)"
+            return f"gc_to_{target.name}({text})" if source.is_complex else whole
         return text if source is target else f"({self.types[target]})({text})"
 
     def call(self, name: str, args: tuple[Expr, ...], dtype: DType) -> str:

@@ -40,7 +40,7 @@ class ReductionPrinter:
         now = [a for a in stmt.accumulators if a not in later]
         for a in later:
             self.out(f"{self.types[a.value.dtype]} {a.name}_values[{self.scalars.dim(stmt.axes[0].extent)}];")
-        ordered = bool(stmt.after) or any(not combiner(a.combine).operator for a in now)
+        ordered = bool(stmt.after) or any(not a.operator for a in now)
         watched = [] if ordered else [a for a in now if self.watches_nan(a)]
         for a in watched:
             # As wide as what is compared: with _Bool, compilers pack flags into bytes, which takes longer than `exp`.
@@ -48,7 +48,7 @@ class ReductionPrinter:
             self.out(f"{self.types[flag]} {a.name}_nan = 0;")
         clause = ""
         if not ordered:
-            clause = "".join(f" reduction({combiner(a.combine).operator}:{a.name})" for a in now)
+            clause = "".join(f" reduction({a.operator}:{a.name})" for a in now)
             clause += "".join(f" reduction(|:{a.name}_nan)" for a in watched)
 
         def innermost(lets: tuple[Stmt, ...]) -> None:
@@ -174,4 +174,4 @@ def once(values: Sequence[Expr], prefix: str) -> tuple[list[Let], list[Expr]]:
 
 def is_merged(a: Accumulator) -> bool:
     """Whether an accumulator is merged by what its combiner says, and not by an operator of the target."""
-    return a.position is None and not combiner(a.combine).operator
+    return a.position is None and not a.operator

@@ -29,6 +29,7 @@ class Function:
     geometry: Geometry
     intrinsics: frozenset[str]
     has_float16: bool
+    has_complex: bool
 
 
 def render_kernel(kernel: Kernel, symbols: Mapping[str, str]) -> Function:
@@ -54,8 +55,9 @@ def render_kernel(kernel: Kernel, symbols: Mapping[str, str]) -> Function:
     else:
         _thread_a_point(loops, kernel)
     out("}")
-    has_float16 = dtypes.float16 in dtypes_of(kernel)
-    return Function(str(out), geometry(kernel), frozenset(loops.scalars.intrinsics), has_float16)
+    used, intrinsics = dtypes_of(kernel), frozenset(loops.scalars.intrinsics)
+    has_complex = any(dtype.is_complex for dtype in used)
+    return Function(str(out), geometry(kernel), intrinsics, dtypes.float16 in used, has_complex)
 
 
 def _thread_a_point(loops: LoopPrinter, kernel: Kernel) -> None:
@@ -220,7 +222,8 @@ class _TilePrinter:
         out(f"for (int e = threadIdx.x; e < {TILE * TILE_DEPTH}; e += {THREADS}) {{")
         out(f"const int {fast} = e % {extent}, {slow} = e / {extent};")
         out(f"const long {line} = {first} + i, deep = k0 + k;")
-        out(f"{self.types[contraction.dtype]} value = 0;")
+        nothing = self.scalars.zero(contraction.dtype) if contraction.dtype.is_complex else "0"
+        out(f"{self.types[contraction.dtype]} value = {nothing};")
         out(f"if ({line} < {limit} && deep < depth) {{")
         self.loops.decode(axes, line)
         self.loops.decode(f.k, "deep")

@@ -32,9 +32,13 @@ def render(plan: Plan, kernels: Mapping[str, Kernel]) -> CudaSource:
         name: render_kernel(kernel, {symbol: symbols[symbol] for symbol in launches[name].symbols})
         for name, kernel in kernels.items()
     }
+    has_complex = any(function.has_complex for function in functions.values())
     includes = "#include <cuda_fp16.h>\n" if any(function.has_float16 for function in functions.values()) else ""
     called = {name for function in functions.values() for name in function.intrinsics}
-    head = [includes, prelude("cuda", "cuda.h"), prelude("cstyle", "scalar.h"), *definitions(called)]
+    head = [includes, prelude("cuda", "cuda.h"), prelude("cstyle", "scalar.h")]
+    if has_complex:
+        head += [prelude("cuda", "complex.h"), prelude("cstyle", "complex.h")]
+    head += definitions(called)
     texts = {name: function.definition for name, function in functions.items()}
     geometry = {name: function.geometry for name, function in functions.items()}
     return CudaSource("\n".join([*head, *texts.values()]), texts, geometry)

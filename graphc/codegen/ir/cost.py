@@ -64,7 +64,7 @@ def _block(body: tuple[Stmt, ...]) -> Dim:
 def _combining(a: Accumulator) -> int:
     """What taking one more element in costs; of several accumulators the first counts for all."""
     record = combiner(a.combine)
-    if record.operator or record.positional:
+    if a.operator or record.positional:
         return 1
     parts = record.lift(Var("", a.dtype))
     return 0 if a.part else sum(_cost(Let("", value)) for value in record.combine(parts, parts))

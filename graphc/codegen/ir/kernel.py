@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from graphc import dims
+from graphc.combiners import combiner
 from graphc.dims import Dim, Shape
 from graphc.dtypes import DType
 from graphc.exprs import Expr
@@ -81,6 +82,11 @@ class Accumulator:
     dtype: DType
     position: Expr | None = None
     part: int = 0
+
+    @property
+    def operator(self) -> str:
+        """What targets call the combiner where they have one of the dtype: of complex numbers they have none."""
+        return "" if self.dtype.is_complex else combiner(self.combine).operator
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from graphc import dims, dtypes
+from graphc import dims
 from graphc.codegen.ir.check import check
 from graphc.codegen.ir.kernel import Axis, Contract, For, Kernel, Let, Reduce, Stmt, Store
 from graphc.codegen.ir.walk import operands
@@ -146,7 +146,7 @@ def _check_dtypes(kernel: Kernel) -> None:
             case Call(name, args, dtype) if name in INTRINSICS:
                 rule = INTRINSICS[name]
                 condition, rest = (args[:1], args[1:]) if name == "select" else ((), args)
-                result = dtypes.bool_ if rule.result == "bool" else rest[0].dtype
+                result = rule.result_dtype(rest[0].dtype)
                 fits = all(c.dtype.is_bool for c in condition) and {a.dtype for a in rest} == {rest[0].dtype}
                 fits = fits and dtype is result and len(args) == rule.arity
         if not fits:
@@ -325,8 +325,8 @@ class _Points:
     def bounds(self, expr: Expr) -> Bounds:
         """Between what an integer scalar lies at all points."""
         match expr:
-            case Const(value):
-                return value, value
+            case Const():
+                return expr.number, expr.number
             case Index(dim):
                 return self._dim_bounds(dim)
             case Var(name) if name in self.lets:
@@ -520,8 +520,8 @@ class _Grid:
         if expr in self.computed:
             return self.values[self.computed[expr]]
         match expr:
-            case Const(value, dtype) if dtype.is_integer:
-                return np.int64(value)
+            case Const(_, dtype) if dtype.is_integer:
+                return np.int64(expr.number)
             case Index(dim) if dims.loop_names(dim) <= {*self.values, *self._single()}:
                 return self.number(dim)
             case Cast(arg, dtype) if dtype.is_integer and arg.dtype.is_integer:

@@ -197,7 +197,7 @@ class _Lowering:
         if not is_half(dtype):
             return expr
         if isinstance(expr, Const):
-            return const(_held(expr.value, dtype), wide(dtype))
+            return const(_held(expr.number, dtype), wide(dtype))
         if self._is_exact(expr, dtype):
             rounded = expr
         else:
@@ -210,8 +210,8 @@ class _Lowering:
     def _is_exact(self, expr: Expr, dtype: DType, depth: int = MOST_STEPS) -> bool:
         """Whether it is known, from a few steps that make a wide scalar, that rounding it to a half changes nothing."""
         match expr:
-            case Const(value):
-                return expr.dtype is wide(dtype) and _held(value, dtype) == value
+            case Const():
+                return expr.dtype is wide(dtype) and _held(expr.number, dtype) == expr.number
             case Var(name) if (name, dtype) in self.halves:
                 return True
             case Var(name) if name in self.bound and depth > 0:
@@ -235,7 +235,8 @@ class _Lowering:
         if rule.kind is Kind.POINTWISE:
             args = [self.element(ref, index) for ref in node.inputs]
             if node.op == "cast" and is_half(node.outs[0].dtype):
-                return args[0]  # which is rounded once, whatever its dtype
+                # It is rounded once, whatever its dtype; of complex numbers the real part.
+                return call("real", args[0]) if args[0].dtype.is_complex else args[0]
             result: Expr = rule.lower(*args, out=out, **node.attrs)
             return result
         if rule.kind is Kind.REDUCE:
@@ -267,7 +268,7 @@ class _Lowering:
         if isinstance(expr, Index):
             return expr.dim
         if isinstance(expr, Const):
-            return int(expr.value)
+            return int(expr.number)
         bound = self._named(expr)
         return dims.value(bound.name)
 

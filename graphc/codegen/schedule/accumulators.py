@@ -29,7 +29,7 @@ def widen_sums(kernel: Kernel) -> Kernel:
 def _statement(stmt: Stmt, columns: bool) -> tuple[Stmt, ...]:
     if not isinstance(stmt, Reduce):
         return (stmt,)
-    in_order = columns or bool(stmt.after) or any(not combiner(a.combine).operator for a in stmt.accumulators)
+    in_order = columns or bool(stmt.after) or any(not a.operator for a in stmt.accumulators)
     terms = dims.product(axis.extent for axis in stmt.axes)
     wide = [_wide(a, terms if in_order else dims.floordiv(terms, LANES)) for a in stmt.accumulators]
     rounded = tuple(
