@@ -103,7 +103,7 @@ class Callback:
         """Called after prediction."""
 
 
-def hears(callback: Callback, mode: str) -> bool:
+def overrides_batch_hooks(callback: Callback, mode: str) -> bool:
     """Whether a callback does something at batches of a mode."""
     return any(
         getattr(type(callback), hook, None) is not getattr(Callback, hook) or hook in vars(callback)

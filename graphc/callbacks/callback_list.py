@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphc import tree
-from graphc.callbacks.callback import Callback, History, Logs, hears
+from graphc.callbacks.callback import Callback, History, Logs, overrides_batch_hooks
 from graphc.callbacks.progress import ProgbarLogger
 from graphc.errors import ArgumentError
 
@@ -75,13 +75,13 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_model(model)
 
-    def listening(self, mode: str) -> bool:
+    def has_batch_hooks(self, mode: str) -> bool:
         """Whether a callback does something at batches."""
-        return any(hears(callback, mode) for callback in self.callbacks)
+        return any(overrides_batch_hooks(callback, mode) for callback in self.callbacks)
 
     def needs_each_batch(self, mode: str) -> bool:
         """Whether a callback must be called at every batch, one by one."""
-        return any(callback.each_batch and hears(callback, mode) for callback in self.callbacks)
+        return any(callback.each_batch and overrides_batch_hooks(callback, mode) for callback in self.callbacks)
 
 
 def _forward(name: str) -> Callable[..., None]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from graphc.callbacks.callback import Callback, Logs
 from graphc.errors import ArgumentError, FileError
-from graphc.utils.arguments import refused
+from graphc.utils.arguments import argument_error
 
 
 class LambdaCallback(Callback):
@@ -60,7 +60,7 @@ class LambdaCallback(Callback):
             if not (name.startswith("on_") and hasattr(Callback, name)):
                 raise ArgumentError("a callback has no such method", got=name)
             if function is not None and not callable(function):
-                raise refused(name, function, "a function")
+                raise argument_error(name, function, "a function")
             if function is not None:
                 setattr(self, name, function)
 
@@ -77,7 +77,7 @@ class CSVLogger(Callback):
     def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
         super().__init__()
         if not isinstance(filename, str | PathLike):
-            raise refused("filename", filename, "a path")
+            raise argument_error("filename", filename, "a path")
         self.path, self.separator, self.append = Path(filename), separator, append
         self._columns: list[str] | None = None
 

@@ -14,7 +14,7 @@ from graphc.callbacks.callback import Callback, Logs
 from graphc.errors import ArgumentError
 from graphc.registration import choices
 from graphc.tracing import Array
-from graphc.utils.arguments import number, refused
+from graphc.utils.arguments import argument_error, number
 from graphc.utils.progbar import write
 
 
@@ -33,9 +33,9 @@ class Monitor(Callback):
     def __init__(self, monitor: str, mode: str = "auto", min_delta: float = 0) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            raise refused("mode", mode, "auto, min or max")
+            raise argument_error("mode", mode, "auto, min or max")
         if not isinstance(monitor, str):
-            raise refused("monitor", monitor, "the name of a metric")
+            raise argument_error("monitor", monitor, "the name of a metric")
         self.monitor, self.mode = monitor, mode
         self.min_delta: float = abs(number("min_delta", min_delta))
         self.best: float | None = None
@@ -227,7 +227,7 @@ class LearningRateScheduler(Callback):
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
         if not callable(schedule):
-            raise refused("schedule", schedule, "a function")
+            raise argument_error("schedule", schedule, "a function")
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -305,7 +305,7 @@ class ModelCheckpoint(Monitor):
         if save_freq != "epoch":
             raise ArgumentError("save_freq other than 'epoch' is not supported yet", got=repr(save_freq))
         if not isinstance(filepath, str | PathLike):
-            raise refused("filepath", filepath, "a path")
+            raise argument_error("filepath", filepath, "a path")
         self.filepath, self.verbose, self.save_best_only = fspath(filepath), verbose, save_best_only
         self.best = initial_value_threshold
 

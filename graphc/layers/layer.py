@@ -281,7 +281,7 @@ class Layer(WeightOwner):
         args, kwargs = tree.map_structure(self._converted, (tuple(map(_tensor_of_list, args)), kwargs))
         outermost = not running.get()
         if outermost:
-            self._forget_losses()
+            self._clear_losses()
         training, args = self._training(args, kwargs)
         self._check_inputs(args, kwargs)
         self._ensure_built(args, kwargs)
@@ -354,7 +354,7 @@ class Layer(WeightOwner):
                 count = ops.cast(output.shape[0] if output.ndim else 1, output.dtype)
                 self.add_loss(self.activity_regularizer(output) / count)
 
-    def _forget_losses(self) -> None:
+    def _clear_losses(self) -> None:
         for layer in self._flatten_layers():
             layer._losses.clear()
 

@@ -159,7 +159,7 @@ class RNN(Layer):
         try:
             last, outputs, states = self.inner_loop(sequences, states, mask, bool(training))
         finally:
-            self._forget_masks(self.cell)
+            self._reset_masks(self.cell)
         states = tree.map_structure(lambda x: ops.cast(x, self.compute_dtype), states)
         if self.stateful:
             for kept, new in zip(tree.flatten(self.states), tree.flatten(states), strict=True):
@@ -269,13 +269,13 @@ class RNN(Layer):
                 # The masks of the next cell have the shape of this one's outputs.
                 inputs = ops.zeros((inputs.shape[0], output_size_of(inner)), inputs.dtype)
 
-    def _forget_masks(self, cell: Any) -> None:
+    def _reset_masks(self, cell: Any) -> None:
         if isinstance(cell, DropoutRNNCell):
             cell.reset_dropout_mask()
             cell.reset_recurrent_dropout_mask()
         elif isinstance(cell, StackedRNNCells):
             for inner in cell.cells:
-                self._forget_masks(inner)
+                self._reset_masks(inner)
 
     # ---- configuration
 

@@ -1,4 +1,4 @@
-"""What `fit`, `evaluate` and `predict` are asked for, checked before anything changes."""
+"""Checks of the arguments of `fit`, `evaluate` and `predict`, made before any state changes."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from graphc.utils.arguments import number, refused, whole_number
+from graphc.utils.arguments import argument_error, number, whole_number
 
 
-def number_of_steps(name: str, value: Any) -> int | None:
-    """How many steps were asked for; None where the data tell. As in Keras, 0 leaves it to the data, too."""
+def checked_steps(name: str, value: Any) -> int | None:
+    """A number of steps; None if the data determine it. As in Keras, 0 means None."""
     return whole_number(name, value, 0, optional=True) or None
 
 
-def share_for_validation(value: Any) -> float:
-    """The share of samples that is kept for validation.
+def validation_fraction(value: Any) -> float:
+    """The fraction of the samples that is held out for validation.
 
     Raises:
         ArgumentError: if it is no number from 0 to below 1.
     """
     share = number("validation_split", value, optional=True) or 0.0
     if not 0 <= share < 1:
-        raise refused("validation_split", value, "a number from 0 to below 1")
+        raise argument_error("validation_split", value, "a number from 0 to below 1")
     return float(share)
 
 
-def way_to_shuffle(value: Any) -> Any:
-    """How samples are mixed in each pass: all of them (True), whole batches (`"batch"`), or not at all.
+def shuffle_mode(value: Any) -> Any:
+    """How an epoch shuffles: samples (True), whole batches (`"batch"`), or nothing (False, None).
 
     Raises:
         ArgumentError: if it is none of these.
@@ -36,11 +36,11 @@ def way_to_shuffle(value: Any) -> Any:
         return value
     if isinstance(value, int | np.integer) and value in (0, 1):
         return bool(value)
-    raise refused("shuffle", value, "True, False or 'batch'")
+    raise argument_error("shuffle", value, "True, False or 'batch'")
 
 
-def epochs_to_validate(value: Any) -> Any:
-    """After which epochs to validate: every how many, or which ones, counted from 1.
+def validation_frequency(value: Any) -> Any:
+    """The epochs that are followed by validation: every n-th, or a list of epochs counted from 1.
 
     Raises:
         ArgumentError: if it is neither.
@@ -52,8 +52,8 @@ def epochs_to_validate(value: Any) -> Any:
     return value
 
 
-def level_of_output(verbose: Any) -> int:
-    """How much to show: 0, 1 or 2.
+def verbosity(verbose: Any) -> int:
+    """The verbosity: 0, 1 or 2.
 
     Raises:
         ArgumentError: if it is something else.
@@ -61,5 +61,5 @@ def level_of_output(verbose: Any) -> int:
     if isinstance(verbose, str) and verbose == "auto":
         return 1
     if not isinstance(verbose, int | np.integer) or verbose not in (0, 1, 2):
-        raise refused("verbose", verbose, "0, 1, 2 or 'auto'")
+        raise argument_error("verbose", verbose, "0, 1, 2 or 'auto'")
     return int(verbose)

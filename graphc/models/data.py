@@ -16,13 +16,13 @@ from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DataError, DataWarning, DTypeError
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import Array, Tensor, describe, user_line
-from graphc.utils.arguments import number, refused
+from graphc.utils.arguments import argument_error, number
 
 ROLES = ("x", "y", "w")
-# Elements that are looked through in less time than setting up a reduction takes.
+# Up to so many elements, a dot product is faster than the setup of a reduction.
 _FEW = 4096
-# Elements that are looked through at once where a NaN is searched for.
-_PIECE = 1 << 18
+# The number of elements in a chunk, when the position of a NaN is searched.
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,22 @@ class DataSpec:
 
     Args:
         leaves: A spec for each array.
-        structures: How the arrays of each role nest: what `tree.unflatten` takes; None for a role that is missing.
+        structures: The tree spec of each role, for `tree.unflatten`; None for a role without data.
     """
 
     leaves: tuple[ArraySpec, ...]
     structures: tuple[Any, ...]
 
-    def shown(self, name: str) -> str:
-        """What an array is called in messages."""
-        return _shown(name[0], int(name[1:]), len(self.of(name[0])))
+    def display_name(self, name: str) -> str:
+        """The name of an array in messages."""
+        return _display_name(name[0], int(name[1:]), len(self.of(name[0])))
 
     def of(self, role: str) -> list[ArraySpec]:
-        """The arrays of a role."""
+        """The specs of the arrays of a role."""
         return [leaf for leaf in self.leaves if leaf.name[0] == role]
 
-    def nested(self, role: str, values: Mapping[str, Any]) -> Any:
-        """The values of a role's arrays, nested as the user nested the arrays; None where there are none."""
+    def unflatten(self, role: str, values: Mapping[str, Any]) -> Any:
+        """The values for a role's arrays, nested as the user nested the arrays; None for a role without data."""
         structure = self.structures[ROLES.index(role)]
         if structure is None:
             return None
@@ -70,12 +70,12 @@ class DataSpec:
 
 @dataclass
 class Batch:
-    """Some samples: the arrays by name, and how many samples there are.
+    """A number of samples, as arrays by name.
 
     Args:
-        arrays: The arrays.
+        arrays: The arrays, by name.
         spec: Their shapes and dtypes, and how they nest.
-        size: How many samples each holds.
+        size: The number of samples.
     """
 
     arrays: dict[str, Array]
@@ -84,17 +84,17 @@ class Batch:
     _buffers: dict[str, StateBuffer] = field(default_factory=dict)
 
     def of(self, role: str) -> Any:
-        """The arrays of a role, nested as the user nested them; None where there are none."""
-        return self.spec.nested(role, self.arrays)
+        """The arrays of a role, nested as the user nested them; None for a role without data."""
+        return self.spec.unflatten(role, self.arrays)
 
     def buffers(self) -> dict[str, StateBuffer]:
-        """The arrays where a device can keep a copy of them."""
+        """The arrays as state buffers, of which a device may hold a copy."""
         if not self._buffers:
             self._buffers = {name: StateBuffer.around(array) for name, array in self.arrays.items()}
         return self._buffers
 
-    def part(self, start: int, stop: int) -> Batch:
-        """The samples from one position to before another."""
+    def slice(self, start: int, stop: int) -> Batch:
+        """The samples from `start` to before `stop`."""
         arrays = {name: array[start:stop] for name, array in self.arrays.items()}
         return Batch(arrays, self.spec, stop - start)
 
@@ -130,13 +130,13 @@ def _sample(array: Array) -> str:
 
 
 def arrays_of(x: Any, y: Any = None, sample_weight: Any = None, may_be_empty: bool = False) -> Batch:
-    """Checks arrays, and gives them names.
+    """Checks arrays and names them.
 
     Args:
         x: Array or structure of arrays: the inputs.
-        y: Array or structure: the targets. None: there are none.
-        sample_weight: Array or structure. None: all samples count alike.
-        may_be_empty: Whether there may be no samples.
+        y: Array or structure: the targets. None: no targets.
+        sample_weight: Array or structure. None: equal weights.
+        may_be_empty: Whether zero samples are allowed.
 
     Raises:
         DataError: if there are no samples, or arrays differ in their number.
@@ -152,10 +152,10 @@ def arrays_of(x: Any, y: Any = None, sample_weight: Any = None, may_be_empty: bo
         parts, structure = tree.flatten_with_spec(data)
         structures.append(structure)
         for i, part in enumerate(parts):
-            array = as_array(part, _shown(role, i, len(parts)))
+            array = as_array(part, _display_name(role, i, len(parts)))
             if array.ndim == 0:
                 raise DataError(
-                    f"{_shown(role, i, len(parts))} is a single number",
+                    f"{_display_name(role, i, len(parts))} is a single number",
                     where=describe(user_line()),
                     expected="an array with a first axis of samples",
                 )
@@ -164,7 +164,7 @@ def arrays_of(x: Any, y: Any = None, sample_weight: Any = None, may_be_empty: bo
     return Batch(arrays, DataSpec(tuple(leaves), tuple(structures)), _count(arrays, may_be_empty))
 
 
-def _shown(role: str, index: int, count: int) -> str:
+def _display_name(role: str, index: int, count: int) -> str:
     word = {"x": "x", "y": "y", "w": "sample_weight"}[role]
     return word if count == 1 else f"{word}[{index}]"
 
@@ -187,11 +187,11 @@ def _count(arrays: Mapping[str, Array], may_be_empty: bool) -> int:
 
 
 def warn_of_nan(batch: Batch, consequence: str = "the loss will be NaN") -> None:
-    """Warns of arrays that hold NaN."""
+    """Warns about arrays that hold NaN."""
     for name, array in batch.arrays.items():
         if holds_nan(array):
             warnings.warn(
-                f"{batch.spec.shown(name)} holds NaN, first at index {first_nan(array)}: {consequence}",
+                f"{batch.spec.display_name(name)} holds NaN, first at index {first_nan(array)}: {consequence}",
                 DataWarning,
                 stacklevel=2,
             )
@@ -209,12 +209,12 @@ def holds_nan(array: Array) -> bool:
         return False
     if array.size <= _FEW and array.itemsize > 2:
         flat = array.reshape(-1)
-        # The sum of squares is NaN where an element is, and for no infinities; BLAS forms it without any set-up.
+        # The sum of squares is NaN exactly if an element is; infinities do not make it NaN. BLAS has no setup cost.
         return isnan(flat.dot(flat))
-    # A sum is NaN where an element is: one pass, without an array of flags. Infinities can make one too.
+    # A sum is NaN if an element is: one pass, without an array of flags. Infinities of both signs give NaN too.
     with np.errstate(all="ignore"):
         total = np.add.reduce(array, axis=None)
-    return bool(np.isnan(total)) and any(bool(np.isnan(piece).any()) for _, piece in _pieces(array))
+    return bool(np.isnan(total)) and any(bool(np.isnan(chunk).any()) for _, chunk in _chunks(array))
 
 
 def first_nan(array: Array) -> tuple[int, ...]:
@@ -225,41 +225,41 @@ def first_nan(array: Array) -> tuple[int, ...]:
     >>> first_nan(np.array([[0.0, 1.0], [np.nan, np.nan]]))
     (1, 0)
     """
-    start, piece = next((start, piece) for start, piece in _pieces(array) if np.isnan(piece).any())
-    if len(piece) == 1 and array.ndim > 1:
-        return (start, *first_nan(piece[0]))
-    within = np.unravel_index(int(np.isnan(piece).argmax()), piece.shape)
+    start, chunk = next((start, chunk) for start, chunk in _chunks(array) if np.isnan(chunk).any())
+    if len(chunk) == 1 and array.ndim > 1:
+        return (start, *first_nan(chunk[0]))
+    within = np.unravel_index(int(np.isnan(chunk).argmax()), chunk.shape)
     return (start + int(within[0]), *map(int, within[1:]))
 
 
-def _pieces(array: Array) -> Iterator[tuple[int, Array]]:
-    """An array row by row, or in pieces of several small rows: flags for all of it at once would take much memory."""
-    rows = max(1, _PIECE * len(array) // array.size)
+def _chunks(array: Array) -> Iterator[tuple[int, Array]]:
+    """Splits an array into chunks of one or several rows, which bounds the memory of the flags that a search needs."""
+    rows = max(1, _CHUNK * len(array) // array.size)
     return ((start, array[start : start + rows]) for start in range(0, len(array), rows))
 
 
 def may_hold_nan(result: Array) -> bool:
-    """Whether a result may come from NaN: what is no floating-point number does not tell."""
+    """Whether a result may come from NaN: one of another kind than floating point always may."""
     return result.dtype.kind != "f" or holds_nan(result)
 
 
 @dataclass(frozen=True)
 class Classes:
-    """Which integer labels there may be.
+    """The valid integer labels.
 
     Args:
-        count: How many classes: labels go from 0 to one below.
-        ignored: A label besides that is passed over. None: none.
+        count: The number of classes: labels are from 0 to `count - 1`.
+        ignored: A further label, which the loss ignores. None: none.
     """
 
     count: int
     ignored: int | None = None
 
     def check(self, labels: Array, name: str) -> None:
-        """Checks that labels are among them.
+        """Checks that labels are valid.
 
         Raises:
-            DataError: if one is not, with its value and its index.
+            DataError: if a label is not, with its value and index.
         """
         if not labels.size or (labels.min() >= 0 and labels.max() < self.count):
             return
@@ -277,12 +277,12 @@ class Classes:
 
 
 def with_class_weight(y: Any, sample_weight: Any, class_weight: Any, names: Sequence[str] | None = None) -> Any:
-    """Sample weights from weights of classes.
+    """Computes sample weights from class weights.
 
     Args:
         y: Integer labels, or one-hot labels; of a model with several outputs a structure of them.
         sample_weight: Must be None: the two cannot be given together.
-        class_weight: Dictionary of class to weight; classes that are missing count 1. For a model with several outputs
+        class_weight: Dictionary of class to weight; a missing class has weight 1. For a model with several outputs
             a dictionary of output to such a dictionary.
         names: The names of the model's outputs, in order. None: it has none.
 
@@ -340,16 +340,16 @@ def _class_weights(y: Any, class_weight: Mapping[Any, Any]) -> Array:
     labels = np.round(labels).astype(np.int64)
     weights = np.ones(len(labels), np.float32)
     for label, weight in class_weight.items():
-        # Classes come from `numpy.unique` as often as not, in the dtype of the labels.
+        # Classes often come from `numpy.unique`, in the dtype of the labels.
         whole = isinstance(label, int | np.bool_ | float | np.integer | np.floating) and float(label).is_integer()
         if not whole:
-            raise refused("a class in class_weight", label, "an integer")
+            raise argument_error("a class in class_weight", label, "an integer")
         weights[labels == int(label)] = number("a weight in class_weight", weight)
     return weights
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
-    """A batch as inputs, targets and sample weights, the last two of which may be None.
+    """Splits a batch into inputs, targets and sample weights; the last two may be None.
 
     Args:
         data: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
@@ -372,7 +372,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """Inputs, targets and sample weights as a batch: what `unpack_x_y_sample_weight` takes apart.
+    """Inputs, targets and sample weights as a batch: the inverse of `unpack_x_y_sample_weight`.
 
     Example:
 
@@ -385,17 +385,17 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
 
 
 def split_validation(batch: Batch, validation_split: float) -> tuple[Batch, Batch]:
-    """The first part of the samples, and the last one for validation.
+    """Splits samples into the first ones, for training, and the last ones, for validation.
 
     Raises:
         ArgumentError: if a part would be empty.
     """
-    cut = int(np.floor(batch.size * (1.0 - validation_split)))
-    if cut == 0 or cut == batch.size:
+    boundary = int(np.floor(batch.size * (1.0 - validation_split)))
+    if boundary == 0 or boundary == batch.size:
         raise ArgumentError(
             "validation_split leaves no samples", got=f"{validation_split} of {batch.size} samples", hint="change it"
         )
-    return batch.part(0, cut), batch.part(cut, batch.size)
+    return batch.slice(0, boundary), batch.slice(boundary, batch.size)
 
 
 _END = object()
@@ -406,11 +406,11 @@ class Batches:
 
     Args:
         source: The iterable.
-        made: Makes a batch, and checks it, of inputs, targets and sample weights.
+        make_batch: Creates and checks a batch from inputs, targets and sample weights.
     """
 
-    def __init__(self, source: Any, made: Callable[[Any, Any, Any], Batch]) -> None:
-        self.source, self.made = source, made
+    def __init__(self, source: Any, make_batch: Callable[[Any, Any, Any], Batch]) -> None:
+        self.source, self.make_batch = source, make_batch
         self.indexed = hasattr(source, "__getitem__") and (hasattr(source, "__len__") or hasattr(source, "num_batches"))
         if not self.indexed and not isinstance(source, Iterable):
             raise ArgumentError(
@@ -419,53 +419,53 @@ class Batches:
                 got=type(source).__name__,
                 expected="arrays, or an iterable of batches",
             )
-        self._ahead: list[Any] = []
-        self._running: Iterator[Any] | None = None
+        self._peeked: list[Any] = []
+        self._iterator: Iterator[Any] | None = None
 
     @property
     def steps(self) -> int | None:
-        """How many batches there are; None where that is not known, or there is no end."""
+        """The number of batches; None if it is unknown or infinite."""
         if hasattr(self.source, "num_batches"):
             count: int | None = self.source.num_batches
             return count
         return len(self.source) if hasattr(self.source, "__len__") else None
 
-    def restarts(self) -> bool:
-        """Whether the batches can be gone through again: an iterator can only go on."""
+    def can_restart(self) -> bool:
+        """Whether the batches can be iterated again; an iterator can only continue."""
         return self.indexed or iter(self.source) is not self.source
 
     def peek(self) -> Batch:
-        """The first batch, which is still to come.
+        """The first batch, without consuming it.
 
         Raises:
             DataError: if there is none.
         """
-        if not self._ahead:
-            self._running = self._fresh(None)
-            self._ahead = [next(self._running, _END)]
-        if self._ahead[0] is _END:
+        if not self._peeked:
+            self._iterator = self._new_iterator(None)
+            self._peeked = [next(self._iterator, _END)]
+        if self._peeked[0] is _END:
             raise DataError("the data are empty", where=describe(user_line()), got="an iterable without batches")
-        return self.made(*unpack_x_y_sample_weight(self._ahead[0]))
+        return self.make_batch(*unpack_x_y_sample_weight(self._peeked[0]))
 
     def begin(self, order: Sequence[int] | None = None) -> None:
-        """Starts from the first batch, where the iterable allows it.
+        """Starts from the first batch, if the iterable can be iterated again.
 
         Args:
-            order: The positions of the batches, for a source that has positions. None: as they come.
+            order: The indices of the batches, for a source with indices. None: in the source's order.
         """
-        # What the source does at the beginning of an epoch may change the batch that was looked at.
-        if self._ahead and order is None and not hasattr(self.source, "on_epoch_begin"):
+        # A source with `on_epoch_begin` may have changed the batch that was peeked.
+        if self._peeked and order is None and not hasattr(self.source, "on_epoch_begin"):
             return
-        if self._running is None or self.restarts():
-            self._ahead, self._running = [], self._fresh(order)
+        if self._iterator is None or self.can_restart():
+            self._peeked, self._iterator = [], self._new_iterator(order)
 
     def next(self) -> Batch | None:
-        """The next batch; None where there are no more."""
-        assert self._running is not None
-        data = self._ahead.pop() if self._ahead else next(self._running, _END)
-        return None if data is _END else self.made(*unpack_x_y_sample_weight(data))
+        """The next batch; None at the end."""
+        assert self._iterator is not None
+        data = self._peeked.pop() if self._peeked else next(self._iterator, _END)
+        return None if data is _END else self.make_batch(*unpack_x_y_sample_weight(data))
 
-    def _fresh(self, order: Sequence[int] | None) -> Iterator[Any]:
+    def _new_iterator(self, order: Sequence[int] | None) -> Iterator[Any]:
         if not self.indexed:
             return iter(self.source)
         count = self.steps

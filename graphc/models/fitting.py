@@ -12,10 +12,10 @@ import numpy as np
 from graphc.callbacks import CallbackList, History
 from graphc.errors import ArgumentError, DataError
 from graphc.models.arguments import (
-    epochs_to_validate,
-    level_of_output,
-    number_of_steps,
-    share_for_validation,
+    checked_steps,
+    validation_fraction,
+    validation_frequency,
+    verbosity,
 )
 from graphc.models.data import (
     Batch,
@@ -28,9 +28,9 @@ from graphc.models.data import (
     warn_of_nan,
     with_class_weight,
 )
-from graphc.models.pace import Pace
 from graphc.models.program import Prediction
-from graphc.models.sources import ArraySource, IterableSource, Source, fitting_batch
+from graphc.models.sources import ArraySource, IterableSource, Source, resolve_batch_size
+from graphc.models.steps_per_execution import StepsPerExecution
 from graphc.models.trainer import Trainer
 from graphc.tracing import Array, describe, user_line
 from graphc.utils.arguments import whole_number
@@ -39,7 +39,7 @@ _PREDICTED = "so will be what is predicted from it"
 
 
 class Fitting(Trainer):
-    """The part of a model that loops over data."""
+    """The methods of a model that loop over data."""
 
     history: History
     stop_evaluating = False
@@ -69,39 +69,39 @@ class Fitting(Trainer):
         Args:
             x: Array or structure of arrays: the inputs; or an iterable of batches `(x, y)` or `(x, y, weights)`.
             y: Array or structure: the targets. None for an iterable.
-            batch_size: How many samples a step takes. None: 32, or what makes `steps_per_epoch` steps.
+            batch_size: The number of samples in a step. None: 32, or what results in `steps_per_epoch` steps.
             epochs: The number of the last epoch.
             verbose: 0: silent, 1: a progress line, 2: a line for each epoch, `"auto"`: 1.
             callbacks: List of callbacks.
-            validation_split: The share of samples, the last ones, that is kept for validation, where `validation_data`
-                is None.
+            validation_split: The fraction of the samples, the last ones, that is held out for validation if
+                `validation_data` is None.
             validation_data: `(x, y)`, `(x, y, weights)` or an iterable of batches to validate on.
-            shuffle: True: samples in a new order in each epoch; `"batch"`: batches; False: as they are.
+            shuffle: True: shuffles the samples in each epoch; `"batch"`: whole batches; False: nothing.
             class_weight: Dictionary of class to weight; for several outputs a dictionary of output to such a
                 dictionary.
             sample_weight: A weight for each sample.
             initial_epoch: The number of the first epoch.
-            steps_per_epoch: How many steps an epoch has; the next one goes on in the data. None or 0: as many as the
-                data give.
-            validation_steps: Likewise for validation, which starts from the first batch each time.
-            validation_batch_size: How many samples a step of validation takes. None: `batch_size`.
-            validation_freq: Every how many epochs to validate, or a list of the epochs, counted from 1.
+            steps_per_epoch: The number of steps in an epoch; the next epoch continues in the data. None or 0: one pass
+                over the data.
+            validation_steps: The number of steps in a validation, which starts from the first batch each time.
+            validation_batch_size: The number of samples in a step of validation. None: `batch_size`.
+            validation_freq: Validates every n-th epoch, or after each epoch of a list, counted from 1.
 
         Returns:
             A `History` with the metrics of each epoch.
 
         Raises:
             StateError: if the model is not compiled.
-            GraphcError: if the data do not fit; what was trained until then stays, and nothing of the step that failed.
+            GraphcError: if the data do not fit; the weights are then those after the last complete step.
         """
         self._require_compiled("fit")
         whole_number("epochs", epochs, 0)
         whole_number("initial_epoch", initial_epoch, 0)
-        steps = number_of_steps("steps_per_epoch", steps_per_epoch)
-        validation_steps = number_of_steps("validation_steps", validation_steps)
+        steps = checked_steps("steps_per_epoch", steps_per_epoch)
+        validation_steps = checked_steps("validation_steps", validation_steps)
         whole_number("validation_batch_size", validation_batch_size, 1, optional=True)
-        epochs_to_validate(validation_freq)
-        split = share_for_validation(validation_split) if validation_data is None else 0.0
+        validation_frequency(validation_freq)
+        split = validation_fraction(validation_split) if validation_data is None else 0.0
         train, held_out = self._training_source(
             x, y, sample_weight, class_weight, batch_size, split, shuffle, steps, validation_data
         )
@@ -110,11 +110,11 @@ class Fitting(Trainer):
         train.prepare()
         if validation is not None:
             validation.prepare()
-        listed = _callback_list(callbacks, self, verbose, epochs, steps or train.steps, history=True)
+        callback_list = _callback_list(callbacks, self, verbose, epochs, steps or train.steps, history=True)
         self.stop_training = False
-        self._epochs(train, validation, listed, initial_epoch, epochs, steps, validation_steps, validation_freq)
-        assert listed.history is not None
-        return listed.history
+        self._epochs(train, validation, callback_list, initial_epoch, epochs, steps, validation_steps, validation_freq)
+        assert callback_list.history is not None
+        return callback_list.history
 
     def _epochs(
         self,
@@ -128,21 +128,21 @@ class Fitting(Trainer):
         validation_freq: Any,
     ) -> None:
         callbacks.on_train_begin()
-        pace = self._pace(callbacks, "train")
+        per_execution = self._per_execution(callbacks, "train")
         last_logs: dict[str, Any] = {}
         for epoch in range(first, last):
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-            # With a given number of steps an epoch may end, and the next begin, in the middle of the data.
-            train.begin(go_on=steps is not None)
-            done, logs = self._loop("train", train, pace, callbacks, steps)
+            # With `steps_per_epoch` an epoch may end in the middle of the data; the next one continues there.
+            train.begin(resume=steps is not None)
+            done, logs = self._loop("train", train, per_execution, callbacks, steps)
             train.end()
             if not done:
                 self.stop_training = True
                 break
             last_logs = logs
             if validation is not None and _is_due(epoch, validation_freq):
-                results = self._judge(validation, callbacks, validation_steps)
+                results = self._evaluate(validation, callbacks, validation_steps)
                 logs.update({f"val_{name}": value for name, value in results.items()})
             callbacks.on_epoch_end(epoch, logs)
             if self.stop_training:
@@ -152,26 +152,26 @@ class Fitting(Trainer):
         callbacks.on_train_end(last_logs)
 
     def _loop(
-        self, mode: str, source: Source, pace: Pace, callbacks: CallbackList, steps: int | None
+        self, mode: str, source: Source, per_execution: StepsPerExecution, callbacks: CallbackList, steps: int | None
     ) -> tuple[int, dict[str, Any]]:
-        """Does the steps of an epoch.
+        """Runs the steps of an epoch.
 
-        Whatever may be wrong with a step is found before it runs, so that an error leaves what was trained before.
+        A step is checked before it runs, so that an error leaves the weights as the previous steps trained them.
 
         Returns:
-            How many steps were done, and the results; none where the data gave nothing.
+            The number of steps that ran, and the logs, which are empty if there was no step.
         """
         done, limit = 0, steps if steps is not None else source.steps
         logs: dict[str, Any] = {}
         begin, end = getattr(callbacks, f"on_{mode}_batch_begin"), getattr(callbacks, f"on_{mode}_batch_end")
-        listening = callbacks.listening(mode)
-        while (limit is None or done < limit) and source.more():
+        reports_batches = callbacks.has_batch_hooks(mode)
+        while (limit is None or done < limit) and source.has_next():
             begin(done)
-            most = pace.steps if limit is None else min(pace.steps, limit - done)
-            with pace.measured(most):
-                count, program, outputs = source.advance(most)
+            max_steps = per_execution.count if limit is None else min(per_execution.count, limit - done)
+            with per_execution.measured(max_steps):
+                count, program, outputs = source.advance(max_steps)
             done += count
-            if listening:
+            if reports_batches:
                 end(done - 1, self._logs(program, outputs))
             if self.stop_training if mode == "train" else self.stop_evaluating:
                 return done, self._logs(program, outputs)
@@ -183,10 +183,10 @@ class Fitting(Trainer):
                 warnings.warn(f"the data gave {done} batches where {limit} were expected", stacklevel=4)
         return done, logs
 
-    def _pace(self, callbacks: CallbackList, mode: str) -> Pace:
+    def _per_execution(self, callbacks: CallbackList, mode: str) -> StepsPerExecution:
         if self.steps_per_execution > 1:
-            return Pace(self.steps_per_execution)
-        return Pace(1 if callbacks.needs_each_batch(mode) else None)
+            return StepsPerExecution(self.steps_per_execution)
+        return StepsPerExecution(1 if callbacks.needs_each_batch(mode) else None)
 
     # ---- evaluate
 
@@ -202,15 +202,15 @@ class Fitting(Trainer):
         return_dict: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Judges the model on data.
+        """Evaluates the model on data.
 
         Args:
             x: Array or structure of arrays, or an iterable of batches.
             y: Array or structure. None for an iterable.
-            batch_size: How many samples a step takes. None: 32.
+            batch_size: The number of samples in a step. None: 32.
             verbose: 0: silent, 1: a progress line, 2: one line, `"auto"`: 1.
             sample_weight: A weight for each sample.
-            steps: How many steps to do. None: as many as the data give.
+            steps: The number of steps. None: one pass over the data.
             callbacks: List of callbacks.
             return_dict: Whether to return a dictionary.
 
@@ -221,21 +221,21 @@ class Fitting(Trainer):
             StateError: if the model is not compiled.
             GraphcError: if the data do not fit.
         """
-        _refuse(kwargs, "evaluate")
+        _reject_arguments(kwargs, "evaluate")
         self._require_compiled("evaluate")
-        steps = number_of_steps("steps", steps)
+        steps = checked_steps("steps", steps)
         source = self._source("test", x, y, sample_weight, batch_size, steps=steps)
         source.prepare()
-        listed = _callback_list(callbacks, self, verbose, 1, steps or source.steps)
-        logs = self._judge(source, listed, steps)
-        return logs if return_dict else self._in_order(logs)
+        callback_list = _callback_list(callbacks, self, verbose, 1, steps or source.steps)
+        logs = self._evaluate(source, callback_list, steps)
+        return logs if return_dict else self._as_list(logs)
 
-    def _judge(self, source: Source, callbacks: CallbackList, steps: int | None) -> dict[str, Any]:
+    def _evaluate(self, source: Source, callbacks: CallbackList, steps: int | None) -> dict[str, Any]:
         self.stop_evaluating = False
         callbacks.on_test_begin()
         self.reset_metrics()
         source.begin()
-        _, logs = self._loop("test", source, self._pace(callbacks, "test"), callbacks, steps)
+        _, logs = self._loop("test", source, self._per_execution(callbacks, "test"), callbacks, steps)
         source.end()
         callbacks.on_test_end(logs)
         return logs
@@ -254,9 +254,9 @@ class Fitting(Trainer):
 
         Args:
             x: Array or structure of arrays, or an iterable of batches.
-            batch_size: How many samples a step takes. None: 32.
+            batch_size: The number of samples in a step. None: 32.
             verbose: 0: silent, 1: a progress line, 2: one line, `"auto"`: 1.
-            steps: How many steps to do. None: as many as the data give.
+            steps: The number of steps. None: one pass over the data.
             callbacks: List of callbacks.
 
         Returns:
@@ -266,35 +266,35 @@ class Fitting(Trainer):
             GraphcError: if the data do not fit.
         """
         if callbacks is None and steps is None and verbose == 0:
-            ready = self._ready_for(x)
-            if ready is not None:
-                results = ready.results(len(x))
-                ready.run({"x0": x}, results, len(x), fitting_batch(batch_size, len(x)))
+            cached = self._cached_prediction(x)
+            if cached is not None:
+                results = cached.allocate(len(x))
+                cached.run({"x0": x}, results, len(x), resolve_batch_size(batch_size, len(x)))
                 if any(map(may_hold_nan, results)):
                     warn_of_nan(arrays_of(x), _PREDICTED)
-                return ready.structured(results)
-        steps = number_of_steps("steps", steps)
+                return cached.unflatten(results)
+        steps = checked_steps("steps", steps)
         if x is None or not is_arrays(x):
             return self._predict_batches(x, batch_size, steps, callbacks, verbose)
         data = arrays_of(x, may_be_empty=True)
         prediction = self._prediction(x, data)
         if not data.size:
-            return prediction.structured(prediction.nothing())
-        size = fitting_batch(batch_size, data.size, steps)
+            return prediction.unflatten(prediction.empty_outputs())
+        size = resolve_batch_size(batch_size, data.size, steps)
         whole = -(-data.size // size)
         limit = whole if steps is None else min(steps, whole)
-        listed = _callback_list(callbacks, self, verbose, 1, limit)
-        if steps is None and prediction.by_sample and not listed.listening("predict"):
-            listed.on_predict_begin()
-            results = prediction.results(data.size)
+        callback_list = _callback_list(callbacks, self, verbose, 1, limit)
+        if steps is None and prediction.per_sample and not callback_list.has_batch_hooks("predict"):
+            callback_list.on_predict_begin()
+            results = prediction.allocate(data.size)
             prediction.run(data.arrays, results, data.size, size)
-            listed.on_predict_end()
+            callback_list.on_predict_end()
         else:
-            parts = (data.part(start, min(start + size, data.size)) for start in range(0, data.size, size))
-            results = self._one_by_one(prediction, islice(parts, limit), prediction.run_once, listed)
+            parts = (data.slice(start, min(start + size, data.size)) for start in range(0, data.size, size))
+            results = self._predict_each(prediction, islice(parts, limit), prediction.run_once, callback_list)
         if any(map(may_hold_nan, results)):
             warn_of_nan(data, _PREDICTED)
-        return prediction.structured(results)
+        return prediction.unflatten(results)
 
     def _predict_batches(self, x: Any, batch_size: int | None, steps: int | None, callbacks: Any, verbose: Any) -> Any:
         source = self._source("predict", x, None, None, batch_size)
@@ -302,28 +302,28 @@ class Fitting(Trainer):
         assert isinstance(first, Prediction)
         limit = steps if steps is not None else source.steps
         source.begin()
-        # A batch is asked for only where it will be predicted: what an iterator has given is gone.
-        there = islice(iter(source.more, False), limit)
-        listed = _callback_list(callbacks, self, verbose, 1, limit)
-        results = self._one_by_one(first, there, lambda _: source.advance(1)[2], listed)
+        # A batch is fetched only if it will be predicted: an iterator would lose it otherwise.
+        batches = islice(iter(source.has_next, False), limit)
+        callback_list = _callback_list(callbacks, self, verbose, 1, limit)
+        results = self._predict_each(first, batches, lambda _: source.advance(1)[2], callback_list)
         source.end()
-        return first.structured(results)
+        return first.unflatten(results)
 
-    def _one_by_one(
+    def _predict_each(
         self,
         prediction: Prediction,
         batches: Iterable[Any],
         run: Callable[[Any], list[Array]],
         callbacks: CallbackList,
     ) -> list[Array]:
-        """The outputs for batches, each of which is announced to callbacks."""
+        """The outputs for batches, one batch at a time, with the callbacks' batch methods around each."""
         parts: list[list[Array]] = []
         self.stop_predicting = False
         callbacks.on_predict_begin()
         for number, batch in enumerate(batches):
             callbacks.on_predict_batch_begin(number)
             parts.append(run(batch))
-            callbacks.on_predict_batch_end(number, {"outputs": prediction.structured(parts[-1])})
+            callbacks.on_predict_batch_end(number, {"outputs": prediction.unflatten(parts[-1])})
             if self.stop_predicting:
                 break
         callbacks.on_predict_end()
@@ -345,7 +345,7 @@ class Fitting(Trainer):
         steps: int | None,
         validation_data: Any,
     ) -> tuple[Source, Batch | None]:
-        """Where the steps come from, and the samples that are held out for validation."""
+        """The source of the training steps, and the samples that are held out for validation."""
         if not is_arrays(x) or x is None:
             if y is not None and isinstance(x, list | tuple):
                 raise ArgumentError(
@@ -368,7 +368,7 @@ class Fitting(Trainer):
         if validation_split:
             data, held_out = split_validation(data, validation_split)
         if class_weight is not None:
-            # The samples that are held out are not weighed.
+            # Class weights do not apply to the samples that are held out.
             weights = with_class_weight(data.of("y"), sample_weight, class_weight, self._output_names)
             data = arrays_of(data.of("x"), data.of("y"), weights)
         return ArraySource(self, "train", data, batch_size, shuffle, steps), held_out
@@ -402,14 +402,14 @@ class Fitting(Trainer):
         if batch_size is not None:
             warnings.warn("batch_size has no effect: the iterable gives the batches itself", stacklevel=4)
 
-        def made(x: Any, y: Any, weight: Any) -> Batch:
+        def make_batch(x: Any, y: Any, weight: Any) -> Batch:
             if class_weight is not None and y is not None:
                 weight = with_class_weight(y, weight, class_weight, self._output_names)
             batch = arrays_of(x, y, weight) if mode != "predict" else arrays_of(x)
             self.check_batch(batch)
             return batch
 
-        return IterableSource(self, mode, Batches(x, made), bool(shuffle))
+        return IterableSource(self, mode, Batches(x, make_batch), bool(shuffle))
 
     def _checked(self, data: Batch) -> Batch:
         self.check_batch(data)
@@ -418,7 +418,7 @@ class Fitting(Trainer):
 
 
 def _validation_arrays(data: Any) -> tuple[Any, ...] | None:
-    """Data for validation as arrays of inputs, targets and weights; None where they are an iterable of batches."""
+    """Validation data as arrays of inputs, targets and weights; None if they are an iterable of batches."""
     if isinstance(data, tuple | list) and is_arrays(list(data)[:1]):
         return tuple(data)
     return (data,) if data is not None and is_arrays(data) else None
@@ -432,7 +432,7 @@ def _is_due(epoch: int, frequency: Any) -> bool:
     return (epoch + 1) % frequency == 0 if isinstance(frequency, int | np.integer) else (epoch + 1) in frequency
 
 
-def _refuse(kwargs: dict[str, Any], method: str) -> None:
+def _reject_arguments(kwargs: dict[str, Any], method: str) -> None:
     if kwargs:
         raise ArgumentError(f"`{method}` takes no such argument", got=", ".join(kwargs))
 
@@ -445,7 +445,7 @@ def _callback_list(
             callbacks.append(History())
             callbacks.set_model(model)
         return callbacks
-    level = level_of_output(verbose)
+    level = verbosity(verbose)
     return CallbackList(
         callbacks,
         add_history=history,

@@ -1,4 +1,4 @@
-"""Models as graphs of layers: what lies between symbolic inputs and outputs, and how it is run again."""
+"""Functional models: the graph of layers between symbolic inputs and outputs, and its execution."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from graphc.tracing import KerasTensor, Node, Operation, Tensor, cast, describe,
 
 
 class LayerGraph:
-    """The uses of operations between symbolic inputs and outputs.
+    """The graph of operations between symbolic inputs and outputs.
 
     Args:
         inputs: Symbolic tensor, or a structure of them.
         outputs: Likewise.
-        strict: Whether only inputs of the sizes that the symbolic ones have are taken. False: others, too, where the
-            layers take them.
+        strict: Whether inputs must have the sizes of the symbolic inputs. False: other sizes are accepted if the
+            layers accept them.
 
     Raises:
         ArgumentError: if an output does not come from the inputs, or something is no symbolic tensor.
@@ -47,7 +47,7 @@ class LayerGraph:
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles have: nodes first and in order, so that no chain of them is followed recursively."""
+        """The state for copies and pickles: the nodes come first, so that no chain of them is pickled recursively."""
         return {"nodes": self.nodes, **{name: value for name, value in vars(self).items() if name != "nodes"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -56,11 +56,11 @@ class LayerGraph:
             node.operation._inbound_nodes.append(node)
 
     def _collect(self) -> list[Node]:
-        """The nodes in the order of running: those further from the outputs first, as Keras orders layers."""
+        """The nodes in topological order: those of greater distance from the outputs first, as Keras orders layers."""
         inputs = {id(x) for x in self.flat_inputs}
         finished: list[Node] = []
         found: dict[int, int] = {}
-        # Depth first without recursion: models may be deep.
+        # Depth-first search without recursion, since models may be deep.
         stack: list[tuple[Node, Iterator[KerasTensor]]] = []
         for output in (*self.flat_outputs, *self.flat_inputs):
             self._enter(output, inputs, found, stack)
@@ -86,7 +86,7 @@ class LayerGraph:
         found: dict[int, int],
         stack: list[tuple[Node, Iterator[KerasTensor]]],
     ) -> None:
-        """Puts what makes a symbolic tensor on the stack, unless it is there or is beyond the model's inputs."""
+        """Pushes the node of a symbolic tensor on the stack, unless it was visited or precedes the model's inputs."""
         node = x.node
         starts = node is not None and isinstance(node.operation, InputLayer)
         if id(x) in inputs and not starts:
@@ -105,15 +105,15 @@ class LayerGraph:
 
     @cached_property
     def operations(self) -> list[Operation]:
-        """The operations, each once, in the order of running."""
+        """The operations, each once, in topological order."""
         return unique(node.operation for node in self.nodes)
 
     def run(self, inputs: Any, mask: Any = None) -> Any:
-        """The outputs for inputs.
+        """Computes the outputs for inputs.
 
         Args:
-            inputs: Tensors (symbolic ones too) that nest like the model's inputs, or a flat list of them.
-            mask: The masks of the inputs, which nest alike; None: those that they carry.
+            inputs: Tensors or symbolic tensors that nest like the model's inputs, or a flat list of them.
+            mask: The masks of the inputs, which nest alike; None: the masks that the inputs carry.
         """
         flat = self._flat(inputs)
         for x, one in zip(flat, tree.flatten(mask) if mask is not None else (), strict=False):
@@ -133,20 +133,20 @@ class LayerGraph:
         return results[0] if isinstance(results, list | tuple) and len(results) == 1 else results
 
     def _flat(self, inputs: Any) -> list[Any]:
-        given = [(fitted(value, x), x) for value, x in self.fed(inputs)]
+        given = [(standardized(value, x), x) for value, x in self.match_inputs(inputs)]
         if self.strict:
             for value, x in given:
-                check_fit(tuple(value.shape), x)
+                check_input_shape(tuple(value.shape), x)
         return [value for value, _ in given]
 
-    def fed(self, inputs: Any) -> list[tuple[Any, KerasTensor]]:
-        """What is given for the inputs, each with the symbolic input that it is for.
+    def match_inputs(self, inputs: Any) -> list[tuple[Any, KerasTensor]]:
+        """Pairs the given inputs with the model's symbolic inputs.
 
         Args:
-            inputs: What nests like the model's inputs, a flat list, or a dictionary by the names of the inputs.
+            inputs: A structure that nests like the model's inputs, a flat list, or a dictionary by name of input.
 
         Raises:
-            ArgumentError: if there are too few or too many, or it cannot be told which is which.
+            ArgumentError: if the number of inputs is wrong, or their order is ambiguous.
         """
         if isinstance(inputs, Mapping):
             keyed = isinstance(self.inputs, Mapping)
@@ -192,8 +192,8 @@ def _symbolic(structure: Any, what: str) -> list[KerasTensor]:
     return leaves
 
 
-def fitted(value: Any, wanted: KerasTensor) -> Any:
-    """An input of the rank and dtype that a model was made for: a last axis of size 1 is added or dropped."""
+def standardized(value: Any, wanted: KerasTensor) -> Any:
+    """An input converted to the rank and dtype of a symbolic input: a last axis of size 1 is added or dropped."""
     if isinstance(value, Tensor):
         mask = get_mask(value)
         if value.ndim == wanted.ndim + 1 and value.shape[-1] == 1:
@@ -206,8 +206,10 @@ def fitted(value: Any, wanted: KerasTensor) -> Any:
     return value
 
 
-def check_fit(shape: tuple[Any, ...], wanted: KerasTensor, name: str | None = None, where: str | None = None) -> None:
-    """Checks that a shape is one that a symbolic input takes. Any batch does, as in Keras, whatever it was made with.
+def check_input_shape(
+    shape: tuple[Any, ...], wanted: KerasTensor, name: str | None = None, where: str | None = None
+) -> None:
+    """Checks that a shape fits a symbolic input. As in Keras, the size of the batch is not checked.
 
     Raises:
         ShapeError: if it is not.

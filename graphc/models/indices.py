@@ -1,8 +1,8 @@
-"""Which rows of tables the data ask for, checked before a program runs: on a device they would silently be others.
+"""Checks the indices of embedding lookups before a program runs: on a device an invalid index would read another row.
 
-What a layer looks up is found by tracing the model once. Where the indices come from the data alone, through casts,
-slices and whatever else is cheap, they are computed on the host and compared with the table. Where weights or random
-numbers take part, nothing is known before the program runs: rows outside are then NaN, as of `ops.take`.
+The lookups of a model are found by tracing it once. If the indices depend on the data alone, through casts, slices and
+other cheap operations, they are computed on the host and compared with the size of the table. If they depend on weights
+or random numbers, they cannot be checked before the program runs: rows out of range are then NaN, as of `ops.take`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from graphc.models.data import Batch, DataSpec
 from graphc.models.program import trace_step
 from graphc.tracing import BATCH, Array, describe, user_line
 
-# How many elements of the data are looked at together.
+# The number of elements of the data in a chunk.
 _AT_ONCE = 1 << 22
 
 
@@ -30,11 +30,11 @@ class DataLookup:
     """A lookup whose indices are computed from the data alone.
 
     Args:
-        lookup: What is looked up.
-        nodes: The operations that compute the indices, in order.
-        result: Their result.
-        inputs: The arrays that they read, by name.
-        name: What to call the data in a message.
+        lookup: The lookup.
+        nodes: The nodes that compute the indices, in order.
+        result: The value of the indices.
+        inputs: The names of the arrays that the nodes read.
+        name: The name of the data in messages.
     """
 
     lookup: Lookup
@@ -44,7 +44,7 @@ class DataLookup:
     name: str
 
     def check(self, batch: Batch) -> None:
-        """Checks the indices that a batch asks for; those that no data take part in were checked when they were found.
+        """Checks the indices that a batch leads to; constant ones were checked when the lookup was found.
 
         Raises:
             DataError: if one is outside of the table.
@@ -66,7 +66,7 @@ class DataLookup:
             if node.op == "input":
                 results: tuple[Array, ...] = (arrays[node.attrs["name"]],)
             elif _keeps_integers(node, values):
-                # As they are: those that a narrower type cannot hold would be others.
+                # Not cast: an index that the narrower dtype cannot hold would become a valid one.
                 results = (values[node.inputs[0]],)
             else:
                 results = evaluate(node, [values[ref] for ref in node.inputs], {BATCH: rows})
@@ -79,10 +79,10 @@ def _keeps_integers(node: Node, values: dict[Ref, Array]) -> bool:
 
 
 def data_lookups(model: Any, data_spec: DataSpec) -> tuple[DataLookup, ...] | None:
-    """What a model looks up at indices that come from data of a kind; None where it cannot be called on such data.
+    """The lookups of a model whose indices depend on data of a spec alone; None if it cannot be called on such data.
 
     Raises:
-        DataError: if indices that no data take part in are outside of their table.
+        DataError: if constant indices are outside of their table.
     """
     if not any(isinstance(layer, Embedding) for layer in model._flatten_layers()):
         return ()
@@ -90,15 +90,15 @@ def data_lookups(model: Any, data_spec: DataSpec) -> tuple[DataLookup, ...] | No
         try:
             trace_step(model, data_spec, "predict", None)
         except GraphcError:
-            return None  # why is told when its program is made
+            return None  # the error is raised when the program is compiled
         finally:
-            model._forget_losses()
+            model._clear_losses()
     found = (_of_data(lookup, data_spec) for lookup in lookups)
     return tuple(lookup for lookup in found if lookup is not None)
 
 
 def _of_data(lookup: Lookup, data_spec: DataSpec) -> DataLookup | None:
-    """A lookup with what computes its indices; None where that is not known before the program runs."""
+    """A lookup with the nodes that compute its indices; None if these depend on more than the data."""
     value, nodes = lookup.indices.traced, lookup.nodes
     if value is None or nodes is None:
         return None
@@ -106,7 +106,7 @@ def _of_data(lookup: Lookup, data_spec: DataSpec) -> DataLookup | None:
     count = len(data_spec.of("x"))
     name = "the indices" if len(inputs) != 1 else "x" if count == 1 else f"x[{int(inputs[0][1:])}]"
     if inputs and any(node.op not in ("input", "cast") for node in nodes):
-        name = f"the indices made of {name}"  # places are those in them
+        name = f"the indices made of {name}"  # the reported index is one into these
     made = DataLookup(lookup, nodes, value.ref, inputs, name)
     if not inputs:
         lookup.check(np.asarray(made.indices({}, 1)), describe(user_line()), name)

@@ -1,4 +1,4 @@
-"""Looking at a model's programs: graphs at every stage, and memory before anything runs."""
+"""Inspection of a model's programs: their graphs at every stage, and their memory before they run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODES = ("train", "test", "predict")
 
 
 class Inspectable(Fitting):
-    """What of a model can be looked at."""
+    """The methods of a model that inspect its programs."""
 
     input: Any
     output: Any
@@ -34,7 +34,7 @@ class Inspectable(Fitting):
 
         Raises:
             ArgumentError: if there is no such stage or mode.
-            StateError: if the program is not known: the model has not seen data, and its inputs have no shapes.
+            StateError: if the program does not exist: the model has not run, and its inputs have unknown shapes.
 
         Example:
 
@@ -80,7 +80,7 @@ class Inspectable(Fitting):
         return report | {"total": sum(report.values())}
 
     def _inspected(self, mode: str | None) -> Program:
-        """The program of a mode: the one that ran last, else one for data such as the model's inputs announce."""
+        """The program of a mode: the one that ran last, else one for data of the shapes of the model's inputs."""
         chosen = mode or ("train" if self.compiled else "predict")
         if chosen not in MODES:
             raise ArgumentError("there is no such mode", got=repr(mode), expected=", ".join(MODES))
@@ -89,10 +89,10 @@ class Inspectable(Fitting):
                 return program
         if chosen != "predict":
             self._require_compiled("graph")
-        return self.program(chosen, self._announced(chosen))
+        return self.program(chosen, self._spec_of_inputs(chosen))
 
-    def _announced(self, mode: str) -> DataSpec:
-        """What data look like that fit the model's inputs and losses."""
+    def _spec_of_inputs(self, mode: str) -> DataSpec:
+        """The spec of data that fit the model's inputs and losses."""
         inputs, outputs = getattr(self, "inputs", None), getattr(self, "outputs", None)
         parts = [*tree.flatten(inputs), *tree.flatten(outputs)] if inputs and outputs else []
         if not parts or any(size is None for part in parts for size in part.shape[1:]):

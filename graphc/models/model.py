@@ -1,4 +1,4 @@
-"""Models: layers that can be trained, saved and looked at."""
+"""Models: layers that can be trained, saved and inspected."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def _is_functional(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
 
 @exported("keras", "Functional")
 class Model(Inspectable):
-    """Layers that belong together, with what it takes to train them.
+    """A group of layers, with methods for training, evaluation and prediction.
 
-    There are three ways to make one. `Model(inputs, outputs)` takes what lies between symbolic tensors. A subclass
-    makes layers in `__init__` and uses them in `call`. `Sequential` is a stack of layers.
+    There are three kinds of models. `Model(inputs, outputs)` is the graph of layers between symbolic tensors. A
+    subclass creates layers in `__init__` and calls them in `call`. `Sequential` is a stack of layers.
 
     Args:
         inputs: Symbolic tensor, or a structure of them.
@@ -70,9 +70,16 @@ class Model(Inspectable):
                 self.trainable = False
 
     def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles have: the graph first, in whose order layers are met, and no compiled programs."""
+        """The state for copies and pickles: the graph first, since it orders the layers, and no compiled programs."""
         state = super().__getstate__()
-        return {"_graph": state.pop("_graph"), **state, "_programs": {}, "_known": None, "_ready": {}, "_lookups": {}}
+        return {
+            "_graph": state.pop("_graph"),
+            **state,
+            "_programs": {},
+            "_collected": None,
+            "_prediction_cache": {},
+            "_lookups": {},
+        }
 
     def _set_graph(self, graph: LayerGraph) -> None:
         self._graph = graph
@@ -80,30 +87,30 @@ class Model(Inspectable):
         self._output_names = _output_names(graph)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """The outputs; subclasses define it.
+        """Computes the outputs; subclasses define it.
 
         Args:
             inputs: Tensors that nest as the model's inputs do.
-            training: Whether the model trains, for the layers that are not told otherwise.
-            mask: The masks of the inputs. None: those that they carry.
+            training: Whether the model trains; passed on to layers that are called without `training`.
+            mask: The masks of the inputs. None: the masks that the inputs carry.
         """
         if self._graph is None:
             raise NotImplementedError(f"{type(self).__name__} does not define `call`")
         return self._graph.run(inputs, mask)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """The symbolic outputs. As in Keras these stay a list where the model was made with a list of one."""
+        """The symbolic outputs: as in Keras a list, if the model was created with a list of one output."""
         outputs = super().compute_output_spec(*args, **kwargs)
         made = self._graph.outputs if self._graph is not None and type(self).call is Model.call else None
         alone = isinstance(made, list | tuple) and len(made) == 1 and isinstance(outputs, KerasTensor)
         return type(made)([outputs]) if alone else outputs  # type: ignore[misc]
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """None: the layers within pass masks on, and put them on the outputs."""
+        """None: the layers of the model compute the masks of the outputs."""
         return None
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the weights, for inputs of a shape.
+        """Creates the weights, for inputs of a shape.
 
         Args:
             input_shape: Tuple of integers and None, or a structure of them.
@@ -115,7 +122,7 @@ class Model(Inspectable):
         self.built = True
 
     def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        # A model that does not say how it is built is built by calling it: its layers build themselves.
+        # A model without a `build` of its own is built by its first call, in which its layers are built.
         if type(self).build is not Model.build:
             super()._ensure_built(args, kwargs)
         self.built = True
@@ -124,11 +131,11 @@ class Model(Inspectable):
 
     @property
     def layers(self) -> list[Any]:
-        """The layers, in the order of running where that is known."""
+        """The layers, in topological order for functional models."""
         return self._layers if self._graph is None else [op for op in self._graph.operations if isinstance(op, Layer)]
 
     def _parts(self) -> Iterator[Any]:
-        """What its graph runs, then what is in its attributes: everything that is asked of all parts sees both."""
+        """The operations of its graph, then the layers, variables and metrics in its attributes."""
         graph = self.__dict__.get("_graph")
         if graph is not None:
             yield from graph.operations
@@ -140,7 +147,7 @@ class Model(Inspectable):
         return self._graph.operations if self._graph is not None else self._layers
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
-        """The layer of a name or at a position.
+        """The layer of a name or at an index.
 
         Raises:
             ArgumentError: if there is none.
@@ -168,12 +175,12 @@ class Model(Inspectable):
 
     @property
     def input(self) -> Any:
-        """The symbolic inputs, as they were given."""
+        """The symbolic inputs, nested as they were given."""
         return self._require_graph().inputs
 
     @property
     def output(self) -> Any:
-        """The symbolic outputs, as they were given."""
+        """The symbolic outputs, nested as they were given."""
         return self._require_graph().outputs
 
     @property
@@ -193,12 +200,12 @@ class Model(Inspectable):
             raise NotCalledError(f"{self.name!r} has no symbolic inputs", hint="they exist in functional models only")
         return self._graph
 
-    def _fed(self, data_spec: DataSpec) -> list[tuple[ArraySpec, KerasTensor]]:
+    def _match_inputs(self, data_spec: DataSpec) -> list[tuple[ArraySpec, KerasTensor]]:
         if self._graph is None or not self._graph.strict:
             return []
-        return self._graph.fed(data_spec.nested("x", {leaf.name: leaf for leaf in data_spec.of("x")}))
+        return self._graph.match_inputs(data_spec.unflatten("x", {leaf.name: leaf for leaf in data_spec.of("x")}))
 
-    # ---- looking at it
+    # ---- summary
 
     def summary(
         self,
@@ -212,11 +219,11 @@ class Model(Inspectable):
         """Prints a table of the layers with their output shapes and numbers of parameters.
 
         Args:
-            line_length: How many signs a line has. None: as the terminal.
-            positions: Where columns end, as parts of a line.
-            print_fn: What prints the text. None: the terminal, in colour.
-            expand_nested: Whether to list the layers of models within.
-            show_trainable: Whether to tell which layers are trained.
+            line_length: The length of a line in characters. None: that of the terminal.
+            positions: The ends of the columns, as fractions of a line.
+            print_fn: A function that prints the text. None: the terminal, in color.
+            expand_nested: Whether to list the layers of nested models.
+            show_trainable: Whether to show which layers are trainable.
             layer_range: Names of the first and last layer to list.
         """
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
@@ -228,11 +235,11 @@ class Model(Inspectable):
 
         Args:
             filepath: Path that ends with `.weights.safetensors` or `.weights.h5` (Keras's layout).
-            overwrite: Whether a file that is there may be replaced.
+            overwrite: Whether an existing file may be replaced.
             max_shard_size: Not supported yet.
 
         Raises:
-            FileError: if the file cannot be written, or is there and may not be replaced.
+            FileError: if the file cannot be written, or exists and may not be replaced.
         """
         if max_shard_size is not None:
             raise ArgumentError("max_shard_size is not supported yet")
@@ -243,11 +250,11 @@ class Model(Inspectable):
 
         Args:
             filepath: Path of the file.
-            skip_mismatch: Whether to leave out weights that are missing or have another shape.
+            skip_mismatch: Whether to skip weights that are missing or have another shape.
 
         Raises:
-            FileError: if the file cannot be read, or does not hold exactly this model's weights; then no weight has
-                been changed.
+            FileError: if the file cannot be read, or does not hold exactly this model's weights; no weight is then
+                changed.
         """
         if kwargs:
             raise ArgumentError("`load_weights` takes no such argument", got=", ".join(kwargs))
@@ -256,10 +263,10 @@ class Model(Inspectable):
     # ---- configuration
 
     def get_config(self) -> dict[str, Any]:
-        """What makes an equal model.
+        """The configuration, from which `from_config` creates an equal model.
 
         Raises:
-            StateError: if the model is a graph of layers: these cannot be written yet.
+            StateError: if the model is functional: its graph cannot be written yet.
         """
         if self._graph is not None:
             raise StateError("the configuration of functional models cannot be written yet", layer=self.name)
@@ -270,7 +277,7 @@ class Model(Inspectable):
         return json.dumps(serialize_keras_object(self), **kwargs)
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """What `compile` was called with."""
+        """The arguments of `compile`, as a configuration."""
         if not self.compiled:
             return None
         config = dict(self._compile_config)
@@ -278,12 +285,12 @@ class Model(Inspectable):
         return {name: serialize_keras_object(value) for name, value in config.items()}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles the model as `get_compile_config` says."""
+        """Compiles the model with a configuration that `get_compile_config` returned."""
         self.compile(**{name: deserialize_keras_object(value) for name, value in config.items()})
 
 
 class Functional(Model):
-    """A model made of what lies between symbolic tensors: what `Model(inputs, outputs)` gives.
+    """A functional model, the graph of layers between symbolic tensors: what `Model(inputs, outputs)` creates.
 
     Args:
         inputs: Symbolic tensor, or a structure of them.
@@ -296,7 +303,7 @@ class Functional(Model):
 
 
 def _output_names(graph: LayerGraph) -> list[str]:
-    """The names of the layers that make the outputs; as in Keras, a layer that makes two gives both its name."""
+    """The names of the layers that compute the outputs; as in Keras, two outputs of one layer have the same name."""
     return [x.node.operation.name if x.node is not None else x.name for x in graph.flat_outputs]
 
 
@@ -305,7 +312,7 @@ class Sequential(Model):
     """A stack of layers.
 
     Args:
-        layers: List of layers; the first may be an `Input`. None: `add` adds them.
+        layers: List of layers; the first may be an `Input`. None: an empty stack, to which `add` adds layers.
         trainable: Whether optimizers change its weights.
         name: Its name.
 
@@ -353,24 +360,23 @@ class Sequential(Model):
         self._grow(layer)
 
     def pop(self, rebuild: bool = True) -> Any:
-        """Takes the last layer off, and returns it."""
+        """Removes the last layer and returns it."""
         layer = self._stack.pop()
         known = self._graph.flat_inputs[0].shape if self._graph is not None else None
         self._graph, self.built = None, False
-        self.forget_programs()
+        self.clear_programs()
         self._rebuild()
         self.build(known)
         return layer
 
     def _grow(self, layer: Layer) -> None:
-        """Runs a new layer on the output so far, where shapes are known."""
-        self.forget_programs()
+        """Calls a new layer on the last symbolic output, if the shapes are known."""
+        self.clear_programs()
         if isinstance(layer, InputLayer):
-            # Of a shape that was learned from the first data, the next ones may differ where the layers allow it.
+            # If the shape was inferred from the first data, later data may differ as far as the layers allow.
             self._set_graph(LayerGraph(layer.output, layer.output, strict=layer in self._stack))
             return
         if self._graph is None:
-            # One input is known from a model or layer that was called before.
             self.built = False
             return
         with scope(self._own_scope(), self._origin):
@@ -384,7 +390,7 @@ class Sequential(Model):
             self._grow(layer)
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the weights, for inputs of a shape.
+        """Creates the weights, for inputs of a shape.
 
         Args:
             input_shape: Tuple of integers and None, batch included.
@@ -403,11 +409,11 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Any]:
-        """The layers, without the input."""
+        """The layers, without the input layer."""
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
 
     def get_config(self) -> dict[str, Any]:
-        """What makes an equal model."""
+        """The configuration, from which `from_config` creates an equal model."""
         config = {
             "name": self.name,
             "trainable": self.trainable,
@@ -419,7 +425,7 @@ class Sequential(Model):
         return config
 
     def _all_layers(self) -> list[Any]:
-        """The layers, with the input where shapes are known."""
+        """The layers, with the input layer if the shapes are known."""
         if self._graph is None or (self._stack and isinstance(self._stack[0], InputLayer)):
             return self._stack
         first = self._graph.flat_inputs[0].node
@@ -427,7 +433,7 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """A model from what `get_config` returned."""
+        """Creates a model from a configuration that `get_config` returned."""
         model = cls(name=config.get("name"), trainable=config.get("trainable", True))
         for part in config["layers"]:
             model.add(deserialize_keras_object({**part, "build_config": None}, custom_objects))
@@ -438,5 +444,5 @@ class Sequential(Model):
 
 
 def prefix_of(cls: type) -> str:
-    """What automatic names of a class start with."""
+    """The prefix of the automatic names of a class."""
     return snake_case(cls.__name__)

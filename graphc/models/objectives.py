@@ -1,4 +1,4 @@
-"""What a compiled model is trained and judged by: the losses and metrics of its outputs."""
+"""The objectives of a compiled model: the losses and metrics of its outputs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from graphc.utils.arguments import number
 
 
 @dataclass(frozen=True)
-class Part:
+class OutputLoss:
     """The loss of one output.
 
     Args:
-        index: Which output.
+        index: The index of the output.
         loss: The loss.
-        factor: What it is multiplied with. None: nothing.
+        factor: The weight of the loss in the total. None: 1.
     """
 
     index: int
@@ -39,36 +39,36 @@ class CompileLoss:
         loss_weights: A factor for each output, as given to `compile`.
 
     Attributes:
-        parts: The losses, in the order in which they were given; None before `build`.
+        output_losses: The losses, in the order in which they were given; None before `build`.
         trackers: The means of the losses, where there are several.
     """
 
     def __init__(self, loss: Any, loss_weights: Any = None) -> None:
         self.spec = tree.map_structure(_loss_of, loss, none_is_leaf=False) if loss is not None else None
         self.weights = loss_weights
-        self.parts: list[Part] | None = None
+        self.output_losses: list[OutputLoss] | None = None
         self.trackers: list[Metric] = []
 
-    def build(self, outputs: Outputs) -> list[Part]:
-        """Learns the model's outputs.
+    def build(self, outputs: Outputs) -> list[OutputLoss]:
+        """Matches the losses with the model's outputs, once.
 
         Raises:
             ArgumentError: if losses or their weights do not fit the outputs.
         """
-        if self.parts is None:
-            placed = outputs.place(self.spec, "loss", shared=True)
+        if self.output_losses is None:
+            placed = outputs.match(self.spec, "loss", shared=True)
             if not isinstance(outputs.structure, Mapping):
                 placed.sort(key=lambda pair: pair[0])
             self._require_all(outputs, [index for index, _ in placed])
             factors = self._factors(outputs, [index for index, loss in placed if loss is not None])
-            self.parts = [Part(index, loss, factors[index]) for index, loss in placed if loss is not None]
-            if len(self.parts) > 1:
-                names = [outputs.loss_name(part.index, part.loss.name) for part in self.parts]
+            self.output_losses = [OutputLoss(index, loss, factors[index]) for index, loss in placed if loss is not None]
+            if len(self.output_losses) > 1:
+                names = [outputs.loss_name(part.index, part.loss.name) for part in self.output_losses]
                 self.trackers = [Mean(name=f"{name}_loss") for name in names]
-        return self.parts
+        return self.output_losses
 
     def _require_all(self, outputs: Outputs, given: list[int]) -> None:
-        """By name, outputs without a loss must be told, so that a misspelt or forgotten one is seen."""
+        """Raises an error where losses given by name do not name all outputs: one may be misspelt or forgotten."""
         if isinstance(self.spec, Mapping) and not isinstance(outputs.structure, Mapping) and len(given) != len(outputs):
             raise ArgumentError(
                 "loss does not name all outputs of the model",
@@ -80,9 +80,9 @@ class CompileLoss:
     def _factors(self, outputs: Outputs, needed: list[int]) -> list[Any]:
         if self.weights is None:
             return [None] * len(outputs)
-        factors = outputs.spread(self.weights, "loss_weights", shared=True)
+        factors = outputs.per_output(self.weights, "loss_weights", shared=True)
         for factor in factors:
-            if not hasattr(factor, "shape"):  # variables change between steps, and are taken as they are
+            if not hasattr(factor, "shape"):  # a variable may change between steps: its value is not checked
                 number("a weight in loss_weights", factor, optional=True)
         missing = [outputs.names[index] for index in needed if factors[index] is None]
         if missing and isinstance(self.weights, Mapping):
@@ -95,7 +95,7 @@ class CompileLoss:
         return factors
 
     def __call__(self, y_true: Any, outputs: Outputs, sample_weight: Any = None) -> Tensor | None:
-        """The loss; None where no output has one. Each output's own is noted where there are several."""
+        """The total loss; None if no output has a loss. If several have one, the mean of each is tracked too."""
         parts = self.build(outputs)
         wanted, weights = self.targets(y_true, outputs), weights_of(sample_weight, outputs)
         trackers: list[Metric | None] = [*self.trackers] or [None] * len(parts)
@@ -103,7 +103,7 @@ class CompileLoss:
         for part, tracker in zip(parts, trackers, strict=True):
             target, predicted = wanted[part.index], as_tensor(outputs.leaves[part.index])
             if target is None:
-                raise no_target(outputs, part.index, "loss")
+                raise missing_target(outputs, part.index, "loss")
             with scope(part.loss.name):
                 value = as_tensor(part.loss(target, predicted, weights[part.index]))
                 if tracker is not None:
@@ -113,17 +113,17 @@ class CompileLoss:
         return total  # type: ignore[no-any-return]
 
     def targets(self, y_true: Any, outputs: Outputs) -> list[Any]:
-        """The target of each output: there may be one for each, or one for each that has a loss."""
+        """The target of each output. `y_true` may have one for each output, or one for each output with a loss."""
         parts = self.build(outputs)
         if isinstance(y_true, list | tuple) and len(y_true) == len(parts) < len(outputs):
             result: list[Any] = [None] * len(outputs)
             for index, target in zip(sorted(part.index for part in parts), y_true, strict=True):
                 result[index] = target
             return result
-        return outputs.spread(y_true, "targets")
+        return outputs.per_output(y_true, "targets")
 
     def classes(self, outputs: Outputs) -> dict[int, Classes]:
-        """For the outputs whose targets are integer labels: which labels there may be."""
+        """The valid integer labels, by index of the output, for the outputs whose targets are integer labels."""
         found = {part.index: _ignored(part.loss) for part in self.build(outputs) if _is_sparse(part.loss)}
         shapes = {index: tuple(outputs.leaves[index].shape) for index in found}
         return {
@@ -133,8 +133,8 @@ class CompileLoss:
         }
 
 
-def no_target(outputs: Outputs, index: int, what: str) -> DataError:
-    """The error for an output that something compares with a target which is not there."""
+def missing_target(outputs: Outputs, index: int, what: str) -> DataError:
+    """The error for an output that has a loss or a metric but no target."""
     return DataError(
         f"there is no target for the output {outputs.names[index]!r}, which has a {what}",
         where=describe(user_line()),
@@ -143,10 +143,10 @@ def no_target(outputs: Outputs, index: int, what: str) -> DataError:
 
 
 def weights_of(sample_weight: Any, outputs: Outputs) -> list[Any]:
-    """The sample weights of each output; weights that are one array are for all."""
+    """The sample weights of each output; a single array applies to all outputs."""
     if sample_weight is None:
         return [None] * len(outputs)
-    return outputs.spread(sample_weight, "sample_weight", shared=True)
+    return outputs.per_output(sample_weight, "sample_weight", shared=True)
 
 
 def _is_sparse(loss: Loss) -> bool:
@@ -166,7 +166,7 @@ def _loss_of(spec: Any) -> Any:
 
 
 def name_of_function(function: Any) -> str:
-    """What a function, or an object that can be called, is called in logs."""
+    """The name of a function or callable object in logs."""
     return snake_case(getattr(function, "__name__", type(function).__name__))
 
 
@@ -174,8 +174,8 @@ class CompileMetrics(Metric):
     """The metrics of a model's outputs.
 
     Args:
-        specs: As given to `compile`.
-        weighted: Likewise: those that sample weights count for.
+        specs: The metrics, as given to `compile`.
+        weighted: The metrics that apply sample weights, as given to `compile`.
     """
 
     def __init__(self, specs: Any, weighted: Any) -> None:
@@ -197,11 +197,11 @@ class CompileMetrics(Metric):
 
     @property
     def names(self) -> list[str]:
-        """The names that the metrics have themselves, without those of outputs."""
+        """The names of the metrics, without the names of outputs."""
         return [metric.name for _, metric, _, _ in self.members or ()]
 
     def build(self, outputs: Outputs, y_true: list[Any]) -> None:
-        """Learns the outputs, from which `"accuracy"` takes its meaning.
+        """Matches the metrics with the outputs, whose shapes decide what `"accuracy"` means.
 
         Raises:
             ArgumentError: if the metrics do not fit the outputs.
@@ -215,7 +215,7 @@ class CompileMetrics(Metric):
             for i, given in enumerate(_by_output(specs, outputs, "weighted_metrics" if weighted else "metrics")):
                 for spec in _flat(given):
                     if y_true[i] is None:
-                        raise no_target(outputs, i, "metric")
+                        raise missing_target(outputs, i, "metric")
                     metric = _metric_of(spec, y_true[i], as_tensor(outputs.leaves[i]))
                     name = outputs.metric_name(i, metric.name)
                     if weighted and name in counts:
@@ -224,10 +224,10 @@ class CompileMetrics(Metric):
         self.members = members
 
     def update_state(self, y_true: list[Any], outputs: Outputs, weights: list[Any]) -> None:
-        """Takes a batch in."""
+        """Updates the metrics with a batch."""
         for i, metric, name, weighted in self.members or ():
             if y_true[i] is None:
-                raise no_target(outputs, i, "metric")
+                raise missing_target(outputs, i, "metric")
             with scope(f"metrics/{name}"):
                 try:
                     metric.update_state(y_true[i], outputs.leaves[i], **_weight_of(weights[i], weighted))
@@ -244,14 +244,14 @@ def _by_output(specs: Any, outputs: Outputs, what: str) -> list[Any]:
     if specs is None:
         return []
     if len(outputs) > 1:
-        return outputs.spread(specs, what, listed=True)
+        return outputs.per_output(specs, what, listed=True)
     if isinstance(specs, Mapping):
-        specs = [part for _, part in outputs.place(specs, what, listed=True)]
+        specs = [part for _, part in outputs.match(specs, what, listed=True)]
     return [tree.flatten(specs)]
 
 
 def _counted(name: str, counts: dict[str, int]) -> str:
-    """A name that nothing else has: the second `mae` is `mae_1`."""
+    """A unique name: the second `mae` is `mae_1`."""
     count = counts[name] = counts.get(name, 0) + 1
     return name if count == 1 else f"{name}_{count - 1}"
 
@@ -273,7 +273,7 @@ def _flat(given: Any) -> list[Any]:
     return specs
 
 
-# Names whose meaning depends on the shapes of targets and predictions: for one number, for integer labels, else.
+# Names whose metric depends on the shapes of targets and predictions: binary, integer labels, one-hot labels.
 _BY_SHAPE: Mapping[str, tuple[type[Metric], type[Metric], type[Metric]]] = {
     **dict.fromkeys(
         ("accuracy", "acc"),
@@ -287,7 +287,7 @@ _BY_SHAPE: Mapping[str, tuple[type[Metric], type[Metric], type[Metric]]] = {
 
 
 def _metric_of(spec: Any, y_true: Any, y_pred: Tensor) -> Metric:
-    """The metric that a name, a function or an object stands for; one made from a name has this name."""
+    """The metric for a name, a function or an object; a metric created from a name is named so."""
     if isinstance(spec, str) and spec.lower() in _BY_SHAPE:
         binary, sparse, dense = _BY_SHAPE[spec.lower()]
         wanted = as_tensor(y_true)

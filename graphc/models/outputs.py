@@ -1,4 +1,4 @@
-"""What belongs to which output of a model: targets, losses, metrics and weights, however a user nests them."""
+"""Matches targets, losses, metrics and weights, however a user nests them, with the outputs of a model."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class Outputs:
     """The outputs of a model, in the order in which `tree.flatten` reads them, with their names.
 
     Args:
-        structure: The outputs (or anything that nests like them).
-        names: The names that the model has for its outputs, in the same order. None: it has none.
+        structure: The outputs, or another structure that nests like them.
+        names: The model's names of its outputs, in the same order. None: it has none.
 
     Attributes:
         leaves: The outputs.
-        paths: Where each is in the structure: keys and positions.
-        names: What users may call each: its key in a flat dictionary, else the model's name for it, else
-            `output_1`, `output_2` and so on.
-        named: Whether logs may use these names: names that nobody gave are not shown.
+        paths: The path of each in the structure: keys and positions.
+        names: The name of each: its key in a flat dictionary, else the model's name, else `output_1`, `output_2` and
+            so on.
+        named: Whether logs show these names: generated ones are not shown.
     """
 
     def __init__(self, structure: Any, names: Sequence[str] | None = None) -> None:
@@ -44,11 +44,11 @@ class Outputs:
         return len(self.leaves)
 
     def loss_name(self, index: int, loss: str) -> str:
-        """What the loss of an output is called in logs, before `_loss`.
+        """The name of an output's loss in logs, without the suffix `_loss`.
 
         Args:
-            index: Which output.
-            loss: The name of the loss, which is taken where the output has none.
+            index: The index of the output.
+            loss: The name of the loss, which is used if the output has no name.
         """
         path = list(self.paths[index])
         if not path or isinstance(path[-1], int):
@@ -56,61 +56,61 @@ class Outputs:
         return "/".join(map(str, path))
 
     def metric_name(self, index: int, metric: str) -> str:
-        """What a metric of an output is called in logs."""
+        """The name of an output's metric in logs."""
         return f"{self.names[index]}_{metric}" if self.named and len(self) > 1 else metric
 
-    def place(self, given: Any, what: str, shared: bool = False, listed: bool = False) -> list[tuple[int, Any]]:
-        """Which output each part of something belongs to.
+    def match(self, given: Any, what: str, shared: bool = False, listed: bool = False) -> list[tuple[int, Any]]:
+        """Matches the parts of a structure with the outputs.
 
         A dictionary is read by the keys of the outputs, or by their names; a list by position, in a structure like
         that of the outputs or flat.
 
         Args:
-            given: What a user gave for the outputs.
-            what: What it is, for errors.
-            shared: Whether one thing, which is no list or dictionary, is for all outputs.
-            listed: Whether what is for one output may be a list.
+            given: The structure, as the user gave it.
+            what: Its name in error messages.
+            shared: Whether a single part, no list or dictionary, applies to all outputs.
+            listed: Whether the part of one output may be a list.
 
         Returns:
-            Pairs of an output's position and what is for it, in the order in which they were given.
+            Pairs of an output's index and its part, in the order in which they were given.
 
         Raises:
             ArgumentError: if there are too few or too many, or a name is unknown.
         """
-        return list(self._placed(given, self.structure, range(len(self)), what, shared, listed))
+        return list(self._matched(given, self.structure, range(len(self)), what, shared, listed))
 
-    def spread(self, given: Any, what: str, shared: bool = False, listed: bool = False) -> list[Any]:
-        """The same, as a list with a place for each output; None where nothing was given for one."""
+    def per_output(self, given: Any, what: str, shared: bool = False, listed: bool = False) -> list[Any]:
+        """The result of `match` as a list with the part of each output; None for an output without one."""
         result: list[Any] = [None] * len(self)
-        for index, part in self.place(given, what, shared, listed):
+        for index, part in self.match(given, what, shared, listed):
             result[index] = part
         return result
 
-    def _placed(
+    def _matched(
         self, given: Any, structure: Any, indices: range, what: str, shared: bool, listed: bool
     ) -> Iterator[tuple[int, Any]]:
         if isinstance(given, Mapping):
             if isinstance(structure, Mapping) and set(given) <= set(structure):
-                places = dict(_parts(structure, indices))
+                ranges = dict(_top_level(structure, indices))
                 for key, part in given.items():
-                    yield from self._placed(part, structure[key], places[key], what, shared, listed)
+                    yield from self._matched(part, structure[key], ranges[key], what, shared, listed)
             else:
                 yield from ((index, part) for key, part in given.items() for index in self._named(key, what))
         elif isinstance(given, list | tuple) and not (listed and not isinstance(structure, Mapping | list | tuple)):
             if isinstance(structure, list | tuple) and len(given) == len(structure):
-                for (key, place), part in zip(_parts(structure, indices), given, strict=True):
-                    yield from self._placed(part, structure[key], place, what, shared, listed)
+                for (key, leaves), part in zip(_top_level(structure, indices), given, strict=True):
+                    yield from self._matched(part, structure[key], leaves, what, shared, listed)
             elif len(given) == len(indices):
                 yield from zip(indices, given, strict=True)
             else:
-                raise self._misfit(what, f"{len(given)}", len(indices))
+                raise self._count_error(what, f"{len(given)}", len(indices))
         elif shared or len(indices) == 1:
             yield from ((index, given) for index in indices)
         else:
-            raise self._misfit(what, "1", len(indices))
+            raise self._count_error(what, "1", len(indices))
 
     def _named(self, key: Any, what: str) -> list[int]:
-        """The outputs of a name: two, where a layer makes both."""
+        """The indices of the outputs of a name: several, if one layer computes them."""
         if key not in self.names:
             raise ArgumentError(
                 f"{what} names an output that the model has not",
@@ -121,7 +121,7 @@ class Outputs:
             )
         return [index for index, name in enumerate(self.names) if name == key]
 
-    def _misfit(self, what: str, got: str, wanted: int) -> ArgumentError:
+    def _count_error(self, what: str, got: str, wanted: int) -> ArgumentError:
         return ArgumentError(
             f"the number of {what} does not fit the model's outputs",
             where=describe(user_line()),
@@ -131,7 +131,7 @@ class Outputs:
         )
 
 
-def _parts(structure: Any, indices: range) -> Iterator[tuple[Any, range]]:
+def _top_level(structure: Any, indices: range) -> Iterator[tuple[Any, range]]:
     """The keys of a structure's upper level, each with the positions of the leaves below it."""
     start = indices.start
     for key in dict.fromkeys(path[0] for path in tree.paths(structure)):

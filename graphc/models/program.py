@@ -1,8 +1,9 @@
 """The programs of a model: one graph each for a step of training, of evaluation and of prediction.
 
-A program that trains or evaluates gets the data set whole, and the order in which to visit the samples. It keeps its
-place in a state, takes the rows of its batch itself, and moves on: so that many steps are one call, and a smaller last
-batch is the same program. One that predicts visits all samples as they lie, so that it reads a batch where it is.
+A program for training or evaluation takes the whole data set and the order in which the samples are visited. It keeps
+a cursor into the order as a state, gathers the rows of its batch and advances the cursor: so many steps are one call,
+and a smaller last batch needs no other program. A program for prediction visits the samples in storage order, and reads
+each batch in place.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from graphc.graph.types import Origin, TensorType, resolve
 from graphc.layers.layer import training_mode
 from graphc.layers.lookups import DATA, checked_lookups
 from graphc.models.data import ArraySpec, Batch, Classes, DataSpec
-from graphc.models.pace import Pace
+from graphc.models.steps_per_execution import StepsPerExecution
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import (
     ANY_SIZE,
@@ -48,7 +49,7 @@ SAMPLES, VISITS = "N", "M"
 
 
 class Trainable(Protocol):
-    """What a program needs of a model."""
+    """The interface of a model that its programs use."""
 
     optimizer: Any
     random_step: Variable
@@ -58,24 +59,24 @@ class Trainable(Protocol):
         """The outputs."""
 
     def checked_layers(self, data_spec: DataSpec) -> frozenset[int]:
-        """The layers that look up, in data of a kind, only what is checked before a step, by identity."""
+        """The layers, by identity, all of whose lookups in data of a spec are checked before a step."""
 
     @property
-    def batch_of_states(self) -> int | None:
-        """The size of a batch for which layers keep states; None where none do."""
+    def stateful_batch_size(self) -> int | None:
+        """The batch size of stateful layers; None if there are none."""
 
     @property
     def trainable_variables(self) -> list[Variable]:
-        """The weights to change."""
+        """The weights that training updates."""
 
     def step_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
         """The loss of a batch."""
 
     def track(self, loss: Tensor, size: Any, y: Any, y_pred: Any, sample_weight: Any, x: Any) -> dict[str, Any]:
-        """Takes the loss and the metrics of a batch in; returns what logs hold besides the model's metrics."""
+        """Updates the loss tracker and the metrics with a batch; returns further logs."""
 
     def label_classes(self, y: Any, y_pred: Any) -> list[tuple[Any, Classes]]:
-        """The targets that are integer labels, each with the labels that there may be."""
+        """The targets that are integer labels, each with its valid labels."""
 
 
 @dataclass
@@ -84,11 +85,11 @@ class Program(ABC):
 
     Args:
         mode: `"train"`, `"test"` or `"predict"`.
-        graph: What is computed.
-        executable: How.
-        variables: What stands behind each state of the graph, by name.
-        batch: The only size that a batch may have, where layers keep a state for each sample. None: any.
-        classes: The arrays that are integer labels, by name, each with the labels that there may be.
+        graph: The graph.
+        executable: The compiled graph.
+        variables: The variable of each state of the graph, by name.
+        batch: The required batch size, if layers are stateful. None: any.
+        classes: The valid labels of the arrays that are integer labels, by name.
     """
 
     mode: str
@@ -105,21 +106,21 @@ class Program(ABC):
 
     @abstractmethod
     def run_once(self, batch: Batch) -> list[Array]:
-        """Does one step on all samples of a batch."""
+        """Runs one step on all samples of a batch."""
 
     @property
     def is_current(self) -> bool:
-        """Whether the primitives that users defined still have the rules that it was made with."""
+        """Whether the rules of the users' primitives are still those with which it was compiled."""
         return are_current(self._rules)
 
     def check(self, batch: Batch) -> None:
-        """Checks labels before anything runs: on a device they would silently pick the wrong element.
+        """Checks labels before a step: on a device an invalid label would silently select a wrong element.
 
         Raises:
             DataError: if one is out of range.
         """
         for name, classes in self.classes.items():
-            classes.check(batch.arrays[name], batch.spec.shown(name))
+            classes.check(batch.arrays[name], batch.spec.display_name(name))
 
     def _check_size(self, batch: int) -> None:
         if self.batch is not None and batch != self.batch:
@@ -132,7 +133,7 @@ class Program(ABC):
 
 
 def step_sizes(batch: int, samples: int, visits: int) -> dict[str, int]:
-    """The sizes in a step of training or evaluation: of a batch, of the data, and of the order of visits."""
+    """The symbolic sizes in a step of training or evaluation: of the batch, the data and the order of visits."""
     return {BATCH: batch, SAMPLES: samples, VISITS: visits}
 
 
@@ -141,8 +142,8 @@ class StepProgram(Program):
     """A compiled step of training or evaluation.
 
     Args:
-        cursor: The place in the order of visits.
-        logs: The names of the outputs, which are numbers for logs that no metric of the model holds.
+        cursor: The position in the order of visits.
+        logs: The names of the outputs: logs that are not results of the model's metrics.
     """
 
     cursor: Variable
@@ -152,9 +153,9 @@ class StepProgram(Program):
         super().__post_init__()
         self._everything = np.arange(0, dtype=np.int32)
 
-    def start(self, place: int = 0) -> None:
-        """Goes to a place in the order of visits."""
-        self.cursor.buffer.assign(np.asarray(place, np.int32))
+    def start(self, position: int = 0) -> None:
+        """Sets the cursor to a position in the order of visits."""
+        self.cursor.buffer.assign(np.asarray(position, np.int32))
 
     def run(
         self,
@@ -165,16 +166,16 @@ class StepProgram(Program):
         repeat: int = 1,
         start: int = 0,
     ) -> list[Array]:
-        """Does steps on samples of the order, one batch after the other.
+        """Runs steps on consecutive batches of the order of visits.
 
         Args:
             data: The arrays, by name.
-            order: The positions of the samples to visit: int32.
-            samples: How many samples the arrays hold.
-            batch: How many samples a step takes.
-            repeat: How many steps to do.
-            start: The place in the order where they begin. It is told each time: all programs of a mode share the
-                cursor, and a callback may run another one between two steps.
+            order: The indices of the samples to visit: int32.
+            samples: The number of samples in the arrays.
+            batch: The number of samples in a step.
+            repeat: The number of steps.
+            start: The position in the order at which they begin. The caller passes it each time, since all programs of
+                a mode share the cursor, and a callback may run another program between two steps.
 
         Returns:
             The outputs of the last step.
@@ -185,7 +186,7 @@ class StepProgram(Program):
         return self.executable.run(inputs, self._states, step_sizes(batch, samples, order.shape[0]), repeat)
 
     def run_once(self, batch: Batch) -> list[Array]:
-        """Does one step on all samples of a batch."""
+        """Runs one step on all samples of a batch."""
         if len(self._everything) != batch.size:
             self._everything = np.arange(batch.size, dtype=np.int32)
         return self.run(batch.arrays, self._everything, batch.size, batch.size)
@@ -196,7 +197,7 @@ class Prediction(Program):
     """A compiled prediction for a batch.
 
     Args:
-        structure: How the outputs nest.
+        structure: The tree spec of the outputs.
     """
 
     structure: Any
@@ -205,41 +206,41 @@ class Prediction(Program):
         super().__post_init__()
         types = [self.graph.type(ref) for ref in self.graph.outputs]
         batch = dims.size(BATCH)
-        # Whether every output has a row for each sample, and nothing else in it depends on how many there are.
-        self.by_sample = all(t.shape[:1] == (batch,) and all(isinstance(d, int) for d in t.shape[1:]) for t in types)
+        # Whether every output has one row per sample, and no other size that depends on the number of samples.
+        self.per_sample = all(t.shape[:1] == (batch,) and all(isinstance(d, int) for d in t.shape[1:]) for t in types)
         self._rows = [(t.shape[1:], t.dtype.numpy) for t in types]
-        self._alone = len(types) == 1 and tree.unflatten(self.structure, [self]) is self
+        self._single = len(types) == 1 and tree.unflatten(self.structure, [self]) is self
 
-    def structured(self, outputs: list[Array]) -> Any:
-        """Outputs, nested as those of the model."""
-        return outputs[0] if self._alone else tree.unflatten(self.structure, outputs)
+    def unflatten(self, outputs: list[Array]) -> Any:
+        """Outputs, nested as the model nests them."""
+        return outputs[0] if self._single else tree.unflatten(self.structure, outputs)
 
     def run_once(self, batch: Batch) -> list[Array]:
         """The outputs for all samples of a batch."""
         self._check_size(batch.size)
         inputs = {name: array for name, array in batch.arrays.items() if name in self._used}
         outputs = self.executable.run(inputs, self._states, {BATCH: batch.size})
-        return [np.array(output) for output in outputs]  # on some devices they are the inputs or the weights themselves
+        return [np.array(output) for output in outputs]  # an output may share memory with inputs or weights
 
-    def nothing(self) -> list[Array]:
-        """The outputs for no samples."""
+    def empty_outputs(self) -> list[Array]:
+        """The outputs for zero samples."""
         return [np.empty((0, *resolve(row, {BATCH: 0})), dtype) for row, dtype in self._rows]
 
-    def results(self, samples: int) -> list[Array]:
-        """Arrays for the outputs of so many samples, where they are `by_sample`."""
+    def allocate(self, samples: int) -> list[Array]:
+        """Allocates arrays for the outputs of some samples, if outputs are `per_sample`."""
         return [np.empty((samples, *row), dtype) for row, dtype in self._rows]
 
     def run(self, arrays: Mapping[str, Array], results: list[Array], samples: int, batch: int) -> None:
-        """Predicts batch by batch, where outputs are `by_sample`.
+        """Predicts batch by batch, if outputs are `per_sample`.
 
         Args:
             arrays: The data, by name.
-            results: Where the outputs go.
-            samples: How many samples the arrays hold.
-            batch: How many samples are predicted at once, the last ones apart.
+            results: The arrays that receive the outputs.
+            samples: The number of samples in the arrays.
+            batch: The number of samples in a batch; the last batch may be smaller.
 
         Raises:
-            ShapeError: if layers keep states for batches of another size; nothing has then been predicted.
+            ShapeError: if stateful layers require another batch size; nothing is then predicted.
         """
         self._check_size(min(batch, samples))
         self._check_size(samples % batch or min(batch, samples))
@@ -247,16 +248,16 @@ class Prediction(Program):
             self.executable.sweep(arrays, self._states, {BATCH: samples}, 1, results)
             return
         inputs = {name: array for name, array in arrays.items() if name in self._used}
-        done, whole, pace = 0, samples - samples % batch, Pace(None)
+        done, whole, per_execution = 0, samples - samples % batch, StepsPerExecution(None)
         while done < whole:
-            steps = min(pace.steps, (whole - done) // batch)
-            with pace.measured(steps):
-                self._part(inputs, results, done, steps, batch)
+            steps = min(per_execution.count, (whole - done) // batch)
+            with per_execution.measured(steps):
+                self._sweep(inputs, results, done, steps, batch)
             done += steps * batch
         if done < samples:
-            self._part(inputs, results, done, 1, samples - done)
+            self._sweep(inputs, results, done, 1, samples - done)
 
-    def _part(self, inputs: Mapping[str, Array], results: list[Array], start: int, steps: int, batch: int) -> None:
+    def _sweep(self, inputs: Mapping[str, Array], results: list[Array], start: int, steps: int, batch: int) -> None:
         part = slice(start, start + steps * batch)
         taken = {name: array[part] for name, array in inputs.items()}
         self.executable.sweep(taken, self._states, {BATCH: batch}, steps, [result[part] for result in results])
@@ -276,8 +277,8 @@ def make(
         model: The model.
         data_spec: The shapes and dtypes of the data, and how they nest.
         mode: `"train"`, `"test"` or `"predict"`.
-        cursors: The places in the order of visits, by mode; a prediction has none.
-        sizes: The sizes in the first step, if they are known.
+        cursors: The cursors into the order of visits, by mode; a prediction has none.
+        sizes: The symbolic sizes in the first step, if known.
 
     Raises:
         GraphcError: if the data do not fit the model, with the layer and the user's line.
@@ -286,7 +287,7 @@ def make(
     cursor = cursors.get(mode)
     step = trace_step(model, data_spec, mode, cursor, model.checked_layers(data_spec))
     executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {}, sizes)
-    common = (mode, step.graph, executable, step.variables, model.batch_of_states, step.classes)
+    common = (mode, step.graph, executable, step.variables, model.stateful_batch_size, step.classes)
     if cursor is None:
         return Prediction(*common, step.structure)
     return StepProgram(*common, cursor, step.logs)
@@ -297,11 +298,11 @@ class Step:
     """A traced step.
 
     Args:
-        graph: All of it.
-        variables: What stands behind each state, by name.
-        structure: How the outputs nest, of a prediction.
-        forward: The graph when it ended at the loss; None of a prediction.
-        classes: The arrays that are integer labels, by name, each with the labels that there may be.
+        graph: The complete graph.
+        variables: The variable of each state, by name.
+        structure: The tree spec of the outputs, for a prediction.
+        forward: The graph up to the loss; None for a prediction.
+        classes: The valid labels of the arrays that are integer labels, by name.
         logs: The names of the outputs of a step of training or evaluation.
     """
 
@@ -320,13 +321,13 @@ def trace_step(
     cursor: Variable | None,
     checked: frozenset[int] = frozenset(),
 ) -> Step:
-    """Traces a step of a model; one with a cursor takes its batch out of the whole data.
+    """Traces a step of a model; a step with a cursor gathers its batch from the whole data.
 
     Args:
         model: The model.
         data_spec: The shapes and dtypes of the data, and how they nest.
         mode: `"train"`, `"test"` or `"predict"`.
-        cursor: The place in the order of visits; None for a prediction.
+        cursor: The cursor into the order of visits; None for a prediction.
         checked: The layers whose lookups are checked before the step runs, by identity.
     """
     symbols = dict.fromkeys((BATCH,) if cursor is None else (BATCH, SAMPLES, VISITS), ANY_SIZE)
@@ -335,8 +336,8 @@ def trace_step(
     where = scope("", model.compile_origin, absolute=True)
     with session.active(), where, training_mode(training), checked_lookups(checked):
         with scope(DATA):
-            batch = _given(session, data_spec) if cursor is None else _next_batch(session, data_spec, cursor)
-        x, y, weight = (data_spec.nested(role, batch) for role in "xyw")
+            batch = _input_batch(session, data_spec) if cursor is None else _next_batch(session, data_spec, cursor)
+        x, y, weight = (data_spec.unflatten(role, batch) for role in "xyw")
         y_pred = model(x)
         if mode == "predict":
             leaves, structure = tree.flatten_with_spec(y_pred)
@@ -350,8 +351,8 @@ def trace_step(
         grads = _gradients(model, loss) if training else None
         logs = model.track(loss, size, y, y_pred, weight, x)
         if grads is not None:
-            # The gradients are those at the values that the weights started with, so that is what they change: what a
-            # layer assigned to its own weights on the way, as spectral normalization does, was for this step alone.
+            # The gradients are those at the initial values of the weights, so the optimizer updates these: a value that
+            # a layer assigned to its own weights, as spectral normalization does, is for this step alone.
             for weight in model.trainable_variables:
                 session.rewind(weight)
             with scope("optimizer"):
@@ -372,13 +373,13 @@ def _gradients(model: Trainable, loss: Tensor) -> list[Tensor]:
     return gradients(scaled, weights) if weights else []
 
 
-def _given(session: Trace, data_spec: DataSpec) -> dict[str, Tensor]:
-    """The arrays of a batch as they are given."""
+def _input_batch(session: Trace, data_spec: DataSpec) -> dict[str, Tensor]:
+    """The arrays of a batch as inputs of the graph."""
     return {leaf.name: _converted(_array(session, leaf, BATCH)) for leaf in data_spec.leaves}
 
 
 def _next_batch(session: Trace, data_spec: DataSpec, cursor: Variable) -> dict[str, Tensor]:
-    """The rows of the next batch of each array; moves the cursor on."""
+    """The rows of the next batch of each array; advances the cursor."""
     batch = dims.size(BATCH)
     visits = TensorType((dims.size(VISITS),), dtypes.int32)
     order = Tensor(session.builder.input("order", visits))
@@ -396,5 +397,5 @@ def _array(session: Trace, leaf: ArraySpec, samples: str) -> Tensor:
 
 
 def _converted(array: Tensor) -> Tensor:
-    """Data as models compute with them."""
+    """Data in the dtype in which models compute."""
     return cast(array, dtypes.as_dtype(settings.floatx())) if array.type.dtype.is_float else array

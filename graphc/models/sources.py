@@ -1,4 +1,4 @@
-"""Where the steps of a loop come from, and how many of them are done in one call."""
+"""Data sources: they run the steps of `fit`, `evaluate` and `predict` over arrays or iterables of batches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from graphc.models.arguments import way_to_shuffle
+from graphc.models.arguments import shuffle_mode
 from graphc.models.data import Batch, Batches
 from graphc.models.program import Program, StepProgram, step_sizes
 from graphc.runtime.state import StateBuffer
@@ -16,42 +16,42 @@ from graphc.utils.arguments import whole_number
 
 
 class Programs(Protocol):
-    """What a source needs of a model."""
+    """The interface of a model that a source uses."""
 
     def program(self, mode: str, data_spec: Any, sizes: Mapping[str, int] | None = None) -> Program:
-        """The compiled step for data of a kind."""
+        """The compiled step for data of a spec."""
 
 
 class Source(Protocol):
-    """Where steps come from."""
+    """A source of steps."""
 
     @property
     def steps(self) -> int | None:
-        """How many steps a pass over the data has; None where that is not known, or there is no end."""
+        """The number of steps in a pass over the data; None if it is unknown or infinite."""
 
     def prepare(self) -> Program:
-        """Compiles what the first step needs."""
+        """Compiles the program of the first step."""
 
-    def begin(self, go_on: bool = False) -> None:
-        """Starts an epoch: a pass over the data, or where `go_on` is set what is left of the one before."""
+    def begin(self, resume: bool = False) -> None:
+        """Starts an epoch: a new pass over the data, or with `resume` the rest of the previous pass."""
 
-    def more(self) -> bool:
-        """Whether there is another step in this pass. A batch that an iterable gives is checked here."""
+    def has_next(self) -> bool:
+        """Whether there is another step in this pass. The next batch of an iterable is fetched and checked here."""
 
-    def advance(self, most: int) -> tuple[int, Program, list[Array]]:
-        """Does up to `most` steps, where there are more; returns how many, the program and the last outputs."""
+    def advance(self, max_steps: int) -> tuple[int, Program, list[Array]]:
+        """Runs up to `max_steps` steps; returns their number, the program and the outputs of the last step."""
 
     def end(self) -> None:
         """Ends an epoch."""
 
 
-def fitting_batch(batch_size: Any, samples: int, steps: int | None = None) -> int:
-    """How many samples a step takes: what was asked for, but no more than there are.
+def resolve_batch_size(batch_size: Any, samples: int, steps: int | None = None) -> int:
+    """The number of samples in a step: the requested one, but at most the number of samples.
 
     Args:
-        batch_size: What was asked for. None: 32, or what makes the steps that were asked for.
-        samples: How many samples there are.
-        steps: How many steps were asked for. None: any number.
+        batch_size: The requested number. None: 32, or what results in the requested number of steps.
+        samples: The number of samples.
+        steps: The requested number of steps. None: any.
 
     Raises:
         ArgumentError: if it is no positive integer.
@@ -68,9 +68,9 @@ class ArraySource:
         model: The model.
         mode: `"train"` or `"test"`.
         data: The arrays.
-        batch_size: How many samples a step takes. None: 32, or what makes `steps` steps.
-        shuffle: True: samples in a new order in each pass; `"batch"`: batches in a new order; False: as they are.
-        steps: How many steps were asked for. None: any number.
+        batch_size: The number of samples in a step. None: 32, or what results in `steps` steps.
+        shuffle: True: shuffles the samples in each pass; `"batch"`: whole batches; False: nothing.
+        steps: The requested number of steps. None: any.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class ArraySource:
         shuffle: Any = False,
         steps: int | None = None,
     ) -> None:
-        self.batch_size = fitting_batch(batch_size, data.size, steps)
-        self.model, self.mode, self.data, self.shuffle = model, mode, data, way_to_shuffle(shuffle)
+        self.batch_size = resolve_batch_size(batch_size, data.size, steps)
+        self.model, self.mode, self.data, self.shuffle = model, mode, data, shuffle_mode(shuffle)
         self.steps: int = -(-data.size // self.batch_size)
         self._order = StateBuffer(np.arange(data.size, dtype=np.int32))
         self._done = self.steps
@@ -99,10 +99,10 @@ class ArraySource:
             self._program = program
         return program
 
-    def begin(self, go_on: bool = False) -> None:
+    def begin(self, resume: bool = False) -> None:
         """Starts an epoch."""
         self.prepare()
-        if go_on and self.more():
+        if resume and self.has_next():
             return
         if self.shuffle == "batch":
             self._order.assign(_batches_shuffled(self.data.size, self.batch_size))
@@ -110,16 +110,16 @@ class ArraySource:
             self._order.assign(np.random.permutation(self.data.size).astype(np.int32))
         self._done = 0
 
-    def more(self) -> bool:
+    def has_next(self) -> bool:
         """Whether there is another step in this pass."""
         return self._done < self.steps
 
-    def advance(self, most: int) -> tuple[int, Program, list[Array]]:
-        """Does up to `most` steps."""
+    def advance(self, max_steps: int) -> tuple[int, Program, list[Array]]:
+        """Runs up to `max_steps` steps."""
         assert self._program is not None
         full, start = self.data.size // self.batch_size, self._done * self.batch_size
         if self._done < full:
-            count, size = min(most, full - self._done), self.batch_size
+            count, size = min(max_steps, full - self._done), self.batch_size
         else:
             count, size = 1, self.data.size - start
         outputs = self._program.run(self.data.buffers(), self._order, self.data.size, size, count, start)
@@ -131,7 +131,7 @@ class ArraySource:
 
 
 def _batches_shuffled(samples: int, batch: int) -> Array:
-    """The positions of samples with whole batches in a random order; what fills no batch stays last."""
+    """The indices of the samples with the full batches in random order; a smaller last batch stays last."""
     full = samples // batch
     order = np.arange(samples, dtype=np.int32)
     order[: full * batch] = order[: full * batch].reshape(full, batch)[np.random.permutation(full)].reshape(-1)
@@ -145,7 +145,7 @@ class IterableSource:
         model: The model.
         mode: `"train"`, `"test"` or `"predict"`.
         batches: The batches.
-        shuffle: Whether batches of a source that has positions come in a new order in each pass.
+        shuffle: Whether the batches of a source with indices are shuffled in each pass.
     """
 
     def __init__(self, model: Programs, mode: str, batches: Batches, shuffle: bool = False) -> None:
@@ -155,7 +155,7 @@ class IterableSource:
 
     @property
     def steps(self) -> int | None:
-        """How many batches there are; None where that is not known, or there is no end."""
+        """The number of batches; None if it is unknown or infinite."""
         return self.batches.steps
 
     def prepare(self) -> Program:
@@ -165,30 +165,30 @@ class IterableSource:
         program.check(batch)
         return program
 
-    def begin(self, go_on: bool = False) -> None:
+    def begin(self, resume: bool = False) -> None:
         """Starts an epoch."""
-        self._tell("on_epoch_begin")
-        if go_on and self._done is not None and self._left():
+        self._notify("on_epoch_begin")
+        if resume and self._done is not None and self._unfinished():
             return
         count = self.steps
         order = np.random.permutation(count).tolist() if self.shuffle and self.batches.indexed and count else None
-        if self.batches.restarts():
+        if self.batches.can_restart():
             self._next = None
         self.batches.begin(order)
         self._done = 0
 
-    def _left(self) -> bool:
-        """Whether the pass before has batches left; one that knows their number need not be asked for the next."""
-        return self._done < self.steps if self._done is not None and self.steps is not None else self.more()
+    def _unfinished(self) -> bool:
+        """Whether the previous pass has batches left; if their number is known, no batch is fetched."""
+        return self._done < self.steps if self._done is not None and self.steps is not None else self.has_next()
 
-    def more(self) -> bool:
+    def has_next(self) -> bool:
         """Whether there is another batch in this pass."""
         if self._next is None:
             self._next = self.batches.next()
         return self._next is not None
 
-    def advance(self, most: int) -> tuple[int, Program, list[Array]]:
-        """Does one step."""
+    def advance(self, max_steps: int) -> tuple[int, Program, list[Array]]:
+        """Runs one step."""
         batch, self._next = self._next, None
         assert batch is not None and self._done is not None
         program = self.model.program(self.mode, batch.spec)
@@ -198,9 +198,9 @@ class IterableSource:
 
     def end(self) -> None:
         """Ends an epoch."""
-        self._tell("on_epoch_end")
+        self._notify("on_epoch_end")
 
-    def _tell(self, hook: str) -> None:
-        """Calls a method that a data set may have."""
+    def _notify(self, hook: str) -> None:
+        """Calls a hook of the data set, if it has one."""
         if hasattr(self.batches.source, hook):
             getattr(self.batches.source, hook)()

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def count(weights: list[Any]) -> int:
-    """How many numbers weights hold."""
+    """The number of parameters in weights."""
     return sum(math.prod(v.shape) for v in weights)
 
 
 def size(weights: list[Any]) -> str:
-    """How much memory weights take, in words."""
+    """The memory that weights take, as text."""
     amount = float(sum(math.prod(v.shape) * v.type.dtype.bits for v in weights)) / 8
     for unit in ("B", "KB", "MB", "GB", "TB"):
         if amount < 1024:
@@ -70,7 +70,7 @@ def _connections(layer: Any, model: Any) -> str:
 
 
 def _is_stack(model: Any) -> bool:
-    """Whether each layer of a model follows from the one before it alone."""
+    """Whether a model is a plain stack: each layer has the output of the previous one as its only input."""
     if model._graph is None or type(model).__name__ == "Sequential":
         return True
     nodes = model._graph.nodes
@@ -104,13 +104,13 @@ def _table(model: Any, line_length: int | None, positions: Any, nested: bool, tr
     stack = _is_stack(model)
     header = ["Layer (type)", "Output Shape", "Param #"] + ([] if stack else ["Connected to"])
     sides = ["left", "left", "right"] + ([] if stack else ["left"])
-    places = list(positions or ([0.45, 0.80, 1.0] if stack else [0.3, 0.56, 0.74, 1.0]))
+    fractions = list(positions or ([0.45, 0.80, 1.0] if stack else [0.3, 0.56, 0.74, 1.0]))
     length = 88 if stack else 108
     if trainable:
         header, sides = [*header, "Trainable"], [*sides, "center"]
-        places, length = [*(place * 0.9 for place in places), 1.0], length + 12
+        fractions, length = [*(end * 0.9 for end in fractions), 1.0], length + 12
     width = line_length or min(length, shutil.get_terminal_size().columns - 4)
-    ends = [int(place * width) for place in places]
+    ends = [int(end * width) for end in fractions]
     widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     if min(widths) < 4:
         raise ArgumentError("the line is too short for the summary", got=width)

@@ -1,4 +1,4 @@
-"""Training, evaluation and prediction: `compile`, `fit`, `evaluate`, `predict` and their kin."""
+"""The part of models that compiles steps, runs single batches, and holds losses and metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graphc.layers import Layer
 from graphc.layers.layer import training_mode
 from graphc.metrics import Mean
 from graphc.models.data import ArraySpec, Batch, Classes, DataSpec, arrays_of, with_class_weight
-from graphc.models.functional import check_fit
+from graphc.models.functional import check_input_shape
 from graphc.models.indices import DataLookup, data_lookups
 from graphc.models.objectives import CompileLoss, CompileMetrics, weights_of
 from graphc.models.outputs import Outputs
@@ -38,7 +38,7 @@ from graphc.utils.arguments import whole_number
 
 
 class Trainer(Layer):
-    """The part of a model that trains: objectives, programs, and single steps."""
+    """The methods of a model for its objectives, its compiled programs and single batches."""
 
     optimizer: Any
     compile_origin: Origin
@@ -46,8 +46,8 @@ class Trainer(Layer):
     compiled: bool
     _cursors: dict[str, Variable]
     _programs: dict[Any, Program]
-    _known: tuple[list[Any], list[Any]] | None
-    _ready: dict[Any, tuple[settings.Config, Prediction]]
+    _collected: tuple[list[Any], list[Any]] | None
+    _prediction_cache: dict[Any, tuple[settings.Config, Prediction]]
     _lookups: dict[Any, tuple[DataLookup, ...]]
     _compile_loss: CompileLoss | None
     _compile_metrics: CompileMetrics | None
@@ -57,18 +57,25 @@ class Trainer(Layer):
     steps_per_execution: int
     stop_training: bool
 
-    _internal = Layer._internal | {"random_step", "_cursors", "_compile_config", "_programs", "_known", "_loss_tracker"}
-    _internal |= {"_ready", "_lookups", "_compile_loss", "_compile_metrics", "optimizer", "history"}
+    _internal = Layer._internal | {
+        "random_step",
+        "_cursors",
+        "_compile_config",
+        "_programs",
+        "_collected",
+        "_loss_tracker",
+    }
+    _internal |= {"_prediction_cache", "_lookups", "_compile_loss", "_compile_metrics", "optimizer", "history"}
 
     def _prepare_trainer(self) -> None:
-        """What a model has before it is compiled."""
+        """Sets the state of a model that is not compiled."""
         self.optimizer, self.compiled, self.stop_training = None, False, False
         self.compile_origin = self._origin
         self._compile_loss, self._compile_metrics = None, None
-        self.forget_programs()
+        self.clear_programs()
         self._output_names, self._compile_config, self.steps_per_execution = None, {}, 1
         with scope("", absolute=True):
-            # Steps count from 1: what is drawn outside of training has 0, and other numbers.
+            # Steps are counted from 1: random operations outside of training use step 0, and so get other numbers.
             self.random_step = Variable(np.uint32(1), name="random_step", trainable=False)
             self._cursors = {
                 mode: Variable(np.int32(0), name=f"{mode}_cursor", trainable=False) for mode in ("train", "test")
@@ -89,35 +96,35 @@ class Trainer(Layer):
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Says how the model is trained and judged.
+        """Configures the model for training and evaluation.
 
         Args:
             optimizer: Name or object.
             loss: Name, function or object; for several outputs a list, or a dictionary by output.
             loss_weights: A factor for each output, likewise. None: ones.
             metrics: Names, functions or objects, as a list; for several outputs a list of lists or a dictionary.
-            weighted_metrics: Likewise; sample weights count for these.
+            weighted_metrics: Likewise, for metrics that apply sample weights.
             run_eagerly: Not supported: a step is always compiled.
-            steps_per_execution: How many steps lie between two calls of callbacks' batch methods.
+            steps_per_execution: The number of steps between two calls of callbacks' batch methods.
             jit_compile: Accepted as in Keras; a step is always compiled.
-            auto_scale_loss: Accepted as in Keras; without effect, since losses are formed in float32.
+            auto_scale_loss: Accepted as in Keras; without effect, since losses are computed in float32.
 
         Raises:
-            ArgumentError: if a name is unknown, or something not supported is asked for.
+            ArgumentError: if a name is unknown, or an option is not supported.
         """
         if run_eagerly:
             raise ArgumentError("run_eagerly is not supported: a step is always compiled", hint="leave it False")
         whole_number("steps_per_execution", steps_per_execution, 1)
-        self._refuse_own_steps()
+        self._reject_custom_steps()
         chosen = optimizers.get(optimizer)
         compile_loss = CompileLoss(loss, loss_weights) if loss is not None else None
-        judged = metrics is not None or weighted_metrics is not None
-        compile_metrics = CompileMetrics(metrics, weighted_metrics) if judged else None
+        has_metrics = metrics is not None or weighted_metrics is not None
+        compile_metrics = CompileMetrics(metrics, weighted_metrics) if has_metrics else None
         self.compile_origin = user_line()
         self.optimizer, self._compile_loss, self._compile_metrics = chosen, compile_loss, compile_metrics
         self.steps_per_execution = steps_per_execution
         self.compiled, self.stop_training = True, False
-        self.forget_programs()
+        self.clear_programs()
         self._compile_config = {
             "optimizer": optimizer,
             "loss": loss,
@@ -136,7 +143,7 @@ class Trainer(Layer):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics: the loss, the ones given to `compile`, and those of layers."""
+        """The metrics: the loss, those given to `compile`, and those of layers."""
         if not self.compiled:
             return super().metrics
         own = [m for m in super().metrics if m is not self._loss_tracker and m is not self._compile_metrics]
@@ -145,8 +152,8 @@ class Trainer(Layer):
         named = [self._compile_metrics] if self._compile_metrics is not None else []
         return [self._loss_tracker, *named, *trackers, *own]
 
-    def _known_metrics(self) -> list[Any]:
-        return self.metrics if self._known is None else self._known[1]
+    def _collected_metrics(self) -> list[Any]:
+        return self.metrics if self._collected is None else self._collected[1]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -154,7 +161,7 @@ class Trainer(Layer):
         return [metric.name for metric in self.metrics]
 
     def metric_directions(self) -> dict[str, str]:
-        """Which way metrics are better, by their names in logs and their own: `"up"` or `"down"`, where it is known."""
+        """The direction of improvement, `"up"` or `"down"`, by name and log name of metric, where it is known."""
         found: dict[str, str | None] = {"loss": "down"}
         for metric in self.metrics:
             found.setdefault(metric.name, metric._direction)
@@ -167,29 +174,29 @@ class Trainer(Layer):
         return {name: direction for name, direction in found.items() if direction is not None}
 
     def reset_metrics(self) -> None:
-        """Starts all metrics anew."""
-        for metric in self._known_metrics():
+        """Resets all metrics."""
+        for metric in self._collected_metrics():
             metric.reset_state()
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """What the metrics say now, by name: numbers, or tensors while a step is traced."""
+        """The current results of the metrics, by name: numbers, or tensors while a step is traced."""
         results: dict[str, Any] = {}
         tracing = current_trace() is not None
-        for metric in self.metrics if tracing else self._known_metrics():
+        for metric in self.metrics if tracing else self._collected_metrics():
             value = metric.result()
             results.update(value if isinstance(value, Mapping) else {metric.name: value})
         return {name: value if tracing else _number(value) for name, value in _flattened(results)}
 
     def _logs(self, program: Program, outputs: list[Array]) -> dict[str, Any]:
-        """The results after some steps: those of the metrics, or what the model's own `compute_metrics` gave."""
+        """The logs after some steps: the results of the metrics, or of the model's own `compute_metrics`."""
         if isinstance(program, StepProgram) and program.logs:
             return {name: _number(value) for name, value in sorted(zip(program.logs, outputs, strict=True))}
         return self.get_metrics_result()
 
-    def _in_order(self, logs: Mapping[str, Any]) -> Any:
-        """Results as Keras lists them: those that bear a metric's own name in the order of `metrics`, then others."""
+    def _as_list(self, logs: Mapping[str, Any]) -> Any:
+        """Results as Keras lists them: those with a metric's name in the order of `metrics`, then the others."""
         names: list[str] = []
-        for metric in self._known_metrics():
+        for metric in self._collected_metrics():
             names += metric.names if isinstance(metric, CompileMetrics) else [metric.name]
         values = [logs[name] for name in names if name in logs]
         values += [value for name, value in sorted(logs.items()) if name not in names]
@@ -200,7 +207,7 @@ class Trainer(Layer):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The loss of a batch: that of `compile`, and those that layers added. Subclasses may define it anew.
+        """The loss of a batch: that of `compile` plus the losses that layers added. Subclasses may override it.
 
         Args:
             x: The inputs.
@@ -213,7 +220,7 @@ class Trainer(Layer):
             A scalar tensor.
 
         Raises:
-            StateError: if there is nothing to make small.
+            StateError: if there is no loss to minimize.
         """
         total: Any = None
         if self._compile_loss is not None:
@@ -225,7 +232,7 @@ class Trainer(Layer):
         if total is None:
             if training:
                 raise StateError(
-                    "there is no loss to make small",
+                    "there is no loss to minimize",
                     where=describe(self.compile_origin),
                     hint="pass `loss` to compile and `y` to fit, or call `add_loss` in a layer",
                 )
@@ -233,14 +240,14 @@ class Trainer(Layer):
         return total
 
     def step_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
-        """What `compute_loss` gives, which need not take `training` where a subclass defines it."""
+        """Calls `compute_loss`, without `training` if a subclass defines it without."""
         taken = signature_of(self.compute_loss).parameters
-        told = "training" in taken or any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in taken.values())
-        options = {"training": training} if told else {}
+        takes_training = "training" in taken or any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in taken.values())
+        options = {"training": training} if takes_training else {}
         return as_tensor(self.compute_loss(x, y, y_pred, sample_weight, **options))
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Takes a batch into the metrics of `compile`. Subclasses may define it anew, and add to what it returns.
+        """Updates the metrics of `compile` with a batch. Subclasses may override it and return further results.
 
         Args:
             x: The inputs.
@@ -259,26 +266,26 @@ class Trainer(Layer):
             self._require_targets(y)
             outputs = self._outputs(y_pred)
             loss = self._compile_loss
-            wanted = loss.targets(y, outputs) if loss is not None else outputs.spread(y, "targets")
+            wanted = loss.targets(y, outputs) if loss is not None else outputs.per_output(y, "targets")
             self._compile_metrics.build(outputs, wanted)
             self._compile_metrics.update_state(wanted, outputs, weights_of(sample_weight, outputs))
 
     def track(self, loss: Tensor, size: Any, y: Any, y_pred: Any, sample_weight: Any, x: Any) -> dict[str, Any]:
-        """Takes the loss and the metrics of a batch in; returns what logs hold besides the model's metrics."""
+        """Updates the loss tracker and the metrics with a batch; returns further logs."""
         with scope("metrics/loss"):
             self._loss_tracker.update_state(loss, sample_weight=size)
         if type(self).compute_metrics is Trainer.compute_metrics:
-            self._update_metrics(y, y_pred, sample_weight)  # nobody reads the results in the step
+            self._update_metrics(y, y_pred, sample_weight)  # a step does not need the results
             return {}
         logs = self.compute_metrics(x, y, y_pred, sample_weight)
-        # As in Keras, numbers that are named as the metrics are come from these.
+        # As in Keras, results that have the names of the metrics are read from the metrics.
         own = isinstance(logs, Mapping) and set(logs) != set(self.get_metrics_result())
         return dict(logs) if own else {}
 
     def label_classes(self, y: Any, y_pred: Any) -> list[tuple[Any, Classes]]:
-        """The targets that the losses of `compile` take as integer labels, each with the labels there may be."""
+        """The targets that the losses of `compile` treat as integer labels, each with its valid labels."""
         loss, outputs = self._compile_loss, self._outputs(y_pred)
-        if loss is None or loss.parts is None or y is None:
+        if loss is None or loss.output_losses is None or y is None:
             return []
         wanted = loss.targets(y, outputs)
         return [(wanted[index], classes) for index, classes in loss.classes(outputs).items()]
@@ -297,12 +304,12 @@ class Trainer(Layer):
     # ---- programs
 
     def program(self, mode: str, data_spec: DataSpec, sizes: Mapping[str, int] | None = None) -> Program:
-        """The compiled step for data of a kind; it is compiled once.
+        """The compiled step for data of a spec; it is compiled once.
 
         Args:
             mode: `"train"`, `"test"` or `"predict"`.
             data_spec: The shapes and dtypes of the data, and how they nest.
-            sizes: The sizes in the first step, if they are known.
+            sizes: The symbolic sizes in the first step, if known.
 
         Raises:
             GraphcError: if the data do not fit the model.
@@ -314,31 +321,31 @@ class Trainer(Layer):
         if mode == "train":
             self._ensure_optimizer()
         found = make(self, data_spec, mode, self._cursors, sizes)
-        self._forget_losses()
-        # What can be frozen, and the metrics, are looked up once for each compilation: walking through all layers costs
-        # as much as a step of a small model.
-        self._known = [*self._flatten_layers(), *self.weights], self.metrics
+        self._clear_losses()
+        # The parts that can be frozen, and the metrics, are collected once for each compilation: a walk over all layers
+        # costs as much as a step of a small model.
+        self._collected = [*self._flatten_layers(), *self.weights], self.metrics
         self._programs[self._key(mode, data_spec)] = found
         return found
 
     def _key(self, mode: str, data_spec: DataSpec) -> Any:
-        """What a program depends on."""
+        """The key of a program in the cache: all that it depends on."""
         flags = None
-        if mode == "train" and self._known is not None:
-            flags = tuple(part.trainable for part in self._known[0])
+        if mode == "train" and self._collected is not None:
+            flags = tuple(part.trainable for part in self._collected[0])
         return mode, data_spec, flags, settings.current()
 
-    def forget_programs(self) -> None:
-        """Drops what was compiled, because the model has changed."""
-        self._programs, self._known, self._ready, self._lookups = {}, None, {}, {}
+    def clear_programs(self) -> None:
+        """Drops the compiled programs, because the model has changed."""
+        self._programs, self._collected, self._prediction_cache, self._lookups = {}, None, {}, {}
 
     def _ensure_weights(self, data_spec: DataSpec) -> None:
-        """Makes the weights of a model that learns its shapes from the data."""
+        """Creates the weights of a model that infers its shapes from the data."""
         if self.built and all(layer.built for layer in self._flatten_layers()):
             return
         stand_ins = {leaf.name: KerasTensor((None, *leaf.shape), _floatx(leaf.dtype)) for leaf in data_spec.of("x")}
         with scope("", self.compile_origin, absolute=True), training_mode(False):
-            infer_outputs(self, (data_spec.nested("x", stand_ins),), {})
+            infer_outputs(self, (data_spec.unflatten("x", stand_ins),), {})
         self.built = True
 
     def _ensure_optimizer(self) -> None:
@@ -348,8 +355,8 @@ class Trainer(Layer):
         if not weights:
             warnings.warn("the model has no weights to train", stacklevel=3)
 
-    def _refuse_own_steps(self) -> None:
-        """A step that a subclass wrote itself would not be what is compiled: better to say so than to pass it over."""
+    def _reject_custom_steps(self) -> None:
+        """Raises an error for a subclass's own step methods, which compiled programs would ignore."""
         for method in ("train_step", "test_step", "predict_step"):
             if hasattr(type(self), method):
                 raise StateError(
@@ -376,19 +383,19 @@ class Trainer(Layer):
         Raises:
             ShapeError: if an input does not fit.
         """
-        for leaf, wanted in self._fed(batch.spec):
+        for leaf, wanted in self._match_inputs(batch.spec):
             shape = (None, *leaf.shape)
             if len(shape) == wanted.ndim and not (leaf.shape[-1:] == (1,) and wanted.shape[-1] != 1):
-                check_fit(shape, wanted, batch.spec.shown(leaf.name), describe(user_line()))
+                check_input_shape(shape, wanted, batch.spec.display_name(leaf.name), describe(user_line()))
         for lookup in self._lookups_of(batch.spec):
             lookup.check(batch)
 
     def checked_layers(self, data_spec: DataSpec) -> frozenset[int]:
-        """The layers that look up, in data of a kind, only what is checked before a step, by identity."""
+        """The layers, by identity, all of whose lookups in data of a spec are checked before a step."""
         return frozenset(lookup.lookup.owner for lookup in self._lookups_of(data_spec))
 
     def _lookups_of(self, data_spec: DataSpec) -> tuple[DataLookup, ...]:
-        """What the model looks up at indices that data of a kind hold; it is found once."""
+        """The lookups of the model whose indices data of a spec hold; they are determined once."""
         key = data_spec, settings.current()
         if key not in self._lookups:
             self._ensure_weights(data_spec)
@@ -399,16 +406,16 @@ class Trainer(Layer):
         return self._lookups[key]
 
     @property
-    def batch_of_states(self) -> int | None:
-        """The size of a batch for which layers keep states; None where none do."""
+    def stateful_batch_size(self) -> int | None:
+        """The batch size of stateful layers; None if there are none."""
         for layer in self._flatten_layers(include_self=False):
             states = tree.flatten(getattr(layer, "states", None) or [])
             if getattr(layer, "stateful", False) and states:
                 return int(states[0].shape[0])
         return None
 
-    def _fed(self, data_spec: DataSpec) -> list[tuple[ArraySpec, KerasTensor]]:
-        """The arrays of inputs, each with the symbolic input that it is for; none where there are no such inputs."""
+    def _match_inputs(self, data_spec: DataSpec) -> list[tuple[ArraySpec, KerasTensor]]:
+        """The specs of the input arrays, each with its symbolic input; empty for a model without symbolic inputs."""
         return []
 
     # ---- single batches
@@ -416,12 +423,12 @@ class Trainer(Layer):
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Does one step of training on a batch.
+        """Runs one step of training on a batch.
 
         Args:
             x: Array or structure of arrays: the inputs.
             y: Likewise: the targets.
-            sample_weight: A weight for each sample. None: all count alike.
+            sample_weight: A weight for each sample. None: equal weights.
             class_weight: Dictionary of class to weight.
             return_dict: Whether to return a dictionary.
 
@@ -429,7 +436,7 @@ class Trainer(Layer):
             The loss and the metrics, as numbers in a list (one number where there is only the loss), or by name.
 
         Raises:
-            GraphcError: if the data do not fit; nothing has then changed.
+            GraphcError: if the data do not fit; the model is then unchanged.
         """
         self._require_compiled("train_on_batch")
         if class_weight is not None:
@@ -437,7 +444,7 @@ class Trainer(Layer):
         return self._on_batch("train", arrays_of(x, y, sample_weight), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Judges the model on a batch; arguments and result are those of `train_on_batch`."""
+        """Evaluates the model on a batch; arguments and result are those of `train_on_batch`."""
         self._require_compiled("test_on_batch")
         return self._on_batch("test", arrays_of(x, y, sample_weight), return_dict)
 
@@ -445,9 +452,9 @@ class Trainer(Layer):
         self.check_batch(batch)
         program = self.program(mode, batch.spec)
         program.check(batch)
-        self.reset_metrics()  # as in Keras: the numbers are those of this batch alone
+        self.reset_metrics()  # as in Keras, the results are those of this batch alone
         logs = self._logs(program, program.run_once(batch))
-        return logs if return_dict else self._in_order(logs)
+        return logs if return_dict else self._as_list(logs)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for a batch.
@@ -458,37 +465,37 @@ class Trainer(Layer):
         Returns:
             NumPy array or a structure of them.
         """
-        ready = self._ready_for(x)
-        if ready is not None:
-            results = ready.results(len(x))
-            ready.run({"x0": x}, results, len(x), len(x))
-            return ready.structured(results)
+        cached = self._cached_prediction(x)
+        if cached is not None:
+            results = cached.allocate(len(x))
+            cached.run({"x0": x}, results, len(x), len(x))
+            return cached.unflatten(results)
         batch = arrays_of(x, may_be_empty=True)
         prediction = self._prediction(x, batch)
-        return prediction.structured(prediction.run_once(batch) if batch.size else prediction.nothing())
+        return prediction.unflatten(prediction.run_once(batch) if batch.size else prediction.empty_outputs())
 
     def _prediction(self, x: Any, data: Batch) -> Prediction:
         """The program that predicts for the user's data `x`, which are checked."""
         self.check_batch(data)
         program = self.program("predict", data.spec)
         assert isinstance(program, Prediction)
-        known = type(x) is np.ndarray and data.arrays["x0"] is x and program.by_sample
-        # Of other arrays, indices must be checked anew.
+        known = type(x) is np.ndarray and data.arrays["x0"] is x and program.per_sample
+        # A model with lookups is not cached: the indices in each array must be checked.
         if known and not any(lookup.inputs for lookup in self._lookups_of(data.spec)):
-            self._ready[x.shape[1:], x.dtype] = settings.current(), program
+            self._prediction_cache[x.shape[1:], x.dtype] = settings.current(), program
         return program
 
-    def _ready_for(self, x: Any) -> Prediction | None:
-        """The program that predicted for an array like this before: what was checked then holds for this one, too."""
+    def _cached_prediction(self, x: Any) -> Prediction | None:
+        """The cached program that predicted for an array of this shape and dtype, whose checks need not be repeated."""
         if type(x) is not np.ndarray or not x.shape or not x.shape[0]:
             return None
-        found = self._ready.get((x.shape[1:], x.dtype))
-        ready = found is not None and found[0] is settings.current() and found[1].is_current
-        return found[1] if found is not None and ready else None
+        found = self._prediction_cache.get((x.shape[1:], x.dtype))
+        cached = found is not None and found[0] is settings.current() and found[1].is_current
+        return found[1] if found is not None and cached else None
 
 
 def _flattened(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Results in the order of their names; what a metric gives as a dictionary counts by its keys."""
+    """Results sorted by name; a metric's dictionary contributes its entries."""
     for name, value in sorted(results.items(), key=lambda item: item[0]):
         if isinstance(value, Mapping):
             yield from _flattened(value)

@@ -21,7 +21,7 @@ from graphc.registration import (
     serialize_keras_object,
 )
 from graphc.tracing import KerasTensor, Tensor, reset_names
-from graphc.utils.arguments import refused, whole_number
+from graphc.utils.arguments import argument_error, whole_number
 from graphc.utils.progbar import Progbar
 
 CustomObjectScope = custom_object_scope
@@ -85,7 +85,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     """
     given = np.asarray(x.numpy() if isinstance(x, Tensor) else x)
     if given.dtype.kind not in "biuf" or (given.dtype.kind == "f" and not np.isfinite(given).all()):
-        raise refused("x", x, "an array of integers")
+        raise argument_error("x", x, "an array of integers")
     labels = given.astype(np.int64)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]

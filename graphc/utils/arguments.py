@@ -34,7 +34,7 @@ def whole_number(name: str, value: Any, least: int, optional: bool = False) -> A
     if whole or (optional and value is None):
         return value
     kind = {0: "an integer, 0 or more", 1: "a positive integer"}[least]
-    raise refused(name, value, kind + (", or None" if optional else ""))
+    raise argument_error(name, value, kind + (", or None" if optional else ""))
 
 
 def number(name: str, value: Any, optional: bool = False, least: float | None = None) -> Any:
@@ -58,10 +58,10 @@ def number(name: str, value: Any, optional: bool = False, least: float | None = 
     if (real and not np.isnan(value) and (least is None or value >= least)) or (optional and value is None):
         return value
     kind = "a number" if least is None else f"a number, {least} or more"
-    raise refused(name, value, kind + (", or None" if optional else ""))
+    raise argument_error(name, value, kind + (", or None" if optional else ""))
 
 
-def refused(name: str, value: Any, expected: str) -> ArgumentError:
+def argument_error(name: str, value: Any, expected: str) -> ArgumentError:
     """The error for an argument that is not what it has to be."""
     shown = repr(value)
     got = shown if len(shown) < 80 else f"{shown[:80]}..."
