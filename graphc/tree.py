@@ -1,4 +1,4 @@
-"""Nested structures: tuples, lists and dictionaries with leaves in them; Keras's names on top of optree."""
+"""Nested structures (tuples, lists, dictionaries) and their leaves: Keras's functions, implemented with optree."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import optree
 
 
 def is_nested(structure: Any) -> bool:
-    """Whether something is a list, tuple or dictionary, and not a leaf.
+    """Whether a value is a list, tuple or dictionary, and not a leaf.
 
     Example:
 
@@ -20,7 +20,7 @@ def is_nested(structure: Any) -> bool:
 
 
 def flatten(structure: Any) -> list[Any]:
-    """The leaves of a structure in order; dictionaries are read in the order of their sorted keys. None is a leaf.
+    """The leaves of a structure in order; dictionaries are traversed in the order of their sorted keys. None is a leaf.
 
     Example:
 
@@ -32,7 +32,7 @@ def flatten(structure: Any) -> list[Any]:
 
 
 def paths(structure: Any) -> list[tuple[Any, ...]]:
-    """Where each leaf that `flatten` gives is in a structure: the keys and positions on the way to it.
+    """The path of each leaf of `flatten` in a structure: a tuple of keys and positions.
 
     Example:
 
@@ -54,11 +54,11 @@ def unflatten(spec: Any, leaves: Sequence[Any]) -> Any:
 
 
 def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
-    """The structure with `func` applied to its leaves, or to the leaves of several structures side by side.
+    """Applies `func` to the leaves of a structure, or to the corresponding leaves of several structures.
 
     Args:
-        func: A function of as many arguments as there are structures.
-        *structures: Structures that nest alike.
+        func: A function with one argument for each structure.
+        *structures: Structures of the same nesting.
         none_is_leaf: Whether `func` is called on None.
 
     Example:
@@ -70,10 +70,10 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Sequence[Any]) -> Any:
-    """A flat sequence of leaves in the shape of a structure.
+    """Nests a flat sequence of leaves like a structure.
 
     Raises:
-        ValueError: if there are too many or too few leaves.
+        ValueError: if the number of leaves differs.
 
     Example:
 
@@ -84,7 +84,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Sequence[Any]) -> Any:
 
 
 def assert_same_structure(a: Any, b: Any, check_types: Any = None) -> None:
-    """Checks that two structures nest alike.
+    """Checks that two structures have the same nesting.
 
     Raises:
         ValueError: if they do not.

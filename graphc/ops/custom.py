@@ -32,7 +32,7 @@ from graphc.tracing import (
     scope,
 )
 from graphc.tracing.conversion import float_dtype
-from graphc.tracing.elementwise import together
+from graphc.tracing.elementwise import broadcast_operands
 
 # Names of attributes that rules get from graphc.
 _TAKEN = ("op", "out", "axes", "axis", "keepdims")
@@ -140,7 +140,7 @@ def _pointwise(name: str, allowed: Sequence[str]) -> Any:
         if not operands:
             raise ShapeError(f"`{name}` takes at least one operand", got="none")
         dtype = float_dtype(*operands) if only_floats else None
-        return bind(name, *together(*operands, dtype=dtype), **_checked(name, attrs))
+        return bind(name, *broadcast_operands(*operands, dtype=dtype), **_checked(name, attrs))
 
     return apply
 

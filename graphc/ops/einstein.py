@@ -13,7 +13,7 @@ from graphc.ops.shaping import moveaxis, reshape, squeeze, transpose
 from graphc.tracing import Tensor, as_tensor, bind, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.conversion import product_dtypes
-from graphc.tracing.shapes import alike
+from graphc.tracing.shapes import unify_sizes
 
 
 @operation
@@ -51,7 +51,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
     terms, result = _parse(subscripts, [tensor.ndim for tensor in tensors])
     pairs = [_diagonal(term, tensor) for term, tensor in zip(terms, tensors, strict=True)]
     terms = [term for term, _ in pairs]
-    pairs = list(zip(terms, alike([tensor for _, tensor in pairs], terms), strict=True))
+    pairs = list(zip(terms, unify_sizes([tensor for _, tensor in pairs], terms), strict=True))
     _check_sizes(subscripts, pairs)
     pairs = [_without_ones(term, tensor, pairs) for term, tensor in pairs]
     current, held = pairs[0]

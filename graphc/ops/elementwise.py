@@ -13,7 +13,7 @@ from graphc.tracing import Tensor, as_tensor, bind, broadcast_shapes, broadcast_
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.conversion import dtype_of, float_dtype
-from graphc.tracing.elementwise import in_floats, on_numbers, together
+from graphc.tracing.elementwise import broadcast_operands, in_floats, on_numbers
 
 
 def in_float(x: Any) -> Tensor:
@@ -47,7 +47,7 @@ def float_function(op: str, x: Any) -> Tensor:
 
 
 def _logical(op: str, *operands: Any) -> Tensor:
-    return bind(op, *together(*(_truth(x) for x in operands)))
+    return bind(op, *broadcast_operands(*(_truth(x) for x in operands)))
 
 
 def _truth(x: Any) -> Tensor:
@@ -211,7 +211,7 @@ def divide_no_nan(x1: Any, x2: Any) -> Tensor:
     >>> divide_no_nan([1.0, 2.0], [0.0, 4.0]).numpy()
     array([0. , 0.5], dtype=float32)
     """
-    a, b = together(x1, x2, dtype=float_dtype(x1, x2))
+    a, b = broadcast_operands(x1, x2, dtype=float_dtype(x1, x2))
     zero = elementwise("eq", b, 0)
     quotient = bind("div", a, where(zero, 1, b))
     return where(zero, 0, quotient)
@@ -393,7 +393,7 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Tensor:
     """
     if x1 is None or x2 is None:
         raise ArgumentError("`where` needs x1 and x2", hint="the positions where a condition holds have no fixed shape")
-    then, otherwise = together(x1, x2)
+    then, otherwise = broadcast_operands(x1, x2)
     test = _truth(condition)
     shape = broadcast_shapes(test.shape, then.shape)
     return bind("select", *(broadcast_to(part, shape) for part in (test, then, otherwise)))

@@ -12,7 +12,7 @@ from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.conversion import float_dtype
-from graphc.tracing.elementwise import together
+from graphc.tracing.elementwise import broadcast_operands
 
 
 def _rounding(op: str, x: Any) -> Tensor:
@@ -209,7 +209,7 @@ def round(x: Any, decimals: int = 0) -> Tensor:
 @operation
 def logaddexp(x1: Any, x2: Any) -> Tensor:
     """`log(exp(x1) + exp(x2))`, elementwise, without overflow."""
-    a, b = together(*(as_tensor(x) for x in (x1, x2)), dtype=float_dtype(as_tensor(x1), as_tensor(x2)))
+    a, b = broadcast_operands(*(as_tensor(x) for x in (x1, x2)), dtype=float_dtype(as_tensor(x1), as_tensor(x2)))
     # Of equal infinities the difference would be no number.
     difference = where(bind("eq", a, b), 0, bind("sub", a, b))
     return bind("add", bind("maximum", a, b), bind("log1p", bind("exp", minus_abs(difference))))
@@ -221,7 +221,7 @@ def hypot(x1: Any, x2: Any) -> Tensor:
 
     Its gradient at (0, 0) is 0.
     """
-    a, b = (bind("neg", minus_abs(x)) for x in together(x1, x2, dtype=float_dtype(x1, x2)))
+    a, b = (bind("neg", minus_abs(x)) for x in broadcast_operands(x1, x2, dtype=float_dtype(x1, x2)))
     longer, shorter = bind("maximum", a, b), bind("minimum", a, b)
     # Where the quotient of the two would be no number it does not count.
     plain = bind("logical_and", elementwise("gt", longer, 0), bind("isfinite", longer))

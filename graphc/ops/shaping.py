@@ -15,9 +15,9 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import where
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
-from graphc.tracing.indexing import all_inside, as_indices, getitem
+from graphc.tracing.indexing import all_in_bounds, as_indices, getitem
 from graphc.tracing.indexing import wrapped as _wrapped
-from graphc.tracing.shapes import alike, may_agree
+from graphc.tracing.shapes import may_be_equal, unify_sizes
 from graphc.tracing.shapes import reshape as _reshape
 
 
@@ -75,7 +75,7 @@ def reshape(x: Any, newshape: Any) -> Tensor:
     if unknown:
         known = dims.product(dim for axis, dim in enumerate(shape) if axis not in unknown)
         total = dims.product(tensor.shape)
-        if known == 0 or (dims.mod(total, known) != 0 and not may_agree((dims.mod(total, known), 0))):
+        if known == 0 or (dims.mod(total, known) != 0 and not may_be_equal((dims.mod(total, known), 0))):
             raise ShapeError("the elements do not fill the new shape", got=str(tensor.type), expected=f"{shape}")
         shape = tuple(dims.floordiv(total, known) if axis in unknown else dim for axis, dim in enumerate(shape))
     return _reshape(tensor, shape)
@@ -183,7 +183,7 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
     tensor, wanted = as_tensor(x), dims_of(shape)
     offset = len(wanted) - tensor.ndim
     pairs = zip(tensor.shape, wanted[max(0, offset) :], strict=False)
-    if offset < 0 or not all(dim in (1, whole) or may_agree((dim, whole)) for dim, whole in pairs):
+    if offset < 0 or not all(dim in (1, whole) or may_be_equal((dim, whole)) for dim, whole in pairs):
         raise ShapeError("the tensor cannot be broadcast to this shape", got=str(tensor.type), expected=str(wanted))
     return _broadcast_to(tensor, wanted)
 
@@ -212,7 +212,7 @@ def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
         tensors, axis = [ravel(x) for x in tensors], 0
     axis = axis_of(axis, tensors[0].ndim, "concatenate")
     names = [[a if a != axis else (i, a) for a in range(tensor.ndim)] for i, tensor in enumerate(tensors)]
-    return tensors[0] if len(tensors) == 1 else bind("concatenate", *alike(tensors, names), axis=axis)
+    return tensors[0] if len(tensors) == 1 else bind("concatenate", *unify_sizes(tensors, names), axis=axis)
 
 
 @operation
@@ -444,7 +444,7 @@ def _outside(x: Tensor, shape: Shape) -> Tensor:
 
 def _filled(picked: Tensor, places: Tensor, extent: Dim, axes: tuple[int, ...]) -> Tensor:
     """What was picked at places, which lie along some of its axes, but for places outside of an axis."""
-    if all_inside(places, extent):
+    if all_in_bounds(places, extent):
         return picked
     inside = elementwise("lt", places, extent)
     if places.type.dtype.kind == "int":

@@ -1,4 +1,4 @@
-"""What turns Python calls into graphs: tensors, variables, traces, symbolic tensors, compiled functions."""
+"""Tracing of Python functions into graphs: tensors, variables, traces, symbolic tensors, compiled functions."""
 
 from graphc.registration import snake_case
 from graphc.tracing.arrays import Array

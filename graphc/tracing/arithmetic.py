@@ -11,18 +11,18 @@ from typing import Any
 from graphc.dims import IntExpr
 from graphc.errors import ShapeError
 from graphc.tracing.conversion import as_tensor, dtype_of, product_dtypes, result_dtype, weak_kind
-from graphc.tracing.elementwise import elementwise, in_floats, on_numbers, together
+from graphc.tracing.elementwise import broadcast_operands, elementwise, in_floats, on_numbers
 from graphc.tracing.indexing import getitem
-from graphc.tracing.shapes import alike, broadcast_shapes, broadcast_to
+from graphc.tracing.shapes import broadcast_shapes, broadcast_to, unify_sizes
 from graphc.tracing.tensor import Tensor, bind, cast
 
 
 def _boolean_or(logical: str, bits: str) -> Callable[..., Tensor]:
-    """A logical operation on booleans, one on bits otherwise."""
+    """An operator that is logical for booleans, and bitwise otherwise."""
 
     def apply(*operands: Any) -> Tensor:
         dtype = result_dtype(*operands)
-        return bind(logical if dtype.is_bool else bits, *together(*operands, dtype=dtype))
+        return bind(logical if dtype.is_bool else bits, *broadcast_operands(*operands, dtype=dtype))
 
     return apply
 
@@ -36,22 +36,22 @@ def _multiply(x: Any, y: Any) -> Tensor:
 
 
 def power(x: Any, y: Any) -> Tensor:
-    """`x ** y`; small whole exponents become products, which cost less and have exact gradients."""
+    """`x ** y`; the exponents 1, 2 and 3 become products, which are cheaper and have exact gradients."""
     number = weak_kind(y) is not None and not isinstance(y, IntExpr)
     if number and y in (1, 2, 3) and dtype_of(x).is_float:
         base = as_tensor(x)
         return base if y == 1 else base * base if y == 2 else base * base * base
     if number and y == 0.5 and dtype_of(x).is_float:
         base = as_tensor(x)
-        # The root of minus infinity is no number, its power is infinite.
+        # sqrt(-inf) is NaN, but (-inf) ** 0.5 is infinity.
         endless = elementwise("eq", base, -math.inf)
-        inside = bind("sqrt", bind("select", endless, *together(1, base)))
-        return bind("select", endless, *together(math.inf, inside))
+        inside = bind("sqrt", bind("select", endless, *broadcast_operands(1, base)))
+        return bind("select", endless, *broadcast_operands(math.inf, inside))
     return on_numbers("pow", x, y)
 
 
 def matmul(x: Any, y: Any) -> Tensor:
-    """The matrix product by NumPy's rules: last axes contract, the ones before the last two broadcast."""
+    """The matrix product by NumPy's rules; the axes before the last two broadcast."""
     formed, result = product_dtypes(x, y)
     return cast(_matmul(as_tensor(x, formed), as_tensor(y, formed)), result)
 
@@ -60,7 +60,7 @@ def _matmul(a: Tensor, b: Tensor) -> Tensor:
     if a.ndim == 0 or b.ndim == 0:
         raise ShapeError("`matmul` takes tensors of rank 1 or more", got=f"{a.type} and {b.type}")
     summed = max(0, b.ndim - 2)
-    a, b = alike(
+    a, b = unify_sizes(
         (a, b),
         [
             [("left", axis) for axis in range(a.ndim - 1)] + ["summed"],

@@ -1,4 +1,4 @@
-"""Arrays and numbers of the caller, on their way to tensors."""
+"""Conversion of the caller's arrays and numbers to arrays that tensors may hold."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Array = np.ndarray[Any, Any]
 
 
 def array_of(x: Any) -> Array:
-    """The array that something is.
+    """Converts a value to an array.
 
     Raises:
-        DTypeError: if it is none.
+        DTypeError: if it cannot be one.
     """
     try:
         array = np.asarray(x)
@@ -29,15 +29,15 @@ def array_of(x: Any) -> Array:
     return array
 
 
-def arriving(dtype: DType) -> DType:
-    """The dtype in which arrays of a dtype become tensors where none is asked for: none of 64 bits."""
+def canonical_dtype(dtype: DType) -> DType:
+    """The dtype of a tensor made from an array without an explicit dtype: 64 bits become 32."""
     if dtype.bits < 64 or dtype.name == config.floatx():
         return dtype
     return dtypes.as_dtype(dtype.name.replace("64", "32"))
 
 
 def check_range(array: Array, dtype: DType) -> None:
-    """Integers that a dtype cannot hold would silently be others."""
+    """Raises an error for integers that a dtype cannot hold: a cast would silently change them."""
     if not dtype.is_integer or not array.size or array.dtype == dtype.numpy:
         return
     limits = np.iinfo(dtype.numpy)
@@ -53,7 +53,7 @@ def check_range(array: Array, dtype: DType) -> None:
 
 
 def own(array: Array, x: Any) -> Array:
-    """An array that shares no memory with what the caller gave: who changes that later does not change a tensor."""
+    """An array that shares no memory with the caller's: later changes of that must not change a tensor."""
     given = x if isinstance(x, np.ndarray) else None
     if array is not given and array.base is None:
         return array

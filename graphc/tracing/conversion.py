@@ -10,21 +10,21 @@ from graphc import config, dtypes
 from graphc.dims import IntExpr
 from graphc.dtypes import DType
 from graphc.graph.registry import primitive
-from graphc.tracing.arrays import array_of, arriving, check_range, own
+from graphc.tracing.arrays import array_of, canonical_dtype, check_range, own
 from graphc.tracing.shapes import reshape
 from graphc.tracing.tensor import Tensor, bind, cast
 
 
 def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
-    """What a tensor, a variable, an array, a size, a number or a nested list of numbers is as a tensor.
+    """Converts a tensor, a variable, an array, a size, a number or a nested list of numbers to a tensor.
 
     Args:
-        x: What to convert. Python floats become the default float dtype, Python integers int32. Arrays of 64 bits
-            become those of 32, as in Keras on JAX; float64 stays where it is the default float dtype.
-        dtype: The dtype that it shall have.
+        x: The value. Python floats become the default float dtype, Python integers int32. Arrays of 64 bits become 32
+            bits, as in Keras on JAX; float64 stays if it is the default float dtype.
+        dtype: The dtype of the result. None: as above.
 
     Raises:
-        DTypeError: if it cannot be a tensor, or an integer does not fit the dtype.
+        DTypeError: if it cannot be a tensor, or the dtype cannot hold an integer.
     """
     if hasattr(x, "__tensor__"):
         tensor: Tensor = x.__tensor__()
@@ -35,13 +35,13 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
         return _stacked([as_tensor(part) for part in x], dtype)
     array = array_of(x)
     python = not isinstance(x, np.ndarray | np.generic) and not hasattr(x, "__array__")
-    # Python numbers are weakly typed: they have the dtype that is wanted, as long as it can hold them.
+    # Python numbers are weakly typed: they get the dtype of the other operands, if it can hold them.
     if array.dtype.kind in "iu" and (python or dtype is None):
-        wanted = dtype if dtype is not None else dtypes.int32 if python else arriving(dtypes.as_dtype(array.dtype))
+        wanted = dtype or (dtypes.int32 if python else canonical_dtype(dtypes.as_dtype(array.dtype)))
         check_range(array, wanted)
         return Tensor(own(array.astype(wanted.numpy, copy=False), x))
     if dtype is None and array.dtype.kind == "f":
-        dtype = dtypes.as_dtype(config.floatx()) if python else arriving(dtypes.as_dtype(array.dtype))
+        dtype = dtypes.as_dtype(config.floatx()) if python else canonical_dtype(dtypes.as_dtype(array.dtype))
     if dtype is not None and array.dtype != dtype.numpy:
         return Tensor(primitive("cast").eval(array, dtype=dtype))
     return Tensor(own(array, x))
@@ -54,7 +54,7 @@ def _stacked(parts: list[Tensor], dtype: DType | None) -> Tensor:
 
 
 def weak_kind(x: Any) -> str | None:
-    """The kind of a Python number, which takes the dtype of what it meets; None for what has a dtype of its own."""
+    """The kind of a Python number, which is weakly typed; None for a value with a dtype of its own."""
     if isinstance(x, np.generic):
         return None
     if isinstance(x, bool):
@@ -65,7 +65,7 @@ def weak_kind(x: Any) -> str | None:
 
 
 def result_dtype(*operands: Any) -> DType:
-    """The dtype in which operands are combined: tensors, arrays and Python numbers, the last of which count for less.
+    """The dtype to which tensors, arrays and Python numbers are promoted; Python numbers are weakly typed.
 
     Example:
 
@@ -78,7 +78,7 @@ def result_dtype(*operands: Any) -> DType:
         return dtypes.as_dtype(config.floatx()) if "float" in weak else dtypes.int32 if "int" in weak else dtypes.bool_
     result = dtypes.promote(*strong)
     if result is dtypes.int64 and all(dtype.bits < 64 for dtype in strong):
-        # What holds int32 and uint32: there are 64 bits only where they are asked for.
+        # int32 and uint32 would promote to int64; 64 bits are used only if an operand has them.
         result = dtypes.int32
     if "float" in weak and not result.is_float:
         return dtypes.as_dtype(config.floatx())
@@ -86,15 +86,16 @@ def result_dtype(*operands: Any) -> DType:
 
 
 def float_dtype(*operands: Any) -> DType:
-    """The dtype in which operands are combined to a float: where there is none among them, the default one."""
+    """The floating-point dtype to which operands are promoted: the default one, if no operand is a float."""
     dtype = result_dtype(*operands)
     return dtype if dtype.is_float else dtypes.as_dtype(config.floatx())
 
 
 def product_dtypes(*operands: Any) -> tuple[DType, DType]:
-    """The dtype in which sums of products are formed, and that of the result.
+    """The dtype in which sums of products are accumulated, and the dtype of the result.
 
-    Products of int8 are summed in int32, as in Keras; booleans combine by `and` and `or`: where a count is not zero.
+    Products of int8 are accumulated in int32, as in Keras. Booleans combine by `and` and `or`: a result is True if the
+    count of true products is not zero.
     """
     result = result_dtype(*operands)
     narrow = all(dtype_of(x) is dtypes.int8 for x in operands)
@@ -103,9 +104,9 @@ def product_dtypes(*operands: Any) -> tuple[DType, DType]:
 
 
 def dtype_of(x: Any) -> DType:
-    """The dtype that something has as a tensor."""
+    """The dtype of a value after conversion to a tensor."""
     if isinstance(x, Tensor):
         return x.type.dtype
     if isinstance(x, np.ndarray | np.generic):
-        return arriving(dtypes.as_dtype(x.dtype))
+        return canonical_dtype(dtypes.as_dtype(x.dtype))
     return as_tensor(x).type.dtype

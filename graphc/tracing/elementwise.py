@@ -12,8 +12,8 @@ from graphc.tracing.tensor import Tensor, bind
 from graphc.tracing.trace import current_trace, no_value
 
 
-def together(*operands: Any, dtype: DType | None = None) -> list[Tensor]:
-    """Operands as tensors of one shape and one dtype."""
+def broadcast_operands(*operands: Any, dtype: DType | None = None) -> list[Tensor]:
+    """Operands as tensors, promoted to one dtype and broadcast to one shape."""
     first = operands[0]
     if (
         dtype is None
@@ -30,16 +30,16 @@ def together(*operands: Any, dtype: DType | None = None) -> list[Tensor]:
 
 
 def elementwise(op: str, *operands: Any) -> Tensor:
-    """A pointwise primitive on operands of any shapes and dtypes that combine."""
-    return bind(op, *together(*operands))
+    """Applies a pointwise primitive to operands, which are promoted and broadcast."""
+    return bind(op, *broadcast_operands(*operands))
 
 
 def in_floats(op: str, *operands: Any) -> Tensor:
-    """A pointwise primitive on operands of any shapes and dtypes, as floats."""
-    return bind(op, *together(*operands, dtype=float_dtype(*operands)))
+    """Applies a pointwise primitive to operands, which are promoted to floats and broadcast."""
+    return bind(op, *broadcast_operands(*operands, dtype=float_dtype(*operands)))
 
 
 def on_numbers(op: str, *operands: Any) -> Tensor:
-    """A pointwise primitive on operands of any shapes and dtypes; booleans count as integers."""
+    """Applies a pointwise primitive to operands, which are promoted and broadcast; booleans become int32."""
     dtype = result_dtype(*operands)
-    return bind(op, *together(*operands, dtype=dtypes.int32 if dtype.is_bool else dtype))
+    return bind(op, *broadcast_operands(*operands, dtype=dtypes.int32 if dtype.is_bool else dtype))

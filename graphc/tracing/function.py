@@ -27,9 +27,9 @@ class Traced:
     """A graph made from a Python function.
 
     Args:
-        graph: What the function computes. Its inputs are `x0`, `x1`, ... in the order of the arguments' leaves.
-        variables: What stands behind each state of the graph, by name.
-        structure: How the function's results nest.
+        graph: The graph. Its inputs are `x0`, `x1`, ... in the order of the arguments' leaves.
+        variables: The variable of each state of the graph, by name.
+        structure: The tree spec of the function's results.
     """
 
     graph: Graph
@@ -38,15 +38,15 @@ class Traced:
 
 
 def trace(function: Callable[..., Any], specs: Sequence[Any], symbols: Any = None) -> Traced:
-    """Runs a function on stand-ins and records what it computes.
+    """Traces a function: runs it on values of a graph, to which it adds its operations.
 
     Args:
         function: A function of tensors.
         specs: For each argument a `TensorType`, or a nested structure of them.
-        symbols: The least and greatest value of each symbolic size in `specs`.
+        symbols: The minimum and maximum of each symbolic size in `specs`.
 
     Returns:
-        The graph, its variables and the structure of its results.
+        The graph, its variables and the tree spec of its results.
 
     Example:
 
@@ -66,19 +66,19 @@ def trace(function: Callable[..., Any], specs: Sequence[Any], symbols: Any = Non
 
 
 def variables_of(session: Trace) -> dict[str, Variable]:
-    """The variables that a trace read or wrote, by the name of their state."""
+    """The variables that a trace read or assigned, by name of state."""
     return {name: cast(Variable, variable) for name, variable in session.variables.items()}
 
 
 def build(
     graph: Graph, earlier: Mapping[str, Graph] | None = None, sizes: Mapping[str, int] | None = None
 ) -> Executable:
-    """Compiles a graph for the backend that the configuration chose.
+    """Compiles a graph for the configured backend.
 
     Args:
-        graph: What to compile.
-        earlier: Stages that it went through before.
-        sizes: Values of the symbolic sizes in the first run, if they are known.
+        graph: The graph.
+        earlier: Earlier stages of the graph, by name, for inspection.
+        sizes: Values of the symbolic sizes in the first run, if known.
     """
     return compiler.compile(graph, earlier=earlier, sizes=sizes)
 
@@ -96,11 +96,11 @@ class Function(Generic[P, R]):
         update_wrapper(self, function)
 
     def __reduce__(self) -> str:
-        """As any function, it is found again by its name; copies are itself."""
+        """Pickles the function by its name, like any Python function; copies are the same object."""
         return self.function.__qualname__
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Calls the compiled function; while another graph is traced, becomes a part of that."""
+        """Calls the compiled function; inside another trace, adds its operations to that graph."""
         if current_trace() is not None:
             return cast(R, tree.map_structure(as_tensor, self.function(*args, **kwargs)))
         leaves, structure = tree.flatten_with_spec((args, kwargs))
@@ -138,11 +138,11 @@ def gradients(loss: Tensor, variables: Iterable[Variable]) -> list[Tensor]:
 
     Args:
         loss: A floating-point scalar of the graph.
-        variables: What to differentiate by; the values meant are those at the start of the graph.
+        variables: The variables to differentiate by: their values at the start of the graph.
 
     Raises:
         StateError: if no graph is being traced.
-        ArgumentError: if `loss` is no scalar, or an operation on the way has no gradient.
+        ArgumentError: if `loss` is not a scalar, or depends on a variable through an operation without a gradient.
     """
     session = required_trace("`gradients`")
     return [Tensor(value) for value in session.gradients(lift(loss, session), list(variables))]

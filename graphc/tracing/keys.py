@@ -1,4 +1,4 @@
-"""What stands in the brackets of `x[...]`: a part for every axis, and what each says of it."""
+"""Keys of indexing: the brackets of `x[...]`, expanded to one part for every axis."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ Rows = tuple[Shape, Shape, tuple[int, ...], tuple[int, ...]]
 
 
 def located(error: GraphcError) -> GraphcError:
-    """An error that says which layer and line it is from."""
+    """An error with the layer and the user's line."""
     origin = current_origin()
     return error.locate(layer=origin.layer or None, where=describe(origin))
 
 
 def is_integer(key: Any) -> bool:
-    """Whether a part of a key takes one place of an axis, which then vanishes."""
+    """Whether a part of a key is an integer, which selects one position of an axis and drops the axis."""
     return isinstance(key, int | IntExpr) and not isinstance(key, bool)
 
 
-def is_indices(key: Any) -> bool:
-    """Whether a part of a key is an array of places."""
+def is_index_array(key: Any) -> bool:
+    """Whether a part of a key is an array of indices."""
     return not (key is None or key is Ellipsis or isinstance(key, slice) or is_integer(key))
 
 
 def parts_of(key: Any, shape: Shape) -> tuple[Any, ...]:
-    """A part for every axis of a shape: integers, slices, None, arrays of places. A mask that is known is its places.
+    """Expands a key to a part for every axis: integers, slices, None, arrays of indices. A known mask becomes indices.
 
     Raises:
-        DTypeError: if a part is something else, or a mask that is not known before the program runs.
+        DTypeError: if a part is something else, or a mask whose values are not known while tracing.
         ShapeError: if there are too many, or a mask has another shape.
     """
     parts = [_part(part) for part in (key if isinstance(key, tuple) else (key,))]
@@ -63,15 +63,15 @@ def _is_mask(part: Any) -> bool:
 
 
 def _width(part: Any) -> int:
-    """How many axes a part speaks of."""
+    """The number of axes that a part indexes."""
     return 0 if part is None or part is Ellipsis else part.ndim if _is_mask(part) else 1
 
 
 def _part(part: Any) -> Any:
-    """A part with arrays that are known as NumPy's."""
+    """A part, with arrays of known values as NumPy arrays."""
     if isinstance(part, np.integer):
         return operator.index(part)
-    if not is_indices(part):
+    if not is_index_array(part):
         return part
     traced = getattr(part, "traced", None) is not None
     array = part if traced else np.asarray(part.numpy() if hasattr(part, "numpy") else part)
@@ -92,13 +92,13 @@ def _part(part: Any) -> Any:
 
 
 def bounds(keys: tuple[Any, ...], shape: Shape) -> Rows:
-    """Start, stop and step in each axis, and the axes that are turned around first.
+    """The start, stop and step of the slice of each axis, and the axes that are reversed before it.
 
     Raises:
         ShapeError: if an integer is outside of its axis.
     """
     rows: list[tuple[Dim, Dim, int]] = []
-    turned: list[int] = []
+    reversed_axes: list[int] = []
     for k in keys:
         if k is None:
             continue
@@ -117,33 +117,33 @@ def bounds(keys: tuple[Any, ...], shape: Shape) -> Rows:
         elif isinstance(k, slice):
             step = 1 if k.step is None else int(k.step)
             if step < 0:
-                turned.append(len(rows))
+                reversed_axes.append(len(rows))
             rows.append((*_range(k, extent, step < 0), abs(step)))
         else:
             rows.append((0, extent, 1))
     start, stop, steps = zip(*rows, strict=True) if rows else ((), (), ())
-    return tuple(start), tuple(stop), tuple(steps), tuple(turned)
+    return tuple(start), tuple(stop), tuple(steps), tuple(reversed_axes)
 
 
-def _range(key: slice, extent: Dim, turned: bool) -> tuple[Dim, Dim]:
-    """The first index and the one past the last, counted from the end where the axis is turned around."""
+def _range(key: slice, extent: Dim, backwards: bool) -> tuple[Dim, Dim]:
+    """The start and stop of a slice; those of a backwards slice are counted in the reversed axis."""
 
-    def place(bound: Any, default: Dim) -> Dim:
+    def position(bound: Any, default: Dim) -> Dim:
         if bound is None:
             return default
-        place = bound + extent if isinstance(bound, int) and bound < 0 else bound
-        if isinstance(place, int) and isinstance(extent, int):
-            return min(max(place, -1 if turned else 0), extent)
-        return place if isinstance(place, int | IntExpr) else int(place)
+        index = bound + extent if isinstance(bound, int) and bound < 0 else bound
+        if isinstance(index, int) and isinstance(extent, int):
+            return min(max(index, -1 if backwards else 0), extent)
+        return index if isinstance(index, int | IntExpr) else int(index)
 
-    if not turned:
-        return place(key.start, 0), place(key.stop, extent)
-    first = place(key.start, extent - 1)
-    last = place(key.stop, -1)
+    if not backwards:
+        return position(key.start, 0), position(key.stop, extent)
+    first = position(key.start, extent - 1)
+    last = position(key.stop, -1)
     return extent - 1 - first, extent - 1 - last
 
 
 def adjacent(keys: Sequence[Any]) -> bool:
-    """Whether arrays, and the integers among them, stand side by side: NumPy then keeps their place."""
-    places = [i for i, k in enumerate(keys) if is_indices(k) or is_integer(k)]
-    return places == list(range(places[0], places[0] + len(places)))
+    """Whether arrays and integers are adjacent in a key: NumPy then puts the result's axes in their position."""
+    positions = [i for i, k in enumerate(keys) if is_index_array(k) or is_integer(k)]
+    return positions == list(range(positions[0], positions[0] + len(positions)))

@@ -1,4 +1,4 @@
-"""Names that nobody chose: `dense`, `dense_1`, ... as Keras counts them."""
+"""Automatic names: `dense`, `dense_1`, ... numbered as in Keras."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from graphc.tracing.origins import describe, user_line
 
 
 class _Counters:
-    """How many objects of each prefix were named in this process.
+    """The number of automatic names of each prefix in this process.
 
-    Keras's automatic names are process-wide by contract (the second `Dense` is `dense_1` wherever it is made), so one
-    mutable cell is needed. It is this one; nothing computes with it.
+    Keras's automatic names are process-wide by contract (the second `Dense` is `dense_1` wherever it is created), which
+    needs one mutable cell. It is this one; no computation depends on it.
     """
 
     __slots__ = ("counts", "lock")
@@ -27,7 +27,7 @@ _counters = _Counters()
 
 
 def next_count(prefix: str) -> int:
-    """How many names of a prefix were made before: 0, 1, 2 and so on."""
+    """The number of earlier names of a prefix: 0, 1, 2 and so on."""
     with _counters.lock:
         count = _counters.counts.get(prefix, 0)
         _counters.counts[prefix] = count + 1
@@ -41,15 +41,15 @@ def auto_name(prefix: str) -> str:
 
 
 def given_name(name: Any, prefix: str, slashes: bool = False) -> str:
-    """The name that the user gave something, else an automatic one.
+    """The name that the user chose, else an automatic one.
 
     Args:
-        name: What the user gave; None for nothing.
-        prefix: What automatic names start with.
-        slashes: Whether the name may hold slashes, which part the names in a path.
+        name: The name that the user chose, or None.
+        prefix: The prefix of automatic names.
+        slashes: Whether the name may contain slashes, which separate names in paths.
 
     Raises:
-        ArgumentError: if it is no text, or holds a slash.
+        ArgumentError: if it is not text, or contains a slash.
     """
     if name is None or name == "":
         return auto_name(prefix)
@@ -65,6 +65,6 @@ def given_name(name: Any, prefix: str, slashes: bool = False) -> str:
 
 
 def reset_names() -> None:
-    """Starts counting anew."""
+    """Resets the counters."""
     with _counters.lock:
         _counters.counts.clear()

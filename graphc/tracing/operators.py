@@ -1,4 +1,4 @@
-"""Python's operators, for all that stands for a tensor."""
+"""Python's operators as methods, for tensors, variables and symbolic tensors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Operators:
-    """Arithmetic, comparisons and indexing in terms of `_operate`, which each kind of tensor defines."""
+    """A base class with Python's operators in terms of `_operate`, which subclasses define."""
 
     __slots__ = ()
     # NumPy leaves `array * tensor` to the tensor, the variable, or the symbolic input.

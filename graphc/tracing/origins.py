@@ -1,7 +1,7 @@
-"""Who asked for an operation: the path of the layer that runs, and the line of the user's code.
+"""Origins of operations: the path of the layer that runs, and the line of the user's code.
 
-Layers enter a `Scope`. While code of the user runs inside it (the `call` of a layer of theirs, their loss function), an
-operation comes from the line that runs; else it comes from the line that the scope was given: where the user made the
+Layers enter a `Scope`. If code of the user runs inside it (the `call` of a custom layer, a custom loss function), the
+origin of an operation is the line of that code that runs; else it is the line of the scope, where the user created the
 layer.
 """
 
@@ -29,8 +29,8 @@ class Scope:
 
     Args:
         path: The names of the scopes around it and its own, joined by slashes.
-        origin: The user's line that operations within come from, where none of their code runs.
-        frame: The stack frame that entered the scope: what the user's code inside is looked for above.
+        origin: The origin of operations while no code of the user runs inside.
+        frame: The stack frame that entered the scope; only frames inside it are searched for the user's code.
     """
 
     path: str
@@ -50,10 +50,10 @@ def _is_users(file: str) -> bool:
 
 
 def user_line(stop: FrameType | None = None) -> Origin:
-    """The innermost line that runs outside graphc, looking no further out than the frame `stop`.
+    """The line of the innermost frame outside graphc, not searching beyond the frame `stop`.
 
     Returns:
-        An origin without a layer; an empty one where there is no such line.
+        An origin without a layer; an empty one if there is no such frame.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -67,11 +67,11 @@ def user_line(stop: FrameType | None = None) -> Origin:
 
 @contextmanager
 def scope(name: str, origin: Origin | None = None, absolute: bool = False) -> Iterator[Scope]:
-    """Operations and variables made within belong to `name`.
+    """A context in which operations and variables belong to the scope `name`.
 
     Args:
-        name: The scope's own name; empty to stay in the scope around it.
-        origin: The user's line that stands for it. None: that of the scope around it.
+        name: The scope's own name; empty for that of the enclosing scope.
+        origin: The user's line of the scope. None: that of the enclosing scope.
         absolute: Whether `name` is the whole path.
     """
     around = _scope.get()
@@ -91,7 +91,7 @@ def current_path() -> str:
 
 
 def current_origin() -> Origin:
-    """The origin of what is computed now."""
+    """The origin of operations that are added now."""
     around = _scope.get()
     line = user_line(around.frame)
     file, number = (line.file, line.line) if line.file else (around.origin.file, around.origin.line)

@@ -1,4 +1,4 @@
-"""Symbolic tensors: what functional models are made of. They have a shape, a dtype and a history, and no values."""
+"""Symbolic tensors, of which functional models are built: they have a shape, a dtype and a node, but no values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 BATCH = "B"
 
-# The names that Keras has for Python's operators, where ours differ.
+# Keras's names of Python's operators, where they differ from the primitives'.
 _PUBLIC = MappingProxyType(
     {
         "sub": "subtract",
@@ -58,7 +58,7 @@ class KerasTensor(Operators):
         dtype: Name of a dtype.
         sparse: Not supported yet.
         ragged: Not supported yet.
-        record_history: Accepted as in Keras; the history is always kept.
+        record_history: Accepted as in Keras; the history is always recorded.
         name: Its name.
 
     Example:
@@ -89,17 +89,17 @@ class KerasTensor(Operators):
         # The node that computes it, and which of the node's outputs it is.
         self.node: Node | None = None
         self.tensor_index = 0
-        # The mask that it will carry, as tensors carry theirs: layers see it while shapes are inferred.
+        # The symbolic mask that it carries, for the inference of layers that take masks.
         self._keras_mask: KerasTensor | None = None
 
     @property
     def shape(self) -> tuple[int | None, ...]:
-        """The size of each axis; None where it is not known."""
+        """The size of each axis; None if it is unknown."""
         return keras_shape(self.dims)
 
     @property
     def ndim(self) -> int:
-        """How many axes it has."""
+        """The number of axes."""
         return len(self.dims)
 
     @property
@@ -109,7 +109,7 @@ class KerasTensor(Operators):
 
     @property
     def type(self) -> TensorType:
-        """Its shape and dtype, as graphs have them."""
+        """Its shape and dtype."""
         return TensorType(self.dims, self._dtype)
 
     def __repr__(self) -> str:
@@ -118,7 +118,7 @@ class KerasTensor(Operators):
     def _operate(self, name: str, *operands: Any) -> Any:
         return record(FunctionOperation(operate, _PUBLIC.get(name, name)), (name, *operands), {})
 
-    def _no_value(self, what: str) -> Any:
+    def _raise_no_value(self, what: str) -> Any:
         origin = current_origin()
         raise StateError(
             f"a symbolic input of a model has no {what}",
@@ -128,19 +128,19 @@ class KerasTensor(Operators):
         )
 
     def __bool__(self) -> bool:
-        return bool(self._no_value("truth value"))
+        return bool(self._raise_no_value("truth value"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return self._no_value("values; NumPy cannot work on it")
+        return self._raise_no_value("values; NumPy cannot work on it")
 
     def __float__(self) -> float:
-        return float(self._no_value("value"))
+        return float(self._raise_no_value("value"))
 
     def __iter__(self) -> Any:
-        return self._no_value("length that is known")
+        return self._raise_no_value("length that is known")
 
     def __len__(self) -> int:
-        return int(self._no_value("length that is known"))
+        return int(self._raise_no_value("length that is known"))
 
 
 class Node:
@@ -150,7 +150,7 @@ class Node:
         operation: The operation that is called.
         args: Its positional arguments, with symbolic tensors anywhere within.
         kwargs: Its keyword arguments.
-        outputs: What it returned, with symbolic tensors.
+        outputs: The outputs of the call, with symbolic tensors anywhere within.
     """
 
     def __init__(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
@@ -165,10 +165,10 @@ class Node:
 
 
 class Operation:
-    """Something that can be called on tensors and on symbolic tensors: the base class of layers.
+    """An operation on tensors and symbolic tensors: the base class of layers.
 
     Args:
-        name: Its name. None: a name made from that of the class.
+        name: Its name. None: one derived from the name of the class.
     """
 
     def __init__(self, name: str | None = None) -> None:
@@ -176,15 +176,15 @@ class Operation:
         self._inbound_nodes: list[Node] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles have: not the models in which it is used, which would come along whole."""
+        """The state for copies and pickles: without the nodes, which hold the whole models in which it is used."""
         return {**self.__dict__, "_inbound_nodes": []}
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """What the operation computes; subclasses define it."""
+        """Computes the outputs; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} does not define `call`")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Applies the operation, or adds it to a functional model where an argument is symbolic."""
+        """Computes the outputs; if an argument is symbolic, adds a node to a functional model."""
         if has_symbolic(args, kwargs):
             return self.symbolic_call(*args, **kwargs)
         return self.call(*args, **kwargs)
@@ -226,12 +226,12 @@ def _only(operation: Operation, side: str) -> Any:
 
 
 class FunctionOperation(Operation):
-    """A function of `graphc.ops` as a part of a functional model."""
+    """A function of `graphc.ops` as an operation of a functional model."""
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__(auto_name(name))
         self.function = function
-        # What summaries call it: Keras has a class for each function.
+        # Its class in summaries: Keras has a class for each function.
         self.shown_class = "".join(part.capitalize() for part in name.split("_"))
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
@@ -245,13 +245,13 @@ def record(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 def operation(function: Callable[P, R]) -> Callable[P, R]:
-    """Makes a function of tensors work on symbolic tensors too: it then becomes a part of a functional model."""
+    """Decorates a function of tensors: on symbolic tensors it adds a node to a functional model."""
 
     @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             if has_symbolic(args, kwargs):
-                # The public function, which pickles find again by its name.
+                # The public function, which is pickled by its name.
                 return cast(R, record(FunctionOperation(wrapped, function.__name__), args, kwargs))
             return function(*args, **kwargs)
         except GraphcError as error:
@@ -262,7 +262,7 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def has_symbolic(args: Iterable[Any], kwargs: dict[str, Any]) -> bool:
-    """Whether a symbolic tensor is among arguments, or in a list, tuple or dictionary among them."""
+    """Whether there is a symbolic tensor in arguments, or nested in a list, tuple or dictionary."""
     for arg in (*args, *kwargs.values()):
         if isinstance(arg, KerasTensor):
             return True
@@ -277,22 +277,22 @@ def symbolic_leaves(structure: Any) -> list[KerasTensor]:
 
 
 def infer_outputs(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The symbolic tensors that a function returns for symbolic tensors: it is traced, and the trace thrown away."""
+    """Infers the symbolic outputs of a function for symbolic tensors, with a trace that is discarded."""
     leaves, spec = tree.flatten_with_spec((args, kwargs))
     names = {atom.name for leaf in leaves if isinstance(leaf, KerasTensor) for d in leaf.dims for atom in dims.atoms(d)}
     trace = InferenceTrace(dict.fromkeys(names, ANY_SIZE))
-    places: dict[int, Tensor] = {}
+    stand_ins: dict[int, Tensor] = {}
 
     def stand_in(x: KerasTensor) -> Tensor:
-        if id(x) not in places:
-            places[id(x)] = tensor = Tensor(trace.stand_in(x.type))
+        if id(x) not in stand_ins:
+            stand_ins[id(x)] = tensor = Tensor(trace.stand_in(x.type))
             if x._keras_mask is not None:
                 tensor._keras_mask = stand_in(x._keras_mask)
-        return places[id(x)]
+        return stand_ins[id(x)]
 
-    stand_ins = [stand_in(leaf) if isinstance(leaf, KerasTensor) else leaf for leaf in leaves]
+    replaced = [stand_in(leaf) if isinstance(leaf, KerasTensor) else leaf for leaf in leaves]
     with trace.active():
-        real_args, real_kwargs = tree.unflatten(spec, stand_ins)
+        real_args, real_kwargs = tree.unflatten(spec, replaced)
         outputs = function(*real_args, **real_kwargs)
     return tree.map_structure(_as_symbolic, outputs)
 

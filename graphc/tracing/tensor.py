@@ -38,19 +38,19 @@ class Tensor(Operators):
 
     def __init__(self, source: Array | Value) -> None:
         self._source = source
-        # Set by softmax and sigmoid: their name and operand, for losses that are more exact with logits.
+        # Set by softmax and sigmoid: their name, operand and axis, since losses are more accurate on logits.
         self.logits: tuple[str, Tensor, int] | None = None
-        # Which steps count, where it is a batch of sequences: set by layers, under the name that Keras has for it.
+        # The mask of a batch of sequences: set by layers, under Keras's name.
         self._keras_mask: Tensor | None = None
 
     @property
     def traced(self) -> Value | None:
-        """The value of a graph that it stands for; None where it is an array."""
+        """The value of the graph that is being traced; None for an eager tensor."""
         return self._source if isinstance(self._source, Value) else None
 
     @property
     def type(self) -> TensorType:
-        """Its shape and dtype, as graphs have them."""
+        """Its shape and dtype."""
         if isinstance(self._source, Value):
             return self._source.type
         return TensorType(self._source.shape, dtypes.as_dtype(self._source.dtype))
@@ -62,12 +62,12 @@ class Tensor(Operators):
 
     @property
     def ndim(self) -> int:
-        """How many axes it has."""
+        """The number of axes."""
         return len(self._source.shape)
 
     @property
     def dtype(self) -> str:
-        """The name of its dtype."""
+        """The name of its dtype, as in Keras; `type.dtype` is the `DType`."""
         return self.type.dtype.name
 
     def numpy(self) -> Array:
@@ -117,24 +117,24 @@ class Tensor(Operators):
 
     def _operate(self, name: str, *operands: Any) -> Any:
         for other in operands:
-            # What is more than a tensor (a symbolic input of a model) takes the operation over.
+            # A symbolic tensor among the operands records the operation.
             if isinstance(other, Operators) and not hasattr(other, "__tensor__"):
                 return other._operate(name, *operands)
         return self._operators[name](*operands)
 
 
 def get_mask(x: Any) -> Any:
-    """The mask that a tensor carries: booleans that tell which of its steps count. None: all do."""
+    """The mask that a tensor carries: booleans, False for steps that layers ignore. None: no mask."""
     return getattr(x, "_keras_mask", None)
 
 
 def set_mask(x: Any, mask: Any) -> None:
-    """Puts a mask on a tensor."""
+    """Sets the mask of a tensor."""
     x._keras_mask = mask
 
 
 def bind(op: str, *operands: Tensor, **attrs: Any) -> Tensor:
-    """Applies a primitive with one result: computes it where all is eager, else adds it to the trace.
+    """Applies a primitive with one result: adds a node to the current trace, or computes it eagerly.
 
     Raises:
         GraphcError: if the operands do not fit, with the layer and the user's line.
@@ -161,7 +161,7 @@ def bind_many(op: str, *operands: Tensor, **attrs: Any) -> tuple[Tensor, ...]:
 
 
 def lift(tensor: Tensor, trace: Trace) -> Value:
-    """The value of the trace that a tensor is there; arrays become constants.
+    """The value of a tensor in a trace; eager tensors become constants.
 
     Raises:
         StateError: if the tensor belongs to a trace that is over.
@@ -173,5 +173,5 @@ def lift(tensor: Tensor, trace: Trace) -> Value:
 
 
 def cast(x: Tensor, dtype: DType) -> Tensor:
-    """The tensor in another dtype, without a node where nothing changes."""
+    """The tensor in another dtype, without a node if the dtype is the same."""
     return x if x.type.dtype is dtype else bind("cast", x, dtype=dtype)

@@ -14,16 +14,16 @@ from graphc.graph.core import Graph
 from graphc.graph.types import Ref, TensorType
 from graphc.tracing.origins import current_origin, describe
 
-# A size is whatever the caller passes; what bounds it is the device's 32-bit indices.
+# The bounds of sizes that the caller chooses: devices use 32-bit indices.
 ANY_SIZE = (1, 2**31 - 1)
 
 
 class Stateful(Protocol):
-    """What a trace must know of a variable."""
+    """The interface of a variable that a trace uses."""
 
     @property
     def path(self) -> str:
-        """Its name, with the scopes it was made in."""
+        """Its name, with the scopes in which it was created."""
 
     @property
     def type(self) -> TensorType:
@@ -31,11 +31,11 @@ class Stateful(Protocol):
 
 
 class Trace:
-    """The state of one run of Python code that builds a graph.
+    """A trace: the graph that one run of Python code builds.
 
     Args:
         symbols: The ranges of the symbolic sizes.
-        random_step: The variable that counts steps for random operations; None where nothing counts.
+        random_step: The variable that counts steps for random operations, if there is one.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Trace:
 
     @contextmanager
     def active(self) -> Iterator[Trace]:
-        """Operations within are added to this trace."""
+        """A context in which operations are added to this trace."""
         token = _current.set(self)
         try:
             yield self
@@ -58,7 +58,7 @@ class Trace:
             _current.reset(token)
 
     def state(self, variable: Stateful) -> Value:
-        """The value that a variable has when the graph starts."""
+        """The value of a variable at the start of the graph."""
         known = self._states.get(id(variable))
         if known is not None:
             return known
@@ -73,20 +73,20 @@ class Trace:
         return value
 
     def read(self, variable: Stateful) -> Value:
-        """The value of a variable at this point of the program."""
+        """The current value of a variable."""
         self.state(variable)
         return self._current[id(variable)]
 
     def write(self, variable: Stateful, value: Value) -> None:
-        """What a variable becomes at this point of the program."""
+        """Assigns a value to a variable."""
         self.state(variable)
         self._current[id(variable)] = value
 
     def capture(self, value: Value) -> Value:
-        """The value that stands here for one of another graph.
+        """The value in this graph for a value of another graph.
 
         Raises:
-            StateError: always, but in the body of a loop, which may read the graph around it.
+            StateError: always, except in the body of a loop, which may read the enclosing graph.
         """
         origin = current_origin()
         raise StateError(
@@ -98,24 +98,24 @@ class Trace:
         )
 
     def rewind(self, variable: Stateful) -> None:
-        """A variable is again what it was when the graph started."""
+        """Resets a variable to its value at the start of the graph."""
         self._current[id(variable)] = self.state(variable)
 
     def next_stream(self) -> int:
-        """A number that no other random operation of this trace has."""
+        """A stream number, unique among the random operations of this trace."""
         self.streams += 1
         return self.streams
 
     def gradients(self, loss: Value, variables: Sequence[Stateful]) -> list[Value]:
-        """The gradient of a scalar by the values that variables have when the graph starts.
+        """The gradient of a scalar by the values of variables at the start of the graph.
 
         Raises:
-            ArgumentError: if an operation on the way has no gradient.
+            ArgumentError: if the scalar depends on a variable through an operation without a gradient.
         """
         return autodiff.grad(loss, [self.state(variable) for variable in variables])
 
     def finish(self, outputs: Iterable[Value]) -> Graph:
-        """The graph of what was traced: it returns `outputs` and updates the variables that were written."""
+        """The traced graph, which returns `outputs` and updates the variables that were assigned."""
         for key, state in self._states.items():
             if self._current[key].ref != state.ref:
                 self.builder.update(state, self._current[key])
@@ -123,10 +123,10 @@ class Trace:
 
 
 class InferenceTrace(Trace):
-    """The trace of a call of which only the shapes of the results are wanted; the graph is thrown away.
+    """A trace that infers the shapes of a call's results; its graph is discarded.
 
-    Sizes that are not known yet may turn out to be equal: it is assumed that they do where they must, and checked when
-    the sizes are known and the call is traced again.
+    Unknown sizes that must be equal are assumed to be equal; this is checked when the call is traced again with known
+    sizes.
     """
 
     def __init__(self, symbols: Mapping[str, tuple[int, int]] | None = None) -> None:
@@ -134,16 +134,16 @@ class InferenceTrace(Trace):
         self._count = 0
 
     def stand_in(self, type: TensorType) -> Value:
-        """A value of which nothing but the type is known."""
+        """A value of a type, to stand in for one that is not computed."""
         self._count += 1
         return self.builder.input(f"x{self._count}", type)
 
 
 class BodyTrace(Trace):
-    """The trace of a loop's body. What it reads of the graph around becomes a constant of the loop.
+    """The trace of a loop's body. Values of the enclosing graph that it reads become constants of the loop.
 
     Args:
-        around: The trace that the loop belongs to.
+        around: The trace of the enclosing graph.
     """
 
     def __init__(self, around: Trace) -> None:
@@ -152,18 +152,18 @@ class BodyTrace(Trace):
         self.constants: dict[Ref, Value] = {}
 
     def capture(self, value: Value) -> Value:
-        """The input of the body that stands for a value of the graph around."""
+        """The input of the body for a value of the enclosing graph."""
         outer = value if value.builder is self.around.builder else self.around.capture(value)
         if outer.ref not in self.constants:
             self.constants[outer.ref] = self.builder.input(f"c{len(self.constants)}", outer.type)
         return self.constants[outer.ref]
 
     def read(self, variable: Stateful) -> Value:
-        """The value of a variable when the loop starts."""
+        """The value of a variable at the start of the loop."""
         return self.capture(self.around.read(variable))
 
     def write(self, variable: Stateful, value: Value) -> None:
-        """Refused: the steps of a loop pass values on as carries.
+        """Raises an error: the steps of a loop pass values on as carries.
 
         Raises:
             StateError: always.
@@ -178,7 +178,7 @@ class BodyTrace(Trace):
         )
 
     def next_stream(self) -> int:
-        """A number that no other random operation of the whole trace has."""
+        """A stream number, unique among the random operations of the outermost trace."""
         return self.around.next_stream()
 
 
@@ -232,13 +232,13 @@ def no_value(what: object) -> StateError:
 
 
 def keras_shape(shape: Sequence[Any]) -> tuple[int | None, ...]:
-    """A shape as Keras writes it: None for a size that is not known yet."""
+    """A shape in Keras's form: None for an unknown size."""
     return tuple(dim if isinstance(dim, int) else None for dim in shape)
 
 
 @contextmanager
 def untraced() -> Iterator[None]:
-    """Operations within are computed at once, also while a graph is traced."""
+    """A context in which operations are computed eagerly, also inside a trace."""
     token = _current.set(None)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Variables: values that live between calls, such as weights."""
+"""Variables: values that persist between calls, such as weights."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _autocast: ContextVar[DType | None] = ContextVar("graphc_autocast", default=None
 
 @contextmanager
 def autocast(dtype: DType | None) -> Iterator[None]:
-    """Within, floating-point variables are read in this dtype; None: in their own."""
+    """A context in which floating-point variables are read in this dtype; None: in their own."""
     token = _autocast.set(dtype)
     try:
         yield
@@ -37,19 +37,19 @@ def autocast(dtype: DType | None) -> Iterator[None]:
 
 
 class Variable(Operators):
-    """A tensor that can be assigned to, and that keeps its value between calls.
+    """A tensor that can be assigned to, and whose value persists between calls.
 
-    While a graph is traced, reading a variable reads a state of the graph, and assigning to it makes the graph update
-    that state; otherwise both act on the value at once.
+    Inside a trace, reading a variable reads a state of the graph, and assigning to it adds an update of that state;
+    otherwise both act on the value immediately.
 
     Args:
-        initializer: The first value, or a function `initializer(shape, dtype=dtype)` that returns it, or the name of
+        initializer: The initial value, or a function `initializer(shape, dtype=dtype)` that returns it, or the name of
             one of `graphc.initializers`.
-        shape: Tuple of integers, needed where `initializer` is a function or a name.
-        dtype: Its dtype. None: that of the first value; for a function `config.floatx()`.
+        shape: Tuple of integers, required if `initializer` is a function or a name.
+        dtype: Its dtype. None: that of the initial value; for a function `config.floatx()`.
         trainable: Whether optimizers change it.
-        autocast: Whether layers of a lower precision read it in theirs.
-        aggregation: How copies on several machines combine; kept for later.
+        autocast: Whether layers with a lower compute dtype read it in that dtype.
+        aggregation: Accepted as in Keras; not used without distribution.
         synchronization: Likewise.
         name: Its name. None: `"variable"`, `"variable_1"` and so on.
         layout: Not supported yet.
@@ -82,7 +82,7 @@ class Variable(Operators):
         self.name = given_name(name, "variable")
         self.path = "/".join(part for part in (current_path(), self.name) if part)
         self._trainable = bool(trainable)
-        # Freezing a layer and thawing it again trains only what was trainable from the start.
+        # Unfreezing a layer makes only those variables trainable that were trainable when they were created.
         self.can_train = bool(trainable)
         self.autocast = autocast
         self.aggregation = aggregation
@@ -93,14 +93,14 @@ class Variable(Operators):
         self.buffer = StateBuffer(_first_value(initializer, shape, dtype, self.path))
 
     def __copy__(self) -> Variable:
-        """A variable with a value of its own."""
+        """A copy with a buffer of its own."""
         copied = Variable.__new__(type(self))
         vars(copied).update(vars(self), buffer=StateBuffer(self.buffer.host()))
         return copied
 
     @property
     def type(self) -> TensorType:
-        """Its shape and the dtype it is stored in, as graphs have them."""
+        """Its shape, and the dtype in which it is stored."""
         return TensorType(self.buffer.shape, dtypes.as_dtype(self.buffer.dtype))
 
     @property
@@ -110,12 +110,12 @@ class Variable(Operators):
 
     @property
     def ndim(self) -> int:
-        """How many axes it has."""
+        """The number of axes."""
         return len(self.buffer.shape)
 
     @property
     def dtype(self) -> str:
-        """The name of its dtype; inside a layer of lower precision, of the dtype it is read in."""
+        """The name of its dtype; inside `autocast`, of the dtype in which it is read."""
         wanted = self._read_as()
         return (wanted or self.type.dtype).name
 
@@ -130,7 +130,7 @@ class Variable(Operators):
 
     @property
     def value(self) -> Tensor:
-        """Its value now, as a tensor."""
+        """Its current value, as a tensor."""
         trace = current_trace()
         tensor = Tensor(self.buffer.host().copy() if trace is None else trace.read(self))
         wanted = self._read_as()
@@ -141,14 +141,14 @@ class Variable(Operators):
         return wanted if wanted is not None and self.autocast and self.type.dtype.is_float else None
 
     def numpy(self) -> Array:
-        """A copy of its value between calls."""
+        """A copy of its stored value."""
         return self.buffer.host().copy()
 
     def assign(self, value: Any) -> Variable:
         """Sets its value.
 
         Args:
-            value: A tensor of its shape; it is cast to its dtype.
+            value: A tensor of the same shape; it is cast to the variable's dtype.
 
         Raises:
             ShapeError: if the shape is another.
@@ -212,7 +212,7 @@ def _first_value(initializer: Any, shape: Any, dtype: Any, path: str) -> Array:
         if shape is None:
             raise ArgumentError(f"the variable {path!r} needs a shape", hint="pass `shape=`")
         wanted = wanted or dtypes.as_dtype(config.floatx())
-        # What an initializer computes is no part of a model's graph.
+        # An initializer runs eagerly, also inside a trace.
         with untraced(), scope("", absolute=True):
             return as_tensor(initializer(tuple(shape), dtype=wanted.name), wanted).numpy()
     value = as_tensor(initializer, wanted).numpy()
