@@ -7,13 +7,12 @@ from typing import Any
 
 from graphc import dtypes
 from graphc.ops.elementwise import clip, in_float, in_wide, minus_abs, where
-from graphc.ops.reductions import is_empty, spread
+from graphc.ops.reductions import broadcast_reduced, is_empty
 from graphc.ops.shaping import axes_of, split
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 
-# Beyond this, exp leaves the range of the dtype, and a sigmoid is 0 or 1 to its last bit.
 _SELU_SCALE = 1.0507009873554805
 _SELU_ALPHA = 1.6732632423543772
 
@@ -103,13 +102,13 @@ def elu(x: Any, alpha: float = 1.0) -> Tensor:
     """`x` where it is positive, else `alpha * (exp(x) - 1)`."""
     tensor = in_float(x)
     positive = elementwise("gt", tensor, 0)
-    # What is not chosen must not overflow, or its gradient would be NaN.
+    # The branch that is not selected must not overflow, or its gradient would be NaN.
     return where(positive, tensor, alpha * bind("expm1", where(positive, 0, tensor)))
 
 
 @operation
 def selu(x: Any) -> Tensor:
-    """`scale * elu(x, alpha)` with the constants that keep mean and variance (Klambauer et al., 2017)."""
+    """`scale * elu(x, alpha)` with constants that preserve mean and variance (Klambauer et al., 2017)."""
     return operate("mul", _SELU_SCALE, elu(x, _SELU_ALPHA))
 
 
@@ -220,18 +219,18 @@ def mish(x: Any) -> Tensor:
 def softmax_parts(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """`exp(x - max(x))` and, without the axes, `1 / sum(exp(x - max(x)))`: their product is the softmax.
 
-    Both are in float32 where `x` is a half: the sum may be as large as the number of elements.
+    Both are in float32 if `x` is a half, since the sum can be as large as the number of elements.
     """
     x = in_wide(x)
     top = bind("stop_gradient", bind("max", x, axes=axes))
-    powers = bind("exp", bind("sub", x, spread(top, x, axes)))
+    powers = bind("exp", bind("sub", x, broadcast_reduced(top, x, axes)))
     total = bind("sum", powers, axes=axes)
     return powers, operate("div", 1.0, total)
 
 
 @operation
 def softmax(x: Any, axis: Any = -1) -> Tensor:
-    """`exp(x) / sum(exp(x))` along an axis or axes; the largest element is subtracted first.
+    """`exp(x) / sum(exp(x))` along an axis or axes; the maximum is subtracted first.
 
     Args:
         x: Tensor.
@@ -247,7 +246,7 @@ def softmax(x: Any, axis: Any = -1) -> Tensor:
     if is_empty(tensor, axes):
         return tensor
     powers, factor = softmax_parts(tensor, axes)
-    result = _cast(bind("mul", powers, spread(factor, tensor, axes)), tensor.type.dtype)
+    result = _cast(bind("mul", powers, broadcast_reduced(factor, tensor, axes)), tensor.type.dtype)
     if len(axes) == 1:
         result.logits = ("softmax", tensor, axes[0])
     return result
@@ -262,18 +261,18 @@ def log_softmax(x: Any, axis: Any = -1) -> Tensor:
     if is_empty(tensor, axes):
         return given
     top = bind("stop_gradient", bind("max", tensor, axes=axes))
-    shifted = bind("sub", tensor, spread(top, tensor, axes))
+    shifted = bind("sub", tensor, broadcast_reduced(top, tensor, axes))
     total = bind("log", bind("sum", bind("exp", shifted), axes=axes))
-    return _cast(bind("sub", shifted, spread(total, tensor, axes)), given.type.dtype)
+    return _cast(bind("sub", shifted, broadcast_reduced(total, tensor, axes)), given.type.dtype)
 
 
 @operation
 def swish(x: Any) -> Tensor:
-    """`x * sigmoid(x)`: another name of `silu`."""
+    """`x * sigmoid(x)`: an alias of `silu`."""
     return silu(x)
 
 
 @operation
 def hard_swish(x: Any) -> Tensor:
-    """`x * hard_sigmoid(x)`: another name of `hard_silu`."""
+    """`x * hard_sigmoid(x)`: an alias of `hard_silu`."""
     return hard_silu(x)

@@ -20,11 +20,11 @@ from graphc.tracing.arithmetic import operate
 
 
 def causal_mask(rows: Any, columns: Any) -> Tensor:
-    """Whether a query, by row, may see a key, by column: not those that come later.
+    """The causal mask: whether a query, by row, attends to a key, by column; not to later keys.
 
     Args:
-        rows: How many queries.
-        columns: How many keys.
+        rows: The number of queries.
+        columns: The number of keys.
 
     Returns:
         Booleans of shape `(rows, columns)`.
@@ -35,11 +35,11 @@ def causal_mask(rows: Any, columns: Any) -> Tensor:
 def attend(
     logits: Tensor, value: Tensor, equation: str, axes: tuple[int, ...], drop: Callable[[Tensor], Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The values, weighted with the softmax of logits: `einsum(equation, drop(softmax(logits, axes)), value)`.
+    """The values weighted by the softmax of logits: `einsum(equation, drop(softmax(logits, axes)), value)`.
 
-    The exponentials are divided by their sum after the values are combined: `sum_s e_s v_s / sum_s e_s`, so that the
-    weights themselves are not formed, and the gradient needs no sum over them (Dao et al., 2022). The sum of the
-    exponentials may be as large as their number, which float16 does not stand.
+    The exponentials are divided by their sum after the values are combined: `sum_s e_s v_s / sum_s e_s`. The weights
+    themselves are not computed, and the gradient needs no sum over them (Dao et al., 2022). The sum of the exponentials
+    can be as large as their number, which would overflow in float16.
 
     Args:
         logits: Tensor of the equation's first indices.
@@ -76,7 +76,7 @@ def dot_product_attention(
     flash_attention: bool | None = None,
     attn_logits_soft_cap: float | None = None,
 ) -> Tensor:
-    """`softmax(query @ key * scale + bias) @ value`, for each head by itself (Vaswani et al., 2017).
+    """`softmax(query @ key * scale + bias) @ value`, separately for each head (Vaswani et al., 2017).
 
     The largest logit is subtracted before the exponential; logits of half precision are formed in float32.
 
@@ -84,10 +84,10 @@ def dot_product_attention(
         query: Tensor of shape `(batch, queries, heads, size)`.
         key: Tensor of shape `(batch, keys, groups, size)`; `groups` is `heads` or divides it.
         value: Tensor of shape `(batch, keys, groups, size)`.
-        bias: Tensor that broadcasts to `(batch, heads, queries, keys)`, added to the logits. None: nothing.
-        mask: Booleans that broadcast likewise: where they are False, the weight is 0. None: all count.
+        bias: Tensor that broadcasts to `(batch, heads, queries, keys)`, added to the logits. None: 0.
+        mask: Booleans that broadcast likewise: the weight is 0 where they are False. None: no mask.
         scale: Factor of the logits. None: `1 / sqrt(size)`.
-        is_causal: Whether a query sees only the keys at its own position and before.
+        is_causal: Whether a query attends only to keys at its own and earlier positions.
         flash_attention: Accepted as in Keras; the compiler decides how it is computed.
         attn_logits_soft_cap: Not supported.
 
@@ -96,7 +96,7 @@ def dot_product_attention(
 
     Raises:
         ShapeError: if a tensor has another rank, or the heads do not fit.
-        ArgumentError: if a cap is asked for.
+        ArgumentError: if a soft cap is given.
 
     Example:
 
@@ -118,7 +118,7 @@ def dot_product_attention(
     wide = dtype.accumulator
     factor = 1.0 / math.sqrt(k.shape[3]) if scale is None else scale
     q = operate("mul", cast(q, wide), factor)
-    # Heads that share keys are one more axis of the queries.
+    # The heads that share keys become a further axis of the queries.
     q = reshape(q, (batch, rows, groups, heads // groups, size))
     logits = einsum("btkgh,bskh->bkgts", q, cast(k, wide))
     split = (groups, heads // groups)
@@ -133,7 +133,7 @@ def dot_product_attention(
 
 
 def _lowest(dtype: dtypes.DType) -> float:
-    """What stands for a logit that does not count: finite, so that a row of them has equal weights and no NaN."""
+    """The logit of a masked key: finite, so that a fully masked row has equal weights and no NaN."""
     limits: Any = ml_dtypes.finfo(dtype.numpy)  # type: ignore[no-untyped-call]
     return -0.7 * float(limits.max)
 

@@ -22,18 +22,18 @@ def scan(
     reverse: bool = False,
     unroll: Any = 1,
 ) -> tuple[Any, Any]:
-    """A loop that passes a carry on from step to step: `carry, ys[i] = f(carry, xs[i])`.
+    """A loop that carries values from step to step: `carry, ys[i] = f(carry, xs[i])`.
 
-    While a graph is traced, the loop is one operation of it, and `f` is called once; what `f` reads beside its
-    arguments is the same in every step, and it must not assign to variables.
+    Inside a trace, the loop is one node of the graph, and `f` is called once. Other values that `f` reads are constants
+    of the loop, and `f` must not assign to variables.
 
     Args:
         f: A function of the carry and of one row of each sequence; it returns the next carry, of equal shapes and
-            dtypes, and what is stacked.
-        init: The first carry: a tensor or a structure of them.
-        xs: Sequences, whose steps are along the first axis: a tensor, a structure of them, or None.
-        length: How many steps. None: as many as `xs` has.
-        reverse: Whether the last row comes first; results are stacked at the places of their rows.
+            dtypes, and a structure of values to stack.
+        init: The initial carry: a tensor or a structure of them.
+        xs: Sequences, with the steps along the first axis: a tensor, a structure of them, or None.
+        length: The number of steps. None: that of `xs`.
+        reverse: Whether the steps run from the last row to the first; results are stacked in the order of the rows.
         unroll: Accepted as in Keras; the compiler decides.
 
     Returns:
@@ -51,31 +51,31 @@ def scan(
     """
     if not callable(f):
         raise ArgumentError("`scan` takes a function", got=repr(f))
-    # A list of numbers is one sequence, no structure of them.
+    # A list of numbers is one sequence, not a structure of scalars.
     if isinstance(xs, list | tuple) and xs and all(isinstance(leaf, int | float) for leaf in tree.flatten(xs)):
         xs = as_tensor(xs)
-    first, carry_form = tree.flatten_with_spec(init)
-    rows, xs_form = tree.flatten_with_spec(xs)
+    first, carry_spec = tree.flatten_with_spec(init)
+    rows, xs_spec = tree.flatten_with_spec(xs)
     carries, sequences = [as_tensor(leaf) for leaf in first], [as_tensor(leaf) for leaf in rows]
     steps = _length(sequences, length)
 
     def step(carry: list[Tensor], row: list[Tensor]) -> tuple[list[Tensor], list[Tensor], Any]:
-        found = f(tree.unflatten(carry_form, carry), tree.unflatten(xs_form, row))
+        found = f(tree.unflatten(carry_spec, carry), tree.unflatten(xs_spec, row))
         if not isinstance(found, tuple | list) or len(found) != 2:
             raise ArgumentError("the function of `scan` returns a pair", got=repr(found)[:80])
-        new, form = tree.flatten_with_spec(found[0])
-        if form != carry_form:
+        new, spec = tree.flatten_with_spec(found[0])
+        if spec != carry_spec:
             raise ArgumentError(
-                "a step of `scan` changes the carry's structure", got=str(form), expected=f"{carry_form}"
+                "a step of `scan` changes the carry's structure", got=str(spec), expected=f"{carry_spec}"
             )
-        ys, ys_form = tree.flatten_with_spec(found[1])
-        return [as_tensor(leaf) for leaf in new], [as_tensor(leaf) for leaf in ys], ys_form
+        ys, ys_spec = tree.flatten_with_spec(found[1])
+        return [as_tensor(leaf) for leaf in new], [as_tensor(leaf) for leaf in ys], ys_spec
 
     if current_trace() is None:
-        last, stacked, ys_form = _at_once(step, carries, sequences, steps, reverse)
+        last, stacked, ys_spec = _eager(step, carries, sequences, steps, reverse)
     else:
-        last, stacked, ys_form = _traced(step, carries, sequences, steps, reverse)
-    return tree.unflatten(carry_form, last), tree.unflatten(ys_form, stacked)
+        last, stacked, ys_spec = _traced(step, carries, sequences, steps, reverse)
+    return tree.unflatten(carry_spec, last), tree.unflatten(ys_spec, stacked)
 
 
 _Step = Callable[[list[Tensor], list[Tensor]], tuple[list[Tensor], list[Tensor], Any]]
@@ -96,15 +96,15 @@ def _length(sequences: list[Tensor], length: Any) -> Any:
     return steps
 
 
-def _at_once(
+def _eager(
     step: _Step, carry: list[Tensor], sequences: list[Tensor], steps: int, reverse: bool
 ) -> tuple[list[Tensor], list[Tensor], Any]:
-    """The loop in Python, on values."""
+    """Runs the loop in Python, eagerly."""
     results: list[list[Tensor]] = []
-    form: Any = None
+    spec: Any = None
     for i in reversed(range(steps)) if reverse else range(steps):
         before = carry
-        carry, ys, form = step(carry, [sequence[i] for sequence in sequences])
+        carry, ys, spec = step(carry, [sequence[i] for sequence in sequences])
         for position, (old, new) in enumerate(zip(before, carry, strict=True)):
             if old.type != new.type:
                 raise ShapeError(
@@ -113,22 +113,22 @@ def _at_once(
         results.append(ys)
     if reverse:
         results.reverse()
-    return carry, [stack(column) for column in zip(*results, strict=True)], form
+    return carry, [stack(column) for column in zip(*results, strict=True)], spec
 
 
 def _traced(
     step: _Step, carry: list[Tensor], sequences: list[Tensor], steps: Any, reverse: bool
 ) -> tuple[list[Tensor], list[Tensor], Any]:
-    """The loop as one operation, whose body is a graph of its own."""
-    around = current_trace()
-    assert around is not None
-    body = BodyTrace(around)
+    """Adds the loop to the trace as one node, whose body is a graph of its own."""
+    enclosing = current_trace()
+    assert enclosing is not None
+    body = BodyTrace(enclosing)
     states = [Tensor(body.builder.input(f"s{i}", x.type)) for i, x in enumerate(carry)]
     rows = [Tensor(body.builder.input(f"x{i}", TensorType(x.shape[1:], x.type.dtype))) for i, x in enumerate(sequences)]
     with body.active():
-        new, ys, form = step(states, rows)
+        new, ys, spec = step(states, rows)
         results = [lift(x, body) for x in (*new, *ys)]
-    constants = [Tensor(around.builder.value(ref)) for ref in body.constants]
+    constants = [Tensor(enclosing.builder.value(ref)) for ref in body.constants]
     found = bind_many(
         "scan",
         *constants,
@@ -141,4 +141,4 @@ def _traced(
         length=steps,
         reverse=reverse,
     )
-    return list(found[: len(carry)]), list(found[len(carry) :]), form
+    return list(found[: len(carry)]), list(found[len(carry) :]), spec

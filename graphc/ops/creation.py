@@ -1,4 +1,4 @@
-"""Tensors out of nothing, and between tensors and other things."""
+"""Creation of tensors, and conversion between tensors and other values."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def _float_or(dtype: Any) -> DType:
 
 @operation
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Tensor:
-    """An array, a number, a nested list or a variable as a tensor.
+    """Converts an array, a number, a nested list or a variable to a tensor.
 
     Args:
-        x: What to convert; Python floats become the default float dtype, Python integers int32.
+        x: The value; Python floats become the default float dtype, Python integers int32.
         dtype: The dtype of the result. None: that of `x`.
         sparse: Not supported yet.
         ragged: Not supported yet.
 
     Raises:
-        ArgumentError: if a sparse or ragged tensor is asked for.
+        ArgumentError: if a sparse or ragged tensor is requested.
 
     Example:
 
@@ -57,13 +57,13 @@ def convert_to_numpy(x: Any) -> Array:
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether something is a tensor of graphc."""
+    """Whether a value is a tensor of graphc."""
     return isinstance(x, Tensor)
 
 
 @operation
 def cast(x: Any, dtype: Any) -> Tensor:
-    """The tensor in another dtype; floats become integers by dropping what is behind the point.
+    """Casts a tensor to another dtype; floats are truncated to integers.
 
     Example:
 
@@ -85,7 +85,7 @@ def shape(x: Any) -> tuple[Any, ...]:
 
 
 def ndim(x: Any) -> int:
-    """How many axes a tensor has."""
+    """The number of axes of a tensor."""
     return x.ndim if isinstance(x, KerasTensor) else as_tensor(x).ndim
 
 
@@ -96,26 +96,26 @@ def dtype(x: Any) -> str:
 
 @operation
 def size(x: Any) -> Tensor:
-    """How many elements a tensor has."""
+    """The number of elements of a tensor."""
     return as_tensor(dims.product(as_tensor(x).shape))
 
 
 @operation
 def stop_gradient(variable: Any) -> Tensor:
-    """The tensor itself, through which no gradient flows."""
+    """The identity, with a gradient of 0."""
     return bind("stop_gradient", as_tensor(variable))
 
 
 @operation
 def copy(x: Any) -> Tensor:
-    """A tensor of the same values, in memory of its own."""
+    """A copy of a tensor."""
     tensor = as_tensor(x)
     return tensor if tensor.traced is not None else Tensor(tensor.numpy().copy())
 
 
 @operation
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
-    """A tensor with the same number everywhere.
+    """A tensor filled with one value.
 
     Example:
 
@@ -139,7 +139,7 @@ def ones(shape: Any, dtype: Any = None) -> Tensor:
 
 @operation
 def empty(shape: Any, dtype: Any = None) -> Tensor:
-    """A tensor whose values do not matter; they are zeros."""
+    """A tensor of arbitrary values: zeros."""
     return full(shape, 0, dtype)
 
 
@@ -162,13 +162,13 @@ def ones_like(x: Any, dtype: Any = None) -> Tensor:
 
 @operation
 def empty_like(x: Any, dtype: Any = None) -> Tensor:
-    """A tensor of the shape of another, whose values do not matter."""
+    """A tensor of the shape of another, of arbitrary values: zeros."""
     return _like(x, 0, dtype)
 
 
 @operation
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
-    """The same number everywhere, in the shape of a tensor."""
+    """A tensor of the shape of another, filled with one value."""
     return _like(x, fill_value, dtype)
 
 
@@ -177,10 +177,10 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     """The numbers from `start` to below `stop` in steps.
 
     Args:
-        start: The first number; the end, where `stop` is None, and the numbers then start at 0.
-        stop: Where they end.
-        step: The distance from each to the next. None: 1.
-        dtype: The dtype. None: int32, or the default float dtype where one of the numbers is a float.
+        start: The first number; if `stop` is None, the end, with 0 as the first number.
+        stop: The end, which is excluded.
+        step: The distance between two numbers. None: 1.
+        dtype: The dtype. None: int32, or the default float dtype if an argument is a float.
 
     Example:
 
@@ -197,8 +197,8 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
         count: Any = last - first
     else:
         count = max(0, int(np.ceil((float(last) - float(first)) / float(width))))
-    places = bind("iota", shape=(count,), axis=0, dtype=dtype)
-    scaled = places if width == 1 else operate("mul", places, as_tensor(width, dtype))
+    positions = bind("iota", shape=(count,), axis=0, dtype=dtype)
+    scaled = positions if width == 1 else operate("mul", positions, as_tensor(width, dtype))
     return scaled if isinstance(first, int) and first == 0 else operate("add", scaled, as_tensor(first, dtype))
 
 
@@ -211,11 +211,11 @@ def linspace(
     Args:
         start: The first number, or a tensor of them.
         stop: The last.
-        num: How many.
-        endpoint: Whether `stop` is the last; else the numbers end one step before it.
-        retstep: Whether to return the distance too.
+        num: The number of numbers.
+        endpoint: Whether `stop` is the last number; else the numbers end one step before it.
+        retstep: Whether to return the distance as well.
         dtype: The dtype. None: that of `start` and `stop` together, or the default float dtype.
-        axis: Where the new axis is, for tensors.
+        axis: The position of the new axis, for tensors.
 
     Example:
 
@@ -228,9 +228,9 @@ def linspace(
     first, last = as_tensor(start, wide), as_tensor(stop, wide)
     step = operate("div", operate("sub", last, first), max(1, num - 1 if endpoint else num))
     rank = max(first.ndim, last.ndim) + 1
-    place = axis_of(axis, rank, "linspace")
-    along = _reshape(arange(num, dtype=wide), tuple(num if a == place else 1 for a in range(rank)))
-    widened = [_reshape(t, (*t.shape[:place], 1, *t.shape[place:])) if t.ndim else t for t in (first, step)]
+    position = axis_of(axis, rank, "linspace")
+    along = _reshape(arange(num, dtype=wide), tuple(num if a == position else 1 for a in range(rank)))
+    widened = [_reshape(t, (*t.shape[:position], 1, *t.shape[position:])) if t.ndim else t for t in (first, step)]
     result = _cast(operate("add", widened[0], operate("mul", along, widened[1])), dtype)
     return (result, step) if retstep else result
 

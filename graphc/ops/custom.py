@@ -14,7 +14,7 @@ from graphc.dtypes import DType, as_dtype
 from graphc.errors import ArgumentError, DTypeError, GraphcError, ShapeError, StateError
 from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.types import Origin
-from graphc.ops.reductions import with_axes
+from graphc.ops.reductions import restore_axes
 from graphc.ops.shaping import axes_of
 from graphc.primitives.base import FLOATS
 from graphc.primitives.custom import Definition, rule_failed
@@ -34,7 +34,7 @@ from graphc.tracing import (
 from graphc.tracing.conversion import float_dtype
 from graphc.tracing.elementwise import broadcast_operands
 
-# Names of attributes that rules get from graphc.
+# Names of attributes that graphc passes to rules.
 _TAKEN = ("op", "out", "axes", "axis", "keepdims")
 
 
@@ -130,7 +130,7 @@ def primitive(
     return operation(apply)
 
 
-# ---- what users call
+# ---- the public functions
 
 
 def _pointwise(name: str, allowed: Sequence[str]) -> Any:
@@ -152,7 +152,7 @@ def _reduction(name: str, allowed: Sequence[str]) -> Any:
         tensor = as_tensor(x, float_dtype(x)) if only_floats else as_tensor(x)
         axes = axes_of(axis, tensor.ndim, name)
         result = bind(name, tensor, axes=axes, **_checked(name, attrs))
-        return with_axes(result, tensor, axes) if keepdims else result
+        return restore_axes(result, tensor, axes) if keepdims else result
 
     return apply
 
@@ -169,7 +169,7 @@ def _checked(name: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _attribute(name: str, key: str, value: Any) -> Any:
-    """An attribute as graphs have them."""
+    """An attribute in the form that graphs store."""
     if isinstance(value, list | tuple) and key not in _TAKEN:
         return tuple(_attribute(name, key, part) for part in value)
     if isinstance(value, np.generic):
@@ -189,7 +189,7 @@ def _attribute(name: str, key: str, value: Any) -> Any:
 
 
 class _RuleTrace(Trace):
-    """Where a gradient's rule adds its operations: the graph that is differentiated.
+    """A trace of a `vjp` rule, which adds its operations to the graph that is differentiated.
 
     Args:
         builder: That graph, under construction.
@@ -203,7 +203,7 @@ class _RuleTrace(Trace):
         self._around = outermost_trace()
 
     def state(self, variable: Any) -> Value:
-        """Refused: a gradient is a function of the operands and the result.
+        """Raises an error: a gradient is a function of the operands and the result.
 
         Raises:
             StateError: always.
@@ -215,12 +215,12 @@ class _RuleTrace(Trace):
         )
 
     def next_stream(self) -> int:
-        """A number that no other random operation has."""
+        """A stream number, unique among the random operations of the outermost trace."""
         return super().next_stream() if self._around is None else self._around.next_stream()
 
 
 def _gradient(name: str, vjp: Callable[..., Any]) -> Callable[..., Any]:
-    """A user's gradient as records have it."""
+    """A user's `vjp` rule in the form of primitives' records."""
 
     def rule(g: Value, n: Applied) -> Sequence[Value | None]:
         origin = n.node.loc[-1] if n.node.loc else Origin()

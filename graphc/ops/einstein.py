@@ -1,4 +1,4 @@
-"""Einstein's notation: any sum of products of tensors, as contractions of two at a time."""
+"""Einstein summation: sums of products of tensors, as a sequence of pairwise contractions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from graphc.tracing.shapes import unify_sizes
 
 @operation
 def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
-    """Sums of products in Einstein's notation: indices that the result lacks are summed over.
+    """Einstein summation: indices that the result lacks are summed over.
 
-    Operands are joined from left to right, each pair by one contraction.
+    Operands are contracted pairwise from left to right.
 
     Args:
         subscripts: The indices of each operand, and after `->` those of the result, such as `"ij,jk->ik"`. `...` stands
-            for any number of axes, which broadcast. An index that an operand has twice picks its diagonal. Without
+            for any number of axes, which broadcast. An index that an operand has twice selects its diagonal. Without
             `->` the result has, in alphabetical order, the indices that occur once.
         *operands: Tensors.
 
@@ -32,7 +32,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
         A tensor of the dtype that the operands promote to; int32 for int8.
 
     Raises:
-        ArgumentError: if the notation is not understood.
+        ArgumentError: if the subscripts are invalid.
         ShapeError: if an operand does not fit its indices.
 
     Example:
@@ -54,19 +54,19 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
     pairs = list(zip(terms, unify_sizes([tensor for _, tensor in pairs], terms), strict=True))
     _check_sizes(subscripts, pairs)
     pairs = [_without_ones(term, tensor, pairs) for term, tensor in pairs]
-    current, held = pairs[0]
+    current, accumulated = pairs[0]
     for i, (term, tensor) in enumerate(pairs[1:], 2):
         needed = set(result).union(*(other for other, _ in pairs[i:]))
-        current, held = _join(current, held, term, tensor, needed)
+        current, accumulated = _join(current, accumulated, term, tensor, needed)
     drop = tuple(axis for axis, index in enumerate(current) if index not in result)
     if drop:
-        held = sum(held, drop)
+        accumulated = sum(accumulated, drop)
         current = "".join(index for index in current if index in result)
-    return _cast(transpose(held, tuple(current.index(index) for index in result)), dtype)
+    return _cast(transpose(accumulated, tuple(current.index(index) for index in result)), dtype)
 
 
 def _parse(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
-    """The indices of each operand and of the result; dots are replaced by letters."""
+    """Parses subscripts into the indices of each operand and of the result; an ellipsis is replaced by letters."""
     left, arrow, result = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(ranks):
@@ -94,7 +94,7 @@ def _parse(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
 
 
 def _diagonal(term: str, x: Tensor) -> tuple[str, Tensor]:
-    """An operand without repeated indices: each pair of equal ones becomes the diagonal of their axes."""
+    """An operand without repeated indices: the axes of equal indices are replaced by their diagonal."""
     for index in dict.fromkeys(term):
         while term.count(index) > 1:
             first = term.index(index)
@@ -135,7 +135,7 @@ def _without_ones(term: str, x: Tensor, pairs: list[tuple[str, Tensor]]) -> tupl
 
 
 def _join(left: str, a: Tensor, right: str, b: Tensor, needed: set[str]) -> tuple[str, Tensor]:
-    """Two operands as one; indices that nothing else needs are summed over."""
+    """Contracts two operands over the shared indices that are not needed later."""
     a, left = _summed(a, left, needed | set(right))
     b, right = _summed(b, right, needed | set(left))
     both = [index for index in left if index in right]
@@ -153,7 +153,7 @@ def _join(left: str, a: Tensor, right: str, b: Tensor, needed: set[str]) -> tupl
 
 
 def _multiplied(joined: str, left: str, a: Tensor, right: str, b: Tensor) -> Tensor:
-    """The product of two operands, element by element, each repeated along the indices that it lacks."""
+    """The elementwise product of two operands, each broadcast along the indices that it lacks."""
     sizes = dict(zip(left + right, a.shape + b.shape, strict=True))
     shape = tuple(sizes[index] for index in joined)
     sides = ((left, a), (right, b))
@@ -161,6 +161,6 @@ def _multiplied(joined: str, left: str, a: Tensor, right: str, b: Tensor) -> Ten
 
 
 def _summed(x: Tensor, term: str, needed: set[str]) -> tuple[Tensor, str]:
-    """An operand without the indices that it alone has and that nothing needs."""
+    """An operand summed over the indices that are not needed."""
     drop = tuple(axis for axis, index in enumerate(term) if index not in needed)
     return (sum(x, drop), "".join(index for index in term if index in needed)) if drop else (x, term)

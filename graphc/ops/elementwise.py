@@ -1,6 +1,6 @@
 """Arithmetic, comparisons, logic and selection on elements.
 
-Operands broadcast as in NumPy and promote as in Keras: Python numbers take the dtype of the tensors they meet.
+Operands broadcast as in NumPy and promote as in Keras: Python numbers are weakly typed.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from graphc.tracing.elementwise import broadcast_operands, in_floats, on_numbers
 
 
 def in_float(x: Any) -> Tensor:
-    """The operand as it is where it is a float, else in the default float dtype."""
+    """The operand as a float: unchanged if it is one, else in the default float dtype."""
     tensor = as_tensor(x)
     return tensor if tensor.type.dtype.is_float else _cast(tensor, dtypes.as_dtype(config.floatx()))
 
 
 def in_wide(x: Any) -> Tensor:
-    """The operand in floats that many of them can be added up in: halves become float32.
+    """The operand as floats wide enough to accumulate in: halves become float32.
 
     A float16 sum is infinite from 65,520 on, and counts in halves stop at 2,048 (bfloat16: at 256).
     """
     tensor = as_tensor(x)
-    # Integers, too, at once: a default of float16 could not hold large ones.
+    # Integers are cast directly: a default dtype of float16 could not hold large ones.
     wide = _cast(tensor, float_dtype(tensor).accumulator)
     if wide is not tensor and tensor.logits is not None:
         name, operand, axis = tensor.logits
@@ -37,12 +37,12 @@ def in_wide(x: Any) -> Tensor:
 
 
 def minus_abs(x: Tensor) -> Tensor:
-    """`-abs(x)` with the gradient 0 at 0, for what is even in `x`: `abs` has the slope of its right side there."""
+    """`-abs(x)` with a gradient of 0 at 0, for functions that are even in `x`; `abs` has the gradient 1 there."""
     return bind("minimum", x, bind("neg", x))
 
 
 def float_function(op: str, x: Any) -> Tensor:
-    """A primitive on one operand in floats."""
+    """Applies a primitive to one operand as a float."""
     return bind(op, in_float(x))
 
 
@@ -107,7 +107,7 @@ def divide(x1: Any, x2: Any) -> Tensor:
 
 @operation
 def true_divide(x1: Any, x2: Any) -> Tensor:
-    """`x1 / x2`, elementwise: another name of `divide`."""
+    """`x1 / x2`, elementwise: an alias of `divide`."""
     return operate("div", x1, x2)
 
 
@@ -173,7 +173,7 @@ def absolute(x: Any) -> Tensor:
 
 @operation
 def abs(x: Any) -> Tensor:
-    """The absolute value, elementwise: another name of `absolute`."""
+    """The absolute value, elementwise: an alias of `absolute`."""
     return operate("abs", x)
 
 
@@ -277,25 +277,25 @@ def greater_equal(x1: Any, x2: Any) -> Tensor:
 
 @operation
 def logical_and(x1: Any, x2: Any) -> Tensor:
-    """Whether both hold, elementwise; numbers hold where they are not zero."""
+    """Whether both are True, elementwise; numbers are True if they are not zero."""
     return _logical("logical_and", x1, x2)
 
 
 @operation
 def logical_or(x1: Any, x2: Any) -> Tensor:
-    """Whether one or both hold, elementwise."""
+    """Whether at least one is True, elementwise."""
     return _logical("logical_or", x1, x2)
 
 
 @operation
 def logical_xor(x1: Any, x2: Any) -> Tensor:
-    """Whether exactly one holds, elementwise."""
+    """Whether exactly one is True, elementwise."""
     return _logical("logical_xor", x1, x2)
 
 
 @operation
 def logical_not(x: Any) -> Tensor:
-    """Whether `x` does not hold, elementwise."""
+    """Whether `x` is False, elementwise."""
     return bind("logical_not", _truth(x))
 
 
@@ -352,13 +352,13 @@ def right_shift(x: Any, y: Any) -> Tensor:
 
 @operation
 def bitwise_left_shift(x: Any, y: Any) -> Tensor:
-    """Another name of `left_shift`."""
+    """An alias of `left_shift`."""
     return on_numbers("shift_left", x, y)
 
 
 @operation
 def bitwise_right_shift(x: Any, y: Any) -> Tensor:
-    """Another name of `right_shift`."""
+    """An alias of `right_shift`."""
     return on_numbers("shift_right", x, y)
 
 
@@ -370,18 +370,18 @@ def bitwise_not(x: Any) -> Tensor:
 
 @operation
 def bitwise_invert(x: Any) -> Tensor:
-    """Another name of `bitwise_not`."""
+    """An alias of `bitwise_not`."""
     return operate("invert", x)
 
 
 @operation
 def where(condition: Any, x1: Any = None, x2: Any = None) -> Tensor:
-    """`x1` where the condition holds, else `x2`, elementwise; all three broadcast.
+    """`x1` where the condition is True, else `x2`, elementwise; all three broadcast.
 
     Args:
-        condition: Tensor of booleans; numbers hold where they are not zero.
-        x1: What to take where it holds.
-        x2: What to take where it does not.
+        condition: Tensor of booleans; numbers are True if they are not zero.
+        x1: The values where the condition is True.
+        x2: The values where it is False.
 
     Raises:
         ArgumentError: if `x1` or `x2` is missing; the positions where a condition holds have no fixed shape.
@@ -410,6 +410,6 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
     """
     wanted = result_dtype(x, x_min, x_max)
     if isinstance(x_min, int | float) and isinstance(x_max, int | float) and not wanted.is_float:
-        # Limits that the dtype cannot hold limit nothing.
+        # Limits out of the range of the dtype have no effect.
         return bind("clip", as_tensor(x, dtypes.int32 if wanted.is_bool else wanted), low=int(x_min), high=int(x_max))
     return minimum(maximum(_cast(as_tensor(x), dtypes.int32) if dtype_of(x).is_bool else x, x_min), x_max)

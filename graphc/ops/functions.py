@@ -1,4 +1,4 @@
-"""Functions of elements, computed in floats: integers are cast to the default float dtype."""
+"""Elementwise functions, computed in floats: integers are cast to the default float dtype."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from graphc.tracing.elementwise import broadcast_operands
 
 
 def _rounding(op: str, x: Any) -> Tensor:
-    """Integers are whole already."""
+    """Applies a rounding primitive; integers are returned unchanged."""
     tensor = as_tensor(x)
     return bind(op, tensor) if tensor.type.dtype.is_float else tensor
 
@@ -210,7 +210,7 @@ def round(x: Any, decimals: int = 0) -> Tensor:
 def logaddexp(x1: Any, x2: Any) -> Tensor:
     """`log(exp(x1) + exp(x2))`, elementwise, without overflow."""
     a, b = broadcast_operands(*(as_tensor(x) for x in (x1, x2)), dtype=float_dtype(as_tensor(x1), as_tensor(x2)))
-    # Of equal infinities the difference would be no number.
+    # The difference of equal infinities would be NaN.
     difference = where(bind("eq", a, b), 0, bind("sub", a, b))
     return bind("add", bind("maximum", a, b), bind("log1p", bind("exp", minus_abs(difference))))
 
@@ -223,7 +223,7 @@ def hypot(x1: Any, x2: Any) -> Tensor:
     """
     a, b = (bind("neg", minus_abs(x)) for x in broadcast_operands(x1, x2, dtype=float_dtype(x1, x2)))
     longer, shorter = bind("maximum", a, b), bind("minimum", a, b)
-    # Where the quotient of the two would be no number it does not count.
+    # The quotient is not used where it would be NaN.
     plain = bind("logical_and", elementwise("gt", longer, 0), bind("isfinite", longer))
     ratio = bind("div", where(plain, shorter, 0), where(plain, longer, 1))
     length = bind("mul", longer, bind("sqrt", elementwise("add", bind("mul", ratio, ratio), 1)))
@@ -231,7 +231,7 @@ def hypot(x1: Any, x2: Any) -> Tensor:
 
 
 def _endless(*sizes: Tensor) -> list[Tensor]:
-    """Absolute values with 0 in place of what is no number."""
+    """Absolute values with NaN replaced by 0."""
     return [where(bind("isnan", size), 0, size) for size in sizes]
 
 
@@ -249,13 +249,13 @@ def rad2deg(x: Any) -> Tensor:
 
 @operation
 def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
-    """`x` with numbers in place of NaN and infinities.
+    """Replaces NaN and infinities in `x`.
 
     Args:
         x: Tensor.
-        nan: What NaN becomes.
-        posinf: What positive infinity becomes. None: the largest number of the dtype.
-        neginf: What negative infinity becomes. None: the smallest number of the dtype.
+        nan: The replacement of NaN.
+        posinf: The replacement of positive infinity. None: the maximum of the dtype.
+        neginf: The replacement of negative infinity. None: the minimum of the dtype.
     """
     tensor = as_tensor(x)
     if not tensor.type.dtype.is_float:

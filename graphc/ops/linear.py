@@ -1,4 +1,4 @@
-"""Products of two tensors: each is one contraction."""
+"""Products of two tensors, each as one contraction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graphc.tracing.shapes import reshape as _reshape
 
 
 def _pair(x1: Any, x2: Any) -> tuple[Tensor, Tensor, DType]:
-    """Two operands as their products are summed, and the dtype of the result; booleans give booleans."""
+    """Two operands in the dtype in which their products are accumulated, and the dtype of the result."""
     dtype = result_dtype(x1, x2)
     formed = dtypes.int32 if dtype.is_bool else dtype
     return as_tensor(x1, formed), as_tensor(x2, formed), dtype
@@ -22,7 +22,7 @@ def _pair(x1: Any, x2: Any) -> tuple[Tensor, Tensor, DType]:
 
 @operation
 def dot(x1: Any, x2: Any) -> Tensor:
-    """The last axis of `x1` summed against the second last of `x2` (its only one where it is a vector).
+    """Contracts the last axis of `x1` with the second last of `x2` (or its only axis).
 
     Example:
 
@@ -43,7 +43,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Tensor:
     Args:
         x1: Tensor.
         x2: Tensor.
-        axes: How many of the last axes of `x1` pair with the first of `x2`, or two lists of axes.
+        axes: The number of last axes of `x1` that are contracted with the first of `x2`, or two lists of axes.
 
     Example:
 
@@ -69,7 +69,7 @@ def outer(x1: Any, x2: Any) -> Tensor:
 
 @operation
 def inner(x1: Any, x2: Any) -> Tensor:
-    """The last axes of both summed against each other."""
+    """Contracts the last axes of both."""
     a, b, dtype = _pair(x1, x2)
     return _cast(operate("mul", a, b) if a.ndim == 0 or b.ndim == 0 else tensordot(a, b, [[-1], [-1]]), dtype)
 

@@ -1,4 +1,4 @@
-"""What neural networks are made of beyond activations: codes of labels, losses of one row, normalizations."""
+"""Operations of neural networks: one-hot encodings, cross-entropies, moments and normalizations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.activations import log_softmax
 from graphc.ops.elementwise import in_float, in_wide, minus_abs, where
-from graphc.ops.reductions import default_float, norm, spread, wide_mean, with_axes
+from graphc.ops.reductions import broadcast_reduced, default_float, norm, restore_axes, wide_mean
 from graphc.ops.reductions import max as _max
 from graphc.ops.shaping import axes_of, axis_of, squeeze
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
@@ -22,28 +22,28 @@ from graphc.tracing.shapes import reshape as _reshape
 
 
 def _is_class(labels: Tensor, num_classes: int, axis: int) -> Tensor:
-    """Whether each position along a new axis is the label's."""
+    """Whether each class, along a new axis, is that of the label."""
     rank = labels.ndim + 1
     axis = axis_of(axis, rank, "one_hot")
     shape = (*labels.shape[:axis], num_classes, *labels.shape[axis:])
-    places = bind("iota", shape=shape, axis=axis, dtype=labels.type.dtype)
+    classes = bind("iota", shape=shape, axis=axis, dtype=labels.type.dtype)
     others = tuple(a for a in range(rank) if a != axis)
-    return bind("eq", bind("broadcast", labels, shape=shape, axes=others), places)
+    return bind("eq", bind("broadcast", labels, shape=shape, axes=others), classes)
 
 
 @operation
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
-    """Labels as rows of zeros with a one at the label's position; a label out of range gives only zeros.
+    """One-hot encoding of labels; the code of a label out of range is all zeros.
 
     Args:
         x: Tensor of integers.
-        num_classes: How many positions.
-        axis: Where the new axis is.
+        num_classes: The number of classes.
+        axis: The position of the new axis.
         dtype: The dtype of the result. None: the default float dtype.
         sparse: Not supported yet.
 
     Raises:
-        ArgumentError: if a sparse result is asked for.
+        ArgumentError: if a sparse result is requested.
 
     Example:
 
@@ -60,12 +60,12 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
 def multi_hot(
     inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False, **kwargs: Any
 ) -> Tensor:
-    """Sets of labels as rows of zeros with a one at each label's position.
+    """Multi-hot encoding of sets of labels.
 
     Args:
         inputs: Tensor of integers; the labels of a set are along its second axis (its only one, for one set).
-        num_classes: How many positions.
-        axis: Where the new axis is.
+        num_classes: The number of classes.
+        axis: The position of the new axis.
         dtype: The dtype of the result. None: the default float dtype.
         sparse: Not supported yet.
     """
@@ -77,25 +77,25 @@ def multi_hot(
 
 
 def _log_limits(dtype: DType) -> tuple[float, float]:
-    """The logarithms of the smallest and largest probability that losses use."""
+    """The logarithms of the bounds to which losses clip probabilities."""
     epsilon = np.asarray(config.epsilon(), dtype.accumulator.numpy)
     return float(np.log(epsilon)), float(np.log(1 - epsilon))
 
 
 def _log_probabilities(output: Tensor, from_logits: bool, axis: int) -> Tensor:
-    """The logarithms of probabilities that are kept `config.epsilon()` away from 0 and 1, unless made from logits."""
+    """Log-probabilities; probabilities are first clipped to `[epsilon, 1 - epsilon]`, unless they are logits."""
     if from_logits:
         return log_softmax(output, axis)
     known = output.logits
     if known is not None and known[0] == "softmax" and known[2] == axis:
-        # log(clip(softmax(x))) without forming the softmax: the same number, and one division and one log less.
+        # log(clip(softmax(x))) without computing the softmax: the same number with one division and one log less.
         low, high = _log_limits(output.type.dtype)
         return bind("clip", log_softmax(known[1], axis), low=low, high=high)
-    total = spread(bind("sum", output, axes=(axis,)), output, (axis,))
-    return bind("log", _inside(bind("div", output, total)))
+    total = broadcast_reduced(bind("sum", output, axes=(axis,)), output, (axis,))
+    return bind("log", _clipped(bind("div", output, total)))
 
 
-def _inside(probabilities: Tensor) -> Tensor:
+def _clipped(probabilities: Tensor) -> Tensor:
     epsilon = config.epsilon()
     return bind("clip", probabilities, low=epsilon, high=1 - epsilon)
 
@@ -187,12 +187,12 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     if wanted.shape != predicted.shape:
         raise ShapeError("targets and outputs differ in shape", got=f"{wanted.type} and {predicted.type}")
     if from_logits:
-        # -target * log(sigmoid(x)) - (1 - target) * log(sigmoid(-x)), where only one term holds what may be infinite.
+        # -target * log(sigmoid(x)) - (1 - target) * log(sigmoid(-x)), written so that at most one term can be infinite.
         tail = bind("log1p", bind("exp", minus_abs(predicted)))
         above, below = elementwise("maximum", predicted, 0), elementwise("minimum", predicted, 0)
         return _cast((1 - wanted) * above - wanted * below + tail, given.type.dtype)
-    held = _inside(predicted)
-    return _cast(-(wanted * bind("log", held) + (1 - wanted) * bind("log", 1 - held)), given.type.dtype)
+    clipped = _clipped(predicted)
+    return _cast(-(wanted * bind("log", clipped) + (1 - wanted) * bind("log", 1 - clipped)), given.type.dtype)
 
 
 @operation
@@ -206,7 +206,7 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
         synchronized: Not supported yet.
 
     Raises:
-        ArgumentError: if moments over several machines are asked for.
+        ArgumentError: if synchronized moments are requested.
     """
     if synchronized:
         raise ArgumentError("moments over several machines are not supported yet")
@@ -214,23 +214,23 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
     tensor = in_wide(given)
     reduced = axes_of(axes, tensor.ndim, "moments")
     center = wide_mean(tensor, reduced)
-    distance = bind("sub", tensor, spread(center, tensor, reduced))
+    distance = bind("sub", tensor, broadcast_reduced(center, tensor, reduced))
     variance = wide_mean(bind("mul", distance, distance), reduced)
     if keepdims:
-        center, variance = with_axes(center, tensor, reduced), with_axes(variance, tensor, reduced)
+        center, variance = restore_axes(center, tensor, reduced), restore_axes(variance, tensor, reduced)
     return _narrowed(center, given.type.dtype), _narrowed(variance, given.type.dtype)
 
 
 def _narrowed(x: Tensor, dtype: DType) -> Tensor:
-    """Statistics in another dtype: what a half cannot hold becomes the largest that float16 has, as in Keras."""
+    """Statistics in another dtype, clipped to the range of float16, as in Keras."""
     if dtype is x.type.dtype:
         return x
-    most = float(np.finfo(np.float16).max)
-    return _cast(bind("clip", x, low=-most, high=most), dtype)
+    largest = float(np.finfo(np.float16).max)
+    return _cast(bind("clip", x, low=-largest, high=largest), dtype)
 
 
 def _along(part: Any, x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """A tensor that has some axes of `x`, with size 1 in the others."""
+    """A tensor along some axes of `x`, with size 1 in the other axes."""
     tensor = as_tensor(part, x.type.dtype)
     if tensor.ndim == x.ndim:
         return tensor
@@ -247,15 +247,15 @@ def batch_normalization(
         x: Tensor.
         mean: Vector along the axis.
         variance: Vector along the axis.
-        axis: The axis that has its own statistics for each position.
-        offset: Vector to add. None: nothing.
-        scale: Vector to multiply with. None: nothing.
+        axis: The axis along which the statistics are given.
+        offset: Vector that is added. None: 0.
+        scale: Vector that is multiplied. None: 1.
         epsilon: A small number that prevents division by 0.
     """
     given = in_float(x)
     tensor = in_wide(given)
     axes = (axis_of(axis, tensor.ndim, "batch_normalization"),)
-    # All that concerns one vector is computed on vectors, so that each element takes a product and a sum.
+    # The scale and shift are computed on vectors, so that each element takes one product and one sum.
     factor = bind("rsqrt", operate("add", as_tensor(variance, tensor.type.dtype), epsilon))
     if scale is not None:
         factor = operate("mul", factor, as_tensor(scale, tensor.type.dtype))
@@ -274,8 +274,8 @@ def layer_normalization(
 
     Args:
         x: Tensor.
-        gamma: Tensor of the sizes of the axes, to multiply with. None: nothing.
-        beta: Likewise, to add. None: nothing.
+        gamma: Scale, of the sizes of the axes. None: 1.
+        beta: Offset, of the sizes of the axes. None: 0.
         axis: Axis or axes.
         epsilon: A small number that prevents division by 0. None: `config.epsilon()`.
     """
@@ -286,7 +286,7 @@ def layer_normalization(
     axes = axes_of(axis, tensor.ndim, "layer_normalization")
     center, variance = moments(wide, axes)
     factor = bind("rsqrt", operate("add", variance, config.epsilon() if epsilon is None else epsilon))
-    result: Any = bind("sub", wide, spread(center, wide, axes)) * spread(factor, wide, axes)
+    result: Any = bind("sub", wide, broadcast_reduced(center, wide, axes)) * broadcast_reduced(factor, wide, axes)
     if gamma is not None:
         result = result * _along(gamma, wide, axes)
     if beta is not None:
@@ -300,7 +300,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: float 
 
     Args:
         x: Tensor.
-        scale: Tensor of the sizes of the axes, to multiply with. None: nothing.
+        scale: Scale, of the sizes of the axes. None: 1.
         axis: Axis or axes.
         epsilon: A small number that prevents division by 0. None: `config.epsilon()`.
     """
@@ -309,7 +309,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: float 
     axes = axes_of(axis, tensor.ndim, "rms_normalization")
     power = wide_mean(bind("mul", wide, wide), axes)
     factor = bind("rsqrt", operate("add", power, config.epsilon() if epsilon is None else epsilon))
-    result = bind("mul", wide, spread(factor, wide, axes))
+    result = bind("mul", wide, broadcast_reduced(factor, wide, axes))
     if scale is not None:
         result = operate("mul", result, _along(scale, wide, axes))
     return _cast(result, tensor.type.dtype)
@@ -317,21 +317,21 @@ def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: float 
 
 @operation
 def normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: float | None = None) -> Tensor:
-    """Vectors scaled to length one: `x / max(norm(x), epsilon)` along an axis.
+    """Vectors normalized to norm one: `x / max(norm(x), epsilon)` along an axis.
 
     Args:
         x: Tensor.
         axis: Axis or axes.
-        order: Which length: `sum(abs(x) ** order) ** (1 / order)`.
-        epsilon: The least length to divide by. None: `config.epsilon()`.
+        order: The order of the norm: `sum(abs(x) ** order) ** (1 / order)`.
+        epsilon: The minimum norm to divide by. None: `config.epsilon()`.
     """
     given = in_float(x)
     tensor = in_wide(given)
     axes = axes_of(axis, tensor.ndim, "normalize")
-    least = config.epsilon() if epsilon is None else epsilon
+    min_norm = config.epsilon() if epsilon is None else epsilon
     if order == 2:
         total = bind("sum", bind("mul", tensor, tensor), axes=axes)
-        factor = bind("rsqrt", elementwise("maximum", total, least * least))
-        return _cast(bind("mul", tensor, spread(factor, tensor, axes)), given.type.dtype)
-    length = elementwise("maximum", norm(tensor, order, axes), least)
-    return _cast(bind("div", tensor, spread(length, tensor, axes)), given.type.dtype)
+        factor = bind("rsqrt", elementwise("maximum", total, min_norm * min_norm))
+        return _cast(bind("mul", tensor, broadcast_reduced(factor, tensor, axes)), given.type.dtype)
+    length = elementwise("maximum", norm(tensor, order, axes), min_norm)
+    return _cast(bind("div", tensor, broadcast_reduced(length, tensor, axes)), given.type.dtype)

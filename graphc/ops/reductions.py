@@ -1,4 +1,4 @@
-"""Reductions: what is left of axes when their elements are combined."""
+"""Reductions over axes."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from graphc.tracing.conversion import float_dtype
 from graphc.tracing.shapes import reshape as _reshape
 
 
-def kept(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes that a reduction leaves."""
+def remaining_axes(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes that remain after a reduction."""
     return tuple(axis for axis in range(x.ndim) if axis not in axes)
 
 
-def spread(reduced: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """A reduced tensor repeated along the axes that were reduced, to the shape of `x`."""
-    return bind("broadcast", reduced, shape=x.shape, axes=kept(x, axes)) if axes else reduced
+def broadcast_reduced(reduced: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """A reduced tensor broadcast along the reduced axes, to the shape of `x`."""
+    return bind("broadcast", reduced, shape=x.shape, axes=remaining_axes(x, axes)) if axes else reduced
 
 
 def reduce(op: str, x: Tensor, axis: Any, keepdims: bool = False) -> Tensor:
-    """A primitive reduction over axes, given as Keras takes them."""
+    """Applies a reduction primitive over axes in Keras's form."""
     axes = axes_of(axis, x.ndim, op)
     result = bind(op, x, axes=axes) if axes else x
-    return with_axes(result, x, axes) if keepdims else result
+    return restore_axes(result, x, axes) if keepdims else result
 
 
-def with_axes(reduced: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """A reduced tensor with axes of size 1 where axes of `x` were reduced."""
+def restore_axes(reduced: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """A reduced tensor with the reduced axes restored, with size 1."""
     return _reshape(reduced, tuple(1 if axis in axes else dim for axis, dim in enumerate(x.shape)))
 
 
 def count(x: Tensor, axes: tuple[int, ...], dtype: DType) -> Tensor:
-    """How many elements a reduction combines into one, as a scalar."""
+    """The number of elements that a reduction combines into one, as a scalar tensor."""
     total = dims.product(x.shape[axis] for axis in axes)
     return as_tensor(total, dtype)
 
 
 def _number(x: Any) -> Tensor:
-    """Sums of booleans and of small integers are formed in 32 bits, as in Keras."""
+    """An operand of a sum: booleans and narrow integers are converted to 32 bits, as in Keras."""
     tensor = as_tensor(x)
     if tensor.type.dtype.is_bool or (tensor.type.dtype.kind == "int" and tensor.type.dtype.bits < 32):
         return _cast(tensor, dtypes.int32)
@@ -65,7 +65,7 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     Args:
         x: Tensor.
         axis: Axis or axes; None: all.
-        keepdims: Whether the axes stay, with size 1.
+        keepdims: Whether the reduced axes remain, with size 1.
 
     Example:
 
@@ -77,19 +77,19 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 @operation
 def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
-    """The product over axes, formed in `dtype` where it is given."""
+    """The product over axes, computed in `dtype` if given."""
     tensor = _number(x) if dtype is None else as_tensor(x, dtypes.as_dtype(dtype))
     return reduce("prod", tensor, axis, keepdims)
 
 
 @operation
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The mean over axes: the sum divided by the count; integers give floats.
+    """The mean over axes: the sum divided by the count; the mean of integers is a float.
 
     Args:
         x: Tensor.
         axis: Axis or axes; None: all.
-        keepdims: Whether the axes stay, with size 1.
+        keepdims: Whether the reduced axes remain, with size 1.
 
     Example:
 
@@ -100,15 +100,15 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 
 def wide_mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The mean of a tensor whose dtype is one that many elements can be added up in."""
+    """The mean of a tensor whose dtype is wide enough to accumulate in."""
     axes = axes_of(axis, x.ndim, "mean")
     total = elementwise("div", reduce("sum", x, axes), count(x, axes, x.type.dtype))
-    return with_axes(total, x, axes) if keepdims else total
+    return restore_axes(total, x, axes) if keepdims else total
 
 
 def _wide_var(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
     axes = axes_of(axis, x.ndim, "var")
-    distance = bind("sub", x, spread(wide_mean(x, axes), x, axes))
+    distance = bind("sub", x, broadcast_reduced(wide_mean(x, axes), x, axes))
     return wide_mean(bind("mul", distance, distance), axes, keepdims)
 
 
@@ -125,7 +125,7 @@ def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 
 def is_empty(x: Tensor, axes: tuple[int, ...]) -> bool:
-    """Whether no elements are combined."""
+    """Whether a reduction over axes combines no elements."""
     return 0 in (x.shape[axis] for axis in axes)
 
 
@@ -143,37 +143,37 @@ def _extremum(op: str, x: Any, axis: Any, keepdims: bool, initial: Any) -> Tenso
 
 @operation
 def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
-    """The largest element over axes, and not less than `initial` where that is given."""
+    """The maximum over axes, and at least `initial` if given."""
     return _extremum("max", x, axis, keepdims, initial)
 
 
 @operation
 def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
-    """The smallest element over axes, and not more than `initial` where that is given."""
+    """The minimum over axes, and at most `initial` if given."""
     return _extremum("min", x, axis, keepdims, initial)
 
 
 @operation
 def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The largest element over axes: another name of `max`."""
+    """The maximum over axes: an alias of `max`."""
     return _extremum("max", x, axis, keepdims, None)
 
 
 @operation
 def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The smallest element over axes: another name of `min`."""
+    """The minimum over axes: an alias of `min`."""
     return _extremum("min", x, axis, keepdims, None)
 
 
 @operation
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Whether at least one element over axes holds; numbers hold where they are not zero."""
+    """Whether any element over axes is True; numbers are True if they are not zero."""
     return reduce("any", _cast(as_tensor(x), dtypes.bool_), axis, keepdims)
 
 
 @operation
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Whether every element over axes holds; numbers hold where they are not zero."""
+    """Whether all elements over axes are True; numbers are True if they are not zero."""
     return reduce("all", _cast(as_tensor(x), dtypes.bool_), axis, keepdims)
 
 
@@ -186,7 +186,7 @@ def _position(op: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
 
 @operation
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the largest element along an axis, the first of equals; None: in the flattened tensor.
+    """The index of the maximum along an axis, the first of equal ones; None: in the flattened tensor.
 
     Example:
 
@@ -198,19 +198,19 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 
 @operation
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the smallest element along an axis, the first of equals; None: in the flattened tensor."""
+    """The index of the minimum along an axis, the first of equal ones; None: in the flattened tensor."""
     return _position("argmin", x, axis, keepdims)
 
 
 @operation
 def count_nonzero(x: Any, axis: Any = None) -> Tensor:
-    """How many elements over axes are not zero."""
+    """The number of nonzero elements over axes."""
     return reduce("sum", _cast(_cast(as_tensor(x), dtypes.bool_), dtypes.int32), axis)
 
 
 @operation
 def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
-    """The mean over axes, each element counted by its weight: `sum(x * weights) / sum(weights)`.
+    """The weighted mean over axes: `sum(x * weights) / sum(weights)`.
 
     Args:
         x: Tensor.
@@ -230,7 +230,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
 
 @operation
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """`log(sum(exp(x)))` over axes, without overflow: the largest element is subtracted first and added again.
+    """`log(sum(exp(x)))` over axes, without overflow: the maximum is subtracted before and added after.
 
     Example:
 
@@ -242,22 +242,22 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     if is_empty(tensor, axes):
         return _cast(bind("log", reduce("sum", tensor, axes, keepdims)), dtype)
     top = bind("stop_gradient", bind("max", tensor, axes=axes))
-    # An infinite largest element would make inf - inf.
+    # An infinite maximum would result in inf - inf.
     top = where(bind("isfinite", top), top, 0)
-    total = bind("sum", bind("exp", bind("sub", tensor, spread(top, tensor, axes))), axes=axes)
+    total = bind("sum", bind("exp", bind("sub", tensor, broadcast_reduced(top, tensor, axes))), axes=axes)
     result = _cast(bind("add", bind("log", total), top), dtype)
-    return with_axes(result, tensor, axes) if keepdims else result
+    return restore_axes(result, tensor, axes) if keepdims else result
 
 
 @operation
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The distance of the largest from the smallest element over axes."""
+    """The range over axes: the maximum minus the minimum."""
     return operate("sub", max(x, axis, keepdims), min(x, axis, keepdims))
 
 
 @operation
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The length of vectors, `sum(abs(x) ** ord) ** (1 / ord)`, or a norm of matrices.
+    """A norm of vectors, `sum(abs(x) ** ord) ** (1 / ord)`, or of matrices.
 
     Args:
         x: Tensor.
@@ -265,7 +265,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
             `inf` and `-inf` are the largest and the least absolute value. Of matrices: `"fro"`, the same as None; 1 and
             `inf`: the largest sum of absolute values of a column, and of a row; -1 and `-inf`: the least.
         axis: One axis, for vectors, or two, for matrices. None: all, which are then one or two where `ord` is given.
-        keepdims: Whether the axes stay, with size 1.
+        keepdims: Whether the reduced axes remain, with size 1.
 
     Raises:
         ArgumentError: if there is no such norm, or it takes singular values: 2, -2 and `"nuc"` of matrices.
@@ -289,7 +289,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
         along, other = axes if abs(ord) == 1 else reversed(axes)
         sums = sum(bind("abs", wide), along, keepdims=True)
         result = (max if ord > 0 else min)(sums, other, keepdims=True)
-        result = result if keepdims else _reshape(result, tuple(wide.shape[a] for a in kept(wide, axes)))
+        result = result if keepdims else _reshape(result, tuple(wide.shape[a] for a in remaining_axes(wide, axes)))
     else:
         raise ArgumentError(
             "`norm` has no such norm",
@@ -300,7 +300,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
 
 
 def _vector_norm(size: Tensor, ord: float, axes: tuple[int, ...], keepdims: bool) -> Tensor:
-    """A norm of vectors, of their absolute values."""
+    """A norm of vectors, from their absolute values."""
     if ord in (math.inf, -math.inf):
         return max(size, axes, keepdims) if ord > 0 else min(size, axes, keepdims)
     if ord == 0:
@@ -311,5 +311,5 @@ def _vector_norm(size: Tensor, ord: float, axes: tuple[int, ...], keepdims: bool
 
 
 def default_float() -> DType:
-    """The dtype of floats where nothing else decides."""
+    """The default floating-point dtype."""
     return dtypes.as_dtype(config.floatx())

@@ -1,4 +1,4 @@
-"""Operations that move elements: shapes, axes, joining, cutting, picking."""
+"""Operations on shapes and axes, concatenation and splitting, slicing and gathering."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from graphc.tracing.shapes import reshape as _reshape
 
 
 def axis_of(axis: Any, rank: int, op: str) -> int:
-    """An axis, counted from the first.
+    """A non-negative axis.
 
     Raises:
         ArgumentError: if it is no integer.
         ShapeError: if there is no such axis.
     """
     try:
-        place = index(axis)
+        position = index(axis)
     except TypeError:
         raise ArgumentError(f"an axis of `{op}` is an integer", got=repr(axis)[:80]) from None
-    if not -rank <= place < rank:
-        raise ShapeError(f"`{op}` has no such axis", got=place, expected=f"from {-rank} to {rank - 1}")
-    return place % rank
+    if not -rank <= position < rank:
+        raise ShapeError(f"`{op}` has no such axis", got=position, expected=f"from {-rank} to {rank - 1}")
+    return position % rank
 
 
 def axes_of(axis: Any, rank: int, op: str) -> tuple[int, ...]:
-    """Axes, counted from the first, ascending; None stands for all."""
+    """Non-negative axes in ascending order; None means all axes."""
     if axis is None:
         return tuple(range(rank))
     several = isinstance(axis, list | tuple) or (isinstance(axis, np.ndarray) and axis.ndim == 1)
@@ -57,7 +57,7 @@ def reshape(x: Any, newshape: Any) -> Tensor:
 
     Args:
         x: Tensor.
-        newshape: Tuple of sizes; one of them may be -1: it is what is left.
+        newshape: Tuple of sizes; one of them may be -1: it is inferred.
 
     Raises:
         ShapeError: if the number of elements would change.
@@ -83,7 +83,7 @@ def reshape(x: Any, newshape: Any) -> Tensor:
 
 @operation
 def ravel(x: Any) -> Tensor:
-    """All elements in one axis."""
+    """The tensor flattened to one axis, in row-major order."""
     tensor = as_tensor(x)
     return _reshape(tensor, (dims.product(tensor.shape),))
 
@@ -94,7 +94,7 @@ def transpose(x: Any, axes: Any = None) -> Tensor:
 
     Args:
         x: Tensor.
-        axes: The axis of `x` that each axis of the result is. None: all in reverse.
+        axes: A permutation: the axis of `x` for each axis of the result. None: all axes reversed.
 
     Example:
 
@@ -118,8 +118,8 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Tensor:
     if len(moved) != len(to):
         raise ArgumentError("`moveaxis` takes as many axes to as from", got=f"{source} and {destination}")
     order = [axis for axis in range(rank) if axis not in moved]
-    for place, axis in sorted(zip(to, moved, strict=True)):
-        order.insert(place, axis)
+    for position, axis in sorted(zip(to, moved, strict=True)):
+        order.insert(position, axis)
     return transpose(tensor, order)
 
 
@@ -135,7 +135,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
 
 @operation
 def expand_dims(x: Any, axis: Any) -> Tensor:
-    """The tensor with new axes of size 1 at some positions of the result.
+    """Inserts axes of size 1 at the given positions of the result.
 
     Example:
 
@@ -144,16 +144,16 @@ def expand_dims(x: Any, axis: Any) -> Tensor:
     """
     tensor = as_tensor(x)
     listed = axis if isinstance(axis, list | tuple) else (axis,)
-    places = axes_of(listed, tensor.ndim + len(listed), "expand_dims")
+    positions = axes_of(listed, tensor.ndim + len(listed), "expand_dims")
     shape = list(tensor.shape)
-    for place in places:
-        shape.insert(place, 1)
+    for position in positions:
+        shape.insert(position, 1)
     return _reshape(tensor, tuple(shape))
 
 
 @operation
 def squeeze(x: Any, axis: Any = None) -> Tensor:
-    """The tensor without axes of size 1.
+    """Removes axes of size 1.
 
     Args:
         x: Tensor.
@@ -175,7 +175,7 @@ def squeeze(x: Any, axis: Any = None) -> Tensor:
 
 @operation
 def broadcast_to(x: Any, shape: Any) -> Tensor:
-    """The tensor repeated along new axes and axes of size 1.
+    """Broadcasts the tensor: repeats it along new axes and axes of size 1.
 
     Raises:
         ShapeError: if the shape does not fit.
@@ -190,10 +190,10 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
 
 @operation
 def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
-    """Tensors joined along an axis.
+    """Concatenates tensors along an axis.
 
     Args:
-        xs: Tensors of equal shapes but for that axis.
+        xs: Tensors whose shapes are equal except along that axis.
         axis: The axis. None: the tensors are flattened first.
 
     Raises:
@@ -217,7 +217,7 @@ def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
 
 @operation
 def stack(x: Sequence[Any], axis: int = 0) -> Tensor:
-    """Tensors of equal shapes joined along a new axis.
+    """Stacks tensors of equal shapes along a new axis.
 
     Example:
 
@@ -229,7 +229,7 @@ def stack(x: Sequence[Any], axis: int = 0) -> Tensor:
 
 @operation
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
-    """The parts of a tensor along an axis, without that axis."""
+    """Splits a tensor along an axis into tensors without that axis."""
     tensor = as_tensor(x)
     axis = axis_of(axis, tensor.ndim, "unstack")
     if num is None and tensor.shape[axis] == 0:
@@ -239,11 +239,11 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
 
 @operation
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
-    """The tensor cut along an axis.
+    """Splits the tensor along an axis.
 
     Args:
         x: Tensor.
-        indices_or_sections: How many equal parts, or the positions to cut at.
+        indices_or_sections: The number of equal parts, or the indices at which to split.
         axis: The axis.
 
     Raises:
@@ -258,13 +258,13 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
         if dims.mod(extent, indices_or_sections) != 0:
             raise ShapeError("the axis does not divide into equal parts", got=f"{extent} by {indices_or_sections}")
         size = dims.floordiv(extent, indices_or_sections)
-        cuts: list[Dim] = [size * i for i in range(indices_or_sections + 1)]
+        boundaries: list[Dim] = [size * i for i in range(indices_or_sections + 1)]
     else:
-        cuts = [0, *dims_of(indices_or_sections), extent]
-    return [_cut(tensor, axis, a, b) for a, b in pairwise(cuts)]
+        boundaries = [0, *dims_of(indices_or_sections), extent]
+    return [_slice_axis(tensor, axis, a, b) for a, b in pairwise(boundaries)]
 
 
-def _cut(x: Tensor, axis: int, start: Dim, stop: Dim) -> Tensor:
+def _slice_axis(x: Tensor, axis: int, start: Dim, stop: Dim) -> Tensor:
     low = tuple(start if a == axis else 0 for a in range(x.ndim))
     high = tuple(stop if a == axis else dim for a, dim in enumerate(x.shape))
     return x if (start, stop) == (0, x.shape[axis]) else bind("slice", x, start=low, stop=high, step=(1,) * x.ndim)
@@ -272,19 +272,19 @@ def _cut(x: Tensor, axis: int, start: Dim, stop: Dim) -> Tensor:
 
 @operation
 def flip(x: Any, axis: Any = None) -> Tensor:
-    """The tensor with the order along axes reversed; None: along all."""
+    """Reverses the order of elements along axes; None: along all axes."""
     tensor = as_tensor(x)
     return bind("reverse", tensor, axes=axes_of(axis, tensor.ndim, "flip"))
 
 
 @operation
 def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
-    """The tensor with elements moved along an axis; what leaves at the end enters at the start.
+    """Shifts elements cyclically along an axis.
 
     Args:
         x: Tensor.
-        shift: How far: an integer, or one for each axis.
-        axis: The axis, or several. None: the tensor is flattened, and has its shape back afterwards.
+        shift: The number of positions: an integer, or one for each axis.
+        axis: The axis, or several. None: the tensor is flattened, shifted and reshaped back.
 
     Example:
 
@@ -303,21 +303,23 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
     axis = axis_of(axis, tensor.ndim, "roll")
     extent = tensor.shape[axis]
     if not isinstance(extent, int):
-        places = elementwise("sub", bind("iota", shape=(extent,), axis=0, dtype=dtypes.int32), int(shift))
-        return bind("gather", tensor, elementwise("mod", places, extent), axis=axis)
-    cut = -shift % extent if extent else 0
-    return concatenate([_cut(tensor, axis, cut, extent), _cut(tensor, axis, 0, cut)], axis) if cut else tensor
+        indices = elementwise("sub", bind("iota", shape=(extent,), axis=0, dtype=dtypes.int32), int(shift))
+        return bind("gather", tensor, elementwise("mod", indices, extent), axis=axis)
+    boundary = -shift % extent if extent else 0
+    if boundary == 0:
+        return tensor
+    return concatenate([_slice_axis(tensor, axis, boundary, extent), _slice_axis(tensor, axis, 0, boundary)], axis)
 
 
 @operation
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
-    """The tensor with elements added around it.
+    """Pads the tensor at the ends of its axes.
 
     Args:
         x: Tensor.
-        pad_width: How many before and after: a number, a pair for all axes, or a pair for each axis.
+        pad_width: The numbers of elements before and after: a number, a pair for all axes, or a pair for each axis.
         mode: `"constant"`, `"reflect"` (mirrored, without the border itself), `"symmetric"` (with it) or `"edge"`.
-        constant_values: What to add in mode `"constant"`. None: 0.
+        constant_values: The value in mode `"constant"`. None: 0.
 
     Raises:
         ArgumentError: if the mode is unknown.
@@ -340,14 +342,14 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
         raise ArgumentError("unknown mode of `pad`", got=mode, expected="constant, reflect, symmetric or edge")
     for axis, (before, after) in enumerate(pairs):
         if before or after:
-            places = np.pad(np.arange(int(tensor.shape[axis])), (before, after), mode)  # type: ignore[call-overload]
-            tensor = bind("gather", tensor, Tensor(places.astype(np.int32)), axis=axis)
+            indices = np.pad(np.arange(int(tensor.shape[axis])), (before, after), mode)  # type: ignore[call-overload]
+            tensor = bind("gather", tensor, Tensor(indices.astype(np.int32)), axis=axis)
     return tensor
 
 
 @operation
 def tile(x: Any, repeats: Any) -> Tensor:
-    """The tensor as a whole repeated along axes.
+    """Repeats the whole tensor along axes.
 
     Example:
 
@@ -367,11 +369,11 @@ def tile(x: Any, repeats: Any) -> Tensor:
 
 @operation
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
-    """Each element repeated along an axis.
+    """Repeats each element along an axis.
 
     Args:
         x: Tensor.
-        repeats: How many times, an integer for all or one for each position.
+        repeats: The number of repetitions: an integer, or one for each position.
         axis: The axis. None: the tensor is flattened first.
 
     Example:
@@ -393,8 +395,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
                 "`repeat` takes one number for all positions, or one for each",
                 got=f"{counts.size} for an axis of size {shape[axis]}",
             )
-        places = np.repeat(np.arange(counts.size), counts)
-        return bind("gather", tensor, Tensor(places.astype(np.int32)), axis=axis)
+        indices = np.repeat(np.arange(counts.size), counts)
+        return bind("gather", tensor, Tensor(indices.astype(np.int32)), axis=axis)
     repeats = int(counts.reshape(()))
     wide = (*shape[: axis + 1], repeats, *shape[axis + 1 :])
     kept = (*range(axis + 1), *range(axis + 2, tensor.ndim + 1))
@@ -404,12 +406,12 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
 
 @operation
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """The elements at some positions along an axis.
+    """Gathers elements along an axis.
 
     Args:
         x: Tensor.
-        indices: Tensor of integers; negative ones count from the end. Where one is outside of the axis, the result is
-            NaN, as in Keras on JAX: the least integer for signed ones, the largest for unsigned ones, True.
+        indices: Tensor of integers; negative ones count from the end. The result for an index out of bounds is NaN, as
+            in Keras on JAX; for signed integers it is the minimum, for unsigned ones the maximum, for booleans True.
         axis: The axis. None: `x` is flattened first.
 
     Example:
@@ -421,17 +423,17 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         tensor, axis = ravel(tensor), 0
     axis = axis_of(axis, tensor.ndim, "take")
-    places = as_indices(indices)
+    indices = as_indices(indices)
     extent = tensor.shape[axis]
-    if extent == 0 and 0 not in places.shape:
+    if extent == 0 and 0 not in indices.shape:
         raise ShapeError("nothing can be taken from an axis without elements", got=f"axis {axis} of {tensor.type}")
-    places = _wrapped(places, extent)
-    picked = bind("gather", tensor, places, axis=axis)
-    return _filled(picked, places, extent, tuple(range(axis, axis + places.ndim)))
+    indices = _wrapped(indices, extent)
+    taken = bind("gather", tensor, indices, axis=axis)
+    return _fill_out_of_bounds(taken, indices, extent, tuple(range(axis, axis + indices.ndim)))
 
 
-def _outside(x: Tensor, shape: Shape) -> Tensor:
-    """What stands for elements that are not there: NaN, the least or largest integer, True."""
+def _fill_value(x: Tensor, shape: Shape) -> Tensor:
+    """The result for indices out of bounds: NaN, the minimum of signed or maximum of unsigned integers, or True."""
     if x.type.dtype.is_float:
         number: float | int | bool = float("nan")
     elif x.type.dtype.is_bool:
@@ -442,26 +444,26 @@ def _outside(x: Tensor, shape: Shape) -> Tensor:
     return _broadcast_to(as_tensor(number, x.type.dtype), shape)
 
 
-def _filled(picked: Tensor, places: Tensor, extent: Dim, axes: tuple[int, ...]) -> Tensor:
-    """What was picked at places, which lie along some of its axes, but for places outside of an axis."""
-    if all_in_bounds(places, extent):
-        return picked
-    inside = elementwise("lt", places, extent)
-    if places.type.dtype.kind == "int":
-        inside = bind("logical_and", inside, elementwise("ge", places, 0))
-    if axes != tuple(range(picked.ndim)):
-        inside = bind("broadcast", inside, shape=picked.shape, axes=axes)
-    return bind("select", inside, picked, _outside(picked, picked.shape))
+def _fill_out_of_bounds(taken: Tensor, indices: Tensor, extent: Dim, axes: tuple[int, ...]) -> Tensor:
+    """Gathered elements with the fill value for indices out of bounds; the indices lie along `axes` of `taken`."""
+    if all_in_bounds(indices, extent):
+        return taken
+    in_bounds = elementwise("lt", indices, extent)
+    if indices.type.dtype.kind == "int":
+        in_bounds = bind("logical_and", in_bounds, elementwise("ge", indices, 0))
+    if axes != tuple(range(taken.ndim)):
+        in_bounds = bind("broadcast", in_bounds, shape=taken.shape, axes=axes)
+    return bind("select", in_bounds, taken, _fill_value(taken, taken.shape))
 
 
 @operation
 def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """For each position of `indices`, the element of `x` in the same row along an axis.
+    """Gathers along an axis, with separate indices for each position of the other axes.
 
     Args:
         x: Tensor.
-        indices: Tensor of integers of the rank of `x`; negative ones count from the end. Outside of the axis the
-            result is NaN, as of `take`.
+        indices: Tensor of integers of the rank of `x`; negative ones count from the end. The result for an index out
+            of bounds is NaN, as of `take`.
         axis: The axis. None: both are flattened first.
 
     Example:
@@ -469,25 +471,25 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     >>> take_along_axis([[10, 20], [30, 40]], [[1], [0]], axis=1).numpy().tolist()
     [[20], [30]]
     """
-    tensor, places = as_tensor(x), as_indices(indices)
+    tensor, indices = as_tensor(x), as_indices(indices)
     if axis is None:
-        return take_along_axis(ravel(tensor), ravel(places), 0)
+        return take_along_axis(ravel(tensor), ravel(indices), 0)
     axis = axis_of(axis, tensor.ndim, "take_along_axis")
     extent = tensor.shape[axis]
     rows = moveaxis(tensor, axis, -1)
-    wanted = moveaxis(_wrapped(places, extent), axis, -1)
+    wanted = moveaxis(_wrapped(indices, extent), axis, -1)
     within = _clamped(wanted, extent)
     lead = dims.product(rows.shape[:-1])
     start = bind("iota", shape=(lead,), axis=0, dtype=wanted.type.dtype)
     offset = _reshape(elementwise("mul", start, extent), (*rows.shape[:-1], 1))
     flat = elementwise("add", within, offset)
-    picked = bind("gather", _reshape(rows, (lead * extent,)), flat, axis=0)
-    return moveaxis(_filled(picked, wanted, extent, tuple(range(picked.ndim))), -1, axis)
+    taken = bind("gather", _reshape(rows, (lead * extent,)), flat, axis=0)
+    return moveaxis(_fill_out_of_bounds(taken, wanted, extent, tuple(range(taken.ndim))), -1, axis)
 
 
-def _clamped(places: Tensor, extent: Dim) -> Tensor:
-    """Places moved into an axis, so that they are not those of another row."""
-    return elementwise("minimum", elementwise("maximum", places, 0), extent - 1)
+def _clamped(indices: Tensor, extent: Dim) -> Tensor:
+    """Indices clamped to an axis, so that they do not address another row."""
+    return elementwise("minimum", elementwise("maximum", indices, 0), extent - 1)
 
 
 @operation
@@ -498,15 +500,15 @@ def get_item(x: Any, key: Any) -> Tensor:
 
 @operation
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Tensor:
-    """The block of a shape that starts at an index.
+    """The block of a given shape that starts at an index.
 
     Args:
         inputs: Tensor.
-        start_indices: Where the block starts in each axis.
-        shape: Its sizes; -1 for all that follows.
+        start_indices: The start of the block in each axis.
+        shape: Its sizes; -1: to the end of the axis.
 
     Raises:
-        ShapeError: if there are more or fewer numbers than axes, or the block reaches outside.
+        ShapeError: if the number of starts or sizes differs from the rank, or the block is out of bounds.
 
     Example:
 

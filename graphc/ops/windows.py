@@ -1,4 +1,4 @@
-"""Windows that slide over images: convolutions and pooling, for any number of spatial axes."""
+"""Convolutions and pooling over any number of spatial axes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Padding = tuple[tuple[Dim, Dim], ...]
 
 
 def tuple_of(value: Any, count: int, name: str) -> tuple[int, ...]:
-    """A number for each spatial axis: from one for all, or from a tuple.
+    """A number for each spatial axis, from a single number or a tuple.
 
     Raises:
-        ArgumentError: if there are too many or too few, or one is not positive.
+        ArgumentError: if the number of them differs, or one is not positive.
     """
     parts = (value,) * count if isinstance(value, int | np.integer) else tuple(value)
     if len(parts) != count or not all(isinstance(part, int | np.integer) and part > 0 for part in parts):
@@ -34,7 +34,7 @@ def tuple_of(value: Any, count: int, name: str) -> tuple[int, ...]:
 
 
 def padding_name(padding: Any, allowed: Sequence[str] = ("valid", "same")) -> str:
-    """The name of a padding in small letters, however it was written.
+    """The name of a padding in lower case.
 
     Raises:
         ArgumentError: if there is no such padding.
@@ -46,13 +46,14 @@ def padding_name(padding: Any, allowed: Sequence[str] = ("valid", "same")) -> st
 
 
 def padding_of(padding: str, sizes: Sequence[Dim], window: Sequence[int], strides: Sequence[int]) -> Padding:
-    """How many elements are added before and after each spatial axis.
+    """The padding before and after each spatial axis.
 
-    `"valid"` adds none. `"same"` adds as many as make the result `ceil(size / stride)` long, the odd one at the end.
+    `"valid"` means none. `"same"` pads such that the size of the result is `ceil(size / stride)`; an odd element is
+    added at the end.
 
     Raises:
         ArgumentError: if the padding is unknown.
-        ShapeError: if a size is needed that is not known.
+        ShapeError: if the padding depends on an unknown size.
     """
     if padding_name(padding) == "valid":
         return ((0, 0),) * len(window)
@@ -63,7 +64,7 @@ def padding_of(padding: str, sizes: Sequence[Dim], window: Sequence[int], stride
         elif isinstance(size, int):
             total = max((math.ceil(size / stride) - 1) * stride + extent - size, 0)
         elif isinstance(current_trace(), InferenceTrace):
-            # The result is as long as with the right padding, which depends on the size, and nothing is computed.
+            # During inference the size of the result suffices; this padding results in the same size.
             total = extent - 1
         else:
             raise ShapeError("padding 'same' with a stride needs a known size", got=str(tuple(sizes)))
@@ -82,7 +83,7 @@ def _channels_last(x: Tensor, first: bool) -> Tensor:
     return moveaxis(x, 1, -1) if first else x
 
 
-def _as_given(x: Tensor, first: bool) -> Tensor:
+def _restore_format(x: Tensor, first: bool) -> Tensor:
     return moveaxis(x, -1, 1) if first else x
 
 
@@ -107,7 +108,7 @@ def conv(
     data_format: str | None = None,
     dilation_rate: Any = 1,
 ) -> Tensor:
-    """Sums of products of a kernel with what lies under it, for each place of the kernel.
+    """Convolution (cross-correlation): at each position, the sum of products of the kernel and the window under it.
 
     Args:
         inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
@@ -134,8 +135,8 @@ def conv(
         raise ShapeError(
             "the channels do not fit the kernel", got=f"{channels} channels", expected=f"a multiple of {per_group}"
         )
-    stride, apart = tuple_of(strides, rank, "strides"), tuple_of(dilation_rate, rank, "dilation_rate")
-    window = [(int(size) - 1) * d + 1 for size, d in zip(w.shape[:-2], apart, strict=True)]
+    stride, dilation = tuple_of(strides, rank, "strides"), tuple_of(dilation_rate, rank, "dilation_rate")
+    window = [(int(size) - 1) * d + 1 for size, d in zip(w.shape[:-2], dilation, strict=True)]
     result = bind(
         "conv",
         x,
@@ -143,17 +144,17 @@ def conv(
         strides=stride,
         padding=padding_of(padding, x.shape[1:-1], window, stride),
         lhs_dilation=(1,) * rank,
-        rhs_dilation=apart,
+        rhs_dilation=dilation,
         groups=dims.floordiv(channels, per_group),
     )
-    return _as_given(result, first)
+    return _restore_format(result, first)
 
 
 def _transposed_padding(kernel: int, stride: int, padding: str, extra: int | None) -> tuple[int, int]:
-    """How many zeros surround the spread input of a transposed convolution, along one axis.
+    """The padding of the dilated input of a transposed convolution, along one axis.
 
-    The window lies over `kernel` elements; with `low` and `high` zeros the result has
-    `(size - 1) * stride + low + high + 2 - kernel` places.
+    With a window of `kernel` elements and a padding of `low` and `high`, the size of the result is
+    `(size - 1) * stride + low + high + 2 - kernel`.
     """
     if padding_name(padding) == "valid":
         return kernel - 1, kernel - 1 + (max(stride - kernel, 0) if extra is None else extra)
@@ -172,14 +173,14 @@ def conv_transpose(
     data_format: str | None = None,
     dilation_rate: Any = 1,
 ) -> Tensor:
-    """The transpose of a convolution as a linear map: each input adds its multiple of the kernel to the result.
+    """Transposed convolution: each input element adds its product with the kernel to the result.
 
     Args:
         inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
         kernel: Tensor `[*window, filters, channels]`.
         strides: The distance of neighboring inputs in the result: a number, or one for each spatial axis.
-        padding: `"valid"`: all that is reached; `"same"`: the result is as large as the input, times the strides.
-        output_padding: How much longer the result is at its end. None: as `padding` says.
+        padding: `"valid"`: the full result; `"same"`: the result is as large as the input, times the strides.
+        output_padding: Additional size at the end of the result. None: determined by `padding`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
 
@@ -198,9 +199,9 @@ def conv_transpose(
     rank = x.ndim - 2
     if x.shape[-1] != w.shape[-1]:
         raise ShapeError("the channels do not fit the kernel", got=f"{x.shape[-1]} channels", expected=f"{w.shape[-1]}")
-    stride, apart = tuple_of(strides, rank, "strides"), tuple_of(dilation_rate, rank, "dilation_rate")
+    stride, dilation = tuple_of(strides, rank, "strides"), tuple_of(dilation_rate, rank, "dilation_rate")
     extra = (None,) * rank if output_padding is None else _extra(output_padding, rank)
-    window = [(int(size) - 1) * d + 1 for size, d in zip(w.shape[:-2], apart, strict=True)]
+    window = [(int(size) - 1) * d + 1 for size, d in zip(w.shape[:-2], dilation, strict=True)]
     result = bind(
         "conv",
         x,
@@ -211,10 +212,10 @@ def conv_transpose(
             for size, step, more in zip(window, stride, extra, strict=True)
         ),
         lhs_dilation=stride,
-        rhs_dilation=apart,
+        rhs_dilation=dilation,
         groups=1,
     )
-    return _as_given(result, first)
+    return _restore_format(result, first)
 
 
 def _extra(output_padding: Any, rank: int) -> tuple[int, ...]:
@@ -233,7 +234,7 @@ def depthwise_conv(
     data_format: str | None = None,
     dilation_rate: Any = 1,
 ) -> Tensor:
-    """A convolution of each channel by itself.
+    """Depthwise convolution: each channel is convolved separately.
 
     Args:
         inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
@@ -258,7 +259,7 @@ def separable_conv(
     data_format: str | None = None,
     dilation_rate: Any = 1,
 ) -> Tensor:
-    """A convolution of each channel by itself, then one of all channels at each place.
+    """Separable convolution: a depthwise convolution, followed by a pointwise convolution.
 
     Args:
         inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
@@ -279,14 +280,14 @@ def _pooled(
     rank = x.ndim - 2
     window = tuple_of(pool_size, rank, "pool_size")
     stride = window if strides is None else tuple_of(strides, rank, "strides")
-    around = padding_of(padding, x.shape[1:-1], window, stride)
+    padding_pairs = padding_of(padding, x.shape[1:-1], window, stride)
     full = {
         "window": (1, *window, 1),
         "strides": (1, *stride, 1),
         "dilation": (1,) * x.ndim,
-        "padding": ((0, 0), *around, (0, 0)),
+        "padding": ((0, 0), *padding_pairs, (0, 0)),
     }
-    return bind("window_reduce", x, combine=combine, **full), window, stride, around
+    return bind("window_reduce", x, combine=combine, **full), window, stride, padding_pairs
 
 
 @operation
@@ -299,7 +300,7 @@ def max_pool(
         inputs: Tensor `[batch, *spatial, channels]`, or `[batch, channels, *spatial]`.
         pool_size: The size of the window: a number, or one for each spatial axis.
         strides: Stride of the window. None: its size.
-        padding: `"valid"` or `"same"`; padding never wins.
+        padding: `"valid"` or `"same"`; padding is never the maximum.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Example:
@@ -308,7 +309,9 @@ def max_pool(
     array([4., 3.], dtype=float32)
     """
     first = _is_first(data_format)
-    return _as_given(_pooled("max", _channels_last(as_tensor(inputs), first), pool_size, strides, padding)[0], first)
+    return _restore_format(
+        _pooled("max", _channels_last(as_tensor(inputs), first), pool_size, strides, padding)[0], first
+    )
 
 
 @operation
@@ -332,29 +335,29 @@ def average_pool(
     first = _is_first(data_format)
     given = in_float(inputs)
     x = _channels_last(in_wide(given), first)
-    total, window, stride, around = _pooled("sum", x, pool_size, strides, padding)
-    if all(low == high == 0 for low, high in around):
-        return _as_given(_cast(operate("mul", total, 1.0 / math.prod(window)), given.type.dtype), first)
+    total, window, stride, padding_pairs = _pooled("sum", x, pool_size, strides, padding)
+    if all(low == high == 0 for low, high in padding_pairs):
+        return _restore_format(_cast(operate("mul", total, 1.0 / math.prod(window)), given.type.dtype), first)
     counts = [
-        _counts(int(size), extent, step, *_numbers(low, high))
-        for size, extent, step, (low, high) in zip(x.shape[1:-1], window, stride, around, strict=True)
+        _window_counts(int(size), extent, step, *_numbers(low, high))
+        for size, extent, step, (low, high) in zip(x.shape[1:-1], window, stride, padding_pairs, strict=True)
     ]
     shape = [1, *map(len, counts), 1]
     number = np.ones(shape, np.float32)
     for axis, along in enumerate(counts, 1):
         number = number * along.reshape([-1 if a == axis else 1 for a in range(len(shape))])
     share = as_tensor((1.0 / number).astype(np.float32), x.type.dtype)
-    return _as_given(_cast(elementwise("mul", total, share), given.type.dtype), first)
+    return _restore_format(_cast(elementwise("mul", total, share), given.type.dtype), first)
 
 
-def _counts(size: int, window: int, stride: int, low: int, high: int) -> Any:
-    """How many elements of an axis lie under each window."""
+def _window_counts(size: int, window: int, stride: int, low: int, high: int) -> Any:
+    """The number of elements of an axis, without padding, in each window."""
     starts = np.arange(0, size + low + high - window + 1, stride) - low
     return np.minimum(starts + window, size) - np.maximum(starts, 0)
 
 
 def _numbers(*sizes: Dim) -> tuple[int, int]:
-    """Two sizes that are known."""
+    """Two sizes as integers, if they are known."""
     low, high = sizes
     if not (isinstance(low, int) and isinstance(high, int)):
         raise ShapeError("padding 'same' needs known sizes", got=f"{low}, {high}")
