@@ -99,8 +99,8 @@ def result_type(*types: Any) -> str:
     """The name of the dtype in which operands of some dtypes are combined.
 
     Args:
-        *types: Dtypes; None stands for the default float dtype. Python's `bool`, `int` and `float` count for less than
-            the others, as numbers do among tensors.
+        *types: Dtypes; None stands for the default float dtype. Python's `bool`, `int`, `float` and `complex` count for
+            less than the others, as numbers do among tensors.
 
     Raises:
         DTypeError: if there is no such dtype.
@@ -115,7 +115,7 @@ def result_type(*types: Any) -> str:
 
 def _operand(type: Any) -> Any:
     """Something of a dtype: a number of Python's for its types, a tensor for others."""
-    if type in (bool, int, float):
+    if type in (bool, int, float, complex):
         return type()
     return tracing.Tensor(np.zeros((), dtypes.as_dtype(standardize_dtype(type)).numpy))
 

@@ -205,9 +205,9 @@ def holds_nan(array: Array) -> bool:
     >>> holds_nan(np.array([np.inf, -np.inf])), holds_nan(np.array([np.nan]))
     (False, True)
     """
-    if array.dtype.kind != "f":
+    if array.dtype.kind not in "fc":
         return False
-    if array.size <= _FEW and array.itemsize > 2:
+    if array.size <= _FEW and array.itemsize > 2 and array.dtype.kind == "f":
         flat = array.reshape(-1)
         # The sum of squares is NaN exactly if an element is; infinities do not make it NaN. BLAS has no setup cost.
         return isnan(flat.dot(flat))
@@ -239,8 +239,8 @@ def _chunks(array: Array) -> Iterator[tuple[int, Array]]:
 
 
 def may_hold_nan(result: Array) -> bool:
-    """Whether a result may come from NaN: one of another kind than floating point always may."""
-    return result.dtype.kind != "f" or holds_nan(result)
+    """Whether a result may come from NaN: one that is neither real nor complex floating point always may."""
+    return result.dtype.kind not in "fc" or holds_nan(result)
 
 
 @dataclass(frozen=True)

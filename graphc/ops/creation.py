@@ -224,7 +224,7 @@ def linspace(
     """
     dtype = float_dtype(start, stop) if dtype is None else dtypes.as_dtype(dtype)
     wide = dtypes.promote(float_dtype(start, stop).accumulator, dtype.accumulator)
-    wide = wide if wide.is_float else default_float()
+    wide = wide if wide.is_inexact else default_float()
     first, last = as_tensor(start, wide), as_tensor(stop, wide)
     step = operate("div", operate("sub", last, first), max(1, num - 1 if endpoint else num))
     rank = max(first.ndim, last.ndim) + 1

@@ -17,9 +17,9 @@ from graphc.tracing.elementwise import broadcast_operands, in_floats, on_numbers
 
 
 def in_float(x: Any) -> Tensor:
-    """The operand as a float: unchanged if it is one, else in the default float dtype."""
+    """The operand as a real or complex float: unchanged if it is one, else in the default float dtype."""
     tensor = as_tensor(x)
-    return tensor if tensor.type.dtype.is_float else _cast(tensor, dtypes.as_dtype(config.floatx()))
+    return tensor if tensor.type.dtype.is_inexact else _cast(tensor, dtypes.as_dtype(config.floatx()))
 
 
 def in_wide(x: Any) -> Tensor:
@@ -167,7 +167,7 @@ def negative(x: Any) -> Tensor:
 
 @operation
 def absolute(x: Any) -> Tensor:
-    """The absolute value, elementwise."""
+    """The absolute value, elementwise; real for complex numbers."""
     return operate("abs", x)
 
 
@@ -179,7 +179,7 @@ def abs(x: Any) -> Tensor:
 
 @operation
 def sign(x: Any) -> Tensor:
-    """-1, 0 or 1 as `x` is negative, zero or positive, elementwise.
+    """-1, 0 or 1 as `x` is negative, zero or positive, elementwise; `x / abs(x)` for complex numbers.
 
     Example:
 

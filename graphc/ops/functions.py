@@ -18,7 +18,7 @@ from graphc.tracing.elementwise import broadcast_operands
 def _rounding(op: str, x: Any) -> Tensor:
     """Applies a rounding primitive; integers are returned unchanged."""
     tensor = as_tensor(x)
-    return bind(op, tensor) if tensor.type.dtype.is_float else tensor
+    return bind(op, tensor) if tensor.type.dtype.is_inexact else tensor
 
 
 @operation
@@ -258,6 +258,8 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: fl
         neginf: The replacement of negative infinity. None: the minimum of the dtype.
     """
     tensor = as_tensor(x)
+    if tensor.type.dtype.is_complex:
+        return bind("complex", *(nan_to_num(bind(part, tensor), nan, posinf, neginf) for part in ("real", "imag")))
     if not tensor.type.dtype.is_float:
         return tensor
     limit: Any = ml_dtypes.finfo(tensor.type.dtype.numpy)  # type: ignore[no-untyped-call]

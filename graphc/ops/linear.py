@@ -76,5 +76,6 @@ def inner(x1: Any, x2: Any) -> Tensor:
 
 @operation
 def vdot(x1: Any, x2: Any) -> Tensor:
-    """The sum of the products of the elements, both flattened."""
-    return dot(ravel(x1), ravel(x2))
+    """The sum of the products of the elements, both flattened; the first conjugated where it is complex."""
+    first = as_tensor(x1)
+    return dot(ravel(bind("conj", first) if first.type.dtype.is_complex else first), ravel(x2))

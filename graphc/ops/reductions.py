@@ -109,19 +109,29 @@ def wide_mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
 def _wide_var(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
     axes = axes_of(axis, x.ndim, "var")
     distance = bind("sub", x, broadcast_reduced(wide_mean(x, axes), x, axes))
-    return wide_mean(bind("mul", distance, distance), axes, keepdims)
+    return wide_mean(_squared_magnitude(distance), axes, keepdims)
+
+
+def _squared_magnitude(x: Tensor) -> Tensor:
+    """`abs(x) ** 2`, which is real."""
+    if not x.type.dtype.is_complex:
+        return bind("mul", x, x)
+    return bind("add", *(bind("mul", part, part) for part in (bind("real", x), bind("imag", x))))
 
 
 @operation
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The variance over axes: the mean of the squared distances from the mean."""
+    """The variance over axes: the mean of the squared distances from the mean.
+
+    The distance of complex numbers is the magnitude of their difference.
+    """
     return _cast(_wide_var(in_wide(x), axis, keepdims), float_dtype(x))
 
 
 @operation
 def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The standard deviation over axes: the root of the variance."""
-    return _cast(bind("sqrt", _wide_var(in_wide(x), axis, keepdims)), float_dtype(x))
+    return _cast(bind("sqrt", _wide_var(in_wide(x), axis, keepdims)), float_dtype(x).real)
 
 
 def is_empty(x: Tensor, axes: tuple[int, ...]) -> bool:
@@ -281,7 +291,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     axes = tuple(range(wide.ndim)) if axis is None else axis if isinstance(axis, list | tuple) else (axis,)
     axes = tuple(axis_of(a, wide.ndim, "norm") for a in axes)
     if ord is None or (ord in ("fro", "euclidean") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
-        result = bind("sqrt", sum(bind("mul", wide, wide), axes, keepdims))
+        result = bind("sqrt", sum(_squared_magnitude(wide), axes, keepdims))
     elif len(axes) == 1 and isinstance(ord, int | float | np.number):
         result = _vector_norm(bind("abs", wide), float(ord), axes, keepdims)
     elif len(axes) == 2 and ord in (1, -1, math.inf, -math.inf):
@@ -296,7 +306,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
             got=f"ord {ord!r} over {len(axes)} axes",
             expected='None; over one axis a number; over two axes "fro", 1, -1, inf or -inf',
         )
-    return _cast(result, float_dtype(x))
+    return _cast(result, float_dtype(x).real)
 
 
 def _vector_norm(size: Tensor, ord: float, axes: tuple[int, ...], keepdims: bool) -> Tensor:

@@ -333,7 +333,8 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
     pairs = np.broadcast_to(np.asarray(pad_width), (tensor.ndim, 2)).tolist()
     if mode == "constant":
         number = 0 if constant_values is None else as_tensor(constant_values).numpy().item()
-        value = float(number) if tensor.type.dtype.is_float else int(number)
+        dtype = tensor.type.dtype
+        value = number if dtype.is_complex else float(number) if dtype.is_float else int(number)
         low, high = (tuple(int(pair[side]) for pair in pairs) for side in (0, 1))
         if not any(low + high):
             return tensor
@@ -434,7 +435,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
 def _fill_value(x: Tensor, shape: Shape) -> Tensor:
     """The result for indices out of bounds: NaN, the minimum of signed or maximum of unsigned integers, or True."""
-    if x.type.dtype.is_float:
+    if x.type.dtype.is_inexact:
         number: float | int | bool = float("nan")
     elif x.type.dtype.is_bool:
         number = True

@@ -203,7 +203,12 @@ def _converts(entry: Entry, variable: Variable) -> bool:
         given = dtypes.as_dtype(entry.dtype)
     except DTypeError:
         return False
-    return given.is_float <= variable.type.dtype.is_float and variable.type.dtype.is_bool <= given.is_bool
+    wanted = variable.type.dtype
+    return (
+        given.is_complex <= wanted.is_complex
+        and given.is_inexact <= wanted.is_inexact
+        and wanted.is_bool <= given.is_bool
+    )
 
 
 def _refuse_unknown(model: Any, walk: _Walk, entries: Mapping[str, Entry]) -> None:

@@ -37,8 +37,8 @@ def _multiply(x: Any, y: Any) -> Tensor:
 
 def power(x: Any, y: Any) -> Tensor:
     """`x ** y`; the exponents 1, 2 and 3 become products, which are cheaper and have exact gradients."""
-    number = weak_kind(y) is not None and not isinstance(y, IntExpr)
-    if number and y in (1, 2, 3) and dtype_of(x).is_float:
+    number = weak_kind(y) not in (None, "complex") and not isinstance(y, IntExpr)
+    if number and y in (1, 2, 3) and dtype_of(x).is_inexact:
         base = as_tensor(x)
         return base if y == 1 else base * base if y == 2 else base * base * base
     if number and y == 0.5 and dtype_of(x).is_float:

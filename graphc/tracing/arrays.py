@@ -24,13 +24,15 @@ def array_of(x: Any) -> Array:
         array = np.asarray(x)
     except (ValueError, OverflowError):
         array = np.asarray(None)
-    if array.dtype.kind in "OSUMmcV" and array.dtype != dtypes.bfloat16.numpy:
+    if array.dtype.kind in "OSUMmV" and array.dtype != dtypes.bfloat16.numpy:
         raise DTypeError("this cannot be a tensor", got=repr(x)[:80], expected="numbers, of equal lengths where nested")
     return array
 
 
 def canonical_dtype(dtype: DType) -> DType:
     """The dtype of a tensor made from an array without an explicit dtype: 64 bits become 32."""
+    if dtype.is_complex:
+        return canonical_dtype(dtype.real).complex
     if dtype.bits < 64 or dtype.name == config.floatx():
         return dtype
     return dtypes.as_dtype(dtype.name.replace("64", "32"))

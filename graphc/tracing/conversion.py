@@ -19,8 +19,9 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
     """Converts a tensor, a variable, an array, a size, a number or a nested list of numbers to a tensor.
 
     Args:
-        x: The value. Python floats become the default float dtype, Python integers int32. Arrays of 64 bits become 32
-            bits, as in Keras on JAX; float64 stays if it is the default float dtype.
+        x: The value. Python floats become the default float dtype, Python integers int32, Python complex numbers the
+            complex dtype of the default float dtype. Arrays of 64 bits become 32 bits, and complex128 becomes
+            complex64, as in Keras on JAX; float64 and complex128 stay if float64 is the default float dtype.
         dtype: The dtype of the result. None: as above.
 
     Raises:
@@ -40,8 +41,10 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
         wanted = dtype or (dtypes.int32 if python else canonical_dtype(dtypes.as_dtype(array.dtype)))
         check_range(array, wanted)
         return Tensor(own(array.astype(wanted.numpy, copy=False), x))
-    if dtype is None and array.dtype.kind == "f":
-        dtype = dtypes.as_dtype(config.floatx()) if python else canonical_dtype(dtypes.as_dtype(array.dtype))
+    if dtype is None and array.dtype.kind in "fc":
+        floats = dtypes.as_dtype(config.floatx())
+        weak = floats.complex if array.dtype.kind == "c" else floats
+        dtype = weak if python else canonical_dtype(dtypes.as_dtype(array.dtype))
     if dtype is not None and array.dtype != dtype.numpy:
         return Tensor(primitive("cast").eval(array, dtype=dtype))
     return Tensor(own(array, x))
@@ -61,6 +64,8 @@ def weak_kind(x: Any) -> str | None:
         return "bool"
     if isinstance(x, int | IntExpr):
         return "int"
+    if isinstance(x, complex):
+        return "complex"
     return "float" if isinstance(x, float) else None
 
 
@@ -74,21 +79,26 @@ def result_dtype(*operands: Any) -> DType:
     """
     weak = {weak_kind(x) for x in operands}
     strong = [dtype_of(x) for x in operands if weak_kind(x) is None]
+    floats = dtypes.as_dtype(config.floatx())
     if not strong:
-        return dtypes.as_dtype(config.floatx()) if "float" in weak else dtypes.int32 if "int" in weak else dtypes.bool_
+        if "complex" in weak:
+            return floats.complex
+        return floats if "float" in weak else dtypes.int32 if "int" in weak else dtypes.bool_
     result = dtypes.promote(*strong)
     if result is dtypes.int64 and all(dtype.bits < 64 for dtype in strong):
         # int32 and uint32 would promote to int64; 64 bits are used only if an operand has them.
         result = dtypes.int32
-    if "float" in weak and not result.is_float:
-        return dtypes.as_dtype(config.floatx())
+    if weak & {"float", "complex"} and not result.is_inexact:
+        result = floats
+    if "complex" in weak:
+        return result.complex
     return dtypes.int32 if "int" in weak and result.is_bool else result
 
 
 def float_dtype(*operands: Any) -> DType:
-    """The floating-point dtype to which operands are promoted: the default one, if no operand is a float."""
+    """The real or complex floating-point dtype to which operands are promoted: the default, if none is a float."""
     dtype = result_dtype(*operands)
-    return dtype if dtype.is_float else dtypes.as_dtype(config.floatx())
+    return dtype if dtype.is_inexact else dtypes.as_dtype(config.floatx())
 
 
 def product_dtypes(*operands: Any) -> tuple[DType, DType]:

@@ -92,6 +92,9 @@ class Tensor(Operators):
     def __float__(self) -> float:
         return float(self.numpy())
 
+    def __complex__(self) -> complex:
+        return complex(self.numpy())
+
     def __int__(self) -> int:
         return int(self.numpy())
 
