@@ -98,6 +98,10 @@ def awkward() -> Graph:
         float("nan"),
         float("inf"),
         float("-inf"),
+        1 + 2j,
+        -0.0 - 0.0j,
+        complex(float("nan"), -0.0),
+        complex(float("-inf"), 1e-300),
         "",
         *AWKWARD,
         batch,
@@ -106,12 +110,16 @@ def awkward() -> Graph:
         dims.size("none"),
         dims.size("float32"),
         dims.size("nan"),
+        dims.size("complex"),
         dtypes.bfloat16,
         (),
         (1,),
         (1, (2.0, ("x", (None,))), batch),
         Array.of(np.float32([1.5, -0.0, np.inf, np.nan])),
         Array.of(np.frombuffer(b"\x01\x00\xc0\x7f", np.float32)),
+        Array.of(np.array([complex(0.1, -0.0), complex(np.nan, np.inf)], np.complex64)),
+        Array.of(np.array([1e300 - 1e-300j] * 3)),
+        Array.of(np.asarray(0.1 - 2j, np.complex64)),
         Array.of(np.arange(6, dtype=np.int8).reshape(2, 3)),
         Array.of(np.random.default_rng(0).normal(size=(5, 7))),
         Array.of(np.zeros((0, 3), np.float16)),
@@ -131,7 +139,7 @@ def awkward() -> Graph:
         nodes.append(Node(id, "odd_op", Attrs({"value": value, "b": (value, 1)}), (Ref(0), Ref(3, 1)), outs, loc))
         if isinstance(value, Array):
             nodes.append(Node(id + 1, "constant", Attrs({"value": value}), (), (TensorType(value.shape, value.dtype),)))
-    symbols = {"B": (1, 9), "none": (1, 1), "float32": (2, 3), "nan": (1, 2)}
+    symbols = {"B": (1, 9), "none": (1, 1), "float32": (2, 3), "nan": (1, 2), "complex": (1, 2)}
     return Graph(nodes, [Ref(10), Ref(3, 1), Ref(10)], {2: Ref(2)}, symbols)
 
 
