@@ -12,7 +12,6 @@ import pytest
 import graphc
 from graphc import dtypes, interpret, ops
 from graphc.autodiff import vjp
-from graphc.dtypes import DType
 from graphc.errors import DTypeError, ShapeError
 from graphc.graph.builder import Builder
 from graphc.graph.registry import REGISTRY
