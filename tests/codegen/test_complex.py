@@ -1,4 +1,4 @@
-"""Complex numbers in generated code: functions over the whole plane and on both sides of their cuts, products, loops."""
+"""Complex numbers in generated code: functions over the plane and on both sides of their cuts, products, loops."""
 
 from __future__ import annotations
 

@@ -269,6 +269,29 @@ def _identity(m: _Maker) -> None:
     m.add(m.bounded(m.op(name, *operands)), m.is_exact(x) and x.dtype.is_integer)
 
 
+def _turned(m: _Maker) -> None:
+    """Some operations on complex numbers, of whose result a part is kept."""
+    x = m.pick(lambda value: value.dtype in (dtypes.float32, dtypes.float64))
+    if x is None:
+        return
+    z = m.op("complex", x, m.partner(x))
+    z = m.op(m.choose(("exp", "conj", "neg")), z)
+    for name in m.draw(st.lists(st.sampled_from(("mul", "conj", "reverse", "sum", "cumsum", "add")), max_size=3)):
+        if name in ("mul", "add"):
+            z = m.op(name, z, m.builder.full(0.6 - 0.8j, z.shape, z.dtype))
+        elif name == "sum":
+            z = m.op(name, _mean_scaled(m, z, dims.product(z.shape)), axes=tuple(range(z.rank)))
+        elif name == "conj":
+            z = m.op(name, z)
+        elif z.rank:
+            z = (
+                m.op("reverse", z, axes=(0,))
+                if name == "reverse"
+                else m.op("cumsum", _mean_scaled(m, z, z.shape[0]), axis=0, reverse=False)
+            )
+    m.add(m.bounded(m.op(m.choose(("real", "imag", "abs")), z)))
+
+
 def _compare(m: _Maker) -> None:
     x = m.pick(exact=True)
     if x is not None:
@@ -566,7 +589,7 @@ def _scan(m: _Maker) -> None:
 
 
 _POINTWISE = (_smooth, _positive, _exact_unary, _jumps, _arithmetic, _arithmetic, _divide, _identity, _compare, _logic)
-_CHOICE = (_bits, _select, _cast, _clip)
+_CHOICE = (_turned, _bits, _select, _cast, _clip)
 _VIEWS = (_broadcast, _broadcast, _reshape, _reshape, _transpose, _slice, _pad, _reverse, _concatenate, _source)
 _PLACES = (_gather, _scatter)
 _SUMS = (_reduce, _reduce, _positions, _any_all, _cumulative, _contract, _conv, _window, _scan)
