@@ -12,7 +12,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.layers import InputLayer
 from graphc.layers.tracking import unique
 from graphc.registration import choices
-from graphc.tracing import KerasTensor, Node, Operation, Tensor, cast, describe, get_mask, set_mask, user_line
+from graphc.tracing import KerasTensor, Node, Operation, Tensor, as_tensor, describe, get_mask, set_mask, user_line
 
 
 class LayerGraph:
@@ -200,7 +200,7 @@ def standardized(value: Any, wanted: KerasTensor) -> Any:
             value = ops.squeeze(value, -1)
         elif value.ndim == wanted.ndim - 1 and wanted.shape[-1] == 1:
             value = ops.expand_dims(value, -1)
-        value = cast(value, dtypes.as_dtype(wanted.dtype))
+        value = as_tensor(value, dtypes.as_dtype(wanted.dtype))
         if mask is not None:
             set_mask(value, mask)
     return value

@@ -11,6 +11,7 @@ import numpy as np
 
 from graphc import config as settings
 from graphc import ops, optimizers, tree
+from graphc.dtypes import as_dtype
 from graphc.errors import ArgumentError, DataError, StateError
 from graphc.graph.types import Origin
 from graphc.layers import Layer
@@ -223,11 +224,12 @@ class Trainer(Layer):
             StateError: if there is no loss to minimize.
         """
         total: Any = None
+        floats = as_dtype(settings.floatx())
         if self._compile_loss is not None:
             self._require_targets(y)
             total = self._compile_loss(y, self._outputs(y_pred), sample_weight)
         for loss in self.losses:
-            summed = ops.sum(loss if as_tensor(loss).type.dtype.is_float else ops.cast(loss, settings.floatx()))
+            summed = ops.sum(loss if as_tensor(loss).type.dtype.is_float else as_tensor(loss, floats))
             total = summed if total is None else total + summed
         if total is None:
             if training:

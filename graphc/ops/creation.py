@@ -8,13 +8,14 @@ import numpy as np
 
 from graphc import dims, dtypes
 from graphc.dtypes import DType
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, DTypeError
 from graphc.ops.reductions import default_float
 from graphc.ops.shaping import axis_of, dims_of
 from graphc.tracing import Array, Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
+from graphc.tracing.arrays import holds_complex
 from graphc.tracing.conversion import float_dtype
 from graphc.tracing.shapes import reshape as _reshape
 from graphc.tracing.symbolic import KerasTensor
@@ -63,14 +64,15 @@ def is_tensor(x: Any) -> bool:
 
 @operation
 def cast(x: Any, dtype: Any) -> Tensor:
-    """Casts a tensor to another dtype; floats are truncated to integers.
+    """Casts a tensor to another dtype; floats are truncated to integers, imaginary parts are dropped for real dtypes.
 
     Example:
 
     >>> cast([1.9, -1.9], "int32").numpy()
     array([ 1, -1], dtype=int32)
     """
-    return as_tensor(x, dtypes.as_dtype(dtype))
+    wanted = dtypes.as_dtype(dtype)
+    return _cast(as_tensor(x, wanted.complex if holds_complex(x) else wanted), wanted)
 
 
 def shape(x: Any) -> tuple[Any, ...]:
@@ -190,6 +192,8 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     first, last = (0, start) if stop is None else (start, stop)
     width = 1 if step is None else step
     numbers = (first, last, width)
+    if any(map(holds_complex, numbers)):
+        raise DTypeError("`arange` takes real numbers", got=f"{first}, {last}, {width}")
     if dtype is None:
         dtype = result_dtype(*numbers)
     dtype = dtypes.as_dtype(dtype)

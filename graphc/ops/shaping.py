@@ -15,6 +15,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import where
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
+from graphc.tracing.arrays import check_kind
 from graphc.tracing.indexing import all_in_bounds, as_indices, getitem
 from graphc.tracing.indexing import wrapped as _wrapped
 from graphc.tracing.shapes import may_be_equal, unify_sizes
@@ -334,6 +335,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
     if mode == "constant":
         number = 0 if constant_values is None else as_tensor(constant_values).numpy().item()
         dtype = tensor.type.dtype
+        check_kind(as_tensor(number).type.dtype, dtype)
         value = number if dtype.is_complex else float(number) if dtype.is_float else int(number)
         low, high = (tuple(int(pair[side]) for pair in pairs) for side in (0, 1))
         if not any(low + high):

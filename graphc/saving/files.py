@@ -241,6 +241,7 @@ _SAFETENSORS = MappingProxyType(
         **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
         **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
         "BF16": _BFLOAT16,
+        "C64": "complex64",
         "BOOL": "bool",
     }
 )

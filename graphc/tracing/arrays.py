@@ -38,6 +38,27 @@ def canonical_dtype(dtype: DType) -> DType:
     return dtypes.as_dtype(dtype.name.replace("64", "32"))
 
 
+def holds_complex(x: Any) -> bool:
+    """Whether a value that will be converted to a tensor has complex elements."""
+    if hasattr(x, "__tensor__"):
+        return bool(x.__tensor__().type.dtype.is_complex)
+    if isinstance(x, list | tuple):
+        return any(map(holds_complex, x))
+    return isinstance(x, complex) or (hasattr(x, "dtype") and np.iscomplexobj(x))
+
+
+def check_kind(given: DType, wanted: DType) -> None:
+    """Raises an error for complex numbers in a real dtype: a cast would silently drop their imaginary parts."""
+    if given.is_complex and not (wanted.is_complex or wanted.is_bool):
+        raise DTypeError(
+            "complex numbers do not fit a real dtype",
+            where=describe(current_origin()),
+            got=given.name,
+            expected=wanted.name,
+            hint="take the part that is meant: ops.real, ops.imag or ops.abs",
+        )
+
+
 def check_range(array: Array, dtype: DType) -> None:
     """Raises an error for integers that a dtype cannot hold: a cast would silently change them."""
     if not dtype.is_integer or not array.size or array.dtype == dtype.numpy:

@@ -10,7 +10,7 @@ from graphc import config, dtypes
 from graphc.dims import IntExpr
 from graphc.dtypes import DType
 from graphc.graph.registry import primitive
-from graphc.tracing.arrays import array_of, canonical_dtype, check_range, own
+from graphc.tracing.arrays import array_of, canonical_dtype, check_kind, check_range, own
 from graphc.tracing.shapes import reshape
 from graphc.tracing.tensor import Tensor, bind, cast
 
@@ -25,11 +25,14 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
         dtype: The dtype of the result. None: as above.
 
     Raises:
-        DTypeError: if it cannot be a tensor, or the dtype cannot hold an integer.
+        DTypeError: if it cannot be a tensor, or the dtype cannot hold an integer or a complex number.
     """
     if hasattr(x, "__tensor__"):
         tensor: Tensor = x.__tensor__()
-        return tensor if dtype is None else cast(tensor, dtype)
+        if dtype is None:
+            return tensor
+        check_kind(tensor.type.dtype, dtype)
+        return cast(tensor, dtype)
     if isinstance(x, IntExpr):
         return bind("size", dim=x, dtype=dtype or dtypes.int32)
     if isinstance(x, list | tuple) and any(hasattr(part, "__tensor__") or isinstance(part, IntExpr) for part in x):
@@ -46,13 +49,14 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
         weak = floats.complex if array.dtype.kind == "c" else floats
         dtype = weak if python else canonical_dtype(dtypes.as_dtype(array.dtype))
     if dtype is not None and array.dtype != dtype.numpy:
+        check_kind(dtypes.as_dtype(array.dtype), dtype)
         return Tensor(primitive("cast").eval(array, dtype=dtype))
     return Tensor(own(array, x))
 
 
 def _stacked(parts: list[Tensor], dtype: DType | None) -> Tensor:
     wanted = dtype or result_dtype(*parts)
-    rows = [reshape(cast(part, wanted), (1, *part.shape)) for part in parts]
+    rows = [reshape(as_tensor(part, wanted), (1, *part.shape)) for part in parts]
     return bind("concatenate", *rows, axis=0) if len(rows) > 1 else rows[0]
 
 

@@ -285,3 +285,71 @@ def test_a_network_with_complex_weights_learns_as_with_jax(backend: str) -> None
             np.testing.assert_allclose(loss.numpy(), np.asarray(wanted), rtol=1e-5)
     for weight, w in zip(weights, expected, strict=True):
         np.testing.assert_allclose(weight.numpy(), np.asarray(w), rtol=1e-5, atol=1e-5)
+
+
+# ---- nothing is lost in silence
+
+
+class Twice(graphc.layers.Layer):
+    """`2i * x`, whose sum is a loss."""
+
+    def call(self, x: Any) -> Any:
+        self.add_loss(ops.sum(x * 2j))
+        return x
+
+
+def losing() -> graphc.Model:
+    model = graphc.Sequential([graphc.Input((4,)), Twice()])
+    model.compile("sgd")
+    return model
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        lambda: ops.convert_to_tensor(A, "float32"),
+        lambda: ops.convert_to_tensor([1j], "float32"),
+        lambda: ops.array(ops.convert_to_tensor(A), "int32"),
+        lambda: ops.full((2,), 1j),
+        lambda: ops.full_like(R, 1j),
+        lambda: ops.pad(R, 1, constant_values=1j),
+        lambda: graphc.Variable(np.ones(2)).assign([1j, 2]),
+        lambda: graphc.Sequential([graphc.Input((4,)), graphc.layers.Dense(2)])(A),
+        lambda: graphc.Sequential([graphc.Input((4,)), graphc.layers.Dense(2)]).predict(A, verbose=0),
+        lambda: graphc.losses.mean_squared_error(A, R),
+        lambda: losing().fit(R, verbose=0),
+    ],
+)
+def test_complex_numbers_become_real_ones_only_when_told(lose: Callable[[], Any]) -> None:
+    with pytest.raises(DTypeError, match="complex numbers do not fit a real dtype"):
+        lose()
+    assert ops.cast(ops.convert_to_tensor(A), "float32").dtype == "float32"
+    assert ops.cast(np.array([2 + 1j]), "float64").numpy().tolist() == [2.0]
+    assert ops.cast([[1, 2 + 3j]], "bool").numpy().tolist() == [[True, True]]
+
+
+def test_counting_takes_real_numbers() -> None:
+    with pytest.raises(DTypeError, match="counts in real numbers"):
+        ops.arange(3j)
+    assert ops.arange(3, dtype="complex64").numpy().tolist() == [0, 1, 2]
+
+
+class Mixing(graphc.layers.Layer):
+    """A product with complex weights."""
+
+    def build(self, shape: Any) -> None:
+        self.kernel = self.add_weight(shape=(shape[-1], 2), initializer="ones", dtype="complex64", name="kernel")
+
+    def call(self, x: Any) -> Any:
+        return ops.matmul(x, self.kernel)
+
+
+@pytest.mark.parametrize("kind", [".weights.h5", ".weights.safetensors"])
+def test_models_have_complex_data_and_weights(kind: str, tmp_path: Any) -> None:
+    model = graphc.Sequential([graphc.Input((4,), dtype="complex64"), Mixing()])
+    model.layers[0].kernel.assign(S[:, :2])
+    np.testing.assert_allclose(model.predict(A, verbose=0), A @ S[:, :2], rtol=1e-5, atol=1e-5)
+    model.save_weights(tmp_path / f"model{kind}")
+    model.layers[0].kernel.assign(np.zeros((4, 2)))
+    model.load_weights(tmp_path / f"model{kind}")
+    np.testing.assert_array_equal(model.layers[0].kernel.numpy(), S[:, :2])
