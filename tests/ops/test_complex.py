@@ -22,15 +22,14 @@ keras = pytest.importorskip("keras")
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
 
-RNG = np.random.default_rng(0)
+
+def numbers(seed: int, *shape: int) -> Any:
+    parts = np.random.default_rng(seed).normal(size=(2, *shape))
+    return (parts[0] + 1j * parts[1]).astype("complex64")
 
 
-def numbers(*shape: int) -> Any:
-    return (RNG.normal(size=shape) + 1j * RNG.normal(size=shape)).astype("complex64")
-
-
-A, B, S = numbers(3, 4), numbers(3, 4), numbers(4, 4)
-R = RNG.normal(size=(3, 4)).astype("float32")
+A, B, S = numbers(0, 3, 4), numbers(1, 3, 4), numbers(2, 4, 4)
+R = numbers(3, 3, 4).real.copy()
 REALS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint32", "uint64", "float16", "bfloat16", "float32")
 
 # fmt: off
@@ -215,7 +214,7 @@ def by_graphc(op: str, operands: list[Any], cotangent: Any, **attrs: Any) -> lis
 
 def compare(op: str, function: Callable[..., Any], operands: list[Any], **attrs: Any) -> None:
     expected, back = jax.vjp(function, *operands)
-    cotangent = numbers(*expected.shape)
+    cotangent = numbers(4, *expected.shape)
     cotangent = cotangent if expected.dtype == "complex64" else cotangent.real.copy()
     results = by_graphc(op, operands, cotangent, **attrs)
     for got, wanted in zip(results, (expected, *back(cotangent)), strict=True):
@@ -226,7 +225,7 @@ def compare(op: str, function: Callable[..., Any], operands: list[Any], **attrs:
 @pytest.mark.parametrize("op", [op for op in POINTWISE if op not in (*OWN, *SKIPPED)])
 def test_gradients_are_those_of_jax(op: str) -> None:
     count = len(next(iter(REGISTRY[op].cases())).shapes)
-    compare(op, OF_JAX.get(op) or getattr(jnp, op), [numbers(12) for _ in range(count)])
+    compare(op, OF_JAX.get(op) or getattr(jnp, op), [numbers(5 + i, 12) for i in range(count)])
 
 
 AXES = {"lhs_batch": (), "rhs_batch": (), "lhs_contract": (1,), "rhs_contract": (0,)}
@@ -256,7 +255,9 @@ def test_gradients_of_what_moves_or_combines_are_those_of_jax(name: str) -> None
 
 def loss_of(o: Any, x: Any, y: Any, first: Any, bias: Any, second: Any) -> Any:
     """A network of two layers with complex weights, whose outputs' sizes are to be `y`."""
-    hidden = o.tanh(o.matmul(x, first) + bias)
+    turned = o.matmul(x, first) + bias
+    # The hyperbolic tangent has poles, near which small differences grow large.
+    hidden = turned / (1 + o.abs(turned)) + 0.1 * o.sin(0.1 * turned)
     out = o.matmul(hidden, second)
     miss = o.abs(out) - y
     return o.mean(miss * miss) + 0.1 * o.mean(o.square(o.imag(out)))
@@ -264,8 +265,8 @@ def loss_of(o: Any, x: Any, y: Any, first: Any, bias: Any, second: Any) -> Any:
 
 @pytest.mark.parametrize("backend", ["numpy", "cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
 def test_a_network_with_complex_weights_learns_as_with_jax(backend: str) -> None:
-    x, y = numbers(16, 5), np.abs(RNG.normal(size=(16, 2))).astype("float32")
-    start = [0.5 * numbers(5, 8), 0.1 * numbers(8), 0.5 * numbers(8, 2)]
+    x, y = numbers(0, 16, 5), np.abs(numbers(1, 16, 2))
+    start = [0.1 * numbers(2, 5, 8), 0.1 * numbers(3, 8), 0.5 * numbers(4, 8, 2)]
     weights = [graphc.Variable(w, dtype="complex64") for w in start]
 
     def step(x: Any, y: Any) -> Any:
