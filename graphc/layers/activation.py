@@ -20,7 +20,7 @@ class ReLU(Layer):
     Args:
         max_value: The largest result. None: no limit.
         negative_slope: The slope below the threshold.
-        threshold: Where the function bends.
+        threshold: The input above which the function is the identity.
 
     Raises:
         ArgumentError: if an argument is negative.
@@ -48,7 +48,7 @@ class ReLU(Layer):
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         rest = {"max_value": self.max_value, "negative_slope": self.negative_slope, "threshold": self.threshold}
         return {**super().get_config(), **rest}
 
@@ -79,7 +79,7 @@ class LeakyReLU(Layer):
         return ops.leaky_relu(inputs, self.negative_slope)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "negative_slope": self.negative_slope}
 
 
@@ -107,7 +107,7 @@ class ELU(Layer):
         return ops.elu(inputs, self.alpha)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "alpha": self.alpha}
 
 
@@ -145,7 +145,7 @@ class PReLU(Layer):
         self.shared_axes = None if axes is None else list(axes)
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes `alpha`."""
+        """Creates `alpha`."""
         shape = [1 if axis in (self.shared_axes or ()) else size for axis, size in enumerate(input_shape)][1:]
         self.alpha = self.add_weight(
             name="alpha",
@@ -160,7 +160,7 @@ class PReLU(Layer):
         return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             **super().get_config(),
             "alpha_initializer": initializers.serialize(self.alpha_initializer),
@@ -196,5 +196,5 @@ class Softmax(Layer):
         return ops.softmax(inputs, self.axis)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "axis": self.axis}

@@ -1,4 +1,4 @@
-"""Attention without heads: `Attention` and `AdditiveAttention`."""
+"""Single-head attention: `Attention` and `AdditiveAttention`."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class Attention(Layer):
     """`softmax(scores) @ value`, the scores being products of queries and keys (Luong et al., 2015).
 
     Args:
-        use_scale: Whether the scores are multiplied with a number that is learned.
-        score_mode: `"dot"`: `query @ key`; `"concat"`: the sum of `tanh(query + key)`, times a number that is learned.
+        use_scale: Whether the scores are multiplied by a trainable scalar.
+        score_mode: `"dot"`: `query @ key`; `"concat"`: the sum of `tanh(query + key)`, times a trainable scalar.
         dropout: The fraction of the attention weights that is set to 0 in training.
         seed: Integer for dropout, or None.
 
     Call arguments:
-        inputs: List of a query of shape `(batch, queries, size)`, a value of shape `(batch, keys, size)`, and perhaps a
-            key of that shape; where it is missing, the value takes its place.
+        inputs: List of a query of shape `(batch, queries, size)`, a value of shape `(batch, keys, size)`, and
+            optionally a key of that shape; the default is the value.
         mask: List of the query's mask of shape `(batch, queries)` and the value's of shape `(batch, keys)`. Outputs are
-            0 where the first is False; values where the second is False do not count.
-        return_attention_scores: Whether the weights, of shape `(batch, queries, keys)`, are returned too.
+            0 where the first is False; values where the second is False are ignored.
+        return_attention_scores: Whether the weights, of shape `(batch, queries, keys)`, are returned as well.
         training: Whether the model trains: whether there is dropout.
-        use_causal_mask: Whether a query sees only the keys at its own position and before.
+        use_causal_mask: Whether a query attends only to keys at its own and earlier positions.
 
     Raises:
         ArgumentError: if the mode is unknown, or the inputs are no such list.
@@ -62,7 +62,7 @@ class Attention(Layer):
             self.seed_generator = random.SeedGenerator(seed)
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the numbers that are learned."""
+        """Creates the trainable scalars."""
         self._check(input_shape)
         self.scale = self.add_weight(name="scale", shape=(), initializer="ones") if self.use_scale else None
         self.concat_score_weight = None
@@ -82,7 +82,7 @@ class Attention(Layer):
                 )
 
     def _calculate_scores(self, query: Any, key: Any) -> Any:
-        """How well queries and keys fit: a tensor of shape `(batch, queries, keys)`."""
+        """The scores of queries and keys: a tensor of shape `(batch, queries, keys)`."""
         if self.score_mode == "dot":
             scores = ops.matmul(query, ops.swapaxes(key, -2, -1))
             return scores if self.scale is None else scores * self.scale
@@ -105,14 +105,14 @@ class Attention(Layer):
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
     ) -> Any:
-        """The outputs, with the weights where they are asked for."""
+        """The outputs, with the weights if requested."""
         self._check(inputs, mask)
         query, value = inputs[0], inputs[1]
         key = inputs[2] if len(inputs) > 2 else value
         scores = self._calculate_scores(query, key)
         counts = self._score_mask(scores, mask[1] if mask else None, use_causal_mask)
         if counts is not None:
-            # As far down as the dtype has numbers to spare: a row of masked scores keeps its differences.
+            # Subtracted rather than set, so that a fully masked row keeps the differences of its scores, as in Keras.
             far = 65504.0 if scores.dtype == "float16" else 1e9
             scores = ops.where(counts, scores, scores - far)
         drops = training and self.dropout > 0
@@ -133,7 +133,7 @@ class Attention(Layer):
         return (*input_shape[0][:-1], input_shape[1][-1])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             **super().get_config(),
             "use_scale": self.use_scale,
@@ -148,7 +148,7 @@ class AdditiveAttention(Attention):
     """`softmax(sum(scale * tanh(query + key))) @ value` (Bahdanau et al., 2015).
 
     Args:
-        use_scale: Whether there is a vector `scale` that is learned.
+        use_scale: Whether there is a trainable vector `scale`.
         dropout: The fraction of the attention weights that is set to 0 in training.
         seed: Integer for dropout, or None.
 
@@ -164,17 +164,17 @@ class AdditiveAttention(Attention):
         super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the vector."""
+        """Creates the vector `scale`."""
         self._check(input_shape)
         self.scale = None
         if self.use_scale:
             self.scale = self.add_weight(name="scale", shape=(input_shape[0][-1],), initializer="glorot_uniform")
 
     def _calculate_scores(self, query: Any, key: Any) -> Any:
-        """How well queries and keys fit: a tensor of shape `(batch, queries, keys)`."""
+        """The scores of queries and keys: a tensor of shape `(batch, queries, keys)`."""
         total = ops.tanh(ops.expand_dims(query, -2) + ops.expand_dims(key, -3))
         return ops.sum(total if self.scale is None else self.scale * total, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {name: part for name, part in super().get_config().items() if name != "score_mode"}

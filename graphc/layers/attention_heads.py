@@ -1,4 +1,4 @@
-"""Attention with several heads: `MultiHeadAttention` and `GroupQueryAttention`."""
+"""Multi-head attention: `MultiHeadAttention` and `GroupQueryAttention`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.core import optional_config
 from graphc.layers.einsum_dense import EinsumDense
 from graphc.layers.layer import Layer
-from graphc.layers.masks import bare
+from graphc.layers.masks import without_mask
 from graphc.layers.regularization import Dropout
 from graphc.ops.attention import attend, causal_mask
 from graphc.registration import exported
@@ -22,15 +22,17 @@ _MODULE = "keras.layers"
 
 
 class Heads(Layer):
-    """What the layers share: projections of queries, keys and values, masks, and the attention itself."""
+    """The base class: projections of queries, keys and values, masks, and the attention itself."""
 
     _passes_masks = True
     _score_axes: tuple[int, ...]
     _dropout_layer: Dropout
-    # The attributes that hold initializers and so on start with this.
+    # The prefix of the attributes that hold the options.
     _prefix = ""
 
-    def _take(self, dropout: float, use_bias: bool, use_gate: bool, window: Any, flash: Any, **parts: Any) -> None:
+    def _set_options(
+        self, dropout: float, use_bias: bool, use_gate: bool, window: Any, flash: Any, **parts: Any
+    ) -> None:
         if window is not None and (not isinstance(window, int) or window < 1):
             raise ArgumentError("sliding_window is a positive integer, or None", layer=self.name, got=repr(window))
         if flash and dropout > 0:
@@ -52,24 +54,24 @@ class Heads(Layer):
         self._projection_penalty = regularizers.get(parts["activity_regularizer"])
         self.seed = parts["seed"]
 
-    def _own(self, name: str) -> Any:
+    def _option(self, name: str) -> Any:
         return getattr(self, f"{self._prefix}{name}")
 
     def _projection(self, name: str, equation: str, sizes: Any, bias_axes: str, activation: Any = None) -> EinsumDense:
-        kernel, bias = self._own("kernel_initializer"), self._own("bias_initializer")
+        kernel, bias = self._option("kernel_initializer"), self._option("bias_initializer")
         return EinsumDense(
             equation,
             output_shape=sizes,
             activation=activation,
-            bias_axes=bias_axes if self._own("use_bias") else None,
-            # Initializers of their own, since one object always draws the same numbers.
+            bias_axes=bias_axes if self._option("use_bias") else None,
+            # Copies of the initializers, since one object always draws the same numbers.
             kernel_initializer=type(kernel).from_config(kernel.get_config()),
             bias_initializer=type(bias).from_config(bias.get_config()),
-            kernel_regularizer=self._own("kernel_regularizer"),
-            bias_regularizer=self._own("bias_regularizer"),
+            kernel_regularizer=self._option("kernel_regularizer"),
+            bias_regularizer=self._option("bias_regularizer"),
             activity_regularizer=self._projection_penalty,
-            kernel_constraint=self._own("kernel_constraint"),
-            bias_constraint=self._own("bias_constraint"),
+            kernel_constraint=self._option("kernel_constraint"),
+            bias_constraint=self._option("bias_constraint"),
             dtype=self.dtype_policy,
             name=name,
         )
@@ -84,14 +86,14 @@ class Heads(Layer):
         attention_mask: Any = None,
         use_causal_mask: bool = False,
     ) -> Any:
-        """All masks as one, of shape `(batch, queries, keys)`; None where there is none."""
+        """The conjunction of all masks, of shape `(batch, queries, keys)`; None without masks."""
         masks = [] if attention_mask is None else [ops.cast(attention_mask, "bool")]
         if query_mask is not None:
             masks.append(ops.expand_dims(ops.cast(query_mask, "bool"), -1))
         masks += [ops.expand_dims(ops.cast(mask, "bool"), -2) for mask in (value_mask, key_mask) if mask is not None]
         if use_causal_mask:
             masks.append(self._compute_causal_mask(query, value))
-        if self._own("sliding_window") is not None:
+        if self._option("sliding_window") is not None:
             masks.append(self._compute_sliding_window_mask(query, value))
         total = None
         for mask in masks:
@@ -99,15 +101,15 @@ class Heads(Layer):
         return total
 
     def _compute_causal_mask(self, query: Any, value: Any = None) -> Any:
-        """Whether a query may see a key: not those that come later. Of shape `(1, queries, keys)`."""
+        """Whether a query attends to a key: not to later ones. Of shape `(1, queries, keys)`."""
         keys = query if value is None else value
         return ops.expand_dims(causal_mask(query.shape[1], keys.shape[1]), 0)
 
     def _compute_sliding_window_mask(self, query: Any, value: Any = None) -> Any:
-        """Whether a key is near enough to a query. Of shape `(1, queries, keys)`."""
+        """Whether a key is within the sliding window of a query. Of shape `(1, queries, keys)`."""
         keys = query if value is None else value
         distance = ops.expand_dims(ops.arange(query.shape[1]), 1) - ops.arange(keys.shape[1])
-        return ops.expand_dims(ops.less(ops.abs(distance), self._own("sliding_window")), 0)
+        return ops.expand_dims(ops.less(ops.abs(distance), self._option("sliding_window")), 0)
 
     def _attend(
         self, parts: tuple[Any, Any, Any], equations: tuple[str, str], scale: float, mask: Any, training: Any
@@ -116,7 +118,7 @@ class Heads(Layer):
 
         Args:
             parts: Queries, keys and values, projected.
-            equations: Of the products of keys and queries, and of the weights and values.
+            equations: The einsum equations of keys and queries, and of weights and values.
             scale: Factor of the logits.
             mask: Booleans, which broadcast to the scores.
             training: Whether there is dropout.
@@ -125,15 +127,15 @@ class Heads(Layer):
         scores = ops.einsum(equations[0], key, ops.multiply(query, ops.cast(scale, query.dtype)))
         if mask is not None:
             scores = ops.where(mask, scores, -1e9)
-        drop = partial(self._dropout_layer, training=training) if self._own("dropout") > 0 else None
+        drop = partial(self._dropout_layer, training=training) if self._option("dropout") > 0 else None
         return attend(scores, value, equations[1], self._score_axes, drop)
 
     def _shared_config(self) -> dict[str, Any]:
         names = [f"{part}_{kind}" for part in ("kernel", "bias") for kind in ("regularizer", "constraint")]
         firsts = ("kernel_initializer", "bias_initializer")
         return {
-            **{name: self._own(name) for name in ("dropout", "use_bias", "use_gate", "sliding_window")},
-            **{name: initializers.serialize(self._own(name)) for name in firsts},
+            **{name: self._option(name) for name in ("dropout", "use_bias", "use_gate", "sliding_window")},
+            **{name: initializers.serialize(self._option(name)) for name in firsts},
             **{name: optional_config(self, f"{self._prefix}{name}") for name in names},
             "activity_regularizer": regularizers.serialize(self._projection_penalty),
             "seed": self.seed,
@@ -142,20 +144,20 @@ class Heads(Layer):
 
 @exported(_MODULE)
 class MultiHeadAttention(Heads):
-    """Attention of several heads, each with projections of its own, joined by a last one (Vaswani et al., 2017).
+    """Attention with several heads, each with its own projections, and an output projection (Vaswani et al., 2017).
 
     With `q = query @ W_q`, `k = key @ W_k` and `v = value @ W_v` for each head, biases added:
     `output = concat over heads of (softmax(q @ k / sqrt(key_dim)) @ v) @ W_o`.
 
     Args:
-        num_heads: How many heads.
+        num_heads: The number of heads.
         key_dim: The size of a head of queries and keys.
         value_dim: The size of a head of values. None: `key_dim`.
         dropout: The fraction of the attention weights that is set to 0 in training.
         use_bias: Whether the projections have biases.
         output_shape: The last sizes of the output, an integer or a tuple. None: the last size of the query.
         attention_axes: The axes that attention runs over. None: all but the batch and the features.
-        sliding_window: How far a key may be from a query: at most `sliding_window - 1`. None: any distance.
+        sliding_window: The maximum distance of a key from a query is `sliding_window - 1`. None: any distance.
         flash_attention: Accepted as in Keras; the compiler decides how attention is computed.
         kernel_initializer: Initializer of the projections' kernels.
         bias_initializer: Initializer of their biases.
@@ -164,7 +166,7 @@ class MultiHeadAttention(Heads):
         activity_regularizer: Regularizer of the outputs of the projections.
         kernel_constraint: Constraint on the kernels.
         bias_constraint: Constraint on the biases.
-        use_gate: Whether the heads are multiplied with a gate, `sigmoid(query @ W_g)`, before they are joined.
+        use_gate: Whether the heads are multiplied with a gate, `sigmoid(query @ W_g)`, before the output projection.
         seed: Integer for dropout, or None.
 
     Call arguments:
@@ -174,13 +176,13 @@ class MultiHeadAttention(Heads):
         query_mask: Booleans of shape `(batch, queries)`. None: the mask that the tensor carries.
         value_mask: Booleans of shape `(batch, keys)`, likewise.
         key_mask: Booleans of shape `(batch, keys)`, likewise.
-        attention_mask: Booleans of shape `(batch, queries, keys)`: which keys a query sees.
-        return_attention_scores: Whether the weights, of shape `(batch, heads, queries, keys)`, are returned too.
+        attention_mask: Booleans of shape `(batch, queries, keys)`: which keys a query attends to.
+        return_attention_scores: Whether the weights, of shape `(batch, heads, queries, keys)`, are returned as well.
         training: Whether the model trains: whether there is dropout.
-        use_causal_mask: Whether a query sees only the keys at its own position and before.
+        use_causal_mask: Whether a query attends only to keys at its own and earlier positions.
 
     Raises:
-        ArgumentError: if an argument is not of its kind.
+        ArgumentError: if an argument has an invalid value.
         ShapeError: if keys and values differ in their axes.
 
     Example:
@@ -222,7 +224,7 @@ class MultiHeadAttention(Heads):
         for name, size in (("num_heads", num_heads), ("key_dim", key_dim), ("value_dim", value_dim or 1)):
             if not isinstance(size, int) or isinstance(size, bool) or size < 1:
                 raise ArgumentError(f"{name} is a positive integer", where=describe(self._origin), got=repr(size))
-        self._take(
+        self._set_options(
             dropout,
             use_bias,
             use_gate,
@@ -244,29 +246,31 @@ class MultiHeadAttention(Heads):
             raise ArgumentError("attention_axes is an integer, or several", layer=self.name, got=repr(axes))
         self._attention_axes: Any = axes
 
-    num_heads = property(lambda self: self._num_heads, doc="How many heads.")
+    num_heads = property(lambda self: self._num_heads, doc="The number of heads.")
     key_dim = property(lambda self: self._key_dim, doc="The size of a head of queries and keys.")
     value_dim = property(lambda self: self._value_dim, doc="The size of a head of values.")
-    dropout = property(lambda self: self._dropout, doc="The share of the weights that is set to 0.")
+    dropout = property(
+        lambda self: self._dropout, doc="The fraction of the attention weights that is set to 0 in training."
+    )
     use_bias = property(lambda self: self._use_bias, doc="Whether the projections have biases.")
     attention_axes = property(lambda self: self._attention_axes, doc="The axes that attention runs over.")
     query_dense = property(lambda self: self._query_dense, doc="The projection of the queries.")
     key_dense = property(lambda self: self._key_dense, doc="The projection of the keys.")
     value_dense = property(lambda self: self._value_dense, doc="The projection of the values.")
-    output_dense = property(lambda self: self._output_dense, doc="The projection that joins the heads.")
+    output_dense = property(lambda self: self._output_dense, doc="The output projection.")
 
     def build(  # type: ignore[override]
         self, query_shape: Any, value_shape: Any, key_shape: Any = None
     ) -> None:
-        """Makes the projections."""
+        """Creates the projections."""
         key_shape = value_shape if key_shape is None else key_shape
         self._check_keys(value_shape, key_shape)
         heads, rank = self._num_heads, len(query_shape)
-        self._query_dense = self._into_heads("query", query_shape, self._key_dim)
-        self._key_dense = self._into_heads("key", key_shape, self._key_dim)
+        self._query_dense = self._head_projection("query", query_shape, self._key_dim)
+        self._key_dense = self._head_projection("key", key_shape, self._key_dim)
         if self._use_gate:
-            self._gate_dense = self._into_heads("gate", query_shape, self._value_dim, "sigmoid")
-        self._value_dense = self._into_heads("value", value_shape, self._value_dim)
+            self._gate_dense = self._head_projection("gate", query_shape, self._value_dim, "sigmoid")
+        self._value_dense = self._head_projection("value", value_shape, self._value_dim)
         self._build_attention(rank + 1)
         sizes = self._output_shape or (query_shape[-1],)
         dots, bound = string.ascii_lowercase[: rank - 1], string.ascii_lowercase[rank - 1 : rank + 1]
@@ -286,7 +290,7 @@ class MultiHeadAttention(Heads):
                 expected="all sizes but the last equal",
             )
 
-    def _into_heads(self, name: str, shape: Any, size: int, activation: Any = None) -> EinsumDense:
+    def _head_projection(self, name: str, shape: Any, size: int, activation: Any = None) -> EinsumDense:
         """A projection of features into heads."""
         rank = len(shape)
         dots, bound = string.ascii_lowercase[: rank - 1], string.ascii_lowercase[rank - 1]
@@ -297,7 +301,7 @@ class MultiHeadAttention(Heads):
         return dense
 
     def _build_attention(self, rank: int) -> None:
-        """Makes the equations for projected tensors of a rank, and the layers that need no weights."""
+        """Creates the einsum equations for projected tensors of a rank, and the dropout layer."""
         axes = range(1, rank - 2) if self._attention_axes is None else self._attention_axes
         self._attention_axes = tuple(axis if axis >= 0 else (rank - 1) + axis for axis in axes)
         target = string.ascii_lowercase[:rank]
@@ -327,11 +331,11 @@ class MultiHeadAttention(Heads):
         training: bool | None = None,
         use_causal_mask: bool = False,
     ) -> Any:
-        """The outputs, with the scores where they are asked for."""
-        # The masks that came with the tensors are arguments by now, and end here: the projections know none.
-        query, value, key = bare(query), bare(value), bare(value if key is None else key)
+        """The outputs, with the scores if requested."""
+        # The masks that the tensors carried were passed as arguments; the projections do not take them.
+        query, value, key = without_mask(query), without_mask(value), without_mask(value if key is None else key)
         others = (query_mask, value_mask, key_mask, attention_mask, self._sliding_window)
-        # A causal mask by itself is left to the attention, unless a subclass computes that in its own way.
+        # A causal mask alone is applied by the attention itself, unless a subclass overrides that.
         alone = all(other is None for other in others)
         direct = use_causal_mask and alone and type(self)._compute_attention is MultiHeadAttention._compute_attention
         if direct:
@@ -357,15 +361,15 @@ class MultiHeadAttention(Heads):
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
     ) -> tuple[Any, Any]:
-        """Attention on projected tensors; subclasses may compute it in another way.
+        """Attention on projected tensors; subclasses may override it.
 
         Returns:
-            The heads' outputs, and the scores (None where nobody asked for them).
+            The heads' outputs, and the scores (None if not requested).
         """
         if self._flash_attention and return_attention_scores:
             raise ArgumentError("flash attention has no scores", layer=self.name, hint="leave flash_attention off")
         if self._dropout == 0 and not return_attention_scores and len(query.shape) == 4:
-            mask = None if attention_mask is None else self._spread(attention_mask, 4)
+            mask = None if attention_mask is None else self._expand_mask(attention_mask, 4)
             output = ops.dot_product_attention(
                 query, key, value, mask=mask, scale=1 / math.sqrt(self._key_dim), is_causal=use_causal_mask
             )
@@ -374,12 +378,12 @@ class MultiHeadAttention(Heads):
             causal = self._compute_causal_mask(query, value)
             attention_mask = causal if attention_mask is None else ops.logical_and(attention_mask, causal)
         rank = len(query.shape) - 1 + len(self._attention_axes)
-        mask = None if attention_mask is None else self._spread(attention_mask, rank)
+        mask = None if attention_mask is None else self._expand_mask(attention_mask, rank)
         equations = self._dot_product_equation, self._combine_equation
         return self._attend((query, key, value), equations, 1 / math.sqrt(self._key_dim), mask, training)
 
-    def _spread(self, mask: Any, rank: int) -> Any:
-        """A mask with axes of size 1 for the heads, and what else comes before the attention axes."""
+    def _expand_mask(self, mask: Any, rank: int) -> Any:
+        """A mask with axes of size 1 for the heads and other axes before the attention axes."""
         axis = -2 * len(self._attention_axes) - 1
         for _ in range(rank - len(mask.shape)):
             mask = ops.expand_dims(mask, axis)
@@ -393,7 +397,7 @@ class MultiHeadAttention(Heads):
         return (*query_shape[:-1], *self._output_shape) if self._output_shape else tuple(query_shape)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             **super().get_config(),
             "num_heads": self._num_heads,
@@ -411,11 +415,11 @@ class GroupQueryAttention(Heads):
 
     Args:
         head_dim: The size of a head.
-        num_query_heads: How many heads of queries.
-        num_key_value_heads: How many heads of keys and values; it divides `num_query_heads`.
+        num_query_heads: The number of query heads.
+        num_key_value_heads: The number of key and value heads; it divides `num_query_heads`.
         dropout: The fraction of the attention weights that is set to 0 in training.
         use_bias: Whether the projections have biases.
-        sliding_window: How far a key may be from a query: at most `sliding_window - 1`. None: any distance.
+        sliding_window: The maximum distance of a key from a query is `sliding_window - 1`. None: any distance.
         flash_attention: Accepted as in Keras; the compiler decides how attention is computed.
         kernel_initializer: Initializer of the projections' kernels.
         bias_initializer: Initializer of their biases.
@@ -424,7 +428,7 @@ class GroupQueryAttention(Heads):
         activity_regularizer: Regularizer of the outputs of the projections.
         kernel_constraint: Constraint on the kernels.
         bias_constraint: Constraint on the biases.
-        use_gate: Whether the heads are multiplied with a gate, `sigmoid(query @ W_g)`, before they are joined.
+        use_gate: Whether the heads are multiplied with a gate, `sigmoid(query @ W_g)`, before the output projection.
         seed: Integer for dropout, or None.
 
     Call arguments:
@@ -434,14 +438,14 @@ class GroupQueryAttention(Heads):
         query_mask: Booleans of shape `(batch, queries)`. None: the mask that the tensor carries.
         value_mask: Booleans of shape `(batch, keys)`, likewise.
         key_mask: Booleans of shape `(batch, keys)`, likewise.
-        attention_mask: Booleans of shape `(batch, queries, keys)`: which keys a query sees.
-        return_attention_scores: Whether the weights, of shape `(batch, heads, queries, keys)`, are returned too.
+        attention_mask: Booleans of shape `(batch, queries, keys)`: which keys a query attends to.
+        return_attention_scores: Whether the weights, of shape `(batch, heads, queries, keys)`, are returned as well.
         training: Whether the model trains: whether there is dropout.
-        use_causal_mask: Whether a query sees only the keys at its own position and before.
+        use_causal_mask: Whether a query attends only to keys at its own and earlier positions.
 
     Raises:
-        ArgumentError: if the numbers of heads do not fit each other.
-        ShapeError: if queries, keys and values do not fit each other.
+        ArgumentError: if the numbers of heads are incompatible.
+        ShapeError: if the shapes of queries, keys and values are incompatible.
 
     Example:
 
@@ -474,7 +478,7 @@ class GroupQueryAttention(Heads):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        # Keras names such layers after the other form of the class's name.
+        # Keras derives the automatic name from the alias of the class.
         super().__init__(name=name or auto_name("grouped_query_attention"), **kwargs)
         if num_query_heads % num_key_value_heads:
             raise ArgumentError(
@@ -482,7 +486,7 @@ class GroupQueryAttention(Heads):
                 where=describe(self._origin),
                 got=f"{num_key_value_heads} and {num_query_heads}",
             )
-        self._take(
+        self._set_options(
             dropout,
             use_bias,
             use_gate,
@@ -503,7 +507,7 @@ class GroupQueryAttention(Heads):
     def build(  # type: ignore[override]
         self, query_shape: Any, value_shape: Any, key_shape: Any = None
     ) -> None:
-        """Makes the projections."""
+        """Creates the projections."""
         self.feature_dim = query_shape[-1]
         queries, groups = (None, self.num_query_heads, self.head_dim), (None, self.num_key_value_heads, self.head_dim)
         self._query_dense = self._projection("query", "bqm,muh->bquh", queries, "uh")
@@ -533,8 +537,8 @@ class GroupQueryAttention(Heads):
         training: bool | None = None,
         use_causal_mask: bool = False,
     ) -> Any:
-        """The outputs, with the scores where they are asked for."""
-        query, value, key = bare(query), bare(value), bare(value if key is None else key)
+        """The outputs, with the scores if requested."""
+        query, value, key = without_mask(query), without_mask(value), without_mask(value if key is None else key)
         mask = self._compute_attention_mask(
             query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
         )
@@ -565,7 +569,7 @@ class GroupQueryAttention(Heads):
         return tuple(query_shape)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             **super().get_config(),
             "head_dim": self.head_dim,

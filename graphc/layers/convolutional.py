@@ -18,7 +18,7 @@ _MODULE = "keras.layers"
 
 
 class BaseConv(Layer):
-    """What convolutions of any number of spatial axes share; `Conv1D` and its kin say what the arguments mean."""
+    """The base class of convolutions over any number of spatial axes; see `Conv2D` for the arguments."""
 
     rank: int
     _paddings: tuple[str, ...] = ("valid", "same")
@@ -86,7 +86,7 @@ class BaseConv(Layer):
         return (*self.kernel_size, channels // self.groups, self.filters)
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes kernel and bias."""
+        """Creates kernel and bias."""
         channels = input_shape[self._channel_axis]
         if channels is None:
             raise ArgumentError("the channels of the input are not known", layer=self.name, got=input_shape)
@@ -129,7 +129,7 @@ class BaseConv(Layer):
         return outputs if self.activation is None else self.activation(outputs)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -175,7 +175,7 @@ class Conv1D(BaseConv):
         bias_constraint: Constraint on the bias.
 
     Raises:
-        ArgumentError: if an argument has a value that cannot be used.
+        ArgumentError: if an argument has an invalid value.
 
     Example:
 
@@ -258,7 +258,7 @@ class Conv2D(BaseConv):
         bias_constraint: Constraint on the bias.
 
     Raises:
-        ArgumentError: if an argument has a value that cannot be used.
+        ArgumentError: if an argument has an invalid value.
 
     Example:
 
@@ -331,7 +331,7 @@ class Conv3D(BaseConv):
         bias_constraint: Constraint on the bias.
 
     Raises:
-        ArgumentError: if an argument has a value that cannot be used.
+        ArgumentError: if an argument has an invalid value.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Layers at the heart of most models: inputs, dense layers, embeddings."""
+"""Core layers: inputs, dense layers, embeddings, activations, masking and functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphc import activations, constraints, initializers, ops, regularizers
 from graphc.errors import ArgumentError
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
-from graphc.layers.lookups import Lookup, is_checked, origin_in_data, record
+from graphc.layers.lookups import Lookup, is_checked, nodes_from_data, record
 from graphc.registration import deserialize_keras_object, exported
 from graphc.tracing import KerasTensor, Node, bind, current_origin, describe, user_line
 
@@ -21,7 +21,7 @@ _MODULE = "keras.layers"
 
 @exported(_MODULE)
 class InputLayer(Layer):
-    """Where a model takes an input in.
+    """An input of a model.
 
     Args:
         shape: Tuple of integers and None, without the batch.
@@ -30,7 +30,7 @@ class InputLayer(Layer):
         sparse: Not supported yet.
         ragged: Not supported yet.
         batch_shape: Tuple of integers and None, with the batch, in place of `shape` and `batch_size`.
-        input_tensor: A symbolic tensor to take in place of a new one.
+        input_tensor: A symbolic tensor to use in place of a new one.
         optional: Not supported yet.
         name: Its name.
 
@@ -80,11 +80,11 @@ class InputLayer(Layer):
         return str(self._dtype)
 
     def call(self) -> Any:
-        """An input computes nothing."""
+        """Returns None: an input computes nothing."""
         return None
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             "batch_shape": self.batch_shape,
             "dtype": self.dtype,
@@ -120,7 +120,7 @@ def Input(
     tensor: Any = None,
     optional: bool = False,
 ) -> Any:
-    """A symbolic tensor that a functional model starts from.
+    """A symbolic input of a functional model.
 
     Args:
         shape: Tuple of integers and None, without the batch.
@@ -130,7 +130,7 @@ def Input(
         ragged: Not supported yet.
         batch_shape: Tuple of integers and None, with the batch, in place of `shape` and `batch_size`.
         name: Its name.
-        tensor: A symbolic tensor to take in place of a new one.
+        tensor: A symbolic tensor to use in place of a new one.
         optional: Not supported yet.
 
     Returns:
@@ -146,7 +146,7 @@ def Input(
 
 
 def optional_config(layer: Layer, name: str) -> Any:
-    """A regularizer or constraint of a layer as a configuration."""
+    """The configuration of a regularizer or constraint of a layer."""
     return regularizers.serialize(getattr(layer, name))
 
 
@@ -155,7 +155,7 @@ class Dense(Layer):
     """`activation(inputs @ kernel + bias)`: every output is connected to every input.
 
     Args:
-        units: How many outputs.
+        units: The number of outputs.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
         kernel_initializer: Initializer of the kernel.
@@ -167,7 +167,7 @@ class Dense(Layer):
         bias_constraint: Constraint on the bias.
 
     Raises:
-        ArgumentError: if `units` is no positive integer.
+        ArgumentError: if `units` is not a positive integer.
 
     Example:
 
@@ -207,7 +207,7 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes kernel and bias."""
+        """Creates kernel and bias."""
         self.kernel = self.add_weight(
             name="kernel",
             shape=(input_shape[-1], self.units),
@@ -234,7 +234,7 @@ class Dense(Layer):
         return outputs if self.activation is None else self.activation(outputs)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         config = {
             **super().get_config(),
             "units": self.units,
@@ -255,23 +255,23 @@ class Dense(Layer):
 
 @exported(_MODULE)
 class Embedding(Layer):
-    """A table of vectors, looked up by integers.
+    """A table of vectors, indexed by integers.
 
     Args:
-        input_dim: How many vectors.
+        input_dim: The number of vectors.
         output_dim: The size of a vector.
         embeddings_initializer: Initializer of the table.
         embeddings_regularizer: Regularizer of the table.
         embeddings_constraint: Constraint on the table.
-        mask_zero: Whether 0 stands for no word: the steps that hold it are masked.
-        weights: A list with the first value of the table, in place of the initializer.
+        mask_zero: Whether 0 is padding: steps with the index 0 are masked.
+        weights: A list with the initial value of the table, in place of the initializer.
 
-    An integer that is not from 0 to `input_dim - 1` is an error: where the data hold it, before anything runs. Where
-    the model computes it from weights, its vector is NaN.
+    An index outside of `0 ... input_dim - 1` is an error, which is raised before a program runs, if the index depends
+    on the data alone. If the model computes it from weights, its vector is NaN.
 
     Raises:
-        ArgumentError: if low-rank updates or quantization are asked for.
-        DataError: if an integer is out of range.
+        ArgumentError: if low-rank updates or quantization are requested.
+        DataError: if an index is out of range.
 
     Example:
 
@@ -300,11 +300,11 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         # Indices must not be rounded to a lower precision.
         self.autocast = False
-        self._first = weights
+        self._initial_weights = weights
         self.supports_masking = mask_zero
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the table."""
+        """Creates the table."""
         self.embeddings = self.add_weight(
             name="embeddings",
             shape=(self.input_dim, self.output_dim),
@@ -312,15 +312,16 @@ class Embedding(Layer):
             regularizer=self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
         )
-        if self._first is not None:
-            self.embeddings.assign(self._first[0] if isinstance(self._first, list | tuple) else self._first)
+        if self._initial_weights is not None:
+            several = isinstance(self._initial_weights, list | tuple)
+            self.embeddings.assign(self._initial_weights[0] if several else self._initial_weights)
 
     def call(self, inputs: Any) -> Any:
         """The vectors."""
         indices = ops.convert_to_tensor(inputs)
         if not indices.type.dtype.is_integer:
             indices = ops.cast(indices, "int32")
-        lookup = Lookup(self.name, indices, self.input_dim, id(self), origin_in_data(indices))
+        lookup = Lookup(self.name, indices, self.input_dim, id(self), nodes_from_data(indices))
         if indices.traced is None:
             lookup.check(indices.numpy(), describe(current_origin()))
         else:
@@ -330,11 +331,11 @@ class Embedding(Layer):
         return ops.cast(ops.take(self.embeddings, indices, axis=0), self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Where the indices are not 0; None where 0 is a word like others."""
+        """Whether the indices are not 0, if `mask_zero`; else None."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             **super().get_config(),
             "input_dim": self.input_dim,
@@ -389,18 +390,18 @@ class Activation(Layer):
         return self.activation(inputs)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "activation": activations.serialize(self.activation)}
 
 
 @exported(_MODULE)
 class Masking(Layer):
-    """Masks the steps of sequences that hold one number only; these are set to 0.
+    """Masks the steps of sequences all of whose features equal a value, and sets these to 0.
 
-    Layers that come later and support masks leave masked steps out.
+    Later layers that support masks ignore the masked steps.
 
     Args:
-        mask_value: The number.
+        mask_value: The value.
 
     Example:
 
@@ -414,15 +415,15 @@ class Masking(Layer):
         self.mask_value = deserialize_keras_object(mask_value) if isinstance(mask_value, dict) else mask_value
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Which steps hold something else."""
+        """Whether steps have a feature of another value."""
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
 
     def call(self, inputs: Any) -> Any:
-        """The inputs, 0 where they are masked."""
+        """The inputs, with masked steps set to 0."""
         return ops.where(ops.expand_dims(self.compute_mask(inputs), -1), inputs, 0)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "mask_value": self.mask_value}
 
 
@@ -432,8 +433,8 @@ class Lambda(Layer):
 
     Args:
         function: A function of the inputs.
-        output_shape: Accepted as in Keras; the shape is found by tracing.
-        mask: The mask of the outputs, or a function of the inputs and of their mask that gives it. None: no mask.
+        output_shape: Accepted as in Keras; the shape is inferred by tracing.
+        mask: The mask of the outputs, or a function that computes it from the inputs and their mask. None: no mask.
         arguments: Further keyword arguments of the function.
 
     Example:
@@ -448,12 +449,13 @@ class Lambda(Layer):
         super().__init__(**kwargs)
         self.function, self.arguments, self.mask = function, dict(arguments or {}), mask
         self.supports_masking = mask is not None
-        self._takes = frozenset(inspect.signature(function).parameters)
+        self._parameters = frozenset(inspect.signature(function).parameters)
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
-        """The function of the inputs; it is given `mask` and `training` where it takes them."""
+        """Applies the function, with `mask` and `training` if it has such parameters."""
         known = {"mask": mask, "training": training}
-        return self.function(inputs, **self.arguments, **{name: known[name] for name in known.keys() & self._takes})
+        options = {name: known[name] for name in known.keys() & self._parameters}
+        return self.function(inputs, **self.arguments, **options)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the outputs."""

@@ -1,4 +1,4 @@
-"""Convolutions of each channel by itself, alone or with one over the channels after it."""
+"""Depthwise convolutions, and separable ones, in which a pointwise convolution follows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MODULE = "keras.layers"
 
 
 class _DepthwiseConv(BaseConv):
-    """A convolution of each channel by itself over any number of spatial axes; `DepthwiseConv2D` says more."""
+    """The base class of depthwise convolutions; see `DepthwiseConv2D` for the arguments."""
 
     axes: ClassVar[int]
 
@@ -69,7 +69,7 @@ class _DepthwiseConv(BaseConv):
         return ops.depthwise_conv(inputs, self.kernel, *options)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         config = super().get_config()
         base = {key: config[key] for key in ("name", "trainable", "dtype")}
         renamed = {key.replace("kernel_", "depthwise_") if key != "kernel_size" else key: config[key] for key in config}
@@ -79,7 +79,7 @@ class _DepthwiseConv(BaseConv):
 
 @exported(_MODULE)
 class DepthwiseConv1D(_DepthwiseConv):
-    """A convolution of each channel of sequences `[batch, steps, channels]` by itself.
+    """Depthwise convolution of sequences `[batch, steps, channels]`: each channel is convolved separately.
 
     Args:
         kernel_size: The size of the kernel.
@@ -99,7 +99,7 @@ class DepthwiseConv1D(_DepthwiseConv):
         bias_constraint: Constraint on the bias.
 
     Raises:
-        ArgumentError: if an argument has a value that cannot be used.
+        ArgumentError: if an argument has an invalid value.
 
     Example:
 
@@ -112,7 +112,7 @@ class DepthwiseConv1D(_DepthwiseConv):
 
 @exported(_MODULE)
 class DepthwiseConv2D(_DepthwiseConv):
-    """A convolution of each channel of images `[batch, rows, columns, channels]` by itself.
+    """Depthwise convolution of images `[batch, rows, columns, channels]`: each channel is convolved separately.
 
     Args:
         kernel_size: The size of the kernel: a number, or one for each spatial axis.
@@ -132,7 +132,7 @@ class DepthwiseConv2D(_DepthwiseConv):
         bias_constraint: Constraint on the bias.
 
     Raises:
-        ArgumentError: if an argument has a value that cannot be used.
+        ArgumentError: if an argument has an invalid value.
 
     Example:
 
@@ -144,7 +144,7 @@ class DepthwiseConv2D(_DepthwiseConv):
 
 
 class _SeparableConv(BaseConv):
-    """A depthwise convolution and one over the channels after it; `SeparableConv2D` says more."""
+    """The base class of separable convolutions; see `SeparableConv2D` for the arguments."""
 
     axes: ClassVar[int]
 
@@ -219,7 +219,7 @@ class _SeparableConv(BaseConv):
         return ops.separable_conv(inputs, self.depthwise_kernel, self.pointwise_kernel, *options)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         config = {
             key: value
             for key, value in super().get_config().items()
@@ -234,7 +234,7 @@ class _SeparableConv(BaseConv):
 
 @exported(_MODULE, "SeparableConvolution1D")
 class SeparableConv1D(_SeparableConv):
-    """Each channel of sequences convolved by itself, then all channels combined at each step (Chollet, 2017).
+    """Separable convolution of sequences: a depthwise and then a pointwise convolution (Chollet, 2017).
 
     `activation(conv(depthwise_conv(inputs, depthwise_kernel), pointwise_kernel) + bias)`.
 
@@ -260,7 +260,7 @@ class SeparableConv1D(_SeparableConv):
         bias_constraint: Constraint on the bias.
 
     Raises:
-        ArgumentError: if an argument has a value that cannot be used.
+        ArgumentError: if an argument has an invalid value.
 
     Example:
 
@@ -273,7 +273,7 @@ class SeparableConv1D(_SeparableConv):
 
 @exported(_MODULE, "SeparableConvolution2D")
 class SeparableConv2D(_SeparableConv):
-    """Each channel of images convolved by itself, then all channels combined at each place (Chollet, 2017).
+    """Separable convolution of images: a depthwise and then a pointwise convolution (Chollet, 2017).
 
     `activation(conv(depthwise_conv(inputs, depthwise_kernel), pointwise_kernel) + bias)`.
 
@@ -299,7 +299,7 @@ class SeparableConv2D(_SeparableConv):
         bias_constraint: Constraint on the bias.
 
     Raises:
-        ArgumentError: if an argument has a value that cannot be used.
+        ArgumentError: if an argument has an invalid value.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Dense layers whose product is any in Einstein's notation."""
+"""Dense layers with an einsum equation as their product."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FORMS = (
 
 @dataclass(frozen=True)
 class Plan:
-    """The shapes that an equation gives for inputs of a shape, and which axes of the kernel are inputs and outputs."""
+    """The shapes that follow from an equation and the input's shape, and the input and output axes of the kernel."""
 
     kernel: tuple[Any, ...]
     bias: tuple[Any, ...] | None
@@ -36,17 +36,17 @@ class Plan:
 
 
 def plan(equation: str, bias_axes: str | None, input_shape: Any, output_shape: tuple[Any, ...]) -> Plan:
-    """Finds the shapes of kernel, bias and output.
+    """Computes the shapes of kernel, bias and output.
 
     Args:
-        equation: `"ab,bc->ac"`; dots may stand before or behind the indices of inputs and output.
+        equation: `"ab,bc->ac"`; an ellipsis may precede or follow the indices of input and output.
         bias_axes: The indices of the output that the bias has.
         input_shape: Tuple of integers and None.
-        output_shape: The sizes of the output without the batch and what dots stand for; None for those of the input.
+        output_shape: The sizes of the output without the batch and the ellipsis; None for those of the input.
 
     Raises:
-        ArgumentError: if the equation is not of this form, or an index comes from nowhere.
-        ShapeError: if input and output differ where they share an index.
+        ArgumentError: if the equation is not of this form, or an index is undefined.
+        ShapeError: if the sizes of an index differ in input and output.
     """
     found = next((match for form in _FORMS if (match := form.fullmatch(equation.replace(" ", "")))), None)
     if found is None:
@@ -92,7 +92,7 @@ def _size(index: str, wanted: dict[str, Any], sizes: dict[str, Any], equation: s
 
 
 def _bias(axes: str | None, y: str, wanted: dict[str, Any], behind: int) -> tuple[Any, ...] | None:
-    """The shape of the bias: from its first index on, 1 where it is the same along an axis."""
+    """The shape of the bias, from its first index on, with size 1 for the indices that it lacks."""
     if axes is None:
         return None
     for index in axes:
@@ -107,9 +107,8 @@ class EinsumDense(Layer):
     """`activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
-        equation: What is computed, such as `"abc,cd->abd"`. Dots stand for any axes, as in `"...x,xy->...y"`.
-        output_shape: The sizes of the output without the batch and without what dots stand for; None for a size that
-            is the input's.
+        equation: An einsum equation, such as `"abc,cd->abd"`, possibly with an ellipsis, as in `"...x,xy->...y"`.
+        output_shape: The sizes of the output without the batch and the ellipsis; None for a size that is the input's.
         activation: Name or function. None: none.
         bias_axes: The indices of the output that the bias has, such as `"d"`. None: no bias.
         kernel_initializer: Initializer of the kernel.
@@ -120,7 +119,7 @@ class EinsumDense(Layer):
         bias_constraint: Constraint on the bias.
 
     Raises:
-        ArgumentError: if low-rank updates or quantization are asked for.
+        ArgumentError: if low-rank updates or quantization are requested.
 
     Example:
 
@@ -160,7 +159,7 @@ class EinsumDense(Layer):
         return plan(self.equation, self.bias_axes, input_shape, self.partial_output_shape)
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes kernel and bias."""
+        """Creates kernel and bias."""
         shapes = self._plan(input_shape)
         self.input_spec = InputSpec(ndim=len(input_shape))
         self.kernel = self.add_weight(
@@ -181,7 +180,7 @@ class EinsumDense(Layer):
             )
 
     def _scaled(self, shapes: Plan) -> Any:
-        """The kernel's initializer, told which axes are inputs and outputs."""
+        """The kernel's initializer, with the input and output axes of the kernel."""
         given = self.kernel_initializer
         if not isinstance(given, VarianceScaling) or (given.input_axes is not None and given.output_axes is not None):
             return given
@@ -200,7 +199,7 @@ class EinsumDense(Layer):
         return outputs if self.activation is None else self.activation(outputs)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         names = [f"{part}_{kind}" for part in ("kernel", "bias") for kind in ("regularizer", "constraint")]
         return {
             **super().get_config(),

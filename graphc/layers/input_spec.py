@@ -1,4 +1,4 @@
-"""What a layer asks of its inputs."""
+"""Specifications of the inputs of layers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class InputSpec(Configurable):
     Args:
         dtype: Name of a dtype. None: any.
         shape: Tuple of integers, with None for any size. None: any.
-        ndim: How many axes. None: any.
-        max_ndim: The most axes. None: any.
-        min_ndim: The fewest axes. None: any.
+        ndim: The number of axes. None: any.
+        max_ndim: The maximum number of axes. None: any.
+        min_ndim: The minimum number of axes. None: any.
         axes: Dictionary of axis to size.
-        allow_last_axis_squeeze: Whether a last axis of size 1 may be there or missing.
-        name: The key of the input, where inputs are a dictionary.
+        allow_last_axis_squeeze: Whether a last axis of size 1 may be missing or additional.
+        name: The key of the input, if inputs are a dictionary.
         optional: Whether the input may be None.
 
     Example:
@@ -58,7 +58,7 @@ class InputSpec(Configurable):
         return f"InputSpec({', '.join(f'{key}={part}' for key, part in parts.items() if part is not None)})"
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {
             "dtype": self.dtype,
             "shape": self.shape,
@@ -73,8 +73,8 @@ class InputSpec(Configurable):
         """Checks the shape and dtype of an input.
 
         Raises:
-            ShapeError: if the rank or a size is another.
-            DTypeError: if the dtype is another.
+            ShapeError: if the rank or a size differs.
+            DTypeError: if the dtype differs.
         """
         if self.allow_last_axis_squeeze and self.shape is not None and len(shape) != len(self.shape):
             if len(shape) == len(self.shape) + 1 and shape[-1] == 1:
@@ -110,14 +110,14 @@ def _shown(shape: tuple[Any, ...]) -> str:
 
 
 def check_inputs(spec: Any, inputs: Any) -> None:
-    """Checks what a layer is called on.
+    """Checks the inputs of a layer.
 
     Args:
         spec: An `InputSpec` or a structure of them.
         inputs: A tensor or a structure of them.
 
     Raises:
-        ArgumentError: if there are too many or too few inputs.
+        ArgumentError: if the number of inputs differs.
         ShapeError: if a rank or a size does not fit.
         DTypeError: if a dtype does not fit.
     """

@@ -15,8 +15,8 @@ from graphc import dtype_policies, dtypes, ops, regularizers, tree
 from graphc.dtype_policies import DTypePolicy
 from graphc.errors import ArgumentError, GraphcError, StateError
 from graphc.layers.input_spec import check_inputs
-from graphc.layers.masks import filled_in, passed_on
-from graphc.layers.weights import WeightOwner, running
+from graphc.layers.masks import fill_in_masks, propagate_masks
+from graphc.layers.weights import WeightOwner, active_layers
 from graphc.registration import choices, deserialize_keras_object, serialize_keras_object
 from graphc.tracing import (
     KerasTensor,
@@ -36,13 +36,13 @@ from graphc.tracing import (
 )
 from graphc.tracing.symbolic import infer_outputs
 
-# Whether the outermost call that said so is training; what layers within take where nobody tells them.
+# The training mode of the enclosing calls, for layers that are called without `training`.
 _training: ContextVar[bool | None] = ContextVar("graphc_training", default=None)
 
 
 @contextmanager
 def training_mode(training: bool | None) -> Iterator[None]:
-    """Layers called within are told whether they train, unless the call says it itself."""
+    """A context that sets the training mode of layers that are called without `training`."""
     token = _training.set(training)
     try:
         yield
@@ -56,17 +56,17 @@ def _signature(function: Any) -> inspect.Signature:
 
 
 class Layer(WeightOwner):
-    """Something with weights that maps tensors to tensors.
+    """A map of tensors to tensors that may have weights.
 
-    A subclass makes its weights in `build(input_shape)` with `add_weight`, and computes in `call(inputs)`, which may
-    take `training` too.
+    A subclass creates its weights in `build(input_shape)` with `add_weight`, and computes its outputs in
+    `call(inputs)`, which may have a parameter `training`.
 
     Args:
         activity_regularizer: Regularizer of the outputs, by name or object.
         trainable: Whether optimizers change the weights.
         dtype: Name of a dtype, or a `DTypePolicy`. None: the default float dtype.
-        autocast: Whether floating-point inputs are cast to the dtype the layer computes in.
-        name: Its name. None: one made from that of the class.
+        autocast: Whether floating-point inputs are cast to the compute dtype of the layer.
+        name: Its name. None: one derived from the name of the class.
 
     Raises:
         ArgumentError: if an argument is unknown.
@@ -83,11 +83,11 @@ class Layer(WeightOwner):
     _init_args: tuple[tuple[Any, ...], dict[str, Any]]
     _losses: list[Tensor]
     _build_args: dict[str, Any] | None
-    # Whether the layer passes masks on, or does something with them; a layer with a `compute_mask` of its own does.
+    # Whether the layer supports masks; a layer that overrides `compute_mask` does, too.
     _passes_masks = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Notes where the user made the layer, before any code of theirs runs."""
+        """Records the line at which the user creates the layer, before the `__init__` of a subclass runs."""
         self = super().__new__(cls)
         self._origin = user_line()
         self._init_args = (args, kwargs)
@@ -99,7 +99,7 @@ class Layer(WeightOwner):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles have: all but losses of the last call, which may be part of a trace."""
+        """The state for copies and pickles: without the losses of the last call, which may belong to a trace."""
         return {**super().__getstate__(), "_losses": []}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -134,14 +134,14 @@ class Layer(WeightOwner):
         if not isinstance(trainable, bool | np.bool_):
             raise ArgumentError("trainable is True or False", where=describe(self._origin), got=repr(trainable)[:80])
         self._trainable = bool(trainable)
-        # What needs no weights of its own is ready.
+        # A layer without a `build` of its own needs no building.
         self.built = type(self).build is Layer.build
 
     # ---- dtypes
 
     @property
     def dtype_policy(self) -> DTypePolicy:
-        """In which dtypes it computes and keeps its weights."""
+        """Its policy for the dtypes of computation and of weights."""
         return self._dtype_policy
 
     @property
@@ -156,13 +156,13 @@ class Layer(WeightOwner):
 
     @property
     def compute_dtype(self) -> str:
-        """The dtype it computes in."""
+        """The dtype of its computation."""
         return self._dtype_policy.compute_dtype
 
     # ---- building
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the weights; subclasses define it.
+        """Creates the weights; subclasses define it.
 
         Args:
             input_shape: Tuple of integers and None, or a structure of them.
@@ -170,7 +170,7 @@ class Layer(WeightOwner):
         self.built = True
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Builds the layer from what `get_build_config` returned."""
+        """Builds the layer with a configuration that `get_build_config` returned."""
         shapes = {key: _as_shape(shape) for key, shape in config.items()}
         if set(shapes) == {"input_shape"}:
             self.build(shapes["input_shape"])
@@ -178,7 +178,7 @@ class Layer(WeightOwner):
             self.build(**shapes)
 
     def get_build_config(self) -> dict[str, Any] | None:
-        """The shapes that it was built for; None where it was not built."""
+        """The shapes for which it was built; None if it is not built."""
         return self._build_args
 
     def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -198,11 +198,11 @@ class Layer(WeightOwner):
     # ---- calling
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Computes the outputs; on symbolic tensors adds the layer to a functional model.
+        """Computes the outputs; on symbolic tensors adds a node to a functional model.
 
         Args:
-            *args: Tensors, arrays or symbolic tensors, or structures of them, as `call` takes them.
-            **kwargs: Likewise; `training` tells whether the model trains.
+            *args: The arguments of `call`: tensors, arrays or symbolic tensors, or structures of them.
+            **kwargs: Likewise; `training` is whether the model trains.
 
         Raises:
             GraphcError: if the inputs do not fit, with the layer, and the user's line.
@@ -227,35 +227,35 @@ class Layer(WeightOwner):
         return error.locate(layer=origin.layer, where=describe(origin))
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """The symbolic tensors that the layer returns for symbolic tensors.
+        """Infers the symbolic outputs for symbolic tensors.
 
-        Where `call` cannot be traced on them, a layer that defines `compute_output_shape` is asked for the shapes, as
-        Keras always does; what is wrong with `call` is then told when data come.
+        If `call` cannot be traced on them and the layer defines `compute_output_shape`, the outputs have these shapes,
+        as in Keras; the error of `call` is then raised when the model runs.
         """
-        kept = [(layer, list(layer._losses)) for layer in self._flatten_layers()]
+        recorded = [(layer, list(layer._losses)) for layer in self._flatten_layers()]
         try:
             return infer_outputs(self._run, args, kwargs)
         except Exception:
             ours = "_keras_module" in vars(type(self))
             if ours or type(self).compute_output_shape is Layer.compute_output_shape:
                 raise
-            return self._said_outputs(args, kwargs)
+            return self._outputs_from_shapes(args, kwargs)
         finally:
-            # What was added to losses is part of a trace that is thrown away.
+            # Losses that were added during inference belong to a discarded trace.
             for layer in self._flatten_layers():
                 layer._losses.clear()
-            for layer, losses in kept:
+            for layer, losses in recorded:
                 layer._losses.extend(losses)
 
-    def _said_outputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _outputs_from_shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self._ensure_built(args, kwargs)
         shapes = [shape for shape in map(_shapes, (*args, *kwargs.values())) if shape is not None]
-        said = self.compute_output_shape(*shapes)
-        symbolic = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), said)
-        return tuple(symbolic) if isinstance(said, tuple) and isinstance(symbolic, list) else symbolic
+        shapes_of_outputs = self.compute_output_shape(*shapes)
+        symbolic = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes_of_outputs)
+        return tuple(symbolic) if isinstance(shapes_of_outputs, tuple) and isinstance(symbolic, list) else symbolic
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the outputs for a shape of the inputs, or structures of them.
+        """Computes the shape of the outputs from that of the inputs, or structures of shapes.
 
         Args:
             input_shape: Tuple of integers and None.
@@ -265,7 +265,7 @@ class Layer(WeightOwner):
         return tree.map_structure(lambda x: x.shape, outputs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the outputs: that of the inputs, where a subclass does not say otherwise.
+        """Computes the mask of the outputs: that of the inputs, unless a subclass overrides it.
 
         Args:
             inputs: The first argument of `call`.
@@ -279,43 +279,47 @@ class Layer(WeightOwner):
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = tree.map_structure(self._converted, (tuple(map(_tensor_of_list, args)), kwargs))
-        outermost = not running.get()
+        outermost = not active_layers.get()
         if outermost:
             self._clear_losses()
         training, args = self._training(args, kwargs)
         self._check_inputs(args, kwargs)
         self._ensure_built(args, kwargs)
-        mask = filled_in(_signature(type(self).call), self, args, kwargs)
-        mine = running.set((*running.get(), id(self)))
-        low = dtypes.as_dtype(self.compute_dtype)
+        mask = fill_in_masks(_signature(type(self).call), self, args, kwargs)
+        token = active_layers.set((*active_layers.get(), id(self)))
+        compute_dtype = dtypes.as_dtype(self.compute_dtype)
         try:
-            with scope(self.name, self._origin), training_mode(training), autocast(low if self.autocast else None):
+            with (
+                scope(self.name, self._origin),
+                training_mode(training),
+                autocast(compute_dtype if self.autocast else None),
+            ):
                 outputs = self.call(*args, **kwargs)
-                passed_on(self, args[0] if args else next(iter(kwargs.values()), None), outputs, mask)
+                propagate_masks(self, args[0] if args else next(iter(kwargs.values()), None), outputs, mask)
                 if self.activity_regularizer is not None:
                     self._regularize(outputs)
         finally:
-            running.reset(mine)
+            active_layers.reset(token)
         return outputs
 
     def _converted(self, leaf: Any) -> Any:
-        """Arrays become tensors; floating-point ones the dtype that the layer computes in."""
+        """Converts an array to a tensor, and a floating-point tensor to the compute dtype."""
         if not isinstance(leaf, np.ndarray | Tensor | Variable):
             return leaf
         tensor = as_tensor(leaf)
-        low = dtypes.as_dtype(self.compute_dtype)
-        if not self.autocast or not tensor.type.dtype.is_float or tensor.type.dtype is low:
+        compute_dtype = dtypes.as_dtype(self.compute_dtype)
+        if not self.autocast or not tensor.type.dtype.is_float or tensor.type.dtype is compute_dtype:
             return tensor
-        converted = cast(tensor, low)
+        converted = cast(tensor, compute_dtype)
         set_mask(converted, get_mask(tensor))
         return converted
 
     def _training(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool | None, tuple[Any, ...]]:
-        """Whether this call trains: what it says, else what a call around it says, else what `call` takes by default.
+        """Resolves the training mode: the argument `training`, else the mode of the enclosing call, else the default.
 
         Returns:
-            The answer, and the positional arguments with it in place where they have None there; `kwargs` get it where
-            `call` takes it and it is not among those.
+            The mode, and the positional arguments with the mode in place of None. If `call` has the parameter and it is
+            not positional, it is set in `kwargs`.
         """
         parameter = _signature(type(self).call).parameters.get("training")
         if parameter is None:
@@ -328,8 +332,8 @@ class Layer(WeightOwner):
             if training is None and parameter.default is not parameter.empty:
                 training = parameter.default
             if "training" in bound and "training" not in kwargs:
-                place = list(bound).index("training") - 1
-                args = (*args[:place], training, *args[place + 1 :])
+                position = list(bound).index("training") - 1
+                args = (*args[:position], training, *args[position + 1 :])
             else:
                 kwargs["training"] = training
         return (training if training is None else bool(training)), args
@@ -337,7 +341,7 @@ class Layer(WeightOwner):
     # ---- losses
 
     def add_loss(self, loss: Any) -> None:
-        """Adds a scalar to the loss of the model; called in `call`, and forgotten when the model is called again.
+        """Adds a scalar to the loss of the model, until its next call; to be used in `call`.
 
         Args:
             loss: A scalar tensor, or a list of them.
@@ -350,7 +354,7 @@ class Layer(WeightOwner):
     def _regularize(self, outputs: Any) -> None:
         for output in tree.flatten(outputs):
             if isinstance(output, Tensor):
-                # Divided by the batch, so that the penalty does not grow with it.
+                # Divided by the batch size, so that the penalty does not depend on it.
                 count = ops.cast(output.shape[0] if output.ndim else 1, output.dtype)
                 self.add_loss(self.activity_regularizer(output) / count)
 
@@ -360,7 +364,7 @@ class Layer(WeightOwner):
 
     @property
     def losses(self) -> list[Any]:
-        """What `add_loss` added in the last call, and the penalties on weights."""
+        """The losses that `add_loss` added in the last call, and the penalties of weight regularizers."""
         added = [loss for layer in self._flatten_layers() for loss in layer._losses]
         weights = [v for v in self.trainable_weights if v.regularizer is not None]
         return [*added, *(v.regularizer(v) for v in weights)]
@@ -368,13 +372,14 @@ class Layer(WeightOwner):
     # ---- configuration
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer.
+        """The configuration, from which `from_config` creates an equal layer.
 
-        A subclass with arguments of its own in `__init__` extends what `super().get_config()` returns; where it does
-        not, the arguments it was made with are taken, layers and other objects that have configurations among them.
+        A subclass with arguments of its own in `__init__` extends what `super().get_config()` returns. If it does not,
+        the arguments with which it was created are serialized; they may be layers or other objects that have
+        configurations.
 
         Raises:
-            StateError: if they are not.
+            StateError: if an argument cannot be serialized.
         """
         base = {"name": self.name, "trainable": self.trainable, "dtype": serialize_keras_object(self._dtype_policy)}
         if type(self).get_config is not Layer.get_config or type(self).__init__ is Layer.__init__:
@@ -399,9 +404,9 @@ class Layer(WeightOwner):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """A layer from what `get_config` returned."""
+        """Creates a layer from a configuration that `get_config` returned."""
         if cls.get_config is Layer.get_config:
-            # What it wrote of arguments that are objects themselves.
+            # Arguments that are objects were serialized, too.
             config = {name: deserialize_keras_object(value) for name, value in config.items()}
         return cls(**config)
 
@@ -410,30 +415,30 @@ class Layer(WeightOwner):
 
 
 def _tensor_of_list(value: Any) -> Any:
-    """A nested list of numbers as an array; anything else as it is."""
+    """Converts a nested list of numbers to a tensor; returns other values unchanged."""
     if isinstance(value, list) and value and all(isinstance(leaf, int | float) for leaf in tree.flatten(value)):
         return as_tensor(value)
     return value
 
 
 def _named_build(build: Callable[..., None]) -> Callable[..., None]:
-    """The `build` of a subclass, run in the layer's scope; it notes the shapes that the layer was built for."""
+    """Wraps the `build` of a subclass: it runs in the layer's scope, and the shapes are recorded."""
 
     @wraps(build)
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
-        # A `build` that calls that of its parent class is one build.
-        if running.get()[-1:] == (id(self),):
+        # A `build` that calls the `build` of its parent class counts as one.
+        if active_layers.get()[-1:] == (id(self),):
             build(self, *args, **kwargs)
             return
-        mine = running.set((*running.get(), id(self)))
+        token = active_layers.set((*active_layers.get(), id(self)))
         try:
             with scope(self.name, self._origin):
                 build(self, *args, **kwargs)
         finally:
-            running.reset(mine)
+            active_layers.reset(token)
         self.built = True
         if not self._trainable:
-            # It was frozen before it had these parts.
+            # The layer was frozen before these parts were created.
             self.trainable = False
         names = list(_signature(build).parameters)[1:]
         shapes = {**dict(zip(names, args, strict=False)), **kwargs}
@@ -443,7 +448,7 @@ def _named_build(build: Callable[..., None]) -> Callable[..., None]:
 
 
 def _as_shape(shape: Any) -> Any:
-    """Shapes as tuples: JSON has them as lists."""
+    """Shapes as tuples: JSON stores them as lists."""
     if is_shape(shape):
         return tuple(shape)
     if isinstance(shape, list | tuple):
@@ -452,12 +457,12 @@ def _as_shape(shape: Any) -> Any:
 
 
 def is_shape(value: Any) -> bool:
-    """Whether something is a shape, and no structure of shapes."""
+    """Whether a value is a shape, and not a structure of shapes."""
     return isinstance(value, list | tuple) and all(size is None or isinstance(size, int) for size in value)
 
 
 def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
-    """The structure with a function applied to each shape in it."""
+    """Applies a function to each shape in a structure."""
     if is_shape(shapes):
         return function(tuple(shapes))
     if isinstance(shapes, Mapping):
@@ -466,7 +471,7 @@ def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
 
 
 def _shapes(value: Any) -> Any:
-    """The shapes of tensors in a structure; None where there are none."""
+    """The shapes of the tensors in a structure; None if there are no tensors."""
     if isinstance(value, Tensor | KerasTensor | Variable):
         return keras_shape(value.shape)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What layers look up in tables: who asks for it is told which indices a model reads at."""
+"""Lookups in tables: records which indices the layers of a model read while it is traced."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Lookup:
 
     Args:
         layer: The layer's name.
-        indices: Which rows: a tensor of integers.
-        rows: How many the table has.
-        owner: The layer's identity.
-        nodes: What computes the indices from data alone; None where that is not known before a program runs.
+        indices: The indices of the rows: a tensor of integers.
+        rows: The number of rows of the table.
+        owner: The identity of the layer.
+        nodes: The nodes that compute the indices from data alone; None if they depend on anything else.
     """
 
     layer: str
@@ -34,32 +34,32 @@ class Lookup:
     nodes: tuple[Node, ...] | None = None
 
     def check(self, indices: Array, where: str | None, name: str = "the inputs", first: int = 0) -> None:
-        """Checks the values that the indices have.
+        """Checks the values of the indices.
 
         Args:
             indices: The values.
             where: The user's line.
-            name: What they come from.
-            first: How many samples came before the first.
+            name: The name of the data in the message.
+            first: The index of the first sample.
 
         Raises:
-            DataError: if one is outside of the table, with its value and its place.
+            DataError: if an index is out of range, with its value and position.
         """
         if not indices.size or (indices.min() >= 0 and indices.max() < self.rows):
             return
         bad = np.unravel_index(np.argmax((indices < 0) | (indices >= self.rows)), indices.shape)
-        place = ", ".join(str(int(i) + (first if axis == 0 else 0)) for axis, i in enumerate(bad))
+        position = ", ".join(str(int(i) + (first if axis == 0 else 0)) for axis, i in enumerate(bad))
         raise DataError(
             f"an index in {name} is out of range",
             layer=self.layer,
             where=where,
-            got=f"{indices[bad].item()}" + (f" at [{place}]" if place else ""),
+            got=f"{indices[bad].item()}" + (f" at [{position}]" if position else ""),
             expected=f"from 0 to {self.rows - 1}: the table has {self.rows} rows",
             hint="give the layer a larger input_dim, or count from 0",
         )
 
 
-# The scope in which a step takes its batch out of the data.
+# The scope in which a step gathers its batch from the data.
 DATA = "data"
 _CHEAP = (Kind.POINTWISE, Kind.VIEW, Kind.SOURCE, Kind.REDUCE)
 _checked: ContextVar[frozenset[int]] = ContextVar("graphc_lookups_are_checked", default=frozenset())
@@ -67,7 +67,7 @@ _checked: ContextVar[frozenset[int]] = ContextVar("graphc_lookups_are_checked", 
 
 @contextmanager
 def checked_lookups(layers: frozenset[int]) -> Iterator[None]:
-    """Within, a model is traced whose data are checked before these layers look them up (`graphc.models.indices`)."""
+    """A context for tracing a model whose lookups in these layers are checked on the host (`graphc.models.indices`)."""
     token = _checked.set(layers)
     try:
         yield
@@ -75,10 +75,10 @@ def checked_lookups(layers: frozenset[int]) -> Iterator[None]:
         _checked.reset(token)
 
 
-def origin_in_data(indices: Tensor) -> tuple[Node, ...] | None:
-    """The operations that compute indices from data alone, in order; None where weights or chance take part.
+def nodes_from_data(indices: Tensor) -> tuple[Node, ...] | None:
+    """The nodes that compute indices from data alone, in order; None if they depend on weights or random numbers.
 
-    Only those count that cost little on the host. In the body of a loop nothing is known of the data.
+    Also None if an operation is expensive on the host, or in the body of a loop, whose inputs are not known.
     """
     value, trace = indices.traced, current_trace()
     if value is None or isinstance(trace, BodyTrace):
@@ -99,7 +99,7 @@ def origin_in_data(indices: Tensor) -> tuple[Node, ...] | None:
 
 
 def is_checked(lookup: Lookup) -> bool:
-    """Whether what a layer of the model that is being traced looks up is checked before the model runs."""
+    """Whether a lookup of the model that is being traced is checked before the model runs."""
     return lookup.owner in _checked.get() and lookup.nodes is not None
 
 
@@ -108,7 +108,7 @@ _recorded: ContextVar[list[Lookup] | None] = ContextVar("graphc_lookups", defaul
 
 @contextmanager
 def recorded_lookups() -> Iterator[list[Lookup]]:
-    """Within, lookups whose indices are not known yet are put into the list."""
+    """A context that records the lookups of traced layers in a list."""
     found: list[Lookup] = []
     token = _recorded.set(found)
     try:
@@ -118,7 +118,7 @@ def recorded_lookups() -> Iterator[list[Lookup]]:
 
 
 def record(lookup: Lookup) -> None:
-    """Takes a lookup into the list of who asked for it."""
+    """Adds a lookup to the list of the current recording, if there is one."""
     found = _recorded.get()
     if found is not None:
         found.append(lookup)

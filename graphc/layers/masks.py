@@ -1,4 +1,4 @@
-"""Masks: which steps of sequences count, carried by tensors from layer to layer."""
+"""Masks of sequences: booleans, False for steps that are ignored, which tensors carry from layer to layer."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from graphc.tracing import KerasTensor, Tensor, Variable, get_mask, set_mask
 
 
 def masks_of(structure: Any) -> Any:
-    """The mask of a tensor, or those of a structure of tensors; None where there is none."""
+    """The mask of a tensor, or the masks of a structure of tensors; None for a tensor without a mask."""
     return tree.map_structure(get_mask, structure)
 
 
-def bare(x: Any) -> Any:
-    """A tensor without its mask, for a layer that deals with the mask itself."""
+def without_mask(x: Any) -> Any:
+    """A tensor without its mask, for a layer that handles the mask itself."""
     if get_mask(x) is None:
         return x
     return Tensor(x.numpy() if x.traced is None else x.traced)
 
 
-def merged(inputs: Any, masks: Any) -> Any:
-    """The mask of several tensors combined elementwise: a step counts where it does for any; None where one has none.
+def merge_masks(inputs: Any, masks: Any) -> Any:
+    """The elementwise `or` of the masks of several tensors; None if one of them has no mask.
 
     Raises:
-        ArgumentError: if there are not as many masks as tensors.
+        ArgumentError: if the numbers of masks and tensors differ.
     """
-    given = listed(inputs, masks)
+    given = mask_list(inputs, masks)
     if given is None or any(mask is None for mask in given):
         return None
     return reduce(ops.logical_or, given)
 
 
-def listed(inputs: Any, masks: Any) -> list[Any] | None:
+def mask_list(inputs: Any, masks: Any) -> list[Any] | None:
     """The masks of a list of tensors.
 
     Raises:
-        ArgumentError: if there are not as many masks as tensors.
+        ArgumentError: if the numbers of masks and tensors differ.
     """
     if masks is None:
         return None
@@ -50,7 +50,7 @@ def listed(inputs: Any, masks: Any) -> list[Any] | None:
 
 
 def any_mask(masks: Any) -> bool:
-    """Whether there is a mask in a structure."""
+    """Whether a structure contains a mask."""
     return any(mask is not None for mask in tree.flatten(masks))
 
 
@@ -58,19 +58,19 @@ def _has_tensor(value: Any) -> bool:
     return any(isinstance(leaf, Tensor | KerasTensor | Variable) for leaf in tree.flatten(value))
 
 
-def filled_in(signature: inspect.Signature, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Gives `call` the masks that its tensors carry, where it takes masks and the caller gives none.
+def fill_in_masks(signature: inspect.Signature, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Passes the masks that tensors carry to `call`, if it has parameters for them and the caller passed none.
 
-    With one tensor the argument is `mask`; with several, `query` has its mask in `query_mask`, and so on.
+    For a single tensor the parameter is `mask`; for several tensors that of `query` is `query_mask`, and so on.
 
     Args:
-        signature: That of `call`.
+        signature: The signature of `call`.
         layer: The layer.
         args: Positional arguments.
         kwargs: Keyword arguments; masks are added.
 
     Returns:
-        The mask of the first argument, which the layer may pass on.
+        The mask of the first argument, from which the mask of the outputs is computed.
     """
     bound = signature.bind_partial(layer, *args, **kwargs).arguments
     given = dict(list(bound.items())[1:])
@@ -90,13 +90,13 @@ def filled_in(signature: inspect.Signature, layer: Any, args: tuple[Any, ...], k
     return masks_of(first) if _has_tensor(first) else None
 
 
-def passed_on(layer: Any, first: Any, outputs: Any, previous: Any) -> None:
-    """Puts the masks of a layer's outputs on them.
+def propagate_masks(layer: Any, first: Any, outputs: Any, previous: Any) -> None:
+    """Sets the masks of a layer's outputs.
 
     Args:
         layer: The layer.
         first: Its first argument.
-        outputs: What it returned.
+        outputs: Its outputs.
         previous: The masks of the first argument.
     """
     flat = [leaf for leaf in tree.flatten(outputs) if isinstance(leaf, Tensor)]

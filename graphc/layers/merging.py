@@ -1,4 +1,4 @@
-"""Layers that make one tensor of several."""
+"""Layers that merge several tensors into one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
-from graphc.layers.masks import listed, merged
+from graphc.layers.masks import mask_list, merge_masks
 from graphc.registration import exported
 from graphc.tracing import Tensor, get_mask
 
@@ -25,16 +25,16 @@ def _listed(layer: Layer, inputs: Any, least: int = 1) -> list[Any]:
 
 
 class Merge(Layer):
-    """A layer that combines tensors of shapes that broadcast, elementwise."""
+    """The base class of layers that combine broadcastable tensors elementwise."""
 
     _passes_masks = True
 
     def combine(self, tensors: list[Tensor]) -> Any:
-        """What the tensors, of one rank, give."""
+        """Combines tensors of one rank."""
         raise NotImplementedError
 
     def call(self, inputs: Any) -> Any:
-        """The combined inputs; a tensor of lower rank gets axes of size 1 after its batch."""
+        """The combined inputs; axes of size 1 are inserted after the batch in tensors of lower rank."""
         tensors = [ops.convert_to_tensor(x) for x in _listed(self, inputs)]
         rank = max(tensor.ndim for tensor in tensors)
         aligned = [
@@ -46,8 +46,8 @@ class Merge(Layer):
         return self.combine(aligned)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """A step counts where it does in any of the inputs; where one has no mask, all steps count."""
-        return merged(inputs, mask)
+        """The `or` of the masks of the inputs; None if one of them has no mask."""
+        return merge_masks(inputs, mask)
 
 
 @exported(_MODULE)
@@ -95,7 +95,7 @@ class Multiply(Merge):
     def combine(self, tensors: list[Tensor]) -> Any:
         """The product."""
         masks = [get_mask(tensor) for tensor in tensors]
-        # A step that does not count in one tensor leaves the others as they are.
+        # A masked step of one tensor counts as a factor of 1.
         factors = [
             x if m is None else ops.where(ops.expand_dims(m, -1), x, 1) for x, m in zip(tensors, masks, strict=True)
         ]
@@ -121,7 +121,7 @@ class Average(Merge):
 
 
 def _extremum(combine: Any, tensors: list[Tensor]) -> Any:
-    """The extremum of tensors; where a step of one does not count, that of the others is taken."""
+    """The elementwise extremum of tensors, without the masked steps of each."""
     result, known = tensors[0], _wide_mask(tensors[0])
     for x in tensors[1:]:
         mask = _wide_mask(x)
@@ -169,7 +169,7 @@ class Minimum(Merge):
 
 @exported(_MODULE)
 class Concatenate(Layer):
-    """Tensors joined along an axis.
+    """Concatenates tensors along an axis.
 
     Args:
         axis: The axis.
@@ -187,12 +187,12 @@ class Concatenate(Layer):
         self.axis = axis
 
     def call(self, inputs: Any) -> Any:
-        """The joined inputs."""
+        """The concatenated inputs."""
         return ops.concatenate(_listed(self, inputs), self.axis)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The masks joined as the inputs are; an input without one counts whole."""
-        given = listed(inputs, mask)
+        """The masks concatenated like the inputs; True for an input without a mask."""
+        given = mask_list(inputs, mask)
         if given is None or all(part is None for part in given):
             return None
         whole = [
@@ -206,7 +206,7 @@ class Concatenate(Layer):
         return ops.any(ops.concatenate(whole, self.axis), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "axis": self.axis}
 
 
@@ -216,7 +216,7 @@ class Dot(Layer):
 
     Args:
         axes: The axis to sum over, or one for each tensor; not the batch.
-        normalize: Whether to scale vectors to length one first, which gives cosines.
+        normalize: Whether to normalize vectors first, which results in cosines.
 
     Example:
 
@@ -249,11 +249,11 @@ class Dot(Layer):
         return ops.expand_dims(product, 1) if product.ndim == 1 else product
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """None: the result has no steps of its own."""
+        """None: the result has no axis of steps."""
         return None
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "axes": self.axes, "normalize": self.normalize}
 
 
@@ -274,7 +274,7 @@ minimum = _functional(Minimum, "The smallest of tensors: `Minimum(**kwargs)(inpu
 
 
 def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """Tensors joined along an axis: `Concatenate(axis, **kwargs)(inputs)`."""
+    """Concatenates tensors along an axis: `Concatenate(axis, **kwargs)(inputs)`."""
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 

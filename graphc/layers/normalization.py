@@ -1,4 +1,4 @@
-"""Layers that scale their inputs to a mean of 0 and a variance of 1."""
+"""Normalization layers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _MODULE = "keras.layers"
 
 
 class _Normalization(Layer):
-    """What the layers share: a scale `gamma` and an offset `beta`.
+    """The base class of layers with a scale `gamma` and an offset `beta`.
 
-    No normalization has its inputs cast before it: they are normalized in float32, and only the results are halves.
+    Inputs are not cast to the compute dtype: they are normalized in float32, and only the results are halves.
     """
 
-    def _take(
+    def _set_options(
         self,
         center: bool,
         scale: bool,
@@ -35,7 +35,7 @@ class _Normalization(Layer):
         self.beta_regularizer, self.gamma_regularizer = regularizers.get(beta[1]), regularizers.get(gamma[1])
         self.beta_constraint, self.gamma_constraint = constraints.get(beta[2]), constraints.get(gamma[2])
 
-    def _make(self, shape: tuple[Any, ...]) -> None:
+    def _add_scale_and_offset(self, shape: tuple[Any, ...]) -> None:
         self.gamma, self.beta = (
             self.add_weight(
                 name=name,
@@ -62,12 +62,12 @@ class _Normalization(Layer):
 class BatchNormalization(_Normalization):
     """`gamma * (x - mean) / sqrt(variance + epsilon) + beta` (Ioffe and Szegedy, 2015).
 
-    In training, mean and variance are those of the batch, and moving averages of them are kept:
+    In training, mean and variance are those of the batch, and their moving averages are updated:
     `moving = moving * momentum + of_batch * (1 - momentum)`. Otherwise, and while the layer is frozen, the moving
     averages are used.
 
     Args:
-        axis: The axis that has its own statistics for each position: that of the channels.
+        axis: The axis of the channels, each of which has its own statistics.
         momentum: The momentum of the moving averages.
         epsilon: A small number that prevents division by 0.
         center: Whether there is a `beta`.
@@ -86,7 +86,7 @@ class BatchNormalization(_Normalization):
         synchronized: Not supported yet.
 
     Raises:
-        ArgumentError: if something not supported is asked for.
+        ArgumentError: if an option is not supported.
 
     Example:
 
@@ -125,14 +125,14 @@ class BatchNormalization(_Normalization):
         self.axis, self.momentum, self.epsilon = int(axis), float(momentum), epsilon
         self.renorm_momentum = renorm_momentum
         beta = (beta_initializer, beta_regularizer, beta_constraint)
-        self._take(center, scale, beta, (gamma_initializer, gamma_regularizer, gamma_constraint))
+        self._set_options(center, scale, beta, (gamma_initializer, gamma_regularizer, gamma_constraint))
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes scale, offset and moving averages."""
+        """Creates scale, offset and moving averages."""
         size = input_shape[self.axis]
-        self._make((size,))
+        self._add_scale_and_offset((size,))
         self.moving_mean, self.moving_variance = (
             self.add_weight(
                 name=name,
@@ -159,7 +159,7 @@ class BatchNormalization(_Normalization):
         return ops.cast(result, self.compute_dtype)
 
     def _moments(self, x: Any, axes: tuple[int, ...], mask: Any) -> tuple[Any, Any]:
-        """Mean and variance of what counts: all, or the steps where a mask is True."""
+        """Mean and variance of the elements that are not masked."""
         if mask is None:
             mean, variance = ops.moments(x, axes)
             return mean, variance
@@ -175,7 +175,7 @@ class BatchNormalization(_Normalization):
         return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             **super().get_config(),
             "axis": self.axis,
@@ -194,10 +194,10 @@ class BatchNormalization(_Normalization):
 
 @exported(_MODULE)
 class LayerNormalization(_Normalization):
-    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, each sample by itself (Ba et al., 2016).
+    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, separately for each sample (Ba et al., 2016).
 
     Args:
-        axis: Axis or axes that the statistics are over.
+        axis: Axis or axes over which the statistics are computed.
         epsilon: A small number that prevents division by 0.
         center: Whether there is a `beta`.
         scale: Whether there is a `gamma`.
@@ -237,12 +237,14 @@ class LayerNormalization(_Normalization):
         self.axis = list(axis) if isinstance(axis, list | tuple) else axis
         self.epsilon = epsilon
         beta = (beta_initializer, beta_regularizer, beta_constraint)
-        self._take(center, scale, beta, (gamma_initializer, gamma_regularizer, gamma_constraint))
+        self._set_options(center, scale, beta, (gamma_initializer, gamma_regularizer, gamma_constraint))
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes scale and offset."""
+        """Creates scale and offset."""
         self.axis = [self.axis] if isinstance(self.axis, int) else self.axis
-        self._make(tuple(input_shape[axis] for axis in axes_of(self.axis, len(input_shape), "LayerNormalization")))
+        self._add_scale_and_offset(
+            tuple(input_shape[axis] for axis in axes_of(self.axis, len(input_shape), "LayerNormalization"))
+        )
 
     def call(self, inputs: Any) -> Any:
         """The normalized inputs."""
@@ -250,7 +252,7 @@ class LayerNormalization(_Normalization):
         return ops.cast(result, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             **super().get_config(),
             "axis": self.axis,
@@ -267,11 +269,11 @@ class LayerNormalization(_Normalization):
 class GroupNormalization(_Normalization):
     """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, by groups of channels (Wu and He, 2018).
 
-    The channels are cut into groups of neighbours. Mean and variance are those of a sample's group: over its channels
-    and over all other axes but the batch.
+    The channels are split into groups of consecutive channels. Mean and variance are computed for each sample and
+    group, over the channels of the group and all other axes.
 
     Args:
-        groups: How many groups; -1: each channel is one.
+        groups: The number of groups; -1: each channel is a group.
         axis: The axis of the channels.
         epsilon: A small number that prevents division by 0.
         center: Whether there is a `beta`.
@@ -284,7 +286,7 @@ class GroupNormalization(_Normalization):
         gamma_constraint: Constraint on `gamma`.
 
     Raises:
-        ArgumentError: if the channels cannot be cut into so many groups.
+        ArgumentError: if the number of groups does not divide the channels.
 
     Example:
 
@@ -313,10 +315,10 @@ class GroupNormalization(_Normalization):
             raise ArgumentError("groups is a positive integer, or -1", layer=self.name, got=repr(groups))
         self.groups, self.axis, self.epsilon = groups, axis, epsilon
         beta = (beta_initializer, beta_regularizer, beta_constraint)
-        self._take(center, scale, beta, (gamma_initializer, gamma_regularizer, gamma_constraint))
+        self._set_options(center, scale, beta, (gamma_initializer, gamma_regularizer, gamma_constraint))
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes scale and offset."""
+        """Creates scale and offset."""
         channels = input_shape[self.axis]
         if self.groups == -1:
             self.groups = channels
@@ -327,7 +329,7 @@ class GroupNormalization(_Normalization):
                 got=f"{channels} channels, {self.groups} groups",
                 hint="choose a number of groups that divides the channels",
             )
-        self._make((channels,))
+        self._add_scale_and_offset((channels,))
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
     def call(self, inputs: Any) -> Any:
@@ -345,7 +347,7 @@ class GroupNormalization(_Normalization):
         return ops.cast(ops.reshape(result, x.shape), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             **super().get_config(),
             "groups": self.groups,
@@ -363,7 +365,7 @@ class RMSNormalization(Layer):
     """`scale * x / sqrt(mean(x * x) + epsilon)` (Zhang and Sennrich, 2019).
 
     Args:
-        axis: Axis that the mean is over.
+        axis: Axis over which the mean is computed.
         epsilon: A small number that prevents division by 0.
 
     Example:
@@ -379,7 +381,7 @@ class RMSNormalization(Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the scale."""
+        """Creates the scale."""
         self.axis = [self.axis] if isinstance(self.axis, int) else self.axis
         sizes = tuple(input_shape[axis] for axis in axes_of(self.axis, len(input_shape), "RMSNormalization"))
         self.scale = self.add_weight(name="scale", shape=sizes, initializer="ones", autocast=False)
@@ -389,16 +391,16 @@ class RMSNormalization(Layer):
         return ops.cast(ops.rms_normalization(inputs, self.scale, self.axis, self.epsilon), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "axis": self.axis, "epsilon": self.epsilon}
 
 
 @exported(_MODULE)
 class UnitNormalization(Layer):
-    """Vectors scaled to length one.
+    """Normalizes vectors to norm one.
 
     Args:
-        axis: Axis or axes that a vector lies along.
+        axis: Axis or axes of a vector.
 
     Example:
 
@@ -418,5 +420,5 @@ class UnitNormalization(Layer):
         return ops.cast(ops.normalize(inputs, self.axis, 2, 1e-12), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "axis": self.axis}

@@ -1,4 +1,4 @@
-"""Pooling: windows of images, or whole images, as one number."""
+"""Pooling over windows, and over all spatial axes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MODULE = "keras.layers"
 
 
 class _Pooling(Layer):
-    """What pooling over windows shares.
+    """The base class of pooling over windows.
 
     Args:
-        rank: How many spatial axes there are.
+        rank: The number of spatial axes.
         pool_size: The size of the window.
         strides: Stride of the window. None: its size.
         padding: `"valid"` or `"same"`.
@@ -48,7 +48,7 @@ class _Pooling(Layer):
         return self._pool(inputs)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             **super().get_config(),
             "pool_size": self.pool_size,
@@ -59,12 +59,12 @@ class _Pooling(Layer):
 
 
 class _Global(Layer):
-    """What pooling over whole images shares.
+    """The base class of pooling over all spatial axes.
 
     Args:
-        rank: How many spatial axes there are.
+        rank: The number of spatial axes.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes stay, with size 1.
+        keepdims: Whether the spatial axes remain, with size 1.
     """
 
     def __init__(self, rank: int, data_format: Any, keepdims: bool, **kwargs: Any) -> None:
@@ -75,7 +75,7 @@ class _Global(Layer):
         self._spatial = tuple(range(first, first + rank))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "data_format": self.data_format, "keepdims": self.keepdims}
 
 
@@ -273,11 +273,11 @@ class AveragePooling3D(_Pooling):
 
 @exported(_MODULE, "GlobalMaxPool1D")
 class GlobalMaxPooling1D(_Global):
-    """The largest element of each channel, in sequences.
+    """The maximum of each channel, in sequences.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes stay, with size 1.
+        keepdims: Whether the spatial axes remain, with size 1.
 
     Example:
 
@@ -295,11 +295,11 @@ class GlobalMaxPooling1D(_Global):
 
 @exported(_MODULE, "GlobalMaxPool2D")
 class GlobalMaxPooling2D(_Global):
-    """The largest element of each channel, in images.
+    """The maximum of each channel, in images.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes stay, with size 1.
+        keepdims: Whether the spatial axes remain, with size 1.
 
     Example:
 
@@ -317,11 +317,11 @@ class GlobalMaxPooling2D(_Global):
 
 @exported(_MODULE, "GlobalMaxPool3D")
 class GlobalMaxPooling3D(_Global):
-    """The largest element of each channel, in volumes.
+    """The maximum of each channel, in volumes.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes stay, with size 1.
+        keepdims: Whether the spatial axes remain, with size 1.
 
     Example:
 
@@ -339,11 +339,11 @@ class GlobalMaxPooling3D(_Global):
 
 @exported(_MODULE, "GlobalAvgPool1D")
 class GlobalAveragePooling1D(_Global):
-    """The mean of the elements of each channel, in sequences.
+    """The mean of each channel, in sequences.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes stay, with size 1.
+        keepdims: Whether the spatial axes remain, with size 1.
 
     Example:
 
@@ -355,7 +355,7 @@ class GlobalAveragePooling1D(_Global):
         super().__init__(1, data_format, keepdims, **kwargs)
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
-        """The outputs; of masked sequences, the mean of the steps that count."""
+        """The outputs; masked steps of sequences are excluded from the mean."""
         if mask is None:
             return ops.mean(inputs, axis=self._spatial, keepdims=self.keepdims)
         counts = ops.expand_dims(ops.cast(mask, "bool"), 3 - self._spatial[0])
@@ -365,17 +365,17 @@ class GlobalAveragePooling1D(_Global):
         return ops.cast(ops.divide(total, number), inputs.dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """None: the result has no steps."""
+        """None: the result has no axis of steps."""
         return None
 
 
 @exported(_MODULE, "GlobalAvgPool2D")
 class GlobalAveragePooling2D(_Global):
-    """The mean of the elements of each channel, in images.
+    """The mean of each channel, in images.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes stay, with size 1.
+        keepdims: Whether the spatial axes remain, with size 1.
 
     Example:
 
@@ -393,11 +393,11 @@ class GlobalAveragePooling2D(_Global):
 
 @exported(_MODULE, "GlobalAvgPool3D")
 class GlobalAveragePooling3D(_Global):
-    """The mean of the elements of each channel, in volumes.
+    """The mean of each channel, in volumes.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes stay, with size 1.
+        keepdims: Whether the spatial axes remain, with size 1.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Recurrent layers: a cell, which does one step, and the loop around it."""
+"""Recurrent layers: the loop over the steps of sequences, in which a cell computes one step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from graphc import initializers, ops, tree
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
-from graphc.layers.recurrent_cells import DropoutRNNCell, StackedRNNCells, calls_with, output_size_of, state_list
+from graphc.layers.recurrent_cells import DropoutRNNCell, StackedRNNCells, accepts_argument, output_size_of, state_list
 from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.tracing import Variable, bind, describe, scope
 
@@ -19,30 +19,30 @@ Step = Callable[[Any, list[Any]], tuple[Any, list[Any]]]
 
 @exported(_MODULE)
 class RNN(Layer):
-    """A loop over the steps of sequences: a cell is called on each step and on the states that the last one left.
+    """A loop over the steps of sequences: a cell is called on each step and on the states of the previous step.
 
-    What the cell computes from the inputs alone is taken out of the loop by the compiler and done for all steps at
-    once, and so are the parts of the gradient that no step waits for.
+    The compiler hoists operations that depend on the inputs alone out of the loop and vectorizes them over all steps,
+    and likewise the parts of the gradient on which no other step depends.
 
     Args:
         cell: A layer with `state_size` (an integer, or a list of them) and `call(inputs, states)`, which returns the
             output and the next states. It may have `output_size` and `get_initial_state(batch_size)`. A list of cells
-            is made `StackedRNNCells`.
+            becomes `StackedRNNCells`.
         return_sequences: Whether the outputs of all steps are returned, or the last one.
-        return_state: Whether the last states are returned too.
-        go_backwards: Whether the last step comes first; sequences are then returned in that order.
-        stateful: Whether the last states are where the next batch starts.
-        unroll: Whether the loop is written out, step by step; the number of steps must then be known.
-        zero_output_for_mask: Whether the output of a masked step is 0, or the one before it again.
+        return_state: Whether the last states are returned as well.
+        go_backwards: Whether the loop runs from the last step to the first; sequences are returned in that order.
+        stateful: Whether the last states are the initial states of the next batch.
+        unroll: Whether the loop is unrolled; the number of steps must then be known.
+        zero_output_for_mask: Whether the output of a masked step is 0, or that of the previous step.
 
     Call arguments:
         sequences: Tensor of shape `(batch, steps, ...)`.
         initial_state: List of tensors of shape `(batch, size)`. None: the cell's, or zeros.
-        mask: Booleans of shape `(batch, steps)`: a step where it is False leaves the states as they are.
+        mask: Booleans of shape `(batch, steps)`: the states do not change in a step where it is False.
         training: Whether the model trains: whether there is dropout.
 
     Raises:
-        ArgumentError: if the cell is none.
+        ArgumentError: if `cell` is not a cell.
 
     Example:
 
@@ -91,7 +91,7 @@ class RNN(Layer):
     def build(  # type: ignore[override]
         self, sequences_shape: Any, initial_state_shape: Any = None
     ) -> None:
-        """Makes the cell's weights, and the states that are kept between batches."""
+        """Creates the weights of the cell, and the states of a stateful layer."""
         if isinstance(self.cell, Layer) and not self.cell.built:
             self.cell.build((sequences_shape[0], *sequences_shape[2:]))
             self.cell.built = True
@@ -107,29 +107,29 @@ class RNN(Layer):
 
     def _make_states(self, batch: int) -> None:
         def kept(size: int) -> Variable:
-            with scope(self._own_scope()):
+            with scope(self._enclosing_scope()):
                 shape = (batch, size)
                 return Variable(initializers.Zeros(), shape, self.variable_dtype, trainable=False, name="rnn_state")
 
         self.states = tree.map_structure(kept, self.state_size)
 
     def get_initial_state(self, batch_size: Any) -> list[Any]:
-        """The states before the first step: those of the cell, or zeros."""
+        """The initial states: those of the cell, or zeros."""
         if hasattr(self.cell, "get_initial_state"):
             return state_list(self.cell.get_initial_state(batch_size=batch_size))
         return [ops.zeros((batch_size, size), self.cell.compute_dtype) for size in self.state_size]
 
     def reset_state(self) -> None:
-        """Sets the states that are kept between batches to zero."""
+        """Resets the states of a stateful layer to zero."""
         for state in tree.flatten(self.states or []):
             state.assign(ops.zeros(state.shape, state.dtype))
 
     def reset_states(self) -> None:
-        """`reset_state` under its older name."""
+        """An alias of `reset_state`, its older name."""
         self.reset_state()
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
-        """The shape of the outputs, followed by those of the states where they are returned."""
+        """The shape of the outputs, followed by those of the states if they are returned."""
         batch, length = sequences_shape[0], sequences_shape[1]
         size = getattr(self.cell, "output_size", None)
         size = self.state_size[0] if size is None else size
@@ -144,14 +144,14 @@ class RNN(Layer):
         )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask of sequences is that of the inputs; what has no steps has none."""
+        """The mask of the inputs for outputs that are sequences; None for the others."""
         steps = tree.flatten(mask)[0] if self.return_sequences else None
         return [steps, *(None for _ in self.state_size)] if self.return_state else steps
 
     # ---- the loop
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = False) -> Any:
-        """The outputs, and the last states where they are asked for."""
+        """The outputs, and the last states if requested."""
         states = self._first_states(sequences, initial_state)
         mask = tree.flatten(mask)[0]
         if training:
@@ -202,9 +202,9 @@ class RNN(Layer):
             training: Whether the model trains.
 
         Returns:
-            The last output, all outputs (None where they are not asked for), and the last states.
+            The last output, all outputs (None unless `return_sequences`), and the last states.
         """
-        options = {"training": training} if calls_with(self.cell, "training") else {}
+        options = {"training": training} if accepts_argument(self.cell, "training") else {}
         call = self.cell if callable(self.cell) else self.cell.call
 
         def step(inputs: Any, states: list[Any]) -> tuple[Any, list[Any]]:
@@ -215,7 +215,7 @@ class RNN(Layer):
         return run(step, _steps_first(sequences), initial_state, _mask_steps(mask))
 
     def _scanned(self, step: Step, inputs: Any, states: list[Any], mask: Any) -> tuple[Any, Any, list[Any]]:
-        # An output that is one of the states anyway need not be kept for every step to know the last one.
+        # If the output is one of the states, its last value is known without stacking the outputs of all steps.
         same: list[int | None] = []
 
         def masked(carry: list[Any], row: Any) -> tuple[list[Any], Any]:
@@ -280,7 +280,7 @@ class RNN(Layer):
     # ---- configuration
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             **super().get_config(),
             "return_sequences": self.return_sequences,
@@ -294,32 +294,32 @@ class RNN(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """A layer from what `get_config` returned."""
+        """Creates a layer from a configuration that `get_config` returned."""
         rest = {name: part for name, part in config.items() if name != "cell"}
         return cls(deserialize_keras_object(config["cell"]), **rest)
 
 
 def _steps_first(x: Any) -> Any:
-    """The first two axes swapped: those of the batch and of the steps."""
+    """Swaps the first two axes, those of the batch and of the steps."""
     return ops.swapaxes(x, 0, 1)
 
 
 def _mask_steps(mask: Any) -> Any:
-    """A mask with its steps first, and an axis of size 1 for the features."""
+    """A mask with the axis of steps first, and an axis of size 1 for the features."""
     if mask is None:
         return None
     mask = ops.cast(mask, "bool")
-    # Of a mask with more axes, a step counts where any of its elements does.
+    # With further axes, a step is masked if all its elements are.
     mask = mask if mask.ndim == 2 else ops.any(mask, axis=tuple(range(2, mask.ndim)))
     return ops.expand_dims(_steps_first(mask), -1)
 
 
 def _previous_output(states: list[Any]) -> Any:
-    """The output of the step before: the first state, of the last cell where there are several."""
+    """The output of the previous step: the first state, that of the last cell if there are several."""
     first = states[0]
     return states[-1][0] if isinstance(first, list | tuple) else first
 
 
 def _of_size(x: Any, batch: Any) -> Any:
-    """Rows of a state, as many as a batch has: a symbolic size stands for the number that there are."""
+    """The first rows of a state, up to the size of a batch, which may be symbolic."""
     return x if x.shape[0] == batch else bind("gather", ops.convert_to_tensor(x), ops.arange(batch), axis=0)

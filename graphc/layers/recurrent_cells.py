@@ -1,4 +1,4 @@
-"""Cells: one step of a recurrent layer."""
+"""Cells of recurrent layers, each of which computes one step."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ def state_list(states: Any) -> list[Any]:
     return list(states) if isinstance(states, list | tuple) else [states]
 
 
-def calls_with(layer: Any, name: str) -> bool:
-    """Whether a layer's `call` takes an argument of a name."""
+def accepts_argument(layer: Any, name: str) -> bool:
+    """Whether a layer's `call` has a parameter of a name."""
     return name in inspect.signature(layer.call).parameters
 
 
 class DropoutRNNCell:
-    """What cells with dropout share: masks that are drawn once and serve for all steps of a loop.
+    """Dropout for cells: masks that are drawn once and used in all steps of a loop.
 
-    A cell has `dropout` and `recurrent_dropout` (shares from 0 to 1), a `seed_generator`, and `dropout_mask_count`: how
-    many masks there are, one for each gate, or None for one that is no list.
+    A cell has `dropout` and `recurrent_dropout` (rates from 0 to 1), a `seed_generator`, and `dropout_mask_count`: the
+    number of masks in a list, one for each gate, or None for a single mask.
     """
 
     dropout: float
     recurrent_dropout: float
     seed_generator: random.SeedGenerator
     dropout_mask_count: int | None = None
-    # The masks, each with the trace that it belongs to.
+    # The masks, each with its trace.
     _masks: dict[str, tuple[Trace | None, Any]]
 
     def _mask(self, which: str, rate: float, like: Any) -> Any:
@@ -46,18 +46,18 @@ class DropoutRNNCell:
         trace = outermost_trace()
         known = self._masks.get(which)
         if known is None or known[0] is not trace:
-            known = trace, self._drawn(rate, like)
+            known = trace, self._draw(rate, like)
             self._masks[which] = known
         return known[1]
 
-    def _drawn(self, rate: float, like: Any) -> Any:
+    def _draw(self, rate: float, like: Any) -> Any:
         ones = ops.ones_like(like)
         if self.dropout_mask_count is None:
             return random.dropout(ones, rate, seed=self.seed_generator)
         return [random.dropout(ones, rate, seed=self.seed_generator) for _ in range(self.dropout_mask_count)]
 
     def get_dropout_mask(self, step_input: Any) -> Any:
-        """The mask of the inputs, or a list of one for each gate; None where nothing is dropped."""
+        """The mask of the inputs, or a list with one for each gate; None without dropout."""
         return self._mask("inputs", self.dropout, step_input)
 
     def get_recurrent_dropout_mask(self, step_input: Any) -> Any:
@@ -65,23 +65,23 @@ class DropoutRNNCell:
         return self._mask("states", self.recurrent_dropout, step_input)
 
     def reset_dropout_mask(self) -> None:
-        """Forgets the mask of the inputs: the next call draws another."""
+        """Discards the mask of the inputs: the next call draws another."""
         self._masks.pop("inputs", None)
 
     def reset_recurrent_dropout_mask(self) -> None:
-        """Forgets the mask of the states."""
+        """Discards the mask of the states."""
         self._masks.pop("states", None)
 
 
 class _Cell(DropoutRNNCell, Layer):
-    """What the cells share: a kernel for the inputs, one for the state, a bias, and dropout."""
+    """The base class of cells: a kernel for the inputs, one for the state, a bias, and dropout."""
 
     _internal = Layer._internal | {"_masks"}
     bias_initializer: Any
-    # How many gates there are: the kernels of all stand side by side.
+    # The number of gates; their kernels are concatenated.
     gates = 1
 
-    def _take(self, units: int, seed: Any, dropout: float, recurrent_dropout: float, **parts: Any) -> None:
+    def _set_options(self, units: int, seed: Any, dropout: float, recurrent_dropout: float, **parts: Any) -> None:
         if not isinstance(units, int) or isinstance(units, bool) or units < 1:
             raise ArgumentError("units is a positive integer", where=describe(self._origin), got=repr(units))
         self.units = units
@@ -108,13 +108,13 @@ class _Cell(DropoutRNNCell, Layer):
             constraint=getattr(self, f"{part}_constraint"),
         )
 
-    def _make(self, input_size: int, bias_shape: tuple[int, ...], bias_initializer: Any = None) -> None:
+    def _add_weights(self, input_size: int, bias_shape: tuple[int, ...], bias_initializer: Any = None) -> None:
         self.kernel = self._weight("kernel", "kernel", (input_size, self.units * self.gates))
         self.recurrent_kernel = self._weight("recurrent_kernel", "recurrent", (self.units, self.units * self.gates))
         self.bias = self._weight("bias", "bias", bias_shape, bias_initializer) if self.use_bias else None
 
     def _gate(self, weight: Any, gate: int) -> Any:
-        """The part of a weight that belongs to a gate."""
+        """The columns of a weight that belong to a gate."""
         return weight[..., gate * self.units : (gate + 1) * self.units]
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
@@ -123,7 +123,7 @@ class _Cell(DropoutRNNCell, Layer):
         return [ops.zeros((batch_size, size), self.compute_dtype) for size in sizes]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         names = [f"{part}_{kind}" for part in ("kernel", "recurrent", "bias") for kind in ("regularizer", "constraint")]
         return {
             **super().get_config(),
@@ -168,7 +168,7 @@ class SimpleRNNCell(_Cell):
         training: Whether the model trains.
 
     Raises:
-        ArgumentError: if `units` is no positive integer.
+        ArgumentError: if `units` is not a positive integer.
 
     Example:
 
@@ -197,7 +197,7 @@ class SimpleRNNCell(_Cell):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._take(
+        self._set_options(
             units,
             seed,
             dropout,
@@ -216,8 +216,8 @@ class SimpleRNNCell(_Cell):
         )
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the kernels and the bias."""
-        self._make(input_shape[-1], (self.units,))
+        """Creates the kernels and the bias."""
+        self._add_weights(input_shape[-1], (self.units,))
 
     def call(self, sequence: Any, states: Any, training: bool | None = False) -> Any:
         """The output, and the new state."""
@@ -234,38 +234,38 @@ class SimpleRNNCell(_Cell):
 
 
 class _Gated(_Cell):
-    """What cells with gates share: a second activation, and whether each gate has a mask of its own."""
+    """The base class of gated cells: the recurrent activation, and dropout masks for each gate."""
 
-    def _take_gates(self, recurrent_activation: Any, implementation: int) -> None:
+    def _set_gate_options(self, recurrent_activation: Any, implementation: int) -> None:
         self.recurrent_activation = activations.get(recurrent_activation)
         self.implementation = 1 if self.recurrent_dropout != 0 else implementation
         if self.implementation == 1:
             self.dropout_mask_count = self.gates
 
     def _dropped(self, x: Any, masks: Any) -> list[Any]:
-        """What each gate sees of a tensor."""
+        """A tensor as the input of each gate, with that gate's dropout mask."""
         if masks is None:
             return [x] * self.gates
         return [x * mask for mask in masks] if isinstance(masks, list) else [x * masks] * self.gates
 
-    def _products(self, seen: list[Any], weight: Any) -> Any:
-        """What each gate sees times its part of a kernel, side by side: one product where all see the same."""
-        if all(x is seen[0] for x in seen):
-            return ops.matmul(seen[0], weight)
-        return ops.concatenate([ops.matmul(x, self._gate(weight, i)) for i, x in enumerate(seen)], axis=-1)
+    def _products(self, gate_inputs: list[Any], weight: Any) -> Any:
+        """The products of the gates' inputs and kernels, concatenated: one product if all inputs are the same."""
+        if all(x is gate_inputs[0] for x in gate_inputs):
+            return ops.matmul(gate_inputs[0], weight)
+        return ops.concatenate([ops.matmul(x, self._gate(weight, i)) for i, x in enumerate(gate_inputs)], axis=-1)
 
     def _projected(self, inputs: Any, bias: Any, training: bool | None) -> Any:
-        """The part of all gates that comes from the inputs."""
+        """The contribution of the inputs to all gates."""
         masks = self.get_dropout_mask(inputs) if training and 0 < self.dropout < 1 else None
         x = self._products(self._dropped(inputs, masks), self.kernel)
         return x if bias is None else x + bias
 
-    def _state_seen(self, state: Any, training: bool | None) -> list[Any]:
+    def _state_gate_inputs(self, state: Any, training: bool | None) -> list[Any]:
         drops = training and 0 < self.recurrent_dropout < 1
         return self._dropped(state, self.get_recurrent_dropout_mask(state) if drops else None)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "recurrent_activation": activations.serialize(self.recurrent_activation)}
 
 
@@ -304,7 +304,7 @@ class GRUCell(_Gated):
         training: Whether the model trains.
 
     Raises:
-        ArgumentError: if `units` is no positive integer.
+        ArgumentError: if `units` is not a positive integer.
 
     Example:
 
@@ -338,7 +338,7 @@ class GRUCell(_Gated):
     ) -> None:
         implementation = kwargs.pop("implementation", 2)
         super().__init__(**kwargs)
-        self._take(
+        self._set_options(
             units,
             seed,
             dropout,
@@ -355,13 +355,13 @@ class GRUCell(_Gated):
             bias_regularizer=bias_regularizer,
             bias_constraint=bias_constraint,
         )
-        self._take_gates(recurrent_activation, implementation)
+        self._set_gate_options(recurrent_activation, implementation)
         self.reset_after = reset_after
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the kernels and the biases."""
+        """Creates the kernels and the biases."""
         size = self.units * self.gates
-        self._make(input_shape[-1], (2, size) if self.reset_after else (size,))
+        self._add_weights(input_shape[-1], (2, size) if self.reset_after else (size,))
 
     def call(self, inputs: Any, states: Any, training: bool | None = False) -> Any:
         """The output, and the new state."""
@@ -370,24 +370,24 @@ class GRUCell(_Gated):
         if bias is not None and self.reset_after:
             bias, inner_bias = bias[0], bias[1]
         x_z, x_r, x_h = ops.split(self._projected(inputs, bias, training), 3, axis=-1)
-        seen = self._state_seen(state, training)
+        gate_inputs = self._state_gate_inputs(state, training)
         if self.reset_after:
-            inner = self._products(seen, self.recurrent_kernel)
+            inner = self._products(gate_inputs, self.recurrent_kernel)
             inner = inner if inner_bias is None else inner + inner_bias
             h_z, h_r, h_h = ops.split(inner, 3, axis=-1)
         else:
-            h_z, h_r = (ops.matmul(seen[i], self._gate(self.recurrent_kernel, i)) for i in range(2))
+            h_z, h_r = (ops.matmul(gate_inputs[i], self._gate(self.recurrent_kernel, i)) for i in range(2))
         z, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
         if self.reset_after:
             h_h = r * h_h
         else:
-            h_h = ops.matmul(r * seen[2], self._gate(self.recurrent_kernel, 2))
+            h_h = ops.matmul(r * gate_inputs[2], self._gate(self.recurrent_kernel, 2))
         candidate = self.activation(x_h + h_h)
         h = z * state + (1 - z) * candidate
         return h, [h] if isinstance(states, list | tuple) else h
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "reset_after": self.reset_after}
 
 
@@ -396,7 +396,7 @@ class LSTMCell(_Gated):
     """A step of a long short-term memory (Hochreiter and Schmidhuber, 1997; with the forget gate of Gers et al., 2000).
 
     With `x` the inputs, `h` and `c` the states, and `i, f, g, o` the four parts of
-    `x @ kernel + h @ recurrent_kernel + bias`, side by side in this order:
+    `x @ kernel + h @ recurrent_kernel + bias`, in this order:
     `c = s(f) * c + s(i) * activation(g)` and `h = s(o) * activation(c)`, with `s` the `recurrent_activation`.
 
     Args:
@@ -424,7 +424,7 @@ class LSTMCell(_Gated):
         training: Whether the model trains.
 
     Raises:
-        ArgumentError: if `units` is no positive integer.
+        ArgumentError: if `units` is not a positive integer.
 
     Example:
 
@@ -458,7 +458,7 @@ class LSTMCell(_Gated):
     ) -> None:
         implementation = kwargs.pop("implementation", 2)
         super().__init__(**kwargs)
-        self._take(
+        self._set_options(
             units,
             seed,
             dropout,
@@ -475,17 +475,17 @@ class LSTMCell(_Gated):
             bias_regularizer=bias_regularizer,
             bias_constraint=bias_constraint,
         )
-        self._take_gates(recurrent_activation, implementation)
+        self._set_gate_options(recurrent_activation, implementation)
         self.unit_forget_bias = unit_forget_bias
         self.state_size = [units, units]
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the kernels and the bias."""
-        first = self._forgetful if self.unit_forget_bias else None
-        self._make(input_shape[-1], (self.units * self.gates,), first)
+        """Creates the kernels and the bias."""
+        first = self._unit_forget_bias if self.unit_forget_bias else None
+        self._add_weights(input_shape[-1], (self.units * self.gates,), first)
 
-    def _forgetful(self, shape: Any, dtype: Any = None) -> Any:
-        """The first value of the bias: 1 at the forget gate."""
+    def _unit_forget_bias(self, shape: Any, dtype: Any = None) -> Any:
+        """The initial value of the bias: 1 at the forget gate."""
         ones = ops.ones((self.units,), dtype)
         before, after = (self.bias_initializer((n * self.units,), dtype=dtype) for n in (1, 2))
         return ops.concatenate([before, ones, after])
@@ -494,26 +494,26 @@ class LSTMCell(_Gated):
         """The output, and the new states."""
         h, c = states
         x = self._projected(inputs, self.bias, training)
-        z = x + self._products(self._state_seen(h, training), self.recurrent_kernel)
+        z = x + self._products(self._state_gate_inputs(h, training), self.recurrent_kernel)
         i, f, g, o = ops.split(z, 4, axis=-1)
         c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
         h = self.recurrent_activation(o) * self.activation(c)
         return h, [h, c]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "unit_forget_bias": self.unit_forget_bias}
 
 
 @exported(_MODULE)
 class StackedRNNCells(Layer):
-    """Cells one after the other, each taking the output of the one before, as one cell.
+    """A sequence of cells as one cell: the input of each is the output of the previous one.
 
     Args:
         cells: List of cells.
 
     Raises:
-        ArgumentError: if one of them is no cell.
+        ArgumentError: if one of them is not a cell.
 
     Example:
 
@@ -542,7 +542,7 @@ class StackedRNNCells(Layer):
         return output_size_of(self.cells[-1])
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
-        """The first states of each cell."""
+        """The initial states of each cell."""
         return [self._first(cell, batch_size) for cell in self.cells]
 
     def _first(self, cell: Any, batch_size: Any) -> Any:
@@ -552,7 +552,7 @@ class StackedRNNCells(Layer):
         return zeros if isinstance(cell.state_size, list | tuple) else zeros[0]
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the weights of the cells."""
+        """Creates the weights of the cells."""
         for cell in self.cells:
             if isinstance(cell, Layer) and not cell.built:
                 cell.build(input_shape)
@@ -563,24 +563,24 @@ class StackedRNNCells(Layer):
         """The output of the last cell, and the new states of each."""
         new: list[Any] = []
         for cell, part in zip(self.cells, states, strict=True):
-            options = {**kwargs, "training": training} if calls_with(cell, "training") else kwargs
+            options = {**kwargs, "training": training} if accepts_argument(cell, "training") else kwargs
             inputs, after = (cell if callable(cell) else cell.call)(inputs, state_list(part), **options)
             single = not isinstance(part, list | tuple)
             new.append(state_list(after)[0] if single else state_list(after))
         return inputs, new
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "cells": [serialize_keras_object(cell) for cell in self.cells]}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """A layer from what `get_config` returned."""
+        """Creates a layer from a configuration that `get_config` returned."""
         rest = {name: part for name, part in config.items() if name != "cells"}
         return cls([deserialize_keras_object(cell) for cell in config["cells"]], **rest)
 
 
 def output_size_of(cell: Any) -> Any:
-    """The size of a cell's output: that of its first state, where it does not say it."""
+    """The size of a cell's output: its `output_size`, or the size of its first state."""
     size = getattr(cell, "output_size", None)
     return state_list(cell.state_size)[0] if size is None else size

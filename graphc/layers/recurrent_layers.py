@@ -1,4 +1,4 @@
-"""The recurrent layers with cells of their own: `SimpleRNN`, `GRU` and `LSTM`."""
+"""The recurrent layers with built-in cells: `SimpleRNN`, `GRU` and `LSTM`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _MODULE = "keras.layers"
 
 
 def _cell_options(options: dict[str, Any], name: str) -> dict[str, Any]:
-    """What a layer's further arguments say about its cell; what concerns the cell alone is taken out."""
+    """The options of a cell among those of its layer; `implementation`, an option of the cell alone, is removed."""
     found = {"dtype": options.get("dtype"), "trainable": options.get("trainable", True), "name": name}
     return found | ({"implementation": options.pop("implementation")} if "implementation" in options else {})
 
 
 class _CellLayer(RNN):
-    """A recurrent layer that makes its cell: what the cell was given is asked of the layer too."""
+    """A recurrent layer that creates its cell; the options of the cell are also attributes of the layer."""
 
-    # The arguments that belong to the cell, in the cell's configuration.
-    _not_of_layer: tuple[str, ...] = ("name", "trainable", "dtype", "seed")
+    # Entries of the cell's configuration that are not in that of the layer.
+    _cell_arguments: tuple[str, ...] = ("name", "trainable", "dtype", "seed")
 
     def __getattr__(self, name: str) -> Any:
         cell = self.__dict__.get("cell")
@@ -33,24 +33,24 @@ class _CellLayer(RNN):
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         config = super().get_config()
         del config["cell"]
-        own = {name: part for name, part in self.cell.get_config().items() if name not in self._not_of_layer}
+        own = {name: part for name, part in self.cell.get_config().items() if name not in self._cell_arguments}
         return {**config, **own, "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """A layer from what `get_config` returned."""
+        """Creates a layer from a configuration that `get_config` returned."""
         return cls(**config)
 
 
 class _GatedLayer(_CellLayer):
-    """A layer that Keras may run with NVIDIA's library. Here all is compiled, and the library is not used."""
+    """A layer for which Keras may use cuDNN. Here it is compiled, and cuDNN is not used."""
 
-    _not_of_layer = ("name", "trainable", "dtype")
+    _cell_arguments = ("name", "trainable", "dtype")
 
-    def _take_cudnn(self, use_cudnn: Any) -> None:
+    def _set_cudnn(self, use_cudnn: Any) -> None:
         if use_cudnn not in ("auto", True, False):
             raise ArgumentError(
                 "use_cudnn is one of a few", layer=self.name, got=repr(use_cudnn), expected="'auto', True or False"
@@ -74,7 +74,7 @@ class _GatedLayer(_CellLayer):
 class SimpleRNN(_CellLayer):
     """A recurrent layer whose output is fed back as its state (Elman, 1990).
 
-    The computation of a step is told at `SimpleRNNCell`.
+    The computation of a step is documented in `SimpleRNNCell`.
 
     Args:
         units: The size of the output and of the state.
@@ -93,20 +93,20 @@ class SimpleRNN(_CellLayer):
         dropout: The fraction of the inputs that is set to 0 in training, with one mask for all steps.
         recurrent_dropout: The fraction of the state that is set to 0 in training, likewise.
         return_sequences: Whether the outputs of all steps are returned, or the last one.
-        return_state: Whether the last states are returned too.
-        go_backwards: Whether the last step comes first; sequences are then returned in that order.
-        stateful: Whether the last states are where the next batch starts.
-        unroll: Whether the loop is written out, step by step.
+        return_state: Whether the last states are returned as well.
+        go_backwards: Whether the loop runs from the last step to the first; sequences are returned in that order.
+        stateful: Whether the last states are the initial states of the next batch.
+        unroll: Whether the loop is unrolled.
         seed: Integer for dropout, or None.
 
     Call arguments:
         sequences: Tensor of shape `(batch, steps, features)`.
         initial_state: List of tensors of shape `(batch, units)`. None: zeros.
-        mask: Booleans of shape `(batch, steps)`: a step where it is False leaves the states as they are.
+        mask: Booleans of shape `(batch, steps)`: the states do not change in a step where it is False.
         training: Whether the model trains: whether there is dropout.
 
     Raises:
-        ArgumentError: if `units` is no positive integer.
+        ArgumentError: if `units` is not a positive integer.
 
     Example:
 
@@ -178,7 +178,7 @@ class SimpleRNN(_CellLayer):
 class GRU(_GatedLayer):
     """A layer of gated recurrent units (Cho et al., 2014).
 
-    The computation of a step is told at `GRUCell`.
+    The computation of a step is documented in `GRUCell`.
 
     Args:
         units: The size of the output and of the state.
@@ -199,21 +199,21 @@ class GRU(_GatedLayer):
         recurrent_dropout: The fraction of the state that is set to 0 in training, likewise.
         seed: Integer for dropout, or None.
         return_sequences: Whether the outputs of all steps are returned, or the last one.
-        return_state: Whether the last states are returned too.
-        go_backwards: Whether the last step comes first; sequences are then returned in that order.
-        stateful: Whether the last states are where the next batch starts.
-        unroll: Whether the loop is written out, step by step.
+        return_state: Whether the last states are returned as well.
+        go_backwards: Whether the loop runs from the last step to the first; sequences are returned in that order.
+        stateful: Whether the last states are the initial states of the next batch.
+        unroll: Whether the loop is unrolled.
         reset_after: Whether the reset gate acts after the product with the state's kernel.
-        use_cudnn: Accepted as in Keras; `True`, which there fails where cuDNN is not at hand, fails here.
+        use_cudnn: Accepted as in Keras; `True` is an error, as in Keras without cuDNN.
 
     Call arguments:
         sequences: Tensor of shape `(batch, steps, features)`.
         initial_state: List of tensors of shape `(batch, units)`. None: zeros.
-        mask: Booleans of shape `(batch, steps)`: a step where it is False leaves the states as they are.
+        mask: Booleans of shape `(batch, steps)`: the states do not change in a step where it is False.
         training: Whether the model trains: whether there is dropout.
 
     Raises:
-        ArgumentError: if `units` is no positive integer.
+        ArgumentError: if `units` is not a positive integer.
 
     Example:
 
@@ -284,14 +284,14 @@ class GRU(_GatedLayer):
             **kwargs,
         )
         self.input_spec = InputSpec(ndim=3)
-        self._take_cudnn(use_cudnn)
+        self._set_cudnn(use_cudnn)
 
 
 @exported(_MODULE)
 class LSTM(_GatedLayer):
     """A layer of long short-term memory (Hochreiter and Schmidhuber, 1997).
 
-    The computation of a step is told at `LSTMCell`.
+    The computation of a step is documented in `LSTMCell`.
 
     Args:
         units: The size of the output and of the state.
@@ -313,20 +313,20 @@ class LSTM(_GatedLayer):
         recurrent_dropout: The fraction of the state that is set to 0 in training, likewise.
         seed: Integer for dropout, or None.
         return_sequences: Whether the outputs of all steps are returned, or the last one.
-        return_state: Whether the last states are returned too.
-        go_backwards: Whether the last step comes first; sequences are then returned in that order.
-        stateful: Whether the last states are where the next batch starts.
-        unroll: Whether the loop is written out, step by step.
-        use_cudnn: Accepted as in Keras; `True`, which there fails where cuDNN is not at hand, fails here.
+        return_state: Whether the last states are returned as well.
+        go_backwards: Whether the loop runs from the last step to the first; sequences are returned in that order.
+        stateful: Whether the last states are the initial states of the next batch.
+        unroll: Whether the loop is unrolled.
+        use_cudnn: Accepted as in Keras; `True` is an error, as in Keras without cuDNN.
 
     Call arguments:
         sequences: Tensor of shape `(batch, steps, features)`.
         initial_state: List of tensors of shape `(batch, units)`. None: zeros.
-        mask: Booleans of shape `(batch, steps)`: a step where it is False leaves the states as they are.
+        mask: Booleans of shape `(batch, steps)`: the states do not change in a step where it is False.
         training: Whether the model trains: whether there is dropout.
 
     Raises:
-        ArgumentError: if `units` is no positive integer.
+        ArgumentError: if `units` is not a positive integer.
 
     Example:
 
@@ -397,4 +397,4 @@ class LSTM(_GatedLayer):
             **kwargs,
         )
         self.input_spec = InputSpec(ndim=3)
-        self._take_cudnn(use_cudnn)
+        self._set_cudnn(use_cudnn)

@@ -1,4 +1,4 @@
-"""Layers that make training harder, so that models do better: noise and penalties. They do nothing otherwise."""
+"""Regularization layers: dropout, noise and penalties, which act in training only."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _MODULE = "keras.layers"
 
 
 class _Random(Layer):
-    """What layers with noise share: a source of seeds."""
+    """The base class of random layers, with a seed generator."""
 
     _passes_masks = True
 
-    def _seeded(self, seed: Any) -> None:
+    def _set_seed(self, seed: Any) -> None:
         self.seed = seed
         self.seed_generator = seed if isinstance(seed, random.SeedGenerator) else random.SeedGenerator(seed)
 
@@ -32,7 +32,7 @@ class _Random(Layer):
 
 @exported(_MODULE)
 class Dropout(_Random):
-    """In training, a random part of the inputs set to 0, the others divided by the share that stays.
+    """In training, sets a random fraction `rate` of the inputs to 0 and divides the others by `1 - rate`.
 
     (Srivastava et al., 2014)
 
@@ -54,7 +54,7 @@ class Dropout(_Random):
         super().__init__(**kwargs)
         self.rate = self._rate(rate)
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        self._seeded(seed)
+        self._set_seed(seed)
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """The inputs, with dropout in training."""
@@ -63,12 +63,12 @@ class Dropout(_Random):
         return random.dropout(inputs, self.rate, self.noise_shape, self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}
 
 
 class _SpatialDropout(Dropout):
-    """Dropout that has one mask for all places of a channel."""
+    """Dropout of whole channels: the mask is the same at all spatial positions."""
 
     def __init__(self, rank: int, rate: float, data_format: Any, seed: Any, name: Any, dtype: Any) -> None:
         self._rank, self.data_format = rank, data_format_of(data_format)
@@ -78,7 +78,7 @@ class _SpatialDropout(Dropout):
         self.input_spec = InputSpec(ndim=rank + 2)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         config = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype_policy.name}
         return config | ({"data_format": self.data_format} if self._rank > 1 else {})
 
@@ -154,7 +154,7 @@ class SpatialDropout3D(_SpatialDropout):
 
 @exported(_MODULE)
 class GaussianNoise(_Random):
-    """In training, the inputs plus normal noise of mean 0.
+    """In training, adds normal noise of mean 0 to the inputs.
 
     Args:
         stddev: The standard deviation of the noise.
@@ -171,7 +171,7 @@ class GaussianNoise(_Random):
         if not 0 <= stddev <= 1:
             raise ArgumentError("stddev is a number from 0 to 1", layer=self.name, got=repr(stddev))
         self.stddev = stddev
-        self._seeded(seed)
+        self._set_seed(seed)
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """The inputs, with noise in training."""
@@ -180,13 +180,13 @@ class GaussianNoise(_Random):
         return inputs + random.normal(inputs.shape, 0.0, self.stddev, inputs.dtype, self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "stddev": self.stddev, "seed": self.seed}
 
 
 @exported(_MODULE)
 class GaussianDropout(_Random):
-    """In training, the inputs times normal noise of mean 1 and variance `rate / (1 - rate)`.
+    """In training, multiplies the inputs by normal noise of mean 1 and variance `rate / (1 - rate)`.
 
     (Srivastava et al., 2014)
 
@@ -203,7 +203,7 @@ class GaussianDropout(_Random):
     def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = self._rate(rate)
-        self._seeded(seed)
+        self._set_seed(seed)
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """The inputs, with noise in training."""
@@ -213,13 +213,13 @@ class GaussianDropout(_Random):
         return inputs * random.normal(inputs.shape, 1.0, spread, inputs.dtype, self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
 
 @exported(_MODULE)
 class ActivityRegularization(Layer):
-    """The inputs themselves, with a penalty on them added to the loss.
+    """Returns the inputs unchanged, and adds a penalty on them to the loss.
 
     Args:
         l1: Factor of the sum of absolute values.
@@ -245,5 +245,5 @@ class ActivityRegularization(Layer):
         return inputs
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "l1": self.l1, "l2": self.l2}

@@ -1,4 +1,4 @@
-"""Layers that move elements."""
+"""Layers that reshape, permute, repeat and rescale."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MODULE = "keras.layers"
 
 
 def data_format_of(data_format: Any) -> str:
-    """The order of the axes of images: what is given, else what the configuration says.
+    """The data format: the given one, else the configured one.
 
     Raises:
         ArgumentError: if it is unknown.
@@ -29,10 +29,10 @@ def data_format_of(data_format: Any) -> str:
 
 @exported(_MODULE)
 class Flatten(Layer):
-    """All axes but the batch in one.
+    """Flattens all axes except the batch.
 
     Args:
-        data_format: `"channels_last"` or `"channels_first"`: the channels are moved last before. None: as configured.
+        data_format: `"channels_last"` or `"channels_first"`: the channels are first moved last. None: as configured.
 
     Example:
 
@@ -53,16 +53,16 @@ class Flatten(Layer):
         return ops.reshape(x, (x.shape[0], size))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "data_format": self.data_format}
 
 
 @exported(_MODULE)
 class Reshape(Layer):
-    """The elements of each sample in another shape.
+    """Reshapes each sample.
 
     Args:
-        target_shape: Tuple of integers without the batch; one may be -1: it is what is left.
+        target_shape: Tuple of integers without the batch; one may be -1: it is inferred.
 
     Example:
 
@@ -76,7 +76,7 @@ class Reshape(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The inputs in the other shape."""
-        # One sample's -1 is resolved without the batch, whose size is not known yet.
+        # -1 is resolved for one sample, without the batch, whose size may be unknown.
         size = math.prod(inputs.shape[1:])
         known = math.prod(dim for dim in self.target_shape if dim != -1)
         fits = size == known if -1 not in self.target_shape else known and size % known == 0
@@ -88,19 +88,19 @@ class Reshape(Layer):
         return ops.reshape(inputs, (inputs.shape[0], *shape))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "target_shape": self.target_shape}
 
 
 @exported(_MODULE)
 class Permute(Layer):
-    """The axes of each sample in another order.
+    """Permutes the axes of each sample.
 
     Args:
-        dims: The axis, counted from 1, that each axis of the result is.
+        dims: The axis of the sample, counted from 1, for each axis of the result.
 
     Raises:
-        ArgumentError: if an axis is missing or stands twice.
+        ArgumentError: if `dims` is not a permutation.
 
     Example:
 
@@ -120,16 +120,16 @@ class Permute(Layer):
         return ops.transpose(inputs, (0, *self.dims))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "dims": self.dims}
 
 
 @exported(_MODULE)
 class RepeatVector(Layer):
-    """Each vector repeated along a new axis.
+    """Repeats each vector along a new axis.
 
     Args:
-        n: How many times.
+        n: The number of repetitions.
 
     Example:
 
@@ -149,7 +149,7 @@ class RepeatVector(Layer):
         return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "n": self.n}
 
 
@@ -177,10 +177,10 @@ class Rescaling(Layer):
         """The scaled inputs."""
         x = ops.cast(inputs, self.compute_dtype)
         scaled = x * ops.cast(self.scale, self.compute_dtype)
-        # Nothing is added where nothing would change.
+        # No addition if the offset is 0.
         plain = isinstance(self.offset, int | float) and self.offset == 0
         return scaled if plain else scaled + ops.cast(self.offset, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "scale": self.scale, "offset": self.offset}

@@ -1,4 +1,4 @@
-"""Layers that change how far sequences, images and volumes reach: zeros around, borders off, elements repeated."""
+"""Zero padding, cropping and upsampling of sequences, images and volumes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Pairs = tuple[tuple[int, int], ...]
 
 
 class _Spatial(Layer):
-    """What the layers share: so many spatial axes, before or after the channels."""
+    """The base class of layers over a number of spatial axes, with the channels first or last."""
 
     axes: ClassVar[int]
     data_format: str
@@ -34,7 +34,7 @@ class _Spatial(Layer):
         return 2 if self.data_format == "channels_first" else 1
 
     def _pairs(self, value: Any, name: str) -> Pairs:
-        """How much at both ends of each axis: from a number, a number for each axis, or a pair for each."""
+        """The numbers at both ends of each axis, from a number, a number for each axis, or a pair for each axis."""
         parts = (value,) * self.axes if isinstance(value, int) else tuple(value)
         if self.axes == 1 and len(parts) == 2:
             parts = (parts,)
@@ -91,11 +91,11 @@ class ZeroPadding1D(_ZeroPadding):
     """Sequences `[batch, steps, channels]` with zeros around them.
 
     Args:
-        padding: How many steps: a number, or a pair (before and after).
+        padding: The number of steps: a number, or a pair (before and after).
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Raises:
-        ArgumentError: if `padding` has another form.
+        ArgumentError: if `padding` is invalid.
 
     Example:
 
@@ -115,7 +115,7 @@ class ZeroPadding1D(_ZeroPadding):
         return self._padded(inputs, (self.padding,))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "padding": self.padding, "data_format": self.data_format}
 
 
@@ -124,11 +124,11 @@ class ZeroPadding2D(_ZeroPadding):
     """Images with zeros around them.
 
     Args:
-        padding: How many rows and columns: a number, two numbers, or two pairs (top and bottom, left and right).
+        padding: The rows and columns to add: a number, two numbers, or two pairs (top and bottom, left and right).
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Raises:
-        ArgumentError: if `padding` has another form.
+        ArgumentError: if `padding` is invalid.
 
     Example:
 
@@ -148,7 +148,7 @@ class ZeroPadding2D(_ZeroPadding):
         return self._padded(inputs, self.padding)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "padding": self.padding, "data_format": self.data_format}
 
 
@@ -157,11 +157,11 @@ class ZeroPadding3D(_ZeroPadding):
     """Volumes with zeros around them.
 
     Args:
-        padding: How many planes, rows and columns: a number, three numbers, or three pairs.
+        padding: The planes, rows and columns to add: a number, three numbers, or three pairs.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Raises:
-        ArgumentError: if `padding` has another form.
+        ArgumentError: if `padding` is invalid.
 
     Example:
 
@@ -181,7 +181,7 @@ class ZeroPadding3D(_ZeroPadding):
         return self._padded(inputs, self.padding)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "padding": self.padding, "data_format": self.data_format}
 
 
@@ -190,10 +190,10 @@ class Cropping1D(_Cropping):
     """Sequences `[batch, steps, channels]` without some steps at their borders.
 
     Args:
-        cropping: How many steps: a number, or a pair (before and after).
+        cropping: The number of steps: a number, or a pair (before and after).
 
     Raises:
-        ArgumentError: if `cropping` has another form.
+        ArgumentError: if `cropping` is invalid.
 
     Example:
 
@@ -213,7 +213,7 @@ class Cropping1D(_Cropping):
         return self._cropped(inputs, (self.cropping,))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "cropping": self.cropping}
 
 
@@ -222,11 +222,11 @@ class Cropping2D(_Cropping):
     """Images without some rows and columns at their borders.
 
     Args:
-        cropping: How many rows and columns: a number, two numbers, or two pairs (top and bottom, left and right).
+        cropping: The rows and columns to remove: a number, two numbers, or two pairs (top and bottom, left and right).
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Raises:
-        ArgumentError: if `cropping` has another form.
+        ArgumentError: if `cropping` is invalid.
 
     Example:
 
@@ -246,7 +246,7 @@ class Cropping2D(_Cropping):
         return self._cropped(inputs, self.cropping)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "cropping": self.cropping, "data_format": self.data_format}
 
 
@@ -255,11 +255,11 @@ class Cropping3D(_Cropping):
     """Volumes without some planes, rows and columns at their borders.
 
     Args:
-        cropping: How many planes, rows and columns: a number, three numbers, or three pairs.
+        cropping: The planes, rows and columns to remove: a number, three numbers, or three pairs.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Raises:
-        ArgumentError: if `cropping` has another form.
+        ArgumentError: if `cropping` is invalid.
 
     Example:
 
@@ -279,7 +279,7 @@ class Cropping3D(_Cropping):
         return self._cropped(inputs, self.cropping)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "cropping": self.cropping, "data_format": self.data_format}
 
 
@@ -288,7 +288,7 @@ class UpSampling1D(_UpSampling):
     """Sequences with each step repeated.
 
     Args:
-        size: How many times.
+        size: The upsampling factor.
 
     Raises:
         ArgumentError: if it is no positive integer.
@@ -311,19 +311,19 @@ class UpSampling1D(_UpSampling):
         return self._repeated(inputs, (self.size,))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "size": self.size}
 
 
 @exported(_MODULE)
 class UpSampling2D(_UpSampling):
-    """Images made larger, by repeating rows and columns or by interpolating between them.
+    """Upsampling of images, by repetition of rows and columns or by interpolation.
 
-    With `"bilinear"` pixels are points in the middle of their areas. A result's pixel is the mean of its two
-    neighbours of the input along each axis, weighted by nearness; outside, the pixel at the border goes on.
+    With `"bilinear"`, pixels are points at the centers of their areas. Along each axis, a pixel of the result is the
+    mean of its two neighbors in the input, weighted by proximity; the border pixels extend outside of the image.
 
     Args:
-        size: How many times: a number, or one for rows and one for columns.
+        size: The upsampling factor: a number, or one for rows and one for columns.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         interpolation: `"nearest"` or `"bilinear"`.
 
@@ -361,16 +361,16 @@ class UpSampling2D(_UpSampling):
         return inputs
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         rest = {"size": self.size, "data_format": self.data_format, "interpolation": self.interpolation}
         return {**super().get_config(), **rest}
 
 
 def _interpolated(x: Any, axis: int, size: int) -> Any:
-    """An axis made so many times longer, linearly between its elements.
+    """Upsamples an axis by a factor, with linear interpolation.
 
-    Element `size * i + j` of the result lies at `i + (j + 1/2) / size - 1/2` of the input, so that all with the same
-    `j` have the same weights: no element has to be looked up.
+    Element `size * i + j` of the result is at `i + (j + 1/2) / size - 1/2` in the input. All elements with the same `j`
+    have the same weights, so that no gather is needed.
     """
     if size == 1:
         return x
@@ -385,9 +385,9 @@ def _interpolated(x: Any, axis: int, size: int) -> Any:
     before, after = part(around, 0, length), part(around, 2, length + 2)
     phases = []
     for j in range(size):
-        place = (j + 0.5) / size - 0.5
-        neighbour = before if place < 0 else after
-        phases.append(x if place == 0 else x * (1 - abs(place)) + neighbour * abs(place))
+        distance = (j + 0.5) / size - 0.5
+        neighbor = before if distance < 0 else after
+        phases.append(x if distance == 0 else x * (1 - abs(distance)) + neighbor * abs(distance))
     shape = list(x.shape)
     shape[axis] = length * size
     return ops.reshape(ops.stack(phases, axis + 1), tuple(shape))
@@ -398,7 +398,7 @@ class UpSampling3D(_UpSampling):
     """Volumes with each plane, row and column repeated.
 
     Args:
-        size: How many times: a number, or one for each spatial axis.
+        size: The upsampling factor: a number, or one for each spatial axis.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Raises:
@@ -422,5 +422,5 @@ class UpSampling3D(_UpSampling):
         return self._repeated(inputs, self.size)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "size": self.size, "data_format": self.data_format}

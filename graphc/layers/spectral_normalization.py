@@ -1,4 +1,4 @@
-"""Spectral normalization: a layer around another that keeps its kernel's largest singular value at 1."""
+"""Spectral normalization: a wrapper that normalizes a layer's kernel by its largest singular value."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class SpectralNormalization(Wrapper):
     """In training, divides a layer's kernel by its largest singular value before each use (Miyato et al., 2018).
 
     The singular value is estimated by power iteration: `v = normalize(u @ transpose(W))`, `u = normalize(v @ W)`,
-    `sigma = v @ W @ transpose(u)`, where `W` is the kernel with one row for each place and channel, and one column
-    for each filter. `u` is kept from step to step. While a model trains, its optimizer changes the kernel as it was
-    before the division, with gradients through it; a call outside of `fit` leaves the kernel divided.
+    `sigma = v @ W @ transpose(u)`, where `W` is the kernel with one row for each position and channel, and one
+    column for each filter. `u` is a state, carried from step to step. In `fit`, the optimizer updates the kernel before
+    division, with gradients through the division; a call outside of `fit` leaves the kernel divided.
 
     Args:
         layer: A layer with a `kernel`, or with `embeddings`.
-        power_iterations: How many iterations a step makes.
+        power_iterations: The number of iterations in a step.
 
     Raises:
         ArgumentError: if the layer has neither, or `power_iterations` is not positive.
@@ -47,7 +47,7 @@ class SpectralNormalization(Wrapper):
         self.power_iterations = power_iterations
 
     def build(self, input_shape: Any = None) -> None:
-        """Builds the layer inside, and makes the vector that is kept."""
+        """Builds the wrapped layer, and creates the vector `u`."""
         super().build(input_shape)
         self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})
         name = next((name for name in ("kernel", "embeddings") if hasattr(self.layer, name)), None)
@@ -67,9 +67,9 @@ class SpectralNormalization(Wrapper):
         )
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
-        """The outputs of the layer inside."""
+        """The outputs of the wrapped layer."""
         if training:
-            # A kernel of zeros has no direction: it stays, and so does the vector.
+            # A kernel of zeros has no singular vectors: kernel and `u` are unchanged.
             zero = ops.all(self.kernel.value == 0)
             vector, normalized = self._normalized(self.kernel.value)
             self.vector_u.assign(ops.where(zero, self.vector_u.value, vector))
@@ -88,5 +88,5 @@ class SpectralNormalization(Wrapper):
         return u, kernel / ops.reshape(sigma, ())
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "power_iterations": self.power_iterations}

@@ -1,4 +1,4 @@
-"""What belongs to a layer: the layers, variables, metrics and seed generators in its attributes."""
+"""Parts of a layer: the layers, variables, metrics and seed generators in its attributes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 def parts(owner: object, skipped: Set[str]) -> Iterator[Any]:
-    """The attributes of an object, those in lists, tuples, sets and dictionaries included, in the order they were set.
+    """The parts in an object's attributes and in their lists, tuples, sets and dictionaries, in the order of creation.
 
-    Attributes are looked through each time they are asked for, so that what a user appends to a list later counts too.
+    The attributes are searched at each call, so that parts which a user appends to a list later are included.
     """
     for name, value in vars(owner).items():
-        # Most attributes are plain values, and every weight of a model is looked for many times.
+        # Most attributes are plain values, which are skipped first: the search is frequent.
         if name not in skipped and type(value) not in _PLAIN:
             yield from _within(value, set())
 
@@ -29,7 +29,7 @@ _CONTAINERS = (list, tuple, set, dict)
 
 
 def _within(value: Any, around: Set[int]) -> Iterator[Any]:
-    """The parts in a value; a container that holds itself is looked through once."""
+    """The parts in a value; a container that contains itself is searched once."""
     if isinstance(value, _CONTAINERS):
         if id(value) not in around:
             for part in value.values() if isinstance(value, dict) else value:
@@ -39,12 +39,12 @@ def _within(value: Any, around: Set[int]) -> Iterator[Any]:
 
 
 def is_metric(value: Any) -> bool:
-    """Whether something accumulates a metric."""
+    """Whether a value has the interface of a metric."""
     return hasattr(value, "update_state") and hasattr(value, "reset_state") and hasattr(value, "result")
 
 
 def unique(things: Iterable[T]) -> list[T]:
-    """Each thing once, in the order of its first appearance."""
+    """The distinct objects, in the order of their first occurrence."""
     seen: set[int] = set()
     result = []
     for thing in things:

@@ -14,7 +14,7 @@ _MODULE = "keras.layers"
 
 
 class _ConvTranspose(BaseConv):
-    """A transposed convolution over any number of spatial axes; `Conv2DTranspose` says what the arguments mean."""
+    """A transposed convolution over any number of spatial axes; see `Conv2DTranspose` for the arguments."""
 
     axes: ClassVar[int]
 
@@ -85,7 +85,7 @@ class _ConvTranspose(BaseConv):
         return ops.conv_transpose(inputs, self.kernel, self.strides, *options)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         config = {key: value for key, value in super().get_config().items() if key != "groups"}
         return {**config, "output_padding": self.output_padding}
 
@@ -94,15 +94,15 @@ class _ConvTranspose(BaseConv):
 class Conv1DTranspose(_ConvTranspose):
     """A transposed convolution (Zeiler et al., 2010) for sequences `[batch, steps, channels]`.
 
-    Each input adds its multiple of the kernel to the outputs that lie `strides` apart from those of its neighbour;
-    so images grow where a convolution makes them smaller. Then bias and activation follow.
+    Each input element adds its product with the kernel to the outputs, `strides` apart from those of its neighbor: the
+    result is larger where that of a convolution is smaller. Bias and activation follow.
 
     Args:
         filters: The number of output channels.
         kernel_size: The size of the kernel.
         strides: The distance of neighboring inputs in the result.
-        padding: `"valid"`: all that is reached; `"same"`: the result is as large as the input, times the strides.
-        output_padding: How much longer the result is at its end. None: as `padding` says.
+        padding: `"valid"`: the full result; `"same"`: the result is as large as the input, times the strides.
+        output_padding: Additional size at the end of the result. None: determined by `padding`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
         activation: Name or function. None: none.
@@ -116,7 +116,7 @@ class Conv1DTranspose(_ConvTranspose):
         bias_constraint: Constraint on the bias.
 
     Raises:
-        ArgumentError: if an argument has a value that cannot be used.
+        ArgumentError: if an argument has an invalid value.
 
     Example:
 
@@ -131,15 +131,15 @@ class Conv1DTranspose(_ConvTranspose):
 class Conv2DTranspose(_ConvTranspose):
     """A transposed convolution (Zeiler et al., 2010) for images `[batch, rows, columns, channels]`.
 
-    Each input adds its multiple of the kernel to the outputs that lie `strides` apart from those of its neighbour;
-    so images grow where a convolution makes them smaller. Then bias and activation follow.
+    Each input element adds its product with the kernel to the outputs, `strides` apart from those of its neighbor: the
+    result is larger where that of a convolution is smaller. Bias and activation follow.
 
     Args:
         filters: The number of output channels.
         kernel_size: The size of the kernel: a number, or one for each spatial axis.
         strides: The distance of neighboring inputs in the result.
-        padding: `"valid"`: all that is reached; `"same"`: the result is as large as the input, times the strides.
-        output_padding: How much longer the result is at its end. None: as `padding` says.
+        padding: `"valid"`: the full result; `"same"`: the result is as large as the input, times the strides.
+        output_padding: Additional size at the end of the result. None: determined by `padding`.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
         activation: Name or function. None: none.
@@ -153,7 +153,7 @@ class Conv2DTranspose(_ConvTranspose):
         bias_constraint: Constraint on the bias.
 
     Raises:
-        ArgumentError: if an argument has a value that cannot be used.
+        ArgumentError: if an argument has an invalid value.
 
     Example:
 
@@ -168,16 +168,16 @@ class Conv2DTranspose(_ConvTranspose):
 class Conv3DTranspose(_ConvTranspose):
     """A transposed convolution (Zeiler et al., 2010) for volumes `[batch, depth, rows, columns, channels]`.
 
-    Each input adds its multiple of the kernel to the outputs that lie `strides` apart from those of its neighbour;
-    so images grow where a convolution makes them smaller. Then bias and activation follow.
+    Each input element adds its product with the kernel to the outputs, `strides` apart from those of its neighbor: the
+    result is larger where that of a convolution is smaller. Bias and activation follow.
 
     Args:
         filters: The number of output channels.
         kernel_size: The size of the kernel: a number, or one for each spatial axis.
         strides: The distance of neighboring inputs in the result.
-        padding: `"valid"`: all that is reached; `"same"`: the result is as large as the input, times the strides.
+        padding: `"valid"`: the full result; `"same"`: the result is as large as the input, times the strides.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        output_padding: How much longer the result is at its end. None: as `padding` says.
+        output_padding: Additional size at the end of the result. None: determined by `padding`.
         dilation_rate: The spacing of the kernel's elements; 1: they are adjacent.
         activation: Name or function. None: none.
         use_bias: Whether a bias is added.
@@ -190,7 +190,7 @@ class Conv3DTranspose(_ConvTranspose):
         bias_constraint: Constraint on the bias.
 
     Raises:
-        ArgumentError: if an argument has a value that cannot be used.
+        ArgumentError: if an argument has an invalid value.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""The weights of a layer, and of the layers in it."""
+"""The weights of a layer and of its sublayers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from graphc.layers.tracking import is_metric, parts, unique
 from graphc.random import SeedGenerator
 from graphc.tracing import Array, Operation, Variable, describe, scope
 
-# The layers whose `build` or `call` runs now, outermost first, by identity.
-running: ContextVar[tuple[int, ...]] = ContextVar("graphc_running_layers", default=())
+# The identities of the layers whose `build` or `call` is running, outermost first.
+active_layers: ContextVar[tuple[int, ...]] = ContextVar("graphc_running_layers", default=())
 
 
 class WeightOwner(Operation):
-    """The part of a layer that holds weights."""
+    """The methods of a layer that create and collect weights."""
 
     _origin: Origin
     _dtype_policy: DTypePolicy
@@ -29,7 +29,7 @@ class WeightOwner(Operation):
     built: bool
     _weights: list[Variable]
 
-    # Attributes of ours that hold what does not belong to the layer.
+    # Attributes whose contents are not parts of the layer.
     _internal = frozenset({"_inbound_nodes", "_init_args", "_losses", "_build_args"})
 
     def add_weight(
@@ -45,17 +45,17 @@ class WeightOwner(Operation):
         overwrite_with_gradient: bool = False,
         name: str | None = None,
     ) -> Variable:
-        """Makes a weight of the layer.
+        """Creates a weight of the layer.
 
         Args:
             shape: Tuple of integers. None: a scalar.
             initializer: Name, object or function. None: `"glorot_uniform"` for floats, else `"zeros"`.
             dtype: Name of a dtype. None: that of the layer.
             trainable: Whether optimizers change it.
-            autocast: Whether it is read in the dtype that the layer computes in.
+            autocast: Whether it is read in the compute dtype of the layer.
             regularizer: Name or object.
             constraint: Name or object.
-            aggregation: How copies on several machines combine; kept for later.
+            aggregation: Accepted as in Keras; not used without distribution.
             overwrite_with_gradient: Not supported yet.
             name: Its name.
 
@@ -72,7 +72,7 @@ class WeightOwner(Operation):
             raise ShapeError(
                 "a weight needs a known shape", layer=self.name, where=describe(self._origin), got=str(sizes)
             )
-        with scope(self._own_scope()):
+        with scope(self._enclosing_scope()):
             variable = Variable(
                 initializers.get(initializer),
                 shape=tuple(int(size) for size in sizes),
@@ -89,9 +89,9 @@ class WeightOwner(Operation):
         self._weights.append(variable)
         return variable
 
-    def _own_scope(self) -> str:
-        """Its name, unless a `build` or `call` of its own is around, which has entered it."""
-        return "" if running.get()[-1:] == (id(self),) else self.name
+    def _enclosing_scope(self) -> str:
+        """The scope to enter for its weights: its name, or none if its own `build` or `call` has entered it."""
+        return "" if active_layers.get()[-1:] == (id(self),) else self.name
 
     def _parts(self) -> Iterator[Any]:
         return parts(self, self._internal)
@@ -112,46 +112,46 @@ class WeightOwner(Operation):
 
     @property
     def weights(self) -> list[Variable]:
-        """Its variables and those of the layers in it, without the states of random operations and metrics."""
+        """Its variables and those of its sublayers, without the states of seed generators and metrics."""
         return unique([*self._own_variables(), *(v for layer in self._layers for v in layer.weights)])
 
     @property
     def variables(self) -> list[Variable]:
-        """Its variables and those of the layers in it, the states of random operations included."""
+        """Its variables and those of its sublayers, with the states of seed generators."""
         seeds = [part.state for part in self._parts() if isinstance(part, SeedGenerator)]
         inner = [v for layer in self._layers for v in layer.variables]
         return unique([*self._own_variables(), *seeds, *inner])
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """The weights that optimizers change."""
+        """The weights that optimizers update."""
         return [v for v in self.weights if v.trainable] if self.trainable else []
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        """The weights that optimizers leave alone."""
+        """The weights that optimizers do not update."""
         return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
 
     @property
     def trainable_variables(self) -> list[Variable]:
-        """The variables that optimizers change."""
+        """The variables that optimizers update."""
         return self.trainable_weights
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
-        """The variables that optimizers leave alone."""
+        """The variables that optimizers do not update."""
         trainable = {id(v) for v in self.trainable_weights}
         return [v for v in self.variables if id(v) not in trainable]
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics in its attributes and in those of the layers in it."""
+        """The metrics in its attributes and those of its sublayers."""
         own = [part for part in self._parts() if is_metric(part)]
         return unique([*own, *(m for layer in self._layers for m in layer.metrics)])
 
     @property
     def trainable(self) -> bool:
-        """Whether optimizers change its weights."""
+        """Whether optimizers update its weights."""
         return self._trainable
 
     @trainable.setter
@@ -172,8 +172,8 @@ class WeightOwner(Operation):
             weights: An array for each of `weights`, in the same order.
 
         Raises:
-            ArgumentError: if there are too many or too few.
-            ShapeError: if a shape does not fit; no weight has then been changed.
+            ArgumentError: if the number of arrays differs.
+            ShapeError: if a shape differs; no weight is then changed.
         """
         variables = self.weights
         if len(variables) != len(weights):
@@ -190,7 +190,7 @@ class WeightOwner(Operation):
             variable.assign(array)
 
     def count_params(self) -> int:
-        """How many numbers its weights hold.
+        """The number of parameters in its weights.
 
         Raises:
             StateError: if it has no weights yet.

@@ -1,4 +1,4 @@
-"""Layers around another layer: what they share, over the steps of sequences, and in both directions."""
+"""Wrappers of layers: the base class, application to each step of sequences, and both directions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
-from graphc.layers.recurrent_cells import calls_with
+from graphc.layers.recurrent_cells import accepts_argument
 from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.tracing import describe
 
@@ -16,13 +16,13 @@ _MODULE = "keras.layers"
 
 @exported(_MODULE)
 class Wrapper(Layer):
-    """What layers around another layer share: they keep it, build it, and save it with themselves.
+    """The base class of layers that wrap another layer, which they build and serialize.
 
     Args:
-        layer: The layer inside.
+        layer: The wrapped layer.
 
     Raises:
-        ArgumentError: if it is no layer.
+        ArgumentError: if it is not a layer.
 
     Example:
 
@@ -38,13 +38,13 @@ class Wrapper(Layer):
         self.layer = layer
 
     def build(self, input_shape: Any = None) -> None:
-        """Builds the layer inside."""
+        """Builds the wrapped layer."""
         if not self.layer.built:
             self.layer.build(input_shape)
             self.layer.built = True
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
 
     @classmethod
@@ -56,15 +56,15 @@ class Wrapper(Layer):
 
 @exported(_MODULE)
 class TimeDistributed(Wrapper):
-    """A layer applied to each step of sequences by itself, with the same weights.
+    """Applies a layer to each step of sequences separately, with the same weights.
 
     Args:
-        layer: The layer; it takes a batch of steps.
+        layer: The layer; its input is a batch of steps.
 
     Call arguments:
         inputs: Tensor of shape `(batch, steps, ...)`.
         training: Whether the model trains.
-        mask: Booleans of shape `(batch, steps, ...)`, which the layer is given where it takes a mask.
+        mask: Booleans of shape `(batch, steps, ...)`, which are passed to the layer if it has the parameter.
 
     Raises:
         ShapeError: if the inputs have no steps.
@@ -91,7 +91,7 @@ class TimeDistributed(Wrapper):
         return (inner[0], input_shape[1], *inner[1:])
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the weights of the layer."""
+        """Creates the weights of the layer."""
         super().build(self._step_shape(input_shape))
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -103,8 +103,8 @@ class TimeDistributed(Wrapper):
                 got=str(mask.type),
                 expected=f"the first two sizes of {inputs.type}",
             )
-        options = {"training": training} if calls_with(self.layer, "training") else {}
-        masked = mask is not None and calls_with(self.layer, "mask")
+        options = {"training": training} if accepts_argument(self.layer, "training") else {}
+        masked = mask is not None and accepts_argument(self.layer, "mask")
         steps: Any = ops.swapaxes(inputs, 0, 1)
         rows: Any = ops.swapaxes(mask, 0, 1) if masked else None
 
@@ -115,7 +115,7 @@ class TimeDistributed(Wrapper):
         if isinstance(steps.shape[0], int):
             outputs = [one(None, (steps[i], rows[i] if masked else None))[1] for i in range(steps.shape[0])]
             return ops.stack(outputs, axis=1)
-        # Of steps whose number is not known, a loop without a carry; the compiler undoes it where it can.
+        # If the number of steps is unknown, a loop without a carry, which the compiler vectorizes if possible.
         return ops.swapaxes(ops.scan(one, None, (steps, rows))[1], 0, 1)
 
 
@@ -128,7 +128,7 @@ _MERGES = ("sum", "mul", "ave", "concat", None)
 
 @exported(_MODULE)
 class Bidirectional(Layer):
-    """A recurrent layer in both directions: one runs forwards, one backwards, and their outputs are merged.
+    """Two recurrent layers, of which one runs forwards and one backwards, and whose outputs are merged.
 
     (Schuster and Paliwal, 1997)
 
@@ -208,13 +208,13 @@ class Bidirectional(Layer):
     def build(  # type: ignore[override]
         self, sequences_shape: Any, initial_state_shape: Any = None
     ) -> None:
-        """Makes the weights of both layers."""
+        """Creates the weights of both layers."""
         for part in (self.forward_layer, self.backward_layer):
             if not part.built:
                 part.build(sequences_shape)
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
-        """The shape of the merged outputs, followed by those of the states where they are returned."""
+        """The shape of the merged outputs, followed by those of the states if they are returned."""
         found = self.forward_layer.compute_output_shape(sequences_shape)
         output, states = (found[0], tuple(found[1:])) if self.return_state else (found, ())
         if self.merge_mode == "concat":
@@ -224,11 +224,11 @@ class Bidirectional(Layer):
         return (output, *states, *states) if self.return_state else output
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:
-        """The merged outputs, and the last states where they are asked for."""
+        """The merged outputs, and the last states if requested."""
         half = 0 if initial_state is None else len(initial_state) // 2
         states = (None, None) if initial_state is None else (initial_state[:half], initial_state[half:])
-        options: dict[str, Any] = {"training": training} if calls_with(self.forward_layer, "training") else {}
-        options |= {"mask": mask} if calls_with(self.forward_layer, "mask") else {}
+        options: dict[str, Any] = {"training": training} if accepts_argument(self.forward_layer, "training") else {}
+        options |= {"mask": mask} if accepts_argument(self.forward_layer, "mask") else {}
         pair = zip((self.forward_layer, self.backward_layer), states, strict=True)
         found = [layer(sequences, initial_state=state, **options) for layer, state in pair]
         last = (*found[0][1:], *found[1][1:]) if self.return_state else ()
@@ -253,23 +253,23 @@ class Bidirectional(Layer):
         return ahead, back
 
     def reset_state(self) -> None:
-        """Sets the states that are kept between batches to zero."""
+        """Resets the states of a stateful layer to zero."""
         for part in (self.forward_layer, self.backward_layer):
             part.reset_state()
 
     def reset_states(self) -> None:
-        """`reset_state` under its older name."""
+        """An alias of `reset_state`, its older name."""
         self.reset_state()
 
     @property
     def states(self) -> Any:
-        """The states that are kept between batches: those of both layers. None where none are."""
+        """The states of both layers, if they are stateful; else None."""
         if not self.forward_layer.states:
             return None
         return tuple(self.forward_layer.states) + tuple(self.backward_layer.states)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask of sequences is that of the inputs; what has no steps has none."""
+        """The mask of the inputs for outputs that are sequences; None for the others."""
         first = mask[0] if isinstance(mask, list | tuple) else mask
         steps = first if self.return_sequences else None
         output = [steps, steps] if self.merge_mode is None else steps
@@ -279,7 +279,7 @@ class Bidirectional(Layer):
         return [*output, *none] if isinstance(output, list) else [output, *none]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
+        """The configuration, from which `from_config` creates an equal layer."""
         return {
             **super().get_config(),
             "merge_mode": self.merge_mode,
@@ -289,14 +289,14 @@ class Bidirectional(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """A layer from what `get_config` returned."""
+        """Creates a layer from a configuration that `get_config` returned."""
         rest = {name: part for name, part in config.items() if name not in ("layer", "backward_layer")}
         layers = [deserialize_keras_object(config.get(name)) for name in ("layer", "backward_layer")]
         return cls(layers[0], backward_layer=layers[1], **rest)
 
 
 def _copied(layer: Layer, direction: str, **changes: Any) -> Any:
-    """A layer like another, without its weights, named after a direction."""
+    """A copy of a layer without its weights, named after a direction."""
     prefix = f"{direction}_"
     config = {**layer.get_config(), **changes, "name": prefix + layer.name.removeprefix(prefix)}
     return type(layer).from_config(config)

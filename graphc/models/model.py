@@ -379,7 +379,7 @@ class Sequential(Model):
         if self._graph is None:
             self.built = False
             return
-        with scope(self._own_scope(), self._origin):
+        with scope(self._enclosing_scope(), self._origin):
             output = layer(self._graph.flat_outputs[0])
         if len(tree.flatten(output)) != 1:
             raise ArgumentError("a layer of a Sequential has one output", layer=layer.name)

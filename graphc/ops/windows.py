@@ -186,7 +186,7 @@ def conv_transpose(
 
     Raises:
         ShapeError: if the channels do not fit.
-        ArgumentError: if an argument has a value that cannot be used.
+        ArgumentError: if an argument has an invalid value.
 
     Example:
 
