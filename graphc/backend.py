@@ -1,4 +1,4 @@
-"""What Keras has in `keras.backend`: settings, dtypes and names. Called, it chooses where programs run.
+"""The functions of `keras.backend`: settings, dtypes and names. The module can be called to choose a backend.
 
 Example:
 
@@ -33,10 +33,10 @@ from graphc.utils import clear_session
 
 
 class _Callable(ModuleType):
-    """This module: Keras has a module where graphc has had a function."""
+    """The class of this module, which can also be called: `graphc.backend("numpy")`."""
 
     def __call__(self, name: str) -> AbstractContextManager[Any]:
-        """Chooses the backend inside a `with` block.
+        """A context in which programs are compiled for a backend.
 
         Args:
             name: `"numpy"`, `"cpu"` or `"cuda"`.
@@ -51,16 +51,16 @@ sys.modules[__name__].__class__ = _Callable
 
 
 def backend() -> str:
-    """The name of the backend that programs are compiled for now.
+    """The name of the current backend.
 
     Raises:
-        BackendError: if the one that was asked for is absent.
+        BackendError: if the requested one is absent.
     """
     return chosen_backend()[0]
 
 
 def is_keras_tensor(x: Any) -> bool:
-    """Whether something is a symbolic tensor, as functional models are made of.
+    """Whether a value is a symbolic tensor.
 
     Example:
 
@@ -72,7 +72,7 @@ def is_keras_tensor(x: Any) -> bool:
 
 
 def standardize_dtype(dtype: Any) -> str:
-    """The name of a dtype that is given by a name, a NumPy dtype or a Python type; the default one for None.
+    """The name of a dtype, given as a name, a NumPy dtype or a Python type; None: the default float dtype.
 
     Raises:
         DTypeError: if there is no such dtype.
@@ -86,21 +86,21 @@ def standardize_dtype(dtype: Any) -> str:
 
 
 def is_float_dtype(dtype: Any) -> bool:
-    """Whether a dtype has floating-point elements."""
+    """Whether a dtype is floating-point."""
     return dtypes.as_dtype(dtype).is_float
 
 
 def is_int_dtype(dtype: Any) -> bool:
-    """Whether a dtype has whole numbers as elements."""
+    """Whether a dtype is an integer dtype."""
     return dtypes.as_dtype(dtype).is_integer
 
 
 def result_type(*types: Any) -> str:
-    """The name of the dtype in which operands of some dtypes are combined.
+    """The name of the dtype to which operands of some dtypes are promoted.
 
     Args:
-        *types: Dtypes; None stands for the default float dtype. Python's `bool`, `int`, `float` and `complex` count for
-            less than the others, as numbers do among tensors.
+        *types: Dtypes; None stands for the default float dtype. Python's `bool`, `int`, `float` and `complex` are weakly
+            typed, as Python numbers are.
 
     Raises:
         DTypeError: if there is no such dtype.
@@ -114,14 +114,14 @@ def result_type(*types: Any) -> str:
 
 
 def _operand(type: Any) -> Any:
-    """Something of a dtype: a number of Python's for its types, a tensor for others."""
+    """A value of a dtype: a Python number for a Python type, else a tensor."""
     if type in (bool, int, float, complex):
         return type()
     return tracing.Tensor(np.zeros((), dtypes.as_dtype(standardize_dtype(type)).numpy))
 
 
 def get_uid(prefix: str = "") -> int:
-    """How often a prefix was asked for, this time included.
+    """The number of names with a prefix, including this one.
 
     Args:
         prefix: Text.

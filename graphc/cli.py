@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument("--backend", choices=compiler.BACKENDS, help="where to run; default: the best present")
     demo.add_argument("--epochs", type=int, default=5, help="passes over the data (default 5)")
     demo.add_argument("--seed", type=int, default=5, help="seed of weights and shuffling (default 5)")
-    commands.add_parser("info", help="tell which backends are present, and where things are kept")
+    commands.add_parser("info", help="show which backends are present, and the cache folder")
     parsed = parser.parse_args(arguments)
     try:
         return _info() if parsed.command == "info" else _demo(parsed.backend, parsed.epochs, parsed.seed)
@@ -74,7 +74,7 @@ def _train(data: Dataset, epochs: int, seed: int, folder: Path) -> None:
     model.summary()
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     started = perf_counter()
-    # The weights of the best epoch, by accuracy on the part of the training data that is held out.
+    # Restores the weights of the best epoch, by validation accuracy.
     best = callbacks.EarlyStopping(monitor="val_accuracy", patience=epochs, restore_best_weights=True)
     model.fit(x_train, y_train, batch_size=32, epochs=epochs, validation_split=0.1, callbacks=[best])
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)

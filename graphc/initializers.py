@@ -1,4 +1,4 @@
-"""First values of weights."""
+"""Initializers of weights."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def _dtype(dtype: Any) -> str:
 
 
 class Initializer(Configurable):
-    """Makes the first value of a weight: a function of shape and dtype. Subclasses define `__call__`."""
+    """Computes the initial value of a weight from its shape and dtype. Subclasses define `__call__`."""
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
-        """The first value.
+        """The initial value.
 
         Args:
             shape: Tuple of integers.
@@ -41,7 +41,7 @@ class Initializer(Configurable):
 
 @exported(_MODULE)
 class Constant(Initializer):
-    """The same number, or a given array, everywhere.
+    """A constant: a number, or a given array.
 
     Args:
         value: The number or array.
@@ -56,16 +56,16 @@ class Constant(Initializer):
         self.value = value
 
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
-        """The number everywhere."""
+        """The constant, broadcast to a shape."""
         return ops.broadcast_to(ops.convert_to_tensor(self.value, _dtype(dtype)), shape)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {"value": serialize_keras_object(self.value)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Constant:
-        """An object from what `get_config` returned."""
+        """Creates an object from a configuration that `get_config` returned."""
         return cls(deserialize_keras_object(config["value"]))
 
 
@@ -101,13 +101,13 @@ class Ones(Initializer):
 
 @exported(_MODULE, "IdentityInitializer")
 class Identity(Initializer):
-    """The identity matrix, times a number.
+    """The identity matrix, multiplied by a number.
 
     Args:
         gain: The number on the diagonal.
 
     Raises:
-        ShapeError: when called for a shape that is no matrix.
+        ShapeError: when called with a shape that is not a matrix.
 
     Example:
 
@@ -125,15 +125,15 @@ class Identity(Initializer):
         return self.gain * ops.eye(shape[0], shape[1], dtype=_dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {"gain": self.gain}
 
 
 class RandomInitializer(Initializer):
-    """What initializers that draw numbers share: their seed. The same object always draws the same numbers.
+    """The base class of random initializers, with a seed. An object always draws the same numbers.
 
     Args:
-        seed: Integer, `random.SeedGenerator`, or None: a seed that `utils.set_random_seed` decides.
+        seed: Integer, `random.SeedGenerator`, or None: a random seed, reproducible with `utils.set_random_seed`.
     """
 
     def __init__(self, seed: Any = None) -> None:
@@ -143,13 +143,13 @@ class RandomInitializer(Initializer):
             raise ArgumentError("a seed is an integer or a SeedGenerator", got=repr(seed))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {"seed": serialize_keras_object(self._given)}
 
 
 @exported(_MODULE)
 class RandomNormal(RandomInitializer):
-    """Numbers of a normal distribution.
+    """Normally distributed numbers.
 
     Args:
         mean: The mean.
@@ -171,13 +171,13 @@ class RandomNormal(RandomInitializer):
         return random.normal(shape, self.mean, self.stddev, _dtype(dtype), self.seed)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
 
 
 @exported(_MODULE)
 class TruncatedNormal(RandomNormal):
-    """Numbers of a normal distribution, none further from the mean than two standard deviations.
+    """Numbers of a normal distribution that is truncated at two standard deviations from the mean.
 
     Args:
         mean: The mean before truncation.
@@ -197,7 +197,7 @@ class TruncatedNormal(RandomNormal):
 
 @exported(_MODULE)
 class RandomUniform(RandomInitializer):
-    """Numbers that are equally likely between two ends.
+    """Uniformly distributed numbers.
 
     Args:
         minval: The lower end.
@@ -219,15 +219,15 @@ class RandomUniform(RandomInitializer):
         return random.uniform(shape, self.minval, self.maxval, _dtype(dtype), self.seed)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
 
 
 def compute_fans(shape: Any, input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
-    """How many inputs an output of a kernel has, and how many outputs an input.
+    """The fans of a kernel: the number of inputs of each output, and of outputs of each input.
 
-    A kernel's last two axes are inputs and outputs; all before them are a window, which counts for both. Where the axes
-    of inputs and of outputs are given, the products of their sizes count.
+    The last two axes of a kernel are inputs and outputs; the axes before are a window, whose size multiplies both. If
+    the axes of inputs and outputs are given, the fans are the products of their sizes.
 
     Example:
 
@@ -251,14 +251,14 @@ class VarianceScaling(RandomInitializer):
 
     Args:
         scale: A positive number.
-        mode: What `n` is: `"fan_in"` (inputs), `"fan_out"` (outputs) or `"fan_avg"` (their mean).
+        mode: The choice of `n`: `"fan_in"` (inputs), `"fan_out"` (outputs) or `"fan_avg"` (their mean).
         distribution: `"truncated_normal"`, `"untruncated_normal"` or `"uniform"`.
         seed: Integer, `random.SeedGenerator`, or None.
         input_axes: The axes of the kernel that are inputs, as a list. None: as `compute_fans` takes them.
         output_axes: Those that are outputs, likewise.
 
     Raises:
-        ArgumentError: if an argument has another value.
+        ArgumentError: if an argument is invalid.
 
     Example:
 
@@ -298,11 +298,11 @@ class VarianceScaling(RandomInitializer):
             return random.uniform(shape, -limit, limit, _dtype(dtype), self.seed)
         if self.distribution == "untruncated_normal":
             return random.normal(shape, 0.0, math.sqrt(variance), _dtype(dtype), self.seed)
-        # A normal distribution cut at two standard deviations has this standard deviation.
+        # The standard deviation of a normal distribution that is truncated at two standard deviations.
         return random.truncated_normal(shape, 0.0, math.sqrt(variance) / 0.87962566103423978, _dtype(dtype), self.seed)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         rest = {"scale": self.scale, "mode": self.mode, "distribution": self.distribution}
         return {**super().get_config(), **rest, "input_axes": self.input_axes, "output_axes": self.output_axes}
 
@@ -312,7 +312,7 @@ def _scaled(name: str, scale: float, mode: str, distribution: str, doc: str) -> 
         VarianceScaling.__init__(self, scale, mode, distribution, seed, input_axes, output_axes)
 
     def get_config(self: Any) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         config = RandomInitializer.get_config(self)
         return {**config, "input_axes": self.input_axes, "output_axes": self.output_axes}
 
@@ -380,7 +380,7 @@ class Orthogonal(RandomInitializer):
         seed: Integer, `random.SeedGenerator`, or None.
 
     Raises:
-        ShapeError: when called for fewer than two sizes.
+        ShapeError: when called with fewer than two sizes.
 
     Example:
 
@@ -394,18 +394,18 @@ class Orthogonal(RandomInitializer):
         self.gain = gain
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
-        """The matrix, in a shape whose last size is its columns."""
+        """The matrix, reshaped; its columns are the last axis."""
         if len(shape) < 2:
             raise ShapeError("an orthogonal matrix has two sizes or more", got=tuple(shape))
         rows, columns = math.prod(shape[:-1]), shape[-1]
         noise = random.normal((max(rows, columns), min(rows, columns)), seed=self.seed).numpy()
-        # NumPy's factorization: the first value of a weight is computed once, on the host.
+        # NumPy's QR factorization: an initial value is computed once, on the host.
         q, r = np.linalg.qr(noise)
         q = q * np.sign(np.diag(r))
         return ops.convert_to_tensor(self.gain * (q.T if rows < columns else q).reshape(shape), _dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {**super().get_config(), "gain": self.gain}
 
 

@@ -1,9 +1,8 @@
 """Random tensors: pure functions of a seed, a step and a position.
 
-The bits are Philox 4x32-10 (Salmon et al., 2011), the same on every backend. A seed is a pair of words: what the user
-chose, and how often the generator was used. In a training step the generator is used once for each random operation,
-the operations tell their bits apart by a number, and the steps by a counter that advances with each; so nothing random
-has to be stored for the backward pass.
+The bits are those of Philox 4x32-10 (Salmon et al., 2011), the same on every backend. A seed is a pair of words: the
+user's seed, and the number of uses of the generator. In a training step each random operation has its own stream
+number, and a step counter advances with each step; so random tensors need not be stored for the backward pass.
 """
 
 from __future__ import annotations
@@ -28,19 +27,19 @@ _HIGHEST_SEED = 10**9
 
 
 def make_default_seed() -> int:
-    """A seed where the user gave none; `utils.set_random_seed` decides which come."""
+    """A seed for users who gave none; reproducible with `utils.set_random_seed`."""
     return _python_random.randint(1, _HIGHEST_SEED)
 
 
 class SeedGenerator:
-    """A source of seeds: each use gives another one.
+    """A generator of seeds: each use returns another one.
 
     Args:
-        seed: Integer from 0 on. None: one that `utils.set_random_seed` decides.
+        seed: Integer, 0 or more. None: a random one, reproducible with `utils.set_random_seed`.
         name: Its name.
 
     Raises:
-        ArgumentError: if the seed is no such integer.
+        ArgumentError: if the seed is not such an integer.
 
     Example:
 
@@ -65,27 +64,27 @@ class SeedGenerator:
     def next(self) -> Tensor:
         """The seed of the next use: two words."""
         trace = current_trace()
-        # A copy: the generator's own value is about to change.
+        # A copy, since the generator's own value changes next.
         seed = as_tensor(self.state.value) if trace is not None else Tensor(self.state.numpy())
         if trace is None or trace.random_step is None:
             self.state.assign(operate("add", seed, as_tensor(np.array([0, 1], np.uint32))))
         return seed
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes an equal one from."""
+        """The configuration, from which `from_config` creates an equal generator."""
         return {"seed": self.seed}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
-        """A generator from what `get_config` returned."""
+        """Creates a generator from a configuration that `get_config` returned."""
         return cls(**config)
 
 
 class _Default:
-    """Holds the generator of operations that nobody gave a seed.
+    """Holds the default generator, of random operations without a seed.
 
-    Keras's `set_random_seed` is process-wide by contract, so one mutable cell is needed. It is this one. The generator
-    stays the same object: compiled programs have its state.
+    Keras's `set_random_seed` is process-wide by contract, which needs one mutable cell. It is this one. The generator
+    remains the same object, since compiled programs refer to its state.
     """
 
     __slots__ = ("_generator",)
@@ -100,7 +99,7 @@ class _Default:
         return self._generator
 
     def reset(self, seed: int) -> None:
-        # Made with the seed: to draw another one would change what Python's `random` gives next.
+        # Created with the seed: drawing a random one would advance Python's `random`.
         self.generator(seed).state.buffer.assign(_words(seed))
 
 
@@ -108,7 +107,7 @@ _default = _Default()
 
 
 def reset_default_generator(seed: int) -> None:
-    """Starts the generator of operations without a seed anew; `utils.set_random_seed` calls it."""
+    """Resets the default generator to a seed; `utils.set_random_seed` calls it."""
     _default.reset(seed)
 
 
@@ -117,7 +116,7 @@ def _words(seed: int) -> Any:
 
 
 def _bits(shape: Shape, seed: Any) -> Tensor:
-    """Random words of 32 bits: the same for the same seed, others at each use of a generator."""
+    """Random 32-bit words: equal for equal integer seeds, different at each use of a generator."""
     trace = current_trace()
     generator = _default.generator() if seed is None else seed
     first = bind("constant", value=Constant.of(np.zeros((), np.uint32)))
@@ -146,7 +145,7 @@ def _float(dtype: Any) -> DType:
 
 
 def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
-    """Numbers that are equally likely everywhere from `minval` to below `maxval`.
+    """Uniformly distributed numbers in `[minval, maxval)`.
 
     Args:
         shape: Tuple of sizes.
@@ -171,7 +170,7 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
 
 
 def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
-    """Numbers of a normal distribution, by the method of Box and Muller (1958).
+    """Normally distributed numbers, by the method of Box and Muller (1958).
 
     Args:
         shape: Tuple of sizes.
@@ -196,10 +195,10 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, se
 
 
 def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
-    """Numbers of a normal distribution, none further from the mean than two standard deviations.
+    """Numbers of a normal distribution that is truncated at two standard deviations from the mean.
 
-    The distribution function is inverted: `sqrt(2) * erfinv(u)` for a `u` that is uniform between the values of `erf`
-    at the two ends.
+    The cumulative distribution function is inverted: `sqrt(2) * erfinv(u)`, with `u` uniform between the values of
+    `erf` at the two bounds.
 
     Args:
         shape: Tuple of sizes.
@@ -210,19 +209,19 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
     """
     dtype = _float(dtype)
     end = math.erf(math.sqrt(2))
-    places = operate("add", operate("mul", _fractions(dims_of(shape), seed, dtypes.float32), 2 * end), -end)
-    numbers = operate("mul", bind("erfinv", places), math.sqrt(2))
+    numbers = operate("add", operate("mul", _fractions(dims_of(shape), seed, dtypes.float32), 2 * end), -end)
+    numbers = operate("mul", bind("erfinv", numbers), math.sqrt(2))
     numbers = cast(bind("clip", numbers, low=-2.0, high=2.0), dtype)
     return operate("add", operate("mul", numbers, stddev), mean)
 
 
 def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Tensor:
-    """Integers that are equally likely from `minval` to below `maxval`.
+    """Uniformly distributed integers in `[minval, maxval)`.
 
     Args:
         shape: Tuple of sizes.
-        minval: The least integer.
-        maxval: One more than the largest.
+        minval: The minimum.
+        maxval: One more than the maximum.
         dtype: A dtype of integers.
         seed: Integer, `SeedGenerator`, or None.
 
@@ -233,16 +232,16 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
     """
     dtype = dtypes.as_dtype(dtype)
     width = cast(as_tensor(operate("sub", maxval, minval)), dtypes.uint32)
-    places = elementwise("mod", _bits(dims_of(shape), seed), width)
-    return operate("add", cast(places, dtype), cast(as_tensor(minval), dtype))
+    numbers = elementwise("mod", _bits(dims_of(shape), seed), width)
+    return operate("add", cast(numbers, dtype), cast(as_tensor(minval), dtype))
 
 
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Tensor:
-    """Labels drawn with the probabilities `softmax(logits)`, by the largest of logits plus Gumbel noise.
+    """Labels sampled with the probabilities `softmax(logits)`: the argmax of logits plus Gumbel noise.
 
     Args:
         logits: Tensor of shape `(batch, classes)`.
-        num_samples: How many labels for each row.
+        num_samples: The number of labels for each row.
         dtype: A dtype of integers.
         seed: Integer, `SeedGenerator`, or None.
 
@@ -251,14 +250,14 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     """
     rows = ops.convert_to_tensor(logits)
     shape = (rows.shape[0], num_samples, rows.shape[1])
-    # Moved off 0, where the logarithm is not finite.
+    # Shifted away from 0, where the logarithm is infinite.
     numbers = operate("add", operate("mul", _fractions(shape, seed, dtypes.float32), 1 - 2.0**-24), 2.0**-25)
     noise = bind("neg", bind("log", bind("neg", bind("log", numbers))))
     return ops.cast(ops.argmax(operate("add", ops.expand_dims(rows, 1), noise), axis=-1), dtype)
 
 
 def bernoulli(shape: Shape, probability: float, seed: Any) -> Tensor:
-    """Booleans that hold with a probability, decided by comparing 32 bits.
+    """Booleans that are True with a probability, by comparison of 32 random bits.
 
     Args:
         shape: Tuple of sizes.
@@ -272,7 +271,7 @@ def bernoulli(shape: Shape, probability: float, seed: Any) -> Tensor:
 
 
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Tensor:
-    """The tensor with a random part of its elements set to 0, the others divided by the share that stays.
+    """Sets a random fraction `rate` of the elements to 0, and divides the others by `1 - rate`.
 
     Args:
         inputs: Tensor.
@@ -298,7 +297,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
 
 
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
-    """The tensor with its elements along an axis in a random order.
+    """Shuffles the elements along an axis.
 
     Args:
         x: Tensor; its size along the axis is known.
@@ -321,43 +320,43 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
     if extent < 2:
         return tensor
     if current_trace() is None:
-        # The ranks of random keys, of equal ones in the order that they have.
+        # The ranks of random keys; equal keys are ranked in order.
         order = Tensor(np.argsort(np.argsort(_bits((extent,), seed).numpy(), kind="stable")).astype(np.int32))
     else:
-        order = _ranks(extent, seed) if extent <= _FEW else _swapped(extent, seed)
+        order = _ranks(extent, seed) if extent <= _MAX_PAIRWISE else _swap_or_not(extent, seed)
     return bind("gather", tensor, order, axis=axis)
 
 
-# Up to so many elements, their order is found by comparing all pairs.
-_FEW = 512
+# Up to so many elements, ranks are computed by comparing all pairs.
+_MAX_PAIRWISE = 512
 _ROUNDS = 128
 
 
-def _swapped(extent: int, seed: Any) -> Tensor:
-    """A random order, by the swap-or-not shuffle (Hoang, Morris and Rogaway, 2012), in memory and time that grow as it.
+def _swap_or_not(extent: int, seed: Any) -> Tensor:
+    """A random permutation by the swap-or-not shuffle (Hoang, Morris and Rogaway, 2012), in linear memory and time.
 
-    In each round a random key pairs all places, and of each pair a random bit says whether its two are swapped.
+    In each round a random key pairs all positions, and for each pair a random bit decides whether the two are swapped.
     """
     bits = _bits((_ROUNDS + _ROUNDS // 32 * extent,), seed)
     keys = cast(elementwise("mod", bits[:_ROUNDS], extent), dtypes.int32)
     table = bits[_ROUNDS:]
 
-    def swap(place: Tensor, given: tuple[Tensor, Tensor]) -> tuple[Tensor, None]:
-        key, turn = given
-        partner = operate("sub", key, place)
+    def swap(position: Tensor, given: tuple[Tensor, Tensor]) -> tuple[Tensor, None]:
+        key, round_ = given
+        partner = operate("sub", key, position)
         partner = ops.where(elementwise("lt", partner, 0), operate("add", partner, extent), partner)
-        word = operate("add", operate("mul", operate("floordiv", turn, 32), extent), ops.maximum(place, partner))
-        shift = cast(operate("mod", turn, 32), dtypes.uint32)
+        word = operate("add", operate("mul", operate("floordiv", round_, 32), extent), ops.maximum(position, partner))
+        shift = cast(operate("mod", round_, 32), dtypes.uint32)
         drawn = elementwise("bit_and", elementwise("shift_right", bind("gather", table, word, axis=0), shift), 1)
-        return ops.where(elementwise("eq", drawn, 1), partner, place), None
+        return ops.where(elementwise("eq", drawn, 1), partner, position), None
 
     return as_tensor(ops.scan(swap, ops.arange(extent), (keys, ops.arange(_ROUNDS)))[0])
 
 
 def _ranks(extent: int, seed: Any) -> Tensor:
-    """A random order: the rank of each of as many keys, from comparing all pairs."""
+    """A random permutation: the ranks of random keys, by comparison of all pairs."""
     keys = _bits((extent,), seed)
-    # How many are smaller, or equal and before it.
+    # The rank of a key: the number of keys that are smaller, or equal and earlier.
     row = bind("broadcast", keys, shape=(extent, extent), axes=(0,))
     column = bind("broadcast", keys, shape=(extent, extent), axes=(1,))
     before = ops.logical_and(elementwise("eq", row, column), ops.tri(extent, k=-1, dtype="bool"))

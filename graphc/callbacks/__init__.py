@@ -1,4 +1,4 @@
-"""Callbacks: what happens at the beginnings and ends of training, epochs and batches."""
+"""Callbacks, which are called at the beginnings and ends of training, epochs and batches."""
 
 from graphc.callbacks.callback import Callback, History
 from graphc.callbacks.callback_list import CallbackList

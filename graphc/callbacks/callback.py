@@ -1,4 +1,4 @@
-"""The base class of callbacks, and the list that calls them."""
+"""The base class of callbacks, and `History`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _BATCH_HOOKS = {
 
 
 class Callback:
-    """Gets called at the beginnings and ends of training, epochs and batches. Subclasses define what they need.
+    """Methods that are called at the beginnings and ends of training, epochs and batches. Subclasses override some.
 
     Attributes:
         params: Dictionary with `verbose`, `epochs` and `steps`.
         model: The model.
     """
 
-    # Whether batch methods may be called once for several steps, with the last of them.
+    # Whether batch methods must be called for each batch; else they may be called once for several, with the last.
     each_batch = True
 
     def __init__(self) -> None:
@@ -30,11 +30,11 @@ class Callback:
         self.validation_data: Any = None
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Tells it about the run."""
+        """Sets the parameters of the run."""
         self.params = params
 
     def set_model(self, model: Any) -> None:
-        """Tells it the model."""
+        """Sets the model."""
         self._model = model
 
     @property
@@ -43,10 +43,10 @@ class Callback:
         return self._model
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Another name of `on_train_batch_begin`."""
+        """An alias of `on_train_batch_begin`."""
 
     def on_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Another name of `on_train_batch_end`."""
+        """An alias of `on_train_batch_end`."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Called before an epoch of training."""
@@ -104,7 +104,7 @@ class Callback:
 
 
 def overrides_batch_hooks(callback: Callback, mode: str) -> bool:
-    """Whether a callback does something at batches of a mode."""
+    """Whether a callback overrides a batch method of a mode."""
     return any(
         getattr(type(callback), hook, None) is not getattr(Callback, hook) or hook in vars(callback)
         for hook in _BATCH_HOOKS[mode]
@@ -112,7 +112,7 @@ def overrides_batch_hooks(callback: Callback, mode: str) -> bool:
 
 
 class History(Callback):
-    """Notes the metrics of each epoch. `fit` returns one.
+    """Records the metrics of each epoch. `fit` returns one.
 
     Attributes:
         history: Dictionary of metric to list of numbers.
@@ -125,11 +125,11 @@ class History(Callback):
         self.epoch: list[int] = []
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Forgets the epochs of an earlier call."""
+        """Resets the list of epochs."""
         self.epoch = []
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Notes the metrics."""
+        """Records the metrics."""
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)

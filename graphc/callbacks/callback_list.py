@@ -1,4 +1,4 @@
-"""Several callbacks as one."""
+"""A list of callbacks with the interface of one."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class CallbackList(Callback):
 
     Args:
         callbacks: A callback, or a list of them, which may hold lists. None: none.
-        add_history: Whether to add a `History` where there is none.
-        add_progbar: Whether to add a progress line where there is none.
+        add_history: Whether to add a `History` if there is none.
+        add_progbar: Whether to add a progress line if there is none.
         model: The model.
-        **params: What the callbacks are told of the run.
+        **params: The parameters of the run.
 
     Raises:
-        ArgumentError: if something is no callback.
+        ArgumentError: if an element is not a callback.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class CallbackList(Callback):
 
     @property
     def history(self) -> History | None:
-        """The callback that notes the metrics."""
+        """The callback that records the metrics."""
         return next((callback for callback in self.callbacks if isinstance(callback, History)), None)
 
     def append(self, callback: Callback) -> None:
@@ -62,13 +62,13 @@ class CallbackList(Callback):
         self.callbacks.append(callback)
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Tells the callbacks about the run."""
+        """Sets the parameters of the run in all callbacks."""
         self.params = params
         for callback in self.callbacks:
             callback.set_params(params)
 
     def set_model(self, model: Any) -> None:
-        """Tells the callbacks the model."""
+        """Sets the model in all callbacks."""
         super().set_model(model)
         if self.history is not None:
             model.history = self.history
@@ -76,7 +76,7 @@ class CallbackList(Callback):
             callback.set_model(model)
 
     def has_batch_hooks(self, mode: str) -> bool:
-        """Whether a callback does something at batches."""
+        """Whether a callback overrides a batch method of a mode."""
         return any(overrides_batch_hooks(callback, mode) for callback in self.callbacks)
 
     def needs_each_batch(self, mode: str) -> bool:

@@ -1,4 +1,4 @@
-"""Callbacks made of functions, and callbacks that write logs."""
+"""Callbacks from functions, and callbacks that write logs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from graphc.utils.arguments import argument_error
 
 
 class LambdaCallback(Callback):
-    """A callback made of functions.
+    """A callback from functions.
 
     Args:
         on_epoch_begin: Called with epoch and logs.
@@ -70,8 +70,8 @@ class CSVLogger(Callback):
 
     Args:
         filename: The file.
-        separator: What stands between values.
-        append: Whether to add to a file that is there.
+        separator: The separator of values.
+        append: Whether to append to an existing file.
     """
 
     def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
@@ -82,7 +82,7 @@ class CSVLogger(Callback):
         self._columns: list[str] | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Starts the file."""
+        """Creates the file."""
         self._columns = None
         with self._opened("a" if self.append else "w"):
             pass
@@ -100,12 +100,12 @@ class CSVLogger(Callback):
             ) from error
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Adds a row."""
+        """Appends a row."""
         values = {"epoch": epoch, **{name: _written(value) for name, value in (logs or {}).items()}}
         empty = not self.path.exists() or self.path.stat().st_size == 0
         if self._columns is None:
             names = sorted(logs or {})
-            # Where the first epoch is not validated, later ones may be.
+            # If the first epoch has no validation, later epochs may have one.
             later = [] if any(name.startswith("val_") for name in names) else [f"val_{name}" for name in names]
             self._columns = ["epoch", *names, *later]
         with self._opened("a") as file:
@@ -116,6 +116,6 @@ class CSVLogger(Callback):
 
 
 def _written(value: Any) -> Any:
-    """A value as Keras writes it: several numbers as a list in quotation marks."""
+    """A value in Keras's format: several numbers as a quoted list."""
     several = isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0
     return f'"[{", ".join(map(str, value))}]"' if several else value

@@ -1,4 +1,4 @@
-"""Callbacks that watch a metric."""
+"""Callbacks that monitor a metric."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from graphc.utils.progbar import write
 
 
 class Monitor(Callback):
-    """What callbacks that watch a metric share: which way is better, and what is the best so far.
+    """The base class of callbacks that monitor a metric: the direction of improvement, and the best value so far.
 
     Args:
         monitor: Name of the metric.
-        mode: `"min"`, `"max"`, or `"auto"`: the model's metric of that name tells; losses are better when smaller.
-        min_delta: How much better counts as better.
+        mode: `"min"`, `"max"`, or `"auto"`: determined by the model's metric of that name; losses are minimized.
+        min_delta: The minimum change that counts as an improvement.
 
     Raises:
         ArgumentError: if the mode is unknown.
@@ -41,10 +41,10 @@ class Monitor(Callback):
         self.best: float | None = None
 
     def larger_is_better(self) -> bool:
-        """Whether the metric is better when it is larger.
+        """Whether a larger value of the metric is better.
 
         Raises:
-            ArgumentError: if the mode is `"auto"`, and the model's metrics do not tell.
+            ArgumentError: if the mode is `"auto"`, and the direction of the metric is unknown.
         """
         if self.mode != "auto":
             return self.mode == "max"
@@ -69,7 +69,7 @@ class Monitor(Callback):
         return value + self.min_delta < than
 
     def current(self, logs: Logs) -> float | None:
-        """The metric's value; None, with a warning, where it is not there."""
+        """The value of the metric; None, with a warning, if the logs do not contain it."""
         value = (logs or {}).get(self.monitor)
         if value is None:
             hint = choices(self.monitor, logs or {}) or f"there are {', '.join(logs or {}) or 'none'}"
@@ -81,17 +81,17 @@ class Monitor(Callback):
 
 
 class EarlyStopping(Monitor):
-    """Stops training when a metric has not become better for some epochs.
+    """Stops training when a metric has not improved for some epochs.
 
     Args:
         monitor: Name of the metric.
-        min_delta: How much better counts as better.
-        patience: How many epochs without it are endured.
-        verbose: 0: silent, 1: tells when it stops.
-        mode: `"min"`, `"max"`, or `"auto"`: the metric tells.
-        baseline: A value that must be surpassed.
-        restore_best_weights: Whether to go back to the weights of the best epoch.
-        start_from_epoch: How many epochs pass before it watches.
+        min_delta: The minimum change that counts as an improvement.
+        patience: The number of epochs without improvement before it acts.
+        verbose: 0: silent, 1: prints a message when it stops.
+        mode: `"min"`, `"max"`, or `"auto"`: determined by the metric.
+        baseline: A value that the metric must exceed in the direction of improvement.
+        restore_best_weights: Whether to restore the weights of the best epoch.
+        start_from_epoch: The number of epochs before monitoring starts.
 
     Example:
 
@@ -118,18 +118,18 @@ class EarlyStopping(Monitor):
         self.best_weights: list[Array] | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Starts anew."""
+        """Resets the state."""
         self.larger_is_better()
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best, self.best_weights = None, None
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Watches, and stops the training."""
+        """Compares the metric, and stops the training if it does not improve."""
         value = self.current(logs)
         if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
-            # So that there is something to go back to where no epoch is better than the baseline.
+            # Weights to restore if no epoch improves on the baseline.
             self.best_weights, self.best_epoch = self.model.get_weights(), epoch
         self.wait += 1
         if self.is_better(value, self.best):
@@ -144,7 +144,7 @@ class EarlyStopping(Monitor):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Logs = None) -> None:
-        """Tells of the stop, and goes back to the best weights."""
+        """Prints a message about the stop, and restores the best weights."""
         if self.stopped_epoch > 0 and self.verbose > 0:
             write(f"Epoch {self.stopped_epoch + 1}: early stopping\n")
         if self.restore_best_weights and self.best_weights is not None:
@@ -154,17 +154,17 @@ class EarlyStopping(Monitor):
 
 
 class ReduceLROnPlateau(Monitor):
-    """Lowers the learning rate when a metric has not become better for some epochs.
+    """Reduces the learning rate when a metric has not improved for some epochs.
 
     Args:
         monitor: Name of the metric.
-        factor: What the rate is multiplied with, below 1.
-        patience: How many epochs without it are endured.
-        verbose: 0: silent, 1: tells when it lowers the rate.
-        mode: `"min"`, `"max"`, or `"auto"`: the metric tells.
-        min_delta: How much better counts as better.
-        cooldown: How many epochs it rests after lowering the rate.
-        min_lr: The lowest rate.
+        factor: The factor by which the rate is multiplied, below 1.
+        patience: The number of epochs without improvement before it acts.
+        verbose: 0: silent, 1: prints a message when it reduces the rate.
+        mode: `"min"`, `"max"`, or `"auto"`: determined by the metric.
+        min_delta: The minimum change that counts as an improvement.
+        cooldown: The number of epochs after a reduction in which it does not monitor.
+        min_lr: The minimum rate.
 
     Raises:
         ArgumentError: if the factor is 1 or more.
@@ -190,12 +190,12 @@ class ReduceLROnPlateau(Monitor):
         self.wait = self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Starts anew."""
+        """Resets the state."""
         self.larger_is_better()
         self.best, self.wait, self.cooldown_counter = None, 0, 0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Watches, and lowers the rate."""
+        """Compares the metric, and reduces the rate if it does not improve."""
         value = self.current(logs)
         if value is None:
             return
@@ -220,8 +220,8 @@ class LearningRateScheduler(Callback):
     """Sets the learning rate before each epoch.
 
     Args:
-        schedule: A function of the epoch's number and the rate so far to the rate.
-        verbose: 0: silent, 1: tells the rate.
+        schedule: A function of the epoch and the current rate that returns the rate.
+        verbose: 0: silent, 1: prints the rate.
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
@@ -236,7 +236,7 @@ class LearningRateScheduler(Callback):
         try:
             rate = self.schedule(epoch, before)
         except TypeError:
-            # As in Keras, a function of the epoch alone will do.
+            # As in Keras, the function may take the epoch alone.
             rate = self.schedule(epoch)
         if not isinstance(rate, float | np.floating):
             raise ArgumentError("a schedule returns a float", got=repr(rate))
@@ -262,7 +262,7 @@ class TerminateOnNaN(Callback):
         self.raise_error = raise_error
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Watches the loss."""
+        """Checks the loss."""
         loss = (logs or {}).get("loss")
         if loss is not None and not np.isfinite(loss):
             if self.raise_error:
@@ -275,17 +275,17 @@ class ModelCheckpoint(Monitor):
     """Saves the weights after epochs.
 
     Args:
-        filepath: Where; `{epoch}` and metrics' names in braces are filled in.
-        monitor: Name of the metric that tells the best epoch.
-        verbose: 0: silent, 1: tells when it saves.
-        save_best_only: Whether to save only when the metric has become better.
+        filepath: The path; `{epoch}` and names of metrics in braces are replaced by their values.
+        monitor: Name of the metric.
+        verbose: 0: silent, 1: prints a message when it saves.
+        save_best_only: Whether to save only if the metric has improved.
         save_weights_only: Must be True: whole models cannot be saved yet.
-        mode: `"min"`, `"max"`, or `"auto"`: the metric tells.
+        mode: `"min"`, `"max"`, or `"auto"`: determined by the metric.
         save_freq: `"epoch"`; a number of batches is not supported yet.
-        initial_value_threshold: A value that must be surpassed.
+        initial_value_threshold: The initial best value.
 
     Raises:
-        ArgumentError: if something not supported is asked for.
+        ArgumentError: if an option is not supported.
     """
 
     def __init__(
@@ -310,12 +310,12 @@ class ModelCheckpoint(Monitor):
         self.best = initial_value_threshold
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Makes sure that it knows what is better."""
+        """Checks that the direction of improvement is known."""
         if self.save_best_only:
             self.larger_is_better()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Saves."""
+        """Saves the weights."""
         try:
             path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
         except (KeyError, IndexError, ValueError) as error:

@@ -21,7 +21,7 @@ class ProgbarLogger(Callback):
         self._training = False
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Learns how many steps there are, and how much to show."""
+        """Sets the number of steps and the verbosity."""
         super().set_params(params)
         verbose = params.get("verbose", 1)
         self.verbose = 1 if verbose == "auto" else int(verbose)
@@ -46,7 +46,7 @@ class ProgbarLogger(Callback):
         self._bar.update(self.target, list((logs or {}).items()), finalize=True)
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Validation is silent from now on."""
+        """Disables the progress line of validation."""
         self._training = True
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -64,17 +64,17 @@ class ProgbarLogger(Callback):
         self._finish(logs)
 
     def on_test_begin(self, logs: Logs = None) -> None:
-        """Starts a line, but not in training."""
+        """Starts a line, unless during training."""
         if not self._training:
             self._start()
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Draws the line, but not in training."""
+        """Draws the line, unless during training."""
         if not self._training:
             self._show(batch, logs)
 
     def on_test_end(self, logs: Logs = None) -> None:
-        """Ends the line, but not in training."""
+        """Ends the line, unless during training."""
         if not self._training:
             self._finish(logs)
 

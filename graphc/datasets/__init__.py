@@ -1,4 +1,4 @@
-"""Small data sets to try models on, under the names and in the form that Keras gives them."""
+"""Small data sets, with Keras's names and formats."""
 
 from graphc.datasets import digits, fashion_mnist, mnist
 from graphc.datasets.demo import Dataset, load_demo_data

@@ -1,4 +1,4 @@
-"""What the image data sets share: the form in which they come."""
+"""Common parts of the image data sets."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ Split = tuple[Part, Part]
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """Training and test data, and the place they came from, in words."""
+    """Training and test data, and a description of their source."""
 
     split: Split
     source: str
 
 
 def checked(split: Split, name: str, classes: int) -> Split:
-    """Returns the data if it is what an image data set should be.
+    """Checks that data are a valid image data set, and returns them.
 
     Args:
         split: Training and test data, each images and labels.
-        name: What to call it in errors.
-        classes: How many classes there are.
+        name: The name in errors.
+        classes: The number of classes.
 
     Raises:
-        DataError: if a part is no stack of images with a label each, or a label is out of range.
+        DataError: if a part does not consist of images with one label each, or a label is out of range.
     """
     for part, (images, labels) in zip(("training", "test"), split, strict=True):
         fits = images.ndim == 3 and labels.ndim == 1 and len(images) == len(labels) > 0
@@ -45,19 +45,19 @@ def checked(split: Split, name: str, classes: int) -> Split:
 
 
 def read_npz(data: bytes, names: tuple[str, ...], what: str) -> list[NDArray[np.uint8]]:
-    """Returns named arrays of a NumPy archive, without ever unpickling.
+    """Returns named arrays of a NumPy archive, without unpickling.
 
     Args:
         data: The whole file.
-        names: Which arrays.
-        what: What to call it in errors.
+        names: The names of the arrays.
+        what: The name of the archive in errors.
 
     Raises:
-        DataError: if it is no such archive, is damaged, or lacks one of them.
+        DataError: if it is not such an archive, is damaged, or lacks an array.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return [arrays[name] for name in names]
-    except Exception as error:  # the readers of zip, deflate and .npy raise whatever they stumble over
+    except Exception as error:  # the readers of zip, deflate and .npy raise various exceptions
         text = f"{what} is not the archive that it should be"
         raise DataError(text, got=f"{type(error).__name__}: {error}", expected="arrays " + ", ".join(names)) from error

@@ -1,4 +1,4 @@
-"""The data that `graphc demo` trains on: Fashion-MNIST where it is to be had, else what graphc brings along."""
+"""The data of `graphc demo`: Fashion-MNIST if available, else the embedded digits."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from graphc.errors import DataError, FileError
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data set with what one needs to know to train on it.
+    """A data set with the information that training needs.
 
     Args:
         name: Its name.
-        source: Where it came from, in words.
+        source: A description of its source.
         train: Images and labels, uint8.
         test: Images and labels, uint8.
         classes: The names of the labels 0, 1, 2, ...
-        peak: The value of the brightest pixel there can be: scale by 1 / peak.
+        peak: The maximum value of a pixel; images are scaled by 1 / peak.
     """
 
     name: str
@@ -34,10 +34,10 @@ def load_demo_data(*, download: bool = True) -> Dataset:
     """Returns Fashion-MNIST from the local cache, Debian's package or a download, else the embedded digits.
 
     Args:
-        download: Whether the network may be asked.
+        download: Whether downloads are allowed.
 
     Returns:
-        The data; its `source` says which it is and, for the digits, why.
+        The data; `source` describes where they come from and, for the digits, the reason.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""1,797 handwritten digits of 8x8 pixels, which come with graphc; `data/README.md` tells their origin and licence."""
+"""1,797 handwritten digits of 8x8 pixels, embedded in graphc; `data/README.md` has their origin and license."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CLASSES = tuple("0123456789")
 PEAK = 16
 
 _FILE = Path(__file__).parent / "data" / "digits.npz"
-# The images stand in the order of their 13 writers. Testing on the last fifth tests on people not trained on, nearly.
+# The images are sorted by their 13 writers, so that most test images are by writers who are not in the training data.
 _TRAIN = 1437
 
 
@@ -35,7 +35,7 @@ def load_data() -> Split:
 
 
 def load() -> Images:
-    """Loads the data and says where it came from.
+    """Loads the data, with a description of their source.
 
     Raises:
         FileError: if the installation of graphc is damaged.

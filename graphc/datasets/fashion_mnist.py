@@ -53,7 +53,7 @@ def load_data() -> Split:
 
     Raises:
         FileError: if it is not on this machine and cannot be downloaded.
-        DataError: if the download is not what it should be.
+        DataError: if the download has an unexpected content.
 
     Example:
 
@@ -66,16 +66,16 @@ def load_data() -> Split:
 
 
 def load(files: tuple[Resource, ...] = FILES, *, installed: Path = _DEBIAN, download: bool = True) -> Images:
-    """Loads the data and says where it came from.
+    """Loads the data, with a description of their source.
 
     Args:
         files: Training images, training labels, test images and test labels.
         installed: The folder of Debian's package.
-        download: Whether the network may be asked.
+        download: Whether downloads are allowed.
 
     Raises:
         FileError: if it is not on this machine and cannot be downloaded.
-        DataError: if the download is not what it should be.
+        DataError: if the download has an unexpected content.
     """
     try:
         found = [fetch(file, group="fashion-mnist", installed=installed, download=download) for file in files]

@@ -1,7 +1,7 @@
-"""Finds the files of a data set: in the cache, else installed on the machine, else in the network.
+"""Fetches the files of a data set: from the cache, else from installed packages, else from the network.
 
-Each file is known by the SHA-256 of its content after decompression: that stays the same when somebody packs it anew,
-as Debian did. A file whose digest is another is not used, wherever it came from.
+Each file is verified by the SHA-256 of its decompressed content, which does not depend on the compression. A file with
+another digest is not used, whatever its source.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 from graphc.errors import CacheWarning, DataError, FileError
 from graphc.runtime import cache
 
-# A server that is silent for this long is given up. A whole file may take as long as a slow line needs.
+# Timeouts for a silent server, and for a whole file over a slow connection.
 SILENCE_SECONDS = 15.0
 WHOLE_SECONDS = 1800.0
 
 _CHUNK = 1 << 16
 _GZIP = 16 + zlib.MAX_WBITS
-# How much longer than its content a packed file may be: a header with a file name, and blocks that do not shrink.
+# The maximum overhead of a compressed file: a header with a file name, and incompressible blocks.
 _PACKING = 1 << 16
 
 
@@ -34,11 +34,11 @@ class Resource:
     """One file of a data set.
 
     Args:
-        name: Its file name, in the cache and where it is installed.
-        url: Where it is downloaded from.
-        sha256: The digest of its content, after decompression.
-        limit: The most bytes that the content may have, so that a wrong file does not fill the memory.
-        packed: Whether it is gzip's output.
+        name: Its file name, in the cache and in installed packages.
+        url: Its URL.
+        sha256: The digest of its decompressed content.
+        limit: The maximum size of the content in bytes, which bounds the memory that a wrong file can take.
+        packed: Whether it is compressed with gzip.
     """
 
     name: str
@@ -50,39 +50,41 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file's content and where it was found, in words."""
+    """The content of a file, and a description of its source."""
 
     content: bytes
     source: str
 
 
 def fetch(resource: Resource, *, group: str, installed: Path | None = None, download: bool = True) -> Found:
-    """Returns a sound copy of a file, from the nearest place that has one.
+    """Returns a verified copy of a file, from the nearest source that has one.
 
     Args:
-        resource: Which file.
-        group: The folder in the cache of data sets that it belongs to.
-        installed: A folder where the machine's own packages put it.
-        download: Whether the network may be asked.
+        resource: The file.
+        group: Its folder in the cache of data sets.
+        installed: The folder of installed packages.
+        download: Whether downloads are allowed.
 
     Returns:
-        The content, after decompression.
+        The decompressed content.
 
     Raises:
-        FileError: if no place has it: there is no network, or the server does not give it.
-        DataError: if what the server gave is not the file.
+        FileError: if no source has it, or the download fails.
+        DataError: if the download has an unexpected content.
     """
-    kept = cache.folder("datasets") / group / resource.name
-    content = _read(kept, resource)
+    cached = cache.folder("datasets") / group / resource.name
+    content = _read(cached, resource)
     if content is not None:
-        return Found(content, f"local cache {kept.parent}")
+        return Found(content, f"local cache {cached.parent}")
     if installed is not None:
         content = _read(installed / resource.name, resource)
         if content is not None:
             return Found(content, f"installed in {installed}")
     if not download:
-        raise FileError(f"{resource.name} is not on this machine", expected=f"the file {kept}", hint="allow downloads")
-    raw = _download(resource, kept)
+        raise FileError(
+            f"{resource.name} is not on this machine", expected=f"the file {cached}", hint="allow downloads"
+        )
+    raw = _download(resource, cached)
     content = _unpack(raw, resource)
     if content is None:
         raise DataError(
@@ -90,14 +92,14 @@ def fetch(resource: Resource, *, group: str, installed: Path | None = None, down
             where=resource.url,
             got=f"{len(raw)} bytes, another content than expected",
             expected=f"SHA-256 {resource.sha256} of the content",
-            hint=f"try again later, or put a sound copy at {kept}",
+            hint=f"try again later, or put a sound copy at {cached}",
         )
-    _keep(kept, raw)
+    _store(cached, raw)
     return Found(content, f"download from {resource.url}")
 
 
 def _read(path: Path, resource: Resource) -> bytes | None:
-    """The content of a local file, or None where it is absent, unreadable or not what it should be."""
+    """The content of a local file; None if it is absent, unreadable or has an unexpected content."""
     try:
         if path.stat().st_size > resource.limit + _PACKING:
             return None
@@ -107,7 +109,7 @@ def _read(path: Path, resource: Resource) -> bytes | None:
 
 
 def _unpack(raw: bytes, resource: Resource) -> bytes | None:
-    """Decompresses no more than the file should hold, and checks the digest."""
+    """Decompresses at most the expected size, and checks the digest."""
     content = raw
     if resource.packed:
         stream = zlib.decompressobj(_GZIP)
@@ -119,7 +121,7 @@ def _unpack(raw: bytes, resource: Resource) -> bytes | None:
     return content if sound else None
 
 
-def _download(resource: Resource, kept: Path) -> bytes:
+def _download(resource: Resource, cached: Path) -> bytes:
     import http.client  # noqa: PLC0415
 
     try:
@@ -129,12 +131,12 @@ def _download(resource: Resource, kept: Path) -> bytes:
             f"{resource.name} could not be downloaded",
             where=resource.url,
             got=str(error) or type(error).__name__,
-            hint=f"check the network, or put the file at {kept}",
+            hint=f"check the network, or put the file at {cached}",
         ) from error
 
 
 def _receive(resource: Resource) -> bytes:
-    # Slow to import, and needed once in a machine's life.
+    # Slow to import, and rarely needed.
     from urllib.request import Request, urlopen  # noqa: PLC0415
 
     from rich.console import Console  # noqa: PLC0415
@@ -163,8 +165,8 @@ def _receive(resource: Resource) -> bytes:
     return bytes(data)
 
 
-def _keep(path: Path, raw: bytes) -> None:
-    """Stores a download whole or not at all; where it cannot be stored, the data is used all the same."""
+def _store(path: Path, raw: bytes) -> None:
+    """Stores a download atomically; a failure results in a warning."""
     aside = path.with_name(f"aside-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,7 +179,7 @@ def _keep(path: Path, raw: bytes) -> None:
         with suppress(OSError):
             aside.unlink()
         text = FileError(
-            f"{path.name} cannot be kept; the next run downloads it again",
+            f"{path.name} cannot be cached; the next run downloads it again",
             where=str(path.parent),
             got=error.strerror or error,
             hint="free some space or mend the folder, or set GRAPHC_CACHE to a folder of your own",

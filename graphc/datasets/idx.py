@@ -1,4 +1,4 @@
-"""The IDX format, in which MNIST and its successors come: a magic number, the sizes, then the bytes.
+"""The IDX format of MNIST and its successors: a magic number, the sizes, then the bytes.
 
     0, 0, type, rank | rank sizes, 4 bytes each, big-endian | the elements, row by row
 
@@ -23,13 +23,13 @@ def parse(data: bytes, name: str) -> NDArray[np.uint8]:
 
     Args:
         data: The whole file, decompressed.
-        name: What to call it in errors.
+        name: The name of the file in errors.
 
     Returns:
-        An array of its own memory, which may be written to.
+        A writable array with its own memory.
 
     Raises:
-        DataError: if it is no such file, or is shorter or longer than its sizes say.
+        DataError: if it is not such a file, or its length does not match its sizes.
 
     Example:
 

@@ -26,7 +26,7 @@ def load_data(path: str = "mnist.npz") -> Split:
     """Loads MNIST: from the local cache, else a download.
 
     Args:
-        path: Where the file is kept, relative to the cache's folder of data sets.
+        path: The path of the file, relative to the folder of data sets in the cache.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`, all uint8: images of shape (60000, 28, 28) and (10000, 28, 28) with
@@ -34,7 +34,7 @@ def load_data(path: str = "mnist.npz") -> Split:
 
     Raises:
         FileError: if it is not on this machine and cannot be downloaded.
-        DataError: if the download is not what it should be.
+        DataError: if the download has an unexpected content.
 
     Example:
 
@@ -47,15 +47,15 @@ def load_data(path: str = "mnist.npz") -> Split:
 
 
 def load(file: Resource = FILE, *, download: bool = True) -> Images:
-    """Loads the data and says where it came from.
+    """Loads the data, with a description of their source.
 
     Args:
         file: The `.npz` file.
-        download: Whether the network may be asked.
+        download: Whether downloads are allowed.
 
     Raises:
         FileError: if it is not on this machine and cannot be downloaded.
-        DataError: if the download is not what it should be.
+        DataError: if the download has an unexpected content.
     """
     found = fetch(file, group=".", download=download)
     x_train, y_train, x_test, y_test = read_npz(found.content, ("x_train", "y_train", "x_test", "y_test"), file.name)

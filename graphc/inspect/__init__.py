@@ -1,4 +1,4 @@
-"""Looking at what graphc does: counts, dumps, and how the last programs came about."""
+"""Inspection: counters, and dumps of compiled programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Compilation", "dump", "format_kernel", "format_partition", "memory_m
 
 
 def stats() -> dict[str, float]:
-    """Returns what this process has compiled, launched and allocated so far.
+    """Returns counters of compilations, launches and allocations in this process.
 
     Returns:
         A dictionary with `compilations`, `cache_hits`, `compile_seconds`, `runs` (calls of compiled programs),
@@ -34,7 +34,7 @@ def dump(executable: Executable, folder: str | Path) -> Path:
 
     Args:
         executable: A compiled program, such as a model's train step.
-        folder: Where to; it is made if need be.
+        folder: The folder, which is created if necessary.
 
     Returns:
         The folder.

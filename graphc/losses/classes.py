@@ -94,10 +94,10 @@ class MeanSquaredLogarithmicError(LossFunctionWrapper):
 
 @exported(_MODULE)
 class CosineSimilarity(LossFunctionWrapper):
-    """Minus the cosine of the angle between vectors.
+    """The negative cosine of the angle between vectors.
 
     Args:
-        axis: The axis that vectors lie along.
+        axis: The axis of the vectors.
         reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
@@ -113,7 +113,7 @@ class CosineSimilarity(LossFunctionWrapper):
         super().__init__(functions.negative_cosine_similarity, reduction, name, dtype, axis=axis)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal loss, as Keras writes them: without the axis."""
+        """The configuration, from which `from_config` creates an equal loss, as in Keras without the axis."""
         return {key: value for key, value in super().get_config().items() if key != "axis"}
 
 
@@ -122,7 +122,7 @@ class Huber(LossFunctionWrapper):
     """`0.5 * d * d` for distances `d` up to `delta`, and `delta * (d - 0.5 * delta)` beyond.
 
     Args:
-        delta: Where the loss turns from a square to a line.
+        delta: The distance at which the loss changes from quadratic to linear.
         reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
         dtype: As of `Loss`.
@@ -143,7 +143,7 @@ class Huber(LossFunctionWrapper):
         super().__init__(functions.huber, reduction, name, dtype, delta=delta)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal loss."""
+        """The configuration, from which `from_config` creates an equal loss."""
         return {key: value for key, value in super().get_config().items() if key not in ("delta",)}
 
 
@@ -299,7 +299,7 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
     """Binary cross-entropy in which correctly classified samples count less.
 
     Args:
-        apply_class_balancing: Whether classes are weighed.
+        apply_class_balancing: Whether classes are weighted.
         alpha: The weight of class 1.
         gamma: The focusing parameter: the larger, the less correctly classified samples count.
         from_logits: Whether `y_pred` is logits.
@@ -446,7 +446,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal loss."""
+        """The configuration, from which `from_config` creates an equal loss."""
         return {key: value for key, value in super().get_config().items() if key not in ("axis",)}
 
 
@@ -457,7 +457,7 @@ class Dice(LossFunctionWrapper):
     Args:
         reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
-        axis: Axes that are summed over.
+        axis: Axes of the sums.
         dtype: As of `Loss`.
     """
 
@@ -480,7 +480,7 @@ class Tversky(LossFunctionWrapper):
         beta: The weight of false negatives.
         reduction: The reduction of the samples' losses, as of `Loss`.
         name: Its name.
-        axis: Axes that are summed over.
+        axis: Axes of the sums.
         dtype: As of `Loss`.
     """
 

@@ -1,4 +1,4 @@
-"""Losses of samples, as functions of what should be and what was predicted."""
+"""Losses of samples, as functions of targets and predictions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from graphc.tracing import Tensor, as_tensor, cast, get_mask, set_mask
 
 
 def same_rank(x: Tensor, y: Tensor, expand_vectors: bool = True) -> tuple[Tensor, Tensor]:
-    """Two tensors with as many axes: a last axis of size 1 is dropped, or added to a vector."""
+    """Two tensors of the same rank: a last axis of size 1 is dropped, or added to a vector."""
     if x.ndim == y.ndim + 1 and x.shape[-1] == 1:
         return (x, ops.expand_dims(y, -1)) if y.ndim == 1 and expand_vectors else (ops.squeeze(x, -1), y)
     if y.ndim == x.ndim + 1 and y.shape[-1] == 1:
@@ -24,7 +24,7 @@ def same_rank(x: Tensor, y: Tensor, expand_vectors: bool = True) -> tuple[Tensor
 
 
 def _in_wide(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A loss that is formed in float32 where predictions are halves, and returned in their dtype."""
+    """Decorates a loss: it is computed in float32 if predictions are halves, and returned in their dtype."""
 
     @wraps(loss)
     def wrapped(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Tensor:
@@ -136,13 +136,13 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
 @_in_wide
 def negative_cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """Minus the cosine of the angle between vectors, to be made small."""
+    """The negative cosine of the angle between vectors, to be minimized."""
     return ops.negative(cosine_similarity(y_true, y_pred, axis))
 
 
 @_in_wide
 def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
-    """`sum(y_true * log(y_true / y_pred))` over the last axis, with both kept between epsilon and 1."""
+    """`sum(y_true * log(y_true / y_pred))` over the last axis, with both clipped to `[epsilon, 1]`."""
     wanted, predicted = (ops.clip(y, settings.epsilon(), 1.0) for y in _pair(y_true, y_pred))
     return ops.sum(wanted * ops.log(wanted / predicted), axis=-1)
 
@@ -155,21 +155,21 @@ def poisson(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def _signed(labels: Tensor) -> Tensor:
-    """Labels 0 and 1 as -1 and 1; other labels as they are."""
+    """Labels 0 and 1 converted to -1 and 1; other labels unchanged."""
     binary = ops.all(ops.logical_or(ops.equal(labels, 0), ops.equal(labels, 1)))
     return ops.where(binary, 2.0 * labels - 1.0, labels)
 
 
 @_in_wide
 def hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """`mean(max(1 - y_true * y_pred, 0))` over the last axis, for labels -1 and 1; 0 is taken for -1."""
+    """`mean(max(1 - y_true * y_pred, 0))` over the last axis, for labels -1 and 1, or 0 and 1."""
     wanted, predicted = _pair(y_true, y_pred)
     return ops.mean(ops.maximum(1.0 - _signed(wanted) * predicted, 0.0), axis=-1)
 
 
 @_in_wide
 def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """`mean(square(max(1 - y_true * y_pred, 0)))` over the last axis, for labels -1 and 1; 0 is taken for -1."""
+    """`mean(square(max(1 - y_true * y_pred, 0)))` over the last axis, for labels -1 and 1, or 0 and 1."""
     wanted, predicted = _pair(y_true, y_pred)
     return ops.mean(ops.square(ops.maximum(1.0 - _signed(wanted) * predicted, 0.0)), axis=-1)
 
@@ -197,7 +197,7 @@ def categorical_crossentropy(
         axis: The axis of the classes.
 
     Raises:
-        ArgumentError: if labels are integers: there is another loss for these.
+        ShapeError: if labels are integers, for which there is `sparse_categorical_crossentropy`.
 
     Example:
 
@@ -226,7 +226,7 @@ def sparse_categorical_crossentropy(
         y_true: Tensor of integer labels.
         y_pred: Tensor of probabilities, or of logits, with one axis more.
         from_logits: Whether `y_pred` is logits.
-        ignore_class: A label whose samples have a loss of 0, and do not count in a mean. None: none.
+        ignore_class: A label whose samples have a loss of 0, and are excluded from means. None: none.
         axis: The axis of the classes.
 
     Example:
@@ -243,7 +243,7 @@ def sparse_categorical_crossentropy(
     loss = ops.sparse_categorical_crossentropy(ops.where(counted, labels, 0), y_pred, from_logits, axis)
     counted = ops.reshape(counted, loss.shape)
     result = ops.where(counted, loss, 0.0)
-    # A mean is then over the samples that count.
+    # Means then exclude the ignored samples.
     set_mask(result, counted)
     return result
 
@@ -283,12 +283,12 @@ def binary_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Tensor:
-    """Binary cross-entropy times `(1 - p) ** gamma`, `p` the probability of what is right (Lin et al., 2017).
+    """Binary cross-entropy times `(1 - p) ** gamma`, `p` the probability of the true class (Lin et al., 2017).
 
     Args:
         y_true: Tensor of the shape of `y_pred`, of numbers from 0 to 1.
         y_pred: Tensor of probabilities, or of logits.
-        apply_class_balancing: Whether class 1 counts `alpha` and class 0 `1 - alpha`.
+        apply_class_balancing: Whether class 1 has the weight `alpha` and class 0 `1 - alpha`.
         alpha: The weight of class 1.
         gamma: The focusing parameter: the larger, the less correctly classified samples count.
         from_logits: Whether `y_pred` is logits.

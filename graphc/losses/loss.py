@@ -1,4 +1,4 @@
-"""The base class of losses: how the losses of samples become one number."""
+"""The base class of losses, with weights, masks and reductions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "
 
 
 def weighted(values: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor | None]:
-    """Values times weights, and the weights as they were used.
+    """Values multiplied by weights, and the weights reshaped to broadcast with them.
 
     Raises:
         ShapeError: if the weights do not fit the values.
@@ -33,15 +33,15 @@ def weighted(values: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor | None]
 
 
 def masked_weight(sample_weight: Any, mask: Any, reduction: str | None, dtype: DType) -> Any:
-    """Sample weights and a mask as weights: 0 where the mask is False.
+    """Combines sample weights and a mask into weights, which are 0 where the mask is False.
 
-    Where losses are averaged, the others count for more, so that the mean is that of what counts.
+    For means, the other weights are scaled up, so that the mean is that of the unmasked losses.
 
     Args:
         sample_weight: Weights, or None.
         mask: Booleans, or None.
-        reduction: How the losses become one number.
-        dtype: The dtype of the weights; float32 instead of a half, which could not hold the counts.
+        reduction: The reduction of the losses.
+        dtype: The dtype of the weights; float32 in place of a half, which could not hold the counts.
     """
     if mask is None:
         return sample_weight
@@ -53,13 +53,13 @@ def masked_weight(sample_weight: Any, mask: Any, reduction: str | None, dtype: D
     if sample_weight is None:
         return counts
     counts, weight = same_rank(counts, as_tensor(sample_weight, dtype))
-    # A weight for each sample counts for all its steps.
+    # The weight of a sample applies to all its steps.
     weight = ops.reshape(weight, (*weight.shape, *(1,) * (counts.ndim - weight.ndim)))
     return ops.multiply(weight, counts)
 
 
 def reduced(values: Tensor, weight: Tensor | None, reduction: str | None) -> Tensor:
-    """The losses of samples as one number."""
+    """Reduces the losses of samples."""
     if reduction in (None, "none") or values.ndim == 0:
         return values
     total = ops.sum(values)
@@ -71,11 +71,11 @@ def reduced(values: Tensor, weight: Tensor | None, reduction: str | None) -> Ten
 
 
 class Loss(Configurable):
-    """A function of targets and predictions to one number. Subclasses define `call(y_true, y_pred)`.
+    """A loss: a scalar function of targets and predictions. Subclasses define `call(y_true, y_pred)`.
 
     Args:
-        name: Its name. None: one made from that of the class.
-        reduction: How the losses of samples become one number: `"sum_over_batch_size"` or `"mean"` (their sum divided
+        name: Its name. None: one derived from the name of the class.
+        reduction: The reduction of the samples' losses: `"sum_over_batch_size"` or `"mean"` (their sum divided
             by their count), `"mean_with_sample_weight"` (divided by the sum of weights), `"sum"`, or `"none"`.
         dtype: The dtype of floating-point targets and predictions. None: the default one.
 
@@ -98,7 +98,7 @@ class Loss(Configurable):
         return self._dtype.name
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The losses of samples."""
+        """The losses of the samples."""
         raise NotImplementedError("a loss defines `call(y_true, y_pred)`")
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -107,7 +107,7 @@ class Loss(Configurable):
         Args:
             y_true: Tensor of targets.
             y_pred: Tensor of predictions.
-            sample_weight: Tensor with a weight for each sample. None: all count alike.
+            sample_weight: Tensor with a weight for each sample. None: equal weights.
         """
         in_mask = get_mask(y_pred)
         y_true, y_pred = tree.map_structure(self._converted, (y_true, y_pred), none_is_leaf=False)
@@ -115,7 +115,7 @@ class Loss(Configurable):
         if in_mask is not None and get_mask(values) is not None:
             in_mask = ops.logical_and(in_mask, get_mask(values))
         mask = get_mask(values) if in_mask is None else in_mask
-        # Added up, counted and divided in float32 where they are halves.
+        # Halves are accumulated and divided in float32.
         wide = cast(values, values.type.dtype.accumulator)
         set_mask(wide, get_mask(values))
         wide, weight = weighted(wide, masked_weight(sample_weight, mask, self.reduction, wide.type.dtype))
@@ -123,12 +123,12 @@ class Loss(Configurable):
         return cast(result, self._dtype) if result.type.dtype.is_float else result
 
     def _converted(self, leaf: Any) -> Tensor:
-        # Labels stay integers: a float could not hold large ones.
+        # Integer labels are not cast: a float could not hold large ones.
         tensor = as_tensor(leaf)
         return cast(tensor, self._dtype) if tensor.type.dtype.is_float else tensor
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal loss."""
+        """The configuration, from which `from_config` creates an equal loss."""
         return {"name": self.name, "reduction": self.reduction}
 
 
@@ -159,5 +159,5 @@ class LossFunctionWrapper(Loss):
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal loss."""
+        """The configuration, from which `from_config` creates an equal loss."""
         return {**super().get_config(), **self._fn_kwargs}

@@ -1,4 +1,4 @@
-"""How often predictions are right."""
+"""Accuracies: the frequency of correct predictions."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     return _hits(ops.equal(ops.cast(labels, "int32"), ops.argmax(predicted, axis=-1)))
 
 
-def _among_top(labels: Tensor, predicted: Tensor, k: int) -> Tensor:
-    """Whether fewer than k classes are more probable than the label's."""
+def _in_top_k(labels: Tensor, predicted: Tensor, k: int) -> Tensor:
+    """Whether fewer than k classes are more probable than that of the label."""
     own = ops.take_along_axis(predicted, ops.expand_dims(labels, -1), axis=-1)
     better = ops.sum(ops.cast(ops.greater(predicted, own), "int32"), axis=-1)
     return _hits(ops.less(better, k))
@@ -77,7 +77,7 @@ def _among_top(labels: Tensor, predicted: Tensor, k: int) -> Tensor:
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
     """Whether the class of a one-hot label is among the k most probable."""
-    return _among_top(ops.argmax(y_true, axis=-1), as_tensor(y_pred), k)
+    return _in_top_k(ops.argmax(y_true, axis=-1), as_tensor(y_pred), k)
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Tensor:
@@ -86,7 +86,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     Args:
         y_true: Tensor of integers.
         y_pred: Tensor of probabilities with an axis more; or of labels, best first, where `from_sorted_ids`.
-        k: How many classes count.
+        k: The number of most probable classes.
         from_sorted_ids: Whether `y_pred` is labels.
     """
     labels, predicted = ops.cast(y_true, "int32"), as_tensor(y_pred)
@@ -95,7 +95,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     if from_sorted_ids:
         best = ops.cast(predicted[..., :k], "int32")
         return _hits(ops.any(ops.equal(best, ops.expand_dims(labels, -1)), axis=-1))
-    return _among_top(labels, predicted, k)
+    return _in_top_k(labels, predicted, k)
 
 
 @exported(_MODULE)
@@ -192,7 +192,7 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
     """How often the class of a one-hot label is among the k most probable.
 
     Args:
-        k: How many classes count.
+        k: The number of most probable classes.
         name: Its name.
         dtype: The dtype it is formed in.
     """
@@ -208,7 +208,7 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """How often the integer label is among the k most probable classes.
 
     Args:
-        k: How many classes count.
+        k: The number of most probable classes.
         name: Its name.
         dtype: The dtype it is formed in.
         from_sorted_ids: Whether predictions are labels, best first.

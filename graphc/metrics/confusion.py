@@ -1,4 +1,4 @@
-"""Counts of right and wrong positives and negatives, and what is made from them."""
+"""Counts of true and false positives and negatives, precision and recall."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MODULE = "keras.metrics"
 
 
 class _Counts(Metric):
-    """A metric of counts at one or several thresholds.
+    """The base class of metrics from counts at one or several thresholds.
 
     Args:
-        names: Which of `tp`, `fp`, `tn` and `fn` are counted.
+        names: The counts, among `tp`, `fp`, `tn` and `fn`.
         thresholds: A number or a list of them, from 0 to 1.
         name: Its name.
         dtype: The dtype of the counts.
@@ -30,22 +30,22 @@ class _Counts(Metric):
         listed = thresholds if isinstance(thresholds, list | tuple) else [0.5 if thresholds is None else thresholds]
         if not all(isinstance(t, int | float) and 0 <= t <= 1 for t in listed):
             raise ArgumentError("thresholds are numbers from 0 to 1", got=repr(thresholds))
-        self._limits = [float(t) for t in listed]
+        self._thresholds = [float(t) for t in listed]
         self.counts: dict[str, Variable] = {
-            key: self.add_variable((len(self._limits),), "zeros", name=key) for key in names
+            key: self.add_variable((len(self._thresholds),), "zeros", name=key) for key in names
         }
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes a batch in.
+        """Updates the counts with a batch.
 
         Args:
             y_true: Tensor of 0 and 1.
             y_pred: Tensor of probabilities, of the same shape.
-            sample_weight: Tensor with a weight for each sample. None: all count alike.
+            sample_weight: Tensor with a weight for each sample. None: equal weights.
         """
         wanted, predicted = same_rank(as_tensor(y_true), as_tensor(y_pred, self._wide))
         positive = ops.expand_dims(ops.reshape(ops.cast(wanted, "bool"), (-1,)), -1)
-        limits = as_tensor(self._limits, self._wide)
+        limits = as_tensor(self._thresholds, self._wide)
         above = ops.greater(ops.expand_dims(ops.reshape(predicted, (-1,)), -1), limits)
         weight = _weights(sample_weight, predicted)
         for key, variable in self.counts.items():
@@ -55,11 +55,11 @@ class _Counts(Metric):
             variable.assign_add(ops.sum(hits if weight is None else hits * weight, axis=0))
 
     def _shaped(self, result: Any) -> Any:
-        """A scalar where there is one threshold."""
-        return result[0] if len(self._limits) == 1 else result
+        """The result, a scalar if there is a single threshold."""
+        return result[0] if len(self._thresholds) == 1 else result
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
+        """The configuration, from which `from_config` creates an equal metric."""
         return {**super().get_config(), "thresholds": self.thresholds}
 
 
@@ -98,7 +98,7 @@ FalseNegatives = _one_count("FalseNegatives", "fn", "The number of false negativ
 
 @exported(_MODULE)
 class Precision(_Counts):
-    """The share of true positives among what was predicted positive.
+    """The fraction of true positives among the predicted positives.
 
     Args:
         thresholds: A number or a list of them: a prediction above it is positive. None: 0.5.
@@ -108,7 +108,7 @@ class Precision(_Counts):
         dtype: The dtype of the counts.
 
     Raises:
-        ArgumentError: if something not supported is asked for.
+        ArgumentError: if an option is not supported.
 
     Example:
 
@@ -128,22 +128,22 @@ class Precision(_Counts):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        _none(top_k=top_k, class_id=class_id)
+        _reject_unsupported(top_k=top_k, class_id=class_id)
         super().__init__(("tp", "fp"), thresholds, name, dtype)
 
     def result(self) -> Any:
-        """The share; 0 where nothing was predicted positive."""
+        """The fraction; 0 without predicted positives."""
         right, wrong = self.counts["tp"].value, self.counts["fp"].value
         return self._shaped(ops.divide_no_nan(right, right + wrong))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
+        """The configuration, from which `from_config` creates an equal metric."""
         return {**super().get_config(), "top_k": None, "class_id": None}
 
 
 @exported(_MODULE)
 class Recall(_Counts):
-    """The share of the positives that were predicted as such.
+    """The fraction of the positives that were predicted as such.
 
     Args:
         thresholds: A number or a list of them: a prediction above it is positive. None: 0.5.
@@ -153,7 +153,7 @@ class Recall(_Counts):
         dtype: The dtype of the counts.
 
     Raises:
-        ArgumentError: if something not supported is asked for.
+        ArgumentError: if an option is not supported.
 
     Example:
 
@@ -173,20 +173,20 @@ class Recall(_Counts):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        _none(top_k=top_k, class_id=class_id)
+        _reject_unsupported(top_k=top_k, class_id=class_id)
         super().__init__(("tp", "fn"), thresholds, name, dtype)
 
     def result(self) -> Any:
-        """The share; 0 where there are no positives."""
+        """The fraction; 0 without positives."""
         found, missed = self.counts["tp"].value, self.counts["fn"].value
         return self._shaped(ops.divide_no_nan(found, found + missed))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
+        """The configuration, from which `from_config` creates an equal metric."""
         return {**super().get_config(), "top_k": None, "class_id": None}
 
 
-def _none(**options: Any) -> None:
+def _reject_unsupported(**options: Any) -> None:
     for name, value in options.items():
         if value is not None:
             raise ArgumentError(f"{name} is not supported yet", got=repr(value))

@@ -160,7 +160,7 @@ class CosineSimilarity(MeanMetricWrapper):
         super().__init__(functions.cosine_similarity, name, dtype, axis=axis)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric, as Keras writes them: without the axis."""
+        """The configuration, from which `from_config` creates an equal metric, as in Keras without the axis."""
         return {key: value for key, value in super().get_config().items() if key != "axis"}
 
 
@@ -188,7 +188,7 @@ class RootMeanSquaredError(Mean):
     def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> None:
-        """Takes a batch in, as `MeanMetricWrapper` does."""
+        """Updates the mean with a batch; see `MeanMetricWrapper`."""
         wanted, predicted = functions.same_rank(as_tensor(y_true, self._wide), as_tensor(y_pred, self._wide))
         super().update_state(ops.square(ops.subtract(wanted, predicted)), sample_weight)
 
@@ -271,5 +271,5 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         super().__init__(functions.sparse_categorical_crossentropy, name, dtype, from_logits=from_logits, axis=axis)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
+        """The configuration, from which `from_config` creates an equal metric."""
         return {**super().get_config(), "ignore_class": None}

@@ -14,13 +14,13 @@ from graphc.tracing import Variable, given_name, scope, snake_case, untraced
 
 
 class Metric(Configurable):
-    """Something that is updated with each batch and asked for its result at the end.
+    """A value that is accumulated over batches.
 
-    Subclasses make variables in `__init__` with `add_variable`, and define `update_state` and `result`.
+    Subclasses create variables in `__init__` with `add_variable`, and define `update_state` and `result`.
 
     Args:
         dtype: The dtype of its variables. None: the default float dtype.
-        name: Its name. None: one made from that of the class.
+        name: Its name. None: one derived from the name of the class.
 
     Example:
 
@@ -39,14 +39,14 @@ class Metric(Configurable):
     5.0
     """
 
-    # Whether it is better when it is larger, "up", or "down"; None: it is not known.
+    # The direction of improvement, "up" or "down"; None: unknown.
     _direction: str | None = None
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = given_name(name, snake_case(type(self).__name__), slashes=True)
         chosen = settings.floatx() if dtype is None else getattr(dtype, "compute_dtype", dtype)
         self._dtype = dtypes.as_dtype(chosen)
-        # What it counts and adds up is in float32 where that is a half: counts would stop at 2,048.
+        # A half accumulates in float32: counts in float16 would stop at 2,048.
         self._wide = self._dtype.accumulator
         self._variables: list[Variable] = []
 
@@ -58,13 +58,13 @@ class Metric(Configurable):
     def add_variable(
         self, shape: Any, initializer: Any, dtype: Any = None, aggregation: str = "sum", name: str | None = None
     ) -> Variable:
-        """Makes a variable that accumulates.
+        """Creates a variable that accumulates.
 
         Args:
             shape: Tuple of integers.
-            initializer: Name or object: its value after `reset_state`.
+            initializer: Name or object of an initializer.
             dtype: Name of a dtype. None: that of the metric, but float32 instead of a half.
-            aggregation: How copies on several machines combine; kept for later.
+            aggregation: Accepted as in Keras; not used without distribution.
             name: Its name.
         """
         if not hasattr(self, "_variables"):
@@ -84,7 +84,7 @@ class Metric(Configurable):
     def add_weight(
         self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None
     ) -> Variable:
-        """Makes a variable that accumulates: `add_variable` with defaults."""
+        """Creates a variable that accumulates: `add_variable` with defaults."""
         return self.add_variable(shape, "zeros" if initializer is None else initializer, dtype, name=name)
 
     @property
@@ -99,26 +99,26 @@ class Metric(Configurable):
         return list({id(v): v for v in found}.values())
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
-        """Takes a batch in."""
+        """Updates the metric with a batch."""
         raise NotImplementedError("a metric defines `update_state`")
 
     def result(self) -> Any:
-        """The number, from all batches since the last reset."""
+        """The result for all batches since the last reset."""
         raise NotImplementedError("a metric defines `result`")
 
     def reset_state(self) -> None:
-        """Forgets all batches: its variables are zero again."""
+        """Resets its variables to zero."""
         with untraced():
             for variable in self.variables:
                 variable.buffer.assign(np.zeros((), variable.buffer.dtype))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Takes a batch in, and returns the result."""
+        """Updates the metric with a batch and returns the result."""
         self.update_state(*args, **kwargs)
         return self.result()
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
+        """The configuration, from which `from_config` creates an equal metric."""
         return {"name": self.name, "dtype": self.dtype}
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ _MODULE = "keras.metrics"
 
 
 def samplewise(values: Any, sample_weight: Any, combine: Callable[..., Tensor], dtype: DType) -> tuple[Tensor, Any]:
-    """One value and one weight for each sample: what is behind the batch's axis is combined."""
+    """One value and one weight for each sample: the axes after that of the batch are reduced."""
     x = as_tensor(values, dtype)
     if sample_weight is None:
         return (combine(x, axis=tuple(range(1, x.ndim))) if x.ndim > 1 else x), None
@@ -35,7 +35,7 @@ def samplewise(values: Any, sample_weight: Any, combine: Callable[..., Tensor], 
 
 @exported(_MODULE)
 class Sum(Metric):
-    """The sum of values, times weights.
+    """The weighted sum of values.
 
     Args:
         name: Its name.
@@ -58,7 +58,7 @@ class Sum(Metric):
 
         Args:
             values: Tensor.
-            sample_weight: Tensor with a weight for each. None: all count alike.
+            sample_weight: Tensor with a weight for each. None: equal weights.
         """
         x, _ = samplewise(values, sample_weight, ops.sum, self._wide)
         self.total.assign_add(ops.sum(x))
@@ -91,11 +91,11 @@ class Mean(Metric):
         self.count = self.add_variable((), "zeros", name="count")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Takes values in.
+        """Updates the mean with values.
 
         Args:
             values: Tensor.
-            sample_weight: Tensor with a weight for each, or one for all. None: all count alike.
+            sample_weight: Tensor with a weight for each, or one for all. None: equal weights.
         """
         x, weight = samplewise(values, sample_weight, ops.mean, self._wide)
         self.total.assign_add(ops.sum(x))
@@ -106,7 +106,7 @@ class Mean(Metric):
         self.count.assign_add(count)
 
     def result(self) -> Any:
-        """The mean; 0 where nothing came."""
+        """The mean; 0 if there were no values."""
         return ops.divide_no_nan(self.total.value, self.count.value)
 
 
@@ -115,7 +115,7 @@ class MeanMetricWrapper(Mean):
     """The mean of a function of targets and predictions.
 
     Args:
-        fn: The function; it gives a value for each sample.
+        fn: The function; it returns a value for each sample.
         name: Its name. None: that of the function.
         dtype: The dtype it is formed in.
         **kwargs: Further arguments of the function.
@@ -139,18 +139,18 @@ class MeanMetricWrapper(Mean):
     def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> None:
-        """Takes a batch in.
+        """Updates the mean with a batch.
 
         Args:
             y_true: Tensor of targets.
             y_pred: Tensor of predictions.
-            sample_weight: Tensor with a weight for each sample. None: all count alike.
+            sample_weight: Tensor with a weight for each sample. None: equal weights.
         """
         predicted = as_tensor(y_pred)
         values = self._fn(as_tensor(y_true), predicted, **self._fn_kwargs)
         super().update_state(values, masked_weight(sample_weight, get_mask(predicted), "sum", self._wide))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
+        """The configuration, from which `from_config` creates an equal metric."""
         config = {**super().get_config(), **self._fn_kwargs}
         return {**config, "fn": serialize_keras_object(self._fn)} if type(self) is MeanMetricWrapper else config

@@ -86,6 +86,6 @@ class Adagrad(Optimizer):
         variable.assign_sub(learning_rate * gradient / ops.sqrt(total.value + self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal optimizer."""
+        """The configuration, from which `from_config` creates an equal optimizer."""
         own = {"initial_accumulator_value": self.initial_accumulator_value, "epsilon": self.epsilon}
         return {**super().get_config(), **own}

@@ -92,7 +92,7 @@ class Adam(Optimizer):
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Updates one weight by its gradient."""
         index, dtype = self._index(variable), variable.type.dtype.name
-        # The same scalars for every weight: the graph has them once.
+        # These scalars are the same for every weight, and so are one node in the graph.
         step = ops.cast(self.iterations.value + 1, dtype)
         bias = ops.sqrt(1 - ops.power(self.beta_2, step)) / (1 - ops.power(self.beta_1, step))
         rate = ops.cast(learning_rate, dtype) * bias
@@ -106,6 +106,6 @@ class Adam(Optimizer):
         variable.assign_sub(mean.value * rate / (ops.sqrt(size) + self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal optimizer."""
+        """The configuration, from which `from_config` creates an equal optimizer."""
         own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
         return {**super().get_config(), **own}

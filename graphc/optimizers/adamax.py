@@ -94,6 +94,6 @@ class Adamax(Optimizer):
         variable.assign_sub(rate * mean.value / (largest.value + self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal optimizer."""
+        """The configuration, from which `from_config` creates an equal optimizer."""
         own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
         return {**super().get_config(), **own}

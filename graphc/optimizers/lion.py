@@ -87,6 +87,6 @@ class Lion(Optimizer):
         mean.assign(mean.value * self.beta_2 + gradient * (1 - self.beta_2))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal optimizer."""
+        """The configuration, from which `from_config` creates an equal optimizer."""
         own = {"beta_1": self.beta_1, "beta_2": self.beta_2}
         return {**super().get_config(), **own}

@@ -1,4 +1,4 @@
-"""The base class of optimizers: what turns gradients into changes of weights."""
+"""The base class of optimizers, which update weights by gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graphc.tracing import Tensor, Variable, as_tensor, describe, given_name, sc
 
 
 class Optimizer(Configurable):
-    """Changes weights by their gradients. Subclasses define `build` and `update_step`.
+    """Updates weights by their gradients. Subclasses define `build` and `update_step`.
 
     Args:
         learning_rate: A number, a `LearningRateSchedule`, or a function without arguments.
@@ -30,10 +30,10 @@ class Optimizer(Configurable):
         ema_overwrite_frequency: The number of steps after which weights are set to their averages. None: at the end.
         loss_scale_factor: Factor by which the loss is multiplied and gradients are divided. None: 1.
         gradient_accumulation_steps: Not supported yet.
-        name: Its name. None: one made from that of the class.
+        name: Its name. None: one derived from the name of the class.
 
     Raises:
-        ArgumentError: if an argument is unknown, or more than one limit is given.
+        ArgumentError: if an argument is unknown, or more than one kind of clipping is given.
     """
 
     def __init__(
@@ -73,14 +73,14 @@ class Optimizer(Configurable):
         self._variables: list[Variable] = []
         self._trainable: list[Variable] = []
         self._averages: list[Variable] = []
-        self._undecayed: list[Variable] = []
-        self._undecayed_names: list[str] = []
+        self._excluded: list[Variable] = []
+        self._excluded_names: list[str] = []
         with scope(self.name, absolute=True):
-            self.iterations = self._own(Variable(np.int32(0), name="iteration", trainable=False))
+            self.iterations = self._track(Variable(np.int32(0), name="iteration", trainable=False))
             self._schedule = learning_rate if callable(learning_rate) else None
             if self._schedule is None:
                 rate = np.float32(learning_rate)
-                self._rate: Variable | None = self._own(Variable(rate, name="learning_rate", trainable=False))
+                self._rate: Variable | None = self._track(Variable(rate, name="learning_rate", trainable=False))
             else:
                 self._rate = None
 
@@ -90,7 +90,7 @@ class Optimizer(Configurable):
         limits = ["clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum", "ema_overwrite_frequency"]
         return ["learning_rate", "weight_decay", *limits, "loss_scale_factor", "name", "momentum", "nesterov"]
 
-    def _own(self, variable: Variable) -> Variable:
+    def _track(self, variable: Variable) -> Variable:
         self._variables.append(variable)
         return variable
 
@@ -103,7 +103,7 @@ class Optimizer(Configurable):
 
     @property
     def learning_rate(self) -> Any:
-        """The learning rate now: a variable, or what the schedule says."""
+        """The current learning rate: a variable, or the value of the schedule."""
         return self._rate if self._rate is not None else self._current_rate()
 
     @learning_rate.setter
@@ -129,7 +129,7 @@ class Optimizer(Configurable):
         """Creates the optimizer's variables for some weights; subclasses call this first.
 
         Args:
-            variables: The weights that it will change.
+            variables: The weights that it will update.
         """
         self._trainable = list(variables)
         if self.use_ema:
@@ -141,12 +141,12 @@ class Optimizer(Configurable):
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
     ) -> Variable:
-        """Makes a variable of the shape and dtype of a weight.
+        """Creates a variable of the shape and dtype of a weight.
 
         Args:
             reference_variable: The weight.
-            name: What it is for, such as `"momentum"`; the weight's name comes before it.
-            initializer: Its first value.
+            name: Its purpose, such as `"momentum"`: a suffix of the weight's name.
+            initializer: Its initial value.
         """
         full = "_".join(part for part in (reference_variable.path.replace("/", "_"), name) if part)
         with scope(self.name, absolute=True):
@@ -157,12 +157,12 @@ class Optimizer(Configurable):
                 trainable=False,
                 name=full,
             )
-        return self._own(variable)
+        return self._track(variable)
 
     def add_optimizer_variables(
         self, trainable_variables: Sequence[Variable], name: str, initializer: str = "zeros"
     ) -> list[Variable]:
-        """Makes a variable for each weight."""
+        """Creates a variable for each weight."""
         return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
 
     def _index(self, variable: Variable) -> int:
@@ -183,17 +183,17 @@ class Optimizer(Configurable):
         raise NotImplementedError("an optimizer defines `update_step`")
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
-        """Does a step: `apply` for pairs of gradient and weight."""
+        """Runs a step: `apply` for pairs of gradient and weight."""
         grads, variables = zip(*grads_and_vars, strict=True)
         self.apply(list(grads), list(variables))
         return self.iterations
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
-        """Does a step: changes each weight by its gradient.
+        """Runs a step: updates each weight by its gradient.
 
         Args:
             grads: A gradient for each weight.
-            trainable_variables: The weights. None: those it was built for.
+            trainable_variables: The weights. None: those for which it was built.
 
         Raises:
             ArgumentError: if the numbers of gradients and weights differ, or no weight has a gradient.
@@ -202,13 +202,13 @@ class Optimizer(Configurable):
         weights = self._trainable if trainable_variables is None else list(trainable_variables)
         if len(grads) != len(weights):
             raise ArgumentError("there is not one gradient for each weight", got=f"{len(grads)} and {len(weights)}")
-        self._tell_missing([v for g, v in zip(grads, weights, strict=True) if g is None], weights)
+        self._check_missing([v for g, v in zip(grads, weights, strict=True) if g is None], weights)
         if not self.built:
             self.build(weights)
         for weight in weights:
             self._index(weight)
         pairs = [(as_tensor(g), v) for g, v in zip(grads, weights, strict=True) if g is not None]
-        gradients = self._limited([g if not self.loss_scale_factor else g / self.loss_scale_factor for g, _ in pairs])
+        gradients = self._clip([g if not self.loss_scale_factor else g / self.loss_scale_factor for g, _ in pairs])
         rate = self._current_rate()
         self._decay([v for _, v in pairs], rate)
         for gradient, (_, variable) in zip(gradients, pairs, strict=True):
@@ -219,7 +219,7 @@ class Optimizer(Configurable):
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable.value))
 
-    def _tell_missing(self, missing: list[Variable], weights: list[Variable]) -> None:
+    def _check_missing(self, missing: list[Variable], weights: list[Variable]) -> None:
         if missing and len(missing) == len(weights):
             raise ArgumentError(
                 "there is no gradient for any weight",
@@ -231,19 +231,19 @@ class Optimizer(Configurable):
             names = ", ".join(v.path for v in missing)
             warnings.warn(f"there are no gradients for {names}, which stay as they are", stacklevel=3)
 
-    def _limited(self, gradients: list[Tensor]) -> list[Tensor]:
+    def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
         if self.clipnorm and self.clipnorm > 0:
-            return [self._shortened(g, ops.norm(g), self.clipnorm) for g in gradients]
+            return [self._scale_to_norm(g, ops.norm(g), self.clipnorm) for g in gradients]
         if self.global_clipnorm and self.global_clipnorm > 0 and gradients:
             squares = [ops.sum(ops.square(g)) for g in gradients]
             length = ops.sqrt(sum(squares[1:], squares[0]))
-            return [self._shortened(g, length, self.global_clipnorm) for g in gradients]
+            return [self._scale_to_norm(g, length, self.global_clipnorm) for g in gradients]
         if self.clipvalue and self.clipvalue > 0:
             return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in gradients]
         return gradients
 
     @staticmethod
-    def _shortened(gradient: Tensor, length: Tensor, limit: float) -> Tensor:
+    def _scale_to_norm(gradient: Tensor, length: Tensor, limit: float) -> Tensor:
         return ops.multiply(gradient, limit / ops.maximum(length, limit))
 
     def _decay(self, variables: Sequence[Variable], rate: Tensor) -> None:
@@ -254,18 +254,18 @@ class Optimizer(Configurable):
                 variable.assign_sub(variable.value * ops.cast(self.weight_decay * rate, variable.type.dtype.name))
 
     def _decays(self, variable: Variable) -> bool:
-        named = any(re.search(pattern, variable.name) for pattern in self._undecayed_names)
-        return not named and all(variable is not other for other in self._undecayed)
+        named = any(re.search(pattern, variable.name) for pattern in self._excluded_names)
+        return not named and all(variable is not other for other in self._excluded)
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
-        """Leaves weights out of the decay, in place of those that an earlier call left out.
+        """Excludes weights from weight decay, in place of those that an earlier call excluded.
 
         Args:
             var_list: The weights.
-            var_names: Patterns, one of which is found in the name of a weight: `["bias"]` is for all biases.
+            var_names: Patterns that are searched in the names of weights: `["bias"]` excludes all biases.
 
         Raises:
-            StateError: if the optimizer knows its weights already.
+            StateError: if the optimizer is built already.
         """
         if self.built:
             raise StateError(
@@ -273,13 +273,13 @@ class Optimizer(Configurable):
                 where=describe(user_line()),
                 hint="call exclude_from_weight_decay before fit, train_on_batch or apply",
             )
-        self._undecayed, self._undecayed_names = list(var_list or ()), list(var_names or ())
+        self._excluded, self._excluded_names = list(var_list or ()), list(var_names or ())
 
     def _average(self) -> None:
         if not self.use_ema:
             return
         for variable, average in zip(self._trainable, self._averages, strict=True):
-            # The first step takes the weights as they are, so that zeros do not count.
+            # In the first step the averages are the weights themselves, not averages with the initial zeros.
             keep = ops.cast(ops.not_equal(self.iterations.value, 0), variable.type.dtype.name) * self.ema_momentum
             average.assign(keep * average.value + (1 - keep) * variable.value)
             if self.ema_overwrite_frequency:
@@ -296,10 +296,10 @@ class Optimizer(Configurable):
                 variable.assign(average.value)
 
     def scale_loss(self, loss: Any) -> Any:
-        """The loss times the loss scale."""
+        """The loss multiplied by the loss scale."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
-    # ---- helpers that subclasses of users call
+    # ---- helpers for users' subclasses
 
     def assign(self, variable: Variable, value: Any) -> None:
         """Sets a variable."""
@@ -316,7 +316,7 @@ class Optimizer(Configurable):
     # ---- configuration
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal optimizer."""
+        """The configuration, from which `from_config` creates an equal optimizer."""
         rate: Any = serialize_keras_object(self._schedule)
         if self._rate is not None:
             rate = float(self._rate.numpy())
@@ -336,12 +336,12 @@ class Optimizer(Configurable):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """An optimizer from what `get_config` returned."""
+        """Creates an optimizer from a configuration that `get_config` returned."""
         rate = config.get("learning_rate")
         if isinstance(rate, dict):
             config = {**config, "learning_rate": deserialize_keras_object(rate, custom_objects)}
         return cls(**config)
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
-        """Puts its variables into a store, by number."""
+        """Stores its variables by number."""
         store.update({str(i): v.numpy() for i, v in enumerate(self.variables)})

@@ -1,4 +1,4 @@
-"""Learning rates that change with the step."""
+"""Learning rate schedules."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ExponentialDecay(LearningRateSchedule):
 
     Args:
         initial_learning_rate: The rate of step 0.
-        decay_steps: After how many steps the rate has fallen by the factor.
+        decay_steps: The number of steps in which the rate decays by the factor.
         decay_rate: The factor.
         staircase: Whether the rate changes only at multiples of `decay_steps`.
         name: Its name.
@@ -59,7 +59,7 @@ class ExponentialDecay(LearningRateSchedule):
         return self.initial_learning_rate * ops.power(float(self.decay_rate), passed)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal schedule."""
+        """The configuration, from which `from_config` creates an equal schedule."""
         return {
             "initial_learning_rate": self.initial_learning_rate,
             "decay_steps": self.decay_steps,
@@ -75,8 +75,8 @@ class InverseTimeDecay(ExponentialDecay):
 
     Args:
         initial_learning_rate: The rate of step 0.
-        decay_steps: What steps are counted in.
-        decay_rate: How fast the rate falls.
+        decay_steps: The unit of steps.
+        decay_rate: The rate of decay.
         staircase: Whether the rate changes only at multiples of `decay_steps`.
         name: Its name.
 
@@ -108,8 +108,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     """A rate for each range of steps.
 
     Args:
-        boundaries: The last step of each range but the last.
-        values: The rate of each range: one more.
+        boundaries: The last step of each range except the last range.
+        values: The rate of each range: one more than boundaries.
         name: Its name.
 
     Raises:
@@ -135,7 +135,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         return rate
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal schedule."""
+        """The configuration, from which `from_config` creates an equal schedule."""
         return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
 
 
@@ -148,7 +148,7 @@ class PolynomialDecay(LearningRateSchedule):
         decay_steps: The step from which on the rate is the last.
         end_learning_rate: The last rate.
         power: The exponent.
-        cycle: Whether to start over with twice the steps, and so on.
+        cycle: Whether the decay restarts beyond `decay_steps`, with the next multiple of it.
         name: Its name.
 
     Example:
@@ -180,7 +180,7 @@ class PolynomialDecay(LearningRateSchedule):
         return (self.initial_learning_rate - self.end_learning_rate) * left + self.end_learning_rate
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal schedule."""
+        """The configuration, from which `from_config` creates an equal schedule."""
         return {
             "initial_learning_rate": self.initial_learning_rate,
             "decay_steps": self.decay_steps,
@@ -198,10 +198,10 @@ class CosineDecay(LearningRateSchedule):
     Args:
         initial_learning_rate: The rate of step 0.
         decay_steps: The step from which on the rate is the last.
-        alpha: The last rate, as a part of the first.
+        alpha: The last rate, as a fraction of the first.
         name: Its name.
-        warmup_target: The rate that the first steps rise to, from `initial_learning_rate`. None: they do not rise.
-        warmup_steps: How many steps rise.
+        warmup_target: The rate to which the warmup increases from `initial_learning_rate`. None: no warmup.
+        warmup_steps: The number of warmup steps.
 
     Example:
 
@@ -234,7 +234,7 @@ class CosineDecay(LearningRateSchedule):
         return ops.where(now < float(start), rise, rate)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal schedule."""
+        """The configuration, from which `from_config` creates an equal schedule."""
         return {
             "initial_learning_rate": self.initial_learning_rate,
             "decay_steps": self.decay_steps,

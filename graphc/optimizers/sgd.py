@@ -94,6 +94,6 @@ class SGD(Optimizer):
         variable.assign_add(self.momentum * velocity.value - change if self.nesterov else velocity.value)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal optimizer."""
+        """The configuration, from which `from_config` creates an equal optimizer."""
         own = {"momentum": self.momentum, "nesterov": self.nesterov}
         return {**super().get_config(), **own}

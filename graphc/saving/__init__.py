@@ -1,4 +1,4 @@
-"""Files: weights, and objects as configurations."""
+"""Saving: files of weights, and serialization of objects to configurations."""
 
 from graphc.errors import ArgumentError
 from graphc.registration import (

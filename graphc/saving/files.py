@@ -1,8 +1,8 @@
-"""Files of arrays: written aside and then renamed, so that nobody ever sees half of one, and read with suspicion.
+"""Files of arrays: written atomically, to a temporary file that is then renamed, and validated when read.
 
-What a file says of its arrays is known before any of them is read: whoever asks for an array has then compared its
-shape with what is wanted, so that no file decides how much memory is taken. The libraries that know the formats are
-imported when a file is at hand.
+The shapes and dtypes of a file's arrays are read before the arrays. The caller compares a shape with the expected one
+before it reads an array, so that a file cannot cause arbitrary allocations. The libraries for the formats are imported
+on first use.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from graphc import dtypes
 from graphc.errors import FileError, WeightsError
 from graphc.tracing import Array
 
-# Groups within groups; Keras's files have a few for each level of models in models.
+# The maximum depth of nested groups; Keras's files have a few for each level of nested models.
 _DEEPEST = 200
 _BFLOAT16 = "bfloat16"
 
@@ -36,7 +36,7 @@ class Entry:
     Args:
         shape: Its shape.
         dtype: Its dtype.
-        read: Reads it, as long as the file is open.
+        read: Reads it, while the file is open.
     """
 
     shape: tuple[int, ...]
@@ -45,10 +45,10 @@ class Entry:
 
 
 def kind_of(path: Path) -> str:
-    """The format that the name of a file asks for: `"safetensors"` or `"h5"`.
+    """The format according to the name of a file: `"safetensors"` or `"h5"`.
 
     Raises:
-        FileError: if it asks for none.
+        FileError: if the name has another ending.
     """
     for kind in ("safetensors", "h5"):
         if path.name.endswith(f".weights.{kind}"):
@@ -65,21 +65,21 @@ def kind_of(path: Path) -> str:
 
 @contextmanager
 def written_aside(target: Path) -> Iterator[Path]:
-    """Gives the path of a new file that takes the place of `target` when the block ends without an error.
+    """A context with the path of a temporary file, which replaces `target` if the block ends without an error.
 
-    The file has the mode of the one that it replaces, else the one that the umask leaves. It is on disk when its name
-    appears, and the name is on disk when the block is left. A symbolic link stays; what it leads to is replaced. What
-    a process that was killed has left is removed.
+    The file has the mode of the file that it replaces, else the default mode. It is synchronized to disk before it is
+    renamed, and its folder after. A symbolic link is kept, and its target replaced. Temporary files of killed processes
+    are removed.
 
     Args:
-        target: Where the file shall be; its folder is made if need be.
+        target: The path of the file; its folder is created if necessary.
 
     Raises:
-        OSError: if the folder or the file cannot be written, or `ValueError` for a name that no file can have.
+        OSError: if the folder or the file cannot be written, or `ValueError` for an invalid name.
     """
     path = Path(os.path.realpath(target))
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
+    _remove_stale(path)
     handle, name = tempfile.mkstemp(prefix=_prefix(path, os.getpid()), dir=path.parent)
     aside = Path(name)
     try:
@@ -94,13 +94,13 @@ def written_aside(target: Path) -> Iterator[Path]:
 
 
 def _prefix(path: Path, process: int | str) -> str:
-    """What the name of a file that a process on this machine writes aside begins with."""
-    # Names have 255 bytes at most, and the target's own may have used them all.
+    """The prefix of the temporary files of a process on this machine."""
+    # A name has at most 255 bytes, which that of the target may use up.
     return f".{path.name[:60]}.{socket.gethostname()[:40]}-{process}."
 
 
-def _sweep(path: Path) -> None:
-    """Removes what processes of this machine that are gone have written aside for the same target."""
+def _remove_stale(path: Path) -> None:
+    """Removes temporary files for the same target of processes on this machine that have ended."""
     start = _prefix(path, "")[:-1]
     for left in path.parent.iterdir():
         process = left.name.removeprefix(start).partition(".")[0] if left.name.startswith(start) else ""
@@ -120,7 +120,7 @@ def _runs(process: int) -> bool:
 
 
 def _mode(path: Path) -> int:
-    """The mode that a file there has, else the one that a new file gets."""
+    """The mode of an existing file, else that of a new one."""
     with suppress(OSError):
         return stat.S_IMODE(path.stat().st_mode)
     mask = os.umask(0)
@@ -137,15 +137,15 @@ def _synced(path: Path) -> None:
 
 
 def write(path: Path, arrays: Mapping[str, Array], kind: str) -> None:
-    """Writes arrays to a file, in place of one that is there.
+    """Writes arrays to a file, which replaces an existing one.
 
     Args:
-        path: Where the file shall be.
+        path: The path of the file.
         arrays: The arrays, by key.
         kind: The format.
 
     Raises:
-        FileError: if it cannot be written; a file that was there is then as it was.
+        FileError: if it cannot be written; an existing file is then unchanged.
     """
     from safetensors import SafetensorError  # noqa: PLC0415
 
@@ -153,7 +153,7 @@ def write(path: Path, arrays: Mapping[str, Array], kind: str) -> None:
         with written_aside(path) as aside:
             (_write_safetensors if kind == "safetensors" else _write_h5)(aside, arrays)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
-        # The libraries tell of a full disk in ways of their own.
+        # The libraries report a full disk with various exceptions.
         raise FileError(
             "the weights cannot be written",
             got=f"{path}: {error}",
@@ -165,10 +165,10 @@ def write(path: Path, arrays: Mapping[str, Array], kind: str) -> None:
 def _write_safetensors(path: Path, arrays: Mapping[str, Array]) -> None:
     from safetensors.numpy import save_file  # noqa: PLC0415
 
-    # safetensors knows no NumPy type for bfloat16: its bits are kept, and the dtype is noted beside them.
-    notes = {key: dtypes.as_dtype(array.dtype).name for key, array in arrays.items()}
+    # safetensors has no NumPy dtype for bfloat16: the bits are stored as uint16, and the dtype in the metadata.
+    metadata = {key: dtypes.as_dtype(array.dtype).name for key, array in arrays.items()}
     bits = {key: array.view(np.uint16) if _is_bfloat16(array) else array for key, array in arrays.items()}
-    save_file({key: np.ascontiguousarray(array) for key, array in bits.items()}, path, metadata=notes)
+    save_file({key: np.ascontiguousarray(array) for key, array in bits.items()}, path, metadata=metadata)
 
 
 def _write_h5(path: Path, arrays: Mapping[str, Array]) -> None:
@@ -178,7 +178,7 @@ def _write_h5(path: Path, arrays: Mapping[str, Array]) -> None:
         for key, array in arrays.items():
             dataset = file.create_dataset(key, data=array)
             if _is_bfloat16(array):
-                # HDF5 sees two bytes without a meaning; the note is Keras's.
+                # HDF5 has no bfloat16; this attribute is Keras's convention.
                 dataset.attrs["dtype"] = _BFLOAT16
 
 
@@ -191,14 +191,14 @@ def _is_bfloat16(array: Array) -> bool:
 
 @contextmanager
 def opened(path: Path, kind: str) -> Iterator[dict[str, Entry]]:
-    """Opens a file of arrays; gives what it holds by key. Nothing but descriptions is read until somebody asks.
+    """A context with the entries of a file of arrays by key; arrays are read on demand.
 
     Args:
         path: The file.
         kind: Its format.
 
     Raises:
-        FileError: if it cannot be read, or holds something that is no plain array of its own.
+        FileError: if it cannot be read, or contains something else than plain arrays.
     """
     from safetensors import SafetensorError  # noqa: PLC0415
 
@@ -220,8 +220,8 @@ def _safetensors(path: Path) -> Iterator[dict[str, Entry]]:
     from safetensors import safe_open  # noqa: PLC0415
 
     with safe_open(path, framework="numpy") as file:
-        notes = file.metadata() or {}
-        yield {key: _safetensor(file, key, notes.get(key)) for key in file.keys()}  # noqa: SIM118  (no mapping)
+        metadata = file.metadata() or {}
+        yield {key: _safetensor(file, key, metadata.get(key)) for key in file.keys()}  # noqa: SIM118  (no mapping)
 
 
 def _safetensor(file: Any, key: str, note: str | None) -> Entry:
@@ -256,14 +256,14 @@ def _h5(path: Path) -> Iterator[dict[str, Entry]]:
 
 
 def _datasets(file: Any) -> dict[str, Entry]:
-    """The arrays of an HDF5 file. What may lie outside of it, or is there twice, is refused; nothing is followed."""
+    """The arrays of an HDF5 file. Links, external and repeated objects are rejected, and never followed."""
     import h5py  # noqa: PLC0415
 
     found: dict[str, Entry] = {}
     seen: set[Any] = set()
-    waiting = [("", file, 0)]
-    while waiting:
-        prefix, group, depth = waiting.pop()
+    stack = [("", file, 0)]
+    while stack:
+        prefix, group, depth = stack.pop()
         for name in group:
             key = prefix + name
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
@@ -273,7 +273,7 @@ def _datasets(file: Any) -> dict[str, Entry]:
                 raise WeightsError("the groups of the file go round in circles or are too deep", got=key[:80])
             seen.add(part.id)
             if isinstance(part, h5py.Group):
-                waiting.append((f"{key}/", part, depth + 1))
+                stack.append((f"{key}/", part, depth + 1))
             elif isinstance(part, h5py.Dataset):
                 found[key] = _dataset(key, part)
     return found

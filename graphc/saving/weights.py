@@ -1,8 +1,8 @@
 """Files of weights.
 
-Each weight has a key made from where its layer stands in the model, as in Keras's `.weights.h5` files
-(`layers/dense/vars/0`), and not from names that depend on what else was made in the process: so a file fits a model
-that is made anew. A file is checked as a whole before the first weight is changed.
+The key of a weight is the path of its layer in the model, as in Keras's `.weights.h5` files (`layers/dense/vars/0`).
+It does not depend on automatic names, and so a file fits a model that is created again. A file is checked as a whole
+before the first weight is changed.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from graphc.registration import choices
 from graphc.saving.files import Entry, kind_of, opened, write
 from graphc.tracing import Array, Variable, describe, snake_case, user_line
 
-# What every layer has holds no layers of its own; a model's optimizer is not among its weights.
+# Attributes of the base class do not contain sublayers; the optimizer's variables are not weights.
 _SKIPPED = frozenset({*dir(Layer), "optimizer", "_inbound_nodes", "history", "callbacks", "_graph", "_stack"})
 
 
 class _Walk:
-    """A way through all that a model is made of, in the order of Keras's files.
+    """A traversal of the parts of a model, in the order of Keras's files.
 
     Attributes:
         variables: The variables by their keys.
-        optional: The keys of what a file may lack: the states of random operations, which Keras does not write.
-        optimizers: Where optimizers stand, whose states are no weights.
+        optional: The keys that a file may lack: states of seed generators, which Keras does not always write.
+        optimizers: The paths of optimizers, whose variables are not weights.
     """
 
     def __init__(self, model: WeightOwner) -> None:
@@ -74,27 +74,27 @@ class _Walk:
 
 
 def _attributes(owner: WeightOwner) -> Iterator[tuple[str, Any]]:
-    """The attributes and properties of a layer that are its own: by name, those with an underscore last.
+    """The attributes and properties of a layer that may contain parts, sorted by name, private ones last.
 
-    The list of layers of a model that is a graph comes first; another model's comes where its name stands.
+    The layers of a functional model come first; those of another model are in the order of names.
     """
     if getattr(owner, "_graph", None) is not None or hasattr(owner, "_stack"):
         yield "layers", getattr(owner, "layers", [])
     for name in sorted(dir(owner), key=lambda name: (name.startswith("_"), name)):
         if not name.startswith("__") and name not in _SKIPPED and name not in owner._internal:
-            with suppress(Exception):  # a property of the user's may not be ready, or not meant for us
+            with suppress(Exception):  # a property of the user's may raise
                 yield name, getattr(owner, name)
 
 
 def _members(container: Any) -> Iterable[Any]:
     if isinstance(container, dict):
         return list(container.values())
-    # Sets have no order that is the same in the next process.
-    return sorted(container, key=_natural) if isinstance(container, set) else list(container)
+    # The order of a set differs between processes.
+    return sorted(container, key=_natural_key) if isinstance(container, set) else list(container)
 
 
-def _natural(member: Any) -> list[Any]:
-    """`dense_2` comes before `dense_10`."""
+def _natural_key(member: Any) -> list[Any]:
+    """A sort key by which `dense_2` precedes `dense_10`."""
     parts = re.split(r"(\d+)", str(getattr(member, "name", "")))
     return [int(part) if part.isdigit() else part for part in parts]
 
@@ -113,17 +113,17 @@ def save(model: Any, filepath: Any, overwrite: bool = True) -> None:
     Args:
         model: The model.
         filepath: Path that ends with `.weights.safetensors` or `.weights.h5`.
-        overwrite: Whether a file that is there may be replaced.
+        overwrite: Whether an existing file may be replaced.
 
     Raises:
-        FileError: if the name has another ending, or the file cannot be written; one that was there is then unchanged.
+        FileError: if the name has another ending, or the file cannot be written; an existing one is then unchanged.
     """
     path = _path(filepath)
     kind = kind_of(path)
     if not overwrite and path.exists():
         raise FileError("the file is there already", got=str(path), hint="pass overwrite=True")
     variables = named_variables(model)
-    _warn_of_lost(model, variables)
+    _warn_about_missing(model, variables)
     write(path, {key: variable.numpy() for key, variable in variables.items()}, kind)
 
 
@@ -136,12 +136,13 @@ def _path(filepath: Any) -> Path:
         ) from None
 
 
-def _warn_of_lost(model: Any, variables: Mapping[str, Variable]) -> None:
-    kept = {id(variable) for variable in variables.values()}
-    lost = [variable.path for variable in model.weights if id(variable) not in kept]
-    if lost:
+def _warn_about_missing(model: Any, variables: Mapping[str, Variable]) -> None:
+    saved = {id(variable) for variable in variables.values()}
+    missing = [variable.path for variable in model.weights if id(variable) not in saved]
+    if missing:
         warnings.warn(
-            f"{len(lost)} weights of {model.name!r} are not in the file, {lost[0]!r} among them: they belong to a layer"
+            f"{len(missing)} weights of {model.name!r} are not in the file, {missing[0]!r} among them: they belong to a"
+            " layer"
             " in an attribute whose name begins with two underscores",
             stacklevel=4,
         )
@@ -156,10 +157,10 @@ def load(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
     Args:
         model: The model.
         filepath: Path of the file.
-        skip_mismatch: Whether to leave out weights that are missing or have another shape.
+        skip_mismatch: Whether to skip weights that are missing or have another shape.
 
     Raises:
-        FileError: if the file does not hold exactly the model's weights; then no weight has been changed.
+        FileError: if the file does not hold exactly the model's weights; no weight is then changed.
     """
     path = _path(filepath)
     kind = kind_of(path)
@@ -174,15 +175,15 @@ def load(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
             if _fits(path, key, variable, weights, skip_mismatch or (key in walk.optional and key not in weights))
         ]
         if not skip_mismatch:
-            _refuse_unknown(model, walk, weights)
-        # All are read before the first is changed: the file may be damaged further on.
+            _reject_unknown(model, walk, weights)
+        # All arrays are read before the first weight is changed, since the file may be damaged.
         arrays: list[tuple[Variable, Array]] = [(variable, entry.read()) for variable, entry in chosen]
     for variable, array in arrays:
         variable.assign(array)
 
 
 def _fits(path: Path, key: str, variable: Variable, entries: Mapping[str, Entry], lenient: bool) -> bool:
-    """Whether the file has the array for a variable; an error where it must and has not."""
+    """Whether the file has a fitting array for a variable; an error if it has not, unless `lenient`."""
     entry = entries.get(key)
     if entry is not None and entry.shape == variable.shape and _converts(entry, variable):
         return True
@@ -198,7 +199,7 @@ def _fits(path: Path, key: str, variable: Variable, entries: Mapping[str, Entry]
 
 
 def _converts(entry: Entry, variable: Variable) -> bool:
-    """Whether an array can be taken for a variable without losing more than digits."""
+    """Whether an array can be cast to the dtype of a variable without losing more than precision."""
     try:
         given = dtypes.as_dtype(entry.dtype)
     except DTypeError:
@@ -211,7 +212,7 @@ def _converts(entry: Entry, variable: Variable) -> bool:
     )
 
 
-def _refuse_unknown(model: Any, walk: _Walk, entries: Mapping[str, Entry]) -> None:
+def _reject_unknown(model: Any, walk: _Walk, entries: Mapping[str, Entry]) -> None:
     unknown = [key for key in entries if key not in walk.variables]
     if unknown:
         raise WeightsError(

@@ -28,16 +28,16 @@ CustomObjectScope = custom_object_scope
 
 
 def set_random_seed(seed: int) -> None:
-    """Makes everything random that follows come out the same: first weights, dropout, the order of samples.
+    """Makes random numbers reproducible: initial weights, dropout, the order of samples.
 
-    It seeds Python's `random` and NumPy's `numpy.random`, which other seeds are drawn from, and what random operations
-    without a seed have in common.
+    It seeds Python's `random` and NumPy's `numpy.random`, from which other seeds are drawn, and the default generator
+    of random operations without a seed.
 
     Args:
         seed: Integer from 0 to `2 ** 32 - 1`.
 
     Raises:
-        ArgumentError: if it is no such integer.
+        ArgumentError: if it is not such an integer.
 
     Example:
 
@@ -56,23 +56,23 @@ def set_random_seed(seed: int) -> None:
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Counts automatic names anew, so that the next `Dense` is `dense` again.
+    """Resets the counters of automatic names, so that the next `Dense` is `dense` again.
 
     Args:
-        free_memory: Accepted as in Keras; memory is freed with the last use of what it holds.
+        free_memory: Accepted as in Keras; memory is freed with the last reference to it.
     """
     reset_names()
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Any:
-    """Integer labels as rows of zeros with a one at the label's position.
+    """One-hot encoding of integer labels.
 
     Args:
         x: Array of integers.
-        num_classes: How many positions. None: one more than the largest label.
+        num_classes: The number of classes. None: one more than the largest label.
 
     Returns:
-        A NumPy array of floats, with one axis more.
+        A NumPy array of floats, with a further axis.
 
     Raises:
         ArgumentError: if `x` holds no integers.
@@ -99,7 +99,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
 
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
-    """Vectors of a NumPy array scaled to length one; zeros stay zeros.
+    """Normalizes vectors of a NumPy array to norm one; zero vectors remain zero.
 
     Example:
 
@@ -113,18 +113,18 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
 
 
 def is_keras_tensor(x: Any) -> bool:
-    """Whether something is a symbolic tensor of a functional model."""
+    """Whether a value is a symbolic tensor."""
     return isinstance(x, KerasTensor)
 
 
 class PyDataset:
-    """A data set that gives its batches by position.
+    """A data set with indexed batches.
 
-    Subclasses define `__getitem__` and `__len__`; one without an end defines `num_batches` as None in place of
-    `__len__`. Batches may change between epochs, in `on_epoch_begin` or `on_epoch_end`.
+    Subclasses define `__getitem__` and `__len__`; an infinite one defines `num_batches` as None in place of `__len__`.
+    Batches may change between epochs, in `on_epoch_begin` or `on_epoch_end`.
 
     Args:
-        workers: Accepted as in Keras; batches are made by the thread that trains.
+        workers: Accepted as in Keras; batches are fetched in the training thread.
         use_multiprocessing: Likewise.
         max_queue_size: Likewise.
     """
@@ -142,7 +142,7 @@ class PyDataset:
 
     @property
     def num_batches(self) -> int | None:
-        """How many batches there are; None: there is no end."""
+        """The number of batches; None: infinite."""
         if hasattr(self, "__len__"):
             return len(self)
         raise NotImplementedError("a PyDataset defines `__len__` or `num_batches`")

@@ -1,4 +1,4 @@
-"""Checks of arguments that users give."""
+"""Checks of users' arguments."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def whole_number(name: str, value: Any, least: int, optional: bool = False) -> A
     Args:
         name: Its name.
         value: Its value.
-        least: The least that it may be.
+        least: The minimum.
         optional: Whether it may be None.
 
     Returns:
         The value.
 
     Raises:
-        ArgumentError: if it is none.
+        ArgumentError: if it is not.
 
     Example:
 
@@ -44,10 +44,10 @@ def number(name: str, value: Any, optional: bool = False, least: float | None = 
         name: Its name.
         value: Its value.
         optional: Whether it may be None.
-        least: The least that it may be. None: there is no such limit.
+        least: The minimum. None: no minimum.
 
     Raises:
-        ArgumentError: if it is none.
+        ArgumentError: if it is not.
 
     Example:
 
@@ -62,7 +62,7 @@ def number(name: str, value: Any, optional: bool = False, least: float | None = 
 
 
 def argument_error(name: str, value: Any, expected: str) -> ArgumentError:
-    """The error for an argument that is not what it has to be."""
+    """The error for an invalid argument."""
     shown = repr(value)
     got = shown if len(shown) < 80 else f"{shown[:80]}..."
     return ArgumentError(f"{name} is {expected}", where=describe(user_line()), got=got, expected=expected)

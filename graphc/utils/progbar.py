@@ -1,4 +1,4 @@
-"""The progress line, as Keras draws it."""
+"""The progress line, in Keras's format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINE = "\u2501"
 
 
 def write(text: str) -> None:
-    """Prints text at once; signs that the terminal cannot show are replaced."""
+    """Prints text and flushes; characters that the terminal cannot encode are replaced."""
     try:
         sys.stdout.write(text)
     except UnicodeEncodeError:
@@ -25,17 +25,17 @@ def write(text: str) -> None:
 
 
 class Progbar:
-    """A line that shows how far a loop has come, how fast it is, and some numbers.
+    """A line with the progress of a loop, its speed and some numbers.
 
     Args:
-        target: How many steps there are. None: not known.
-        width: How many signs the bar has.
-        verbose: 0: nothing, 1: the line, drawn again and again, 2: one line at the end.
-        interval: The least number of seconds between two drawings. Where the output is no terminal the line is written
-            once, at the end, unless this is 0: then it is written each time.
-        stateful_metrics: Names of numbers to show as they come. None: none; all others are averaged over steps.
-        stateless_metrics: Names of numbers to average; all others are shown as they come.
-        unit_name: What a step is called.
+        target: The number of steps. None: unknown.
+        width: The width of the bar in characters.
+        verbose: 0: nothing, 1: the line, which is redrawn, 2: one line at the end.
+        interval: The minimum number of seconds between two drawings. If the output is not a terminal, the line is
+            written once, at the end, unless this is 0: then it is written at each update.
+        stateful_metrics: Names of numbers to show without averaging; all others are averaged over steps. None: none.
+        stateless_metrics: Names of numbers to average; all others are shown without averaging.
+        unit_name: The name of a step.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class Progbar:
     ) -> None:
         self.target, self.width, self.verbose, self.interval = target, width, verbose, interval
         self.unit_name = unit_name
-        self._shown_as_is = set(stateful_metrics or ())
+        self._unaveraged = set(stateful_metrics or ())
         self._averaged = None if stateless_metrics is None else set(stateless_metrics)
         self._sums: dict[str, tuple[Any, int]] = {}
         self._seen, self._last, self._drawn = 0, 0.0, 0
         self._start = time.time()
         self._first_step: float | None = None
-        # A file or a pipe keeps all that is written, and shows no colours.
+        # The line is not redrawn, and has no colors, in a file or a pipe.
         terminal = getattr(sys.stdout, "isatty", lambda: False)()
         self._redraws = terminal or "ipykernel" in sys.modules or "PYCHARM_HOSTED" in os.environ
 
@@ -66,50 +66,50 @@ class Progbar:
         """Shows the state after some steps.
 
         Args:
-            current: How many steps are done.
+            current: The number of completed steps.
             values: Pairs of name and number.
-            finalize: Whether this is the end. None: it is once the target is reached.
+            finalize: Whether this is the last update. None: if the target is reached.
         """
         if finalize is None:
             finalize = self.target is not None and current >= self.target
         for name, value in values or ():
-            self._take(name, value, max(current - self._seen, 1), finalize)
+            self._accumulate(name, value, max(current - self._seen, 1), finalize)
         self._seen = current
         now = time.time()
-        pace = self._pace(current, now)
+        seconds_per_step = self._seconds_per_step(current, now)
         often = self._redraws or not self.interval
         if self.verbose == 1 and (finalize or (often and now - self._last >= self.interval)):
-            self._draw(current, now, pace, finalize)
+            self._draw(current, now, seconds_per_step, finalize)
             self._last = now
         elif self.verbose == 2 and finalize and self.target:
             count = f"{current:{len(str(self.target))}d}/{self.target}"
-            write(f"{count} - {now - self._start:.0f}s -{self._speed(pace)}{self._numbers()}\n")
+            write(f"{count} - {now - self._start:.0f}s -{self._speed(seconds_per_step)}{self._numbers()}\n")
 
     def add(self, n: int, values: Sequence[tuple[str, Any]] | None = None) -> None:
         """Shows the state after `n` more steps."""
         self.update(self._seen + n, values)
 
-    def _take(self, name: str, value: Any, steps: int, finalize: bool) -> None:
-        as_is = name in self._shown_as_is if self._averaged is None else name not in self._averaged
-        if as_is or finalize or name not in self._sums:
-            self._sums[name] = (value, 1) if as_is or finalize else (value * steps, steps)
+    def _accumulate(self, name: str, value: Any, steps: int, finalize: bool) -> None:
+        unaveraged = name in self._unaveraged if self._averaged is None else name not in self._averaged
+        if unaveraged or finalize or name not in self._sums:
+            self._sums[name] = (value, 1) if unaveraged or finalize else (value * steps, steps)
         else:
             total, count = self._sums[name]
             self._sums[name] = total + value * steps, count + steps
 
-    def _pace(self, current: int, now: float) -> float:
-        """Seconds a step takes; the first is left out where there are more: it holds the compilation."""
+    def _seconds_per_step(self, current: int, now: float) -> float:
+        """Seconds per step, without the first step if there are more, since that includes compilation."""
         if not current:
             return 0.0
         if self._first_step is not None and current > 1:
-            pace = (now - self._first_step) / (current - 1)
+            seconds_per_step = (now - self._first_step) / (current - 1)
         else:
-            pace = (now - self._start) / current
+            seconds_per_step = (now - self._start) / current
         if current == 1:
             self._first_step = now
-        return pace
+        return seconds_per_step
 
-    def _draw(self, current: int, now: float, pace: float, finalize: bool) -> None:
+    def _draw(self, current: int, now: float, seconds_per_step: float, finalize: bool) -> None:
         before = "\b" * self._drawn + "\r" if self._redraws else ""
         if self.target:
             done = int(self.width * current / self.target)
@@ -118,9 +118,9 @@ class Progbar:
             bar += f"{_WHITE}{_LINE * (self.width - done)}{_PLAIN}"
         else:
             bar = f"{current:7d}/Unknown"
-        left = pace * (self.target - current) if self.target and not finalize else now - self._start
+        left = seconds_per_step * (self.target - current) if self.target and not finalize else now - self._start
         passed = _duration(left) if self.target and not finalize else f"{left:.0f}s"
-        line = f"{bar} {_BOLD}{passed}{_PLAIN}{self._speed(pace)}{self._numbers()}"
+        line = f"{bar} {_BOLD}{passed}{_PLAIN}{self._speed(seconds_per_step)}{self._numbers()}"
         plain = line
         for code in (_BOLD, _GREEN, _WHITE, _PLAIN):
             plain = plain.replace(code, "")
@@ -130,10 +130,14 @@ class Progbar:
         write(before + line + " " * max(0, self._drawn - len(plain)) + ("\n" if finalize else ""))
         self._drawn = len(plain)
 
-    def _speed(self, pace: float) -> str:
-        if pace >= 1 or pace == 0:
-            return f" {pace:.0f}s/{self.unit_name}"
-        return f" {pace * 1e3:.0f}ms/{self.unit_name}" if pace >= 1e-3 else f" {pace * 1e6:.0f}us/{self.unit_name}"
+    def _speed(self, seconds_per_step: float) -> str:
+        if seconds_per_step >= 1 or seconds_per_step == 0:
+            return f" {seconds_per_step:.0f}s/{self.unit_name}"
+        return (
+            f" {seconds_per_step * 1e3:.0f}ms/{self.unit_name}"
+            if seconds_per_step >= 1e-3
+            else f" {seconds_per_step * 1e6:.0f}us/{self.unit_name}"
+        )
 
     def _numbers(self) -> str:
         text = ""
