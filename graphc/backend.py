@@ -99,8 +99,8 @@ def result_type(*types: Any) -> str:
     """The name of the dtype to which operands of some dtypes are promoted.
 
     Args:
-        *types: Dtypes; None stands for the default float dtype. Python's `bool`, `int`, `float` and `complex` are weakly
-            typed, as Python numbers are.
+        *types: Dtypes; None stands for the default float dtype. Python's `bool`, `int`, `float` and `complex` are
+            weakly typed, as Python numbers are.
 
     Raises:
         DTypeError: if there is no such dtype.
