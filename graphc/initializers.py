@@ -423,10 +423,10 @@ _NAMES: Mapping[str, Any] = MappingProxyType(_table())
 
 
 def get(identifier: Any) -> Any:
-    """The initializer that a name, a configuration, a class, an array or an object stands for.
+    """Resolves a name, a configuration, a class, an array or an object to an initializer.
 
     Raises:
-        ArgumentError: if it stands for none.
+        ArgumentError: if it cannot be resolved.
 
     Example:
 

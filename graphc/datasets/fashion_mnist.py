@@ -27,7 +27,7 @@ CLASSES = (
 )
 
 _ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-# Debian's package dataset-fashion-mnist. Its files are packed anew; with the file name and time that the authors' own
+# Debian's package dataset-fashion-mnist. Its files are recompressed; with the file name and time that the authors' own
 # had in their gzip headers they have the MD5 sums that the authors publish, so the content is the same.
 _DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 

@@ -179,7 +179,7 @@ def _store(path: Path, raw: bytes) -> None:
         with suppress(OSError):
             aside.unlink()
         text = FileError(
-            f"{path.name} cannot be cached; the next run downloads it again",
+            f"{path.name} cannot be kept; the next run downloads it again",
             where=str(path.parent),
             got=error.strerror or error,
             hint="free some space or mend the folder, or set GRAPHC_CACHE to a folder of your own",

@@ -12,8 +12,6 @@ from graphc.layers.attention import (
     Attention,
 )
 from graphc.layers.attention_heads import (
-    GroupedQueryAttention,
-    GroupQueryAttention,
     MultiHeadAttention,
 )
 from graphc.layers.convolutional import (
@@ -44,6 +42,10 @@ from graphc.layers.depthwise import (
 )
 from graphc.layers.einsum_dense import (
     EinsumDense,
+)
+from graphc.layers.grouped_query_attention import (
+    GroupedQueryAttention,
+    GroupQueryAttention,
 )
 from graphc.layers.input_spec import (
     InputSpec,
@@ -109,7 +111,6 @@ from graphc.layers.recurrent_cells import (
     GRUCell,
     LSTMCell,
     SimpleRNNCell,
-    StackedRNNCells,
 )
 from graphc.layers.recurrent_layers import (
     GRU,
@@ -145,6 +146,7 @@ from graphc.layers.resizing import (
 )
 from graphc.layers.serialization import deserialize, serialize
 from graphc.layers.spectral_normalization import SpectralNormalization
+from graphc.layers.stacked_cells import StackedRNNCells
 from graphc.layers.transposed import (
     Conv1DTranspose,
     Conv2DTranspose,

@@ -8,7 +8,8 @@ from typing import Any
 from graphc import initializers, ops, tree
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
-from graphc.layers.recurrent_cells import DropoutRNNCell, StackedRNNCells, accepts_argument, output_size_of, state_list
+from graphc.layers.recurrent_cell_base import DropoutRNNCell, accepts_argument, output_size_of, state_list
+from graphc.layers.stacked_cells import StackedRNNCells
 from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.tracing import Variable, bind, describe, scope
 

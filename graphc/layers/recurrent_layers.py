@@ -63,7 +63,7 @@ class _GatedLayer(_CellLayer):
         """Runs the cell over all steps.
 
         Raises:
-            ArgumentError: if the layer was made for cuDNN alone.
+            ArgumentError: if the layer requires cuDNN.
         """
         if self.use_cudnn is True:
             raise ArgumentError("cuDNN is not used", layer=self.name, got="use_cudnn=True", hint="leave it 'auto'")

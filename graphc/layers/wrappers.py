@@ -7,7 +7,7 @@ from typing import Any
 from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
-from graphc.layers.recurrent_cells import accepts_argument
+from graphc.layers.recurrent_cell_base import accepts_argument
 from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.tracing import describe
 

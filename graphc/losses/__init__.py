@@ -88,10 +88,10 @@ _NAMES: Mapping[str, Any] = MappingProxyType(
 
 
 def get(identifier: Any) -> Any:
-    """The loss that a name, a configuration, a class or a function stands for; a name gives the function.
+    """Resolves a name, a configuration, a class or a function to a loss; a name resolves to the function.
 
     Raises:
-        ArgumentError: if it stands for none, with the nearest names.
+        ArgumentError: if it cannot be resolved; the message has the nearest names.
 
     Example:
 

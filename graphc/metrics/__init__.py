@@ -89,10 +89,10 @@ _NAMES: Mapping[str, Any] = MappingProxyType(
 
 
 def get(identifier: Any) -> Any:
-    """The metric that a name, a configuration, a class or a function stands for.
+    """Resolves a name, a configuration, a class or a function to a metric.
 
     Raises:
-        ArgumentError: if it stands for none, with the nearest names.
+        ArgumentError: if it cannot be resolved; the message has the nearest names.
 
     Example:
 

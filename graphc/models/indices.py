@@ -107,7 +107,7 @@ def _of_data(lookup: Lookup, data_spec: DataSpec) -> DataLookup | None:
     name = "the indices" if len(inputs) != 1 else "x" if count == 1 else f"x[{int(inputs[0][1:])}]"
     if inputs and any(node.op not in ("input", "cast") for node in nodes):
         name = f"the indices made of {name}"  # the reported index is one into these
-    made = DataLookup(lookup, nodes, value.ref, inputs, name)
+    data_lookup = DataLookup(lookup, nodes, value.ref, inputs, name)
     if not inputs:
-        lookup.check(np.asarray(made.indices({}, 1)), describe(user_line()), name)
-    return made
+        lookup.check(np.asarray(data_lookup.indices({}, 1)), describe(user_line()), name)
+    return data_lookup

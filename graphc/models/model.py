@@ -101,9 +101,9 @@ class Model(Inspectable):
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The symbolic outputs: as in Keras a list, if the model was created with a list of one output."""
         outputs = super().compute_output_spec(*args, **kwargs)
-        made = self._graph.outputs if self._graph is not None and type(self).call is Model.call else None
-        alone = isinstance(made, list | tuple) and len(made) == 1 and isinstance(outputs, KerasTensor)
-        return type(made)([outputs]) if alone else outputs  # type: ignore[misc]
+        original = self._graph.outputs if self._graph is not None and type(self).call is Model.call else None
+        alone = isinstance(original, list | tuple) and len(original) == 1 and isinstance(outputs, KerasTensor)
+        return type(original)([outputs]) if alone else outputs  # type: ignore[misc]
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """None: the layers of the model compute the masks of the outputs."""

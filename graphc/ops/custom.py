@@ -51,44 +51,44 @@ def primitive(
     result: Any = None,
     **traits: Any,
 ) -> Any:
-    """Defines an operation: how it is computed, compiled and differentiated.
+    """Defines a primitive operation by its rules for evaluation, compilation and differentiation.
 
-    The operation is one like any other: it works on arrays, on tensors in `graphc.function`, and on symbolic tensors in
-    models, and fuses into the kernels around it. To define a name again replaces the operation, and everything compiled
-    with it is compiled anew: what its rules do, with the functions and values that they read, is a part of every key
-    under which programs are kept. Programs with rules that read what has no contents to compare, such as open files,
-    are not kept between processes. A name has one definition at a time, the last: what was defined under it before is
-    the new operation, too. Let what differs between two uses be an attribute, or give them two names.
+    The operation works on arrays, on tensors in `graphc.function` and on symbolic tensors in models, like any other,
+    and is fused into kernels. A second definition of a name replaces the operation, also where the first is in use,
+    and programs with it are compiled again: the cache key of a program includes the code of the rules, with the
+    functions and values that they read. Programs whose rules read objects without comparable contents, such as open
+    files, are not cached between processes. For two variants of an operation, use an attribute or two names.
 
-    Keyword arguments of the operation beside its operands are attributes, which every rule gets: Booleans, numbers,
-    texts, dtypes, and tuples of these.
+    Keyword arguments of the operation are attributes, which are passed to every rule: Booleans, numbers, strings,
+    dtypes, and tuples of these.
 
     Args:
-        name: Its name: an identifier, and none of graphc's own operations.
-        eval: The reference: NumPy arrays to a NumPy array of the result's dtype and shape. Elements of half precision
-            arrive as float32, and the result is float32 then. None: what is returned is a decorator for `eval`.
-        lower: What the element of the result is computed from, as code is made: a function of elements, which take
-            Python's operators, `np.where`, `np.clip` and NumPy's functions of elements, and have `x.astype(dtype)` and
-            `x.call(intrinsic)` beside. None: `eval`, written in these alone. For `kind="reduce"`, the element that is
+        name: Its name: an identifier that is not the name of one of graphc's own operations.
+        eval: The reference: a function of NumPy arrays that returns a NumPy array of the result's dtype and shape.
+            Operands of half precision are passed as float32, and the result is then float32. None: a decorator for
+            `eval` is returned.
+        lower: The rule for compilation: an element of the result as a function of the operands' elements, which support
+            Python's operators, `np.where`, `np.clip`, NumPy's elementwise functions, `x.astype(dtype)` and
+            `x.call(intrinsic)`. None: `eval`, if it uses these alone. For `kind="reduce"`, the element that is
             combined; for `kind="view"`, `lower(reader, index)`, as in `graphc.graph.registry`.
         vjp: The gradient: `vjp(g, y, *operands)` from the cotangent `g` of the result `y`, in `graphc.ops`. It returns
             the cotangent of the operand, or a tuple with one for each; None for an operand that has none.
         kind: `"pointwise"`: operands are broadcast to one shape, and the result has it. `"reduce"`: one operand, of
             which elements are combined along `axis` (`eval` and `vjp` get `axes`). `"view"`: the result's elements are
-            at places of the operands.
+            at indices of the operands.
         combine: For `kind="reduce"`: `"sum"`, `"prod"`, `"max"`, `"min"`, `"any"` or `"all"`.
         infer: For `kind="view"`: the `TensorType` of the result from those of the operands.
         dtypes: The dtypes that operands may have. Where all are floats, others are converted to the default one.
         result: The dtype of the result. None: that of the operands.
-        **traits: What else the record of an operation says (`graphc.graph.registry.Primitive`), such as `cheap=True`.
+        **traits: Further traits of the operation (`graphc.graph.registry.Primitive`), such as `cheap=True`.
 
     Returns:
         The operation, a function of tensors: pointwise of any number of them; of a reduction of `x`, `axis=None` and
         `keepdims=False`.
 
     Raises:
-        ArgumentError: if the name is no identifier or one of graphc's own operations, or an argument does not fit.
-            Rules that fail, or give another dtype or shape than they should, raise where the operation is used.
+        ArgumentError: if the name is not an identifier or that of one of graphc's own operations, or an argument is
+            invalid. Rules that fail or return a wrong dtype or shape raise an error where the operation is used.
 
     Example:
 

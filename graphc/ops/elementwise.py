@@ -337,13 +337,13 @@ def bitwise_xor(x: Any, y: Any) -> Tensor:
 
 @operation
 def left_shift(x: Any, y: Any) -> Tensor:
-    """The bits of `x` moved up by `y` places; 0 where `y` is negative, or not less than the number of bits."""
+    """The bits of `x` shifted left by `y`; 0 where `y` is negative, or not less than the number of bits."""
     return on_numbers("shift_left", x, y)
 
 
 @operation
 def right_shift(x: Any, y: Any) -> Tensor:
-    """The bits of `x` moved down by `y` places, the sign filled in.
+    """The bits of `x` shifted right by `y`, filled with the sign bit.
 
     Where `y` is negative, or not less than the number of bits, nothing but the sign is left.
     """

@@ -22,10 +22,10 @@ _NAMES: Mapping[str, Any] = MappingProxyType(
 
 
 def get(identifier: Any) -> Any:
-    """The optimizer that a name, a configuration or a class stands for.
+    """Resolves a name, a configuration or a class to an optimizer.
 
     Raises:
-        ArgumentError: if it stands for none, with the nearest names.
+        ArgumentError: if it cannot be resolved; the message has the nearest names.
 
     Example:
 

@@ -13,7 +13,7 @@ from graphc.tracing import Variable
 
 @exported("keras.optimizers")
 class Adamax(Optimizer):
-    """Adam with the largest gradient in place of the mean of squares (Kingma and Ba, 2014).
+    """Adam with the infinity norm of the gradients in place of the second moment (Kingma and Ba, 2014).
 
     Args:
         learning_rate: A number or a schedule.

@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Traced:
-    """A graph made from a Python function.
+    """A graph that was traced from a Python function.
 
     Args:
         graph: The graph. Its inputs are `x0`, `x1`, ... in the order of the arguments' leaves.
@@ -110,13 +110,13 @@ class Function(Generic[P, R]):
         found = self._compiled.get(key)
         if found is None or not are_current(found[2]):
             specs = tree.unflatten(structure, types)
-            made = trace(lambda pair: self.function(*pair[0], **pair[1]), [specs])
-            rules = own_rules(made.graph)
-            found = self._compiled[key] = build(made.graph), made, rules
-        executable, made, _ = found
-        states = {name: made.variables[name].buffer for name in made.graph.states}
+            traced = trace(lambda pair: self.function(*pair[0], **pair[1]), [specs])
+            rules = own_rules(traced.graph)
+            found = self._compiled[key] = build(traced.graph), traced, rules
+        executable, traced, _ = found
+        states = {name: traced.variables[name].buffer for name in traced.graph.states}
         outputs = executable.run({f"x{i}": array for i, array in enumerate(arrays)}, states, {})
-        return cast(R, tree.unflatten(made.structure, [Tensor(np.asarray(output)) for output in outputs]))
+        return cast(R, tree.unflatten(traced.structure, [Tensor(np.asarray(output)) for output in outputs]))
 
 
 def function(function: Callable[P, R]) -> Function[P, R]:

@@ -111,7 +111,7 @@ class Operators:
     def __ne__(self, other: Any) -> Any:
         return self._operate("ne", self, other)
 
-    # Comparison is elementwise; as keys, tensors are told apart by identity.
+    # Comparison is elementwise; as keys, tensors are compared by identity.
     def __hash__(self) -> int:
         return id(self)
 

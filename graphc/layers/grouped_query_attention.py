@@ -1,0 +1,189 @@
+"""Attention with groups of heads: `GroupQueryAttention`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from graphc import ops
+from graphc.errors import ArgumentError, ShapeError
+from graphc.layers.attention_base import BaseMultiHeadAttention
+from graphc.layers.masks import without_mask
+from graphc.layers.regularization import Dropout
+from graphc.registration import exported
+from graphc.tracing import auto_name, describe
+
+_MODULE = "keras.layers"
+
+
+@exported(_MODULE)
+class GroupQueryAttention(BaseMultiHeadAttention):
+    """Attention whose heads share keys and values in groups (Ainslie et al., 2023).
+
+    Args:
+        head_dim: The size of a head.
+        num_query_heads: The number of query heads.
+        num_key_value_heads: The number of key and value heads; it divides `num_query_heads`.
+        dropout: The fraction of the attention weights that is set to 0 in training.
+        use_bias: Whether the projections have biases.
+        sliding_window: The maximum distance of a key from a query is `sliding_window - 1`. None: any distance.
+        flash_attention: Accepted as in Keras; the compiler decides how attention is computed.
+        kernel_initializer: Initializer of the projections' kernels.
+        bias_initializer: Initializer of their biases.
+        kernel_regularizer: Regularizer of the kernels.
+        bias_regularizer: Regularizer of the biases.
+        activity_regularizer: Regularizer of the outputs of the projections.
+        kernel_constraint: Constraint on the kernels.
+        bias_constraint: Constraint on the biases.
+        use_gate: Whether the heads are multiplied with a gate, `sigmoid(query @ W_g)`, before the output projection.
+        seed: Integer for dropout, or None.
+
+    Call arguments:
+        query: Tensor of shape `(batch, queries, features)`.
+        value: Tensor of shape `(batch, keys, features)`.
+        key: Tensor of shape `(batch, keys, features)`. None: `value`.
+        query_mask: Booleans of shape `(batch, queries)`. None: the mask that the tensor carries.
+        value_mask: Booleans of shape `(batch, keys)`, likewise.
+        key_mask: Booleans of shape `(batch, keys)`, likewise.
+        attention_mask: Booleans of shape `(batch, queries, keys)`: which keys a query attends to.
+        return_attention_scores: Whether the weights, of shape `(batch, heads, queries, keys)`, are returned as well.
+        training: Whether the model trains: whether there is dropout.
+        use_causal_mask: Whether a query attends only to keys at its own and earlier positions.
+
+    Raises:
+        ArgumentError: if the numbers of heads are incompatible.
+        ShapeError: if the shapes of queries, keys and values are incompatible.
+
+    Example:
+
+    >>> x = ops.ones((2, 5, 16))
+    >>> GroupQueryAttention(head_dim=4, num_query_heads=4, num_key_value_heads=2)(x, x).shape
+    (2, 5, 16)
+    """
+
+    dropout: float
+    use_gate: bool
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        sliding_window: int | None = None,
+        flash_attention: Any = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # Keras derives the automatic name from the alias of the class.
+        super().__init__(name=name or auto_name("grouped_query_attention"), **kwargs)
+        if num_query_heads % num_key_value_heads:
+            raise ArgumentError(
+                "num_key_value_heads divides num_query_heads",
+                where=describe(self._origin),
+                got=f"{num_key_value_heads} and {num_query_heads}",
+            )
+        self._set_options(
+            dropout,
+            use_bias,
+            use_gate,
+            sliding_window,
+            flash_attention,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            seed=seed,
+        )
+        self.head_dim, self.num_query_heads, self.num_key_value_heads = head_dim, num_query_heads, num_key_value_heads
+        self.num_repeats = num_query_heads // num_key_value_heads
+
+    def build(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> None:
+        """Creates the projections."""
+        self.feature_dim = query_shape[-1]
+        queries, groups = (None, self.num_query_heads, self.head_dim), (None, self.num_key_value_heads, self.head_dim)
+        self._query_dense = self._projection("query", "bqm,muh->bquh", queries, "uh")
+        self._query_dense.build(query_shape)
+        self._key_dense = self._projection("key", "bkm,mvh->bkvh", groups, "vh")
+        self._key_dense.build(value_shape if key_shape is None else key_shape)
+        if self.use_gate:
+            self._gate_dense = self._projection("gate", "bqm,muh->bquh", queries, "uh", "sigmoid")
+            self._gate_dense.build(query_shape)
+        self._value_dense = self._projection("value", "bkm,mvh->bkvh", groups, "vh")
+        self._value_dense.build(value_shape)
+        self._score_axes = (-1,)
+        self._dropout_layer = Dropout(self.dropout, dtype=self.dtype_policy, seed=self.seed)
+        self._output_dense = self._projection("attention_output", "bquh,uhm->bqm", (None, self.feature_dim), "m")
+        self._output_dense.build((None, None, self.num_query_heads, self.head_dim))
+
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """The outputs, with the scores if requested."""
+        query, value, key = without_mask(query), without_mask(value), without_mask(value if key is None else key)
+        mask = self._compute_attention_mask(
+            query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+        )
+        mask = None if mask is None else ops.expand_dims(mask, -3)
+        gate = self._gate_dense(query) if self.use_gate else None
+        q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        scale = 1 / math.sqrt(self.head_dim)
+        scores = None
+        if self.dropout == 0 and not return_attention_scores:
+            output = ops.dot_product_attention(q, k, v, mask=mask, scale=scale)
+        else:
+            k, v = (ops.repeat(x, self.num_repeats, axis=2) for x in (k, v))
+            output, scores = self._attend((q, k, v), ("bkuh,bquh->buqk", "buqk,bkuh->bquh"), scale, mask, training)
+        output = self._output_dense(output if gate is None else ops.multiply(output, gate))
+        return (output, scores) if return_attention_scores else output
+
+    def compute_output_shape(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> Any:
+        """The shape of the outputs: that of the queries."""
+        key_shape = value_shape if key_shape is None else key_shape
+        if query_shape[-1] != value_shape[-1] or tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
+            raise ShapeError(
+                "queries, keys and values do not fit each other",
+                layer=self.name,
+                got=f"queries {tuple(query_shape)}, keys {tuple(key_shape)}, values {tuple(value_shape)}",
+            )
+        return tuple(query_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration, from which `from_config` creates an equal layer."""
+        return {
+            **super().get_config(),
+            "head_dim": self.head_dim,
+            "num_query_heads": self.num_query_heads,
+            "num_key_value_heads": self.num_key_value_heads,
+            **self._shared_config(),
+        }
+
+
+GroupedQueryAttention = GroupQueryAttention
