@@ -1,4 +1,4 @@
-"""Activation functions by name. What they compute is in `graphc.ops`; some have other defaults here, as in Keras."""
+"""Activation functions by name. They are implemented in `graphc.ops`; some have other defaults here, as in Keras."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from graphc.tracing import Tensor, operation
 
 @operation
 def linear(x: Any) -> Any:
-    """`x` itself."""
+    """The identity."""
     return x
 
 
@@ -72,13 +72,13 @@ def gelu(x: Any, approximate: bool = False) -> Tensor:
 
 @operation
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Tensor:
-    """`x` from a threshold on, else `negative_slope * (x - threshold)`; not above `max_value`.
+    """`x` from a threshold on, else `negative_slope * (x - threshold)`; at most `max_value`.
 
     Args:
         x: Tensor.
         negative_slope: The slope below the threshold.
-        max_value: The largest result. None: no limit.
-        threshold: Where the function bends.
+        max_value: The maximum of the result. None: no maximum.
+        threshold: The input above which the function is the identity.
 
     Example:
 
@@ -105,10 +105,10 @@ _NAMES: Mapping[str, Any] = MappingProxyType({function.__name__: function for fu
 
 
 def get(identifier: Any) -> Any:
-    """The activation function that a name, a configuration or a function stands for; None stands for `linear`.
+    """Resolves a name, a configuration or a function to an activation function; None resolves to `linear`.
 
     Raises:
-        ArgumentError: if it stands for none.
+        ArgumentError: if it cannot be resolved.
 
     Example:
 
@@ -119,7 +119,7 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(activation: Any) -> Any:
-    """An activation as a configuration: the name of a function of ours, a dictionary for one of the user."""
+    """An activation as a configuration: the name of a built-in function, a dictionary for a user's function."""
     name = getattr(activation, "__name__", None)
     if name is not None and _NAMES.get(name) is activation:
         return {"hard_swish": "hard_silu", "swish": "silu"}.get(name, name)

@@ -1,4 +1,4 @@
-"""What weights are made to satisfy after every update."""
+"""Constraints: projections that are applied to weights after every update."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MODULE = "keras.constraints"
 
 
 class Constraint(Configurable):
-    """Moves a weight to where it is allowed: a function of a tensor to a tensor. Subclasses define `__call__`."""
+    """Projects a weight onto its constraint. Subclasses define `__call__`."""
 
     def __call__(self, w: Any) -> Any:
-        """The weight as it may be."""
+        """The projected weight."""
         raise NotImplementedError("a constraint defines `__call__`")
 
 
@@ -28,11 +28,11 @@ def _length(w: Any, axis: Any) -> Any:
 
 @exported(_MODULE, "max_norm")
 class MaxNorm(Constraint):
-    """Vectors longer than a limit are scaled down to it.
+    """Scales vectors whose norm exceeds a maximum down to it.
 
     Args:
         max_value: The limit.
-        axis: Axis or axes that a vector lies along.
+        axis: Axis or axes of a vector.
 
     Example:
 
@@ -44,18 +44,18 @@ class MaxNorm(Constraint):
         self.max_value, self.axis = max_value, axis
 
     def __call__(self, w: Any) -> Any:
-        """The weight as it may be."""
+        """The projected weight."""
         length = _length(w, self.axis)
         return ops.multiply(w, ops.clip(length, 0, self.max_value) / (settings.epsilon() + length))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {"max_value": self.max_value, "axis": self.axis}
 
 
 @exported(_MODULE, "non_neg")
 class NonNeg(Constraint):
-    """Negative numbers become 0.
+    """Sets negative numbers to 0.
 
     Example:
 
@@ -64,16 +64,16 @@ class NonNeg(Constraint):
     """
 
     def __call__(self, w: Any) -> Any:
-        """The weight as it may be."""
+        """The projected weight."""
         return ops.maximum(w, 0.0)
 
 
 @exported(_MODULE, "unit_norm")
 class UnitNorm(Constraint):
-    """Vectors are scaled to length one.
+    """Normalizes vectors to norm one.
 
     Args:
-        axis: Axis or axes that a vector lies along.
+        axis: Axis or axes of a vector.
 
     Example:
 
@@ -85,23 +85,23 @@ class UnitNorm(Constraint):
         self.axis = axis
 
     def __call__(self, w: Any) -> Any:
-        """The weight as it may be."""
+        """The projected weight."""
         return ops.divide(w, settings.epsilon() + _length(w, self.axis))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {"axis": self.axis}
 
 
 @exported(_MODULE, "min_max_norm")
 class MinMaxNorm(Constraint):
-    """Vectors are scaled, in part, to a length between two limits.
+    """Scales vectors, fully or in part, to a norm between two bounds.
 
     Args:
-        min_value: The lower limit.
-        max_value: The upper limit.
-        rate: How far lengths move to the limit that they are beyond, from 0 to 1.
-        axis: Axis or axes that a vector lies along.
+        min_value: The minimum norm.
+        max_value: The maximum norm.
+        rate: The fraction of the correction that is applied, from 0 to 1.
+        axis: Axis or axes of a vector.
 
     Example:
 
@@ -113,13 +113,13 @@ class MinMaxNorm(Constraint):
         self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
 
     def __call__(self, w: Any) -> Any:
-        """The weight as it may be."""
+        """The projected weight."""
         length = _length(w, self.axis)
         wanted = self.rate * ops.clip(length, self.min_value, self.max_value) + (1 - self.rate) * length
         return ops.multiply(w, wanted / (settings.epsilon() + length))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
 
 
@@ -133,10 +133,10 @@ _NAMES: Mapping[str, Any] = MappingProxyType(
 
 
 def get(identifier: Any) -> Any:
-    """The constraint that a name, a configuration, a class or a function stands for.
+    """Resolves a name, a configuration, a class or a function to a constraint.
 
     Raises:
-        ArgumentError: if it stands for none.
+        ArgumentError: if it cannot be resolved.
     """
     return resolve("constraint", identifier, _NAMES)
 

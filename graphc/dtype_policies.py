@@ -1,4 +1,4 @@
-"""In which dtype a layer computes, and in which it keeps its weights."""
+"""Dtype policies: the compute dtype of a layer and the dtype of its weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphc.registration import Configurable, deserialize_keras_object, exported
 
 @exported("keras", "FloatDTypePolicy")
 class DTypePolicy(Configurable):
-    """A dtype for computing and one for weights.
+    """A dtype for computation and one for weights.
 
     Args:
         name: A dtype, for both; or `"mixed_float16"` or `"mixed_bfloat16"`: compute in the half type, keep weights in
@@ -37,7 +37,7 @@ class DTypePolicy(Configurable):
         self.variable_dtype = "float32" if mixed != self.name else self.compute_dtype
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {"name": self.name}
 
     def __eq__(self, other: object) -> bool:
@@ -54,7 +54,7 @@ FloatDTypePolicy = DTypePolicy
 
 
 def get(identifier: Any) -> DTypePolicy:
-    """The policy that a name, a dtype, a configuration or a policy stands for; None stands for the default."""
+    """Resolves a name, a dtype, a configuration or a policy to a policy; None resolves to the default."""
     if isinstance(identifier, DTypePolicy):
         return identifier
     if isinstance(identifier, dict):

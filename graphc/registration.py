@@ -1,7 +1,7 @@
-"""Objects as configurations and back, in Keras's form, and the names by which users ask for objects.
+"""Serialization of objects to configurations in Keras's format, and the registry of names of objects.
 
-A built-in class is written with the module where Keras 3 has it (`keras.layers`), so that a configuration that Keras
-wrote is read here and the other way round.
+A built-in class is serialized with its module in Keras 3 (`keras.layers`), so that configurations can be exchanged with
+Keras in both directions.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from graphc.errors import ArgumentError
 
 T = TypeVar("T")
 
-# The registry of what configurations can name. It is filled while modules are imported, and by users' decorators.
+# The registry of the objects that configurations can name. It is filled by imports and by users' decorators.
 _BUILTIN: dict[str, Any] = {}
 _CUSTOM: dict[str, Any] = {}
 _scoped: ContextVar[Mapping[str, Any] | None] = ContextVar("graphc_custom_objects", default=None)
 
 
 def exported(module: str, *aliases: str) -> Callable[[T], T]:
-    """Makes a class or function known as `module.name`, and under other names that Keras has for it."""
+    """Registers a built-in class or function as `module.name`, and under its aliases in Keras."""
 
     def register(thing: T) -> T:
         name = str(getattr(thing, "__name__", ""))
@@ -41,14 +41,14 @@ def exported(module: str, *aliases: str) -> Callable[[T], T]:
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
-    """Makes a class or function of the user known to configurations.
+    """Registers a user's class or function for configurations.
 
     Args:
-        package: What its name starts with.
+        package: The prefix of its registered name.
         name: Its name. None: that of the class.
 
     Returns:
-        A decorator that returns what it decorates.
+        A decorator that returns its argument.
 
     Raises:
         ArgumentError: if a class without `get_config` is decorated.
@@ -82,7 +82,7 @@ def get_registered_name(obj: Any) -> str:
 
 
 def get_registered_object(name: str, custom_objects: Any = None, module_objects: Any = None) -> Any:
-    """The class or function that was registered under a name; None where there is none."""
+    """The class or function that was registered under a name; None if there is none."""
     for table in (_scoped.get() or {}, _CUSTOM, custom_objects or {}, module_objects or {}):
         if name in table:
             return table[name]
@@ -90,13 +90,13 @@ def get_registered_object(name: str, custom_objects: Any = None, module_objects:
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """The classes and functions that users registered, by name; what is added here is known too."""
+    """The classes and functions that users registered, by name; entries that are added to it are registered, too."""
     return _CUSTOM
 
 
 @contextmanager
 def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
-    """Within, configurations may name these objects.
+    """A context in which configurations may name these objects.
 
     Args:
         custom_objects: Classes and functions by name.
@@ -109,13 +109,13 @@ def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
 
 
 def choices(name: object, known: Iterable[str]) -> str | None:
-    """A hint with the known names that are nearest to one that is not known."""
+    """A hint with the known names that are nearest to an unknown one."""
     near = difflib.get_close_matches(str(name), list(known), n=3)
     return f"did you mean {' or '.join(map(repr, near))}?" if near else None
 
 
 def named(kind: str, name: str, table: Mapping[str, T]) -> T:
-    """What a table has under a name, the user's own objects included.
+    """Looks a name up among the user's registered objects and in a table.
 
     Raises:
         ArgumentError: if there is none, with the nearest names.
@@ -134,7 +134,7 @@ def named(kind: str, name: str, table: Mapping[str, T]) -> T:
 
 
 def builtin(kind: str, module: str, name: str) -> Any:
-    """What a module of Keras's has under a name: a class by its own name or in lower case with underscores.
+    """Looks up a built-in object of a Keras module by name: a class by its own name or its name in snake case.
 
     Raises:
         ArgumentError: if it has none, with the nearest names.
@@ -145,7 +145,7 @@ def builtin(kind: str, module: str, name: str) -> Any:
 
 
 def snake_case(name: str) -> str:
-    """The name of a class as Keras writes it in layer names.
+    """The name of a class in snake case, as in Keras's names of layers.
 
     Example:
 
@@ -158,7 +158,7 @@ def snake_case(name: str) -> str:
 
 
 def serialize_keras_object(obj: Any) -> Any:
-    """An object as plain data: numbers and strings as they are, objects with `get_config` as a dictionary.
+    """Serializes an object to plain data: numbers and strings unchanged, objects with `get_config` as a dictionary.
 
     Raises:
         ArgumentError: if it cannot be written.
@@ -206,15 +206,15 @@ def _object_config(obj: Any) -> dict[str, Any]:
 
 
 def serialize_build_config(config: dict[str, Any]) -> dict[str, Any]:
-    """Shapes as lists, as JSON has them."""
+    """Converts tuples to lists, as in JSON."""
     return {key: list(part) if isinstance(part, tuple) else part for key, part in config.items()}
 
 
 def deserialize_keras_object(config: Any, custom_objects: Any = None, safe_mode: bool = True, **kwargs: Any) -> Any:
-    """The object that `serialize_keras_object` wrote. Code in configurations is never run.
+    """Creates an object from the result of `serialize_keras_object`. Code in configurations is never run.
 
     Args:
-        config: What it returned.
+        config: The configuration.
         custom_objects: Classes and functions of the user, by name.
         safe_mode: Accepted as in Keras; it is always on.
 
@@ -261,20 +261,20 @@ def _find(module: str | None, name: str, registered: Any, custom_objects: Any) -
 
 
 class Configurable:
-    """Something that a configuration describes in full."""
+    """The base class of objects that are completely described by a configuration."""
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """An object from what `get_config` returned."""
+        """Creates an object from a configuration that `get_config` returned."""
         return cls(**config)
 
 
 def resolve(kind: str, identifier: Any, table: Mapping[str, Any]) -> Any:
-    """What users mean by a name, a configuration, a class, a function or an object.
+    """Resolves a name, a configuration, a class, a function or an object to an object.
 
     Raises:
         ArgumentError: if it is none of these, or the name is unknown.

@@ -1,4 +1,4 @@
-"""Penalties on weights that are added to the loss."""
+"""Regularizers: penalties on weights that are added to the loss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MODULE = "keras.regularizers"
 
 
 class Regularizer(Configurable):
-    """Makes a penalty of a weight: a function of a tensor to a scalar. Subclasses define `__call__`."""
+    """Computes the penalty of a weight, a scalar. Subclasses define `__call__`."""
 
     def __call__(self, x: Any) -> Any:
         """The penalty."""
@@ -30,7 +30,7 @@ def _factor(value: Any, name: str) -> float:
 
 
 def _like(x: Any, penalty: Any) -> Any:
-    """A penalty, formed in float32 where the weight is a half, in the weight's dtype."""
+    """A penalty, which was computed in float32 for halves, in the dtype of the weight."""
     return ops.cast(penalty, in_float(x).dtype)
 
 
@@ -59,7 +59,7 @@ class L1L2(Regularizer):
         return _like(x, sum(parts[1:], parts[0])) if parts else ops.convert_to_tensor(0.0)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {"l1": self.l1, "l2": self.l2}
 
 
@@ -84,7 +84,7 @@ class L1(Regularizer):
         return _like(x, self.l1 * ops.sum(ops.abs(in_wide(x))))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {"l1": self.l1}
 
 
@@ -109,7 +109,7 @@ class L2(Regularizer):
         return _like(x, self.l2 * ops.sum(ops.square(in_wide(x))))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {"l2": self.l2}
 
 
@@ -122,7 +122,7 @@ class OrthogonalRegularizer(Regularizer):
         mode: `"rows"` or `"columns"`.
 
     Raises:
-        ArgumentError: if the mode is another.
+        ArgumentError: if the mode is unknown.
 
     Example:
 
@@ -147,7 +147,7 @@ class OrthogonalRegularizer(Regularizer):
         return _like(x, self.factor * 0.5 * ops.sum(cosines) / max(1.0, size * (size - 1) / 2))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object."""
+        """The configuration, from which `from_config` creates an equal object."""
         return {"factor": self.factor, "mode": self.mode}
 
 
@@ -161,10 +161,10 @@ _NAMES: Mapping[str, Any] = MappingProxyType(
 
 
 def get(identifier: Any) -> Any:
-    """The regularizer that a name, a configuration, a class or a function stands for.
+    """Resolves a name, a configuration, a class or a function to a regularizer.
 
     Raises:
-        ArgumentError: if it stands for none.
+        ArgumentError: if it cannot be resolved.
     """
     return resolve("regularizer", identifier, _NAMES)
 

@@ -143,24 +143,24 @@ class BodyTrace(Trace):
     """The trace of a loop's body. Values of the enclosing graph that it reads become constants of the loop.
 
     Args:
-        around: The trace of the enclosing graph.
+        enclosing: The trace of the enclosing graph.
     """
 
-    def __init__(self, around: Trace) -> None:
-        super().__init__(around.builder.symbols, around.random_step)
-        self.around = around
+    def __init__(self, enclosing: Trace) -> None:
+        super().__init__(enclosing.builder.symbols, enclosing.random_step)
+        self.enclosing = enclosing
         self.constants: dict[Ref, Value] = {}
 
     def capture(self, value: Value) -> Value:
         """The input of the body for a value of the enclosing graph."""
-        outer = value if value.builder is self.around.builder else self.around.capture(value)
+        outer = value if value.builder is self.enclosing.builder else self.enclosing.capture(value)
         if outer.ref not in self.constants:
             self.constants[outer.ref] = self.builder.input(f"c{len(self.constants)}", outer.type)
         return self.constants[outer.ref]
 
     def read(self, variable: Stateful) -> Value:
         """The value of a variable at the start of the loop."""
-        return self.capture(self.around.read(variable))
+        return self.capture(self.enclosing.read(variable))
 
     def write(self, variable: Stateful, value: Value) -> None:
         """Raises an error: the steps of a loop pass values on as carries.
@@ -179,22 +179,22 @@ class BodyTrace(Trace):
 
     def next_stream(self) -> int:
         """A stream number, unique among the random operations of the outermost trace."""
-        return self.around.next_stream()
+        return self.enclosing.next_stream()
 
 
 _current: ContextVar[Trace | None] = ContextVar("graphc_trace", default=None)
 
 
 def current_trace() -> Trace | None:
-    """The trace that operations are added to; None where they are computed at once."""
+    """The trace to which operations are added; None if they are computed eagerly."""
     return _current.get()
 
 
 def outermost_trace() -> Trace | None:
-    """The trace around all loops whose bodies are being traced; None where operations are computed at once."""
+    """The trace that encloses all loops whose bodies are being traced; None if operations are computed eagerly."""
     trace = _current.get()
     while isinstance(trace, BodyTrace):
-        trace = trace.around
+        trace = trace.enclosing
     return trace
 
 
@@ -211,22 +211,22 @@ def required_trace(what: str) -> Trace:
 
 
 def no_value(what: object) -> StateError:
-    """The error for asking a tensor of a graph for its values.
+    """The error for reading the values of a traced tensor.
 
     Args:
-        what: What to call the tensor.
+        what: A description of the tensor.
     """
     origin = current_origin()
-    kept = current_trace() is None
+    finished = current_trace() is None
     return StateError(
         "this tensor was kept from a graph that is finished: it has no values"
-        if kept
+        if finished
         else "this tensor has no values yet: it is part of a graph that is being traced",
         layer=origin.layer or None,
         where=describe(origin),
         got=str(what),
         hint="return it from the function or layer that computed it, or assign it to a Variable there"
-        if kept
+        if finished
         else "use graphc.ops instead of NumPy and of Python's `if`, `float` and `int` on tensors",
     )
 
