@@ -30,6 +30,12 @@ SORTED: tuple[tuple[Any, dict[str, Any]], ...] = (
 )
 
 
+@pytest.fixture(autouse=True, params=("numpy", "cpu"))
+def backend(request: pytest.FixtureRequest) -> Any:
+    with graphc.backend(request.param):
+        yield
+
+
 @pytest.mark.parametrize(("x", "options"), SORTED)
 def test_sorted_as_keras_does(x: Any, options: dict[str, Any]) -> None:
     for name in ("sort", "argsort"):
