@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graphc import dtypes
-from graphc.codegen.cpu.unswitch import invariant_guard, pieces
+from graphc.codegen.cpu.unswitch import invariant_guard, split_at_changes
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, Kernel, Let, Param, Reduce, Stmt, Store
 from graphc.dims import Dim
 from graphc.dtypes import DType
@@ -146,8 +146,8 @@ def test_compiled(backend: str) -> None:
 def test_all_ways_to_print_a_guard_are_tried() -> None:
     """Loops that are cut, loops that are printed twice, and loops that ask at each element."""
     kernels = {name: schedule(kernel) for name, kernel in kernels_of(dtypes.float32).items()}
-    assert pieces(kernels["known"].body, kernels["known"].axes[-1])
+    assert split_at_changes(kernels["known"].body, kernels["known"].axes[-1])
     for name in ("row", "asked_row"):
         assert invariant_guard(kernels[name].body, kernels[name].axes[-1].name) is not None
     assert invariant_guard(kernels["asked"].body, kernels["asked"].axes[-1].name) is None
-    assert not pieces(kernels["asked"].body, kernels["asked"].axes[-1])
+    assert not split_at_changes(kernels["asked"].body, kernels["asked"].axes[-1])

@@ -21,7 +21,7 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.primitives.indexing import added_up
-from tests.support.backends import run_team
+from tests.support.backends import run_threads
 from tests.support.loop_interpreter import build_loops
 
 Array = np.ndarray[Any, Any]
@@ -189,7 +189,7 @@ def test_machine_code_rounds_as_the_interpreter_does(backend: str, fused: bool) 
 
 
 def test_threads_round_alike() -> None:
-    assert_equal(run_team(graph_of(*HALVES), inputs_of(*HALVES), {}))
+    assert_equal(run_threads(graph_of(*HALVES), inputs_of(*HALVES), {}))
 
 
 def test_what_has_no_more_digits_is_not_rounded() -> None:

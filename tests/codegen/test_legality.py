@@ -14,7 +14,7 @@ import graphc
 from benchmarks.workloads import WORKLOADS
 from graphc import dims, dtypes
 from graphc.codegen.compilation import Compilation
-from graphc.codegen.cpu.unswitch import decided, invariant_guard, pieces
+from graphc.codegen.cpu.unswitch import decided, invariant_guard, split_at_changes
 from graphc.codegen.cpu.unswitch import given as known_of
 from graphc.codegen.ir.check import check
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Param, Reduce, Stmt, Store
@@ -68,7 +68,7 @@ def _check_loops(kernel: Kernel, sizes: Mapping[str, int]) -> None:
     if not kernel.axes:
         return
     *outer, last = kernel.axes
-    cut = [replace(kernel, axes=(*outer, axis), body=body) for axis, body in pieces(kernel.body, last)]
+    cut = [replace(kernel, axes=(*outer, axis), body=body) for axis, body in split_at_changes(kernel.body, last)]
     for part in cut:
         check_lowered(part, sizes)
     for name, whole in owners(kernel, sizes).items() if cut else ():

@@ -9,7 +9,7 @@ from graphc import dims, dtypes
 from graphc.compiler import compile
 from graphc.graph.builder import Builder
 from graphc.graph.types import TensorType
-from tests.support.backends import run_interpreter, run_team
+from tests.support.backends import run_interpreter, run_threads
 
 
 @pytest.mark.parametrize("classes", (1, 3, 10, 33))
@@ -24,7 +24,7 @@ def test_the_first_of_equals_and_of_nan(classes: int) -> None:
     values = rng.integers(-3, 3, (40, classes)).astype(np.float32)
     values[3, classes // 2 :], values[4], values[5, -1] = np.nan, -np.inf, np.inf
     wanted = run_interpreter(graph, {"x": values}, {"B": 40})
-    got = run_team(graph, {"x": values}, {"B": 40})
+    got = run_threads(graph, {"x": values}, {"B": 40})
     np.testing.assert_array_equal(got[1], wanted[1])
     np.testing.assert_array_equal(got[1], np.argmax(np.exp(values), axis=1))
     np.testing.assert_allclose(got[0], wanted[0], rtol=1e-6)

@@ -26,7 +26,7 @@ from graphc.plan import Branch, LibraryCall, Loop, Step, While, all_steps
 from graphc.plan_check import check
 from graphc.runtime.memory import solve
 from graphc.runtime.state import StateBuffer
-from tests.support.backends import run_cuda, run_interpreter, run_team
+from tests.support.backends import run_cuda, run_interpreter, run_threads
 from tests.support.loop_interpreter import run_loops
 
 Array = np.ndarray[Any, Any]
@@ -179,7 +179,7 @@ def inputs_of(graph: Graph, sizes: Mapping[str, int]) -> dict[str, Array]:
     return found
 
 
-@pytest.mark.parametrize("run", [run_loops, run_team, pytest.param(run_cuda, marks=pytest.mark.cuda)])
+@pytest.mark.parametrize("run", [run_loops, run_threads, pytest.param(run_cuda, marks=pytest.mark.cuda)])
 @pytest.mark.parametrize("make", PROGRAMS)
 def test_blocks_compute_what_the_interpreter_does(make: Any, run: Any) -> None:
     if run is run_cuda and make in CALLING:
@@ -230,7 +230,7 @@ def test_the_gradient_of_a_branch_is_that_of_the_one_that_ran() -> None:
     expected = [(y_value, x_value), (np.cos(x_value), [0, 0]), ([0, 0], [1, 1])]
     for number, (dx, dy) in enumerate(expected):
         inputs = {"i": np.int32(number), "x": x_value, "y": y_value}
-        for run in (run_interpreter, run_loops, run_team):
+        for run in (run_interpreter, run_loops, run_threads):
             _, *gradients = run(graph, inputs, {"T": 1, "B": 2})
             np.testing.assert_allclose(gradients[0], dx, 1e-6)
             np.testing.assert_allclose(gradients[1], dy, 1e-6)

@@ -11,7 +11,7 @@ from graphc import compiler, dims, dtypes, interpret
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
-from tests.support.backends import run_team
+from tests.support.backends import run_threads
 
 SHAPE = (3, 5, 4, 20)
 
@@ -95,7 +95,7 @@ def test_what_is_side_by_side(widths: tuple[int, ...], size: int) -> None:
     inputs |= {"rows": rng.integers(-2, 12, size).astype("int32")}
     inputs["x0"][0, 0] = np.nan
     (expected,) = interpret.run(graph, inputs, {"B": size})[0]
-    for run in (compiler.compile(graph, backend="cpu").run, lambda *given: run_team(graph, *given[::2])):
+    for run in (compiler.compile(graph, backend="cpu").run, lambda *given: run_threads(graph, *given[::2])):
         (found,) = run(inputs, {}, {"B": size})
         np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-6)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from graphc import config, dims, dtypes, interpret
-from graphc.codegen.cpu.contraction import contraction_cut
+from graphc.codegen.cpu.contraction import contraction_tiling
 from graphc.codegen.cpu.gemm.choose_tiling import REGISTERS
 from graphc.codegen.cpu.gemm.tiling import Tiling
 from graphc.codegen.cpu.winograd import tiling
@@ -21,7 +21,7 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.runtime.cpu import processor
-from tests.support.backends import run_team
+from tests.support.backends import run_threads
 
 BATCH = dims.size("B")
 FLOAT = dtypes.float32
@@ -82,7 +82,7 @@ def blocks(side: int, channels: int) -> Graph:
 
 def cuts(graph: Graph) -> list[Winograd | Tiling | None]:
     kernels = compile(graph, "cpu").compilation.kernels.values()
-    return [contraction_cut(kernel, processor.vector_bytes()) for kernel in kernels if kernel.contraction]
+    return [contraction_tiling(kernel, processor.vector_bytes()) for kernel in kernels if kernel.contraction]
 
 
 def inputs_of(graph: Graph, batch: int) -> dict[str, Array]:
@@ -94,7 +94,7 @@ def inputs_of(graph: Graph, batch: int) -> dict[str, Array]:
 def check(graph: Graph, batch: int, tolerance: float = 1e-4) -> None:
     inputs = inputs_of(graph, batch)
     (wanted,) = interpret.run(graph, inputs, sizes={"B": batch})[0]
-    (got,) = run_team(graph, inputs, {"B": batch})
+    (got,) = run_threads(graph, inputs, {"B": batch})
     np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance * np.abs(wanted).max())
 
 

@@ -1,7 +1,7 @@
 GC_KERNEL void k0(const float *restrict b0, float *restrict b1, long size0, const gc_worker *self) {
   (void)size0;
-  const long work = size0 * 900 + 600, team = gc_team(self, work);
-  const long share_start = gc_first(300, 64, self, team), share_end = gc_end(300, 64, self, team);
+  const long work = size0 * 900 + 600, threads = gc_threads_for(self, work);
+  const long share_start = gc_first(300, 64, self, threads), share_end = gc_end(300, 64, self, threads);
   {
     for (long p0_start = share_start, end = share_end; p0_start < end; p0_start += 64) {
       const long lanes = GC_MIN(64, end - p0_start);

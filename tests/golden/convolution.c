@@ -5,18 +5,18 @@ typedef struct {
   long size0;
 } k0_args;
 static long k0_right_at(const void *args, const gc_block *block) {
-  const long turn = block->turn;
-  const long k0 = turn;
+  const long begin = block->begin;
+  const long k0 = begin;
   return k0 * 384;
 }
-static void k0_gather_left(const void *args, const gc_block *block, const gc_part *part, void *to) {
+static void k0_pack_left(const void *args, const gc_block *block, const gc_part *part, void *to) {
   const k0_args *const given = args;
   const float *restrict b0 = given->b0;
-  const long turn = block->turn;
+  const long begin = block->begin;
   const long line0 = part->line0;
   const long high = part->high;
   float *const packed = to;
-  const long k0 = turn;
+  const long k0 = begin;
   for (long i = 0; i < high; ++i) {
     const long row = line0 + i;
     long row_rest = row;
@@ -38,7 +38,7 @@ static void k0_gather_left(const void *args, const gc_block *block, const gc_par
     }
   }
 }
-static void k0_ask(const void *args, const gc_part *part) {
+static void k0_prefetch(const void *args, const gc_part *part) {
   const k0_args *const given = args;
   float *restrict b2 = given->b2;
   const long line0 = part->line0;
@@ -83,27 +83,27 @@ static void k0_epilogue(const void *args, const gc_part *part, const void *sums)
     }
   }
 }
-static const gc_cut k0_cut = {
-  .sharing = GC_TEAM,
+static const gc_tiling k0_tiling = {
+  .sharing = GC_TILES,
   .size = 4,
   .tile_rows = 8,
   .width = 16,
   .band = 1,
-  .gathers_left = 1,
+  .always_packs_left = 1,
   .along = 1,
-  .tile = gc_tile_float_8x1_m1,
-  .line = gc_tile_float_1x1_m1,
+  .microkernel = gc_microkernel_float_8x1_m1,
+  .line_microkernel = gc_microkernel_float_1x1_m1,
   .right_at = k0_right_at,
-  .gather_left = k0_gather_left,
-  .ask = k0_ask,
+  .pack_left = k0_pack_left,
+  .prefetch = k0_prefetch,
   .epilogue = k0_epilogue,
 };
 GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, float *restrict b2, void *restrict scratch, long size0, const gc_worker *self) {
   (void)size0;
   const k0_args args = {b0, b1, b2, size0};
   float packed[192] __attribute__((aligned(64)));
-  const gc_product product = {
-    .cut = &k0_cut,
+  const gc_gemm gemm = {
+    .tiling = &k0_tiling,
     .args = &args,
     .work = size0 * 112896,
     .items = 1,
@@ -116,12 +116,12 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, float *res
     .outer = 3,
     .inner = 8,
     .most_depth = 24,
-    .asks = size0 * 3136 > 524288,
+    .prefetches = size0 * 3136 > 524288,
     .right = (const char *)b1,
     .right_inner = 16,
     .right_outer = 128,
     .packed = (char *)packed,
     .sums = (char *)scratch,
   };
-  gc_multiply(&product, self);
+  gc_run_gemm(&gemm, self);
 }

@@ -5,7 +5,7 @@ typedef struct {
   float *restrict b3;
   long size0;
 } k0_args;
-static void k0_ask(const void *args, const gc_part *part) {
+static void k0_prefetch(const void *args, const gc_part *part) {
   const k0_args *const given = args;
   float *restrict b3 = given->b3;
   const long line0 = part->line0;
@@ -45,8 +45,8 @@ static void k0_epilogue(const void *args, const gc_part *part, const void *sums)
     }
   }
 }
-static const gc_cut k0_cut = {
-  .sharing = GC_TEAM,
+static const gc_tiling k0_tiling = {
+  .sharing = GC_TILES,
   .size = 4,
   .tile_rows = 8,
   .width = 32,
@@ -54,20 +54,20 @@ static const gc_cut k0_cut = {
   .is_flat = 1,
   .along = 1,
   .may_be_row = 1,
-  .may_help = 1,
+  .may_steal = 1,
   .may_share_columns = 1,
-  .tile = gc_tile_float_8x2_m1,
-  .line = gc_tile_float_1x2_m1,
+  .microkernel = gc_microkernel_float_8x2_m1,
+  .line_microkernel = gc_microkernel_float_1x2_m1,
   .row = gc_row_float,
-  .ask = k0_ask,
+  .prefetch = k0_prefetch,
   .epilogue = k0_epilogue,
 };
 GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, long size0, const gc_worker *self) {
   (void)size0;
   const k0_args args = {b0, b1, b2, b3, size0};
   float row_sums[128] __attribute__((aligned(64)));
-  const gc_product product = {
-    .cut = &k0_cut,
+  const gc_gemm gemm = {
+    .tiling = &k0_tiling,
     .args = &args,
     .work = size0 * 200704,
     .items = 1,
@@ -81,7 +81,7 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const floa
     .inner = 784,
     .most_depth = 784,
     .prefers_columns = size0 * 784 <= 100352,
-    .asks = size0 * 512 > 524288,
+    .prefetches = size0 * 512 > 524288,
     .left = (const char *)b0,
     .left_inner = 1,
     .left_line = 784,
@@ -89,5 +89,5 @@ GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, const floa
     .right_inner = 128,
     .row_sums = (char *)row_sums,
   };
-  gc_multiply(&product, self);
+  gc_run_gemm(&gemm, self);
 }

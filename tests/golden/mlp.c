@@ -1,11 +1,11 @@
 GC_KERNEL void k0(const int *restrict b0, const int *restrict b1, const unsigned char *restrict b2, float *restrict b3, long size0, long size1, const gc_worker *self) {
   (void)size0;
   (void)size1;
-  const long work = size0 * 14112, team = gc_team(self, work);
+  const long work = size0 * 14112, threads = gc_threads_for(self, work);
   {
     const int v1 = b0[0];
-    for (gc_way way = gc_begin(size0, 1, self, team, gc_helps(self, work)); gc_take(&way);)
-    for (long p0 = way.first; p0 < way.end; ++p0) {
+    for (gc_chunks chunks = gc_begin_chunks(size0, 1, self, threads, gc_steals(self, work)); gc_next_chunk(&chunks);)
+    for (long p0 = chunks.first; p0 < chunks.end; ++p0) {
       const int v2 = ((int)p0 + v1);
       const long long v3 = gc_max_int64(gc_min_int64((long long)(v2), (long long)(size1 - 1)), (long long)0);
       const int v4 = b1[v3];
@@ -28,7 +28,7 @@ typedef struct {
   float *restrict b3;
   long size0;
 } k1_args;
-static void k1_ask(const void *args, const gc_part *part) {
+static void k1_prefetch(const void *args, const gc_part *part) {
   const k1_args *const given = args;
   float *restrict b3 = given->b3;
   const long line0 = part->line0;
@@ -68,8 +68,8 @@ static void k1_epilogue(const void *args, const gc_part *part, const void *sums)
     }
   }
 }
-static const gc_cut k1_cut = {
-  .sharing = GC_TEAM,
+static const gc_tiling k1_tiling = {
+  .sharing = GC_TILES,
   .size = 4,
   .tile_rows = 8,
   .width = 32,
@@ -77,20 +77,20 @@ static const gc_cut k1_cut = {
   .is_flat = 1,
   .along = 1,
   .may_be_row = 1,
-  .may_help = 1,
+  .may_steal = 1,
   .may_share_columns = 1,
-  .tile = gc_tile_float_8x2_m1,
-  .line = gc_tile_float_1x2_m1,
+  .microkernel = gc_microkernel_float_8x2_m1,
+  .line_microkernel = gc_microkernel_float_1x2_m1,
   .row = gc_row_float,
-  .ask = k1_ask,
+  .prefetch = k1_prefetch,
   .epilogue = k1_epilogue,
 };
 GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, long size0, const gc_worker *self) {
   (void)size0;
   const k1_args args = {b0, b1, b2, b3, size0};
   float row_sums[128] __attribute__((aligned(64)));
-  const gc_product product = {
-    .cut = &k1_cut,
+  const gc_gemm gemm = {
+    .tiling = &k1_tiling,
     .args = &args,
     .work = size0 * 200704,
     .items = 1,
@@ -104,7 +104,7 @@ GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const floa
     .inner = 784,
     .most_depth = 784,
     .prefers_columns = size0 * 784 <= 100352,
-    .asks = size0 * 512 > 524288,
+    .prefetches = size0 * 512 > 524288,
     .left = (const char *)b0,
     .left_inner = 1,
     .left_line = 784,
@@ -112,7 +112,7 @@ GC_KERNEL void k1(const float *restrict b0, const float *restrict b1, const floa
     .right_inner = 128,
     .row_sums = (char *)row_sums,
   };
-  gc_multiply(&product, self);
+  gc_run_gemm(&gemm, self);
 }
 
 typedef struct {
@@ -122,7 +122,7 @@ typedef struct {
   float *restrict b3;
   long size0;
 } k2_args;
-static void k2_gather_right(const void *args, const gc_block *block, long from, long first, long stop, void *to) {
+static void k2_pack_right(const void *args, const gc_block *block, long from, long first, long stop, void *to) {
   enum { width = 16 };
   const k2_args *const given = args;
   const float *restrict b1 = given->b1;
@@ -142,7 +142,7 @@ static void k2_gather_right(const void *args, const gc_block *block, long from, 
     }
   }
 }
-static void k2_ask(const void *args, const gc_part *part) {
+static void k2_prefetch(const void *args, const gc_part *part) {
   const k2_args *const given = args;
   float *restrict b3 = given->b3;
   const long line0 = part->line0;
@@ -181,8 +181,8 @@ static void k2_epilogue(const void *args, const gc_part *part, const void *sums)
     }
   }
 }
-static const gc_cut k2_cut = {
-  .sharing = GC_TEAM,
+static const gc_tiling k2_tiling = {
+  .sharing = GC_TILES,
   .size = 4,
   .tile_rows = 8,
   .width = 16,
@@ -190,22 +190,22 @@ static const gc_cut k2_cut = {
   .is_flat = 1,
   .along = 1,
   .may_be_row = 1,
-  .may_help = 1,
+  .may_steal = 1,
   .may_share_columns = 1,
-  .asks_for_rows = 1,
-  .tile = gc_tile_float_8x1_m1,
-  .line = gc_tile_float_1x1_m1,
+  .prefetches_rows = 1,
+  .microkernel = gc_microkernel_float_8x1_m1,
+  .line_microkernel = gc_microkernel_float_1x1_m1,
   .row = gc_row_float,
-  .gather_right = k2_gather_right,
-  .ask = k2_ask,
+  .pack_right = k2_pack_right,
+  .prefetch = k2_prefetch,
   .epilogue = k2_epilogue,
 };
 GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, void *restrict scratch, long size0, const gc_worker *self) {
   (void)size0;
   const k2_args args = {b0, b1, b2, b3, size0};
   float row_sums[16] __attribute__((aligned(64)));
-  const gc_product product = {
-    .cut = &k2_cut,
+  const gc_gemm gemm = {
+    .tiling = &k2_tiling,
     .args = &args,
     .work = size0 * 2560,
     .items = 1,
@@ -219,7 +219,7 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
     .inner = 128,
     .most_depth = 128,
     .prefers_columns = size0 * 128 <= 1280,
-    .asks = size0 * 40 > 524288,
+    .prefetches = size0 * 40 > 524288,
     .left = (const char *)b0,
     .left_inner = 1,
     .left_line = 128,
@@ -228,14 +228,14 @@ GC_KERNEL void k2(const float *restrict b0, const float *restrict b1, const floa
     .row_sums = (char *)row_sums,
     .panels = scratch,
   };
-  gc_multiply(&product, self);
+  gc_run_gemm(&gemm, self);
 }
 
 GC_KERNEL void k3(const float *restrict b0, const int *restrict b1, const int *restrict b2, const int *restrict b3, float *restrict b4, float *restrict b5, float *restrict b6, long size0, long size1, const gc_worker *self) {
   (void)size0;
   (void)size1;
-  const long work = size0 * 644, team = gc_team(self, work);
-  const long share_start = gc_first(size0, 64, self, team), share_end = gc_end(size0, 64, self, team);
+  const long work = size0 * 644, threads = gc_threads_for(self, work);
+  const long share_start = gc_first(size0, 64, self, threads), share_end = gc_end(size0, 64, self, threads);
   {
     const int v6 = b1[0];
     const float v25 = (float)((long long)size0);
@@ -316,19 +316,19 @@ typedef struct {
   float *restrict b3;
   long size0;
 } k4_args;
-static void k4_gather_right(const void *args, const gc_block *block, long from, long first, long stop, void *to) {
+static void k4_pack_right(const void *args, const gc_block *block, long from, long first, long stop, void *to) {
   enum { width = 32 };
   const k4_args *const given = args;
   const float *restrict b1 = given->b1;
   float *const panels = to;
   for (long panel = first; panel < stop; ++panel) {
     const long n0 = from + panel * width;
-    for (long run = 0; run < 10; run += 16) {
-      const long run_end = GC_MIN(run + 16, 10);
+    for (long chunk = 0; chunk < 10; chunk += 16) {
+      const long chunk_end = GC_MIN(chunk + 16, 10);
       for (long column = n0; column < GC_MIN(n0 + width, 128); ++column) {
         const long p1 = column;
         {
-          for (long k0 = run; k0 < run_end; ++k0) {
+          for (long k0 = chunk; k0 < chunk_end; ++k0) {
             const float v2 = b1[k0 + p1 * 10];
             const long deep = k0;
             panels[(panel * 10 + deep) * width + column - n0] = v2;
@@ -338,7 +338,7 @@ static void k4_gather_right(const void *args, const gc_block *block, long from, 
     }
   }
 }
-static void k4_ask(const void *args, const gc_part *part) {
+static void k4_prefetch(const void *args, const gc_part *part) {
   const k4_args *const given = args;
   const float *restrict b2 = given->b2;
   float *restrict b3 = given->b3;
@@ -381,29 +381,29 @@ static void k4_epilogue(const void *args, const gc_part *part, const void *sums)
     }
   }
 }
-static const gc_cut k4_cut = {
-  .sharing = GC_TEAM,
+static const gc_tiling k4_tiling = {
+  .sharing = GC_TILES,
   .size = 4,
   .tile_rows = 8,
   .width = 32,
   .band = 1,
   .is_flat = 1,
-  .gathers_right = 1,
+  .always_packs_right = 1,
   .along = 1,
-  .may_help = 1,
+  .may_steal = 1,
   .may_share_columns = 1,
-  .asks_for_rows = 1,
-  .tile = gc_tile_float_8x2_m1,
-  .line = gc_tile_float_1x2_m1,
-  .gather_right = k4_gather_right,
-  .ask = k4_ask,
+  .prefetches_rows = 1,
+  .microkernel = gc_microkernel_float_8x2_m1,
+  .line_microkernel = gc_microkernel_float_1x2_m1,
+  .pack_right = k4_pack_right,
+  .prefetch = k4_prefetch,
   .epilogue = k4_epilogue,
 };
 GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const float *restrict b2, float *restrict b3, void *restrict scratch, long size0, const gc_worker *self) {
   (void)size0;
   const k4_args args = {b0, b1, b2, b3, size0};
-  const gc_product product = {
-    .cut = &k4_cut,
+  const gc_gemm gemm = {
+    .tiling = &k4_tiling,
     .args = &args,
     .work = size0 * 2560,
     .items = 1,
@@ -417,13 +417,13 @@ GC_KERNEL void k4(const float *restrict b0, const float *restrict b1, const floa
     .inner = 10,
     .most_depth = 10,
     .prefers_columns = size0 * 10 <= 1280,
-    .asks = size0 * 1024 > 524288,
+    .prefetches = size0 * 1024 > 524288,
     .left = (const char *)b0,
     .left_inner = 1,
     .left_line = 10,
     .panels = scratch,
   };
-  gc_multiply(&product, self);
+  gc_run_gemm(&gemm, self);
 }
 
 GC_KERNEL void k5(const float *restrict b0, const float *restrict b1, float *restrict b2, int *restrict b3, float *restrict b5, float *restrict b6, float *restrict b8, float *restrict b11, long size0, const gc_worker *self) {
@@ -478,29 +478,29 @@ typedef struct {
   float *restrict b7;
   long size0;
 } k6_args;
-static void k6_gather_right(const void *args, const gc_block *block, long from, long first, long stop, void *to) {
+static void k6_pack_right(const void *args, const gc_block *block, long from, long first, long stop, void *to) {
   enum { width = 32 };
   const k6_args *const given = args;
   const float *restrict b1 = given->b1;
-  const long turn = block->turn;
+  const long begin = block->begin;
   const long end = block->end;
   float *const panels = to;
   {
-    for (long k0 = turn; k0 < end; ++k0) {
+    for (long k0 = begin; k0 < end; ++k0) {
       for (long panel = first; panel < stop; ++panel) {
         const long n0 = from + panel * width;
         #pragma omp simd
         for (long lane = 0; lane < width; ++lane) {
           const long p1 = n0 + lane;
           const float v2 = b1[k0 * 128 + p1];
-          const long deep = k0 - turn * 1;
+          const long deep = k0 - begin * 1;
           panels[(panel * 352 + deep) * width + lane] = v2;
         }
       }
     }
   }
 }
-static void k6_ask(const void *args, const gc_part *part) {
+static void k6_prefetch(const void *args, const gc_part *part) {
   const k6_args *const given = args;
   float *restrict b2 = given->b2;
   float *restrict b3 = given->b3;
@@ -563,30 +563,30 @@ static void k6_epilogue(const void *args, const gc_part *part, const void *sums)
     }
   }
 }
-static const gc_cut k6_cut = {
-  .sharing = GC_TEAM,
+static const gc_tiling k6_tiling = {
+  .sharing = GC_TILES,
   .size = 4,
   .tile_rows = 14,
   .width = 32,
   .band = 1,
   .step = 352,
   .many_rows = 64,
-  .most_ungathered = 512,
+  .most_unpacked = 512,
   .is_flat = 1,
-  .may_gather = 1,
+  .may_pack = 1,
   .may_be_whole = 1,
-  .may_help = 1,
+  .may_steal = 1,
   .may_share_columns = 1,
-  .tile = gc_tile_float_14x2_1k,
-  .gather_right = k6_gather_right,
-  .ask = k6_ask,
+  .microkernel = gc_microkernel_float_14x2_1k,
+  .pack_right = k6_pack_right,
+  .prefetch = k6_prefetch,
   .epilogue = k6_epilogue,
 };
 GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *restrict b2, float *restrict b3, const float *restrict b4, float *restrict b7, void *restrict scratch, long size0, const gc_worker *self) {
   (void)size0;
   const k6_args args = {b0, b1, b2, b3, b4, b7, size0};
-  const gc_product product = {
-    .cut = &k6_cut,
+  const gc_gemm gemm = {
+    .tiling = &k6_tiling,
     .args = &args,
     .work = size0 * 200704,
     .items = 1,
@@ -600,24 +600,24 @@ GC_KERNEL void k6(const float *restrict b0, const float *restrict b1, float *res
     .inner = 352,
     .most_depth = 352,
     .prefers_columns = size0 * 784 <= size0 * 128 + 100352,
-    .asks = 1204224 > 524288,
+    .prefetches = 1204224 > 524288,
     .left = (const char *)b0,
     .left_inner = 784,
-    .left_turn = 784,
+    .left_block = 784,
     .left_line = 1,
     .right = (const char *)b1,
     .right_inner = 128,
-    .right_turn = 128,
+    .right_block = 128,
     .panels = scratch,
     .sums = (char *)scratch + 180224,
   };
-  gc_multiply(&product, self);
+  gc_run_gemm(&gemm, self);
 }
 
 GC_KERNEL void k7(const float *restrict b0, float *restrict b1, float *restrict b2, const float *restrict b3, float *restrict b6, long size0, const gc_worker *self) {
   (void)size0;
-  const long work = size0 * 384 + 5632, team = gc_team(self, work);
-  const long share_start = gc_first(128, 64, self, team), share_end = gc_end(128, 64, self, team);
+  const long work = size0 * 384 + 5632, threads = gc_threads_for(self, work);
+  const long share_start = gc_first(128, 64, self, threads), share_end = gc_end(128, 64, self, threads);
   {
     for (long p0_start = share_start, end = share_end; p0_start < end; p0_start += 64) {
       const long lanes = GC_MIN(64, end - p0_start);
@@ -705,29 +705,29 @@ typedef struct {
   float *restrict b7;
   long size0;
 } k8_args;
-static void k8_gather_right(const void *args, const gc_block *block, long from, long first, long stop, void *to) {
+static void k8_pack_right(const void *args, const gc_block *block, long from, long first, long stop, void *to) {
   enum { width = 16 };
   const k8_args *const given = args;
   const float *restrict b1 = given->b1;
-  const long turn = block->turn;
+  const long begin = block->begin;
   const long end = block->end;
   float *const panels = to;
   {
-    for (long k0 = turn; k0 < end; ++k0) {
+    for (long k0 = begin; k0 < end; ++k0) {
       for (long panel = first; panel < stop; ++panel) {
         const long n0 = from + panel * width;
         #pragma omp simd
         for (long lane = 0; lane < 10; ++lane) {
           const long p1 = n0 + lane;
           const float v2 = b1[k0 * 10 + p1];
-          const long deep = k0 - turn * 1;
+          const long deep = k0 - begin * 1;
           panels[(panel * 256 + deep) * width + lane] = v2;
         }
       }
     }
   }
 }
-static void k8_ask(const void *args, const gc_part *part) {
+static void k8_prefetch(const void *args, const gc_part *part) {
   const k8_args *const given = args;
   float *restrict b2 = given->b2;
   float *restrict b3 = given->b3;
@@ -788,28 +788,28 @@ static void k8_epilogue(const void *args, const gc_part *part, const void *sums)
     }
   }
 }
-static const gc_cut k8_cut = {
-  .sharing = GC_TEAM,
+static const gc_tiling k8_tiling = {
+  .sharing = GC_TILES,
   .size = 4,
   .tile_rows = 13,
   .width = 16,
   .band = 1,
   .step = 256,
   .many_rows = 64,
-  .most_ungathered = 384,
+  .most_unpacked = 384,
   .is_flat = 1,
-  .may_gather = 1,
+  .may_pack = 1,
   .may_share_columns = 1,
-  .tile = gc_tile_float_13x1_1k,
-  .gather_right = k8_gather_right,
-  .ask = k8_ask,
+  .microkernel = gc_microkernel_float_13x1_1k,
+  .pack_right = k8_pack_right,
+  .prefetch = k8_prefetch,
   .epilogue = k8_epilogue,
 };
 GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *restrict b2, float *restrict b3, const float *restrict b4, float *restrict b7, void *restrict scratch, long size0, const gc_worker *self) {
   (void)size0;
   const k8_args args = {b0, b1, b2, b3, b4, b7, size0};
-  const gc_product product = {
-    .cut = &k8_cut,
+  const gc_gemm gemm = {
+    .tiling = &k8_tiling,
     .args = &args,
     .work = size0 * 2560,
     .items = 1,
@@ -823,24 +823,24 @@ GC_KERNEL void k8(const float *restrict b0, const float *restrict b1, float *res
     .inner = 256,
     .most_depth = 256,
     .prefers_columns = size0 * 128 <= size0 * 10 + 1280,
-    .asks = 15360 > 524288,
+    .prefetches = 15360 > 524288,
     .left = (const char *)b0,
     .left_inner = 128,
-    .left_turn = 128,
+    .left_block = 128,
     .left_line = 1,
     .right = (const char *)b1,
     .right_inner = 10,
-    .right_turn = 10,
+    .right_block = 10,
     .panels = scratch,
     .sums = (char *)scratch + 16384,
   };
-  gc_multiply(&product, self);
+  gc_run_gemm(&gemm, self);
 }
 
 GC_KERNEL void k9(const float *restrict b0, float *restrict b1, float *restrict b2, const float *restrict b3, float *restrict b6, long size0, const gc_worker *self) {
   (void)size0;
-  const long work = size0 * 30 + 440, team = gc_team(self, work);
-  const long share_start = gc_first(10, 64, self, team), share_end = gc_end(10, 64, self, team);
+  const long work = size0 * 30 + 440, threads = gc_threads_for(self, work);
+  const long share_start = gc_first(10, 64, self, threads), share_end = gc_end(10, 64, self, threads);
   {
     for (long p0_start = share_start, end = share_end; p0_start < end; p0_start += 64) {
       const long lanes = GC_MIN(64, end - p0_start);

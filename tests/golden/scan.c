@@ -1,8 +1,8 @@
 GC_KERNEL void k0(const float *restrict b0, const float *restrict b1, float *restrict b2, long size1, long size0, const gc_worker *self) {
   (void)size1;
   (void)size0;
-  const long work = size0 * 184, team = gc_team(self, work);
-  const long share_start = gc_first(size0 * 8, 64, self, team), share_end = gc_end(size0 * 8, 64, self, team);
+  const long work = size0 * 184, threads = gc_threads_for(self, work);
+  const long share_start = gc_first(size0 * 8, 64, self, threads), share_end = gc_end(size0 * 8, 64, self, threads);
   {
     #pragma omp simd
     for (long p0 = share_start; p0 < share_end; ++p0) {

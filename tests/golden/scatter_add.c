@@ -1,7 +1,7 @@
 GC_KERNEL void k0(float *restrict b0, const int *restrict b1, const float *restrict b2, long size0, const gc_worker *self) {
   (void)size0;
-  const long work = size0 * 512 + 64000, team = gc_team(self, work);
-  const long share_start = gc_first(64, 64, self, team), share_end = gc_end(64, 64, self, team);
+  const long work = size0 * 512 + 64000, threads = gc_threads_for(self, work);
+  const long share_start = gc_first(64, 64, self, threads), share_end = gc_end(64, 64, self, threads);
   {
     for (long p1_start = share_start, end = share_end; p1_start < end; p1_start += 64) {
       const long lanes = GC_MIN(64, end - p1_start);

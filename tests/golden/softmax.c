@@ -1,7 +1,7 @@
 GC_KERNEL void k0(const float *restrict b0, float *restrict b1, long size0, const gc_worker *self) {
   (void)size0;
-  const long work = size0 * 5100, team = gc_team(self, work);
-  const long share_start = gc_first(size0, 64, self, team), share_end = gc_end(size0, 64, self, team);
+  const long work = size0 * 5100, threads = gc_threads_for(self, work);
+  const long share_start = gc_first(size0, 64, self, threads), share_end = gc_end(size0, 64, self, threads);
   {
     for (long p0 = share_start; p0 < share_end; ++p0) {
       float v2 = (-(float)GC_INFINITY);

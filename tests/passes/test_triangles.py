@@ -10,7 +10,7 @@ import pytest
 
 import graphc
 from graphc import config, dims, dtypes, interpret, ops
-from graphc.codegen.cpu.contraction import contraction_cut
+from graphc.codegen.cpu.contraction import contraction_tiling
 from graphc.codegen.cpu.gemm.masks import Limit, limits
 from graphc.codegen.cpu.gemm.tiling import Tiling
 from graphc.compiler import compile
@@ -18,7 +18,7 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.passes.analysis.triangles import Triangle, triangles
-from tests.support.backends import run_cpu, run_library, run_team
+from tests.support.backends import run_cpu, run_library, run_threads
 
 BATCH = dims.size("B")
 FLOAT = dtypes.float32
@@ -77,7 +77,7 @@ def inputs_of(graph: Graph, batch: int) -> dict[str, Array]:
 def check(graph: Graph, batch: int) -> None:
     inputs, sizes = inputs_of(graph, batch), {"B": batch}
     wanted = interpret.run(graph, inputs, sizes=sizes)[0]
-    for run in (run_cpu, run_team, run_library):
+    for run in (run_cpu, run_threads, run_library):
         for ours, theirs in zip(run(graph, inputs, sizes), wanted, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
@@ -87,7 +87,7 @@ def known(graph: Graph) -> list[tuple[Limit, ...]]:
     found = []
     for kernel in compile(graph, "cpu").compilation.kernels.values():
         if (contraction := kernel.contraction) is not None:
-            cut = contraction_cut(kernel, 64)
+            cut = contraction_tiling(kernel, 64)
             assert isinstance(cut, Tiling)
             found.append(limits(cut, contraction, tuple(stmt for stmt in kernel.body if stmt is not contraction)))
     return found

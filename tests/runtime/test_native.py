@@ -150,9 +150,9 @@ def test_without_new_threads_all_runs_on_one(folder: Path, expected: Any) -> Non
     def start(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    crew = thread_pool._Crew()
+    pool = thread_pool._ThreadPool()
     with (
-        patch.multiple(thread_pool, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0, _crew=lambda: crew),
+        patch.multiple(thread_pool, WORTH_SHARING=0, GRAIN=1, TRIES_ALONE=0, _pool=lambda: pool),
         config.override(threads=3),
         patch.object(threading.Thread, "start", start),
     ):

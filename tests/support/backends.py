@@ -29,7 +29,7 @@ def run_cpu(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int])
     return compile(graph, "cpu").run(inputs, {}, sizes)
 
 
-def run_team(
+def run_threads(
     graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int], products: str = "generated"
 ) -> list[Array]:
     """The outputs from generated C, every kernel shared among three threads, however small: to the bit those of one."""
@@ -46,7 +46,7 @@ def run_team(
 
 def run_library(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> list[Array]:
     """The same where a library computes each product of matrices that it can."""
-    return run_team(graph, inputs, sizes, "library")
+    return run_threads(graph, inputs, sizes, "library")
 
 
 def run_cuda(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> list[Array]:
@@ -59,6 +59,6 @@ BACKENDS: dict[str, Run] = {"rules": run_rules}
 # What compiles whole graphs. Building machine code takes a while, so that tests give it many calls at once.
 COMPILED = [
     pytest.param(run_cpu, id="cpu"),
-    pytest.param(run_team, id="threads"),
+    pytest.param(run_threads, id="threads"),
     pytest.param(run_cuda, id="cuda", marks=pytest.mark.cuda),
 ]

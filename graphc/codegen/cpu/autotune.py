@@ -67,7 +67,7 @@ class Tuner:
         sizes = {n: min(max(self.sizes.get(n, NOMINAL_SIZE), low), high) for n, (low, high) in plan.symbols.items()}
         launches, questions = plan.all_launches(), {}
         for name, kernel in able.items():
-            # Kernels of a loop that speak of its counter have as many sizes as it has passes.
+            # Kernels of a loop that speak of its counter have as many sizes as it has iterations.
             if set(launches[name].symbols) <= set(sizes) and dims.evaluate(work(kernel), sizes) >= WORTH_TRYING:
                 own = {symbol: sizes[symbol] for symbol in launches[name].symbols}
                 questions[name] = ("product", format_kernel(anonymous(kernel)), json.dumps(own, sort_keys=True))

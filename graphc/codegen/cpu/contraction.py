@@ -9,7 +9,7 @@ from graphc.codegen.cpu.winograd.tiling import Winograd, winograd
 from graphc.codegen.ir.kernel import Kernel
 
 
-def contraction_cut(kernel: Kernel, vector_bytes: int) -> Winograd | Tiling | None:
+def contraction_tiling(kernel: Kernel, vector_bytes: int) -> Winograd | Tiling | None:
     """How a scheduled kernel's contraction is computed; None where its loops run as they stand.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from graphc.codegen.cpu.dialect import C
-from graphc.codegen.cpu.gemm.microkernels import TileFunction
+from graphc.codegen.cpu.gemm.microkernels import PreludeFunction
 from graphc.codegen.cpu.reductions import reduce_row
 from graphc.codegen.cstyle.expr import ExprPrinter
 from graphc.codegen.cstyle.loops import LoopPrinter
@@ -16,10 +16,10 @@ BLOCK, PART = "const gc_block *block", "const gc_part *part"
 SIGNATURES = {
     "left_at": ("long", (BLOCK, "long outside")),
     "right_at": ("long", (BLOCK,)),
-    "gather_right": ("void", (BLOCK, "long from", "long first", "long stop", "void *to")),
-    "gather_left": ("void", (BLOCK, PART, "void *to")),
-    "find_rows": ("void", (BLOCK, PART, "const void **places")),
-    "ask": ("void", (PART,)),
+    "pack_right": ("void", (BLOCK, "long from", "long first", "long stop", "void *to")),
+    "pack_left": ("void", (BLOCK, PART, "void *to")),
+    "address_rows": ("void", (BLOCK, PART, "const void **addresses")),
+    "prefetch": ("void", (PART,)),
     "epilogue": ("void", (PART, "const void *sums")),
     "pixels": ("void", ("long tile", "float *image")),
     "multiply": ("void", ("const float *image", "const float *filter", "float *sums")),
@@ -28,7 +28,7 @@ SIGNATURES = {
 # The fields of arguments that functions use by name.
 FIELDS = {
     PART: ("part", ("item", "outside", "line0", "skip", "high", "n0", "wide")),
-    BLOCK: ("block", ("item", "turn", "end")),
+    BLOCK: ("block", ("item", "begin", "end")),
 }
 
 
@@ -43,7 +43,7 @@ class KernelText:
     Attributes:
         loops: Prints the function of the kernel itself.
         functions: The functions that it has beside.
-        tiles: The functions of the prelude that it calls, which are made for a shape.
+        prelude_functions: The functions of the prelude that it calls, which are made for a shape.
         intrinsics: The intrinsics that it calls whose text the program must bring along.
     """
 
@@ -52,7 +52,7 @@ class KernelText:
         self._symbols = symbols
         self._constants: Mapping[str, int] = {}
         self.functions = Lines()
-        self.tiles: set[TileFunction] = set()
+        self.prelude_functions: set[PreludeFunction] = set()
         self.intrinsics: set[str] = set()
         self.loops = self._printer()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphc.codegen.cpu.contraction import contraction_cut
+from graphc.codegen.cpu.contraction import contraction_tiling
 from graphc.codegen.cpu.dialect import C
 from graphc.codegen.cpu.functions import KernelText
-from graphc.codegen.cpu.gemm.microkernels import TileFunction
+from graphc.codegen.cpu.gemm.microkernels import PreludeFunction
 from graphc.codegen.cpu.gemm.render import GemmPrinter
 from graphc.codegen.cpu.shared_loops import SharedLoopPrinter
 from graphc.codegen.cpu.winograd.render import WinogradPrinter
@@ -19,20 +19,20 @@ from graphc.codegen.ir.walk import dtypes_of
 
 @dataclass(frozen=True)
 class Function:
-    """A kernel in C.
+    """A kernel in C: its declaration, its definition, and what the program must include for it.
 
     Args:
-        declaration: Its declaration.
-        definition: Its definition.
-        tiles: The tile functions that it calls.
-        intrinsics: The intrinsics whose text it needs.
-        has_halves: Whether it computes with halves.
+        declaration: The declaration of the function.
+        definition: The definition of the function and of its helper functions.
+        prelude_functions: The functions of the prelude that it calls, which are generated for a shape.
+        intrinsics: The intrinsics that it calls and that need a definition.
+        has_halves: Whether it computes with float16 or bfloat16.
         has_complex: Whether it computes with complex numbers.
     """
 
     declaration: str
     definition: str
-    tiles: frozenset[TileFunction]
+    prelude_functions: frozenset[PreludeFunction]
     intrinsics: frozenset[str]
     has_halves: bool
     has_complex: bool
@@ -53,8 +53,8 @@ def render_kernel(kernel: Kernel, symbols: Mapping[str, str], vector_bytes: int)
         stored = "unsigned char" if param.dtype.is_bool else C.types[param.dtype]
         pointers[param.name] = f"{const}{stored} *restrict {param.name}"
     sizes = {name: f"long {name}" for name in symbols.values()}
-    cut = contraction_cut(kernel, vector_bytes)
-    scratch = ["void *restrict scratch"] if cut is not None and cut.scratch_bytes != 0 else []
+    tiling = contraction_tiling(kernel, vector_bytes)
+    scratch = ["void *restrict scratch"] if tiling is not None and tiling.scratch_bytes != 0 else []
     params = [*pointers.values(), *scratch, *sizes.values(), "const gc_worker *self"]
     head = f"GC_KERNEL void {kernel.name}({', '.join(params)})"
     text = KernelText(kernel.name, symbols, pointers | sizes)
@@ -62,10 +62,10 @@ def render_kernel(kernel: Kernel, symbols: Mapping[str, str], vector_bytes: int)
     out(f"{head} {{")
     for name in symbols.values():
         out(f"(void){name};")
-    if isinstance(cut, Winograd):
-        WinogradPrinter(text, kernel, cut).print()
-    elif cut is not None:
-        GemmPrinter(text, kernel, cut).print()
+    if isinstance(tiling, Winograd):
+        WinogradPrinter(text, kernel, tiling).print()
+    elif tiling is not None:
+        GemmPrinter(text, kernel, tiling).print()
     else:
         SharedLoopPrinter(text.loops).kernel(kernel)
     out("}")
@@ -73,7 +73,7 @@ def render_kernel(kernel: Kernel, symbols: Mapping[str, str], vector_bytes: int)
     return Function(
         f"{head};",
         f"{text.functions}{out}",
-        frozenset(text.tiles),
+        frozenset(text.prelude_functions),
         frozenset(text.intrinsics),
         any(dtype.accumulator is not dtype for dtype in used),
         any(dtype.is_complex for dtype in used),

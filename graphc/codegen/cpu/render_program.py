@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
 
 from graphc.codegen.cpu.dialect import C
-from graphc.codegen.cpu.gemm.microkernels import BlockShape
+from graphc.codegen.cpu.gemm.microkernels import BlasBlock
 from graphc.codegen.cpu.render_kernel import Function, render_kernel
 from graphc.codegen.cpu.shared_unit import BASE, WINOGRAD, common_unit
-from graphc.codegen.cpu.winograd.render import WinogradShape
+from graphc.codegen.cpu.winograd.render import WinogradMicroKernel
 from graphc.codegen.cstyle.expr import ExprPrinter, definitions
 from graphc.codegen.cstyle.source import Lines, Source, prelude
 from graphc.codegen.ir.cost import plan_work
@@ -28,6 +29,10 @@ UNITS_PER_PROCESSOR = 2
 # What a function takes a compiler, however short it is, in characters; and a row of the table that runs the plan.
 FUNCTION_LENGTH = 800
 ROW_LENGTH = 20
+# What the text says of a launch, by which of the buffers that it writes are persistent.
+PERSISTENT = MappingProxyType(
+    {"nothing": "GC_PERSISTENT_NONE", "some": "GC_PERSISTENT_SOME", "all": "GC_PERSISTENT_ALL"}
+)
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,10 @@ class CSource(Source):
 def render(
     plan: Plan, kernels: Mapping[str, Kernel], vector_bytes: int, profiled: bool = False, processors: int = 2
 ) -> CSource:
-    """The source of a plan. Each thread of a team calls `graphc_run`, as `prelude/team.c` tells, with its number:
+    """The source of a plan. Each thread calls `graphc_run` with its number, see `prelude/thread_pool.c`:
 
         void graphc_run(char *const *buffers, const long *sizes, long repeat,
-                        gc_meeting *meeting, long thread, long threads, long grain, long kept)
+                        gc_barrier *barrier, long thread, long threads, long grain, long persistent_valid)
 
     Args:
         plan: What runs.
@@ -66,7 +71,8 @@ def render(
     run = "\n".join([*elsewhere, "", _program(plan, kernels, symbols, timed)])
     extras = _extras(functions.values())
     units = tuple(_unit(part, vector_bytes, extras, "" if i else run) for i, part in enumerate(parts))
-    has_winograd = any(isinstance(tile, WinogradShape) for function in functions.values() for tile in function.tiles)
+    called = (one for function in functions.values() for one in function.prelude_functions)
+    has_winograd = any(isinstance(one, WinogradMicroKernel) for one in called)
     common = tuple(common_unit(names, vector_bytes) for names in (BASE, *[WINOGRAD] * has_winograd))
     text = "\n".join([*common, *units])
     return CSource(text, {name: f.definition for name, f in functions.items()}, units, common)
@@ -85,7 +91,7 @@ def _split(functions: list[Function], most: int, start: int) -> list[list[Functi
     total = start + length + FUNCTION_LENGTH * len(functions)
     parts: list[list[Function]] = [[] for _ in range(count)]
     done = start
-    for function in sorted(functions, key=lambda function: sorted(tile.name for tile in function.tiles)):
+    for function in sorted(functions, key=lambda function: sorted(tile.name for tile in function.prelude_functions)):
         own = len(function.definition) + FUNCTION_LENGTH
         parts[min(count - 1, (2 * done + own) * count // (2 * total))].append(function)
         done += own
@@ -103,7 +109,7 @@ def _extras(functions: Iterable[Function]) -> tuple[str, ...]:
 
 def _unit(functions: Sequence[Function], vector_bytes: int, extras: tuple[str, ...], run: str) -> str:
     """A translation unit with some kernels, and what runs the plan, if it is given, and declares all others."""
-    tiles = {tile.name: tile for function in functions for tile in function.tiles}
+    made = {one.name: one for function in functions for one in function.prelude_functions}
     text = "\n".join(function.definition for function in functions)
     parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("cpu", "c.h"), prelude("cstyle", "scalar.h")]
     parts += extras
@@ -111,13 +117,13 @@ def _unit(functions: Sequence[Function], vector_bytes: int, extras: tuple[str, .
     if any(intrinsic(name).vector for name in called):
         parts.append(prelude("cpu", "math.h"))
     parts += definitions(called)
-    if any(not isinstance(tile, WinogradShape) for tile in tiles.values()):
-        parts += [prelude("cpu", "product.h"), prelude("cpu", "contract.h")]
-    if any(isinstance(tile, WinogradShape) for tile in tiles.values()):
+    if any(not isinstance(one, WinogradMicroKernel) for one in made.values()):
+        parts += [prelude("cpu", "gemm.h"), prelude("cpu", "microkernels.h")]
+    if any(isinstance(one, WinogradMicroKernel) for one in made.values()):
         parts.append(prelude("cpu", "winograd.h"))
-    if any(isinstance(tile, BlockShape) for tile in tiles.values()):
-        parts.append(prelude("cpu", "library.h"))
-    parts += [tiles[name].definition for name in sorted(tiles)]
+    if any(isinstance(one, BlasBlock) for one in made.values()):
+        parts.append(prelude("cpu", "blas.h"))
+    parts += [made[name].definition for name in sorted(made)]
     return "\n".join([*parts, text, run])
 
 
@@ -134,14 +140,15 @@ def _program(plan: Plan, kernels: Mapping[str, Kernel], symbols: Mapping[str, st
         for line in native.definition.splitlines():
             out(line)
     out("void graphc_run(char *const *buffers, const long *given, long repeat,")
-    out("                gc_meeting *meeting, long thread, long threads, long grain, long kept) {")
+    out("                gc_barrier *barrier, long thread, long threads, long grain, long persistent_valid) {")
     out(f"long sizes[{max(1, len(symbols))}];")
     for i, name in enumerate(plan.symbols):
         out(f"const long {symbols[name]} = sizes[{i}] = given[{i}];")
         out(f"(void){symbols[name]};")
-    table.lanes(out)
+    table.slots(out)
     out("for (long step = 0; step < repeat; ++step) {")
-    out("const gc_worker worker = {thread, threads, grain, meeting, kept || step > 0, 0}, *const self = &worker;")
+    worker = "{thread, threads, grain, barrier, persistent_valid || step > 0, 0}"
+    out(f"const gc_worker worker = {worker}, *const self = &worker;")
     for line in run.lines:
         out(line.strip())
     out("}")
@@ -170,15 +177,15 @@ class _Table:
         self.signatures: set[tuple[int, int]] = set()
         self.natives: dict[str, NativeFunction] = {}
 
-    def lanes(self, out: Lines) -> None:
+    def slots(self, out: Lines) -> None:
         """The table of buffers as a thread sees it that goes through passes alone."""
         apart = {id: step.slots for step in self.plan.steps if isinstance(step, Loop) for id in step.private}
         if not apart:
             return
-        out(f"char *own[{len(self.plan.buffers)}];")
-        out("__builtin_memcpy(own, buffers, sizeof own);")
-        for id, lanes in sorted(apart.items()):
-            out(f"own[{id}] += thread * ({self.style.dim(self.plan.buffers[id].nbytes * lanes)} / {lanes});")
+        out(f"char *slot_buffers[{len(self.plan.buffers)}];")
+        out("__builtin_memcpy(slot_buffers, buffers, sizeof slot_buffers);")
+        for id, slots in sorted(apart.items()):
+            out(f"slot_buffers[{id}] += thread * ({self.style.dim(self.plan.buffers[id].nbytes * slots)} / {slots});")
 
     def run(self, out: Lines, steps: tuple[Step, ...], buffers: str = "buffers", worker: str = "self") -> None:
         """The statements that run steps, on a table of buffers."""
@@ -196,15 +203,15 @@ class _Table:
         signature = len(step.buffers), len(step.symbols)
         self.signatures.add(signature)
         clock = f"graphc_seconds + {self.timed[step.kernel]}" if self.timed else "0"
-        keeps = f"GC_KEEPS_{self.plan.persists(step).upper()}"
-        row = f"{_caller(*signature)}, (gc_function *){step.kernel}, args + {len(self.args)}, {clock}, {keeps}"
+        persistent = PERSISTENT[self.plan.persists(step)]
+        row = f"{_caller(*signature)}, (gc_function *){step.kernel}, args + {len(self.args)}, {clock}, {persistent}"
         self.rows.append(f"{{{row}}},")
         self.args += [*step.buffers, *(self.places[name] for name in step.symbols)]
 
     def _other(self, out: Lines, step: Step, buffers: str, worker: str) -> None:
         match step:
             case Loop() if step.slots:
-                self._passes(out, step)
+                self._iterations(out, step)
             case Loop():
                 name, place = self.symbols[step.symbol], self.places[step.symbol]
                 out(f"for (long {name} = 1; {name} <= {self.style.dim(step.count)}; ++{name}) {{")
@@ -270,17 +277,17 @@ class _Table:
         out(f"gc_sync({worker});")
         out("}")
 
-    def _passes(self, out: Lines, loop: Loop) -> None:
-        """A loop whose passes threads take."""
+    def _iterations(self, out: Lines, loop: Loop) -> None:
+        """A loop whose iterations threads run alone."""
         count, work = (self.style.dim(dim) for dim in (loop.count, plan_work((loop,), self.kernels)))
         name = self.symbols[loop.symbol]
         out("{")
-        out(f"gc_passes passes = gc_begin_passes({count}, {loop.slots}, {work}, self);")
-        out("char *const *const table = passes.together ? buffers : own;")
-        out("while (gc_next_pass(&passes)) {")
-        out(f"const long {name} = sizes[{self.places[loop.symbol]}] = passes.pass;")
+        out(f"gc_iterations iterations = gc_begin_iterations({count}, {loop.slots}, {work}, self);")
+        out("char *const *const table = iterations.together ? buffers : slot_buffers;")
+        out("while (gc_next_iteration(&iterations)) {")
+        out(f"const long {name} = sizes[{self.places[loop.symbol]}] = iterations.current;")
         out(f"(void){name};")
-        self.run(out, loop.steps, "table", "&passes.worker")
+        self.run(out, loop.steps, "table", "&iterations.worker")
         out("}")
         out("gc_sync(self);")
         out("}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from graphc import dtypes
 from graphc.codegen.cpu.caches import whole_lines
-from graphc.codegen.cpu.contraction import contraction_cut
+from graphc.codegen.cpu.contraction import contraction_tiling
 from graphc.codegen.cpu.persistent import steady
 from graphc.codegen.cpu.winograd.tiling import Winograd
 from graphc.codegen.ir.kernel import Kernel
@@ -37,10 +37,10 @@ def scratch(kernel: Kernel, vector_bytes: int) -> Scratch:
         kernel: The kernel.
         vector_bytes: The size of the processor's vector registers.
     """
-    cut = contraction_cut(kernel, vector_bytes)
-    if cut is None:
+    tiling = contraction_tiling(kernel, vector_bytes)
+    if tiling is None:
         return Scratch(0)
-    return Scratch(cut.scratch_bytes, cut.filter.load.buffer if isinstance(cut, Winograd) else None)
+    return Scratch(tiling.scratch_bytes, tiling.filter.load.buffer if isinstance(tiling, Winograd) else None)
 
 
 def allot_scratch(assembly: Assembly, vector_bytes: int) -> Assembly:

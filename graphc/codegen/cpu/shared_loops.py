@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from graphc import dims
 from graphc.codegen.cpu.columns import ColumnPrinter, Heads
 from graphc.codegen.cpu.threads import GRAIN, shared_axes
-from graphc.codegen.cpu.unswitch import decided, given, invariant_guard, pieces
+from graphc.codegen.cpu.unswitch import decided, given, invariant_guard, split_at_changes
 from graphc.codegen.cstyle.loops import LoopPrinter, has_inner
 from graphc.codegen.ir.cost import work
 from graphc.codegen.ir.kernel import Axis, Kernel, Let, Stmt
@@ -33,13 +33,13 @@ class SharedLoopPrinter:
             self.out("if (self->thread != 0) return;")
             self.loops.nest((), kernel.body, self.loops.rows)
             return
-        self.out(f"const long work = {self.scalars.dim(work(kernel))}, team = gc_team(self, work);")
+        self.out(f"const long work = {self.scalars.dim(work(kernel))}, threads = gc_threads_for(self, work);")
         shared, heads = self._shares(kernel)
         if kernel.axes[-1].bind == "vector" and has_inner(kernel):
             ColumnPrinter(self.loops).kernel(kernel, shared, heads)
         elif (guard := invariant_guard(kernel.body, kernel.axes[-1].name)) is not None:
             self._unswitched(kernel, guard, heads)
-        elif shared != kernel.axes[-1] and (parts := pieces(kernel.body, kernel.axes[-1])):
+        elif shared != kernel.axes[-1] and (parts := split_at_changes(kernel.body, kernel.axes[-1])):
             self._split(kernel, parts, heads)
         else:
             self.loops.nest(kernel.axes, kernel.body, self.loops.rows, simd=not has_inner(kernel), heads=heads)
@@ -48,32 +48,34 @@ class SharedLoopPrinter:
         """The last of the loops that threads share, and what prints their heads, by axis."""
         *outer, shared = shared_axes(kernel)
         grain = GRAIN if shared == kernel.axes[-1] else 1
-        total = f"{self.scalars.dim(dims.product(axis.extent for axis in (*outer, shared)))}, {grain}, self, team"
-        way = f"for (gc_way way = gc_begin({total}, gc_helps(self, work)); gc_take(&way);)"
+        total = f"{self.scalars.dim(dims.product(axis.extent for axis in (*outer, shared)))}, {grain}, self, threads"
+        chunks = f"for (gc_chunks chunks = gc_begin_chunks({total}, gc_steals(self, work)); gc_next_chunk(&chunks);)"
         inner = self.scalars.grouped(shared.extent)
 
-        def piece(axis: Axis) -> None:
-            self.out(way)
-            self.out(f"for (long {axis.name} = way.first; {axis.name} < way.end; ++{axis.name}) {{")
+        def chunk_of_one(axis: Axis) -> None:
+            self.out(chunks)
+            self.out(f"for (long {axis.name} = chunks.first; {axis.name} < chunks.end; ++{axis.name}) {{")
 
-        def first_of_two(axis: Axis) -> None:
-            self.out(way)
-            self.out(f"for (long {axis.name} = way.first / {inner}; {axis.name} * {inner} < way.end; ++{axis.name}) {{")
+        def chunk_of_two(axis: Axis) -> None:
+            self.out(chunks)
+            self.out(
+                f"for (long {axis.name} = chunks.first / {inner}; {axis.name} * {inner} < chunks.end; ++{axis.name}) {{"
+            )
 
-        def second_of_two(axis: Axis) -> None:
+        def inner_of_two(axis: Axis) -> None:
             before = f"{outer[0].name} * {inner}"
-            self.out(f"const long {axis.name}_end = GC_MIN({inner}, way.end - {before});")
-            start = f"long {axis.name} = GC_MAX(0, way.first - {before})"
+            self.out(f"const long {axis.name}_end = GC_MIN({inner}, chunks.end - {before});")
+            start = f"long {axis.name} = GC_MAX(0, chunks.first - {before})"
             self.out(f"for ({start}; {axis.name} < {axis.name}_end; ++{axis.name}) {{")
 
         def share(axis: Axis) -> None:
             self.out(f"for (long {axis.name} = share_start; {axis.name} < share_end; ++{axis.name}) {{")
 
         if outer:
-            return shared, {outer[0].name: first_of_two, shared.name: second_of_two}
-        # A loop that runs once, and is not to be vectorised, may be cut into pieces.
+            return shared, {outer[0].name: chunk_of_two, shared.name: inner_of_two}
+        # An outermost loop that is not vectorised may be split into chunks.
         if shared == kernel.axes[0] and len(kernel.axes) > 1:
-            return shared, {shared.name: piece}
+            return shared, {shared.name: chunk_of_one}
         self.out(f"const long share_start = gc_first({total}), share_end = gc_end({total});")
         return shared, {shared.name: share}
 

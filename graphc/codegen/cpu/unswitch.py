@@ -1,12 +1,12 @@
-"""Conditions are taken out of the innermost loop.
+"""Loop unswitching and index-set splitting: conditions leave the innermost loop.
 
-Loop unswitching: one that the loop does not change is asked once, before the loop. Where padding is stored, a whole row
-of channels is either copied or zero; compilers do not vectorise a loop well that asks again for every element (Allen
-and Cocke, "A catalogue of optimizing transformations", 1971).
+Loop unswitching: a condition that the loop does not change is tested once, before the loop. Where padding is stored, a
+whole row of channels is either copied or zero; compilers do not vectorise a loop well that tests again for every
+element (Allen and Cocke, "A catalogue of optimizing transformations", 1971).
 
-Index set splitting: one that changes at a known point of the loop's axis cuts the loop in two, and in neither it is
-asked. A concatenation then copies one part after the other (Wolfe, "High Performance Compilers for Parallel Computing",
-1996).
+Index-set splitting: where a condition changes at a known point of the loop's axis, the loop is split in two at that
+point, and neither tests it. A concatenation then copies one part after the other (Wolfe, "High Performance Compilers
+for Parallel Computing", 1996).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from graphc.codegen.ir.walk import expressions, loads, names_in, walk
 from graphc.dims import Dim
 from graphc.exprs import TRUE, Call, Cast, Const, Expr, Index, Load, Var, both, const
 
-# Pieces that a loop is cut into have at least so many points, on average.
-LEAST_PIECE = 4
+# The loops that a loop is split into have at least so many points, on average.
+LEAST_POINTS = 4
 
 
 def invariant_guard(body: tuple[Stmt, ...], axis: str) -> Let | None:
@@ -41,30 +41,31 @@ def invariant_guard(body: tuple[Stmt, ...], axis: str) -> Let | None:
         if isinstance(stmt, Let) and names_in(stmt.value) & varying:
             varying.add(stmt.name)
     guards = [load.guard.name for load in loads(body) if isinstance(load.guard, Var)]
-    kept = [name for name in guards if name not in varying]
-    if not kept:
+    invariant = [name for name in guards if name not in varying]
+    if not invariant:
         return None
-    name = max(kept, key=kept.count)
+    name = max(invariant, key=invariant.count)
     return next((stmt for stmt in body if isinstance(stmt, Let) and stmt.name == name), None)
 
 
-def pieces(body: tuple[Stmt, ...], axis: Axis) -> list[tuple[Axis, tuple[Stmt, ...]]]:
-    """The loops, one after the other, that a loop is where none asks what changes along its axis at known points.
+def split_at_changes(body: tuple[Stmt, ...], axis: Axis) -> list[tuple[Axis, tuple[Stmt, ...]]]:
+    """Splits a loop at the points of its axis where comparisons change.
 
     Args:
         body: Scalars and stores that the loop runs.
         axis: The loop's axis.
 
     Returns:
-        For each loop its axis and its body; none where there is nothing to cut.
+        The axis and the body of each of the loops, which run one after the other; none where there is no such point.
     """
     if not isinstance(axis.extent, int) or not all(isinstance(stmt, (Let, Store)) for stmt in body):
         return []
-    cuts = {at for asked in _comparisons(body) if (at := _change(asked, axis)) is not None and 0 < at < axis.extent}
-    if not cuts or axis.extent < LEAST_PIECE * (len(cuts) + 1):
+    changes = (_change(comparison, axis) for comparison in _comparisons(body))
+    points = {point for point in changes if point is not None and 0 < point < axis.extent}
+    if not points or axis.extent < LEAST_POINTS * (len(points) + 1):
         return []
-    found = []
-    for low, high in pairwise((0, *sorted(cuts), axis.extent)):
+    loops = []
+    for low, high in pairwise((0, *sorted(points), axis.extent)):
         part = replace(axis, extent=high - low)
         values = {axis.name: low + part.index}
 
@@ -72,45 +73,45 @@ def pieces(body: tuple[Stmt, ...], axis: Axis) -> list[tuple[Axis, tuple[Stmt, .
             return buffer, tuple(with_axes(dim, at) for dim in index)
 
         inner = tuple(map_accesses(stmt, moved) for stmt in body)
-        answers: dict[Expr, Const] = {
-            asked: answer for asked in _comparisons(inner) if (answer := _answer(asked)) is not None
+        outcomes: dict[Expr, Const] = {
+            comparison: outcome for comparison in _comparisons(inner) if (outcome := _outcome(comparison)) is not None
         }
-        found.append((part, decided(inner, answers)))
-    return found
+        loops.append((part, decided(inner, outcomes)))
+    return loops
 
 
 def _comparisons(body: tuple[Stmt, ...]) -> Iterator[Call]:
-    """What a body asks about whole numbers that come from axes and sizes."""
+    """The comparisons of integer expressions in a body."""
     for stmt in body:
         for expr in expressions(stmt):
-            for asked in walk(expr):
-                match asked:
+            for part in walk(expr):
+                match part:
                     case Call("lt" | "le" | "ge" | "gt", (Index(), Index())):
-                        yield asked
+                        yield part
 
 
-def _ahead(asked: Call) -> Dim:
-    """What must not be negative for a comparison to hold."""
-    left, right = (arg.dim for arg in asked.args if isinstance(arg, Index))
-    least = 1 if asked.name in ("gt", "lt") else 0
-    return (left - right if asked.name in ("ge", "gt") else right - left) - least
+def _margin(comparison: Call) -> Dim:
+    """An integer expression that is not negative where a comparison holds."""
+    left, right = (arg.dim for arg in comparison.args if isinstance(arg, Index))
+    least = 1 if comparison.name in ("gt", "lt") else 0
+    return (left - right if comparison.name in ("ge", "gt") else right - left) - least
 
 
-def _change(asked: Call, axis: Axis) -> int | None:
-    """From which point of an axis on the answer is another; None where that is not known."""
-    ahead = _ahead(asked)
-    rising, falling = ahead - axis.index, ahead + axis.index
+def _change(comparison: Call, axis: Axis) -> int | None:
+    """The point of an axis from which on a comparison has another outcome; None where that is not known."""
+    margin = _margin(comparison)
+    rising, falling = margin - axis.index, margin + axis.index
     if isinstance(rising, int):
         return -rising
     return falling + 1 if isinstance(falling, int) else None
 
 
-def _answer(asked: Call) -> Const | None:
-    """The answer, where it is known to be the same at all points."""
-    ahead = _ahead(asked)
-    if dims.nonnegative(ahead):
+def _outcome(comparison: Call) -> Const | None:
+    """The outcome of a comparison; None where it is not known to be the same at all points."""
+    margin = _margin(comparison)
+    if dims.nonnegative(margin):
         return TRUE
-    return const(False, dtypes.bool_) if dims.nonnegative(-1 - ahead) else None
+    return const(False, dtypes.bool_) if dims.nonnegative(-1 - margin) else None
 
 
 def given(guard: Let, holds: bool) -> dict[Expr, Const]:
@@ -118,9 +119,9 @@ def given(guard: Let, holds: bool) -> dict[Expr, Const]:
     return dict.fromkeys((guard.value, Var(guard.name, dtypes.bool_)), const(holds, dtypes.bool_))
 
 
-def decided(body: tuple[Stmt, ...], answers: Mapping[Expr, Const]) -> tuple[Stmt, ...]:
-    """What remains of a body where the answers to some conditions are known."""
-    known = dict(answers)
+def decided(body: tuple[Stmt, ...], outcomes: Mapping[Expr, Const]) -> tuple[Stmt, ...]:
+    """What remains of a body where the outcomes of some conditions are known."""
+    known = dict(outcomes)
     done: list[Let | Store] = []
     for stmt in body:
         if not isinstance(stmt, (Let, Store)):
@@ -131,15 +132,15 @@ def decided(body: tuple[Stmt, ...], answers: Mapping[Expr, Const]) -> tuple[Stmt
         else:
             done.append(replace(stmt, value=value))
     wanted: set[str] = set()
-    kept: list[Stmt] = []
+    remaining: list[Stmt] = []
     for stmt in reversed(done):
         if isinstance(stmt, Let) and stmt.name not in wanted:
             continue
         if isinstance(stmt, Store):
             wanted |= {atom.name for dim in stmt.index for atom in dims.atoms(dim)}
         wanted |= names_in(stmt.value)
-        kept.append(stmt)
-    return tuple(reversed(kept))
+        remaining.append(stmt)
+    return tuple(reversed(remaining))
 
 
 def _decided(expr: Expr, known: Mapping[Expr, Const]) -> Expr:

@@ -40,7 +40,7 @@ class CpuProgram(Program):
 
     def __init__(self, plan: Plan, library: Path, space: Workspace | None = None) -> None:
         super().__init__(plan)
-        self._library = thread_pool.TeamProgram(library)
+        self._library = thread_pool.SharedProgram(library)
         blas.lend(self._library.dll, {call.native for call in plan.calls() if call.native})
         self._single = len(set(plan.outputs)) == len(plan.outputs)
         # Runs at the same time, from several threads, each have a workspace; one after the other share one.
@@ -110,7 +110,7 @@ class CpuProgram(Program):
         steps: int,
         results: Sequence[Array],
     ) -> None:
-        """Runs the plan on one piece of the inputs after the other, in one native call; nothing is copied."""
+        """Runs the plan on consecutive batches of the inputs, in one native call; nothing is copied."""
         space = self._workspace()
         table = space.table(sizes)
         fits = self._single
@@ -144,13 +144,14 @@ class CpuProgram(Program):
         updated = [states[name] for name in self.updated]
         try:
             versions = table.bind(states)
-            table.job.steps, table.job.repeat, table.job.kept = steps, repeat, versions == space.kept_for
+            table.job.steps, table.job.repeat = steps, repeat
+            table.job.persistent_valid = versions == space.persistent_versions
             work = steps * repeat * table.work
-            space.kept_for = None
+            space.persistent_versions = None
             for buffer in updated:
                 buffer.host_changed()
             thread_pool.run(self._library, table.job, work, table.trials_of(steps * repeat, work))
-            space.kept_for = versions
+            space.persistent_versions = versions
             space.references.raise_error()
         finally:
             self._idle.append(space)

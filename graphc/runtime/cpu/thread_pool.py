@@ -1,8 +1,8 @@
-"""The threads that run programs on the CPU: one pool for the process.
+"""The thread pool that runs programs on the CPU, one for the process.
 
-A run is one native function that every thread of a team calls with its number; they meet inside it, and the caller is
-thread 0. So a run costs the others one wake-up, however many steps it makes, and none if the last run was a moment ago:
-`codegen/cpu/prelude/team.c` tells how they wait.
+A run is one native function that some threads call, each with its number; the calling thread is thread 0. Inside it
+they wait for each other at barriers. So a run wakes each thread of the pool once at most, however many steps it has,
+and not at all if the last run ended a moment ago: see `codegen/cpu/prelude/thread_pool.c`.
 """
 
 from __future__ import annotations
@@ -22,109 +22,109 @@ from graphc.runtime.cpu.native import NativeLibrary
 from graphc.runtime.cpu.processor import cores
 from graphc.runtime.state import address, aligned_empty
 
-ROOM_BYTES = 256
+SLOT_BYTES = 256
 MOST_THREADS = 256
-# What a waiting thread reads and what an arriving one writes: two cache lines, twice for processors that fetch pairs;
-# and two for each thread, which tell how far its share of the work is done.
-MEETING_BYTES = 256 + 128 * MOST_THREADS
-# How often a leader looks for those it has called before it calls again.
-PATIENCE = 2200
+# The barrier: two cache lines, one that arriving threads write and one that waiting threads read, twice for processors
+# that fetch pairs; and two lines for each thread, which count the chunks of its share that were taken.
+BARRIER_BYTES = 256 + 128 * MOST_THREADS
+# How often the calling thread looks for threads that it has woken before it wakes them again.
+MOST_SPINS = 2200
 # Scalar operations of a run from which on other threads are worth waking, and those of a kernel that a thread should
-# at least get: more than meeting the others costs.
+# at least get: they take longer than a barrier.
 WORTH_SHARING = 2_000_000
 GRAIN = 1 << 14
-# Scalar operations of a run from which on it is taken for granted that sharing them is faster; below that it is tried:
-# how often on one thread and on several, and what several must take of the time of one to be chosen.
+# Scalar operations of a run from which on several threads are taken to be faster; shorter runs are tried: how often on
+# one thread and on several, and which part of the time of one thread several must take to be chosen.
 CERTAIN = 500_000_000
 TRIES_ALONE, TRIES_SHARED = 2, 6
 WORTHWHILE = 0.9
-# What was slower is tried again when so many times its time has passed, some times in a row, for the first of these may
-# find the others asleep: trying costs 9 % at most, and usually a third of that.
+# The slower choice is tried again after so many times its time, some times in a row: threads may be asleep in the
+# first of these runs: trials cost 9 % at most, and usually a third of that.
 AGAIN, TRIES_AGAIN = 32, 3
 
 
 class Job(ctypes.Structure):
-    """What a team runs: `gc_job` of `codegen/cpu/prelude/team.c`."""
+    """What the threads run: `gc_job` of `codegen/cpu/prelude/thread_pool.c`."""
 
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("addresses", "sizes", "strides")),
-        *((name, ctypes.c_long) for name in ("count", "steps", "repeat", "threads", "grain", "kept")),
-        ("meeting", ctypes.c_void_p),
+        *((name, ctypes.c_long) for name in ("count", "steps", "repeat", "threads", "grain", "persistent_valid")),
+        ("barrier", ctypes.c_void_p),
     )
 
 
-class _Member:
-    """A thread that sleeps until it is called, and then serves for a while.
+class _PoolThread:
+    """A thread that sleeps until it is woken, and then runs the jobs that are posted to its slot for some time.
 
     Args:
-        rooms: Where the rooms of all lie.
-        number: Its own.
+        slots: The address of the slots of all threads.
+        number: The number of its own.
     """
 
-    def __init__(self, rooms: int, number: int) -> None:
-        self._rooms, self._number = rooms, number
+    def __init__(self, slots: int, number: int) -> None:
+        self._slots, self._number = slots, number
         self._thread: Thread | None = None
-        self._calls: SimpleQueue[TeamProgram] = SimpleQueue()
+        self._wakes: SimpleQueue[SharedProgram] = SimpleQueue()
 
-    def call(self, program: TeamProgram) -> None:
-        """Makes it serve, if it does not already. An interruption here loses nothing: the next call is as good.
+    def wake(self, program: SharedProgram) -> None:
+        """Wakes the thread, if it sleeps. An interruption here loses nothing: the next call does the same.
 
         Raises:
             RuntimeError: if the system has no new thread.
         """
         if self._thread is None:
-            # An interruption before the last line leaves a thread more, which finds the room taken.
+            # An interruption before the last line leaves one thread more, which finds the slot taken.
             thread = Thread(target=self._run, name=f"graphc-{self._number}", daemon=True)
             thread.start()
             self._thread = thread
-        if self._calls.empty():
-            self._calls.put(program)
+        if self._wakes.empty():
+            self._wakes.put(program)
 
     def _run(self) -> None:
-        """Serves whenever it is called."""
+        """Polls the slot, by the code of a program, whenever the thread is woken."""
         while True:
-            program = self._calls.get()
-            program.serve(self._rooms, self._number)
-            del program  # which need not be there any more
+            program = self._wakes.get()
+            program.run_posted(self._slots, self._number)
+            del program  # so that its library can be unloaded
 
 
-class _Crew:
-    """The other threads of teams, and the rooms in which they wait for jobs."""
+class _ThreadPool:
+    """The threads beside the calling ones, and the slots to which their jobs are posted."""
 
     def __init__(self) -> None:
-        self._memory = aligned_empty((MOST_THREADS * ROOM_BYTES,), np.dtype(np.uint8))
+        self._memory = aligned_empty((MOST_THREADS * SLOT_BYTES,), np.dtype(np.uint8))
         self._memory[:] = 0
-        self._rooms = address(self._memory)
-        self._members: list[_Member] = []
+        self._slots = address(self._memory)
+        self._threads: list[_PoolThread] = []
 
-    def run(self, program: TeamProgram, job: Job) -> bool:
-        """Runs a job on a team; False if the threads are at another one, or cannot be had."""
-        led, patience = 0, 0
-        while led == 0:
-            led = program.lead(self._rooms, ctypes.addressof(job), patience)
-            if led == 0:
+    def run(self, program: SharedProgram, job: Job) -> bool:
+        """Runs a job on several threads; False if the pool runs another one, or the system has too few threads."""
+        outcome, most_spins = 0, 0
+        while outcome == 0:
+            outcome = program.run_job(self._slots, ctypes.addressof(job), most_spins)
+            if outcome == 0:
                 try:
-                    self._call(program, job.threads - 1)
+                    self._wake(program, job.threads - 1)
                 except RuntimeError:  # the system has no new thread
                     return False
-            patience = PATIENCE
-        return bool(led > 0)
+            most_spins = MOST_SPINS
+        return bool(outcome > 0)
 
-    def _call(self, program: TeamProgram, count: int) -> None:
-        while len(self._members) < count:
-            self._members.append(_Member(self._rooms, len(self._members) + 1))
-        for member in self._members[:count]:
-            member.call(program)
+    def _wake(self, program: SharedProgram, count: int) -> None:
+        while len(self._threads) < count:
+            self._threads.append(_PoolThread(self._slots, len(self._threads) + 1))
+        for thread in self._threads[:count]:
+            thread.wake(program)
 
 
 @lru_cache(maxsize=1)
-def _crew() -> _Crew:
-    return _Crew()
+def _pool() -> _ThreadPool:
+    return _ThreadPool()
 
 
 if hasattr(os, "register_at_fork"):
     # A child of fork() has none of the parent's threads, and must not wait for them.
-    os.register_at_fork(after_in_child=_crew.cache_clear)
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def allowed_threads() -> int:
@@ -135,8 +135,8 @@ def allowed_threads() -> int:
 class Trials:
     """What steps of one kind took on one thread and on several, which tells on how many the next ones run.
 
-    How long threads take to wake up and to meet is known only to those who try: 10 microseconds or 100, and
-    milliseconds where other programs keep the processors busy.
+    How long waking threads and barriers take depends on the machine, and has to be measured: 10 microseconds or 100,
+    and milliseconds where other programs keep the processors busy.
     """
 
     def __init__(self) -> None:
@@ -164,42 +164,42 @@ class Trials:
         return better
 
     def note(self, threads: int, seconds: float) -> None:
-        """Takes in what a step took."""
+        """Notes how long a step took."""
         tries, before = self._tries.get(threads, 0), self._seconds.get(threads, seconds)
-        # What was once as fast can be so again; what is slower may be chance, or the first runs' cold caches.
+        # The fastest run can be repeated; a slower one may be chance, or the cold caches of the first runs.
         slower = seconds > before and tries >= TRIES_SHARED
         self._seconds[threads] = before + (seconds - before) / 4 if slower else min(before, seconds)
         self._tries[threads] = tries + 1
 
 
-class TeamProgram(NativeLibrary):
-    """A program that teams can run.
+class SharedProgram(NativeLibrary):
+    """A program that several threads can run together.
 
     Args:
         path: Its file.
 
     Attributes:
         sweep: Runs a job as one of its threads.
-        serve: Serves in a room.
-        lead: Runs a job as the leader of others.
+        run_posted: Runs the jobs that are posted to a slot.
+        run_job: Runs a job on the calling thread and on others.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.sweep = self.dll.graphc_sweep
         self.sweep.argtypes, self.sweep.restype = (ctypes.c_void_p, ctypes.c_long), None
-        self.serve = self.dll.graphc_serve
-        self.serve.argtypes, self.serve.restype = (ctypes.c_void_p, ctypes.c_long), None
-        self.lead = self.dll.graphc_lead
-        self.lead.argtypes, self.lead.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long), ctypes.c_int
+        self.run_posted = self.dll.graphc_run_posted
+        self.run_posted.argtypes, self.run_posted.restype = (ctypes.c_void_p, ctypes.c_long), None
+        self.run_job = self.dll.graphc_run_job
+        self.run_job.argtypes, self.run_job.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long), ctypes.c_int
 
 
-def run(program: TeamProgram, job: Job, work: int, trials: Trials) -> None:
-    """Runs a job on a team of threads, and returns when all is done.
+def run(program: SharedProgram, job: Job, work: int, trials: Trials) -> None:
+    """Runs a job on one thread or several, and returns when it is done.
 
     Args:
         program: Whose job it is.
-        job: Its threads and grain are filled in. Its meeting is for this run alone.
+        job: Its threads and grain are filled in. Its barrier is for this run alone.
         work: About how many scalar operations it takes.
         trials: What such steps took before.
     """
@@ -213,9 +213,9 @@ def run(program: TeamProgram, job: Job, work: int, trials: Trials) -> None:
     trials.note(threads, (perf_counter() - start) / job.steps / job.repeat)
 
 
-def _run_on(threads: int, program: TeamProgram, job: Job) -> None:
+def _run_on(threads: int, program: SharedProgram, job: Job) -> None:
     job.threads = threads
-    if threads > 1 and _crew().run(program, job):
+    if threads > 1 and _pool().run(program, job):
         return
     job.threads = 1
     program.sweep(ctypes.addressof(job), 0)

@@ -17,8 +17,8 @@ from graphc.runtime.state import StateBuffer, address, aligned_empty
 
 Array = np.ndarray[Any, Any]
 
-# Tables that are kept: a full batch, the rest of the data, the same for validation, and some more.
-TABLES_KEPT = 16
+# Tables of addresses that are cached: a full batch, the rest of the data, the same for validation, and some more.
+MOST_TABLES = 16
 # Memory is the system's until it is first written to, a page of at least so many bytes at a time.
 PAGE_BYTES = 4096
 
@@ -30,7 +30,7 @@ class Table:
         plan: The plan.
         sizes: A value for each symbolic size.
         places: The addresses of the constants and of what lies in the arena, by buffer.
-        meeting: The address at which the threads of a run meet.
+        barrier: The address of the barrier of the threads of a run.
 
     Attributes:
         addresses: The table itself; who runs the plan fills in inputs and outputs.
@@ -40,7 +40,7 @@ class Table:
         work: About how many scalar operations a run takes.
     """
 
-    def __init__(self, plan: Plan, sizes: Mapping[str, int], places: Mapping[int, int], meeting: int) -> None:
+    def __init__(self, plan: Plan, sizes: Mapping[str, int], places: Mapping[int, int], barrier: int) -> None:
         count = max(1, len(plan.buffers))
         self.addresses = (ctypes.c_size_t * count)()
         for id, place in places.items():
@@ -56,7 +56,7 @@ class Table:
         self._strides = (ctypes.c_long * count)(*(nbytes.get(id, 0) for id in range(count)))
         parts = (self.addresses, self._sizes, self._strides)
         self.job = thread_pool.Job(
-            *(ctypes.addressof(part) for part in parts), count=len(plan.buffers), meeting=meeting
+            *(ctypes.addressof(part) for part in parts), count=len(plan.buffers), barrier=barrier
         )
         states = [b for b in plan.buffers if b.role == "state"]
         self._names, self._ids = [b.name for b in states], [b.id for b in states]
@@ -96,7 +96,8 @@ class Workspace:
 
     Attributes:
         references: What computes the calls of libraries that no native code computes.
-        kept_for: The versions of the states that what is kept in the arena was made of; None where nothing is.
+        persistent_versions: The versions of the states that the persistent buffers in the arena were computed from;
+            None where they hold nothing.
     """
 
     def __init__(self, plan: Plan, constants: Mapping[int, Array]) -> None:
@@ -104,12 +105,12 @@ class Workspace:
         self._values = constants  # which live as long as their addresses are in use
         self.references = References(plan)
         self._constants = {id: address(value) for id, value in constants.items()} | self.references.places
-        self.kept_for: list[object] | None = None
+        self.persistent_versions: list[object] | None = None
         self._layout: Layout | None = None
         self._arena = aligned_empty((0,), np.dtype(np.uint8))
         self._tables: dict[tuple[int, ...], Table] = {}
-        self._meeting = aligned_empty((thread_pool.MEETING_BYTES,), np.dtype(np.uint8))
-        self._meeting[:] = 0
+        self._barrier = aligned_empty((thread_pool.BARRIER_BYTES,), np.dtype(np.uint8))
+        self._barrier[:] = 0
 
     def table(self, sizes: Mapping[str, int]) -> Table:
         """The table for given sizes; the arena is made large enough, and what it held is lost."""
@@ -127,10 +128,10 @@ class Workspace:
         if layout is not self._layout:
             self._layout, self._arena = layout, aligned_empty((layout.nbytes,), np.dtype(np.uint8))
             self._tables.clear()
-            self.kept_for = None
-        elif len(self._tables) >= TABLES_KEPT:
+            self.persistent_versions = None
+        elif len(self._tables) >= MOST_TABLES:
             self._tables.clear()
         base = address(self._arena)
         temporaries = {b.id: base + layout.offsets.get(b.id, 0) for b in self._plan.buffers if b.in_arena}
-        self._tables[key] = Table(self._plan, sizes, self._constants | temporaries, address(self._meeting))
+        self._tables[key] = Table(self._plan, sizes, self._constants | temporaries, address(self._barrier))
         return self._tables[key]

@@ -42,7 +42,7 @@ def blocks(kernel: Kernel, vector_bytes: int) -> Tiling | None:
     width = _width(extent(f.n), lanes)
     if width is None or (right_place is not None and not _reaches(right_place.depth[0], extent(f.n))):
         return None
-    t = Tiling(f, left, right, left_place, right_place, 1, width // lanes, lanes, size, "team", by_library=True)
+    t = Tiling(f, left, right, left_place, right_place, 1, width // lanes, lanes, size, "tiles", by_library=True)
     t = replace(t, rows=_rows(t))
     return replace(t, sharing=shared(t))
 

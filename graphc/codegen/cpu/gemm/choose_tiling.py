@@ -84,14 +84,14 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
     vectors = _vectors(extent(f.n), lanes, REGISTERS[vector_bytes])
     most = _most_rows(vectors, REGISTERS[vector_bytes])
     rows = _rows(extent(lines), vectors, most)
-    t = Tiling(f, left, right, left_place, right_place, rows, vectors, lanes, size, "team")
+    t = Tiling(f, left, right, left_place, right_place, rows, vectors, lanes, size, "tiles")
     if left_place is not None and left_place.line != 1 and t.outer and _wastes(extent(lines), rows, vectors, most):
         t = replace(t, scattered=True, rows=_rows(extent(f.m), vectors, most))
     if t.is_left_spread and not is_less(t.columns, MANY_TILES * t.width) and isinstance(t.most_depth, int):
         t = replace(t, packs_left=True)
     t = replace(t, sharing=shared(t))
     many = left_place is not None and not is_less(extent(f.m), MANY_TILES * t.rows)
-    if t.is_spread and many and not t.may_gather:
+    if t.is_spread and many and not t.may_pack:
         t = replace(t, right_place=None)
         t = replace(t, sharing=shared(t))
     if left_place is None and not isinstance(t.most_depth, int):
@@ -157,13 +157,13 @@ def shared(t: Tiling) -> Sharing:
     size = t.itemsize
     if t.f.batch:
         many = not is_less(extent(t.f.batch), BATCH)
-        return "batch" if many and _fits_stack((t.panels + t.sums) * size) else "team"
+        return "batch" if many and _fits_stack((t.panels + t.sums) * size) else "tiles"
     elements = extent(t.f.m) * extent(t.f.n)
     small = isinstance(elements, int) and elements <= SLICED_ELEMENTS
     deep = len(t.f.k) > 1 or dims.nonnegative(extent(t.f.k) - SLICED_DEPTH)
-    if small and deep and t.is_cut and _fits_stack(t.panels * size):
+    if small and deep and t.has_blocks and _fits_stack(t.panels * size):
         return "slices"
-    return "team"
+    return "tiles"
 
 
 def _fits_stack(nbytes: Dim) -> bool:

@@ -35,7 +35,7 @@ def limits(t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> tupl
         contraction: The product.
         epilogue: What follows it.
     """
-    if t.is_cut or t.scattered or len(t.f.k) != 1 or len(t.lines) != 1 or len(t.f.n) != 1:
+    if t.has_blocks or t.scattered or len(t.f.k) != 1 or len(t.lines) != 1 or len(t.f.n) != 1:
         return ()
     axes = [t.lines[0].name, t.f.n[0].name, t.f.k[0].name]
     conditions = [*contraction.within, *_looked_at(contraction.name, epilogue)]

@@ -1,4 +1,4 @@
-"""Functions of the prelude that are made for a shape: tiles of products, single rows, and how tiles are gathered."""
+"""Functions of the prelude that are made for a shape: micro-kernels, single rows, packing, sums of slices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class TileFunction(Protocol):
+class PreludeFunction(Protocol):
     """A function of the prelude that is made for a shape."""
 
     @property
@@ -19,8 +19,8 @@ class TileFunction(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TileShape:
-    """A tile function: the C type, its size, and which of the left factor's steps are known to be 1.
+class TileMicroKernel:
+    """A micro-kernel: the C type, the size of its tile, and which of the left factor's steps are known to be 1.
 
     A row step of `p` stands for rows with addresses of their own.
     """
@@ -33,22 +33,23 @@ class TileShape:
 
     @property
     def name(self) -> str:
-        return f"gc_tile_{self.type}_{self.rows}x{self.vectors}_{self.row_step}{self.depth_step}"
+        return f"gc_microkernel_{self.type}_{self.rows}x{self.vectors}_{self.row_step}{self.depth_step}"
 
     @property
     def definition(self) -> str:
         steps = {"1": "1", "m": "am", "k": "ak"}
         if self.rows == 1:
-            return f"GC_LINE({self.name}, {self.type}, {self.vectors}, {steps[self.depth_step]})\n"
+            return f"GC_LINE_MICROKERNEL({self.name}, {self.type}, {self.vectors}, {steps[self.depth_step]})\n"
         if self.row_step == "p":
-            return f"GC_TILE_OF_ROWS({self.name}, {self.type}, {self.rows}, {self.vectors}, {steps[self.depth_step]})\n"
+            args = f"{self.type}, {self.rows}, {self.vectors}, {steps[self.depth_step]}"
+            return f"GC_ROWS_MICROKERNEL({self.name}, {args})\n"
         args = f"{self.type}, {self.rows}, {self.vectors}, {steps[self.row_step]}, {steps[self.depth_step]}"
-        return f"GC_TILE({self.name}, {args})\n"
+        return f"GC_TILE_MICROKERNEL({self.name}, {args})\n"
 
 
 @dataclass(frozen=True, slots=True)
-class BlockShape:
-    """The function that has a library compute a block: its columns, and the left factor's steps as for `TileShape`."""
+class BlasBlock:
+    """The function by which a BLAS library computes a block of `width` columns; steps as for `TileMicroKernel`."""
 
     width: int
     row_step: str
@@ -56,15 +57,15 @@ class BlockShape:
 
     @property
     def name(self) -> str:
-        return f"gc_block_{self.width}_{self.row_step}{self.depth_step}"
+        return f"gc_blas_block_{self.width}_{self.row_step}{self.depth_step}"
 
     @property
     def definition(self) -> str:
-        return f"GC_BLOCK({self.name}, {self.width}, {int(self.row_step == '1')})\n"
+        return f"GC_BLAS_BLOCK({self.name}, {self.width}, {int(self.row_step == '1')})\n"
 
 
 @dataclass(frozen=True, slots=True)
-class RowShape:
+class SingleRow:
     """The function for a single row, of a C type."""
 
     type: str
@@ -79,8 +80,8 @@ class RowShape:
 
 
 @dataclass(frozen=True, slots=True)
-class PackShape:
-    """The function that gathers tiles of the left factor from rows side by side."""
+class TilePacking:
+    """The function that packs tiles of the left factor whose rows lie side by side."""
 
     type: str
     rows: int
@@ -95,7 +96,7 @@ class PackShape:
 
 
 @dataclass(frozen=True, slots=True)
-class AddShape:
+class SliceSum:
     """The function that adds up the sums of slices."""
 
     type: str

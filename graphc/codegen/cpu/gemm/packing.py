@@ -1,6 +1,6 @@
 """The functions of a contraction in C that gather its factors, where they are not read in place.
 
-`prelude/product.h` calls them: see `render.py`. Each prints by the printer `f` of its function.
+`prelude/gemm.h` calls them: see `render.py`. Each prints by the printer `f` of its function.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from graphc.exprs import Expr
 from graphc.primitives.views import ravel
 
 # A factor that is turned around when it is gathered is so in runs of this many elements.
-RUN = 16
+CHUNK = 16
 
 
-def gather_right(f: LoopPrinter, t: Tiling, contraction: Contract) -> None:
+def pack_right(f: LoopPrinter, t: Tiling, contraction: Contract) -> None:
     """Some panels of a block, from a column on."""
     out = f.out
     out(f"{C.types[contraction.dtype]} *const panels = to;")
@@ -38,18 +38,18 @@ def gather_right(f: LoopPrinter, t: Tiling, contraction: Contract) -> None:
     out(panels)
     out(f"const long n0 = {start};")
     # What lies along the depth is turned around: in short runs, so that what is written stays in the cache.
-    axes = t.f.k[len(t.turns) :]
-    runs = len(axes) == 1
-    if runs:
+    axes = t.f.k[len(t.outer_depth) :]
+    in_chunks = len(axes) == 1
+    if in_chunks:
         low, high = _bounds(f, t, axes[0])
-        out(f"for (long run = {low}; run < {high}; run += {RUN}) {{")
-        out(f"const long run_end = GC_MIN(run + {RUN}, {high});")
+        out(f"for (long chunk = {low}; chunk < {high}; chunk += {CHUNK}) {{")
+        out(f"const long chunk_end = GC_MIN(chunk + {CHUNK}, {high});")
     out(f"for (long column = n0; column < GC_MIN(n0 + {width}, {f.scalars.grouped(t.columns)}); ++column) {{")
     f.decode(t.f.n, "column")
-    bounds = ("run", "run_end") if runs else None
+    bounds = ("chunk", "chunk_end") if in_chunks else None
     _depth_nest(f, t, lets, f"{deep} + column - n0]", t.right, bounds=bounds)
     out("}")
-    if runs:
+    if in_chunks:
         out("}")
     out("}")
 
@@ -57,10 +57,10 @@ def gather_right(f: LoopPrinter, t: Tiling, contraction: Contract) -> None:
 def block(f: LoopPrinter, t: Tiling) -> None:
     """The axes that are the same in all of a block."""
     f.decode(t.f.batch, "item")
-    f.decode(t.turns if t.step is None else (), "turn")
+    f.decode(t.outer_depth if t.step is None else (), "begin")
 
 
-def gather_left(f: LoopPrinter, t: Tiling, contraction: Contract) -> None:
+def pack_left(f: LoopPrinter, t: Tiling, contraction: Contract) -> None:
     """The lines of a tile."""
     out = f.out
     out(f"{C.types[contraction.dtype]} *const packed = to;")
@@ -74,14 +74,14 @@ def gather_left(f: LoopPrinter, t: Tiling, contraction: Contract) -> None:
     out("}")
 
 
-def find_rows(f: LoopPrinter, t: Tiling) -> None:
+def address_rows(f: LoopPrinter, t: Tiling) -> None:
     """Where the rows of a tile lie."""
     out, place = f.out, t.left_place
     assert place is not None
     block(f, t)
     row_loop(f, t, "0")
     start = place.start + place.line * t.lines[-1].index
-    out(f"places[i] = {f.scalars.use(place.load.buffer)} + {f.scalars.dim(start)};")
+    out(f"addresses[i] = {f.scalars.use(place.load.buffer)} + {f.scalars.dim(start)};")
     out("}")
 
 
@@ -100,7 +100,7 @@ def _depth_nest(
     With `beside`, a loop over panels and the first column of each, their columns are gone over at each point. Places
     are `dense` where neighbours in depth are neighbours there: scattered stores of vectors are slower than of scalars.
     """
-    axes, columns = t.f.k[len(t.turns) :], t.f.n[0]
+    axes, columns = t.f.k[len(t.outer_depth) :], t.f.n[0]
 
     def first(axis: Axis) -> None:
         low, high = bounds or _bounds(f, t, axis)
@@ -122,7 +122,7 @@ def _depth_nest(
     def store(rest: tuple[Stmt, ...]) -> None:
         f.rows(rest)
         position = ravel(tuple(axis.index for axis in axes), tuple(axis.extent for axis in axes))
-        start = "" if t.step is None else f" - {f.scalars.use('turn')} * {f.scalars.grouped(extent(axes[1:]))}"
+        start = "" if t.step is None else f" - {f.scalars.use('begin')} * {f.scalars.grouped(extent(axes[1:]))}"
         f.out(f"const long deep = {f.scalars.dim(position)}{start};")
         f.out(f"{place} = {f.scalars.expr(value)};")
 
@@ -143,7 +143,7 @@ def _bounds(f: LoopPrinter, t: Tiling, axis: Axis) -> tuple[str, str]:
     """Where the first axis of a block's depth begins and ends."""
     if t.step is None:
         return "0", f.scalars.dim(axis.extent)
-    return f.scalars.use("turn"), f.scalars.use("end")
+    return f.scalars.use("begin"), f.scalars.use("end")
 
 
 def two(depth: tuple[Dim, ...]) -> tuple[Dim, Dim]:

@@ -1,6 +1,6 @@
 """Contractions in C, as `graphc.codegen.cpu.gemm.tiling` cuts them.
 
-The loops are those of `prelude/product.h`, the same for all contractions, so that compilers see them once. A kernel has
+The loops are those of `prelude/gemm.h`, the same for all contractions, so that compilers see them once. A kernel has
 a table that tells how it is cut, and functions for what it alone knows: where its factors lie, how they are gathered,
 which terms count, what follows.
 """
@@ -15,8 +15,15 @@ from graphc.codegen.cpu.caches import LINE_BYTES
 from graphc.codegen.cpu.dialect import C
 from graphc.codegen.cpu.functions import KernelText, print_table
 from graphc.codegen.cpu.gemm.masks import Limit, limits
-from graphc.codegen.cpu.gemm.microkernels import AddShape, BlockShape, PackShape, RowShape, TileFunction, TileShape
-from graphc.codegen.cpu.gemm.packing import block, find_rows, gather_left, gather_right, row_loop, two
+from graphc.codegen.cpu.gemm.microkernels import (
+    BlasBlock,
+    PreludeFunction,
+    SingleRow,
+    SliceSum,
+    TileMicroKernel,
+    TilePacking,
+)
+from graphc.codegen.cpu.gemm.packing import address_rows, block, pack_left, pack_right, row_loop, two
 from graphc.codegen.cpu.gemm.prefetch import FAR_BYTES, touched_by
 from graphc.codegen.cpu.gemm.tiling import MANY_ROWS, SLICES, InPlace, Tiling, extent
 from graphc.codegen.cstyle.expr import depths
@@ -49,16 +56,16 @@ class GemmPrinter:
     def print(self) -> None:
         """The contraction and its epilogue."""
         self.text.begin_functions({"width": self.t.width, "tile_rows": self.t.rows})
-        tables = [self._cut(), self._tile_functions(), self._functions()]
-        print_table(self.text.functions, f"static const gc_cut {self.name}_cut", *tables)
+        tables = [self._tiling(), self._prelude_functions(), self._functions()]
+        print_table(self.text.functions, f"static const gc_tiling {self.name}_tiling", *tables)
         memory = self._memory()
-        head = {"cut": f"&{self.name}_cut", "args": "&args"}
-        print_table(self.out, "const gc_product product", head, self._sizes(), self._factors(), memory)
-        self.out("gc_multiply(&product, self);")
+        head = {"tiling": f"&{self.name}_tiling", "args": "&args"}
+        print_table(self.out, "const gc_gemm gemm", head, self._sizes(), self._factors(), memory)
+        self.out("gc_run_gemm(&gemm, self);")
 
     # ---- tables
 
-    def _cut(self) -> dict[str, str]:
+    def _tiling(self) -> dict[str, str]:
         """How it is cut, whatever the sizes are."""
         t = self.t
         numbers = {
@@ -68,41 +75,41 @@ class GemmPrinter:
             "band": t.band,
             "slices": SLICES if t.sharing == "slices" or t.is_row_sliced else 0,
             "step": t.step or 0,
-            "many_rows": MANY_ROWS if t.may_gather else 0,
-            "most_ungathered": t.most_ungathered if t.may_gather else 0,
-            "most_found": t.most_found if t.scattered else 0,
+            "many_rows": MANY_ROWS if t.may_pack else 0,
+            "most_unpacked": t.most_unpacked if t.may_pack else 0,
+            "most_addressed": t.most_addressed if t.scattered else 0,
             "is_flat": len(t.f.k) == 1,
-            "may_gather": t.may_gather,
-            "gathers_right": t.right_place is None,
-            "gathers_left": t.gathers_left,
+            "may_pack": t.may_pack,
+            "always_packs_right": t.right_place is None,
+            "always_packs_left": t.always_packs_left,
             "packs_left": t.packs_left,
             "along": t.packs_along_depth,
             "may_be_whole": t.may_be_whole,
             "may_be_row": t.may_be_row,
             "slices_row": t.is_row_sliced,
-            "may_help": t.may_help,
+            "may_steal": t.may_steal,
             "may_share_columns": t.may_share_columns,
-            "asks_for_rows": _has_short_rows(t),
+            "prefetches_rows": _has_short_rows(t),
         }
         return {"sharing": f"GC_{t.sharing.upper()}", **{name: str(int(value)) for name, value in numbers.items()}}
 
-    def _tile_functions(self) -> dict[str, str]:
+    def _prelude_functions(self) -> dict[str, str]:
         """The functions of the prelude for its shape."""
         t, name = self.t, self.type
         flavour = _flavour(t)
-        found: dict[str, TileFunction] = {
-            "tile": BlockShape(t.width, *flavour) if t.by_library else TileShape(name, t.rows, t.vectors, *flavour)
-        }
+        functions: dict[str, PreludeFunction] = {"microkernel": TileMicroKernel(name, t.rows, t.vectors, *flavour)}
+        if t.by_library:
+            functions["microkernel"] = BlasBlock(t.width, *flavour)
         if not t.by_library and not isinstance(extent(t.lines), int):
-            found["line"] = TileShape(name, 1, t.vectors, *flavour)
+            functions["line_microkernel"] = TileMicroKernel(name, 1, t.vectors, *flavour)
         if t.may_be_row:
-            found["row"] = RowShape(name)
+            functions["row"] = SingleRow(name)
         if t.left_place is not None and t.packs_left and not t.packs_along_depth:
-            found["pack"] = PackShape(name, t.rows)
+            functions["pack"] = TilePacking(name, t.rows)
         if t.sharing == "slices" or t.is_row_sliced:
-            found["add"] = AddShape(name)
-        self.text.tiles.update(found.values())
-        return {role: function.name for role, function in found.items()}
+            functions["add"] = SliceSum(name)
+        self.text.prelude_functions.update(functions.values())
+        return {role: function.name for role, function in functions.items()}
 
     def _functions(self) -> dict[str, str]:
         """The functions of its own."""
@@ -113,15 +120,15 @@ class GemmPrinter:
         if t.right_place is not None and dims.loop_names(t.right_place.start):
             found["right_at"] = function("right_at", partial(self._start, place=t.right_place))
         if t.panels != 0:
-            found["gather_right"] = function("gather_right", partial(gather_right, t=t, contraction=self.contraction))
+            found["pack_right"] = function("pack_right", partial(pack_right, t=t, contraction=self.contraction))
         if t.scattered:
-            found["find_rows"] = function("find_rows", partial(find_rows, t=t))
+            found["address_rows"] = function("address_rows", partial(address_rows, t=t))
         elif t.left_place is None:
-            found["gather_left"] = function("gather_left", partial(gather_left, t=t, contraction=self.contraction))
+            found["pack_left"] = function("pack_left", partial(pack_left, t=t, contraction=self.contraction))
         if known := limits(t, self.contraction, self.epilogue):
             found |= {"limits": self._limits(known), "limited": str(len(known))}
         if dense := _touched(t, self.epilogue):
-            found["ask"] = function("ask", partial(self._ask, dense=dense))
+            found["prefetch"] = function("prefetch", partial(self._prefetch, dense=dense))
         found["epilogue"] = function("epilogue", self._epilogue)
         return found
 
@@ -144,16 +151,19 @@ class GemmPrinter:
             "columns": t.columns,
             "depth": depth,
             "column_block": t.column_block,
-            "blocks": t.blocks if t.is_cut else 1,
+            "blocks": t.blocks if t.has_blocks else 1,
             "outer": outer,
             "inner": inner,
             "most_depth": t.most_depth,
         }
         prefers = f"{self.scalars.dim(rows * depth)} <= {self.scalars.dim(apart)}" if t.may_share_columns else "0"
-        asked = (
+        touched = (
             sum(dtype.itemsize for _, dtype in _touched(t, epilogue).values()) * extent(t.f.batch + t.f.m) * t.columns
         )
-        flags = {"prefers_columns": prefers, "asks": "0" if asked == 0 else f"{self.scalars.dim(asked)} > {FAR_BYTES}"}
+        flags = {
+            "prefers_columns": prefers,
+            "prefetches": "0" if touched == 0 else f"{self.scalars.dim(touched)} > {FAR_BYTES}",
+        }
         return {**{name: self.scalars.dim(size) for name, size in sizes.items()}, **flags}
 
     def _factors(self) -> dict[str, str]:
@@ -171,7 +181,7 @@ class GemmPrinter:
                 else f"({place.load.buffer} + {self.scalars.dim(place.start)})"
             )
             found[side] = f"(const char *){first}"
-            steps = {"inner": inner, "outer": outer, "turn": place.depth[0] if t.step is not None else 0}
+            steps = {"inner": inner, "outer": outer, "block": place.depth[0] if t.step is not None else 0}
             if side == "left":
                 steps["line"] = place.line
             found |= {f"{side}_{name}": self.scalars.dim(step) for name, step in steps.items()}
@@ -187,8 +197,8 @@ class GemmPrinter:
             found[role] = f"(char *){role}"
 
         if t.scattered:
-            self.out(f"const void *places[{t.rows * t.most_found}];")
-            found["places"] = "places"
+            self.out(f"const void *addresses[{t.rows * t.most_addressed}];")
+            found["addresses"] = "addresses"
         elif t.left_place is None or t.packs_left:
             own("packed", t.most_depth * t.rows * t.band)
         if t.by_library:
@@ -196,14 +206,14 @@ class GemmPrinter:
         if t.may_be_row:
             assert isinstance(t.column_block, int)
             own("row_sums", -(-t.column_block // t.width) * t.width)
-        shares = t.sharing == "team"
+        shares = t.sharing == "tiles"
         if t.panels != 0 and shares:
             found["panels"] = "scratch"
         elif t.panels != 0:
             own("panels", t.panels)
-        if t.is_cut and t.sharing == "batch":
+        if t.has_blocks and t.sharing == "batch":
             own("sums", t.sums)
-        elif t.is_cut:
+        elif t.has_blocks:
             start = f" + {self.scalars.grouped(t.panels * t.itemsize)}" if shares and t.panels != 0 else ""
             found["sums"] = f"(char *)scratch{start}"
         return found
@@ -223,7 +233,7 @@ class GemmPrinter:
         self.text.functions(f"static const gc_limit {self.name}_limits[] = {{{rows}}};")
         return f"{self.name}_limits"
 
-    def _ask(self, f: LoopPrinter, dense: Mapping[str, tuple[Dim, DType]]) -> None:
+    def _prefetch(self, f: LoopPrinter, dense: Mapping[str, tuple[Dim, DType]]) -> None:
         """Asks for what the epilogue reads and writes before the depth runs, so that it is there afterwards."""
         t, out, use, inner = self.t, f.out, f.scalars.use, self.t.f.n[0].name
         self._place(f)
@@ -279,7 +289,7 @@ class GemmPrinter:
 def _flavour(t: Tiling) -> tuple[str, str]:
     """Which of the left factor's steps are known to be 1."""
     place = t.left_place
-    if place is None or t.gathers_left:
+    if place is None or t.always_packs_left:
         return ("m", "1") if t.packs_along_depth else ("1", "k")
     inner = "1" if two(place.depth)[1] == 1 else "k"
     if t.scattered:

@@ -22,7 +22,7 @@ from graphc.codegen.ir.matmul_roles import Factors
 from graphc.dims import Dim
 from graphc.exprs import Expr, Load
 
-Sharing = Literal["team", "batch", "slices"]
+Sharing = Literal["tiles", "batch", "slices"]
 
 # A deep factor that at least this many rows are multiplied with is gathered block by block; others are read in place.
 MANY_ROWS = 64
@@ -37,7 +37,7 @@ COLUMN_BLOCK = 512
 PANEL_BYTES = 24 << 10
 BAND_BYTES = 128 << 10
 # Rows of a column of tiles that can have addresses of their own.
-MOST_FOUND = 512
+MOST_ADDRESSED = 512
 # A depth that threads share is cut into so many slices.
 SLICES = 8
 
@@ -98,7 +98,7 @@ class Tiling:
         lanes: Elements of a vector.
         itemsize: Bytes of an element.
         sharing: What the threads share.
-        packs_left: Whether the left factor is gathered though it lies evenly; with `may_gather`, when it runs.
+        packs_left: Whether the left factor is gathered though it lies evenly; with `may_pack`, when it runs.
         scattered: Whether a tile's rows run along all axes of `m`, each with an address of its own.
         by_library: Whether a tile is a block that a library computes: it gathers for its caches by itself.
     """
@@ -143,7 +143,7 @@ class Tiling:
         return len(self.f.n) > 1 and isinstance(last, int) and last % self.width == 0
 
     @property
-    def turns(self) -> tuple[Axis, ...]:
+    def outer_depth(self) -> tuple[Axis, ...]:
         """The axes of the depth whose points are blocks: those before the last two."""
         return self.f.k[:-2]
 
@@ -204,9 +204,9 @@ class Tiling:
         return self.cache is FIRST_CACHE and place.depth[-1:] == (1,) and most < self.rows
 
     @property
-    def gathers_left(self) -> bool:
+    def always_packs_left(self) -> bool:
         """Whether the left factor is always gathered, a band of tiles at a time, by each thread for itself."""
-        return self.left_place is None or (self.packs_left and not self.may_gather)
+        return self.left_place is None or (self.packs_left and not self.may_pack)
 
     @property
     def packs_along_depth(self) -> bool:
@@ -221,19 +221,19 @@ class Tiling:
         return max(1, BAND_BYTES // (self.rows * self.usual_depth * self.itemsize))
 
     @property
-    def most_found(self) -> int:
+    def most_addressed(self) -> int:
         """How many tiles, one below the other, can have rows with addresses of their own."""
-        return max(self.band, MOST_FOUND // self.rows)
+        return max(self.band, MOST_ADDRESSED // self.rows)
 
     @property
-    def may_gather(self) -> bool:
+    def may_pack(self) -> bool:
         """Whether it depends on sizes, known when it runs, if factors are gathered, and a long depth cut."""
         places = self.left_place is not None and self.right_place is not None
-        spread = (self.is_spread or self.packs_left) and not self.turns
-        return places and (self.step is not None or spread) and self.sharing == "team" and not self.f.batch
+        spread = (self.is_spread or self.packs_left) and not self.outer_depth
+        return places and (self.step is not None or spread) and self.sharing == "tiles" and not self.f.batch
 
     @property
-    def most_ungathered(self) -> int:
+    def most_unpacked(self) -> int:
         """The depth up to which factors that may be gathered are not."""
         place, most = self.left_place, min(self.depths.at_once, self.most_in_place)
         if place is None or not self.packs_left:
@@ -244,14 +244,14 @@ class Tiling:
     @property
     def may_be_whole(self) -> bool:
         """Whether the depth is not cut where the factor is not gathered. A panel of few columns always is."""
-        return self.may_gather and self.step is not None and self.all_whole
+        return self.may_pack and self.step is not None and self.all_whole
 
     @property
     def may_be_row(self) -> bool:
         """Whether there may be a single row, known when it runs, whose columns are then summed all at once."""
         single = not isinstance(extent(self.lines), int) and len(self.f.m) == 1 and not self.f.batch
-        places = not self.gathers_left and self.right_place is not None
-        return single and places and (self.may_be_whole or not self.is_cut) and isinstance(self.column_block, int)
+        places = not self.always_packs_left and self.right_place is not None
+        return single and places and (self.may_be_whole or not self.has_blocks) and isinstance(self.column_block, int)
 
     @property
     def is_row_sliced(self) -> bool:
@@ -266,27 +266,27 @@ class Tiling:
         )
 
     @property
-    def may_help(self) -> bool:
+    def may_steal(self) -> bool:
         """Whether threads take tiles of each other: there must be a meeting between any two loops over tiles."""
-        once = not self.is_cut or self.may_be_whole
-        return self.sharing == "team" and not self.f.batch and once and self.columns == self.column_block
+        once = not self.has_blocks or self.may_be_whole
+        return self.sharing == "tiles" and not self.f.batch and once and self.columns == self.column_block
 
     @property
     def may_share_columns(self) -> bool:
         """Whether it depends on sizes if the threads share columns. Rows that are gathered are for all columns."""
-        return self.sharing == "team" and not self.gathers_left
+        return self.sharing == "tiles" and not self.always_packs_left
 
     @property
     def blocks(self) -> Dim:
         """How many blocks the depth has, or, with a `step`, the points that it is cut from."""
         if self.step is not None:
             return self.f.k[0].extent
-        return extent(self.turns)
+        return extent(self.outer_depth)
 
     @property
-    def is_cut(self) -> bool:
+    def has_blocks(self) -> bool:
         """Whether the depth comes in more than one block."""
-        return self.step is not None or bool(self.turns)
+        return self.step is not None or bool(self.outer_depth)
 
     @property
     def levels(self) -> tuple[Dim, Dim]:
@@ -324,12 +324,12 @@ class Tiling:
     def has_all_panels(self) -> bool:
         """Whether each thread always gathers all of the right factor's columns."""
         known = isinstance(self.columns, int) and self.columns == self.column_block
-        return known and self.right_place is None and self.sharing != "team"
+        return known and self.right_place is None and self.sharing != "tiles"
 
     @property
     def panels(self) -> Dim:
         """Elements that gathered panels of the right factor take: all of a block, or the last panel, or none."""
-        if self.right_place is None or self.may_gather:
+        if self.right_place is None or self.may_pack:
             columns = self.column_block
             wide = -(-columns // self.width) * self.width if isinstance(columns, int) else columns + self.width
             return self.most_depth * wide
@@ -338,7 +338,7 @@ class Tiling:
     @property
     def sums(self) -> Dim:
         """Elements of the sums that are kept in memory between blocks of the depth."""
-        if not self.is_cut:
+        if not self.has_blocks:
             return 0
         tall = extent(self.outer) * rounded_up(extent(self.lines), self.rows)
         wide = rounded_up(self.columns, self.width)
@@ -349,7 +349,7 @@ class Tiling:
     @property
     def scratch_bytes(self) -> Dim:
         """The working memory that is shared: panels, and sums between blocks of the depth."""
-        shared = {"team": self.panels + self.sums, "slices": self.sums, "batch": 0}[self.sharing]
+        shared = {"tiles": self.panels + self.sums, "slices": self.sums, "batch": 0}[self.sharing]
         return shared * self.itemsize
 
 

@@ -1,12 +1,12 @@
-/* What generated C needs before anything else: no headers, so that compiling takes no time. */
+/* Declarations that all generated C starts with. It includes no headers, which take compilers longer than kernels do. */
 
 #define GC_FN static inline __attribute__((unused))
-/* What loops of vector code call: where it is not inlined, they are none. */
+/* Functions that are called in vectorised loops: a loop with a call that is not inlined is not vectorised. */
 #define GC_INLINE static inline __attribute__((always_inline, unused))
 /* Kernels are called from another unit of the same library. A kernel that is called once is still a function of its
    own: one large function takes compilers much longer. */
 #define GC_KERNEL __attribute__((visibility("hidden"), noinline))
-#define GC_APART static __attribute__((noinline, unused))
+#define GC_NOINLINE static __attribute__((noinline, unused))
 #define GC_UNROLL _Pragma("GCC unroll 16")
 /* Where sums take nearly all registers gcc spills less when it goes by regions. For all functions that takes too long. */
 #if defined(__GNUC__) && !defined(__clang__)
@@ -40,74 +40,75 @@ GC_FN bfloat16 gc_to_bfloat16(float value) {
   return (bfloat16)((x.u + 0x7FFF + ((x.u >> 16) & 1)) >> 16);
 }
 
-/* Threads. All run the same program, each on its share of every kernel, and meet between steps. */
+/* Threads. All run the same program, each on its share of every kernel, with a barrier between steps. */
 typedef struct {
   int arrived;
-  char apart[124]; /* what waiting threads read lies on a cache line of its own */
-  int turn, sleepers;
-  char end[120];
+  char padding[124]; /* waiting threads read the next line, which arriving ones do not write */
+  int generation, sleepers; /* how many times all threads have passed the barrier, and how many sleep at it */
+  char end_padding[120];
   struct {
-    unsigned long long taken; /* since which turn, and how many pieces of the thread's share */
-    char apart[120];
+    unsigned long long taken; /* the generation, and how many chunks of the thread's share have been taken since */
+    char padding[120];
   } shares[];
-} gc_meeting;
+} gc_barrier;
 typedef struct {
   long thread, threads, grain;
-  gc_meeting *meeting;
-  long kept; /* whether an earlier run has left what it could prepare for this one */
-  long lane; /* which of those threads it is that go through passes of a loop alone, at the same time */
+  gc_barrier *barrier;
+  long persistent_valid; /* whether persistent buffers hold what an earlier run has computed */
+  long slot; /* of the threads that run iterations of a loop alone, each in memory of its own: which one this is */
 } gc_worker;
 
-/* Waits until all threads are here; what they wrote is then seen by all. */
-GC_KERNEL void gc_wait(const gc_worker *self);
+/* Waits until all threads have arrived; what each has written is then seen by all. */
+GC_KERNEL void gc_barrier_wait(const gc_worker *self);
 GC_FN void gc_sync(const gc_worker *self) {
-  if (self->threads > 1) gc_wait(self);
+  if (self->threads > 1) gc_barrier_wait(self);
 }
 
 /* How many threads share work of so many scalar operations: one for each grain of it. */
-GC_FN long gc_team(const gc_worker *self, long work) {
+GC_FN long gc_threads_for(const gc_worker *self, long work) {
   return GC_MAX(1, GC_MIN(self->threads, work / self->grain));
 }
-/* The share of a thread: neighbouring grains of 0 .. total, and none for threads outside the team. */
-GC_KERNEL long gc_bound(long total, long grain, long thread, long team);
-GC_FN long gc_first(long total, long grain, const gc_worker *self, long team) {
-  return gc_bound(total, grain, self->thread, team);
+/* Where the share of a thread begins: neighbouring grains of 0 .. total; threads beyond `threads` have none. */
+GC_KERNEL long gc_bound(long total, long grain, long thread, long threads);
+GC_FN long gc_first(long total, long grain, const gc_worker *self, long threads) {
+  return gc_bound(total, grain, self->thread, threads);
 }
-GC_FN long gc_end(long total, long grain, const gc_worker *self, long team) {
-  return gc_bound(total, grain, self->thread + 1, team);
+GC_FN long gc_end(long total, long grain, const gc_worker *self, long threads) {
+  return gc_bound(total, grain, self->thread + 1, threads);
 }
 
-/* A thread's way through 0 .. total: its own share, a piece after the other, and then what is left of the others'. So
-   nobody waits long for a thread that has a slower processor, or none at the moment; and as long as all are equally fast
-   each finds in its cache what it has written there. There is one such way at most between two meetings. */
-/* Whether that pays, by a kernel's operations: in smaller ones caches matter more than who comes last. */
+/* Work stealing: a thread takes the chunks of its own share of 0 .. total, one after the other, and then those that are
+   left of the others' shares. So no thread waits long for one that has a slower processor, or none at the moment; and as
+   long as all are equally fast each finds in its cache what it has written there. Between two barriers there is one such
+   loop at most. */
+/* Stealing pays from so many grains of work on: in smaller kernels caches matter more than which thread ends last. */
 #define GC_MANY_GRAINS 2048
-GC_FN int gc_helps(const gc_worker *self, long work) { return work >= GC_MANY_GRAINS * self->grain; }
+GC_FN int gc_steals(const gc_worker *self, long work) { return work >= GC_MANY_GRAINS * self->grain; }
 typedef struct {
   const gc_worker *self;
-  long total, grain, team, helps;
-  long thread, shares, start, stop, piece; /* whose share it is at, and at how many it will be */
-  long first, end;                         /* the piece that was taken */
-} gc_way;
-GC_KERNEL gc_way gc_begin(long total, long grain, const gc_worker *self, long team, int helps);
-/* Takes the next piece, if there is one. The turn of the meeting tells counts of this way from older ones. */
-GC_KERNEL int gc_take(gc_way *way);
+  long total, grain, threads, steals;
+  long thread, shares, start, stop, size; /* of the share that chunks are taken from; how many shares are left */
+  long first, end;                        /* the chunk that was taken */
+} gc_chunks;
+GC_KERNEL gc_chunks gc_begin_chunks(long total, long grain, const gc_worker *self, long threads, int steals);
+/* Takes the next chunk, if there is one. The generation of the barrier tells counts of this loop from older ones. */
+GC_KERNEL int gc_next_chunk(gc_chunks *chunks);
 GC_KERNEL void gc_copy(char *to, const char *from, long size, const gc_worker *self);
 
-/* The passes of a loop that do not need each other: each thread of a team takes whole ones, and goes through them alone,
-   in memory of its own; where that would leave threads without one, all go through every pass together. */
+/* The iterations of a loop that do not depend on each other: each thread takes whole ones and runs them alone, in memory
+   of its own. Where that would leave threads idle, all run every iteration together. */
 typedef struct {
-  gc_worker worker; /* who runs the steps of a pass */
-  gc_way way;
-  long pass, end; /* passes count from 1 */
+  gc_worker worker; /* that runs the steps of an iteration */
+  gc_chunks chunks;
+  long current, end; /* iterations count from 1 */
   int together;
-} gc_passes;
-GC_KERNEL gc_passes gc_begin_passes(long count, long lanes, long work, const gc_worker *self);
-GC_KERNEL int gc_next_pass(gc_passes *passes);
+} gc_iterations;
+GC_KERNEL gc_iterations gc_begin_iterations(long count, long slots, long work, const gc_worker *self);
+GC_KERNEL int gc_next_iteration(gc_iterations *iterations);
 
-/* Launches as data: a kernel, a function for all kernels with as many parameters, which takes them from where `args`
-   says, how much of what it writes holds for later runs, and where to add up the seconds that it takes, for those who
-   profile. To a caller all buffers are alike. */
+/* A launch, as data: a kernel; a function for all kernels with as many parameters, which takes the arguments from where
+   `args` says; which of the buffers that the kernel writes are persistent; and where the seconds that it takes are added
+   up, if the program is profiled. The function takes all buffers as bytes. */
 typedef void gc_function(void);
 #define GC_CALL \
   gc_function *kernel, char *const *buffers, const long *sizes, const int *args, const gc_worker *self
@@ -116,7 +117,7 @@ typedef struct {
   gc_function *kernel;
   const int *args;
   double *seconds;
-  enum { GC_KEEPS_NOTHING, GC_KEEPS_SOME, GC_KEEPS_ALL } keeps;
+  enum { GC_PERSISTENT_NONE, GC_PERSISTENT_SOME, GC_PERSISTENT_ALL } persistent;
 } gc_step;
 GC_KERNEL void gc_launch(const gc_step *step, const gc_step *end, char *const *buffers, const long *sizes,
                          const gc_worker *self);

@@ -1,6 +1,6 @@
-/* What convolutions with transformed filters have in common: see `winograd.h`. */
+/* The loops of all convolutions with transformed filters: see `winograd.h`. */
 
-void gc_ask(const void *from, long size) {
+void gc_prefetch(const void *from, long size) {
   for (long at = 0; at < size; at += 64) __builtin_prefetch((const char *)from + at, 1);
 }
 
@@ -16,7 +16,7 @@ static void gc_winograd_filter(const float *w, long down, long right, long step,
       float *to = u + n / width * 8 * pair + c * 2 * width + n % width;
       float narrow[9 * GC_FLOATS];
       long g_down = down, g_right = right;
-      if (n + GC_FLOATS > columns) { /* what is not there is zero */
+      if (n + GC_FLOATS > columns) { /* columns beyond the last are zero */
         for (long i = 0; i < 9; ++i)
           for (long j = 0; j < GC_FLOATS; ++j)
             narrow[i * GC_FLOATS + j] = n + j < columns ? g[i / 3 * down + i % 3 * right + j] : 0;
@@ -36,24 +36,25 @@ static void gc_winograd_filter(const float *w, long down, long right, long step,
     }
 }
 
-/* Transforms the filter, all threads together, unless an earlier run has left it; then each thread goes over what is its
-   own: runs of tiles, or columns of all of them. Of a filter that is larger than the image each thread reads its columns
-   alone, from its own cache. Where a run has fewer tiles the last is repeated, and not used. */
+/* Transforms the filter, all threads together, unless the transformed one persists from an earlier run; then the threads
+   share groups of tiles, or the columns of all tiles: of a filter that is larger than the image each thread reads its
+   own columns alone, from its own cache. In a group with fewer tiles the last is repeated, and its results not used. */
 void gc_convolve(const gc_convolution *p, const gc_worker *self) {
   const long columns = p->columns, width = p->width, across = (columns + width - 1) / width;
-  const long runs = (p->tiles + p->tile_rows - 1) / p->tile_rows, team = gc_team(self, p->work);
-  if (!self->kept) {
-    const long first = gc_first(p->channels, 1, self, team), end = gc_end(p->channels, 1, self, team);
+  const long groups = (p->tiles + p->tile_rows - 1) / p->tile_rows, threads = gc_threads_for(self, p->work);
+  if (!self->persistent_valid) {
+    const long first = gc_first(p->channels, 1, self, threads), end = gc_end(p->channels, 1, self, threads);
     gc_winograd_filter(p->filter, p->filter_down, p->filter_right, p->filter_step, columns, width, first, end,
                        p->channels, p->transformed);
     gc_sync(self);
   }
-  const _Bool by_columns = p->tiles <= columns && across >= team;
-  for (gc_way way = gc_begin(by_columns ? across : runs, 1, self, team, gc_helps(self, p->work)); gc_take(&way);) {
-    const long start = by_columns ? way.first * width : 0;
-    const long end = by_columns ? GC_MIN(way.end * width, columns) : columns;
-    for (long run = by_columns ? 0 : way.first; run < (by_columns ? runs : way.end); ++run) {
-      const long first = run * p->tile_rows, high = GC_MIN(p->tile_rows, p->tiles - first);
+  const _Bool by_columns = p->tiles <= columns && across >= threads;
+  for (gc_chunks chunks = gc_begin_chunks(by_columns ? across : groups, 1, self, threads, gc_steals(self, p->work));
+       gc_next_chunk(&chunks);) {
+    const long start = by_columns ? chunks.first * width : 0;
+    const long end = by_columns ? GC_MIN(chunks.end * width, columns) : columns;
+    for (long group = by_columns ? 0 : chunks.first; group < (by_columns ? groups : chunks.end); ++group) {
+      const long first = group * p->tile_rows, high = GC_MIN(p->tile_rows, p->tiles - first);
       for (long i = 0; i < p->tile_rows; ++i)
         p->pixels(p->args, GC_MIN(first + i, p->tiles - 1), p->image + i * p->channels);
       for (long n0 = start; n0 < end; n0 += width) {

@@ -4,11 +4,11 @@
 typedef float gc_floats __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(float)), may_alias));
 enum { GC_FLOATS = GC_VECTOR_BYTES / sizeof(float) };
 
-/* Asks for some memory that is written, or read, soon. */
-GC_KERNEL void gc_ask(const void *from, long size);
+/* Prefetches memory that is read or written soon. */
+GC_KERNEL void gc_prefetch(const void *from, long size);
 
 /* A convolution of some sizes: its filter with the steps down, to the right, and from channel to channel; its memory;
-   and what its kernel does for a tile of pixels, for a panel of columns, and for the outputs of some tiles. */
+   and the functions of its kernel for a tile of pixels, for a panel of columns, and for the outputs of some tiles. */
 typedef struct {
   const void *args;
   long work, tiles, tile_rows, width, channels, columns;
@@ -22,7 +22,7 @@ typedef struct {
 GC_KERNEL void gc_convolve(const gc_convolution *p, const gc_worker *self);
 
 /* The 4 by 4 pixels of a tile, B^T d B: v[16 * step], each of as many channels, at least a vector. */
-GC_APART void gc_winograd_image(const float *d, long down, long channels, float *v, long step) {
+GC_NOINLINE void gc_winograd_image(const float *d, long down, long channels, float *v, long step) {
   for (long next = 0; next < channels; next += GC_FLOATS) {
     const long c = GC_MIN(next, channels - GC_FLOATS); /* the last vector may repeat some channels */
     const float *p = d + c;
@@ -55,7 +55,7 @@ GC_APART void gc_winograd_image(const float *d, long down, long channels, float 
   }                                                                                                                   \
   v += 2 * step - channels;
 
-#define GC_WINOGRAD_TILE(NAME, ROWS, VECTORS)                                                                         \
+#define GC_WINOGRAD_MICROKERNEL(NAME, ROWS, VECTORS)                                                                  \
   GC_BY_REGIONS static __attribute__((noinline))                                                                      \
   void NAME(const float *v, long channels, const float *u, float *m) {                                                \
     const long step = ROWS * channels;                                                                                \

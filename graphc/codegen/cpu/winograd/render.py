@@ -20,7 +20,7 @@ from graphc.dims import Dim
 
 
 @dataclass(frozen=True, slots=True)
-class WinogradShape:
+class WinogradMicroKernel:
     """The function that forms the sums of some tiles, and vectors for each."""
 
     rows: int
@@ -32,7 +32,7 @@ class WinogradShape:
 
     @property
     def definition(self) -> str:
-        return f"GC_WINOGRAD_TILE({self.name}, {self.rows}, {self.vectors})\n"
+        return f"GC_WINOGRAD_MICROKERNEL({self.name}, {self.rows}, {self.vectors})\n"
 
 
 class WinogradPrinter:
@@ -53,8 +53,8 @@ class WinogradPrinter:
         """The convolution and its epilogue."""
         w, text, out, dim = self.w, self.text, self.text.loops.out, self.text.loops.scalars.dim
         assert isinstance(w.columns.extent, int)
-        shape = WinogradShape(w.rows, w.vectors)
-        text.tiles.add(shape)
+        shape = WinogradMicroKernel(w.rows, w.vectors)
+        text.prelude_functions.add(shape)
         text.begin_functions(
             {"width": w.panel, "tile_rows": w.rows, "channels": w.channels, "columns": w.columns.extent}
         )
@@ -121,7 +121,9 @@ class WinogradPrinter:
         start = f"{w.height.name} = {w.height.name}_start + y, {w.width.name} = {w.width.name}_start, {n} = 0"
         f.out(f"const long {start};")
         for buffer, (offset, dtype) in dense.items():
-            f.out(f"gc_ask({use(buffer)} + {f.scalars.dim(offset)}, {OUTPUTS * dtype.itemsize} * {use('columns')});")
+            f.out(
+                f"gc_prefetch({use(buffer)} + {f.scalars.dim(offset)}, {OUTPUTS * dtype.itemsize} * {use('columns')});"
+            )
         f.out("}")
 
     def _points(self, f: LoopPrinter, *firsts: str) -> None:
@@ -155,6 +157,6 @@ class WinogradPrinter:
             out("}")
 
 
-def _multiply(f: LoopPrinter, shape: WinogradShape) -> None:
+def _multiply(f: LoopPrinter, shape: WinogradMicroKernel) -> None:
     """The products of tiles; compilers make better code where they know the number of channels."""
     f.out(f"{shape.name}(image, {f.scalars.use('channels')}, filter, sums);")

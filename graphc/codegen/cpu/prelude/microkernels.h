@@ -1,11 +1,12 @@
-/* What `product.h` calls for a shape, by address: factors and results are of type T.
+/* Micro-kernels, packing and sums of slices, each made for a shape and called by address: see `gemm.h`. Factors and
+   results are of type T.
 
    One tile of a matrix product: c[ROWS][VECTORS * lanes] = (add ? c : 0) + sum of a * b over a depth of two levels,
    a[i * am + k * ak + o * ao] * b[k * bk + o * bo + j]. The sums stay in registers: the loops over rows and vectors
-   have constant bounds. What is there already is added last, so that rounding errors grow with the depth of a block and
-   with the number of blocks, not with the whole depth. One of AM and AK is 1 and known as such. */
+   have constant bounds. Sums that are stored already are added last, so that rounding errors grow with the depth of a
+   block and with the number of blocks, not with the whole depth. One of AM and AK is 1 and known as such. */
 
-#define GC_TILE(NAME, T, ROWS, VECTORS, AM, AK)                                                                       \
+#define GC_TILE_MICROKERNEL(NAME, T, ROWS, VECTORS, AM, AK)                                                           \
   static __attribute__((noinline)) void NAME(const gc_steps *steps, const void *left, const void *right, void *to) {  \
     typedef T V __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(T)), may_alias));                         \
     enum { LANES = GC_VECTOR_BYTES / sizeof(T) };                                                                     \
@@ -36,7 +37,7 @@
   }
 
 /* The same for rows with addresses of their own, a[i][at + k * AK + o * ao]. */
-#define GC_TILE_OF_ROWS(NAME, T, ROWS, VECTORS, AK)                                                                   \
+#define GC_ROWS_MICROKERNEL(NAME, T, ROWS, VECTORS, AK)                                                               \
   static __attribute__((noinline)) void NAME(const gc_steps *steps, const void *left, const void *right, void *to) {  \
     typedef T V __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(T)), may_alias));                         \
     enum { LANES = GC_VECTOR_BYTES / sizeof(T) };                                                                     \
@@ -70,8 +71,8 @@
         GC_UNROLL for (int j = 0; j < VECTORS; ++j) *(V *)(c + (i * VECTORS + j) * LANES) = sum[i][j];                \
   }
 
-/* The same for a single row, where the sums would wait for each other: four for each vector, of every fourth step. */
-#define GC_LINE(NAME, T, VECTORS, AK)                                                                                 \
+/* The same for a single row, where additions to one sum would wait for each other: four sums for each vector. */
+#define GC_LINE_MICROKERNEL(NAME, T, VECTORS, AK)                                                                     \
   static __attribute__((noinline)) void NAME(const gc_steps *steps, const void *left, const void *right, void *to) {  \
     typedef T V __attribute__((vector_size(GC_VECTOR_BYTES), aligned(sizeof(T)), may_alias));                         \
     enum { LANES = GC_VECTOR_BYTES / sizeof(T) };                                                                     \
@@ -121,8 +122,8 @@
     }                                                                                                                 \
   }
 
-/* Gathers tiles of the left factor whose rows lie side by side, to[tile][o][k][ROWS], for tiles `first` and on; the last
-   one is moved back onto the `rows` that there are. What is read next is asked for: steps are too long to be foreseen. */
+/* Packs tiles of the left factor whose rows lie side by side, to[tile][o][k][ROWS], from tile `first` on; the last one
+   is moved back, so that it has all its rows. What is read next is prefetched: steps are too long for the processor. */
 #define GC_PACK(NAME, T, ROWS)                                                                                        \
   static __attribute__((noinline)) void NAME(                                                                         \
       long outer, long inner, const void *left, long ak, long ao, void *packed, long apart, long first, long tiles,   \

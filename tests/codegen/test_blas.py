@@ -24,7 +24,7 @@ from graphc.graph.core import Graph
 from graphc.plan import Plan
 from graphc.runtime.cpu import blas, processor, thread_pool
 from graphc.runtime.cpu.program import CpuProgram
-from tests.codegen.test_products import ROWS, product
+from tests.codegen.test_gemm import ROWS, product
 from tests.support.backends import run_library
 from tests.support.cases import assert_close
 
@@ -108,7 +108,7 @@ class Asked:
     def measure(
         self, plan: Plan, source: CSource, sizes: Mapping[str, int], kernels: list[str]
     ) -> list[dict[str, float]]:
-        assert len(plan.steps) == len(kernels) and "gc_block_" in source.text
+        assert len(plan.steps) == len(kernels) and "gc_blas_block_" in source.text
         self.measured += kernels
         runs = [(1.0, self._library_takes), (2.0, 2 * self._library_takes), (0.5, 0.01)]  # the last one is an accident
         return [{name: run[name.endswith("_library")] for name in kernels} for run in runs]

@@ -15,7 +15,7 @@ from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType, resolve
 from graphc.runtime.cpu import processor
-from tests.support.backends import run_library, run_team
+from tests.support.backends import run_library, run_threads
 from tests.support.loop_interpreter import schedule
 
 ROWS = dims.size("B")
@@ -39,7 +39,7 @@ def check(graph: Graph, rows: int) -> None:
     wanted = np.tensordot(
         inputs["a"].astype(np.float64), inputs["b"], (attrs["lhs_contract"], attrs["rhs_contract"])
     ).clip(0)
-    for run in (run_team, run_library):
+    for run in (run_threads, run_library):
         (got,) = run(graph, inputs, {"B": rows})
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
 
@@ -79,7 +79,7 @@ def test_a_depth_that_is_never_small_is_shared(vector_bytes: int) -> None:
     if vector_bytes > processor.vector_bytes():
         pytest.skip("the processor has no such vectors")
     with patch.object(processor, "vector_bytes", lambda: vector_bytes):
-        for positions, sharing in ((1, "team"), (63, "team"), (64, "slices"), (100, "slices")):
+        for positions, sharing in ((1, "tiles"), (63, "tiles"), (64, "slices"), (100, "slices")):
             graph = product((ROWS * positions, 40), (ROWS * positions, 90), 0, 0)
             assert cut(graph, vector_bytes).sharing == sharing
             for samples in (1, 3, 50):
@@ -133,7 +133,7 @@ def check_heads(graph: Graph, batch: int) -> None:
     rng = np.random.default_rng(batch)
     a, b = (rng.normal(size=(batch, 80, 4, 128)).astype(np.float32) for _ in range(2))
     wanted = np.einsum("bkhm,bkhn->bhmn", a.astype(np.float64), b).clip(0)
-    for run in (run_team, run_library):
+    for run in (run_threads, run_library):
         (got,) = run(graph, {"a": a, "b": b}, {"B": batch})
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
 
@@ -157,5 +157,5 @@ def test_tiles_of_pixels_of_several_lines(width: int, filters: int, vector_bytes
         for batch in (1, 3):
             pixels = rng.normal(size=(batch, 2 * width + 1, 2 * width + 1, 24)).astype(np.float32)
             inputs = {"x": pixels, "w": weights}
-            (got,), (wanted,) = run_team(graph, inputs, {"B": batch}), interpret.run(graph, inputs, {"B": batch})[0]
+            (got,), (wanted,) = run_threads(graph, inputs, {"B": batch}), interpret.run(graph, inputs, {"B": batch})[0]
             np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-3)

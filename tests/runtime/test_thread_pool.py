@@ -1,4 +1,4 @@
-"""Teams of threads: runs at the same time, in children of fork, and when the user interrupts."""
+"""The thread pool: runs at the same time, in children of fork, and when the user interrupts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import graphc as keras
 from graphc import config
 from graphc.runtime.cpu import thread_pool
 
-# Where a room tells which processor its thread is on: behind its state, what keeps that apart, and two pointers.
+# Where a slot tells which processor its thread is on: behind its state, the padding, and two pointers.
 PROCESSOR = 4 + 124 + 2 * ctypes.sizeof(ctypes.c_void_p)
 X = np.random.default_rng(0).random((64, 16), dtype=np.float32)
 
@@ -33,7 +33,7 @@ def model() -> Iterator[keras.Model]:
 
 
 @pytest.mark.parametrize("backend, runs", (("cpu", 200), pytest.param("cuda", 20, marks=pytest.mark.cuda)))
-def test_runs_at_the_same_time_do_not_meet(model: keras.Model, backend: str, runs: int) -> None:
+def test_runs_at_the_same_time_do_not_disturb_each_other(model: keras.Model, backend: str, runs: int) -> None:
     with config.override(backend=backend):
         expected = model.predict(X, verbose=0)
     wrong: list[int] = []
@@ -55,7 +55,7 @@ def test_runs_at_the_same_time_do_not_meet(model: keras.Model, backend: str, run
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_child_of_fork_has_a_team_of_its_own(model: keras.Model) -> None:
+def test_a_child_of_fork_has_a_thread_pool_of_its_own(model: keras.Model) -> None:
     expected = model.predict(X, verbose=0)
     child = os.fork()
     if child == 0:
@@ -84,26 +84,26 @@ def test_an_interruption_leaves_no_thread_waiting(model: keras.Model) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells where a thread is")
-def test_a_thread_that_comes_leaves_its_leader_alone(model: keras.Model) -> None:
-    """A member that wakes up on its leader's processor goes to another one, and may go anywhere afterwards."""
+def test_a_thread_that_wakes_up_leaves_the_processor_of_the_calling_thread(model: keras.Model) -> None:
+    """It moves to another processor, and may be moved anywhere afterwards."""
     allowed = os.sched_getaffinity(0)
     if len(allowed) < 2:
         pytest.skip("there is one processor")
     model.predict(X, verbose=0)
     library = next(iter(model._programs.values())).executable.program._library
-    rooms = (ctypes.c_int * (thread_pool.ROOM_BYTES // 4 * 2))()
-    found: list[tuple[int, set[int]]] = []
+    slots = (ctypes.c_int * (thread_pool.SLOT_BYTES // 4 * 2))()
+    moved: list[tuple[int, set[int]]] = []
 
-    def member() -> None:
+    def wake_up() -> None:
         for here in sorted(allowed):
             os.sched_setaffinity(0, {here})
-            rooms[PROCESSOR // 4] = here
+            slots[PROCESSOR // 4] = here
             os.sched_setaffinity(0, allowed)
-            library.serve(rooms, 1)
-            found.append((rooms[(thread_pool.ROOM_BYTES + PROCESSOR) // 4] - here, os.sched_getaffinity(0)))
+            library.run_posted(slots, 1)
+            moved.append((slots[(thread_pool.SLOT_BYTES + PROCESSOR) // 4] - here, os.sched_getaffinity(0)))
 
-    thread = Thread(target=member)
+    thread = Thread(target=wake_up)
     thread.start()
     thread.join()
-    assert all(apart != 0 and free == allowed for apart, free in found)
-    assert len(found) == len(allowed)
+    assert all(apart != 0 and free == allowed for apart, free in moved)
+    assert len(moved) == len(allowed)

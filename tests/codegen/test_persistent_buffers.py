@@ -125,11 +125,11 @@ def test_what_was_kept_in_another_arena_is_not_there() -> None:
     assert plan is not None
     space = Workspace(plan, {})
     space.table({"B": 2})
-    space.kept_for = [object()]
+    space.persistent_versions = [object()]
     space.table({"B": 1})
-    assert space.kept_for is not None
+    assert space.persistent_versions is not None
     space.table({"B": 200})
-    assert space.kept_for is None
+    assert space.persistent_versions is None
 
 
 def test_what_later_steps_overwrite_is_not_kept() -> None:
