@@ -263,7 +263,7 @@ class _Table:
             for id, offset in zip((*step.operands, *step.results), step.offsets, strict=True)
         ]
         extents = [dim(size) for size in step.extents]
-        out(f"if (!{worker}->kept) {{" if self.plan.persists(step) == "all" else "{")
+        out(f"if (!{worker}->persistent_valid) {{" if self.plan.persists(step) == "all" else "{")
         out(f"void *const places[] = {{{', '.join(places)}}};")
         out(f"const long extents[] = {{{', '.join(extents or ['0'])}}};")
         if native is None:
