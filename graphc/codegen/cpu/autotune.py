@@ -1,8 +1,8 @@
-"""Who computes a product, by measurement: generated tiles, or a library's `sgemm` with the same epilogue.
+"""Autotuning: whether generated micro-kernels or a library's `sgemm` compute a product, by measurement.
 
-Each kernel that the library could serve is built both ways and run, once on a machine, and what was faster is kept:
-later programs find it there, and are the same to the bit. That costs time where nothing is known yet, so it is done for
-kernels that do enough, and only where the library is installed.
+Each kernel whose product the library can compute is built both ways and run, once on a machine, and the faster way is
+recorded: later programs use it, and give the same bits. The measurement takes time, so it is done for kernels with
+enough work only, and where the library is installed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WORTH_TRYING = 20_000_000
 CLEARLY = 0.95
 
 Kernels = Mapping[str, Kernel]
-# Runs the plan of a source some times, and tells the seconds of each kernel, given by name in order, in each run.
+# Runs the plan of a source some times; returns the seconds of each kernel, given by name in order, in each run.
 Measure = Callable[[Plan, CSource, Mapping[str, int], list[str]], Sequence[Mapping[str, float]]]
 
 
@@ -44,8 +44,8 @@ class Tuner:
         sizes: Values of the symbolic sizes in the first run, as far as they are known.
         vector_bytes: The size of the processor's vector registers.
         measure: Runs programs.
-        recall: What was kept under a name made of some words; None: nothing.
-        keep: Keeps something under such a name.
+        recall: What was recorded under a name made of some words; None: nothing.
+        keep: Records something under such a name.
     """
 
     always: bool
@@ -56,28 +56,28 @@ class Tuner:
     keep: Callable[[tuple[str, ...], bytes], object]
 
     def tuned(self, plan: Plan, kernels: Kernels) -> Kernels:
-        """The kernels of a plan, each with whoever computes its product."""
-        able = {name: kernel for name, kernel in kernels.items() if blocks(kernel, self.vector_bytes) is not None}
+        """The kernels of a plan; those whose product the library computes are marked."""
+        candidates = {name: kernel for name, kernel in kernels.items() if blocks(kernel, self.vector_bytes) is not None}
         if not self.always:
-            able = self._faster(plan, able)
-        return {name: replace(kernel, by_library=name in able) for name, kernel in kernels.items()}
+            candidates = self._faster(plan, candidates)
+        return {name: replace(kernel, by_library=name in candidates) for name, kernel in kernels.items()}
 
-    def _faster(self, plan: Plan, able: Kernels) -> dict[str, Kernel]:
+    def _faster(self, plan: Plan, candidates: Kernels) -> dict[str, Kernel]:
         """Those that the library computes faster."""
         sizes = {n: min(max(self.sizes.get(n, NOMINAL_SIZE), low), high) for n, (low, high) in plan.symbols.items()}
         launches, questions = plan.all_launches(), {}
-        for name, kernel in able.items():
-            # Kernels of a loop that speak of its counter have as many sizes as it has iterations.
+        for name, kernel in candidates.items():
+            # The sizes of kernels that depend on a loop's counter differ from iteration to iteration.
             if set(launches[name].symbols) <= set(sizes) and dims.evaluate(work(kernel), sizes) >= WORTH_TRYING:
                 own = {symbol: sizes[symbol] for symbol in launches[name].symbols}
                 questions[name] = ("product", format_kernel(anonymous(kernel)), json.dumps(own, sort_keys=True))
         answers = {name: self._recalled(question) for name, question in questions.items()}
-        unknown = {name: able[name] for name, answer in answers.items() if answer is None}
+        unknown = {name: candidates[name] for name, answer in answers.items() if answer is None}
         for name, ratios in self._tried(plan, unknown, sizes).items():
             answers[name] = median(ratios) < CLEARLY
             entry = {"by_library": answers[name], "library_to_generated": ratios}
             self.keep(questions[name], json.dumps(entry).encode())
-        return {name: able[name] for name, answer in answers.items() if answer}
+        return {name: candidates[name] for name, answer in answers.items() if answer}
 
     def _recalled(self, question: tuple[str, ...]) -> bool | None:
         data = self.recall(question)
@@ -87,14 +87,14 @@ class Tuner:
             return None
 
     def _tried(self, plan: Plan, kernels: Kernels, sizes: Mapping[str, int]) -> dict[str, list[float]]:
-        """What part of the time each kernel takes by the library, in each of some runs.
+        """The ratio of a kernel's time by the library to that of generated code, in each of some runs.
 
-        Machines change their speed from second to second, which both ways meet alike within a run.
+        The speed of machines changes from second to second, but hardly within a run.
         """
         if not kernels:
             return {}
         launches, memory = plan.all_launches(), _Memory(sizes)
-        # One way after the other, not kernel by kernel: each finds caches as another kernel left them.
+        # All generated kernels, then all by the library: each kernel begins with caches that another one has filled.
         both, steps = dict(kernels), [memory.launch(kernel, launches[name].symbols) for name, kernel in kernels.items()]
         for name, step in zip(kernels, tuple(steps), strict=True):
             other = replace(kernels[name], name=f"{name}_library", by_library=True)
@@ -108,7 +108,7 @@ class Tuner:
 
 
 class _Memory:
-    """Buffers that kernels take turns with: the n-th parameter of a dtype is always in the same place.
+    """Buffers that all kernels use: the n-th parameter of a dtype is always in the same place.
 
     Args:
         sizes: The values of symbolic sizes.

@@ -18,13 +18,13 @@ def whole_lines(nbytes: Dim) -> Dim:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A cache of sets: what lies a multiple of `way_bytes` apart meets in one set, which holds `ways` lines."""
+    """A cache of sets: addresses that are a multiple of `way_bytes` apart share a set, which holds `ways` lines."""
 
     way_bytes: int
     ways: int
 
     def holds(self, rows: int, step: Dim, nbytes: int) -> bool:
-        """Whether rows of so many bytes, `step` bytes apart, do not drive each other out though there is room."""
+        """Whether rows of so many bytes, `step` bytes apart, fit without evicting each other."""
         return rows <= self.most_rows(step, nbytes)
 
     def most_rows(self, step: Dim, nbytes: int) -> int:

@@ -66,31 +66,31 @@ class ColumnPrinter:
         self.out(f"(void){axis.name};")
 
     def _lane_statements(self, axis: Axis, body: tuple[Stmt, ...], lanes: str) -> None:
-        """Runs of simple statements share a loop over the lanes; what crosses runs is kept in arrays."""
-        runs: list[list[Stmt]] = []
+        """Neighbouring simple statements share a loop over the lanes; arrays hold the scalars that other loops use."""
+        sections: list[list[Stmt]] = []
         for stmt in body:
             simple = isinstance(stmt, (Let, Store))
-            if simple and runs and isinstance(runs[-1][0], (Let, Store)):
-                runs[-1].append(stmt)
+            if simple and sections and isinstance(sections[-1][0], (Let, Store)):
+                sections[-1].append(stmt)
             else:
-                runs.append([stmt])
-        crossing = _crossing(runs)
-        for run in runs:
-            stmt = run[0]
+                sections.append([stmt])
+        crossing = _crossing(sections)
+        for section in sections:
+            stmt = section[0]
             if isinstance(stmt, Reduce):
                 self._reduce_lanes(axis, stmt, lanes)
             elif isinstance(stmt, For):
                 self.loops.nest((*stmt.axes, axis), stmt.body, self.loops.rows, heads={axis.name: self._lane_loop})
             else:
-                self._simple_lanes(axis, run, crossing, lanes)
+                self._simple_lanes(axis, section, crossing, lanes)
 
-    def _simple_lanes(self, axis: Axis, run: list[Stmt], crossing: set[str], lanes: str) -> None:
-        kept = [stmt for stmt in run if isinstance(stmt, Let) and stmt.name in crossing]
-        for let in kept:
+    def _simple_lanes(self, axis: Axis, section: list[Stmt], crossing: set[str], lanes: str) -> None:
+        stored = [stmt for stmt in section if isinstance(stmt, Let) and stmt.name in crossing]
+        for let in stored:
             self.out(f"{self.types[let.value.dtype]} {let.name}[{lanes}];")
         self._lane_loop(axis)
-        for stmt in run:
-            if isinstance(stmt, Let) and stmt in kept:
+        for stmt in section:
+            if isinstance(stmt, Let) and stmt in stored:
                 self.out(f"{stmt.name}[lane] = {self.scalars.expr(stmt.value)};")
                 self.scalars.subscript[stmt.name] = "[lane]"
             elif isinstance(stmt, Let):
@@ -195,11 +195,11 @@ class ColumnPrinter:
         self.out(f"{a.name}[lane] = {a.name}_better ? {self.scalars.expr(a.position)} : {a.name}[lane];")
 
 
-def _crossing(runs: list[list[Stmt]]) -> set[str]:
-    """Names bound in one run and used in another."""
-    bound = {stmt.name: i for i, run in enumerate(runs) for stmt in run if isinstance(stmt, Let)}
+def _crossing(sections: list[list[Stmt]]) -> set[str]:
+    """Names bound in one section and used in another."""
+    bound = {stmt.name: i for i, section in enumerate(sections) for stmt in section if isinstance(stmt, Let)}
     crossing: set[str] = set()
-    for i, run in enumerate(runs):
-        used = {name for stmt in run for expr in expressions(stmt) for name in names_in(expr)}
+    for i, section in enumerate(sections):
+        used = {name for stmt in section for expr in expressions(stmt) for name in names_in(expr)}
         crossing |= {name for name in used if bound.get(name, i) != i}
     return crossing

@@ -10,7 +10,7 @@ from graphc.codegen.ir.kernel import Kernel
 
 
 def contraction_tiling(kernel: Kernel, vector_bytes: int) -> Winograd | Tiling | None:
-    """How a scheduled kernel's contraction is computed; None where its loops run as they stand.
+    """How a scheduled kernel's contraction is computed; None where it has plain loops.
 
     Args:
         kernel: The kernel.

@@ -1,7 +1,7 @@
 """Prints rows in C: reductions that one thread does by itself, of neighbouring elements.
 
 Compilers vectorise an operator. Where accumulators are merged by several operations, as many sets of them as a vector
-has lanes take the elements in turn, and are merged at the end.
+has lanes are updated side by side, one for each lane, and merged at the end.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _LaneRow:
         self.out("}")
 
     def _row_in_lanes(self, stmt: Reduce) -> None:
-        """The elements of rows, the next to each lane in turn; the last few are the first lane's."""
+        """The elements of a row, each lane every so many; the first lane takes the last few."""
         last = stmt.axes[-1]
         first, whole = f"{last.name}_first", f"{self.scalars.grouped(last.extent)} / {ROW_LANES} * {ROW_LANES}"
 

@@ -24,9 +24,9 @@ from graphc.plan import Branch, Copy, Launch, LibraryCall, Loop, Plan, Step, Whi
 # Characters of kernels in a unit: a compiler that is started for less costs more than it saves.
 UNIT_LENGTH = 8000
 MOST_UNITS = 8
-# Two units for each processor: one that takes longer than was thought has others beside it.
+# Two units for each processor: if one takes longer than was estimated, others are compiled beside it.
 UNITS_PER_PROCESSOR = 2
-# What a function takes a compiler, however short it is, in characters; and a row of the table that runs the plan.
+# The time that a compiler takes for any function, and for a row of the table of launches, in characters of text.
 FUNCTION_LENGTH = 800
 ROW_LENGTH = 20
 # What the text says of a launch, by which of the buffers that it writes are persistent.
@@ -79,7 +79,7 @@ def render(
 
 
 def _split(functions: list[Function], most: int, start: int) -> list[list[Function]]:
-    """Functions in parts that take compilers about the same time; those that call the same tile functions are together.
+    """Functions in parts that take compilers about the same time; those that call the same micro-kernels are together.
 
     Args:
         functions: What to split.
@@ -99,7 +99,7 @@ def _split(functions: list[Function], most: int, start: int) -> list[list[Functi
 
 
 def _extras(functions: Iterable[Function]) -> tuple[str, ...]:
-    """What units start with where some of the functions need it."""
+    """The preludes of dtypes that some of the functions compute with."""
     found = list(functions)
     halves = (prelude("cpu", "halves.h"),) if any(function.has_halves for function in found) else ()
     if not any(function.has_complex for function in found):
@@ -108,7 +108,7 @@ def _extras(functions: Iterable[Function]) -> tuple[str, ...]:
 
 
 def _unit(functions: Sequence[Function], vector_bytes: int, extras: tuple[str, ...], run: str) -> str:
-    """A translation unit with some kernels, and what runs the plan, if it is given, and declares all others."""
+    """A translation unit with some kernels; and the function that runs the plan, behind declarations of the others."""
     made = {one.name: one for function in functions for one in function.prelude_functions}
     text = "\n".join(function.definition for function in functions)
     parts = [f"#define GC_VECTOR_BYTES {vector_bytes}\n", prelude("cpu", "c.h"), prelude("cstyle", "scalar.h")]
@@ -128,7 +128,7 @@ def _unit(functions: Sequence[Function], vector_bytes: int, extras: tuple[str, .
 
 
 def _program(plan: Plan, kernels: Mapping[str, Kernel], symbols: Mapping[str, str], timed: Mapping[str, int]) -> str:
-    """What runs the plan. Launches are data: as calls in a row they took compilers an eighth of their time."""
+    """The function that runs the plan. Launches are data: as calls they took compilers an eighth of their time."""
     out, run = Lines(), Lines()
     if timed:
         out(f"double graphc_seconds[{len(timed)}];")
@@ -178,7 +178,7 @@ class _Table:
         self.natives: dict[str, NativeFunction] = {}
 
     def slots(self, out: Lines) -> None:
-        """The table of buffers as a thread sees it that goes through passes alone."""
+        """The table of buffers of a thread that runs iterations alone, with its slot of those that have slots."""
         apart = {id: step.slots for step in self.plan.steps if isinstance(step, Loop) for id in step.private}
         if not apart:
             return
@@ -232,7 +232,7 @@ class _Table:
                 out(f"gc_sync({worker});")
 
     def _while(self, out: Lines, step: While, buffers: str, worker: str) -> None:
-        """All threads read what the test has left before anybody may replace it."""
+        """All threads read the result of the test before any may replace it."""
         out("for (;;) {")
         self.run(out, step.test, buffers, worker)
         out(f"const int holds = *{buffers}[{step.holds}] != 0;")
@@ -256,7 +256,7 @@ class _Table:
         out("}")
 
     def _call(self, out: Lines, step: LibraryCall, buffers: str, worker: str) -> None:
-        """A function of a library, which all threads call, or the reference, which one does."""
+        """A function of a library, which all threads call, or the reference, which the first thread calls."""
         dim, native = self.style.dim, native_function(step, self.plan) if step.native else None
         places = [
             f"{buffers}[{id}] + {dim(offset * self.plan.buffers[id].dtype.itemsize)}"

@@ -1,8 +1,8 @@
 """Which kernels go over the same samples: groups of launches that may become one loop.
 
-A kernel may be in such a group if its passes share nothing much that would have to be made ready in each of them anew:
-plain loops, and products of which both factors belong to the sample, or the other one is small. What one member writes
-and another touches is, wherever they touch it, of the sample that they are at.
+A kernel may be in such a group if its iterations share nothing large that each would have to prepare again: plain
+loops, and products of which both factors belong to the sample, or the other one is small. Where one member writes a
+buffer that another reads or writes, both access the part of the current sample only.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ T = TypeVar("T")
 
 # A loop over samples, and one inside it over parts of them. There is no third.
 MOST_LEVELS = 2
-# A factor of so many bytes that all samples have in common is no matter: it stays in the first cache as it lies.
+# A factor of so many bytes that all samples have in common needs no packing: it stays in the first-level cache.
 SMALL_BYTES = 4 << 10
 
 
 def _leading(kernel: Kernel) -> dict[str, tuple[Axis, ...]]:
-    """For each buffer of a kernel, the axes that number its outermost dimensions, two at most, wherever it is touched.
+    """For each buffer of a kernel, the axes that number its outermost dimensions, two at most, in all accesses.
 
-    Only axes whose points share nothing much that would have to be made ready for each of them anew.
+    Only axes whose points share nothing large that each would have to prepare again.
     """
     separable = kernel.axes
     if (product := kernel.contraction) is not None:
@@ -69,12 +69,12 @@ def _numbering(shape: Shape, axes: Sequence[Axis], indices: Set[tuple[Dim, ...]]
         yield axis
 
 
-class Runs:
+class Groups:
     """Groups of steps, each of one in the beginning, by the position of the first.
 
     Args:
         assembly: The plan and its kernels, not yet scheduled.
-        least_bytes: From which size on a buffer is worth that those who touch it are in one group.
+        least_bytes: The size from which on a buffer is a reason to put the steps that access it into one group.
     """
 
     def __init__(self, assembly: Assembly, least_bytes: int) -> None:
@@ -98,14 +98,14 @@ class Runs:
         if not isinstance(step, Launch) or self.large.isdisjoint(step.buffers):
             return {}
         kernel = self.assembly.kernels[step.kernel]
-        found = _leading(kernel)
-        return {id: found.get(param.name, ()) for id, param in zip(step.buffers, kernel.params, strict=True)}
+        leading = _leading(kernel)
+        return {id: leading.get(param.name, ()) for id, param in zip(step.buffers, kernel.params, strict=True)}
 
     def _dependences(self) -> list[set[int]]:
         """For each step, earlier ones that it must come after."""
         writer: dict[int, int] = {}
         readers: dict[int, set[int]] = {}
-        found: list[set[int]] = []
+        dependences: list[set[int]] = []
         for position, step in enumerate(self.steps):
             needed = {writer[id] for id in (*step.reads, *step.writes) if id in writer}
             for id in step.writes:
@@ -113,21 +113,23 @@ class Runs:
                 writer[id] = position
             for id in step.reads:
                 readers.setdefault(id, set()).add(position)
-            found.append(needed - {position})
-        return found
+            dependences.append(needed - {position})
+        return dependences
 
     def _precedence(self) -> Precedence:
         """Which groups come before which."""
-        found = Precedence()
+        precedence = Precedence()
         for group in self.members:
-            found.add(group)
+            precedence.add(group)
         for group, members in self.members.items():
-            found.put_after(group, {self.home[other] for member in members for other in self.direct[member]} - {group})
-        return found
+            precedence.put_after(
+                group, {self.home[other] for member in members for other in self.direct[member]} - {group}
+            )
+        return precedence
 
     def candidates(self) -> list[tuple[int, int]]:
         """Pairs of steps that touch the same large buffer sample by sample, those of the largest first."""
-        found: list[tuple[int, int, int]] = []
+        pairs: list[tuple[int, int, int]] = []
         touching: dict[int, list[int]] = {}
         for position, leading in enumerate(self.leading):
             for id, axes in leading.items():
@@ -135,8 +137,8 @@ class Runs:
                     touching.setdefault(id, []).append(position)
         for id in touching.keys() & self.large:
             nbytes = nominal(self.assembly.plan.buffers[id].nbytes)
-            found += [(-nbytes, a, b) for a, b in combinations(touching[id], 2)]
-        return [(a, b) for _, a, b in sorted(found)]
+            pairs += [(-nbytes, a, b) for a, b in combinations(touching[id], 2)]
+        return [(a, b) for _, a, b in sorted(pairs)]
 
     def try_merge(self, a: int, b: int) -> None:
         """Makes the groups of two steps one, if their members can all go over the same samples, one after the other.
@@ -144,7 +146,7 @@ class Runs:
         And over the same parts of samples, if those of a group do already.
         """
         first, last = sorted((self.home[a], self.home[b]))
-        if first == last or any(self.precedence.is_through_others(*way) for way in ((first, last), (last, first))):
+        if first == last or any(self.precedence.is_through_others(*pair) for pair in ((first, last), (last, first))):
             return
         members = sorted(self.members[first] + self.members[last])
         axes = axes_of(self.assembly, members, self.leading)
@@ -179,7 +181,7 @@ class Runs:
 def axes_of(
     assembly: Assembly, members: Sequence[int], leading: Sequence[Mapping[int, tuple[Axis, ...]]]
 ) -> list[tuple[Axis, ...]] | None:
-    """For each member of a run its axes over samples, and over parts of them where all have one; None if it is none.
+    """For each member of a group its axes over samples, and over parts if all have one; None if it can be no loop.
 
     They number the outermost dimensions of every buffer that one member writes and another touches. A member that has
     no such buffer takes those of what it writes.
@@ -187,14 +189,14 @@ def axes_of(
     steps = [assembly.plan.steps[position] for position in members]
     touched = Counter(id for step in steps for id in {*step.reads, *step.writes})
     linked = {id for step in steps for id in step.writes if touched[id] > 1}
-    found: list[tuple[Axis, ...]] = []
+    axes_of_members: list[tuple[Axis, ...]] = []
     for position, step in zip(members, steps, strict=True):
         if not isinstance(step, Launch):
             return None
         own = linked.intersection(step.buffers) or step.writes
-        found.append(_while_equal(leading[position][id] for id in own))
-    depth = len(_while_equal([axis.extent for axis in axes] for axes in found))
-    return [axes[:depth] for axes in found] if depth > 0 else None
+        axes_of_members.append(_while_equal(leading[position][id] for id in own))
+    depth = len(_while_equal([axis.extent for axis in axes] for axes in axes_of_members))
+    return [axes[:depth] for axes in axes_of_members] if depth > 0 else None
 
 
 def _while_equal(rows: Iterable[Sequence[T]]) -> tuple[T, ...]:

@@ -22,8 +22,7 @@ class Scratch:
 
     Args:
         nbytes: Its size.
-        made_of: The parameter from whose values alone the kernel makes what it then reads there; None where what it
-            holds is different in each launch.
+        made_of: The parameter on which alone the contents depend; None where these are different in each launch.
     """
 
     nbytes: Dim
@@ -55,12 +54,12 @@ def allot_scratch(assembly: Assembly, vector_bytes: int) -> Assembly:
 
 
 def with_scratch(assembly: Assembly, needs: Mapping[str, Scratch]) -> Assembly:
-    """Gives some kernels working memory in the arena, as a last buffer; kept, where it is made of what is steady."""
+    """Gives some kernels working memory in the arena, as a last buffer; persistent if it depends on steady ones."""
     buffers, known = list(assembly.plan.buffers), steady(assembly.plan)
 
     def equipped(step: Step, always: bool = True) -> Step:
         if isinstance(step, Loop):
-            # A loop that the first run does not enter leaves nothing.
+            # A loop that the first run may not enter computes nothing for later runs.
             runs = always and isinstance(step.count, int) and step.count > 0 and not step.slots
             first = len(buffers)
             steps = tuple(equipped(inner, runs) for inner in step.steps)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from graphc.codegen.cstyle.source import prelude
 
-# What all programs share: how threads meet and share work, how launches run, the loops of contractions.
+# Of all programs: barriers and work sharing, launches, the thread pool, the loops of contractions.
 BASE = ("barrier.c", "work_sharing.c", "launches.c", "thread_pool.c", "gemm.h", "gemm.c")
-# What those share that have convolutions with transformed filters.
+# Of programs that have convolutions with transformed filters.
 WINOGRAD = ("winograd.h", "winograd.c")
 
 

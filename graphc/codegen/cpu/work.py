@@ -1,4 +1,4 @@
-"""How much a program has to do, from which the number of threads that run it is chosen."""
+"""The work of a program, from which the number of threads that run it is chosen."""
 
 from __future__ import annotations
 

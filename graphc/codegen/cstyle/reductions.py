@@ -13,8 +13,8 @@ from graphc.codegen.ir.walk import groups, names_in, operands, walk
 from graphc.combiners import combiner
 from graphc.exprs import Call, Cast, Expr, Var
 
-# Values that wait on the stack to be compared.
-MOST_KEPT = 1024
+# Values that are stored on the stack before they are compared.
+MOST_STORED = 1024
 
 
 class ReductionPrinter:
@@ -69,14 +69,14 @@ class ReductionPrinter:
             self.out("}")
 
     def _compared_later(self, stmt: Reduce) -> list[Accumulator]:
-        """Accumulators of positions that wait until all values are there.
+        """Accumulators of positions that compare values after all are computed.
 
         Values are compared one after the other, which would keep all that the loop computes from being vectorised.
         """
         if not self.loops.simd or stmt.after or len(stmt.axes) != 1:
             return []
         axis, plain = stmt.axes[0], len(stmt.body) <= 1 and len(stmt.accumulators) == 1
-        if plain or not isinstance(axis.extent, int) or axis.extent > MOST_KEPT:
+        if plain or not isinstance(axis.extent, int) or axis.extent > MOST_STORED:
             return []
         return [a for a in stmt.accumulators if a.position is not None and names_in(a.position) <= {axis.name}]
 
@@ -130,7 +130,7 @@ class ReductionPrinter:
             self.out(f"{a.name} = {self.combined(a, value)};")
 
     def watches_nan(self, a: Accumulator) -> bool:
-        """An extremum of floats is NaN where any element is; vectorised comparisons lose that, so it is kept apart."""
+        """An extremum of floats is NaN where any element is; vectorised comparisons lose that, so a flag notes it."""
         return bool(self.loops.simd and combiner(a.combine).order) and a.dtype.is_float and a.position is None
 
     def combined(self, a: Accumulator, value: str) -> str:

@@ -1,7 +1,7 @@
 """CUDA C++ for the GPU: a kernel as a `__global__` function.
 
 A block of threads computes a tile of a contraction with tiles of both factors in shared memory. The factors may be any
-expression, so that convolutions are products of tiles gathered on the way.
+expression, which the threads evaluate while they fill the tiles: convolutions are products, too.
 """
 
 from __future__ import annotations

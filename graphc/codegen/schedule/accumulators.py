@@ -49,7 +49,7 @@ def _wide(a: Accumulator, terms: Dim) -> Accumulator:
 
 
 def narrow(a: Accumulator) -> Expr | None:
-    """What a wide sum adds up, before it is widened; None where it is no wide sum."""
+    """What a wide sum adds up, before it is widened; None for any other accumulator."""
     if combiner(a.combine) is not SUM or not isinstance(a.value, Cast):
         return None
     inner = a.value.arg

@@ -1,8 +1,8 @@
 """Contractions by a library: blocks of the result that its `sgemm` computes, and that the epilogue then goes over.
 
-The loops are those of tiles (`tiling.py`), and so are epilogues, panels and who shares what; a block takes the place of
-a tile. It is as large as what a second-level cache holds beside its factors, for libraries gather them anew for each.
-Which kernels are computed so is measured (`cpu/autotune.py`).
+Loops, epilogues, panels and what threads share are those of tiles (`tiling.py`); a block takes the place of a tile. It
+is as large as a second-level cache can hold beside its factors, because libraries pack them again for each block. Which
+kernels are computed this way is measured (`cpu/autotune.py`).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from graphc.dims import Dim
 # The widest block, and the rows of the tallest and of the shortest one: together they fit a thread's stack.
 WIDTH = 256
 TALLEST, SHORTEST = 256, 64
-# The narrowest block: whoever gathers both factors for fewer columns does little else.
+# The narrowest block: with fewer columns packing of both factors would take most of the time.
 NARROWEST = 32
 # Blocks are halved until there are as many, for threads to share.
 MANY_BLOCKS = 8
 
 
 def blocks(kernel: Kernel, vector_bytes: int) -> Tiling | None:
-    """How a scheduled kernel's contraction is cut into blocks; None where the library's matrices are not what it has.
+    """The blocks of a scheduled kernel's contraction; None where the library cannot take its factors.
 
     Args:
         kernel: The kernel.

@@ -23,11 +23,11 @@ MOST_VECTORS = 3
 SUMS_AT_ONCE = 12
 # How much longer tiles of evenly spaced rows may take than those of rows with addresses of their own.
 WASTE = 1.1
-# A factor is gathered, and not read where it is hard to cache, for at least so many tiles.
+# A factor that is hard to cache is packed, and not read in place, for at least so many tiles.
 MANY_TILES = 4
 # Batches of at least this many products are shared among threads, and not the tiles of each product.
 BATCH = 8
-# Panels of a thread's own lie on its stack.
+# Panels that a thread packs for itself lie on its stack, up to so many bytes.
 STACK_BYTES = 1 << 18
 # A depth is shared where the result has few elements, if it has several axes or is never small.
 SLICED_DEPTH = 64
@@ -69,7 +69,7 @@ def as_matrices(kernel: Kernel) -> Matrices | None:
 
 
 def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
-    """How a scheduled kernel's contraction is cut; None where tiles do not suit it.
+    """How a scheduled kernel's contraction is tiled; None where tiles do not suit it.
 
     Args:
         kernel: The kernel.
@@ -95,7 +95,7 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling | None:
         t = replace(t, right_place=None)
         t = replace(t, sharing=shared(t))
     if left_place is None and not isinstance(t.most_depth, int):
-        return None  # a tile's rows are gathered on the stack
+        return None  # a tile's rows are packed on the stack
     return t
 
 
@@ -119,7 +119,7 @@ def _most_rows(vectors: int, registers: int) -> int:
 
 
 def _vectors(columns: Dim, lanes: int, registers: int) -> int:
-    """How many vectors a row of a tile takes: as many as leave the fewest lanes idle, two where that is no matter."""
+    """How many vectors a row of a tile takes: as many as leave the fewest lanes idle, else two."""
     if not isinstance(columns, int):
         return 2
 
@@ -144,7 +144,7 @@ def _rows(lines: Dim, vectors: int, most: int) -> int:
 
 
 def _wastes(lines: Dim, rows: int, vectors: int, most: int) -> bool:
-    """Whether tiles do not fit short runs of lines: tiles that go on in the next run would take much less time."""
+    """Whether tiles along the last axis fit it badly: tiles that go on in the next row of axes take much less time."""
     if not isinstance(lines, int):
         return False
     best = min(USUAL_ROWS, most)
@@ -153,7 +153,7 @@ def _wastes(lines: Dim, rows: int, vectors: int, most: int) -> bool:
 
 
 def shared(t: Tiling) -> Sharing:
-    """What threads share of a contraction that is cut."""
+    """What threads share of a tiled contraction."""
     size = t.itemsize
     if t.f.batch:
         many = not is_less(extent(t.f.batch), BATCH)

@@ -1,7 +1,7 @@
-"""Which terms of a tile of a product count.
+"""Which terms of a tile of a product are summed.
 
-Where a factor is zero beyond a diagonal the others may be left out, and where the result is not looked at all may: of
-the tiles of causal attention nearly half lie beyond.
+Terms where a factor is zero beyond a diagonal are left out, and so are tiles whose result the epilogue does not use: of
+the tiles of causal attention nearly half lie beyond the diagonal.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ class Limit:
 
 
 def limits(t: Tiling, contraction: Contract, epilogue: tuple[Stmt, ...]) -> tuple[Limit, ...]:
-    """The limits of a product's terms, where tiles are runs of one axis of rows and of one of columns.
+    """The limits of a product's terms, where tiles run along one axis of rows and one of columns.
 
     Args:
-        t: How the product is cut.
+        t: How the product is tiled.
         contraction: The product.
         epilogue: What follows it.
     """
     if t.has_blocks or t.scattered or len(t.f.k) != 1 or len(t.lines) != 1 or len(t.f.n) != 1:
         return ()
     axes = [t.lines[0].name, t.f.n[0].name, t.f.k[0].name]
-    conditions = [*contraction.within, *_looked_at(contraction.name, epilogue)]
-    found = [_limit(condition, axes) for condition in conditions]
-    return tuple(dict.fromkeys(limit for limit in found if limit is not None))
+    conditions = [*contraction.within, *_used_under(contraction.name, epilogue)]
+    bounds = [_limit(condition, axes) for condition in conditions]
+    return tuple(dict.fromkeys(limit for limit in bounds if limit is not None))
 
 
 def _limit(condition: Expr, axes: list[str]) -> Limit | None:
@@ -57,8 +57,8 @@ def _limit(condition: Expr, axes: list[str]) -> Limit | None:
     return Limit(row, column, depth, offset)
 
 
-def _looked_at(name: str, epilogue: tuple[Stmt, ...]) -> Iterator[Expr]:
-    """The conditions that all hold where a value makes a difference to what is stored."""
+def _used_under(name: str, epilogue: tuple[Stmt, ...]) -> Iterator[Expr]:
+    """Conditions that all hold wherever a stored value depends on a value."""
     known = {let.name: let.value for let in epilogue if isinstance(let, Let)}
     reached, conditions = {name}, set[Expr]()
     for stmt in epilogue:

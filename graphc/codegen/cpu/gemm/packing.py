@@ -1,4 +1,4 @@
-"""The functions of a contraction in C that gather its factors, where they are not read in place.
+"""The functions of a contraction in C that pack its factors, where they are not read in place.
 
 `prelude/gemm.h` calls them: see `render.py`. Each prints by the printer `f` of its function.
 """
@@ -14,7 +14,7 @@ from graphc.dims import Dim
 from graphc.exprs import Expr
 from graphc.primitives.views import ravel
 
-# A factor that is turned around when it is gathered is so in runs of this many elements.
+# A factor that is transposed when it is packed is transposed in chunks of this many elements.
 CHUNK = 16
 
 
@@ -37,7 +37,7 @@ def pack_right(f: LoopPrinter, t: Tiling, contraction: Contract) -> None:
         return
     out(panels)
     out(f"const long n0 = {start};")
-    # What lies along the depth is turned around: in short runs, so that what is written stays in the cache.
+    # A factor that lies along the depth is transposed in short chunks, so that what is written stays in the cache.
     axes = t.f.k[len(t.outer_depth) :]
     in_chunks = len(axes) == 1
     if in_chunks:

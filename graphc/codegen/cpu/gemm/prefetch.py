@@ -1,6 +1,6 @@
-"""What an epilogue should ask for before it needs it, as the processor cannot guess it.
+"""Software prefetching of what an epilogue reads and writes.
 
-Processors follow reads that go on evenly, and do not know the next tile of a matrix: there, generated code asks ahead
+Processors prefetch memory that is read evenly, but not the next tile of a matrix; generated code prefetches that itself
 (Callahan, Kennedy and Porterfield, "Software prefetching", 1991).
 """
 
@@ -13,7 +13,7 @@ from graphc.codegen.ir.walk import loads, stores
 from graphc.dims import Dim
 from graphc.dtypes import DType
 
-# What an epilogue reads and writes is asked for where it is more than this in all: less lies in a cache nearby.
+# What an epilogue reads and writes is prefetched where it is more than this in all: less is in a cache already.
 FAR_BYTES = 1 << 19
 
 

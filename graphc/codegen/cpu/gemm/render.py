@@ -1,8 +1,8 @@
-"""Contractions in C, as `graphc.codegen.cpu.gemm.tiling` cuts them.
+"""Contractions in C, tiled as in `graphc.codegen.cpu.gemm.tiling`.
 
 The loops are those of `prelude/gemm.h`, the same for all contractions, so that compilers see them once. A kernel has
-a table that tells how it is cut, and functions for what it alone knows: where its factors lie, how they are gathered,
-which terms count, what follows.
+a table of its tiling, and functions for what differs from kernel to kernel: where its factors lie, how they are packed,
+which terms are summed, the epilogue.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from graphc.codegen.ir.walk import loads, stores
 from graphc.dims import Dim
 from graphc.dtypes import DType
 
-# Rows of the left factor of at most so many bytes are asked for ahead.
+# Rows of the left factor of at most so many bytes are prefetched.
 SHORT_ROW_BYTES = 1024
 
 
@@ -43,7 +43,7 @@ class GemmPrinter:
     Args:
         text: The text of its kernel.
         kernel: The kernel.
-        t: How its contraction is cut.
+        t: How its contraction is tiled.
     """
 
     def __init__(self, text: KernelText, kernel: Kernel, t: Tiling) -> None:
@@ -66,7 +66,7 @@ class GemmPrinter:
     # ---- tables
 
     def _tiling(self) -> dict[str, str]:
-        """How it is cut, whatever the sizes are."""
+        """Its tiling, whatever the sizes are."""
         t = self.t
         numbers = {
             "size": t.itemsize,
@@ -114,28 +114,28 @@ class GemmPrinter:
     def _functions(self) -> dict[str, str]:
         """The functions of its own."""
         t, function = self.t, self.text.function
-        found = {}
+        names = {}
         if t.left_place is not None and not t.scattered and dims.loop_names(t.left_place.start):
-            found["left_at"] = function("left_at", partial(self._start, place=t.left_place))
+            names["left_at"] = function("left_at", partial(self._start, place=t.left_place))
         if t.right_place is not None and dims.loop_names(t.right_place.start):
-            found["right_at"] = function("right_at", partial(self._start, place=t.right_place))
+            names["right_at"] = function("right_at", partial(self._start, place=t.right_place))
         if t.panels != 0:
-            found["pack_right"] = function("pack_right", partial(pack_right, t=t, contraction=self.contraction))
+            names["pack_right"] = function("pack_right", partial(pack_right, t=t, contraction=self.contraction))
         if t.scattered:
-            found["address_rows"] = function("address_rows", partial(address_rows, t=t))
+            names["address_rows"] = function("address_rows", partial(address_rows, t=t))
         elif t.left_place is None:
-            found["pack_left"] = function("pack_left", partial(pack_left, t=t, contraction=self.contraction))
+            names["pack_left"] = function("pack_left", partial(pack_left, t=t, contraction=self.contraction))
         if known := limits(t, self.contraction, self.epilogue):
-            found |= {"limits": self._limits(known), "limited": str(len(known))}
+            names |= {"limits": self._limits(known), "limited": str(len(known))}
         if dense := _touched(t, self.epilogue):
-            found["prefetch"] = function("prefetch", partial(self._prefetch, dense=dense))
-        found["epilogue"] = function("epilogue", self._epilogue)
-        return found
+            names["prefetch"] = function("prefetch", partial(self._prefetch, dense=dense))
+        names["epilogue"] = function("epilogue", self._epilogue)
+        return names
 
     def _sizes(self) -> dict[str, str]:
-        """Its sizes, and whether threads rather share columns: they take runs of tiles, row by row or column by column.
+        """Its sizes, and whether threads share columns rather than rows.
 
-        So threads have rows or columns of their own, and each reads all of one factor, the smaller. What is updated in
+        Each thread has rows or columns of its own and reads all of one factor, the smaller. A result that is updated in
         place counts too: a weight is read by columns in the forward pass, by the thread that has it in its own cache.
         """
         t, epilogue = self.t, self.epilogue
@@ -169,7 +169,7 @@ class GemmPrinter:
     def _factors(self) -> dict[str, str]:
         """Where factors that lie evenly in memory begin, and their steps."""
         t = self.t
-        found: dict[str, str] = {}
+        fields: dict[str, str] = {}
         for side, place in (("left", t.left_place), ("right", t.right_place)):
             if place is None:
                 continue
@@ -180,25 +180,25 @@ class GemmPrinter:
                 if varies or place.start == 0
                 else f"({place.load.buffer} + {self.scalars.dim(place.start)})"
             )
-            found[side] = f"(const char *){first}"
+            fields[side] = f"(const char *){first}"
             steps = {"inner": inner, "outer": outer, "block": place.depth[0] if t.step is not None else 0}
             if side == "left":
                 steps["line"] = place.line
-            found |= {f"{side}_{name}": self.scalars.dim(step) for name, step in steps.items()}
-        return found
+            fields |= {f"{side}_{name}": self.scalars.dim(step) for name, step in steps.items()}
+        return fields
 
     def _memory(self) -> dict[str, str]:
-        """Where panels, rows and sums are kept."""
+        """Where panels, rows and sums are stored."""
         t, name = self.t, self.type
-        found = {}
+        fields = {}
 
         def own(role: str, count: Dim) -> None:
             self.out(f"{name} {role}[{self.scalars.dim(count)}] __attribute__((aligned(64)));")
-            found[role] = f"(char *){role}"
+            fields[role] = f"(char *){role}"
 
         if t.scattered:
             self.out(f"const void *addresses[{t.rows * t.most_addressed}];")
-            found["addresses"] = "addresses"
+            fields["addresses"] = "addresses"
         elif t.left_place is None or t.packs_left:
             own("packed", t.most_depth * t.rows * t.band)
         if t.by_library:
@@ -208,15 +208,15 @@ class GemmPrinter:
             own("row_sums", -(-t.column_block // t.width) * t.width)
         shares = t.sharing == "tiles"
         if t.panels != 0 and shares:
-            found["panels"] = "scratch"
+            fields["panels"] = "scratch"
         elif t.panels != 0:
             own("panels", t.panels)
         if t.has_blocks and t.sharing == "batch":
             own("sums", t.sums)
         elif t.has_blocks:
             start = f" + {self.scalars.grouped(t.panels * t.itemsize)}" if shares and t.panels != 0 else ""
-            found["sums"] = f"(char *)scratch{start}"
-        return found
+            fields["sums"] = f"(char *)scratch{start}"
+        return fields
 
     # ---- functions
 
@@ -234,7 +234,7 @@ class GemmPrinter:
         return f"{self.name}_limits"
 
     def _prefetch(self, f: LoopPrinter, dense: Mapping[str, tuple[Dim, DType]]) -> None:
-        """Asks for what the epilogue reads and writes before the depth runs, so that it is there afterwards."""
+        """Prefetches what the epilogue reads and writes, before the sums of the tile are formed."""
         t, out, use, inner = self.t, f.out, f.scalars.use, self.t.f.n[0].name
         self._place(f)
         row_loop(f, t, use("skip"))
@@ -306,7 +306,7 @@ def _has_short_rows(t: Tiling) -> bool:
 
 
 def _touched(t: Tiling, epilogue: tuple[Stmt, ...]) -> dict[str, tuple[Dim, DType]]:
-    """Where an epilogue reads and writes rows, by buffer, where tiles are runs of one axis of columns."""
+    """Where an epilogue reads and writes rows, by buffer, where tiles run along one axis of columns."""
     if len(t.f.n) != 1 or t.sharing == "slices" or t.by_library:
         return {}
     return touched_by(epilogue, t.f.n[0].name, {axis.name for axis in t.lines})

@@ -1,10 +1,10 @@
-"""How a contraction is cut for a processor with vector registers: tiles, blocks of the depth, and who does what.
+"""How a contraction is tiled for a processor with vector registers: tiles, blocks of the depth, what threads share.
 
 A contraction is products of matrices, whatever its factors are: `rows x depth` by `depth x columns`, for each point of
 the batch. A tile of the result stays in registers while the depth runs. A factor is read where it lies in memory if it
-lies there evenly, else it is gathered into panels first.
+lies there evenly; otherwise it is packed into panels first.
 
-    team      the threads share the tiles of one product; panels of the right factor are gathered together
+    tiles     the threads share the tiles of one product, and pack panels of the right factor together
     batch     the threads share the batch, each with panels of its own
     slices    the threads share the depth: each slice is summed apart, in a fixed number of slices, then added up
 """
@@ -24,13 +24,13 @@ from graphc.exprs import Expr, Load
 
 Sharing = Literal["tiles", "batch", "slices"]
 
-# A deep factor that at least this many rows are multiplied with is gathered block by block; others are read in place.
+# A deep factor that at least this many rows are multiplied with is packed block by block; others are read in place.
 MANY_ROWS = 64
 # A right factor whose rows start at most this far apart is read in place, and at once if it is not deeper than that,
-# however many rows it is multiplied with: what lies further apart meets in few sets of the first cache.
+# however many rows it is multiplied with: rows that lie further apart share few sets of the first-level cache.
 NEAR_BYTES = 1024
 DEPTH_NEAR = 1024
-# Columns that are gone over together, so that a block of the right factor stays in the second-level cache.
+# Columns of a block, so that a block of the right factor stays in the second-level cache.
 COLUMN_BLOCK = 512
 # A panel of the right factor of at most so many bytes stays in the first-level cache while a band of tiles, whose rows
 # of the left factor stay in the second-level cache, goes over it.
@@ -38,22 +38,22 @@ PANEL_BYTES = 24 << 10
 BAND_BYTES = 128 << 10
 # Rows of a column of tiles that can have addresses of their own.
 MOST_ADDRESSED = 512
-# A depth that threads share is cut into so many slices.
+# A depth that threads share is split into so many slices.
 SLICES = 8
 
 
 class Depths(NamedTuple):
-    """A depth of up to `at_once` elements is one block; a deeper one is cut into equal blocks of about `block`."""
+    """A depth of up to `at_once` elements is one block; a deeper one is split into equal blocks of about `block`."""
 
     at_once: int
     block: int
 
 
-# Where panels of the right factor stay in the first-level cache, and where they are for the second.
+# Where panels of the right factor stay in the first-level cache, and where they stay in the second-level cache.
 SHALLOW, DEEP = Depths(384, 256), Depths(512, 352)
-# Of the first one's lines that meet in a set, the part that a tile's rows of the left factor may take: 1 in so many.
+# Of the lines in a set of the first-level cache, a tile's rows of the left factor may take 1 in so many.
 ROWS_SHARE = 4
-# Rows of the left factor of so many elements are not worth gathering.
+# Rows of the left factor of at most so many elements are not worth packing.
 SHORT_ROW = 64
 
 
@@ -80,27 +80,27 @@ class InPlace:
 
     @property
     def is_near(self) -> bool:
-        """Whether neighbours in depth are so near to each other that they do not meet in few sets of a cache."""
+        """Whether neighbours in depth are so near to each other that they use many sets of a cache."""
         return isinstance(self.depth_bytes, int) and self.depth_bytes <= NEAR_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How a contraction is cut.
+    """How a contraction is tiled.
 
     Args:
         f: Its axes by use; the result's last axis is the last of `n`.
         left: The factor that depends on `m`, and `right` the one that depends on `n`.
-        left_place: Where the left factor lies, with the last axis of `m` as lines; None: it is gathered.
-        right_place: Where the right factor lies, with neighbouring columns side by side; None: it is gathered.
+        left_place: Where the left factor lies, with the last axis of `m` as lines; None: it is packed.
+        right_place: Where the right factor lies, with neighbouring columns side by side; None: it is packed.
         rows: Rows of a tile.
         vectors: Vectors that a row of a tile takes.
         lanes: Elements of a vector.
         itemsize: Bytes of an element.
         sharing: What the threads share.
-        packs_left: Whether the left factor is gathered though it lies evenly; with `may_pack`, when it runs.
+        packs_left: Whether the left factor is packed though it lies evenly; with `may_pack`, if it is at run time.
         scattered: Whether a tile's rows run along all axes of `m`, each with an address of its own.
-        by_library: Whether a tile is a block that a library computes: it gathers for its caches by itself.
+        by_library: Whether a tile is a block that a library computes, which packs factors by itself.
     """
 
     f: Factors
@@ -144,12 +144,12 @@ class Tiling:
 
     @property
     def outer_depth(self) -> tuple[Axis, ...]:
-        """The axes of the depth whose points are blocks: those before the last two."""
+        """The axes of the depth each of whose points is a block: those before the last two."""
         return self.f.k[:-2]
 
     @property
     def step(self) -> int | None:
-        """How many points of the first axis of the depth make a block; None where blocks are not runs of it."""
+        """How many points of the first axis of the depth make a block; None where it is not split."""
         if self.by_library:
             return None
         is_near = self.left_place is not None and self.right_place is not None and self.right_place.is_near
@@ -174,25 +174,25 @@ class Tiling:
 
     @property
     def usual_depth(self) -> int:
-        """The depth of a block; where it is known only when it runs, a usual one."""
+        """The depth of a block; a usual one where it is known at run time only."""
         depth = extent(self.f.k[-2:])
         return depth if isinstance(depth, int) and depth <= self.depths.at_once else self.depths.block
 
     @property
     def most_in_place(self) -> int:
-        """The depth up to which the right factor, where it lies in memory, can be kept in its cache."""
+        """The depth up to which the right factor, read in place, stays in its cache."""
         if self.right_place is None:
             return 0
         return self.cache.most_rows(self.right_place.depth_bytes, self.width * self.itemsize)
 
     @property
     def is_spread(self) -> bool:
-        """Whether the right factor lies so in memory that it could not be kept in its cache."""
+        """Whether the right factor, read in place, would not stay in its cache."""
         return self.most_in_place < self.usual_depth and not self.by_library
 
     @property
     def is_left_spread(self) -> bool:
-        """Whether a tile's rows of the left factor lie so that they cannot be kept beside a panel of the right one."""
+        """Whether a tile's rows of the left factor would not stay in the cache beside a panel of the right one."""
         place = self.left_place
         if place is None or len(self.f.m) > 1:
             return False
@@ -205,17 +205,17 @@ class Tiling:
 
     @property
     def always_packs_left(self) -> bool:
-        """Whether the left factor is always gathered, a band of tiles at a time, by each thread for itself."""
+        """Whether the left factor is always packed, a band of tiles at a time, by each thread for itself."""
         return self.left_place is None or (self.packs_left and not self.may_pack)
 
     @property
     def packs_along_depth(self) -> bool:
-        """Whether a gathered left factor's neighbours in depth are neighbours in the band, as they are in memory."""
+        """Whether neighbours in depth of a packed left factor are neighbours in the band, as they are in memory."""
         return self.f.lhs_along_k if self.left_place is None else self.left_place.line != 1
 
     @property
     def band(self) -> int:
-        """How many tiles, one below the other, take turns with a panel of the right factor."""
+        """How many tiles, one below the other, use a panel of the right factor before the next panel is used."""
         if self.cache is not FIRST_CACHE:
             return 1
         return max(1, BAND_BYTES // (self.rows * self.usual_depth * self.itemsize))
@@ -227,14 +227,14 @@ class Tiling:
 
     @property
     def may_pack(self) -> bool:
-        """Whether it depends on sizes, known when it runs, if factors are gathered, and a long depth cut."""
+        """Whether it is decided at run time, by sizes, if factors are packed and a long depth is split."""
         places = self.left_place is not None and self.right_place is not None
         spread = (self.is_spread or self.packs_left) and not self.outer_depth
         return places and (self.step is not None or spread) and self.sharing == "tiles" and not self.f.batch
 
     @property
     def most_unpacked(self) -> int:
-        """The depth up to which factors that may be gathered are not."""
+        """The depth up to which factors that may be packed are not."""
         place, most = self.left_place, min(self.depths.at_once, self.most_in_place)
         if place is None or not self.packs_left:
             return most
@@ -243,12 +243,12 @@ class Tiling:
 
     @property
     def may_be_whole(self) -> bool:
-        """Whether the depth is not cut where the factor is not gathered. A panel of few columns always is."""
+        """Whether the depth is one block where the right factor is not packed. A panel of few columns always is."""
         return self.may_pack and self.step is not None and self.all_whole
 
     @property
     def may_be_row(self) -> bool:
-        """Whether there may be a single row, known when it runs, whose columns are then summed all at once."""
+        """Whether there may be a single row at run time, whose columns are then summed all at once."""
         single = not isinstance(extent(self.lines), int) and len(self.f.m) == 1 and not self.f.batch
         places = not self.always_packs_left and self.right_place is not None
         return single and places and (self.may_be_whole or not self.has_blocks) and isinstance(self.column_block, int)
@@ -257,7 +257,7 @@ class Tiling:
     def is_row_sliced(self) -> bool:
         """Whether the depth of a single row is shared among threads, not its columns.
 
-        Of a right factor that comes from far each thread then reads a run of whole rows, as memory is read fastest.
+        Of a right factor that is not in a cache each thread then reads whole rows one after the other.
         """
         nbytes = extent(self.f.k) * self.columns * self.itemsize
         far = isinstance(nbytes, int) and nbytes > FAR_BYTES
@@ -267,18 +267,18 @@ class Tiling:
 
     @property
     def may_steal(self) -> bool:
-        """Whether threads take tiles of each other: there must be a meeting between any two loops over tiles."""
+        """Whether threads steal tiles of each other: there must be a barrier between any two loops over tiles."""
         once = not self.has_blocks or self.may_be_whole
         return self.sharing == "tiles" and not self.f.batch and once and self.columns == self.column_block
 
     @property
     def may_share_columns(self) -> bool:
-        """Whether it depends on sizes if the threads share columns. Rows that are gathered are for all columns."""
+        """Whether it depends on sizes if the threads share columns. Rows that are packed are for all columns."""
         return self.sharing == "tiles" and not self.always_packs_left
 
     @property
     def blocks(self) -> Dim:
-        """How many blocks the depth has, or, with a `step`, the points that it is cut from."""
+        """How many blocks the depth has; with a `step`, how many points the axis has that is split."""
         if self.step is not None:
             return self.f.k[0].extent
         return extent(self.outer_depth)
@@ -316,19 +316,19 @@ class Tiling:
 
     @property
     def column_block(self) -> Dim:
-        """Columns that are gone over together."""
+        """Columns of a block."""
         block = max(self.width, COLUMN_BLOCK // self.width * self.width)
         return self.columns if isinstance(self.columns, int) and self.columns <= 2 * block else block
 
     @property
     def has_all_panels(self) -> bool:
-        """Whether each thread always gathers all of the right factor's columns."""
+        """Whether each thread always packs all columns of the right factor."""
         known = isinstance(self.columns, int) and self.columns == self.column_block
         return known and self.right_place is None and self.sharing != "tiles"
 
     @property
     def panels(self) -> Dim:
-        """Elements that gathered panels of the right factor take: all of a block, or the last panel, or none."""
+        """Elements that packed panels of the right factor take: all of a block, or the last panel, or none."""
         if self.right_place is None or self.may_pack:
             columns = self.column_block
             wide = -(-columns // self.width) * self.width if isinstance(columns, int) else columns + self.width
@@ -337,7 +337,7 @@ class Tiling:
 
     @property
     def sums(self) -> Dim:
-        """Elements of the sums that are kept in memory between blocks of the depth."""
+        """Elements of the sums that are stored between blocks of the depth."""
         if not self.has_blocks:
             return 0
         tall = extent(self.outer) * rounded_up(extent(self.lines), self.rows)
@@ -369,7 +369,7 @@ def rounded_up(size: Dim, unit: int) -> Dim:
 
 
 def _depth_step(axes: tuple[Axis, ...], depths: Depths) -> int | None:
-    """How many points of the first axis of a depth of at most two make a block; None where it needs no cut."""
+    """How many points of the first axis of a depth of at most two make a block; None where it is not split."""
     depth = extent(axes)
     if len(axes) > 2 or not axes or (isinstance(depth, int) and depth <= depths.at_once):
         return None

@@ -1,7 +1,7 @@
-"""Convolutions in C with fewer multiplications, as `graphc.codegen.cpu.winograd.tiling` cuts them.
+"""Convolutions in C with fewer multiplications, tiled as in `graphc.codegen.cpu.winograd.tiling`.
 
 The loops are those of `prelude/winograd.c`. A kernel has functions for the pixels of a tile, for the products of a
-known number of channels, and for what follows.
+known number of channels, and for the epilogue.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from graphc.dims import Dim
 
 @dataclass(frozen=True, slots=True)
 class WinogradMicroKernel:
-    """The function that forms the sums of some tiles, and vectors for each."""
+    """A micro-kernel: the sums of `rows` tiles, with `vectors` vectors for each."""
 
     rows: int
     vectors: int
@@ -41,7 +41,7 @@ class WinogradPrinter:
     Args:
         text: The text of its kernel.
         kernel: The kernel.
-        w: How it is cut.
+        w: How it is tiled.
     """
 
     def __init__(self, text: KernelText, kernel: Kernel, w: Winograd) -> None:
@@ -89,7 +89,7 @@ class WinogradPrinter:
         out("gc_convolve(&convolution, self);")
 
     def _corner(self, f: LoopPrinter) -> None:
-        """Where a tile begins. The last of a row or a column may be moved back, onto outputs that are there."""
+        """Where a tile begins. The last of a row or a column may be moved back, so that it has all its outputs."""
         w = self.w
         f.decode(w.places, "tile")
         for axis, side in zip((w.height, w.width), w.places[-2:], strict=True):
@@ -106,7 +106,7 @@ class WinogradPrinter:
         self._prefetch_outputs(f)
 
     def _prefetch_outputs(self, f: LoopPrinter) -> None:
-        """Asks for what the epilogue of a tile reads and writes, so that it is there when the sums are."""
+        """Prefetches what the epilogue of a tile reads and writes, before its sums are formed."""
         w, use = self.w, f.scalars.use
         n = w.columns.name
         touched = touched_by(self.epilogue, n, {w.height.name, w.width.name})

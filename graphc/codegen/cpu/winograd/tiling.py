@@ -1,4 +1,4 @@
-"""Which convolutions are computed as Winograd does, with fewer multiplications, and how they are cut.
+"""Which convolutions are computed by Winograd's method, with fewer multiplications, and how they are tiled.
 
 F(2x2, 3x3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016): a tile of 2 by 2 neighbouring
 outputs needs 4 by 4 inputs d. With the matrices
@@ -37,7 +37,7 @@ MOST_ROWS = 8
 
 @dataclass(frozen=True, slots=True)
 class Winograd:
-    """A convolution cut into tiles of 2 by 2 outputs.
+    """A convolution in tiles of 2 by 2 outputs.
 
     Args:
         image: Where the input lies; `start` mentions the axes in `outer`, `line` is the step to the next pixel.
