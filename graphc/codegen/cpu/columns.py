@@ -16,7 +16,7 @@ from graphc.combiners import combiner
 
 # What prints the heads of loops that are special, by axis.
 Heads: TypeAlias = Mapping[str, Callable[[Axis], None]]
-# Reductions by columns keep this many of them in flight.
+# This many columns are reduced at the same time.
 LANES = 64
 # So many elements of a column are added up before their sum is widened.
 TOGETHER = 4

@@ -15,7 +15,7 @@ from graphc.codegen.cstyle.reductions import ReductionPrinter, is_merged
 from graphc.codegen.ir.kernel import Accumulator, Axis, Reduce, Stmt
 from graphc.codegen.ir.walk import groups
 
-# Rows whose accumulators are merged by several operations keep this many sets of them.
+# The number of sets of accumulators for a row, if they are merged by several operations.
 ROW_LANES = 16
 
 

@@ -1,4 +1,4 @@
-"""Shared libraries in this process: loaded, and unloaded when nobody refers to them any more."""
+"""Shared libraries in this process: loaded, and unloaded after the last reference to them is gone."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ except ImportError:  # a system of another kind
 
 
 class NativeLibrary:
-    """A shared library that is there as long as this object is.
+    """A shared library that stays loaded as long as this object lives.
 
-    A function runs in it only while its caller refers to the library; functions alone do not keep it.
+    Callers of its functions must hold a reference to this object: functions alone do not keep the library loaded.
 
     Args:
         path: Its file.
 
     Attributes:
-        dll: What ctypes knows it as.
+        dll: The library as ctypes has it.
 
     Raises:
         LoadError: if the system refuses it.

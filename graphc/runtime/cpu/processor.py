@@ -1,4 +1,4 @@
-"""What this machine's processor has, as far as generated code asks."""
+"""The properties of this machine's processor that generated code depends on."""
 
 from __future__ import annotations
 

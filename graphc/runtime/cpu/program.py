@@ -68,7 +68,7 @@ class CpuProgram(Program):
             rounds: How many runs, after a first one that does not count.
         """
         states = {
-            # Written, not only asked for: memory that nobody wrote to is a single page.
+            # Written, not only allocated: memory that was never written to is a single page.
             name: StateBuffer(np.zeros(dims.evaluate(buffer.elements, sizes), buffer.dtype.numpy))
             for name, buffer in self.plan.named("state").items()
         }
@@ -138,8 +138,9 @@ class CpuProgram(Program):
     ) -> None:
         """Runs the native function on a table whose inputs and outputs are in place.
 
-        An interruption may come between any two of these lines. Versions rise before the call, so that nothing made of
-        old values passes for current afterwards, and once more behind it, for what others made of values half changed.
+        An interruption may come between any two of these lines. Versions rise before the call, so that nothing computed
+        from old values counts as current afterwards, and again after it, for what others computed from values that were
+        half changed.
         """
         updated = [states[name] for name in self.updated]
         try:

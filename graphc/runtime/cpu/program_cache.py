@@ -63,7 +63,7 @@ def program_key(
         target: The system and the processor.
         processors: For how many of them the plan is made.
         has_lapack: Whether it may call LAPACK.
-        products: What decides who computes products of matrices; nothing where all are generated.
+        products: Settings that decide if a library computes products of matrices; nothing where all are generated.
     """
     made_for = ("version", version, "target", target, "processors", str(processors), "lapack", str(has_lapack))
     return key("program", compiler_digest(), graph_digest, *arguments, *made_for, "products", *products)

@@ -1,4 +1,4 @@
-"""Operations that no native code computes: generated C calls their references, which are NumPy's."""
+"""Operations without native code: generated C calls their references, which NumPy computes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class References:
         return {} if self.buffer is None else {self.buffer: ctypes.addressof(self.addresses)}
 
     def raise_error(self) -> None:
-        """Raises what went wrong in a call, or interrupted it, since this was asked for."""
+        """Raises the first error or interruption of a call since the last time."""
         error, self._error = self._error, None
         if error is not None:
             raise error

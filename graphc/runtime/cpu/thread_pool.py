@@ -133,7 +133,7 @@ def allowed_threads() -> int:
 
 
 class Trials:
-    """What steps of one kind took on one thread and on several, which tells on how many the next ones run.
+    """How long steps of one kind took on one thread and on several, from which the number of threads is chosen.
 
     How long waking threads and barriers take depends on the machine, and has to be measured: 10 microseconds or 100,
     and milliseconds where other programs keep the processors busy.

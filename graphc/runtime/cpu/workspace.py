@@ -1,4 +1,4 @@
-"""What a program on the CPU works in: its arena, and tables of the addresses of its buffers."""
+"""The memory of a program on the CPU: its arena, and tables of the addresses of its buffers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = np.ndarray[Any, Any]
 
 # Tables of addresses that are cached: a full batch, the rest of the data, the same for validation, and some more.
 MOST_TABLES = 16
-# Memory is the system's until it is first written to, a page of at least so many bytes at a time.
+# Systems provide memory when it is first written to, a page of at least so many bytes at a time.
 PAGE_BYTES = 4096
 
 
@@ -33,8 +33,8 @@ class Table:
         barrier: The address of the barrier of the threads of a run.
 
     Attributes:
-        addresses: The table itself; who runs the plan fills in inputs and outputs.
-        job: A run of the plan on the table; who runs it fills in how often.
+        addresses: The table itself; the caller fills in inputs and outputs.
+        job: A run of the plan on the table; the caller fills in how often it runs.
         inputs: The buffer of each input: id, name, dtype, bytes.
         outputs: The buffer of each output, in the order of outputs: id, dtype, bytes.
         work: About how many scalar operations a run takes.
@@ -49,7 +49,7 @@ class Table:
         self.inputs = [(b.id, b.name, b.dtype.numpy, nbytes[b.id]) for b in plan.buffers if b.role == "input"]
         self.outputs = [(id, plan.buffers[id].dtype.numpy, nbytes[id]) for id in dict.fromkeys(plan.outputs)]
         self.work = dims.evaluate(plan.work, sizes)
-        # On one thread and on several. Short runs, which may find threads asleep, tell nothing of long ones.
+        # On one thread and on several. Short runs, in which threads may be asleep, do not predict long ones.
         self._trials = thread_pool.Trials(), thread_pool.Trials(), thread_pool.Trials()
         values = [sizes[name] for name in plan.symbols] or [0]
         self._sizes = (ctypes.c_long * len(values))(*values)
@@ -95,7 +95,7 @@ class Workspace:
         constants: The values of the plan's constants, by buffer.
 
     Attributes:
-        references: What computes the calls of libraries that no native code computes.
+        references: Computes the calls of libraries that have no native code.
         persistent_versions: The versions of the states that the persistent buffers in the arena were computed from;
             None where they hold nothing.
     """
