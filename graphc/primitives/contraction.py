@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphc import dtypes
+from graphc import dims, dtypes
 from graphc.dims import Dim
 from graphc.errors import DTypeError, ShapeError
 from graphc.exprs import Expr
@@ -166,6 +166,28 @@ def _batch_sum(builder: Builder, attrs: Attrs, operands: Sequence[Batched], leng
     return builder.apply("contract", *parts, **attrs)
 
 
+# Matrices of fewer rows or columns are multiplied as they are.
+_FEWEST_LINES = 8
+
+
+def _by_parts(builder: Builder, attrs: Attrs, operands: tuple[Value, ...]) -> Value | None:
+    """Products of complex matrices as those of their parts, for which targets have tiles; vectors are read once."""
+    if not operands[0].dtype.is_complex:
+        return None
+    used = _operands(operands[0].rank, operands[1].rank, **attrs)
+    for value, operand in zip(operands, used, strict=True):
+        lines = dims.product(value.shape[axis] for axis in operand.free)
+        if isinstance(lines, int) and lines < _FEWEST_LINES:
+            return None
+    a, b, c, d = (builder.apply(part, value) for value in operands for part in ("real", "imag"))
+
+    def product(x: Value, y: Value) -> Value:
+        return builder.apply("contract", x, y, **attrs)
+
+    real = builder.apply("sub", product(a, c), product(b, d))
+    return builder.apply("complex", real, builder.apply("add", product(a, d), product(b, c)))
+
+
 contract = register(
     Primitive(
         "contract",
@@ -178,6 +200,7 @@ contract = register(
         NUMBERS,
         linear=separately,
         any_order=True,
+        simplify=_by_parts,
         batch=_batch,
         batch_sum=_batch_sum,
         of_empty=zeros_of_empty,

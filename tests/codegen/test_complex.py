@@ -52,7 +52,7 @@ def test_functions_over_the_plane(run: Run, dtype: dtypes.DType, bound: float) -
 
 
 SPECIAL = np.array([complex(a, b) for a, b in product((0.0, 1.0, -np.inf, np.inf, np.nan), repeat=2)])
-TESTS: dict[str, Callable[..., Array]] = {"isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite}
+TESTS: dict[str, Callable[..., Array]] = {"isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "abs": np.abs}
 
 
 @pytest.mark.parametrize("run", COMPILED)
@@ -65,6 +65,24 @@ def test_what_is_no_number(run: Run) -> None:
     wanted = [*(test(left) for test in TESTS.values()), left == right, left != right]
     for got, expected in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("run", COMPILED)
+def test_quotients_are_those_of_numpy(run: Run) -> None:
+    """Of numbers of very different sizes, and by zero."""
+    parts = np.array([0.0, -0.0, 1.0, -3.0, 1e-20, 1e19, -1e30], "float32")
+    all_of_them = np.array([complex(a, b) for a, b in product(parts, repeat=2)], "complex64")
+    x, y = (part.copy() for part in np.broadcast_arrays(all_of_them[:, None], all_of_them[None]))
+    builder = Builder()
+    operands = [builder.input(name, TensorType(x.shape, dtypes.complex64)) for name in "xy"]
+    (found,) = run(builder.finish([builder.apply("div", *operands)]), {"x": x, "y": y}, {})
+    with np.errstate(all="ignore"):
+        wanted = x / y
+        exact = (x.astype("complex128") / y.astype("complex128")).astype("complex64")
+    inside = np.isfinite(wanted) & np.isfinite(exact)
+    np.testing.assert_allclose(found[inside], exact[inside], rtol=1e-6, atol=1e-37)
+    by_zero = y == 0
+    np.testing.assert_array_equal(found[by_zero], wanted[by_zero])
 
 
 def numbers(rng: np.random.Generator, *shape: int) -> Array:

@@ -12,7 +12,7 @@ import pytest
 import graphc
 from graphc import dtypes, interpret, ops
 from graphc.autodiff import vjp
-from graphc.errors import DTypeError, ShapeError
+from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.graph.builder import Builder
 from graphc.graph.registry import REGISTRY
 from graphc.graph.types import TensorType
@@ -105,7 +105,17 @@ def test_functions_of_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", OF_TWO)
 def test_functions_of_two(name: str) -> None:
-    for x, y in ((A, B), (A, R), (R, A), (A, 2), (1.5, A), (A, 1 - 2j), (R, 1 - 2j), (np.int32(3), A)):
+    for x, y in (
+        (A, B),
+        (A, R),
+        (R, A),
+        (A, 2),
+        (1.5, A),
+        (A, 1 - 2j),
+        (R, 1 - 2j),
+        (np.int32(3), A),
+        (R, np.complex128(1j)),
+    ):
         same(name, getattr(ops, name)(x, y), getattr(keras.ops, name)(x, y))
 
 
@@ -191,7 +201,7 @@ OF_JAX: dict[str, Callable[..., Any]] = {
     "sigmoid": logistic,
     **{f"a{name}": getattr(jnp, f"arc{name}") for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
 }
-# The slope of a direction is 0 to JAX; its own root of a product is that of another branch.
+# JAX has a slope of 0 for directions, and for `acosh` another branch of a root where the real part is negative.
 OWN = ("sign", "acosh")
 SKIPPED = ("cast", "copy", "select", "stop_gradient")
 POINTWISE = sorted(
@@ -226,6 +236,21 @@ def compare(op: str, function: Callable[..., Any], operands: list[Any], **attrs:
 def test_gradients_are_those_of_jax(op: str) -> None:
     count = len(next(iter(REGISTRY[op].cases())).shapes)
     compare(op, OF_JAX.get(op) or getattr(jnp, op), [numbers(5 + i, 12) for i in range(count)])
+
+
+@pytest.mark.parametrize("op", OWN)
+def test_slopes_that_jax_has_otherwise_are_difference_quotients(op: str) -> None:
+    z, g, step = numbers(7, 40).astype("complex128"), numbers(8, 40).astype("complex128"), 1e-6
+    slope = by_graphc(op, [z], g)[1]
+    for direction in (1, 1j):
+        above, below = (REGISTRY[op].eval(z + sign * step * direction) for sign in (1, -1))
+        np.testing.assert_allclose((slope * direction).real, (g * (above - below)).real / (2 * step), rtol=1e-5)
+
+
+def test_the_loss_is_real() -> None:
+    weight = graphc.Variable(1j)
+    with pytest.raises(ArgumentError, match="only a floating-point scalar can be differentiated"):
+        graphc.function(lambda: graphc.tracing.gradients(weight * 2, [weight]))()
 
 
 AXES = {"lhs_batch": (), "rhs_batch": (), "lhs_contract": (1,), "rhs_contract": (0,)}

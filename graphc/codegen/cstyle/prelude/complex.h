@@ -1,5 +1,5 @@
 /* Complex numbers. Before this, each target defines complex64 and complex128, the parts GC_RE and GC_IM of a number,
-   and gc_complex_float32 and gc_complex_float64, which make one of its parts.
+   and gc_complex_float32 and gc_complex_float64, which make one of its parts; gc_hypot and gc_hypotf are C's `hypot`.
 
    Products and quotients are those of NumPy (Smith, 1962), without C's rules for infinities. Roots and what is made of
    them follow Kahan, "Branch cuts for complex elementary functions" (1987): right on both sides of each cut. */
@@ -8,7 +8,7 @@
   GC_FN T gc_real_##NAME(C z) { return GC_RE(z); }                                                                    \
   GC_FN T gc_imag_##NAME(C z) { return GC_IM(z); }                                                                    \
   GC_FN C gc_conj_##NAME(C z) { return OF(GC_RE(z), -GC_IM(z)); }                                                     \
-  GC_FN T gc_abs_##NAME(C z) { return hypot##S(GC_RE(z), GC_IM(z)); }                                                 \
+  GC_FN T gc_abs_##NAME(C z) { return gc_hypot##S(GC_RE(z), GC_IM(z)); }                                              \
   GC_FN GC_BOOL gc_isinf_##NAME(C z) {                                                                                \
     return (fabs##S(GC_RE(z)) == (T)GC_INFINITY) | (fabs##S(GC_IM(z)) == (T)GC_INFINITY);                             \
   }                                                                                                                   \
@@ -20,13 +20,10 @@
   }                                                                                                                   \
   GC_FN C gc_div_##NAME(C a, C b) {                                                                                   \
     const T re = GC_RE(b), im = GC_IM(b);                                                                             \
-    if (fabs##S(re) >= fabs##S(im)) {                                                                                 \
-      if (re == 0 && im == 0) return OF(GC_RE(a) / fabs##S(re), GC_IM(a) / fabs##S(re));                              \
-      const T ratio = im / re, whole = re + im * ratio;                                                               \
-      return OF((GC_RE(a) + GC_IM(a) * ratio) / whole, (GC_IM(a) - GC_RE(a) * ratio) / whole);                        \
-    }                                                                                                                 \
-    const T ratio = re / im, whole = re * ratio + im;                                                                 \
-    return OF((GC_RE(a) * ratio + GC_IM(a)) / whole, (GC_IM(a) * ratio - GC_RE(a)) / whole);                          \
+    const GC_BOOL tall = fabs##S(re) < fabs##S(im);                                                                   \
+    const T large = tall ? im : re, small = tall ? re : im, ratio = large == 0 ? large : small / large;               \
+    const T whole = large == 0 ? fabs##S(re) : large + small * ratio, p = tall ? ratio : 1, q = tall ? 1 : ratio;     \
+    return OF((GC_RE(a) * p + GC_IM(a) * q) / whole, (GC_IM(a) * p - GC_RE(a) * q) / whole);                          \
   }                                                                                                                   \
   GC_FN C gc_sign_##NAME(C z) {                                                                                       \
     const T size = gc_abs_##NAME(z);                                                                                  \
@@ -46,7 +43,7 @@
   /* Near the unit circle the square of the size loses no digits. */                                                  \
   GC_FN C gc_log_##NAME(C z) {                                                                                        \
     const T x = fabs##S(GC_RE(z)), y = fabs##S(GC_IM(z)), a = x < y ? y : x, b = x < y ? x : y;                       \
-    const T size = a > (T)0.5 && a < 2 ? log1p##S((a - 1) * (a + 1) + b * b) / 2 : log##S(hypot##S(x, y));            \
+    const T size = a > (T)0.5 && a < 2 ? log1p##S((a - 1) * (a + 1) + b * b) / 2 : log##S(gc_hypot##S(x, y));         \
     return OF(size, atan2##S(GC_IM(z), GC_RE(z)));                                                                    \
   }                                                                                                                   \
   GC_FN C gc_scaled_##NAME(C z, T factor) { return OF(GC_RE(z) * factor, GC_IM(z) * factor); }                        \
@@ -61,7 +58,7 @@
     const T x = GC_RE(z), y = GC_IM(z);                                                                               \
     if (x == 0 && y == 0) return OF(0, y);                                                                            \
     if (fabs##S(y) == (T)GC_INFINITY) return OF((T)GC_INFINITY, y);                                                   \
-    const T root = sqrt##S(fabs##S(x) / 2 + hypot##S(x, y) / 2);                                                      \
+    const T root = sqrt##S(fabs##S(x) / 2 + gc_hypot##S(x, y) / 2);                                                   \
     return x >= 0 ? OF(root, y / root / 2) : OF(fabs##S(y) / root / 2, copysign##S(root, y));                         \
   }                                                                                                                   \
   GC_FN C gc_rsqrt_##NAME(C z) { return gc_div_##NAME(OF(1, 0), gc_sqrt_##NAME(z)); }                                 \
