@@ -14,12 +14,14 @@ FLAG = Var("c", dtypes.bool_)
 
 
 @pytest.mark.parametrize("name", sorted(INTRINSICS))
-def test_intrinsics_know_their_operands_and_result(name: str) -> None:
-    record = INTRINSICS[name]
-    operands = (FLAG, X, X) if name == "select" else (X,) * record.arity
-    assert call(name, *operands).dtype is (dtypes.bool_ if record.result == "bool" else dtypes.float32)
+@pytest.mark.parametrize("dtype", [dtypes.float32, dtypes.complex128], ids=str)
+def test_intrinsics_know_their_operands_and_result(name: str, dtype: dtypes.DType) -> None:
+    record, x = INTRINSICS[name], Var("x", dtype)
+    operands = (FLAG, x, x) if name == "select" else (x,) * record.arity
+    wanted = {"same": dtype, "bool": dtypes.bool_, "real": dtype.real, "complex": dtype.complex}
+    assert call(name, *operands).dtype is wanted[record.result]
     with pytest.raises(VerificationError):
-        call(name, *operands, X)
+        call(name, *operands, x)
 
 
 def test_operands_of_different_dtypes_are_refused() -> None:
