@@ -1,7 +1,7 @@
 """On a machine with a GPU: is graphc right there, and how fast? `python -m benchmarks.gpu_check`.
 
 Every primitive's kernels and the training of a perceptron are compared with the interpreter; then the training step is
-timed beside PyTorch and JAX, in turns, and each of its kernels by itself. Ends with 0 where all is right, with 1 where
+timed beside PyTorch and JAX, interleaved, and each of its kernels by itself. Ends with 0 where all is right, with 1 where
 a check fails, with 2 where there is no GPU. With `--emulate` a little of it runs on the tests' emulated driver, which
 shows that this program works and says nothing about speed.
 """
@@ -130,7 +130,7 @@ def our_training(executable: Executable, scale: Scale) -> Train:
 
 
 def time_systems(report: Report, executable: Executable, scale: Scale, peers: bool) -> None:
-    """The step of every system, in turns, so that a slow moment hits all."""
+    """The step of every system, interleaved, so that a slow moment hits all."""
     makers: dict[str, Callable[[], Train]] = {OURS: lambda: our_training(executable, scale)}
     if peers:
         for name, make in PEERS.items():

@@ -1,6 +1,6 @@
 """Training models of other kinds and sizes, beside Keras on its backends: `python -m benchmarks.variety [--rounds 3]`.
 
-Measured as in `benchmarks.cpu`: fresh processes with empty caches, systems in turns. Results are appended to
+Measured as in `benchmarks.cpu`: fresh processes with empty caches, systems interleaved. Results are appended to
 `results/variety.json`, and the table in `README.md` is made from them.
 """
 
