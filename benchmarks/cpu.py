@@ -1,7 +1,7 @@
 """graphc on the CPU beside other systems: `python -m benchmarks.cpu [--rounds 5] [--only graphc,jax] [mlp convnet]`.
 
 Training, first steps, prediction, imports and compile times, in one run. Every measurement is a fresh process; systems
-are interleaved, round after round, so that a slow minute of the machine hits all of them. What was measured is appended to
+are interleaved, round after round, so that a slow minute of the machine hits all of them. Results are appended to
 `benchmarks/results/cpu.json`; the tables of `benchmarks/README.md` and the plots are made from it.
 """
 

@@ -1,8 +1,8 @@
 """On a machine with a GPU: is graphc right there, and how fast? `python -m benchmarks.gpu_check`.
 
 Every primitive's kernels and the training of a perceptron are compared with the interpreter; then the training step is
-timed beside PyTorch and JAX, interleaved, and each of its kernels by itself. Ends with 0 where all is right, with 1 where
-a check fails, with 2 where there is no GPU. With `--emulate` a little of it runs on the tests' emulated driver, which
+timed beside PyTorch and JAX, interleaved, and each of its kernels by itself. Ends with 0 if all is right, with 1 if
+a check fails, with 2 if there is no GPU. With `--emulate` a little of it runs on the tests' emulated driver, which
 shows that this program works and says nothing about speed.
 """
 
