@@ -231,7 +231,7 @@ def plot(name: str, rows: list[dict[str, Any]], ceilings: Ceilings, folder: Path
 
 
 def measure(name: str, probe: Probe, limits: Mapping[int, Ceilings], threads: int) -> dict[str, Any]:
-    """A workload's kernels with some threads, interleaved with its contractions by oneDNN with each number of threads."""
+    """A workload's kernels with some threads, interleaved with its contractions by oneDNN with each number."""
     steps: list[dict[str, float]] = []
     rates: dict[int, list[dict[Product, float]]] = {count: [] for count in limits}
     # All products generated: what an installation without extras brings.
