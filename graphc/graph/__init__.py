@@ -7,7 +7,7 @@ from graphc import lazy
 if TYPE_CHECKING:
     from graphc.graph import dot, jsonform, svg, text
 
-# The forms in which graphs are written, imported when one is.
+# The modules that write graphs, imported on first use.
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.attributes(__name__, ("dot", "jsonform", "svg", "text"))
 

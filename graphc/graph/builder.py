@@ -42,10 +42,10 @@ class Value:
 
 
 class Builder:
-    """Collects nodes, and makes them a graph.
+    """Collects nodes, and makes a graph of them.
 
     Args:
-        symbols: The ranges of the symbolic sizes that types may mention.
+        symbols: The range of each symbolic size that types may mention.
     """
 
     def __init__(self, symbols: Mapping[str, tuple[int, int]] | None = None) -> None:
@@ -65,7 +65,7 @@ class Builder:
 
     @contextmanager
     def located(self, loc: Loc) -> Iterator[None]:
-        """Nodes added within are said to come from `loc`."""
+        """Gives nodes added in the block the origins `loc`."""
         before, self.loc = self.loc, loc
         try:
             yield
@@ -79,13 +79,13 @@ class Builder:
         attrs: Mapping[str, Any],
         outs: tuple[TensorType, ...] | None = None,
     ) -> Node:
-        """Adds a node, or returns the equal one that is there; its origins are then those of both.
+        """Adds a node, or returns an equal node of the graph, which then has the origins of both.
 
         Args:
             op: The operation.
             inputs: Its operands.
             attrs: Its attributes.
-            outs: The types of its results, where they are known already; None: they are inferred.
+            outs: The types of its results. None: they are inferred.
 
         Raises:
             GraphcError: if the operands do not fit the operation, with layer and line of the node's origin.
@@ -115,7 +115,7 @@ class Builder:
         return node
 
     def value(self, ref: Ref) -> Value:
-        """A handle on a value."""
+        """A handle of a value."""
         return Value(self, ref)
 
     def apply(self, op: str, *operands: Value, **attrs: Any) -> Value:
@@ -134,11 +134,11 @@ class Builder:
         return tuple(Value(self, Ref(node.id, out)) for out in range(len(node.outs)))
 
     def input(self, name: str, type: TensorType) -> Value:
-        """Adds what the caller passes under a name."""
+        """Adds an input under a name."""
         return self.apply("input", name=name, shape=type.shape, dtype=type.dtype)
 
     def state(self, name: str, type: TensorType) -> Value:
-        """Adds what lives between runs under a name."""
+        """Adds a state under a name."""
         return self.apply("state", name=name, shape=type.shape, dtype=type.dtype)
 
     def constant(self, value: Any, dtype: DType) -> Value:
@@ -146,7 +146,7 @@ class Builder:
         return self.apply("constant", value=Array.of(np.asarray(value, dtype=dtype.numpy)))
 
     def full(self, value: bool | int | float | complex, shape: Shape, dtype: DType) -> Value:
-        """Adds a tensor that has the same number everywhere."""
+        """Adds a tensor whose elements are all one number."""
         return self.broadcast(self.constant(value, dtype), shape, ())
 
     def broadcast(self, operand: Value, shape: Shape, axes: tuple[int, ...]) -> Value:
@@ -160,7 +160,7 @@ class Builder:
         return self.apply("size", dim=dim, dtype=dtype)
 
     def update(self, state: Value, value: Value) -> None:
-        """Says what a state becomes after a run.
+        """Adds an update: the value of a state after a run.
 
         Raises:
             VerificationError: if the types differ, or `state` is not a state.
@@ -170,20 +170,20 @@ class Builder:
         self.updates[state.ref.node] = value.ref
 
     def finish(self, outputs: Iterable[Value | Ref]) -> Graph:
-        """The graph of all that was added."""
+        """The graph of all nodes that were added."""
         refs = [output.ref if isinstance(output, Value) else output for output in outputs]
         return Graph(self.nodes, refs, self.updates, self.symbols)
 
 
-# Reverse mode: adds what values in `wrt` get from the cotangents of others (see `graphc.autodiff.vjp`).
+# Reverse mode: adds the cotangents of some values, given those of others (see `graphc.autodiff.vjp`).
 Differentiate = Callable[[Builder, Mapping[Ref, Value], Sequence[Value]], list[Value | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A node of a graph under construction, as gradient rules see it.
+    """A node of a graph under construction, as an argument of gradient rules.
 
-    `differentiate` is reverse mode itself, for operations that hold a graph.
+    `differentiate` applies reverse mode to regions, the graphs that operations run.
     """
 
     builder: Builder
@@ -214,14 +214,14 @@ def build_like(graph: Graph) -> Builder:
 
 def copy_node(builder: Builder, node: Node, mapping: Mapping[Ref, Ref]) -> Node:
     """Adds a node of another graph, its inputs taken from `mapping`."""
-    before, builder.loc = builder.loc, node.loc  # as `located` does, without its cost: this is most of what passes do
+    before, builder.loc = builder.loc, node.loc  # as `located` does, but faster: passes spend most of their time here
     copied = builder.add(node.op, tuple([mapping[ref] for ref in node.inputs]), node.attrs)
     builder.loc = before
     return copied
 
 
 def keep_node(builder: Builder, node: Node, mapping: Mapping[Ref, Ref]) -> Node:
-    """Adds a node of another graph whose inputs stand for the same values as there, and so have the same types."""
+    """Adds a node of another graph whose inputs have the same types as there, so that types are not inferred."""
     before, builder.loc = builder.loc, node.loc
     kept = builder.add(node.op, tuple([mapping[ref] for ref in node.inputs]), node.attrs, node.outs)
     builder.loc = before

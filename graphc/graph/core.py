@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 else:
 
     class _Base:
-        """What `Graph` inherits until somebody asks for what networkx's graphs have; from then on, that is one.
+        """The base class of `Graph` until an attribute of networkx's graphs is first read; from then on, that is one.
 
-        To import networkx takes as long as to import all that a first training step needs. Whoever asks whether a graph
-        is one of networkx's has imported it.
+        To import networkx takes as long as to import all modules that a first training step needs. Programs that test
+        whether a graph is one of networkx's have imported it.
         """
 
         @property
@@ -29,14 +29,14 @@ else:
             if "networkx" not in sys.modules:
                 return type(self)
             _inherit_networkx()
-            # `isinstance` has looked at the type itself before, when that did not inherit yet.
+            # `isinstance` has checked the type itself before, when that did not inherit yet.
             return type(type(self).__name__, (type(self),), {})
 
         def __getattr__(self, name: str) -> Any:
             _inherit_networkx()
             return getattr(self, name)
 
-        # What Python looks up in the class.
+        # Special methods, which Python looks up in the class.
         def __len__(self) -> int:
             _inherit_networkx()
             return len(self)
@@ -54,14 +54,14 @@ else:
             return self[id]
 
 
-class _WhenLookedAt:
-    """An attribute that networkx's `__init__` would set: the whole graph is told to networkx when one is first read.
+class _FilledOnRead:
+    """An attribute that networkx's `__init__` would set: networkx's dictionaries are filled when it is first read.
 
-    Few graphs are ever looked at that way, and to fill networkx's dictionaries takes longer than most passes do.
+    Few graphs are ever read through networkx, and to fill its dictionaries takes longer than most passes do.
 
     Args:
         name: Its name.
-        setter: How networkx itself sets it, if in another way than others: some of its attributes follow it.
+        setter: networkx's own setter, if it has one: other attributes depend on it.
     """
 
     def __init__(self, name: str, setter: Any) -> None:
@@ -73,12 +73,12 @@ class _WhenLookedAt:
             return self
         held = vars(graph)
         if self.name not in held:
-            _tell_networkx(graph)
+            _fill_networkx(graph)
         return held[self.name]
 
     def __set__(self, graph: Graph, value: Any) -> None:
         if self.name not in vars(graph):
-            _tell_networkx(graph)
+            _fill_networkx(graph)
         if self.setter is None:
             vars(graph)[self.name] = value
         else:
@@ -86,7 +86,7 @@ class _WhenLookedAt:
 
 
 def _inherit_networkx() -> None:
-    """Makes `Graph`, and every graph that there is, one of networkx's."""
+    """Makes `Graph`, and all its instances, graphs of networkx."""
     import networkx as nx  # noqa: PLC0415
 
     if issubclass(Graph, nx.MultiDiGraph):
@@ -94,15 +94,15 @@ def _inherit_networkx() -> None:
     Graph.__bases__ = (nx.MultiDiGraph,)
     for name in ("graph", "_node", "_adj", "_succ", "_pred", "__networkx_cache__"):
         setter = next((vars(base)[name] for base in Graph.__mro__[1:] if name in vars(base)), None)
-        setattr(Graph, name, _WhenLookedAt(name, setter))
+        setattr(Graph, name, _FilledOnRead(name, setter))
 
 
-def _tell_networkx(graph: Graph) -> None:
+def _fill_networkx(graph: Graph) -> None:
     import networkx as nx  # noqa: PLC0415
 
     told: Any = nx.MultiDiGraph()
     told.add_nodes_from((node.id, {"node": node}) for node in graph.table.values())
-    # The stubs of networkx know no edges with keys.
+    # The stubs of networkx lack edges with keys.
     edges: Iterable[Any] = (
         (ref.node, node.id, position, {"out": ref.out})
         for node in graph.table.values()
@@ -152,17 +152,17 @@ class Graph(_Base):
 
     @cached_property
     def ops(self) -> frozenset[str]:
-        """The names of the operations that it has."""
+        """The names of its operations."""
         return frozenset(node.op for node in self.table.values())
 
     @cached_property
     def inputs(self) -> dict[str, Node]:
-        """The nodes that stand for what the caller passes, by name."""
+        """The input nodes, by name."""
         return {node.attrs["name"]: node for node in self.of_op("input")}
 
     @cached_property
     def states(self) -> dict[str, Node]:
-        """The nodes that stand for what lives between runs (weights, moments, counters), by name."""
+        """The state nodes (weights, moments, counters), by name."""
         return {node.attrs["name"]: node for node in self.of_op("state")}
 
     @cached_property
@@ -181,7 +181,7 @@ class Graph(_Base):
 
     @cached_property
     def fingerprint(self) -> tuple[Any, ...]:
-        """What makes two graphs compute the same in the same way; origins do not count."""
+        """A key that is equal for graphs with equal operations, wiring, results and sizes; origins do not count."""
         nodes = tuple((n.id, n.op, n.attrs, n.inputs, n.outs) for n in self.table.values())
         return nodes, self.outputs, tuple(self.updates.items()), tuple(sorted(self.symbols.items()))
 
@@ -211,7 +211,7 @@ class Graph(_Base):
         return forms.svg.to_svg(self)
 
     def ancestors(self, refs: Iterable[Ref]) -> set[int]:
-        """The ids of all nodes that some values are computed from, their own nodes included."""
+        """The ids of all nodes on which some values depend, their own nodes included."""
         seen: set[int] = set()
         stack = [ref.node for ref in refs]
         while stack:

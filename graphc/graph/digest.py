@@ -1,6 +1,6 @@
-"""The digest of a graph: equal for graphs that compute the same in the same way, in every process.
+"""The digest of a graph: equal in every process for graphs with equal operations, wiring, results and sizes.
 
-Origins do not count. Python's own hashes would not do: those of texts differ from process to process.
+Origins do not count. Python's own hashes are not used: those of texts differ between processes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def digest(graph: Graph) -> str:
     """The SHA-256 of a graph's operations, attributes, wiring, results and sizes, as hexadecimal digits.
 
-    Of operations that users defined, the rules count as they are now; `own.have_digests` tells where that is not known.
+    The current rules of users' primitives are part of it; `own.have_digests` tells whether all of them have digests.
     """
     known: dict[Attrs, str] = {}
     lines: list[str] = []
@@ -41,10 +41,10 @@ def digest(graph: Graph) -> str:
 
 
 def _text(value: Any) -> str:
-    """An attribute as text that no other attribute has; line breaks are escaped."""
+    """A text that is different for different attributes; line breaks are escaped."""
     if value is None or isinstance(value, bool | int | float | complex | str):
         return repr(value)
-    if isinstance(value, np.generic):  # an axis that the user computed with NumPy
+    if isinstance(value, np.generic):  # such as an axis that the user computed with NumPy
         return f"{value.dtype} {value.item()!r}"
     if isinstance(value, IntExpr):
         return f"<{value}>"

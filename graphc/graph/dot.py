@@ -1,4 +1,4 @@
-"""Graphs in the language of Graphviz, for those who have it: a cluster for each layer of the model."""
+"""Graphs as Graphviz programs, with a cluster for each layer of the model."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def to_dot(graph: Graph) -> str:
     """A graph as a DOT program.
 
     Args:
-        graph: What to draw.
+        graph: The graph.
 
     Returns:
-        Text for `dot -Tsvg`. Identifiers are `n0`, `n1`, ..; what users named stands in quoted labels only.
+        Text for `dot -Tsvg`. Identifiers are `n0`, `n1`, ..; users' names occur in quoted labels only.
     """
     picture = picture_of(graph)
     tree = _Cluster("")
@@ -44,7 +44,7 @@ class _Cluster:
         self.inner: dict[str, _Cluster] = {}
 
     def find(self, path: str) -> _Cluster:
-        """The cluster of a path, made where it is missing."""
+        """The cluster of a path, created if it is missing."""
         here = self
         for part in path.split("/") if path else ():
             here = here.inner.setdefault(part, _Cluster(part))

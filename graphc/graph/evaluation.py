@@ -17,14 +17,14 @@ Array = np.ndarray[Any, Any]
 
 
 def evaluate(node: Node, operands: list[Array], sizes: Mapping[str, int]) -> tuple[Array, ...]:
-    """The results of one operation. Graphs among its attributes come to it as functions of their inputs."""
+    """The results of one operation. Its regions are passed to its `eval` as functions of their inputs."""
     attrs = {name: _bound(attr, sizes) for name, attr in node.attrs.items()}
     try:
         result = primitive(node.op).eval(*operands, **attrs)
     except GraphcError as error:
         raise at_origin(error, node.loc) from error.__cause__
     results = result if isinstance(result, tuple) else (result,)
-    # A loop that makes no pass has nothing to stack.
+    # A loop without iterations has no rows to stack.
     missing = [np.zeros(resolve(type.shape, sizes), type.dtype.numpy) for type in node.outs[len(results) :]]
     return (*results, *missing)
 
@@ -48,7 +48,7 @@ def run(
     """Runs a graph.
 
     Args:
-        graph: What to run.
+        graph: The graph.
         inputs: A value for each input, by name.
         states: A value for each state, by name.
         sizes: A value for each symbolic size.
@@ -80,6 +80,6 @@ def run(
 
 
 def _last_uses(graph: Graph) -> dict[Ref, int]:
-    """The node after which a value is not needed; a graph's results are needed to the end."""
+    """The last node that reads each value; a graph's results are needed to the end."""
     last = {ref: node.id for node in graph.table.values() for ref in node.inputs}
     return last | dict.fromkeys(graph.roots, -1)

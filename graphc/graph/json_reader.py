@@ -1,4 +1,4 @@
-"""Reads the JSON form of graphs (`graphc.graph.jsonform`). Whatever comes is checked before it is used."""
+"""Reads the JSON form of graphs (`graphc.graph.jsonform`). All input is checked before it is used."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ def from_json(text: str) -> Graph:
     """Reads a graph.
 
     Args:
-        text: What `to_json` wrote.
+        text: The output of `to_json`.
 
     Returns:
-        A graph equal to the one written, origins included. That its operations fit their operands is not checked: see
-        `verify`.
+        A graph equal to the one written, origins included. Types of operands are not checked: see `verify`.
 
     Raises:
         FileError: if the text is not JSON, not a graph, or of a later version.

@@ -1,4 +1,4 @@
-"""The JSON form of graphs: for other programs to read, and to read back (`graphc.graph.json_reader`).
+"""The JSON form of graphs, for other programs and for `graphc.graph.json_reader`.
 
     {"format": "graphc.graph", "version": 1,
      "symbols": {"B": [1, 1024]},
@@ -6,7 +6,7 @@
                 "outs": [{"dtype": "float32", "shape": ["B", 10]}], "loc": [["dense", "train.py", 12]]}],
      "outputs": [[3, 0]], "updates": [[1, [3, 0]]]}
 
-Attributes that JSON has no form for are objects with one key, which says what they are: `{"size": "2*B + 1"}`,
+Attributes that JSON has no form for are objects whose one key is their type: `{"size": "2*B + 1"}`,
 `{"dtype": "int8"}`, `{"float": "nan"}`, `{"complex": [1.0, {"float": "nan"}]}`, `{"array": {"dtype", "shape", "data"}}`
 with the bytes in base64 (little-endian), `{"graph": {..}}`. Tuples are lists. Operations that users defined are listed
 under `"own"`.
@@ -35,11 +35,11 @@ def to_json(graph: Graph, indent: int | None = None) -> str:
     """A graph as JSON.
 
     Args:
-        graph: What to write.
+        graph: The graph.
         indent: Columns by which nested parts are indented; on one line where it is None.
 
     Returns:
-        A text of which `from_json` makes an equal graph, origins included.
+        The text, which `from_json` reads back, origins included.
     """
     return json.dumps(graph_object(graph), indent=indent, allow_nan=False)
 

@@ -1,8 +1,8 @@
-"""Places for the boxes of a layered drawing, after Sugiyama, Tagawa and Toda (1981).
+"""Layered drawing of graphs, after Sugiyama, Tagawa and Toda (1981).
 
-Every box gets a layer below all it depends on; long arrows are given a point in each layer they pass; the points of a
-layer are ordered by the mean position of their neighbours, which removes most crossings; then each is moved sideways as
-near to its neighbours as the others in its layer allow.
+Every box gets a layer below all boxes on which it depends; long arrows get a dummy vertex in each layer that they pass;
+the vertices of a layer are ordered by the mean position of their neighbours, which removes most crossings; then each is
+moved sideways as near to its neighbours as the others in its layer allow.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from itertools import pairwise
 
 ORDER_SWEEPS = 16
 PLACE_SWEEPS = 24
-# Large drawings get fewer sweeps, so many points in all; the first ones do most.
-SWEPT_POINTS = 200_000
+# Sweeps over large drawings visit at most so many vertices in all: the first sweeps improve most.
+SWEPT_VERTICES = 200_000
 FEWEST_SWEEPS = 4
-# How far apart the points of long arrows are.
-LANE = 14.0
+# The distance between neighbouring dummy vertices.
+DUMMY_GAP = 14.0
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where boxes lie (their centres), and the points through which arrows go.
+    """The positions of boxes (their centres), and the points through which arrows go.
 
-    `arrows` maps source and target to the points strictly between them.
+    `arrows` maps source and target to the positions of the dummy vertices between them.
     """
 
     x: dict[int, float]
@@ -52,8 +52,8 @@ class _Layout:
         self.arrows = arrows
         self.gap = gap
         self.layer = _layers(widths, arrows)
-        # Points of long arrows have negative ids. All arrows from one box share them: they are one value.
-        self.lanes: dict[tuple[int, int], int] = {}
+        # Dummy vertices have negative ids. All arrows from one box share them, since these arrows are one value.
+        self.dummies: dict[tuple[int, int], int] = {}
         self.above: dict[int, list[int]] = {id: [] for id in widths}
         self.below: dict[int, list[int]] = {id: [] for id in widths}
         for source, target in arrows:
@@ -62,7 +62,7 @@ class _Layout:
         self.x: dict[int, float] = {}
 
     def run(self) -> Placed:
-        """Orders, then places."""
+        """Orders the vertices of each layer, then assigns coordinates."""
         self._order()
         self._pack()
         for sweep in range(self._sweeps(PLACE_SWEEPS)):
@@ -72,7 +72,7 @@ class _Layout:
             self.x[id] -= left
         paths = {
             (source, target): [
-                (self.x[self.lanes[source, layer]], layer)
+                (self.x[self.dummies[source, layer]], layer)
                 for layer in range(self.layer[source] + 1, self.layer[target])
             ]
             for source, target in self.arrows
@@ -80,27 +80,27 @@ class _Layout:
         return Placed({id: x for id, x in self.x.items() if id >= 0}, self.layer, paths)
 
     def _sweeps(self, most: int) -> int:
-        return min(most, max(FEWEST_SWEEPS, SWEPT_POINTS // max(1, len(self.widths))))
+        return min(most, max(FEWEST_SWEEPS, SWEPT_VERTICES // max(1, len(self.widths))))
 
-    # ---- layers and the points of long arrows
+    # ---- layers and dummy vertices
 
     def _connect(self, source: int, target: int) -> None:
         before = source
         for layer in range(self.layer[source] + 1, self.layer[target]):
-            lane = self.lanes.get((source, layer))
-            if lane is None:
-                lane = self.lanes[source, layer] = -1 - len(self.lanes)
-                self.widths[lane] = 0.0
-                self.above[lane], self.below[lane] = [before], []
-                self.below[before].append(lane)
-            before = lane
+            dummy = self.dummies.get((source, layer))
+            if dummy is None:
+                dummy = self.dummies[source, layer] = -1 - len(self.dummies)
+                self.widths[dummy] = 0.0
+                self.above[dummy], self.below[dummy] = [before], []
+                self.below[before].append(dummy)
+            before = dummy
         self.below[before].append(target)
         self.above[target].append(before)
 
     def _first_rows(self) -> list[list[int]]:
-        """Layers in the order in which a walk from the results up meets their boxes."""
+        """The vertices of each layer, in the order of a depth-first search from the results upwards."""
         rows: list[list[int]] = [[] for _ in range(max(self.layer.values(), default=0) + 1)]
-        where = self.layer | {lane: layer for (_, layer), lane in self.lanes.items()}
+        where = self.layer | {dummy: layer for (_, layer), dummy in self.dummies.items()}
         seen: set[int] = set()
         ends = [id for id in self.widths if not self.below[id]]
         for end in sorted(ends, key=lambda id: -where[id]):
@@ -151,7 +151,7 @@ class _Layout:
 
     def _apart(self, a: int, b: int) -> float:
         """The least distance between the centres of neighbours in a row."""
-        gap = LANE if a < 0 and b < 0 else self.gap
+        gap = DUMMY_GAP if a < 0 and b < 0 else self.gap
         return self._half(a) + self._half(b) + gap
 
     def _pack(self) -> None:
@@ -173,7 +173,7 @@ class _Layout:
                 if not near:
                     near = self.below[id] if down else self.above[id]
                 wanted.append(sum(self.x[n] for n in near) / len(near) if near else self.x[id])
-                # Long arrows should be straight, boxes with few neighbours near them.
+                # Dummy vertices weigh most, so that long arrows are straight.
                 weights.append(4.0 if id < 0 else 1.0 if near else 0.1)
             offsets = [0.0] if row else []
             for a, b in pairwise(row):
@@ -184,12 +184,12 @@ class _Layout:
 
 
 def _ranks(row: Sequence[int]) -> dict[int, float]:
-    """The position of each point in its row, as a part of the row's length."""
+    """The position of each vertex in its row, as a fraction of the row's length."""
     return {id: (i + 0.5) / len(row) for i, id in enumerate(row)}
 
 
 def _layers(widths: Mapping[int, float], arrows: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """The longest way from a source to each box; then boxes sink towards their readers where that shortens arrows."""
+    """The longest path from a source to each box; then boxes sink towards their readers where that shortens arrows."""
     layer = dict.fromkeys(sorted(widths), 0)
     above: dict[int, list[int]] = {id: [] for id in widths}
     below: dict[int, list[int]] = {id: [] for id in widths}
@@ -200,7 +200,7 @@ def _layers(widths: Mapping[int, float], arrows: Sequence[tuple[int, int]]) -> d
         layer[id] = max((layer[source] + 1 for source in above[id]), default=0)
     for id in reversed(list(layer)):
         lowest = min((layer[target] for target in below[id]), default=0) - 1
-        # One arrow leaves the box, however many read it; those it hangs on get longer unless others reach down anyway.
+        # One arrow leaves the box for all readers; arrows to it get longer, unless arrows to others are as long.
         longer = sum(all(layer[t] < lowest for t in below[source] if t != id) for source in above[id])
         if lowest > layer[id] and longer <= 1:
             layer[id] = lowest
@@ -219,7 +219,7 @@ def _ascending(values: Sequence[float], weights: Sequence[float]) -> list[float]
 
 
 def _prefix(tree: list[int], end: int) -> int:
-    """How many were counted below `end` (a Fenwick tree)."""
+    """The number of counted positions below `end` (a Fenwick tree)."""
     total = 0
     while end:
         total += tree[end]

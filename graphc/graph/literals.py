@@ -1,11 +1,11 @@
-"""How attributes, types and origins are written in the text form of graphs, and read back.
+"""The text form of attributes, types and origins in graphs: writing and reading.
 
 value  = none | true | false | integer | float | complex(float, float) | "text"
        | size | dtype | array | @body | (value, ..)
 size   = symbol | <expression>              `B`, `<2*B + 1>`; numbers are integers
 array  = dtype[sizes]{number, ..} | dtype[sizes]"base64 of the bytes"
 type   = dtype[size, ..]                    sizes are plain expressions here
-origin = layer file:line                    either may be missing; "quoted" where it is not plain
+origin = layer file:line                    either may be missing; "quoted" if not plain
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from graphc.graph.types import Array, Loc, Origin, TensorType
 
 # Arrays of up to this many elements are written as numbers.
 SHOWN_ELEMENTS = 16
-# Where arrays may be left out, those of more bytes are.
+# A shortened text leaves out arrays of more bytes.
 SHOWN_BYTES = 256
 
 _WORDS = {"none": None, "true": True, "false": False, "nan": float("nan"), "inf": float("inf")}
@@ -46,7 +46,7 @@ def format_value(value: Any, body: Callable[[Any], str], shorten: bool = False) 
 
     Args:
         value: The attribute.
-        body: Gives the name of a graph that is an attribute.
+        body: Returns the name of a graph that is an attribute.
         shorten: Whether the contents of large arrays are left out.
     """
     match value:
@@ -75,12 +75,12 @@ def format_value(value: Any, body: Callable[[Any], str], shorten: bool = False) 
 
 
 def quote(text: str) -> str:
-    """A text in quotes, on one line, with what cannot be printed escaped."""
+    """A text in quotes, on one line, with unprintable characters escaped."""
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def format_constant(array: Array, shorten: bool) -> str:
-    """A constant beside its type: a scalar is just a number."""
+    """A constant, whose type stands beside it: scalars are plain numbers."""
     numbers = _numbers(array) if array.shape == () else None
     return _format_array(array, shorten) if numbers is None else format_value(numbers[0], str)
 
@@ -89,7 +89,7 @@ def _numbers(array: Array) -> list[Any] | None:
     """The elements as numbers, each as short as its dtype allows; None where that would not be exact."""
     values = array.numpy().reshape(-1)
     numbers = list(map(_shortest, values)) if array.dtype.is_inexact else values.tolist()
-    # NaNs have many bit patterns, of which a number keeps one.
+    # NaNs have many bit patterns, of which a number in text preserves one.
     return numbers if _from_numbers(numbers, array.dtype) == array.data else None
 
 
@@ -144,8 +144,8 @@ class Scanner:
 
     Args:
         text: The line.
-        where: What to call it in errors.
-        bodies: The graphs that `@name` stands for.
+        where: The name of the line in errors.
+        bodies: The graphs by their names, for `@name`.
     """
 
     def __init__(self, text: str, where: str, bodies: dict[str, Any]) -> None:
@@ -155,13 +155,13 @@ class Scanner:
         self.position = 0
 
     def fail(self, expected: str) -> FileError:
-        """The error that says what was expected at the current place."""
+        """An error that names the expected token at the current position."""
         rest = self.text[self.position :]
         got = rest[:40] + ("..." if len(rest) > 40 else "") if rest else "the end of the line"
         return FileError("the text of a graph cannot be read", where=self.where, got=got, expected=expected)
 
     def skip(self) -> None:
-        """Passes over blanks."""
+        """Skips blanks."""
         while self.position < len(self.text) and self.text[self.position] == " ":
             self.position += 1
 
@@ -171,25 +171,25 @@ class Scanner:
         return self.text.startswith(token, self.position)
 
     def accept(self, token: str) -> bool:
-        """Passes over a token, if it comes next."""
-        found = self.at(token)
-        if found:
+        """Skips a token, if it comes next; returns whether it did."""
+        is_next = self.at(token)
+        if is_next:
             self.position += len(token)
-        return found
+        return is_next
 
     def expect(self, token: str) -> None:
-        """Passes over a token that must come next."""
+        """Skips a token that must come next."""
         if not self.accept(token):
             raise self.fail(repr(token))
 
     def match(self, pattern: re.Pattern[str], expected: str) -> str:
-        """Passes over what fits a pattern."""
+        """Skips and returns text that matches a pattern."""
         self.skip()
-        found = pattern.match(self.text, self.position)
-        if found is None:
+        match = pattern.match(self.text, self.position)
+        if match is None:
             raise self.fail(expected)
-        self.position = found.end()
-        return found.group()
+        self.position = match.end()
+        return match.group()
 
     def name(self) -> str:
         """An identifier."""
@@ -209,7 +209,7 @@ class Scanner:
         return value
 
     def end(self) -> None:
-        """Nothing but blanks must be left."""
+        """Raises unless only blanks are left."""
         self.skip()
         if self.position != len(self.text):
             raise self.fail("the end of the line")
@@ -265,7 +265,7 @@ def _read_number(scan: Scanner) -> int | float:
 
 
 def read_size(scan: Scanner, stops: str, closing: bool = False) -> Dim:
-    """A size, up to one of some characters outside parentheses; that one is passed over with `closing`."""
+    """A size, up to one of the characters `stops` outside parentheses, which is skipped with `closing`."""
     begin, depth = scan.position, 0
     while scan.position < len(scan.text):
         here = scan.text[scan.position]

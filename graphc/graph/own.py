@@ -1,4 +1,4 @@
-"""Primitives that users define, in graphs: what is compiled from them holds as long as their rules stay the same."""
+"""Users' primitives in graphs: compiled programs are valid as long as the rules of these primitives do not change."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from graphc.graph.registry import REGISTRY, Primitive
 if TYPE_CHECKING:
     from graphc.graph.core import Graph
 
-# Of each of the users' primitives in a graph its name and the digest of its rules; the record itself where there is no
-# digest, which then must stay the very same.
+# For each user's primitive in a graph, its name and the digest of its rules; without a digest, the record itself, which
+# must then stay the same object.
 OwnRules: TypeAlias = tuple[tuple[str, "str | Primitive"], ...]
 
 
 def own_ops(graph: Graph) -> set[str]:
     """The names of the users' primitives in a graph, and in the graphs that its operations run."""
-    found: set[str] = set()
+    names: set[str] = set()
     for op in graph.ops:
         rule = REGISTRY.get(op)
         if rule is None:
             continue
         if rule.code is not None:
-            found.add(op)
+            names.add(op)
         for body in _bodies(graph, rule):
-            found |= own_ops(body)
-    return found
+            names |= own_ops(body)
+    return names
 
 
 def _bodies(graph: Graph, rule: Primitive) -> Iterator[Graph]:
@@ -45,7 +45,7 @@ def _rules(primitive: Primitive) -> str | Primitive:
 
 
 def are_current(rules: OwnRules) -> bool:
-    """Whether rules are still what they were when `own_rules` gave them."""
+    """Whether rules have not changed since `own_rules` returned them."""
     for name, known in rules:
         rule = REGISTRY[name]
         if rule is not known and (isinstance(known, Primitive) or _rules(rule) != known):
@@ -54,5 +54,5 @@ def are_current(rules: OwnRules) -> bool:
 
 
 def have_digests(rules: OwnRules) -> bool:
-    """Whether all rules have digests, so that other processes can tell whether theirs are the same."""
+    """Whether all rules have digests, so that other processes can compare theirs."""
     return all(isinstance(known, str) for _, known in rules)

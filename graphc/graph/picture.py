@@ -1,7 +1,6 @@
-"""What pictures of a graph show, whatever they are drawn with.
+"""The content of a graph's pictures, for Graphviz and SVG alike: boxes and arrows.
 
-Numbers are not boxes of their own: they stand in the operation that reads them. Results and the new values of states
-are boxes, so that it is seen where they come from.
+Literals are not boxes: they are shown in the operations that read them. Results and the new values of states are boxes.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from graphc.graph.types import Node, Ref
 if TYPE_CHECKING:
     from graphc.graph.core import Graph
 
-# Longer texts on boxes are cut in the middle.
+# Longer texts on boxes are truncated in the middle.
 LONGEST = 30
 
-# The fill of a box, by what it is.
+# The fill colour of a box, by its sort.
 COLORS = {
     "input": "#ffffff",
     "state": "#fff3b0",
@@ -41,12 +40,12 @@ class Box:
     """A box: an operation, a source, or a result.
 
     Args:
-        id: Its number; numbers grow along arrows.
-        title: What it is, such as `mul(·, 0.9)`.
+        id: Its number; numbers ascend along arrows.
+        title: Its operation, such as `mul(·, 0.9)`.
         detail: The type of its value.
-        layer: Path of the layer it comes from; empty where unknown.
+        layer: The path of the layer it comes from; empty where unknown.
         sort: A key of `COLORS`.
-        hint: All that is known of it, several lines.
+        hint: Its details, several lines.
     """
 
     id: int
@@ -66,18 +65,18 @@ class Picture:
 
     @property
     def sorts(self) -> list[str]:
-        """The sorts of boxes there are, in the order of `COLORS`."""
-        found = {box.sort for box in self.boxes}
-        return [sort for sort in COLORS if sort in found]
+        """The sorts of its boxes, in the order of `COLORS`."""
+        present = {box.sort for box in self.boxes}
+        return [sort for sort in COLORS if sort in present]
 
     @property
     def layers(self) -> list[str]:
-        """The layers there are, in the order of their first box."""
+        """The layers of its boxes, in the order of their first box."""
         return list(dict.fromkeys(box.layer for box in self.boxes if box.layer))
 
 
 def picture_of(graph: Graph) -> Picture:
-    """What a picture of a graph shows."""
+    """The picture of a graph."""
     numbers = _numbers(graph)
     boxes: list[Box] = []
     arrows: list[tuple[int, int]] = []
@@ -100,7 +99,7 @@ def picture_of(graph: Graph) -> Picture:
 
 
 def _numbers(graph: Graph) -> dict[int, str]:
-    """The nodes that are one number everywhere, as text."""
+    """The text of each node all of whose elements are one number."""
     numbers: dict[int, str] = {}
     for node in graph.table.values():
         if node.op == "constant" and node.outs[0].rank == 0:
@@ -143,7 +142,7 @@ def _hint(node: Node, types: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """A text on one line, cut in the middle where it is long."""
+    """A text on one line, truncated in the middle where it is long."""
     if not text.isprintable():
         text = quote(text)[1:-1]
     return text if len(text) <= LONGEST else text[: LONGEST // 2] + ".." + text[-LONGEST // 2 + 2 :]

@@ -1,16 +1,16 @@
-"""What an operation is: one record that says everything about it.
+"""Primitives: one record holds everything about an operation.
 
-A primitive's file makes the record and registers it; nothing else about the operation is written anywhere. The kinds
-differ in what `lower` returns:
+A primitive's file makes the record and registers it; no other file depends on the operation. The kinds
+differ in the result of `lower`:
 
 - POINTWISE: a scalar expression of the operands' elements at the same index.
 - VIEW, RANDOM: the element at an index, read from the operands at indices of the rule's choice.
-- REDUCE: a `ReduceRule`: the axes run over, and what is combined at each point.
-- CONTRACT: a `ContractRule`: the axes summed over, and the two factors at each point.
-- SCAN: a `ScanRule`, a reduction along one axis that keeps every partial result.
-- SCATTER: a `ScatterRule`: contributions, and the place each is added to.
-- REGION: a `RegionRule`: closed graphs, and what decides how often each runs.
-- LIBRARY: a `LibraryRule`: who computes it on each target, and what that costs.
+- REDUCE: a `ReduceRule`: the reduced axes, and the element combined at each point.
+- CONTRACT: a `ContractRule`: the summed axes, and the two factors at each point.
+- SCAN: a `ScanRule`: all partial results of a reduction along one axis.
+- SCATTER: a `ScatterRule`: terms, and the index at which each is added.
+- REGION: a `RegionRule`: closed graphs, and the control flow that runs them.
+- LIBRARY: a `LibraryRule`: the library function for the CPU, and the cost.
 - SOURCE: nothing; inputs, states and constants.
 
 Regions and calls of libraries read all of their operands and may have several results.
@@ -51,12 +51,12 @@ class Kind(Enum):
 
     @property
     def has_kernel(self) -> bool:
-        """Whether it is computed by a kernel of the loop IR, and not by steps of a plan."""
+        """Whether operations of the kind are computed by kernels of the loop IR, and not by other steps of a plan."""
         return self not in (Kind.REGION, Kind.LIBRARY)
 
 
 class Reader(Protocol):
-    """What a lowering rule gets to read operands with."""
+    """Reads elements of operands in a lowering rule."""
 
     @property
     def types(self) -> tuple[TensorType, ...]:
@@ -73,7 +73,7 @@ class Reader(Protocol):
         """An integer scalar as part of an index; it must lie in the range that it indexes."""
 
     def guarded(self, condition: Expr) -> AbstractContextManager[None]:
-        """Reads within happen only where the condition holds."""
+        """Reads in the block happen only where the condition holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class ScanRule:
 class ScatterRule:
     """`out = 0; for every point of extents: out[target(reader, point)] += element(reader, point)`, in order.
 
-    The points' axes from `parallel` on never meet: they are axes of the result, passed through.
+    The points' axes from `parallel` on are axes of the result: points that differ in them add to different elements.
     """
 
     extents: Shape
@@ -127,15 +127,16 @@ class RegionRule:
 
     Args:
         control: `count`: the one graph runs `count` times, and returns the new carries, then a row of each stacked
-            result. `while`: of two graphs, the first returns one bool, and as long as it is true the second runs, which
-            returns the new carries. `branch`: of several graphs one runs, which the first operand chooses, a scalar of
-            int32, and its results are the operation's.
+            result. `while`: of two graphs, the first returns one bool; while it is true, the second runs, which
+            returns the new carries. `branch`: of several graphs one runs, chosen by the first operand, a scalar of
+            int32; its results are the operation's.
         graphs: The graphs.
-        constants: Operands that are the same in every pass, `c0, ..`; the first, but for what chooses a branch.
-        carries: Operands, and results, that a pass takes from the one before it, `s0, ..`.
-        sequences: Operands of which each pass takes a row, `x0, ..`.
-        count: How many passes there are.
-        reverse: Whether the first pass takes the last row.
+        constants: The number of operands that are the same in every iteration, `c0, ..`; they come first, but for the
+            operand that chooses a branch.
+        carries: The number of operands and results that an iteration takes from the one before, `s0, ..`.
+        sequences: The number of operands of which each iteration takes a row, `x0, ..`.
+        count: The number of iterations.
+        reverse: Whether the first iteration takes the last row.
     """
 
     control: Literal["count", "while", "branch"]
@@ -149,7 +150,7 @@ class RegionRule:
 
 @dataclass(frozen=True, slots=True)
 class NativeFunction:
-    """A function of a library, and how generated C calls it.
+    """A function of a library, with the C function that calls it.
 
     Args:
         symbol: Its name in LAPACK.
@@ -166,11 +167,11 @@ class NativeFunction:
 
 @dataclass(frozen=True, slots=True)
 class LibraryRule:
-    """Who computes an operation. Where a target has nobody, `cpu` runs the reference, and `cuda` refuses the operation.
+    """The implementation of an operation by a library. Without one, `cpu` runs the reference, and `cuda` raises.
 
     Args:
         work: About how many scalar operations it takes.
-        native: What computes it on `cpu`, where the library is installed.
+        native: The function that computes it on `cpu`, where the library is installed.
     """
 
     work: Dim
@@ -206,7 +207,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Batched:
-    """A value of every element of a batch: with an axis in front, or without it where it is the same in all of them.
+    """A value of all elements of a batch: with an axis in front, or without it where it is the same for all of them.
 
     Args:
         value: The value.
@@ -224,31 +225,31 @@ class Batched:
         return self.value.builder.broadcast(self.value, (length, *self.value.shape), axes)
 
 
-# (builder, attributes, operands, length) to the result with the batch's axis in front; of several results, to a tuple
-# that says of each whether it has that axis.
+# (builder, attributes, operands, length) to the result with the batch's axis in front; for several results, to a tuple
+# that tells for each whether it has that axis.
 Batch = Callable[["Builder", Attrs, Sequence[Batched], Dim], "Value | tuple[Batched, ...]"]
-# (builder, attributes, operands) to a value that is the same and simpler; None where there is none.
+# (builder, attributes, operands) to an equal, simpler value; None where there is none.
 Simplify = Callable[["Builder", Attrs, "tuple[Value, ...]"], "Value | None"]
 # (builder, attributes, operands, type of the result) to the result where operands have no elements.
 OfEmpty = Callable[["Builder", Attrs, "Sequence[Value]", TensorType], "Value | None"]
 # (number of operands, attributes) to groups of operands.
 Linear = Callable[[int, Attrs], Sequence[Sequence[int]]]
-# (type of the operand, attributes) to the result's axis for each of the operand's; None where it is none.
+# (type of the operand, attributes) to the result's axis for each axis of the operand; None where there is none.
 AxesOf = Callable[[TensorType, Attrs], Sequence["int | None"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewTraits:
-    """How a view places elements. All but `joined` are said of views of one operand.
+    """How a view places elements. All fields but `joined` are for views of one operand.
 
     Args:
-        affine: Each element is one of the operand's, at a place that is an affine function of its index. What reads it
+        affine: Each element is one of the operand's, at a place that is an affine function of its index. Readers
             can read the operand in its place.
         ordered: Elements that follow each other in the operand follow each other in the view: it is read at full speed.
         once: Each element of the operand is read once at most.
         whole: Each element of the operand is read once at least.
-        joined: The operands lie side by side, and each of their elements is read once: what computes them can store
-            them in their places.
+        joined: The operands lie side by side, and each of their elements is read once: operations that compute the
+            operands can store them in their places.
         axes: Which axis of the result each axis of the operand is: the indices along both are the same.
     """
 
@@ -267,8 +268,8 @@ _NO_TRAITS = ViewTraits()
 class Primitive:
     """Everything about an operation.
 
-    The first eight say what it is. The others, all keyword-only, are what rewrites and schedules ask; an operation that
-    says nothing of them is compiled, too.
+    The first eight fields define it. The others, all keyword-only, are traits that rewrites and schedules use; they are
+    optional.
 
     Args:
         name: Its name in graphs.
@@ -282,25 +283,25 @@ class Primitive:
             the operands and results that the `Applied` node offers. None where the operation has no gradient.
         cases: Sample calls.
         dtypes: Names of the dtypes that operands may have.
-        cheap: Whether it is rather computed twice than stored.
+        cheap: Whether computing it twice costs less than storing it.
         literal: Whether it is the constant in its attribute `value`.
         view: How it places elements, if it is a view.
-        keeps_zero: The operands whose zero makes the result zero, at the same index. What is not finite times zero
-            counts as zero here.
+        keeps_zero: The operands whose zero makes the result zero, at the same index. Infinities and NaN times zero
+            count as zero here.
         linear: Groups of operands: in each it is linear, all operands of the group taken together and the others held.
         splits: Of a reduction over `axes`: whether to reduce over some of them first and over the others then gives the
             same.
         any_order: Of a contraction: whether it reads operands in place however their axes are ordered.
         batch: Vectorization over an axis (vmap): the operation on all elements of a batch, which lie along a new first
-            axis of the operands that vary, as nodes that give the results with that axis in front. It is asked only
+            axis of the operands that vary, as nodes that give the results with that axis in front. It is called only
             where some operand varies.
-        batch_sum: The sum of what `batch` gives over that axis, where it can be had without forming the terms.
-        simplify: An equal value that costs less, from operands that are simplified already; None where there is none.
+        batch_sum: The sum of the result of `batch` over that axis, where it can be computed without the terms.
+        simplify: An equal, cheaper value, from operands that are simplified already; None where there is none.
             Values stay the same, NaN and infinities included; sums may be formed in another order.
         of_empty: The result where some operands have no elements and the result has.
-        regions: The attributes that are closed graphs which it runs, or several of them.
-        code: Of a primitive that a user defined: a digest of its rules' code as it is now, or None where there is none.
-            What is compiled from graphs with it holds as long as the digest stays the same.
+        regions: The names of attributes that are closed graphs which it runs, or tuples of them.
+        code: For a user's primitive: a function that returns the current digest of its rules, or None where there is
+            none. Compiled graphs with the primitive are valid as long as the digest stays the same.
     """
 
     name: str
@@ -328,8 +329,8 @@ class Primitive:
 
     def graphs(self, attrs: Mapping[str, Any]) -> tuple[Graph, ...]:
         """The closed graphs among some attributes."""
-        found = (attrs[name] for name in self.regions)
-        return tuple(graph for attr in found for graph in (attr if isinstance(attr, tuple) else (attr,)))
+        regions = (attrs[name] for name in self.regions)
+        return tuple(graph for attr in regions for graph in (attr if isinstance(attr, tuple) else (attr,)))
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"
@@ -339,7 +340,7 @@ REGISTRY: dict[str, Primitive] = {}
 
 
 def register(primitive: Primitive) -> Primitive:
-    """Makes a primitive known under its name. One that a user defined takes the place of an earlier one of theirs.
+    """Registers a primitive under its name. A user's primitive replaces an earlier one of the user's.
 
     Raises:
         VerificationError: if the name is taken.
@@ -357,8 +358,8 @@ def primitive(name: str) -> Primitive:
     Raises:
         VerificationError: if there is none.
     """
-    found = REGISTRY.get(name)
-    if found is None:
+    record = REGISTRY.get(name)
+    if record is None:
         hint = "one of your own is defined with `graphc.primitive`, in each process that uses it"
         raise VerificationError("there is no such primitive", got=name, hint=hint)
-    return found
+    return record

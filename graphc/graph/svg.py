@@ -1,7 +1,7 @@
 """Graphs as SVG pictures, without any other program: boxes in layers from top to bottom, arrows from producers down.
 
 Boxes are coloured by the kind of the operation; the stripe at their left tells the layer of the model, named below the
-type. The pointer over a box shows all that is known of it.
+type. A tooltip over a box shows its details.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ def to_svg(graph: Graph) -> str:
     """A graph as an SVG picture.
 
     Args:
-        graph: What to draw.
+        graph: The graph.
 
     Returns:
-        The text of an SVG file. Names that users chose are escaped, and stand in texts only.
+        The text of an SVG file. Users' names are escaped, and occur in texts only.
     """
     return _Drawing(picture_of(graph)).draw()
 
 
 def clean(text: str) -> str:
-    """A text that XML can hold: markup escaped, and what XML forbids replaced."""
+    """A text for XML: markup escaped, forbidden characters replaced."""
     allowed = "".join(c if c in "\n\t" or (c.isprintable() and not "\ud800" <= c <= "\udfff") else "�" for c in text)
     return escape(allowed, quote=True)
 
@@ -127,7 +127,7 @@ class _Drawing:
         return "".join([*parts, "</g>"])
 
     def _arrow(self, source: int, target: int) -> str:
-        """A line down through the points between: straight through rows, curved between them."""
+        """A line down through the dummy vertices: straight through rows, curved between them."""
         placed = self.placed
         x, layer = placed.x[source] + MARGIN, placed.layer[source]
         top, bottom = self.rows[layer]

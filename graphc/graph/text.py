@@ -21,7 +21,7 @@ from graphc.graph.types import Node
 if TYPE_CHECKING:
     from graphc.graph.core import Graph
 
-# Columns at which types and origins stand, where what is left of them is not wider.
+# Columns at which types and origins begin, where the text before them is not wider.
 TYPE_COLUMN = 48
 ORIGIN_COLUMN = 80
 
@@ -30,11 +30,11 @@ def format_graph(graph: Graph, shorten: bool = False) -> str:
     """A graph as text.
 
     Args:
-        graph: What to write.
+        graph: The graph.
         shorten: Whether the contents of large constants are left out; such a text does not read back.
 
     Returns:
-        Lines, of which `parse_graph` makes an equal graph.
+        Lines, which `parse_graph` reads back.
     """
     return _Writer(shorten).write(graph)
 
@@ -73,7 +73,7 @@ class _Writer:
         return f"{line:<{ORIGIN_COLUMN}} # {format_loc(node.loc)}" if node.loc else line
 
     def _attrs(self, node: Node) -> list[str]:
-        """The attributes; of inputs, states and constants only what the type does not say."""
+        """The attributes; of inputs, states and constants only those that the type does not imply."""
         attrs = dict(node.attrs)
         if is_plain_source(node):
             return [quote(attrs["name"])]
@@ -86,7 +86,7 @@ class _Writer:
 
 
 def is_plain_source(node: Node) -> bool:
-    """Whether a node is an input or a state whose type says all but its name."""
+    """Whether a node is an input or a state whose type implies all attributes but its name."""
     attrs = node.attrs
     return (
         node.op in ("input", "state")

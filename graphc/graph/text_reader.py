@@ -16,10 +16,10 @@ def parse_graph(text: str) -> Graph:
     """Reads a graph.
 
     Args:
-        text: What `format_graph` wrote.
+        text: The output of `format_graph`.
 
     Returns:
-        A graph equal to the one written, origins included. Nothing else is checked of it: see `verify`.
+        A graph equal to the one written, origins included. Types of operands are not checked: see `verify`.
 
     Raises:
         FileError: if the text is not that of a graph, with the line.

@@ -1,4 +1,4 @@
-"""The parts a graph is made of: types, references, origins, attributes, nodes."""
+"""The parts of graphs: types, references, origins, attributes, nodes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Ref(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a node comes from: the path of a layer, and a line of the user's code. Unknown parts are empty."""
+    """The origin of a node: the path of a layer, and a line of the user's code. Unknown parts are empty."""
 
     layer: str = ""
     file: str = ""
@@ -65,7 +65,7 @@ Loc = tuple[Origin, ...]
 
 
 def union(*locs: Loc) -> Loc:
-    """All origins of a node made from several, each once, in a fixed order."""
+    """The union of origins, each once, in a fixed order."""
     first = locs[0]
     if all(loc == first for loc in locs):
         return first
@@ -73,7 +73,7 @@ def union(*locs: Loc) -> Loc:
 
 
 def at_origin(error: GraphcError, loc: Loc) -> GraphcError:
-    """An error that says which layer and line of the user it is from, if it did not before."""
+    """The error with the layer and the line of the user's code, unless it names them already."""
     origin = loc[-1] if loc else Origin()
     return error.locate(layer=origin.layer or None, where=f"{origin.file}:{origin.line}" if origin.file else None)
 
@@ -121,7 +121,7 @@ class Attrs(Mapping[str, Any]):
 
     def __init__(self, items: Mapping[str, Any]) -> None:
         self._items = dict(sorted(items.items()))
-        # 1 and 1.0 and True are equal to Python, but not to a compiler: the hash and equality look at types too.
+        # 1, 1.0 and True are equal in Python, but not to a compiler: the hash and equality include types.
         self._key = tuple((name, _typed(value)) for name, value in self._items.items())
         self._hash = hash(self._key)
 
@@ -147,16 +147,16 @@ class Attrs(Mapping[str, Any]):
 
 
 def _typed(value: Any) -> Any:
-    """What tells a value from all others, those that Python finds equal included."""
+    """A key that also distinguishes values that are equal in Python."""
     if isinstance(value, tuple):
         return tuple(_typed(part) for part in value)
-    # repr tells 0.0 from -0.0, and finds nan equal to itself.
+    # repr distinguishes 0.0 from -0.0, and is the same for all NaNs.
     return type(value), repr(value) if isinstance(value, float | complex) else value
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operation of a graph: what is computed, from what, giving values of which types, for whom."""
+    """One operation of a graph: its name, operands, attributes, types of results, and origins."""
 
     id: int
     op: str

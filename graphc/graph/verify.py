@@ -1,4 +1,4 @@
-"""What must hold of every graph, re-derived from nothing but the graph itself."""
+"""The invariants of graphs, checked from the graph alone."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from graphc.graph.types import Array, Attrs, Node, Ref, TensorType
 def verify(graph: Graph) -> None:
     """Checks the invariants of a graph.
 
-    Ids grow along edges; every type is what the operation's `infer` says; attributes are hashable and of the kinds that
-    the text and JSON forms know; sizes mention declared symbols only; results exist; updates give states values of
-    their types; names of inputs and of states are unique; what networkx sees is what the nodes say.
+    Ids ascend along edges; types are those that `infer` of the operation returns; attributes are hashable, of the kinds
+    that the text and JSON forms have; sizes mention declared symbols only; results exist; updates give states values of
+    their types; names of inputs and of states are unique; nodes and edges in networkx are those of the graph.
 
     Args:
-        graph: What to check.
+        graph: The graph.
 
     Raises:
-        VerificationError: if anything does not hold; it says for which node.
+        VerificationError: if an invariant is violated; it names the node.
     """
     _check_symbols(graph)
     before = -1
@@ -153,7 +153,7 @@ def _check_names(graph: Graph) -> None:
 
 
 def _check_networkx(graph: Graph) -> None:
-    """Whether nodes and edges as networkx has them are those of the table."""
+    """Raises unless the nodes and edges in networkx are those of the table."""
     edges = {(u, v, position): data.get("out") for u, v, position, data in graph.edges(keys=True, data=True)}
     expected = {
         (ref.node, node.id, position): ref.out

@@ -1,4 +1,4 @@
-"""Copies between sources and results, so that each result is computed by some node."""
+"""Copies of sources that are results, so that every result is computed by a node with a kernel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from graphc.graph.types import Attrs, Node, Ref
 
 
 def copy_sources(graph: Graph) -> Graph:
-    """Puts a copy between a source and a result that is the source itself, so that every result is computed."""
+    """Inserts a copy before each result that is a source itself."""
     is_source = {ref: primitive(graph.node(ref.node).op).kind is Kind.SOURCE for ref in graph.roots}
     sources = [ref for ref, is_one in is_source.items() if is_one]
     if not sources:

@@ -7,11 +7,11 @@ from graphc.graph.types import Node, Ref
 
 
 def eliminate_dead(graph: Graph) -> Graph:
-    """Keeps what the results are computed from, and every input, so that the caller's arguments stay the same."""
-    kept = graph.ancestors(graph.roots) | {node.id for node in graph.of_op("input")} | set(graph.updates)
-    if len(kept) == len(graph.table):
+    """Removes nodes on which no result depends; inputs stay, so that the caller's arguments stay the same."""
+    live = graph.ancestors(graph.roots) | {node.id for node in graph.of_op("input")} | set(graph.updates)
+    if len(live) == len(graph.table):
         return graph
-    ids = {id: place for place, id in enumerate(sorted(kept))}
+    ids = {id: place for place, id in enumerate(sorted(live))}
 
     def moved(ref: Ref) -> Ref:
         return Ref(ids[ref.node], ref.out)

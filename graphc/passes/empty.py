@@ -1,7 +1,7 @@
-"""Tensors without elements become literals, and so do results that are computed from nothing else.
+"""Tensors without elements become literals, and so do results whose operands have no elements.
 
-Sums over no elements are 0 and products 1, concatenations leave empty parts out, and a padded empty tensor is padding
-alone, also under windows. A maximum of no elements is refused where a graph is built.
+Sums over no elements are 0 and products 1, concatenations leave empty parts out, and a padded empty tensor is only
+padding, also under windows. The builder refuses a maximum of no elements.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from graphc.graph.types import Node, Ref, TensorType
 
 
 def is_empty(type: TensorType) -> bool:
-    """Whether a tensor certainly has no elements."""
+    """Whether a tensor has no elements, at any symbolic sizes."""
     return 0 in type.shape
 
 
 def without_empty(graph: Graph) -> Graph:
-    """The graph with literals in place of tensors without elements, and of what is formed of nothing else."""
+    """The graph with literals for tensors without elements and for results of such operands."""
     if not any(is_empty(type) for node in graph.table.values() for type in node.outs):
         return graph
     builder = build_like(graph)
     mapping: dict[Ref, Ref] = {}
     for node in graph.table.values():
         with builder.located(node.loc):
-            found = _known(builder, node, [builder.value(mapping[ref]) for ref in node.inputs])
-        if found is None:
+            known = _known(builder, node, [builder.value(mapping[ref]) for ref in node.inputs])
+        if known is None:
             copied = keep_node(builder, node, mapping)
             mapping |= {Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))}
         else:
-            mapping[Ref(node.id)] = found.ref
+            mapping[Ref(node.id)] = known.ref
     builder.updates = {mapping[Ref(id)].node: mapping[ref] for id, ref in graph.updates.items()}
     return builder.finish(mapping[ref] for ref in graph.outputs)
 
 
 def _known(builder: Builder, node: Node, operands: list[Value]) -> Value | None:
-    """What a node is known to be, if it is empty or formed of something that is."""
+    """The value of a node that has no elements, or an operand without elements; None where it is not known."""
     rule, type = primitive(node.op), node.outs[0]
     if len(node.outs) > 1 or (rule.kind is Kind.SOURCE and not rule.literal):
         return None

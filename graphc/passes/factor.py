@@ -1,8 +1,8 @@
-"""Factoring and reassociation: factors that are known early are multiplied early.
+"""Factoring and reassociation: factors that are available early are multiplied first.
 
-Reverse mode multiplies a cotangent by one local derivative after the other, and adds up what comes along different
-paths: `g * a * b + g * c`. All but `g` are known in the forward pass. As `g * (a * b + c)`, with the bracket computed
-where its operands are, one value waits for the cotangent in place of three.
+Reverse mode multiplies a cotangent by one local derivative after the other, and adds up the products of different
+paths: `g * a * b + g * c`. All factors but `g` are computed in the forward pass. As `g * (a * b + c)`, with
+the bracket computed in the forward pass, too, one value instead of three is stored until the cotangent is known.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _HEAVY = (Kind.CONTRACT, Kind.REDUCE, Kind.SCAN, Kind.SCATTER, Kind.REGION, Kind
 
 
 def factor(graph: Graph) -> Graph:
-    """Multiplies the factors that are known early first, and takes the late one out of sums.
+    """Multiplies the factors that are available early first, and factors the latest one out of sums.
 
-    A value is the later, the more contractions, reductions and loops are on the longest path to it.
+    A value is later the more contractions, reductions and loops are on the longest path to it.
     """
     if not any(_is_product(node) for node in graph.table.values()):
         return graph
@@ -44,9 +44,9 @@ class _Factoring:
     def run(self) -> Graph:
         for node in self.graph.table.values():
             with self.builder.located(node.loc):
-                found = self._product(node) if _is_product(node) else self._sum(node) if node.op == "add" else None
-            if found is not None:
-                self.mapping[Ref(node.id)] = found.ref
+                value = self._product(node) if _is_product(node) else self._sum(node) if node.op == "add" else None
+            if value is not None:
+                self.mapping[Ref(node.id)] = value.ref
                 continue
             copied = keep_node(self.builder, node, self.mapping)
             self.mapping |= {Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))}
@@ -54,7 +54,7 @@ class _Factoring:
         return self.builder.finish(self.mapping[ref] for ref in self.graph.outputs)
 
     def _factors(self, ref: Ref) -> Iterator[Ref]:
-        """The factors of a product whose partial products nothing else reads."""
+        """The factors of a product, through partial products that no other node reads."""
         for operand in self.graph.node(ref.node).inputs:
             if _is_product(self.graph.node(operand.node)) and self.uses[operand] == 1:
                 yield from self._factors(operand)
@@ -62,7 +62,7 @@ class _Factoring:
                 yield operand
 
     def _split(self, ref: Ref) -> tuple[Ref, list[Ref]] | None:
-        """The one latest factor of a product, and the others; None where there is no single one."""
+        """The latest factor of a product, and the others; None where several are equally late."""
         factors = list(self._factors(ref))
         latest = max(factors, key=lambda factor: self.depth[factor.node])
         others = [factor for factor in factors if factor != latest]
@@ -102,7 +102,7 @@ class _Factoring:
 
 
 def _depths(graph: Graph) -> dict[int, int]:
-    """How many heavy operations are on the longest path to each node; -1 for what comes from constants alone."""
+    """How many heavy operations are on the longest path to each node; -1 for nodes that depend on constants only."""
     depth: dict[int, int] = {}
     for node in graph.table.values():
         kind = primitive(node.op).kind

@@ -15,18 +15,18 @@ RewriteMany = Callable[[Builder, Node, list[Value]], Sequence[Value] | None]
 
 
 def rewrite(graph: Graph, rules: Mapping[str, Rewrite]) -> Graph:
-    """Replaces operations of one result by what rules make of them.
+    """Replaces operations with one result by the values that rules return.
 
     Args:
         graph: A graph.
-        rules: By operation: gets the node and its operands in the new graph, and gives the value that takes its
-            place, or None to keep the node.
+        rules: By operation: a function of the node and its operands in the new graph that returns the value that
+            replaces it, or None to keep the node.
     """
 
     def many(rule: Rewrite) -> RewriteMany:
         def rewritten(builder: Builder, node: Node, operands: list[Value]) -> Sequence[Value] | None:
-            found = rule(builder, node, operands)
-            return None if found is None else (found,)
+            value = rule(builder, node, operands)
+            return None if value is None else (value,)
 
         return rewritten
 
@@ -34,31 +34,31 @@ def rewrite(graph: Graph, rules: Mapping[str, Rewrite]) -> Graph:
 
 
 def rewrite_many(graph: Graph, rules: Mapping[str, RewriteMany]) -> Graph:
-    """Replaces operations by what rules make of them, all results of each."""
+    """Replaces all results of operations by the values that rules return."""
     if not any(node.op in rules for node in graph.table.values()):
         return graph
     builder = build_like(graph)
     mapping: dict[Ref, Ref] = {}
     for node in graph.table.values():
-        found: Sequence[Value] | None = None
+        values: Sequence[Value] | None = None
         if node.op in rules:
             with builder.located(node.loc):
-                found = rules[node.op](builder, node, [builder.value(mapping[ref]) for ref in node.inputs])
-        if found is None:
+                values = rules[node.op](builder, node, [builder.value(mapping[ref]) for ref in node.inputs])
+        if values is None:
             copied = keep_node(builder, node, mapping)
-            found = [builder.value(Ref(copied.id, out)) for out in range(len(node.outs))]
-        mapping |= {Ref(node.id, out): value.ref for out, value in enumerate(found)}
+            values = [builder.value(Ref(copied.id, out)) for out in range(len(node.outs))]
+        mapping |= {Ref(node.id, out): value.ref for out, value in enumerate(values)}
     builder.updates = {mapping[Ref(id)].node: mapping[ref] for id, ref in graph.updates.items()}
     return builder.finish(mapping[ref] for ref in graph.outputs)
 
 
 def has_regions(graph: Graph) -> bool:
-    """Whether an operation of a graph runs graphs of its own."""
+    """Whether an operation of a graph has regions."""
     return any(primitive(op).regions for op in graph.ops)
 
 
 def rewrite_regions(node: Node, pass_: Callable[[Graph], Graph]) -> Attrs:
-    """The attributes of a node, with a pass applied to the graphs that it runs."""
+    """The attributes of a node, with a pass applied to its regions."""
     regions = primitive(node.op).regions
 
     def rewritten(attr: Any) -> Any:

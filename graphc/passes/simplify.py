@@ -1,6 +1,6 @@
-"""Algebra on graphs: identities, chains of views, constants, and computing before broadcasting rather than after.
+"""Algebraic simplification: identities, chains of views, constant folding, and computing before broadcasting.
 
-One sweep rebuilds the graph through a hash-consing builder, so that common subexpressions become one node as well.
+One pass over the nodes rebuilds the graph through a hash-consing builder, which also eliminates common subexpressions.
 Rules keep values, NaN and infinities included; sums may be formed in another order.
 """
 
@@ -40,22 +40,22 @@ def simplify(graph: Graph) -> Graph:
 
 
 def _emit(builder: Builder, node: Node, inputs: tuple[Ref, ...]) -> tuple[Ref, ...]:
-    """Adds what a node becomes, whose inputs stand for the same values as before."""
+    """Adds the simplified form of a node whose inputs are equal to those in the old graph."""
     op, attrs = node.op, node.attrs
     rule = primitive(op)
     produced = {builder.nodes[ref.node].op for ref in inputs}
-    found: Value | None = None
+    simplified: Value | None = None
     of_constants = bool(produced) and all(primitive(producer).literal for producer in produced)
     if rule.simplify is not None or of_constants or produced == {"broadcast"}:
         operands = tuple([Value(builder, ref) for ref in inputs])
         if of_constants:
-            found = _folded(builder, op, attrs, operands)
-        if found is None and rule.simplify is not None:
-            found = rule.simplify(builder, attrs, operands)
-        if found is None and rule.kind is Kind.POINTWISE:
-            found = _computed_before_broadcast(op, attrs, operands)
-    if found is not None:
-        return (found.ref,)
+            simplified = _folded(builder, op, attrs, operands)
+        if simplified is None and rule.simplify is not None:
+            simplified = rule.simplify(builder, attrs, operands)
+        if simplified is None and rule.kind is Kind.POINTWISE:
+            simplified = _computed_before_broadcast(op, attrs, operands)
+    if simplified is not None:
+        return (simplified.ref,)
     added = builder.add(op, inputs, attrs, node.outs)
     return tuple([Ref(added.id, out) for out in range(len(added.outs))])
 
@@ -64,18 +64,18 @@ def _emit(builder: Builder, node: Node, inputs: tuple[Ref, ...]) -> tuple[Ref, .
 
 
 def _folded(builder: Builder, op: str, attrs: Attrs, operands: Operands) -> Value | None:
-    """The value of an operation on constants."""
+    """The value of an operation whose operands are constants; None where it is not folded."""
     rule = primitive(op)
     types = rule.infer(*(operand.type for operand in operands), **attrs)
     if isinstance(types, tuple) or any(isinstance(dim, dims.IntExpr) for dim in types.shape):
         return None
-    repeats = rule.view.affine and not rule.view.once  # as a view it takes no memory
+    repeats = rule.view.affine and not rule.view.once  # unfolded, it takes no memory
     if types.elements > (1 if repeats else FOLD_ELEMENTS):
         return None
     arrays = [builder.node(operand.ref).attrs["value"].numpy() for operand in operands]
     try:
         result = np.asarray(rule.eval(*arrays, **attrs))
-    except GraphcError as error:  # of a rule of the user's
+    except GraphcError as error:  # raised by a rule of the user's
         raise at_origin(error, builder.loc) from error.__cause__
     return builder.apply("constant", value=Array.of(result))
 
@@ -84,7 +84,7 @@ def _folded(builder: Builder, op: str, attrs: Attrs, operands: Operands) -> Valu
 
 
 def _computed_before_broadcast(op: str, attrs: Attrs, operands: Operands) -> Value | None:
-    """`f(broadcast(x), broadcast(y)) = broadcast(f(x, y))` where both are broadcast alike, or are numbers."""
+    """`f(broadcast(x), broadcast(y)) = broadcast(f(x, y))` where both are broadcast alike, or literals."""
     if not operands or not operands[0].shape:
         return None
     builder = operands[0].builder

@@ -1,22 +1,22 @@
-"""Identities of arithmetic: what operations on elements are when some of their operands are known."""
+"""Algebraic identities: simplifications of pointwise operations with constant operands."""
 
 from __future__ import annotations
 
 from graphc.graph.builder import Builder, Value
 from graphc.graph.types import Attrs
-from graphc.primitives.pieces import joined_pieces
+from graphc.primitives.padded_sums import concatenate_padded
 from graphc.primitives.rewrites import behind, is_number, literal, producer
 
 Operands = tuple[Value, ...]
 
 
 def simpler_add(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
-    """`x + 0`, and sums of pieces."""
+    """`x + 0`, and sums of zero-padded slices."""
     x, y = operands
     # x + 0 is x but for x = -0.0, which no program can tell from 0 except by dividing; -0.0 + 0.0 is 0.0.
     if is_number(y, 0):
         return x
-    return y if is_number(x, 0) else joined_pieces(x, y)
+    return y if is_number(x, 0) else concatenate_padded(x, y)
 
 
 def simpler_sub(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
@@ -28,7 +28,7 @@ def simpler_sub(builder: Builder, attrs: Attrs, operands: Operands) -> Value | N
 
 
 def simpler_mul(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
-    """Factors 1 and -1, and the integer 0."""
+    """`x * 1`, `x * -1`, and `x * 0` of integers."""
     x, y = operands
     for one, other in ((x, y), (y, x)):
         if is_number(one, 1):
@@ -46,7 +46,7 @@ def simpler_div(builder: Builder, attrs: Attrs, operands: Operands) -> Value | N
 
 
 def simpler_pow(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
-    """Powers that are products or quotients."""
+    """Powers with the exponents 1, 2 and -1: `x`, `x * x` and `1 / x`."""
     x, exponent = operands[0], literal(operands[1])
     if exponent == 1:
         return x
@@ -63,7 +63,7 @@ def simpler_neg(builder: Builder, attrs: Attrs, operands: Operands) -> Value | N
 
 
 def simpler_select(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
-    """Choices that are known, or between equals."""
+    """Selections with a constant condition, or between equal values."""
     condition, then, otherwise = operands
     if then.ref == otherwise.ref:
         return then
@@ -72,5 +72,5 @@ def simpler_select(builder: Builder, attrs: Attrs, operands: Operands) -> Value 
 
 
 def simpler_cast(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
-    """Casts to the dtype that a value has."""
+    """Casts of a value to its own dtype."""
     return operands[0] if operands[0].dtype is attrs["dtype"] else None

@@ -1,4 +1,4 @@
-"""What the primitives' files share: type checks, and makers of records for the common kinds."""
+"""Helpers shared by all primitives: type checks, and functions that make records of the common kinds."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ INEXACT = (*FLOATS, *COMPLEX)
 Array = np.ndarray[Any, Any]
 
 
-# As many elements as one float32 can take one after the other and stay within 1e-6 of their sum.
+# The most elements that a float32 can add up one after the other with a relative error below 1e-6.
 FEW_TERMS = 64
 
 
 def accumulator(combine: str, dtype: DType, terms: Dim | None = None, part: int = 0) -> DType:
-    """The dtype in which elements are combined, whatever does it: the interpreter, C or CUDA.
+    """The dtype of a reduction's accumulator, in the interpreter, in C and in CUDA alike.
 
-    Floats are added up in float64 where there may be many (complex numbers in complex128), and rounded once: that is
-    exact enough for any number of them, and so hardly depends on their order.
+    Sums of possibly many floats are accumulated in float64 (of complex numbers, in complex128) and rounded once: that
+    is exact enough for any number of terms, and so hardly depends on their order.
 
     Args:
-        combine: How they are combined.
-        dtype: Their dtype.
-        terms: How many are combined one after the other. None: any number.
-        part: Which of the combiner's accumulators is asked for.
+        combine: The name of the combiner.
+        dtype: The dtype of the elements.
+        terms: How many elements are combined one after the other. None: any number.
+        part: The index of the accumulator among those of the combiner.
     """
     many = not isinstance(terms, int) or terms > FEW_TERMS
     if many and dtype.is_inexact and combiner(combine).wide[part]:
@@ -61,13 +61,13 @@ def check_dtype(op: str, type: TensorType, allowed: Sequence[str]) -> None:
 
 
 def check_rank(op: str, type: TensorType, rank: int) -> None:
-    """Raises a `ShapeError` where the operand has not this many axes."""
+    """Raises a `ShapeError` where the operand has another rank."""
     if type.rank != rank:
         raise ShapeError(f"`{op}` takes an operand of rank {rank}", got=str(type))
 
 
 def check_axes(op: str, axes: Sequence[int], rank: int) -> None:
-    """Raises a `ShapeError` where axes are out of range or stand twice."""
+    """Raises a `ShapeError` where axes are out of range or repeated."""
     if len(set(axes)) != len(axes) or any(not 0 <= axis < rank for axis in axes):
         raise ShapeError(f"the axes of `{op}` do not fit", got=tuple(axes), expected=f"different ones below {rank}")
 
@@ -98,7 +98,7 @@ def in_float(function: Callable[..., Any]) -> Callable[..., Array]:
         wide = dtypes.as_dtype(dtype).accumulator.numpy
         with np.errstate(all="ignore"):
             result = np.asarray(function(*(array.astype(wide, copy=False) for array in arrays), **attrs))
-            # Sizes and parts of complex numbers are real.
+            # Absolute values and parts of complex numbers are real.
             return result if dtype.kind == "c" else result.astype(dtype, copy=False)
 
     return wrapped
@@ -118,19 +118,19 @@ def pointwise(
     parts: bool = False,
     **traits: Any,
 ) -> Primitive:
-    """Registers an operation on elements: operands of one type, a result of the same or of a fixed dtype.
+    """Registers a pointwise operation: operands of one type, a result of the same or of a fixed dtype.
 
     Args:
         name: Its name.
-        eval: NumPy arrays to a NumPy array.
-        lower: Elements of the operands to that of the result.
+        eval: The reference: NumPy arrays to a NumPy array.
+        lower: Expressions of the operands' elements to that of the result's element.
         vjp: The gradient, if there is one.
         allowed: The dtypes of operands.
-        arity: How many operands there are.
-        low: The least number that it is tried with.
-        high: The largest.
+        arity: The number of operands.
+        low: The least element in sample calls.
+        high: The largest element in sample calls.
         result: The dtype of the result, where that is not that of the operands.
-        distinct: Whether it is tried with numbers that are not integers, and differ.
+        distinct: Whether the elements in sample calls must differ from each other and from integers.
         parts: Whether the result of complex operands is real: of the dtype of their parts.
         **traits: Further fields of the record.
     """
@@ -188,7 +188,7 @@ def full_like(value: Value, number: bool | int | float | complex) -> Value:
     return value.builder.full(number, value.shape, value.dtype)
 
 
-# ---- traits that many have
+# ---- traits shared by many primitives
 
 
 def together(count: int, attrs: Attrs) -> tuple[tuple[int, ...], ...]:
@@ -202,10 +202,10 @@ def separately(count: int, attrs: Attrs) -> tuple[tuple[int, ...], ...]:
 
 
 def linear_in(*operands: int) -> Linear:
-    """Linear in some operands together."""
+    """Linear in the given operands together."""
     return lambda count, attrs: (operands,)
 
 
 def zeros_of_empty(builder: Builder, attrs: Attrs, operands: Sequence[Value], out: TensorType) -> Value:
-    """The result of what adds up elements of its operands, where there are none."""
+    """The result of a sum over operands without elements: zeros."""
     return builder.full(0, out.shape, out.dtype)

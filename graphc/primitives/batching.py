@@ -1,7 +1,8 @@
 """Vectorization over an axis (vmap): an operation on all elements of a batch, as nodes of the same graph.
 
 The batch lies along a new first axis of the operands that vary; the others are the same for all of its elements, and
-lack that axis. Each primitive's record has its own rule; here is what asks them, and the rules that many share.
+lack that axis. Each primitive's record has its own batching rule; this module applies them to nodes and graphs, and
+defines the rules that many primitives share.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from graphc.graph.types import Attrs, Node, Ref, TensorType
 
 
 def has_rule(node: Node) -> bool:
-    """Whether an operation, with all that the graphs among its attributes do, can be vectorized."""
+    """Whether an operation and all operations of its regions have batching rules."""
     rule = primitive(node.op)
     return rule.batch is not None and all(
         not inner.inputs or has_rule(inner) for body in rule.graphs(node.attrs) for inner in body.table.values()
@@ -27,14 +28,14 @@ def has_rule(node: Node) -> bool:
 def vectorized(
     builder: Builder, op: str, attrs: Attrs, operands: Sequence[Batched], length: Dim
 ) -> tuple[Batched, ...]:
-    """An operation on all elements of a batch; where no operand varies, it is done once.
+    """Adds an operation on all elements of a batch; where no operand varies, it is computed once.
 
     Args:
-        builder: Where it is added.
-        op: The operation, which has a rule.
-        attrs: As for one element.
+        builder: The graph to which it is added.
+        op: The operation, which has a batching rule.
+        attrs: Its attributes for one element.
         operands: Its operands.
-        length: How many elements the batch has.
+        length: The number of elements of the batch.
 
     Returns:
         Its results.
@@ -42,27 +43,27 @@ def vectorized(
     rule = primitive(op).batch
     if rule is None or not any(operand.varies for operand in operands):
         return tuple(Batched(value, False) for value in builder.apply_many(op, *(x.value for x in operands), **attrs))
-    found = rule(builder, attrs, operands, length)
-    return found if isinstance(found, tuple) else (Batched(found, True),)
+    results = rule(builder, attrs, operands, length)
+    return results if isinstance(results, tuple) else (Batched(results, True),)
 
 
 def vectorized_graph(
     graph: Graph, varies: Mapping[str, bool], length: Dim, spread: Sequence[bool]
 ) -> tuple[Graph, list[bool]]:
-    """A closed graph on all elements of a batch.
+    """Vectorizes a closed graph over a batch.
 
     Args:
-        graph: A graph without states, whose operations have rules.
-        varies: Of each input, whether it has the batch's axis.
-        length: How many elements the batch has.
-        spread: Of each output, whether it must have that axis.
+        graph: A graph without states, whose operations have batching rules.
+        varies: By name of the input: whether it has the batch's axis.
+        length: The number of elements of the batch.
+        spread: For each output: whether it must have that axis.
 
     Returns:
-        The graph, and of each of its outputs whether it has the axis.
+        The graph, and for each of its outputs whether it has the axis.
     """
     builder = build_like(graph)
     known: dict[Ref, Batched] = {}
-    # Inputs first, in the order in which they are given: whoever runs the graph relies on it.
+    # Inputs come first, in their order: operations that run the graph rely on it.
     for name, node in graph.inputs.items():
         type = node.outs[0]
         if varies[name]:
@@ -72,23 +73,23 @@ def vectorized_graph(
         if Ref(node.id) in known:
             continue
         with builder.located(node.loc):
-            found = vectorized(builder, node.op, node.attrs, [known[ref] for ref in node.inputs], length)
-        known.update({Ref(node.id, out): value for out, value in enumerate(found)})
+            results = vectorized(builder, node.op, node.attrs, [known[ref] for ref in node.inputs], length)
+        known.update({Ref(node.id, out): value for out, value in enumerate(results)})
     outputs = [known[ref] for ref in graph.outputs]
     values = [x.spread(length) if wide else x.value for x, wide in zip(outputs, spread, strict=True)]
     return builder.finish(values), [x.varies or wide for x, wide in zip(outputs, spread, strict=True)]
 
 
-# ---- rules that many share
+# ---- rules shared by many primitives
 
 
 def shifted(axes: Sequence[int]) -> tuple[int, ...]:
-    """Axes behind a new first one."""
+    """The numbers of axes after a new axis in front."""
     return tuple(axis + 1 for axis in axes)
 
 
 def over_elements(op: str) -> Batch:
-    """The rule of what computes each element from those at the same index."""
+    """The batching rule of operations that compute each element from the operands' elements at the same index."""
 
     def rule(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
         return builder.apply(op, *(operand.spread(length) for operand in operands), **attrs)
@@ -97,7 +98,7 @@ def over_elements(op: str) -> Batch:
 
 
 def over_axes(op: str) -> Batch:
-    """The rule of what takes one operand and `axes`, or an `axis`, of it."""
+    """The batching rule of operations with one operand and an attribute `axes` or `axis`."""
 
     def rule(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
         moved: dict[str, object] = dict(attrs)
@@ -120,28 +121,28 @@ def move_axis(value: Value, source: int, target: int) -> Value:
 
 
 def merged(value: Value, axis: int, outer: int = 1) -> Value:
-    """A value whose first axis, the batch's, becomes a part of another, which consists of `outer` groups of elements.
+    """Merges the batch's axis, the first, into another axis, which consists of `outer` groups of elements.
 
     The axis is then `[outer, batch, elements]`, flattened; without the batch's axis in front it is number `axis`.
     """
     length, rest = value.shape[0], value.shape[1:]
     each = dims.floordiv(rest[axis], outer)
-    cut = value.builder.apply("reshape", value, shape=(length, *rest[:axis], outer, each, *rest[axis + 1 :]))
-    moved = move_axis(cut, 0, axis + 1)
+    split = value.builder.apply("reshape", value, shape=(length, *rest[:axis], outer, each, *rest[axis + 1 :]))
+    moved = move_axis(split, 0, axis + 1)
     shape = (*rest[:axis], outer * length * each, *rest[axis + 1 :])
     return value.builder.apply("reshape", moved, shape=shape)
 
 
 def parted(value: Value, axis: int, outer: Dim, length: Dim, each: Dim) -> Value:
-    """Undoes `merged`: an axis that is `[outer, length, each]`, flattened, gives the batch an axis in front."""
+    """Undoes `merged`: moves the batch out of an axis `[outer, length, each]`, flattened, to an axis in front."""
     before, after = value.shape[:axis], value.shape[axis + 1 :]
-    cut = value.builder.apply("reshape", value, shape=(*before, outer, length, each, *after))
-    moved = move_axis(cut, axis + 1, 0)
+    split = value.builder.apply("reshape", value, shape=(*before, outer, length, each, *after))
+    moved = move_axis(split, axis + 1, 0)
     return value.builder.apply("reshape", moved, shape=(length, *before, outer * each, *after))
 
 
 def looped(builder: Builder, op: str, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
-    """An operation of one result on one element of the batch after the other."""
+    """A loop that applies an operation with one result to one element of the batch after the other."""
     order = sorted(range(len(operands)), key=lambda place: operands[place].varies)
     constants = sum(not operand.varies for operand in operands)
     body = Builder(builder.symbols)

@@ -1,4 +1,4 @@
-"""Control flow that depends on values: a loop as long as a test holds, and one of several branches."""
+"""Control flow that depends on values: `while` loops, and `switch`, which runs one of several branches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _outputs(graph: Graph) -> list[TensorType]:
     return [graph.type(ref) for ref in graph.outputs]
 
 
-# ---- while: operands are constants, which both graphs read, and carries
+# ---- while: its operands are constants, which both graphs read, and carries
 
 
 def _while_infer(*operands: TensorType, test: Graph, body: Graph, constants: int) -> tuple[TensorType, ...]:
@@ -81,13 +81,13 @@ def _growing(dtype: DType) -> dict[str, Graph]:
 
 
 def _while_cases() -> Iterable[Case]:
-    for low in (-1, 30):  # none of the second makes a pass
+    for low in (-1, 30):  # with the second there is no iteration
         shapes = ((3,), (3,), ())
         yield Case(shapes, {"constants": 1}, low, 40, False, integer_operands=(2,), typed=_growing)
 
 
 def _while_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> tuple[Batched, ...]:
-    """A loop as long as the test of any element holds, whose passes change those elements whose own does."""
+    """A loop that runs while any element's test holds; an iteration changes only elements whose own test holds."""
     constants = attrs["constants"]
     given, carries = operands[:constants], operands[constants:]
     varies = {f"c{i}": operand.varies for i, operand in enumerate(given)} | {f"s{i}": True for i in range(len(carries))}
@@ -106,8 +106,8 @@ def _while_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], le
         b.apply("select", b.broadcast(holds, new.shape, (0,)), new, old) for new, old in zip(after, before, strict=True)
     ]
     values = [*(operand.value for operand in given), *(carry.spread(length) for carry in carries)]
-    found = builder.apply_many("while", *values, test=some, body=b.finish(chosen), constants=constants)
-    return tuple(Batched(value, True) for value in found)
+    results = builder.apply_many("while", *values, test=some, body=b.finish(chosen), constants=constants)
+    return tuple(Batched(value, True) for value in results)
 
 
 while_ = register(
@@ -125,7 +125,7 @@ while_ = register(
     )
 )
 
-# ---- switch: the first operand chooses, the others are what all branches read
+# ---- switch: the first operand chooses the branch, the others are the operands of all branches
 
 
 def _switch_infer(index: TensorType, *operands: TensorType, branches: tuple[Graph, ...]) -> tuple[TensorType, ...]:
@@ -154,15 +154,15 @@ def _switch_lower(types: Sequence[TensorType], branches: tuple[Graph, ...]) -> R
 
 
 def _switch_vjp(given: Value | tuple[Value | None, ...], n: Applied) -> Grads:
-    """The gradient of the branch that ran, which is computed again."""
+    """The gradient of the branch that ran, which it runs again."""
     cotangents = given if isinstance(given, tuple) else (given,)
     arrived = {place: g for place, g in enumerate(cotangents) if g is not None}
     index, *operands = n.operands
     wanted = [place for place, value in enumerate(operands) if value.dtype.is_inexact]
     backward = tuple(_backward(branch, n, list(arrived), wanted) for branch in n.attrs["branches"])
-    found = n.builder.apply_many("switch", index, *operands, *arrived.values(), branches=backward)
+    gradients = n.builder.apply_many("switch", index, *operands, *arrived.values(), branches=backward)
     grads: list[Value | None] = [None] * len(n.operands)
-    for place, value in zip(wanted, found, strict=True):
+    for place, value in zip(wanted, gradients, strict=True):
         grads[place + 1] = value
     return grads
 
@@ -176,40 +176,40 @@ def _backward(branch: Graph, n: Applied, arrived: Sequence[int], wanted: Sequenc
     for number, place in enumerate(arrived):
         cotangent, ref = builder.input(f"c{count + number}", results[place].type), results[place].ref
         sums[ref] = builder.apply("add", sums[ref], cotangent) if ref in sums else cotangent
-    found = n.differentiate(builder, sums, [operands[place] for place in wanted])
+    gradients = n.differentiate(builder, sums, [operands[place] for place in wanted])
     zeros = (builder.full(0, operands[place].shape, operands[place].dtype) for place in wanted)
-    return builder.finish([part or zero for part, zero in zip(found, zeros, strict=True)])
+    return builder.finish([part or zero for part, zero in zip(gradients, zeros, strict=True)])
 
 
 def _switch_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> tuple[Batched, ...]:
-    """One branch for all; where each element has its own, all are computed, and one is chosen."""
+    """One branch for all elements; where the index varies, all branches run, and results are selected."""
     index, *rest = operands
     varying = {f"c{i}": operand.varies for i, operand in enumerate(rest)}
     every = [True] * len(attrs["branches"][0].outputs)
     branches = tuple(vectorized_graph(branch, varying, length, every)[0] for branch in attrs["branches"])
     values = [operand.value for operand in rest]
     if not index.varies:
-        found = builder.apply_many("switch", index.value, *values, branches=branches)
-        return tuple(Batched(value, True) for value in found)
+        results = builder.apply_many("switch", index.value, *values, branches=branches)
+        return tuple(Batched(value, True) for value in results)
     given = {f"c{i}": value for i, value in enumerate(values)}
     chosen = inline(builder, branches[-1], given)
     for number in range(len(branches) - 2, -1, -1):
         here = builder.apply("le", index.value, builder.full(number, index.value.shape, dtypes.int32))
         chosen = [
-            builder.apply("select", builder.broadcast(here, made.shape, (0,)), made, other)
-            for made, other in zip(inline(builder, branches[number], given), chosen, strict=True)
+            builder.apply("select", builder.broadcast(here, result.shape, (0,)), result, other)
+            for result, other in zip(inline(builder, branches[number], given), chosen, strict=True)
         ]
     return tuple(Batched(value, True) for value in chosen)
 
 
 def _branches(dtype: DType) -> dict[str, tuple[Graph, ...]]:
     """`(c0 * c1, c0)`, `(sin(c0), c1)` and `(c1, c1)`."""
-    made = []
+    branches = []
     for number in range(3):
         b, row = Builder(), TensorType((4,), dtype)
         x, y = b.input("c0", row), b.input("c1", row)
-        made.append(b.finish([(b.apply("mul", x, y), x), (b.apply("sin", x), y), (y, y)][number]))
-    return {"branches": tuple(made)}
+        branches.append(b.finish([(b.apply("mul", x, y), x), (b.apply("sin", x), y), (y, y)][number]))
+    return {"branches": tuple(branches)}
 
 
 def _switch_cases() -> Iterable[Case]:

@@ -23,7 +23,7 @@ Axes = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """How the axes of one operand are used: `batch` and `contract` pair with the other's, the rest are free."""
+    """The roles of one operand's axes: `batch` and `contract` pair with the other operand's, the rest are free."""
 
     rank: int
     batch: Axes
@@ -105,7 +105,7 @@ def _vjp(g: Value, n: Applied) -> Grads:
     batch = tuple(range(nb))
     left, right = tuple(range(nb, nb + na)), tuple(range(nb + na, nb + na + nf))
     build = g.builder
-    # Operands in this order give each product its own operand's layout, but for the order of contracted axes.
+    # With this order of operands each gradient has its operand's layout, but for the order of contracted axes.
     d_lhs = build.apply("contract", g, rhs, lhs_batch=batch, rhs_batch=b.batch, lhs_contract=right, rhs_contract=b.free)
     d_rhs = build.apply("contract", lhs, g, lhs_batch=a.batch, rhs_batch=batch, lhs_contract=a.free, rhs_contract=left)
     to_lhs = {axis: a.contract[i] for i, axis in enumerate(b.contract)}
@@ -137,7 +137,7 @@ def _cases() -> Iterable[Case]:
 
 
 def _shifted_axes(attrs: Attrs, operands: Sequence[Batched]) -> dict[str, Axes]:
-    """The axes of each operand, behind that of the batch where it has one."""
+    """The attributes for operands that have the batch's axis in front."""
     varies = {"lhs": operands[0].varies, "rhs": operands[1].varies}
     return {name: shifted(axes) if varies[name[:3]] else axes for name, axes in attrs.items()}
 
@@ -149,14 +149,14 @@ def _batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: 
     if lhs.varies and rhs.varies:
         axes = {**axes, "lhs_batch": (0, *axes["lhs_batch"]), "rhs_batch": (0, *axes["rhs_batch"])}
         return builder.apply("contract", lhs.value, rhs.value, **axes)
-    # The batch is a free axis of one operand: its first.
+    # The batch is the first free axis of the one operand that varies.
     product = builder.apply("contract", lhs.value, rhs.value, **axes)
     place = batch if lhs.varies else batch + lhs.value.rank - batch - len(axes["lhs_contract"])
     return move_axis(product, place, 0)
 
 
 def _batch_sum(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
-    """The batch is one more contracted axis; an operand that is the same for all elements is a common factor."""
+    """Contracts the batch's axis, too; an operand that is the same for all elements is a common factor."""
     lhs, rhs = operands
     if lhs.varies and rhs.varies:
         axes = _shifted_axes(attrs, operands)
@@ -166,12 +166,12 @@ def _batch_sum(builder: Builder, attrs: Attrs, operands: Sequence[Batched], leng
     return builder.apply("contract", *parts, **attrs)
 
 
-# Matrices of fewer rows or columns are multiplied as they are.
+# Complex matrices with fewer rows or columns are not split into parts: products with vectors read them once.
 _FEWEST_LINES = 8
 
 
 def _by_parts(builder: Builder, attrs: Attrs, operands: tuple[Value, ...]) -> Value | None:
-    """Products of complex matrices as those of their parts, for which targets have tiles; vectors are read once."""
+    """Products of complex matrices as products of their parts, for which targets have tiled kernels."""
     if not operands[0].dtype.is_complex:
         return None
     used = _operands(operands[0].rank, operands[1].rank, **attrs)

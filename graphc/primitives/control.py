@@ -1,4 +1,4 @@
-"""Loops: operations that hold a closed graph, their body, and run it several times."""
+"""Counted loops (`scan`): an operation that runs a closed graph, its body, several times."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Body = Callable[[Mapping[str, Array]], list[Array]]
 
 @dataclass(frozen=True, slots=True)
 class ScanSignature:
-    """How many operands of each sort a scan has.
+    """The number of operands of each sort that a scan has.
 
     The operands of a scan are its constants, its initial carries and its sequences, in this order. Its body has the
     inputs `c0, ..`, `s0, ..` and `x0, ..`: the constants, the carries so far, and an element of each sequence. It
@@ -52,7 +52,7 @@ class ScanSignature:
 
 
 def signature_of(attrs: Mapping[str, Any]) -> ScanSignature:
-    """The counts among the attributes of a scan."""
+    """The signature of a scan, from its attributes."""
     return ScanSignature(attrs["constants"], attrs["carries"], attrs["xs"])
 
 
@@ -79,7 +79,7 @@ def _infer(
 
 
 def check_region(what: str, graph: Graph, expected: Mapping[str, TensorType]) -> None:
-    """Raises where the inputs of a graph that an operation runs are not the ones expected, or it is not closed."""
+    """Raises where a region (a graph that an operation runs) has other inputs than expected, or is not closed."""
     found = {name: node.outs[0] for name, node in graph.inputs.items()}
     if graph.states or graph.updates:
         raise ShapeError(f"{what} has states of its own", got=sorted(graph.states), hint="carry them")
@@ -91,10 +91,10 @@ def check_region(what: str, graph: Graph, expected: Mapping[str, TensorType]) ->
 
 
 def check_carries(what: str, before: Sequence[TensorType], after: Sequence[TensorType]) -> None:
-    """Raises where a pass returns other types than it was given."""
-    for position, (given, made) in enumerate(zip(before, after, strict=False)):
-        if given != made:
-            raise ShapeError(f"carry {position} of {what} changes its type", got=str(made), expected=str(given))
+    """Raises where an iteration returns carries of other types than it takes."""
+    for position, (given, returned) in enumerate(zip(before, after, strict=False)):
+        if given != returned:
+            raise ShapeError(f"carry {position} of {what} changes its type", got=str(returned), expected=str(given))
 
 
 # ---- NumPy
@@ -145,14 +145,15 @@ def _zeros(value: Value) -> Value:
 
 
 class _Backward:
-    """A step's gradient, cut in two: what the forward scan keeps of each step, and the body of the reverse scan.
+    """The gradient of a scan: the values that the forward scan saves in each step, and the body of the reverse scan.
 
-    A step and its gradient are first one graph. What the gradient reads of the step is kept: the forward scan stacks
-    it. What comes from constants alone, or is a view of something kept, is computed again, since that costs nothing.
+    A step and its gradient are first one joint graph. Values of the step that the gradient reads are saved: the forward
+    scan stacks them. Nodes that depend on constants only, and views of saved values, are recomputed, since that costs
+    nothing.
 
-    The body's constants are the forward scan's; its carries are the cotangents of the forward carries, then the sums
-    of those of the constants; its sequences are those of the forward scan, what was kept, and the cotangents of
-    stacked results.
+    The constants of the reverse scan's body are the forward scan's; its carries are the cotangents of the forward
+    carries, then the sums of the cotangents of constants; its sequences are those of the forward scan, the saved
+    values, and the cotangents of stacked results.
     """
 
     def __init__(self, signature: ScanSignature, body: Graph, ys: tuple[int, ...], applied: Applied) -> None:
@@ -163,16 +164,16 @@ class _Backward:
         self.first = len(self.joint.nodes)  # where the gradient's nodes start
         arrived = [self.joint.input(f"d{place}", results[place].type) for place in (*self.moving, *ys)]
         pairs = zip((results[place] for place in (*self.moving, *ys)), arrived, strict=True)
-        found = applied.differentiate(self.joint, _summed(pairs), arguments)
-        d_constants, self.d_carries, d_xs = signature.parts(found)
+        gradients = applied.differentiate(self.joint, _summed(pairs), arguments)
+        d_constants, self.d_carries, d_xs = signature.parts(gradients)
         self.d_constants, self.d_xs = d_constants, d_xs
         self.summed = [i for i, v in enumerate(constants) if v.dtype.is_inexact and d_constants[i] is not None]
         self.stacked = [i for i, v in enumerate(sequences) if v.dtype.is_inexact and d_xs[i] is not None]
         self.needed = self._behind_gradient()
-        self.kept = self._kept()
+        self.saved = self._saved()
 
     def _step(self) -> tuple[Builder, list[Value], list[Value]]:
-        """A builder with the step, its inputs, and its results."""
+        """A builder with the step's nodes, its inputs, and its results."""
         builder = build_like(self.body)
         arguments = [builder.input(name, self.body.inputs[name].outs[0]) for name in self.signature.names]
         return builder, arguments, inline(builder, self.body, dict(zip(self.signature.names, arguments, strict=True)))
@@ -182,7 +183,7 @@ class _Backward:
         return [*wanted, *(self.d_constants[i] for i in self.summed), *(self.d_xs[i] for i in self.stacked)]
 
     def _behind_gradient(self) -> set[int]:
-        """The nodes that the gradient is computed from, and that are not kept."""
+        """The nodes of the reverse body: those of the gradient, and those that it recomputes."""
         invariant = self._invariant()
         needed: set[int] = set()
         stack = [value.ref.node for value in self._gradients() if value is not None]
@@ -199,35 +200,35 @@ class _Backward:
         return primitive(self.joint.nodes[id].op).kind is Kind.VIEW
 
     def _invariant(self) -> set[int]:
-        """The nodes of the step that come from constants alone."""
-        found: set[int] = set()
+        """The nodes of the step that depend on constants only."""
+        invariant: set[int] = set()
         for node in self.joint.nodes[: self.first]:
             is_input = node.op == "input"
             own = is_input and node.attrs["name"].startswith("c")
-            if own or (not is_input and all(ref.node in found for ref in node.inputs)):
-                found.add(node.id)
-        return found
+            if own or (not is_input and all(ref.node in invariant for ref in node.inputs)):
+                invariant.add(node.id)
+        return invariant
 
-    def _kept(self) -> list[Ref]:
-        """What the gradient reads of a step and cannot compute by itself: values of the step, or its first carries."""
-        invariant, kept = self._invariant(), dict[Ref, None]()
+    def _saved(self) -> list[Ref]:
+        """The values of a step, or its carries, that the gradient reads and does not recompute."""
+        invariant, saved = self._invariant(), dict[Ref, None]()
         read = [ref for id in sorted(self.needed) for ref in self._operands(id, invariant)]
         for ref in [*read, *(value.ref for value in self._gradients() if value is not None)]:
             node = self.joint.nodes[ref.node]
             is_sequence = node.op == "input" and node.attrs["name"].startswith("x")
             if ref.node < self.first and ref.node not in invariant and not is_sequence and not self._is_view(ref.node):
-                kept[ref] = None
-        return list(kept)
+                saved[ref] = None
+        return list(saved)
 
     def _operands(self, id: int, invariant: set[int]) -> tuple[Ref, ...]:
-        """What a node is computed from in the gradient; nothing, where it is kept."""
+        """The operands of a node of the reverse body; none where its value is saved by the forward scan."""
         computed = id >= self.first or id in invariant or self._is_view(id)
         return self.joint.nodes[id].inputs if computed else ()
 
     def forward(self) -> Graph:
-        """The step, with what is kept of it as further results."""
+        """The body of the forward scan: the step, with the saved values as further results."""
         builder, _, results = self._step()  # the nodes have the numbers that they have in the joint graph
-        return builder.finish([*results, *(builder.value(ref) for ref in self.kept)])
+        return builder.finish([*results, *(builder.value(ref) for ref in self.saved)])
 
     def graph(self) -> Graph:
         """The body of the reverse scan."""
@@ -249,22 +250,22 @@ class _Backward:
         arrived = [(Ref(inputs[f"d{place}"].id), types[f"d{place}"]) for place in self.moving]
         carries = given("s", [*arrived, *((None, types[f"c{i}"]) for i in self.summed)])
         rows = [(Ref(inputs[name].id), types[name]) for name in sequences]
-        rows += [(ref, joint.type(ref)) for ref in self.kept]
+        rows += [(ref, joint.type(ref)) for ref in self.saved]
         given("x", [*rows, *((Ref(inputs[f"d{place}"].id), types[f"d{place}"]) for place in self.ys)])
         for id in sorted(self.needed):
             node = joint.nodes[id]
-            if Ref(id) in mapping or any(ref.node == id for ref in self.kept):
+            if Ref(id) in mapping or any(ref.node == id for ref in self.saved):
                 continue
             copied = copy_node(builder, node, mapping)
             mapping.update({Ref(id, out): Ref(copied.id, out) for out in range(len(node.outs))})
-        found = [None if value is None else builder.value(mapping[value.ref]) for value in self._gradients()]
-        moved, rest = found[: len(self.moving)], found[len(self.moving) :]
+        gradients = [None if value is None else builder.value(mapping[value.ref]) for value in self._gradients()]
+        moved, rest = gradients[: len(self.moving)], gradients[len(self.moving) :]
         totals = zip(carries[len(self.moving) :], rest, strict=False)
         results: list[Value] = [d or _zeros(s) for d, s in zip(moved, carries, strict=False)]
         results += [_plus(total, part) for total, part in totals]
         return builder.finish([*results, *(d for d in rest[len(self.summed) :] if d is not None)])
 
-    def arranged(self, found: Sequence[Value]) -> Grads:
+    def arranged(self, results: Sequence[Value]) -> Grads:
         """The results of the reverse scan, as cotangents of the forward scan's operands."""
         signature = self.signature
         grads: list[Value | None] = [None] * len(signature.names)
@@ -273,13 +274,13 @@ class _Backward:
             *self.summed,
             *(signature.first_x + i for i in self.stacked),
         ]
-        for place, value in zip(places, found, strict=True):
+        for place, value in zip(places, results, strict=True):
             grads[place] = value
         return grads
 
 
 def _summed(pairs: Iterable[tuple[Value, Value]]) -> dict[Any, Value]:
-    """Cotangents by value; one that the body returns twice gets the sum."""
+    """Cotangents by value; a value that the body returns twice gets their sum."""
     sums: dict[Any, Value] = {}
     for value, cotangent in pairs:
         sums[value.ref] = _plus(cotangent, sums.get(value.ref))
@@ -316,7 +317,7 @@ def _cases() -> Iterable[Case]:
     yield Case(carries, counts, -1, 1, typed=lambda dtype: {"body": _recurrence(dtype, False)})
 
 
-# ---- batches: of a loop whose body does a step for all of their elements
+# ---- batching: one loop whose body does a step for all elements of the batch
 
 
 def _batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> tuple[Batched, ...]:
@@ -324,23 +325,23 @@ def _batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: 
     constants, carries, xs = signature.parts(operands)
     results = len(body.outputs)
     moving = [carry.varies for carry in carries]
-    while True:  # a carry varies where what becomes of it does
+    while True:  # a carry varies if its value after an iteration does
         given = [x.varies for x in constants] + moving + [x.varies for x in xs]
         wide = [*moving, *(False for _ in range(results - len(moving)))]
-        made, varies = vectorized_graph(body, dict(zip(signature.names, given, strict=True)), length, wide)
+        batched_body, varies = vectorized_graph(body, dict(zip(signature.names, given, strict=True)), length, wide)
         if varies[: len(moving)] == moving:
             break
         moving = varies[: len(moving)]
-    found = builder.apply_many(
+    values = builder.apply_many(
         "scan",
         *(x.value for x in constants),
         *(carry.spread(length) if wide else carry.value for carry, wide in zip(carries, moving, strict=True)),
         *(move_axis(x.value, 0, 1) if x.varies else x.value for x in xs),
-        **{**attrs, "body": made},
+        **{**attrs, "body": batched_body},
     )
     return tuple(
         Batched(move_axis(y, 1, 0) if wide and place >= len(moving) else y, wide)
-        for place, (y, wide) in enumerate(zip(found, varies, strict=True))
+        for place, (y, wide) in enumerate(zip(values, varies, strict=True))
     )
 
 

@@ -34,7 +34,7 @@ Padding = tuple[tuple[Dim, Dim], ...]
 class Sliding:
     """A window of `kernel` elements, `dilation` apart, that slides along an axis of `extent` elements, `spread` apart.
 
-    It moves by `stride`, over `low` more elements before the axis and `high` more after it; negative ones cut off.
+    It moves by `stride`, over `low` elements of padding before the axis and `high` after it; negative padding crops.
     Window `o` has its element `k` at position `o * stride + k * dilation - low` of the spread axis.
     """
 
@@ -58,11 +58,11 @@ class Sliding:
 
     @property
     def out(self) -> Dim:
-        """How many places the window has."""
+        """The number of windows along the axis."""
         return dims.floordiv(self.padded - (self.kernel - 1) * self.dilation - 1, self.stride) + 1
 
     def source(self, o: Dim, k: Dim) -> tuple[Dim, Expr]:
-        """The element under element `k` of window `o`, and when there is one."""
+        """The element under element `k` of window `o`, and the condition that there is one."""
         place = o * self.stride + k * self.dilation - self.low
         inside: Expr = TRUE
         if not (dims.nonnegative(-self.low) or dims.nonnegative(place)):
@@ -75,7 +75,7 @@ class Sliding:
         return dims.floordiv(place, self.spread), inside
 
     def target(self, i: Dim, k: Dim) -> tuple[Dim, Expr]:
-        """The window whose element `k` lies over element `i`, and when there is one."""
+        """The window whose element `k` lies over element `i`, and the condition that there is one."""
         place = i * self.spread + self.low - k * self.dilation
         inside: Expr = TRUE
         if not dims.nonnegative(place):
@@ -95,14 +95,14 @@ def _below(place: Dim, end: Dim) -> bool:
 
 
 def places(windows: Sequence[Sliding], index: Points, k: Points, forward: bool) -> tuple[Points, Expr]:
-    """`Sliding.source` (or `target`) of several axes at once."""
-    found: list[Dim] = []
+    """`Sliding.source` (or `target`, unless `forward`) of several axes at once."""
+    point: list[Dim] = []
     inside: Expr = TRUE
     for window, i, offset in zip(windows, index, k, strict=True):
         place, condition = window.source(i, offset) if forward else window.target(i, offset)
-        found.append(place)
+        point.append(place)
         inside = both(inside, condition)
-    return tuple(found), inside
+    return tuple(point), inside
 
 
 def read_inside(reader: Reader, operand: int, index: Points, inside: Expr, outside: float = 0) -> Expr:
@@ -114,18 +114,18 @@ def read_inside(reader: Reader, operand: int, index: Points, inside: Expr, outsi
     return select(inside, element, const(outside, element.dtype))
 
 
-# ---- NumPy: the padded operand, and the part of it under one element of all windows
+# ---- NumPy: the padded operand, and slices of it under one element of all windows
 
 
 def padded(x: Array, windows: Sequence[Sliding], first: int, fill: Any = 0) -> Array:
-    """The operand with its axes from `first` on spread and padded."""
+    """The operand, dilated and padded along its axes from `first` on."""
     shape = list(x.shape)
     inner: list[slice] = [slice(None)] * x.ndim
     outer: list[slice] = [slice(None)] * x.ndim
     for axis, window in enumerate(windows, first):
         wide, low, high, size = (_number(v) for v in (window.wide, window.low, window.high, window.padded))
         shape[axis] = size
-        # An element at place p of the spread axis comes to p + low, unless that is cut off.
+        # An element at place p of the spread axis comes to p + low, unless it is cropped.
         start = -(-max(-low, 0) // window.spread) * window.spread
         end = min(wide, wide + high)
         inner[axis] = slice(start // window.spread, max(-(-end // window.spread), 0))
@@ -138,7 +138,7 @@ def padded(x: Array, windows: Sequence[Sliding], first: int, fill: Any = 0) -> A
 
 
 def unpadded(x: Array, windows: Sequence[Sliding], first: int) -> Array:
-    """The transpose of `padded`: what lies on the operand's elements; elements that were cut off get 0."""
+    """The transpose of `padded`: the elements at the places of the operand's elements; 0 for cropped ones."""
     shape = list(x.shape)
     inner: list[slice] = [slice(None)] * x.ndim
     outer: list[slice] = [slice(None)] * x.ndim
@@ -155,12 +155,12 @@ def unpadded(x: Array, windows: Sequence[Sliding], first: int) -> Array:
 
 
 def positions(windows: Sequence[Sliding], first: int) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
-    """Every element of the window, and the part of the padded operand that lies under it, over all windows."""
+    """Each element of the window, and the slices of the padded operand that lie under it, over all windows."""
     for k in product(*(range(_number(window.kernel)) for window in windows)):
         under = [slice(None)] * first
         for offset, window in zip(k, windows, strict=True):
             start, count = offset * window.dilation, _number(window.out)
-            # Of no windows there is no last one.
+            # Without windows there is no last one.
             stop = start + (count - 1) * window.stride + 1 if count else start
             under.append(slice(start, stop, window.stride))
         yield k, tuple(under)
@@ -170,7 +170,7 @@ def _number(dim: Dim) -> int:
     return dims.evaluate(dim, {})
 
 
-# ---- what the three have in common
+# ---- helpers shared by the three primitives
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,18 +417,18 @@ def _filter_grad_vjp(h: Value, n: Applied) -> Grads:
     )
 
 
-# ---- batches: they lie along the samples, or along the channels of one operand; of both operands, along the groups
+# ---- batching: the batch is merged into samples or into one operand's channels; if both operands vary, into groups
 
 
 @dataclass(frozen=True, slots=True)
 class _Fold:
-    """Where the batch goes if only one operand varies: a part of one of its axes, and then of one of the result's.
+    """The axes into which the batch is merged if only one operand varies: one of the operand, one of the result.
 
     Args:
         source: The axis of the operand, from the last, or 0 for the samples.
         target: The axis of the result, likewise.
-        source_groups: Whether that axis of the operand has the channels of all groups.
-        target_groups: Whether that axis of the result has.
+        source_groups: Whether that axis of the operand holds the channels of all groups.
+        target_groups: Whether that axis of the result holds the channels of all groups.
     """
 
     source: int
@@ -450,7 +450,7 @@ def _batch(op: str) -> Batch:
         groups = attrs["groups"]
         values = [operand.value for operand in operands]
         if all(operand.varies for operand in operands):
-            if not isinstance(length, int):  # groups are counted when a graph is built
+            if not isinstance(length, int):  # the number of groups is a number, not a symbolic size
                 return looped(builder, op, attrs, operands, length)
             fold, groups = _Fold(-1, -1), length * groups
             values = [merged(value, value.rank - 2) for value in values]
@@ -469,12 +469,12 @@ def _batch(op: str) -> Batch:
 def _one_of(op: str, attrs: Attrs, operands: Sequence[Batched]) -> TensorType:
     """The type of the result for one element of the batch."""
     types = [TensorType(x.value.shape[1:] if x.varies else x.value.shape, x.value.dtype) for x in operands]
-    found: TensorType = primitive(op).infer(*types, **attrs)
-    return found
+    type: TensorType = primitive(op).infer(*types, **attrs)
+    return type
 
 
 def _filter_grad_sum(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
-    """The batch is more samples; an operand that is the same for all of its elements is a common factor."""
+    """Merges the batch into the samples; an operand that is the same for all of its elements is a common factor."""
     if all(operand.varies for operand in operands):
         parts = [merged(operand.value, 0) for operand in operands]
     else:

@@ -52,7 +52,7 @@ def _lower(combine: str) -> Callable[..., ScanRule]:
 
 
 def _sum_back(value: Value, n: Applied) -> Value:
-    """Sums from the other end: of the cotangents of all results that an element takes part in."""
+    """Sums, from the other end, of the cotangents of all results in which an element is a term."""
     return value.builder.apply("cumsum", value, axis=n.attrs["axis"], reverse=not n.attrs["reverse"])
 
 
@@ -61,7 +61,7 @@ def _sum_vjp(g: Value, n: Applied) -> Grads:
 
 
 def _prod_vjp(g: Value, n: Applied) -> Grads:
-    """Products without one factor, also where factors are zero.
+    """The derivatives of products, which are the products without one factor, also where factors are zero.
 
     Before the first zero a result without a factor is the result divided by it; at the first zero it is what the
     product would be with a one there; behind it all results are zero.
@@ -78,7 +78,7 @@ def _prod_vjp(g: Value, n: Applied) -> Grads:
 
 
 def _extremum_vjp(g: Value, n: Applied) -> Grads:
-    """Each result's cotangent goes to the element that it is; of equal ones, to the one met last."""
+    """Adds each result's cotangent to the element that it equals; of equal elements, to the last one scanned."""
     x, b = n.operands[0], g.builder
     axis, reverse = n.attrs["axis"], n.attrs["reverse"]
     count = dims.product(x.shape)

@@ -1,7 +1,7 @@
 """Users' primitives: the same records as graphc's own, with rules that are checked where they are used.
 
-What a rule does wrong is an error that names the primitive, the rule and its line; graphc's own code says where it was
-called.
+An error in a rule is reported with the names of the primitive and the rule, and the rule's line; graphc's own code adds
+the line of the call.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ Vjp = Callable[..., Any]
 
 KINDS = MappingProxyType({"pointwise": Kind.POINTWISE, "reduce": Kind.REDUCE, "view": Kind.VIEW})
 COMBINERS = ("sum", "prod", "max", "min", "any", "all")
-# Traits that are told otherwise, or are graphc's own.
+# Traits that `Definition` sets itself, or that only graphc's own primitives have.
 _NOT_GIVEN = ("literal", "regions", "code")
 _RULES_OF_ALL = ("name", "kind", "infer", "eval", "lower", "vjp", "cases", "dtypes")
 
 
 @dataclass(frozen=True)
 class Definition:
-    """What a user says of a primitive.
+    """A user's definition of a primitive.
 
     Args:
         name: Its name.
         kind: One of `KINDS`.
         eval: The reference: NumPy arrays and attributes to a NumPy array.
-        lower: The lowering, of elements as `Scalar`s or, for a view, as built-in views have it. None: `eval`, which
+        lower: The lowering: of elements as `Scalar`s or, for a view, as that of built-in views. None: `eval`, which
             then takes `Scalar`s as well.
         vjp: The user's gradient; None where there is none.
-        rule: The gradient as records have it.
-        combine: How a reduction combines elements.
+        rule: The gradient in the form of records.
+        combine: The combiner of a reduction.
         infer: The type of a view's result, from those of its operands and attributes.
         dtypes: Names of the dtypes that operands may have.
         result: The dtype of the result. None: that of the operands.
@@ -71,10 +71,10 @@ class Definition:
     traits: Mapping[str, Any] = field(default_factory=dict)
 
     def register(self) -> Primitive:
-        """Makes the primitive known; it takes the place of one of the user's of the same name.
+        """Registers the primitive, in place of a user's earlier primitive of the same name.
 
         Raises:
-            ArgumentError: if something does not fit.
+            ArgumentError: if a field of the definition is not valid.
         """
         self._check()
         kind = KINDS[self.kind]
@@ -105,7 +105,7 @@ class Definition:
         rules = (self.eval, self.lower, self.vjp, self.infer)
         return fingerprint(self.name, self.kind, self.combine, self.dtypes, self.result, dict(self.traits), *rules)
 
-    # ---- checks of what was given
+    # ---- checks of the arguments
 
     def _check(self) -> None:
         name = self.name
@@ -147,11 +147,11 @@ class Definition:
             f"the `{what}` of the primitive `{self.name}` does not fit", got=repr(got), expected=expected
         )
 
-    # ---- rules that are called with care
+    # ---- calls of the user's rules
 
     @contextmanager
     def _calling(self, rule: str) -> Iterator[None]:
-        """Around the call of a rule: what it raises is an error of ours, which says where that was."""
+        """Turns exceptions of a rule called in the block into an `ArgumentError` with the line that raised them."""
         try:
             yield
         except Exception as error:
@@ -165,14 +165,14 @@ class Definition:
         return self.lower or self.eval
 
     def _element(self, operands: Sequence[Expr], out: DType, attrs: Mapping[str, Any]) -> Expr:
-        """What the lowering of elements gives, as an expression of a dtype."""
+        """The result of the lowering of elements, as an expression of a dtype."""
         rule = "lower" if self.lower is not None else "eval"
         with self._calling(rule):
-            found = self._lower(*map(Scalar, operands), **attrs)
-        if isinstance(found, Scalar | Expr) and found.dtype is not out:
-            raise self._another("dtype", rule, found.dtype, out)
+            element = self._lower(*map(Scalar, operands), **attrs)
+        if isinstance(element, Scalar | Expr) and element.dtype is not out:
+            raise self._another("dtype", rule, element.dtype, out)
         with self._calling(rule):
-            return as_expr(found, out)
+            return as_expr(element, out)
 
     def _another(self, what: str, rule: str, got: object, expected: object) -> GraphcError:
         kind = DTypeError if what == "dtype" else ShapeError
@@ -191,7 +191,7 @@ class Definition:
         if not types:
             raise ShapeError(f"`{self.name}` takes at least one operand", got="none")
         out = self._type(types, attrs)
-        self._tried(types, out, tuple(attrs.items()))
+        self._lowered_once(types, out, tuple(attrs.items()))
         return out
 
     def _type(self, types: tuple[TensorType, ...], attrs: dict[str, Any]) -> TensorType:
@@ -200,14 +200,14 @@ class Definition:
         if self.kind == "view":
             assert self.infer is not None
             with self._calling("infer"):
-                found = self.infer(*types, **attrs)
-            if not isinstance(found, TensorType):
+                type = self.infer(*types, **attrs)
+            if not isinstance(type, TensorType):
                 raise ArgumentError(
                     f"the rule `infer` of the primitive `{self.name}` gives no type",
-                    got=f"{found!r} ({self._line('infer')})",
+                    got=f"{type!r} ({self._line('infer')})",
                     expected="TensorType(shape, dtype) of graphc.graph.types",
                 )
-            return found
+            return type
         dtype = self.result or types[0].dtype
         if self.kind == "pointwise":
             check_same(self.name, *types)
@@ -221,11 +221,11 @@ class Definition:
         return TensorType(tuple(x.shape[axis] for axis in kept_axes(x.rank, axes)), dtype)
 
     @cached_property
-    def _tried(self) -> Callable[..., None]:
-        """Makes code of the rules once for each type, so that what is wrong is found where the primitive is used."""
+    def _lowered_once(self) -> Callable[..., None]:
+        """Lowers once for each type, so that errors in rules are reported at the line that uses the primitive."""
 
         @lru_cache(maxsize=256)
-        def tried(types: tuple[TensorType, ...], out: TensorType, attrs: tuple[tuple[str, Any], ...]) -> None:
+        def lower_once(types: tuple[TensorType, ...], out: TensorType, attrs: tuple[tuple[str, Any], ...]) -> None:
             reader = _Probe(types, out)
             index = tuple(dims.axis(f"p{i}", extent) for i, extent in enumerate(out.shape))
             given = dict(attrs)
@@ -235,10 +235,10 @@ class Definition:
             elif self.kind == "view":
                 self._lower_view(reader, index, **given)
             else:
-                made = self._lower_reduction(types, **given)
-                made.element(reader, index, tuple(dims.axis(f"r{i}", e) for i, e in enumerate(made.extents)))
+                rule = self._lower_reduction(types, **given)
+                rule.element(reader, index, tuple(dims.axis(f"r{i}", e) for i, e in enumerate(rule.extents)))
 
-        return tried
+        return lower_once
 
     def _lower_elements(self, *operands: Expr, out: DType, **attrs: Any) -> Expr:
         return self._element(operands, out, attrs)
@@ -256,22 +256,22 @@ class Definition:
 
     def _lower_view(self, reader: Reader, index: tuple[Dim, ...], **attrs: Any) -> Expr:
         with self._calling("lower"):
-            found = self._lower(reader, index, **attrs)
+            element = self._lower(reader, index, **attrs)
         expected = reader.out.dtype
-        if not isinstance(found, Expr):
+        if not isinstance(element, Expr):
             raise ArgumentError(
                 f"the rule `lower` of the primitive `{self.name}` gives no element",
-                got=f"{found!r} ({self._line('lower')})",
+                got=f"{element!r} ({self._line('lower')})",
                 expected="what `reader.read(operand, index)` gives, or an expression of it",
             )
-        if found.dtype not in (expected, expected.accumulator):
-            raise self._another("dtype", "lower", found.dtype, expected)
-        return found
+        if element.dtype not in (expected, expected.accumulator):
+            raise self._another("dtype", "lower", element.dtype, expected)
+        return element
 
     def _evaluate(self, *arrays: Array, **attrs: Any) -> Array:
         types = tuple(TensorType(array.shape, dtypes.as_dtype(array.dtype)) for array in arrays)
         out = self._type(types, attrs)
-        # A rule that wrote into an operand would change what the user has.
+        # A rule that wrote into an operand would change an array of the user's.
         arrays = tuple(array.view() for array in arrays)
         for array in arrays:
             array.flags.writeable = False
@@ -280,17 +280,17 @@ class Definition:
             array.astype(type.dtype.accumulator.numpy, copy=False) for array, type in zip(arrays, types, strict=True)
         ]
         with self._calling("eval"), np.errstate(all="ignore"):
-            found = np.asarray(self.eval(*(arrays if moves else wide), **attrs))
+            result = np.asarray(self.eval(*(arrays if moves else wide), **attrs))
         expected = out.dtype if moves else out.dtype.accumulator
-        if found.dtype != expected.numpy:
-            raise self._another("dtype", "eval", found.dtype, expected)
-        if found.shape != out.shape:
-            raise self._another("shape", "eval", _text(found.shape), _text(out.shape))
-        return found.astype(out.dtype.numpy, copy=False)
+        if result.dtype != expected.numpy:
+            raise self._another("dtype", "eval", result.dtype, expected)
+        if result.shape != out.shape:
+            raise self._another("shape", "eval", _text(result.shape), _text(out.shape))
+        return result.astype(out.dtype.numpy, copy=False)
 
 
 def rule_failed(name: str, rule: str, function: Callable[..., Any], error: Exception) -> ArgumentError:
-    """The error that says where a rule of a primitive failed, and how."""
+    """The error for a failed rule of a primitive, with its line and the exception."""
     ours = error if isinstance(error, GraphcError) else None
     problem = str(error) if ours is None else ours.problem if ours.got is None else f"{ours.problem}, {ours.got}"
     return ArgumentError(
@@ -302,7 +302,7 @@ def rule_failed(name: str, rule: str, function: Callable[..., Any], error: Excep
 
 
 def _place(function: Callable[..., Any], error: Exception | None = None) -> str:
-    """The file and line where a rule stands; where an error came through it, the line that raised it."""
+    """The file and line of a rule's definition; with an error, the rule's line that raised it."""
     if not isinstance(function, FunctionType):
         return repr(function)
     code = function.__code__
@@ -316,7 +316,7 @@ def _text(shape: Shape) -> str:
 
 
 class _Probe:
-    """Reads elements of which nothing is known, to see what a rule makes of them."""
+    """A reader whose elements are unknown, to run a lowering without a graph."""
 
     def __init__(self, types: tuple[TensorType, ...], out: TensorType) -> None:
         self.types = types
@@ -330,10 +330,10 @@ class _Probe:
         return Var(f"x{operand}", type.dtype.accumulator)
 
     def as_index(self, expr: Expr) -> Dim:
-        """A place that only the running program knows."""
+        """An index that is known at run time only."""
         return dims.value("?")
 
     @contextmanager
     def guarded(self, condition: Expr) -> Iterator[None]:
-        """Reads within happen under a condition."""
+        """Does nothing: reads in the block are conditional."""
         yield

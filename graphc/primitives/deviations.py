@@ -1,4 +1,4 @@
-"""Sums of deviations from a mean, which are zero: the gradient of a variance has them."""
+"""Sums of deviations from a mean, which are zero; the gradient of a variance contains such sums."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from graphc.primitives.rewrites import literal, producer
 
 
 def sum_of_deviations(x: Value, axes: tuple[int, ...]) -> Value | None:
-    """`sum(c * (y - mean(y)))`, where `c` is the same along the axes; None where a sum is not such a one.
+    """`sum(c * (y - mean(y)))`, where `c` is the same along the axes; None where the sum has another form.
 
-    It is `0 * sum(y)`, so that it is not a number where the mean is none. Sums, differences and negatives of such terms
-    are such terms.
+    It becomes `0 * sum(y)`, which is NaN where the mean is. `x` may also be a sum, a difference or the negative of such
+    terms.
 
     Args:
-        x: What is summed.
+        x: The summed value.
         axes: The axes of the sum.
     """
     total = _total(x, axes)
@@ -24,7 +24,7 @@ def sum_of_deviations(x: Value, axes: tuple[int, ...]) -> Value | None:
 
 
 def _total(x: Value, axes: tuple[int, ...]) -> Value | None:
-    """The sum of that whose deviations `x` consists of."""
+    """The sum of the values `y` whose deviations are the terms of `x`; None where `x` has other terms."""
     node = producer(x)
     operands = [x.builder.value(ref) for ref in node.inputs]
     match node.op:
@@ -40,19 +40,19 @@ def _total(x: Value, axes: tuple[int, ...]) -> Value | None:
             return _total(operands[1], axes)
         case "mul":
             for one, other in (operands, operands[::-1]):
-                if _is_even(one, axes):
+                if _is_constant_along(one, axes):
                     return _total(other, axes)
     return None
 
 
-def _is_even(value: Value, axes: tuple[int, ...]) -> bool:
+def _is_constant_along(value: Value, axes: tuple[int, ...]) -> bool:
     """Whether a value is the same along some axes."""
     node = producer(value)
     return node.op == "broadcast" and not set(node.attrs["axes"]) & set(axes)
 
 
 def _of_difference(y: Value, mean: Value, axes: tuple[int, ...]) -> Value | None:
-    """The sum of `y` over the axes, if what is subtracted is its mean over them."""
+    """The sum of `y` over the axes, if `mean` is its mean over them; else None."""
     builder, node = y.builder, producer(mean)
     if node.op != "broadcast" or node.attrs["axes"] != tuple(a for a in range(y.rank) if a not in axes):
         return None
@@ -66,7 +66,7 @@ def _of_difference(y: Value, mean: Value, axes: tuple[int, ...]) -> Value | None
 
 
 def _is_number(value: Value, number: dims.Dim) -> bool:
-    """Whether a value is a size everywhere."""
+    """Whether all elements of a value are the given size."""
     if isinstance(number, int):
         return literal(value) == number
     node = producer(value)

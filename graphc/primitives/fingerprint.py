@@ -1,8 +1,8 @@
-"""A digest of what Python functions do: of their code, and of all that it reads.
+"""Digests of Python functions: of their code, and of all values that it reads.
 
-It is the same in every process, and another one where the code of a function changes, of a function that it calls, a
-number that it reads, or a default. What is part of Python, of graphc or of an installed package counts by its name and
-the package's version.
+A digest is the same in every process. It changes with the code of the function, with the code of functions that it
+calls, with the values that it reads, and with its defaults. Objects of Python, of graphc and of installed packages are
+hashed by their names and the version of the package.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ import numpy as np
 from graphc.dims import IntExpr
 from graphc.dtypes import DType
 
-# What reaches more than this many values is not followed.
+# The most values that are followed from a function; functions that reach more have no digest.
 MOST_VALUES = 20_000
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _PACKAGE = __name__.partition(".")[0]
-# Parts of graphc whose objects stay as they are made.
+# Packages and modules of graphc whose objects are immutable.
 _CONSTANT_PARTS = ("dims", "dtypes", "exprs", "graph", "primitives")
 _PATHS = sysconfig.get_paths()
 _INSTALLED = tuple({_PATHS[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")
-# What classes hold for Python itself, and what is written there in other words as well.
+# Attributes of classes that Python itself sets, or that repeat others.
 _NOT_OF_A_CLASS = (
     *("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__"),
     *("_abc_impl", "__dataclass_params__", "__annotations__", "__annotate_func__", "__annotations_cache__"),
 )
-# Of the flags of types in C: made by a class statement, and not by C.
+# Flags of types in C that tell classes made by a class statement from classes of C.
 _HEAP_TYPE, _IMMUTABLE_TYPE = 1 << 9, 1 << 8
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), type(NotImplemented))
-# A name that nothing has (yet).
+# The value of an undefined name.
 _ABSENT = object()
 
 
 class _Unknown(Exception):
-    """Something whose contents cannot be told."""
+    """Raised for an object whose contents are not accessible."""
 
 
 def fingerprint(*values: Any) -> str | None:
@@ -59,7 +59,7 @@ def fingerprint(*values: Any) -> str | None:
         *values: Functions, numbers, texts, arrays, and structures and objects made of these.
 
     Returns:
-        Hexadecimal digits; None where something has no contents that can be told, such as an open file.
+        Hexadecimal digits; None where the contents of an object are not accessible, such as an open file's.
 
     Example:
 
@@ -85,22 +85,22 @@ def _is_installed(file: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _names_read(code: types.CodeType) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """The names of globals, of attributes and of modules that code reads, functions within it included."""
-    found: tuple[dict[str, None], ...] = ({}, {}, {})
+    """The names of the globals, attributes and modules that code reads, nested functions included."""
+    names: tuple[dict[str, None], ...] = ({}, {}, {})
     for step in dis.get_instructions(code):
-        for names, reads in zip(found, (_GLOBALS, _ATTRIBUTES, ("IMPORT_NAME",)), strict=True):
+        for group, reads in zip(names, (_GLOBALS, _ATTRIBUTES, ("IMPORT_NAME",)), strict=True):
             if step.opname in reads:
-                names[step.argval] = None
+                group[step.argval] = None
     for inner in code.co_consts:
         if isinstance(inner, types.CodeType):
-            for names, more in zip(found, _names_read(inner), strict=True):
-                names.update(dict.fromkeys(more))
-    return tuple(found[0]), tuple(found[1]), tuple(found[2])
+            for group, more in zip(names, _names_read(inner), strict=True):
+                group.update(dict.fromkeys(more))
+    return tuple(names[0]), tuple(names[1]), tuple(names[2])
 
 
 @lru_cache(maxsize=1024)
 def _code_digest(code: types.CodeType) -> str:
-    """The digest of code by itself, which never changes."""
+    """The digest of a code object by itself; it is cached, since code objects are immutable."""
     walk = _Walk()
     walk.say("code", code.co_code.hex(), code.co_flags, getattr(code, "co_exceptiontable", b"").hex())
     walk.say(code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
@@ -111,37 +111,37 @@ def _code_digest(code: types.CodeType) -> str:
 
 
 class _Walk:
-    """Follows values and hashes what they are."""
+    """Hashes values and all values that they refer to."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
-        # What was met and may lead back to itself, kept alive so that nothing else gets its identity.
-        self.met: dict[int, tuple[int, Any]] = {}
+        # Visited objects, which may be part of cycles; references keep them alive, so that ids stay unique.
+        self.visited: dict[int, tuple[int, Any]] = {}
         self.count = 0
 
     def digest(self) -> str:
-        """The digest of all that was said."""
+        """The digest of all words so far."""
         return hashlib.sha256(repr(self.words).encode("utf-8", "surrogatepass")).hexdigest()
 
     def say(self, *words: object) -> None:
-        """Adds texts to what is hashed."""
+        """Adds words to the hashed ones."""
         self.words.extend(map(str, words))
 
     def add(self, value: Any) -> None:
-        """Hashes a value and all that it reaches."""
+        """Hashes a value and all values that it refers to."""
         self.count += 1
         if self.count > MOST_VALUES:
             raise _Unknown
         if type(value) in _PLAIN:
             self.say("value", type(value).__name__, repr(value))
             return
-        # Equal constants are one object or several, as the code was compiled or loaded: they are told again.
+        # Equal constants are one object or several, depending on how code was loaded: they are hashed each time.
         if type(value) not in (tuple, frozenset, types.CodeType):
-            known = self.met.get(id(value))
+            known = self.visited.get(id(value))
             if known is not None:
                 self.say("met", known[0])
                 return
-            self.met[id(value)] = len(self.met), value
+            self.visited[id(value)] = len(self.visited), value
         self._add_new(value)
 
     def _add_new(self, value: Any) -> None:
@@ -194,20 +194,20 @@ class _Walk:
             self.add(part)
 
     def _unordered(self, values: Iterable[Any]) -> None:
-        """Hashes of texts, and so the order of sets, differ from process to process."""
-        found = sorted(str(fingerprint(value)) for value in values)
-        if "None" in found:
+        """Hashes sets by sorted digests: hashes of texts, and so the order of sets, differ between processes."""
+        digests = sorted(str(fingerprint(value)) for value in values)
+        if "None" in digests:
             raise _Unknown
-        self._parts("set", *found)
+        self._parts("set", *digests)
 
     def _named(self, value: Any, name: str) -> None:
-        """What counts by its name and the version of its package."""
+        """Hashes an object by its name and the version of its package."""
         package = (getattr(value, "__module__", None) or name).partition(".")[0]
         self.say("named", name, package, getattr(sys.modules.get(package), "__version__", ""))
 
     def _function(self, function: types.FunctionType) -> None:
         if _is_installed(function.__code__.co_filename):
-            # Closures and defaults tell functions apart that were made by one function.
+            # Functions made by one outer function differ in their closures and defaults.
             self._named(function, function.__qualname__)
             self.add(function.__defaults__)
             self.add(function.__kwdefaults__)
@@ -228,7 +228,7 @@ class _Walk:
             self._read(sys.modules.get(name, _ABSENT), attributes)
 
     def _read(self, value: Any, attributes: tuple[str, ...]) -> None:
-        """A global that code reads; of a module of the user, what code reads of it."""
+        """Hashes a global that code reads; of a user's module also the attributes that code reads."""
         if value is _ABSENT:
             self.say("absent")
             return
@@ -276,7 +276,7 @@ class _Walk:
                 self.add(value)
 
     def _object(self, value: Any) -> None:
-        """An object: what a package has under a name, or one of a class in Python with its contents."""
+        """Hashes an object: by name if a package exports it, else its class and contents if the class is Python's."""
         if _found_by_name(value):
             self._named(value, value.__qualname__)
             return
@@ -300,17 +300,17 @@ class _Walk:
 
 
 def _found_by_name(value: Any) -> bool:
-    """Whether an installed package has an object under the name that it says it has."""
+    """Whether an installed package has this object under the object's own `__qualname__`."""
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
         return False
     home = sys.modules.get(module)
-    found = functools.reduce(lambda holder, part: getattr(holder, part, None), name.split("."), home)
-    return found is value and _is_installed(getattr(home, "__file__", None) or "<frozen>")
+    named = functools.reduce(lambda holder, part: getattr(holder, part, None), name.split("."), home)
+    return named is value and _is_installed(getattr(home, "__file__", None) or "<frozen>")
 
 
 def _is_access(value: Any) -> bool:
-    """Whether an attribute of a class only tells how objects hold theirs."""
+    """Whether an attribute of a class is a descriptor of a slot or of `__dict__`."""
     return (
         type(value).__module__ in ("builtins", "_collections")
         and inspect.isdatadescriptor(value)
@@ -319,7 +319,7 @@ def _is_access(value: Any) -> bool:
 
 
 def _changes(kind: type) -> bool:
-    """Whether objects of a class of graphc's change while programs run: layers and variables do, types do not."""
+    """Whether a class is one of graphc's mutable ones: layers and variables are, types are not."""
     package, _, part = kind.__module__.partition(".")
     return package == _PACKAGE and part.partition(".")[0] not in _CONSTANT_PARTS
 
@@ -330,5 +330,5 @@ def _slots(kind: type) -> tuple[str, ...]:
 
 
 def _is_python(kind: type) -> bool:
-    """Whether a class was made by Python code; objects of others hold what is not among their attributes."""
+    """Whether a class is defined in Python; objects of other classes may have contents besides attributes."""
     return bool(kind.__flags__ & _HEAP_TYPE) and not kind.__flags__ & _IMMUTABLE_TYPE

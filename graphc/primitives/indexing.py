@@ -1,6 +1,6 @@
-"""Reading and adding at places that are known only when the program runs.
+"""Gather and scatter: reading and adding elements at indices that are known at run time only.
 
-Indices outside the axis are moved to its nearest end, so that no program can touch foreign memory.
+Indices outside the axis are clamped, so that no program accesses memory outside its buffers.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _gather_cases() -> Iterable[Case]:
 
 
 def _in_batch(indices: Value, size: Dim, length: Dim) -> Value:
-    """Indices `[batch, ..]` into an axis, as such into those of all elements, one behind the other."""
+    """Clamps indices `[batch, ..]` into an axis, and shifts them to the axis merged with the batch's."""
     b, shape = indices.builder, indices.shape
 
     def everywhere(number: Dim) -> Value:
@@ -100,8 +100,8 @@ def _gather_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], l
         return move_axis(builder.apply("gather", x.value, indices.value, axis=axis), axis, 0)
     size = x.value.shape[axis + 1]
     joined = merged(x.value, axis)
-    found = builder.apply("gather", joined, _in_batch(indices.value, size, length), axis=axis)
-    return move_axis(found, axis, 0)
+    result = builder.apply("gather", joined, _in_batch(indices.value, size, length), axis=axis)
+    return move_axis(result, axis, 0)
 
 
 gather = view(
@@ -117,7 +117,7 @@ gather = view(
 
 # ---- scatter_add: zeros, with rows added at indices
 
-# Sums are formed in memory, and so in the dtype that is there: halves would be rounded after each addition.
+# Sums are accumulated in memory, in the dtype of the buffer: halves would be rounded after each addition.
 _ADDED = tuple(name for name in NUMBERS if dtypes.as_dtype(name).accumulator is dtypes.as_dtype(name))
 
 

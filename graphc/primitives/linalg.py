@@ -1,4 +1,4 @@
-"""Linear algebra, by libraries: matrices lie along the last two axes, and all axes before number them."""
+"""Linear algebra by library calls: the last two axes are those of matrices, all axes before them number matrices."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import Array, check_dtype, linear_in
 
 Grads = Sequence[Value | None]
-# What LAPACK computes in.
+# The dtypes of LAPACK.
 LAPACK_DTYPES = ("float32", "float64")
-# The first letter of the names of its functions, and the type in C.
+# By dtype: the first letter of the names of LAPACK's functions, and the type in C.
 _LETTERS = MappingProxyType({"float32": ("s", "float"), "float64": ("d", "double")})
 
 
@@ -40,19 +40,19 @@ def _product(x: Value, y: Value) -> Value:
 
 
 def _compared(op: str, x: Value) -> Value:
-    """Where the row of an element compares with its column."""
+    """For each element of the matrices, the comparison of its row index with its column index."""
     sides = [x.builder.apply("iota", shape=x.shape, dtype=dtypes.int32, axis=axis) for axis in (x.rank - 2, x.rank - 1)]
     return x.builder.apply(op, *sides)
 
 
 def _triangle(x: Value, lower: bool = True) -> Value:
-    """A triangle of each matrix, and zeros."""
+    """The lower or upper triangle of each matrix, zeros elsewhere."""
     inside = _compared("ge" if lower else "le", x)
     return x.builder.apply("select", inside, x, x.builder.full(0, x.shape, x.dtype))
 
 
 def _half_triangle(x: Value) -> Value:
-    """The lower triangle with half of the diagonal."""
+    """The lower triangle with half the diagonal, zeros elsewhere."""
     halved = x.builder.apply("mul", x, x.builder.full(0.5, x.shape, x.dtype))
     return x.builder.apply("select", _compared("eq", x), halved, _triangle(x))
 
@@ -62,7 +62,7 @@ def _solved(factor: Value, x: Value, transposed: bool) -> Value:
 
 
 def _batch(op: str) -> Batch:
-    """A batch of matrices has one axis more that numbers them."""
+    """The batching rule: the batch's axis is one more axis that numbers matrices."""
 
     def rule(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
         return builder.apply(op, *(operand.spread(length) for operand in operands), **attrs)
@@ -99,7 +99,7 @@ def _cholesky_lower(types: Sequence[TensorType]) -> LibraryRule:
     letter, c_type = _LETTERS[x.dtype.name]
     name = f"gc_cholesky_{x.dtype.name}_{x.rank}"
     matrices = " * ".join(f"extents[{axis}]" for axis in range(x.rank - 2)) or "1"
-    # LAPACK's matrices lie by columns: its upper triangle is the lower one here.
+    # LAPACK's matrices are column-major: its upper triangle is the lower one of a row-major matrix.
     definition = f"""static void {name}(void *const *places, const long *extents, const gc_worker *self) {{
 const long n = extents[{x.rank - 1}], count = {matrices};
 for (long i = self->thread; i < count; i += self->threads) {{
@@ -168,7 +168,7 @@ def _solve_infer(a: TensorType, b: TensorType, lower: bool, transposed: bool) ->
 
 
 def _solve_eval(a: Array, b: Array, lower: bool, transposed: bool) -> Array:
-    """Substitution, row by row; a zero on the diagonal gives what dividing by it gives."""
+    """Substitution, row by row; by a zero on the diagonal it divides, too."""
     matrix = np.swapaxes(a, -1, -2) if transposed else a
     size, x = a.shape[-1], np.array(b)
     forward = lower is not transposed
@@ -186,8 +186,8 @@ def _solve_lower(types: Sequence[TensorType], lower: bool, transposed: bool) -> 
     letter, c_type = _LETTERS[a.dtype.name]
     name = f"gc_triangular_solve_{a.dtype.name}_{a.rank}_{'lower' if lower else 'upper'}{'_transposed' * transposed}"
     matrices = " * ".join(f"extents[{axis}]" for axis in range(a.rank - 2)) or "1"
-    # To BLAS, whose matrices lie by columns, this is `x' op(a') = b'` with all matrices turned around.
-    triangle, turned = "U" if lower else "L", "T" if transposed else "N"
+    # To BLAS, whose matrices are column-major, this is `x' op(a') = b'` of the transposed matrices.
+    triangle, operation = "U" if lower else "L", "T" if transposed else "N"
     pointers = f"const int *, const int *, const {c_type} *, const {c_type} *, const int *, {c_type} *, const int *"
     definition = f"""static void {name}(void *const *places, const long *extents, const gc_worker *self) {{
 const long n = extents[{a.rank - 1}], k = extents[{2 * a.rank - 1}], count = {matrices};
@@ -197,7 +197,7 @@ const {c_type} *const a = ({c_type} *)places[0] + i * n * n, *const b = ({c_type
 for (long e = 0; e < n * k; ++e) x[e] = b[e];
 const int rows = (int)n, columns = (int)k;
 ((void (*)(const char *, const char *, const char *, const char *, {pointers}))graphc_{letter}trsm)
-("R", "{triangle}", "{turned}", "N", &columns, &rows, &one, a, &rows, x, &columns);
+("R", "{triangle}", "{operation}", "N", &columns, &rows, &one, a, &rows, x, &columns);
 }}
 }}"""
     return LibraryRule(count * size * size * columns, NativeFunction(f"{letter}trsm", name, definition))

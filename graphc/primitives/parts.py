@@ -1,7 +1,7 @@
 """Complex numbers and their parts.
 
-Gradients are JAX's: the cotangent `c` of `y` stands for the change `Re(c * dy)`, so that of the part `b` of `a + ib`,
-which changes by `Re(-i * dz)`, it comes back times `-i`.
+Gradients are JAX's: the cotangent `c` of `y` stands for the change `Re(c * dy)`, so the cotangent of an imaginary
+part, which changes by `Re(-i * dz)`, is multiplied by `-i`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Operations on elements: arithmetic, comparisons, logic, bits, functions, rounding, selection, casts.
+"""Pointwise operations: arithmetic, comparisons, logic, bits, functions, rounding, selection, casts.
 
 All operands have the same shape; broadcasting is explicit (`broadcast`). Integer arithmetic wraps; integer division by
 zero gives 0. Functions of half-precision operands are computed in float32. Gradients by complex operands are those of
@@ -148,12 +148,12 @@ def _abs_vjp(g: Value, n: Applied) -> Grads:
     if x.dtype.is_complex:
         # The direction of the operand, conjugated; 0 at 0.
         return (_op("mul", _op("cast", g, dtype=x.dtype), _op("conj", _op("sign", x))),)
-    # At 0 the slope of the right side, as in Keras on JAX.
+    # At 0 the derivative from the right, as in Keras on JAX.
     return (_where(_op("ge", x, full_like(x, 0)), g, _op("neg", g)),)
 
 
 def _relu_vjp(g: Value, n: Applied) -> Grads:
-    # The result tells as much as the operand, and is kept in memory more often.
+    # The sign of the result is that of the operand, and the result is stored more often.
     return (_where(_op("gt", n.result, full_like(g, 0)), g, full_like(g, 0)),)
 
 
@@ -173,7 +173,7 @@ abs_ = pointwise(
 
 
 def _sign_vjp(g: Value, n: Applied) -> Grads:
-    """0, and of complex numbers `(g - conj(g) s^-2) / 2|x|`: what is across their direction `s`; at 0 it is 0."""
+    """0, and of complex numbers `(g - conj(g) s^-2) / 2|x|`: the component orthogonal to `s`; at 0 it is 0."""
     x, s = n.operands[0], n.result
     if not x.dtype.is_complex:
         return (None,)
@@ -297,7 +297,7 @@ def _functions() -> Iterable[tuple[str, Any, Any, float, float]]:
     yield "erfinv", erfinv, lambda x, y: _gaussian(y, math.sqrt(math.pi) / 2, 1), -0.9, 0.9
 
 
-# Of these functions, zero gives zero.
+# Functions with `f(0) = 0`.
 _OF_ZERO_ZERO = ("expm1", "log1p", "sqrt", "cbrt", "sin", "tan", "asin", "atan", "sinh", "tanh", "asinh", "atanh") + (
     ("erf", "erfinv")
 )
@@ -328,7 +328,7 @@ def _sigmoid_lower(x: Expr) -> Expr:
 
 
 def _sigmoid_vjp(g: Value, n: Applied) -> Grads:
-    # Of the result alone, which is in memory anyway where it is a gate of a loop.
+    # The derivative is computed from the result, which is stored anyway where it is a gate in a loop.
     y = n.result
     return (_op("mul", g, _op("mul", y, _one_plus(y, "sub", y))),)
 
@@ -378,7 +378,7 @@ def _clip_infer(x: TensorType, low: float, high: float) -> TensorType:
 
 
 def _limits(low: float, high: float, dtype: DType) -> tuple[float, float]:
-    """The bounds as numbers of the dtype; those that an integer type cannot hold limit nothing."""
+    """The bounds as numbers of the dtype; bounds outside an integer type's range become its ends."""
     if dtype.is_float:
         return float(low), float(high)
     limits = np.iinfo(dtype.numpy)
@@ -402,8 +402,8 @@ def _clip_lower(x: Expr, low: float, high: float, out: DType) -> Expr:
 
 def _clip_vjp(g: Value, n: Applied) -> Grads:
     x = n.operands[0]
-    kept = _op("eq", x, n.result)
-    return (_where(kept, g, full_like(g, 0)),)
+    unchanged = _op("eq", x, n.result)
+    return (_where(unchanged, g, full_like(g, 0)),)
 
 
 def _clip_cases() -> Iterable[Case]:
@@ -447,7 +447,7 @@ def _cast_lower(x: Expr, dtype: DType, out: DType) -> Expr:
         return _cast_lower(call("real", x), dtype, out)
     if not (x.dtype.is_float and dtype.is_integer):
         return cast(x, dtype)
-    # What an integer cannot hold is its nearest end, and NaN is 0: C leaves it open, and processors differ.
+    # Saturates, and converts NaN to 0: C leaves these cases undefined, and processors differ.
     wide = cast(x, x.dtype.accumulator)
     limits = np.iinfo(dtype.numpy)
     low, high = const(int(limits.min), dtype), const(int(limits.max), dtype)

@@ -1,7 +1,7 @@
 """Random bits: a pure function of seed, stream, step and position, the same on every backend.
 
-Philox 4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). Nothing is
-stored: a mask that the backward pass needs again is computed again.
+Philox 4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). No bits
+are stored: the backward pass recomputes the masks that it needs.
 """
 
 from __future__ import annotations

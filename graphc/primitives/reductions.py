@@ -1,4 +1,4 @@
-"""Reductions over axes, which vanish from the shape. `base.accumulator` tells in which dtype elements are combined."""
+"""Reductions over axes, which are removed from the shape. `base.accumulator` gives the dtypes of accumulators."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from graphc.primitives.base import (
 )
 from graphc.primitives.batching import over_axes, shifted
 from graphc.primitives.deviations import sum_of_deviations
-from graphc.primitives.rewrites import behind, moved_if_single, producer
+from graphc.primitives.rewrites import behind, producer, reshaped_if_single
 
 Grads = Sequence[Value | None]
 Axes = tuple[int, ...]
@@ -127,10 +127,10 @@ def _spread(reduced: Value, n: Applied) -> Value:
 
 
 def _extremum_vjp(g: Value, n: Applied) -> Grads:
-    """Elements that share the extremum share its cotangent."""
+    """Divides the cotangent of an extremum equally among the elements that equal it."""
     x, b = n.operands[0], g.builder
     hit = b.apply("eq", x, _spread(n.result, n))
-    # There may be more of them than a half can count.
+    # They are counted in float32: there may be more of them than a half can count.
     wide = x.dtype.accumulator
     total = b.apply("sum", b.apply("cast", hit, dtype=wide), axes=n.attrs["axes"])
     if wide is x.dtype:
@@ -141,9 +141,9 @@ def _extremum_vjp(g: Value, n: Applied) -> Grads:
 
 
 def _prod_vjp(g: Value, n: Applied) -> Grads:
-    """The product of the others: of those before an element, times that of those behind it.
+    """The product of all other elements: of those before an element, times those after it.
 
-    So it is right where elements are zero or infinite, and where the product of all leaves the range.
+    This is exact where elements are zero or infinite, and where the product of all elements overflows.
     """
     x, b, axes = n.operands[0], g.builder, n.attrs["axes"]
     if not axes:
@@ -161,7 +161,7 @@ def _prod_vjp(g: Value, n: Applied) -> Grads:
 
 
 def _product_before(rows: Value, reverse: bool) -> Value:
-    """The product of the elements before each along the last axis, or behind it: 1 where there are none."""
+    """For each element, the product of those before it along the last axis, or after it: 1 where there are none."""
     b, last = rows.builder, rows.rank - 1
     none, high = (0,) * rows.rank, rows.shape[:last]
     one = (*none[:last], 1)
@@ -178,14 +178,14 @@ def _ones_of_empty(builder: Builder, attrs: Attrs, operands: Sequence[Value], ou
 
 
 def _simpler_sum(builder: Builder, attrs: Attrs, operands: tuple[Value, ...]) -> Value | None:
-    found = moved_if_single(builder, attrs, operands)
+    reshaped = reshaped_if_single(builder, attrs, operands)
     x, axes = operands[0], attrs["axes"]
     node = producer(x)
-    if found is not None:
-        return found
+    if reshaped is not None:
+        return reshaped
     if node.op != "broadcast" or any(axis in node.attrs["axes"] for axis in axes):
         return sum_of_deviations(x, axes) if x.dtype.is_float else None
-    # All that is summed are copies: multiply by their number.
+    # All terms are copies of one value: multiply it by their number.
     kept = kept_axes(x.rank, axes)
     shape = tuple(x.shape[axis] for axis in kept)
     rest = builder.broadcast(behind(x), shape, tuple(kept.index(axis) for axis in node.attrs["axes"]))
@@ -194,11 +194,11 @@ def _simpler_sum(builder: Builder, attrs: Attrs, operands: tuple[Value, ...]) ->
 
 
 def _sum_of_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
-    """The batch is one more axis to sum over."""
+    """Sums over the batch's axis, too."""
     return builder.apply("sum", operands[0].value, axes=(0, *shifted(attrs["axes"])))
 
 
-_SIMPLER: dict[str, Any] = {"splits": True, "simplify": moved_if_single}
+_SIMPLER: dict[str, Any] = {"splits": True, "simplify": reshaped_if_single}
 sum_ = _reduction(
     "sum",
     _sum_eval,
@@ -230,7 +230,7 @@ argmax = _reduction("argmax", _position(np.argmax), None, ORDERED, dtypes.int32)
 argmin = _reduction("argmin", _position(np.argmin), None, ORDERED, dtypes.int32)
 
 
-# ---- several accumulators: one pass over the elements
+# ---- reductions with several accumulators, in one pass over the elements
 
 
 def _logsumexp_merged(a: Parts, b: Parts) -> Parts:
@@ -248,8 +248,8 @@ def _logsumexp_merged(a: Parts, b: Parts) -> Parts:
 
 def _logsumexp_finished(parts: Parts) -> Expr:
     largest, total = parts
-    found = call("add", cast(call("log", total), largest.dtype), largest)
-    return select(call("isfinite", largest), found, largest)
+    result = call("add", cast(call("log", total), largest.dtype), largest)
+    return select(call("isfinite", largest), result, largest)
 
 
 def _variance_merged(a: Parts, b: Parts) -> Parts:

@@ -1,4 +1,4 @@
-"""What the simplifications of many operations share: looking at what a value comes from."""
+"""Helpers shared by the simplifications of operations: queries of a value's producer, and common rules."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from graphc.graph.types import Attrs, Node
 
 
 def producer(value: Value) -> Node:
-    """The node that a value comes from."""
+    """The node that computes a value."""
     return value.builder.node(value.ref)
 
 
 def behind(value: Value) -> Value:
-    """The first operand of the node that a value comes from."""
+    """The first operand of the node that computes a value."""
     return value.builder.value(producer(value).inputs[0])
 
 
 def literal(value: Value) -> bool | int | float | complex | None:
-    """The number that a value is everywhere, where that is known; followed through views."""
+    """The number that all elements of a value are, through views of a literal; None where it is not known."""
     node = producer(value)
     while (rule := primitive(node.op)).view.affine:
         node = value.builder.node(node.inputs[0])
@@ -30,7 +30,7 @@ def literal(value: Value) -> bool | int | float | complex | None:
 
 
 def is_number(value: Value, number: float) -> bool:
-    """Whether a value is known to be a number everywhere."""
+    """Whether all elements of a value are known to be a number."""
     return literal(value) == number
 
 
@@ -43,17 +43,17 @@ def without_ones(shape: Shape) -> tuple[Dim, ...]:
 
 
 def operand_itself(builder: Builder, attrs: Attrs, operands: tuple[Value, ...]) -> Value:
-    """What an operation gives that changes nothing."""
+    """The operand of an operation that is the identity."""
     return operands[0]
 
 
-def itself_if_alone(builder: Builder, attrs: Attrs, operands: tuple[Value, ...]) -> Value | None:
-    """The only operand of what joins any number of them."""
+def operand_if_single(builder: Builder, attrs: Attrs, operands: tuple[Value, ...]) -> Value | None:
+    """The single operand of a concatenation or sum of any number of operands; None where there are several."""
     return operands[0] if len(operands) == 1 else None
 
 
-def moved_if_single(builder: Builder, attrs: Attrs, operands: tuple[Value, ...]) -> Value | None:
-    """A reduction over no axes, or over axes of size one, moves elements only."""
+def reshaped_if_single(builder: Builder, attrs: Attrs, operands: tuple[Value, ...]) -> Value | None:
+    """A reduction over no axes, or over axes of size one, as a reshape; None for other reductions."""
     x, axes = operands[0], attrs["axes"]
     if any(x.shape[axis] != 1 for axis in axes):
         return None

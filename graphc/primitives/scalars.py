@@ -1,6 +1,6 @@
-"""Elements as users' rules see them: they take Python's operators and NumPy's functions, and record what is computed.
+"""Symbolic elements for users' rules: they take Python's operators and NumPy's functions, and record expressions.
 
-One function of NumPy arrays thus is the lowering of an operation, too: `x / (1 + np.abs(x))`.
+A function of NumPy arrays, such as `x / (1 + np.abs(x))`, thus is the lowering of an operation, too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DTypeError
 from graphc.exprs import Expr
 
-# NumPy's functions of elements, by the intrinsics that they are.
+# The intrinsics of NumPy's functions of elements.
 _FUNCTIONS = MappingProxyType(
     {
         **{np_name: np_name for np_name in ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt")},
@@ -54,10 +54,10 @@ _BIT_NAMES = MappingProxyType({"bit_and": "and", "bit_or": "or", "bit_xor": "xor
 
 
 class Scalar(np.lib.mixins.NDArrayOperatorsMixin):
-    """One element of a tensor, while a rule tells how a result's element is computed.
+    """One element of a tensor, as an expression under construction in a lowering rule.
 
     Args:
-        expr: What it is.
+        expr: The expression of the element.
 
     Example:
 
@@ -71,7 +71,7 @@ class Scalar(np.lib.mixins.NDArrayOperatorsMixin):
 
     @property
     def dtype(self) -> DType:
-        """The dtype that it is computed in: float32 for elements of half precision."""
+        """The dtype in which it is computed: float32 for elements of half precision."""
         return self.expr.dtype
 
     def call(self, intrinsic: str, *others: Any) -> Scalar:
@@ -128,7 +128,7 @@ class Scalar(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def where(condition: Any, then: Any, otherwise: Any) -> Scalar:
-    """One of two elements."""
+    """Selects one of two elements by a condition."""
     first, second = _together("select", then, otherwise)
     chosen = as_expr(condition, dtypes.bool_)
     return Scalar(exprs.select(chosen, first, second))
@@ -161,18 +161,18 @@ def as_expr(value: Any, dtype: DType) -> Expr:
 
 
 def _together(name: str, *operands: Any) -> list[Expr]:
-    """Operands as expressions of one dtype: that of the first element among them."""
-    found = [x.dtype for x in operands if isinstance(x, Scalar)]
-    if not found:
+    """Operands as expressions of one dtype: that of the elements among them."""
+    element_dtypes = [x.dtype for x in operands if isinstance(x, Scalar)]
+    if not element_dtypes:
         kinds = [np.asarray(x).dtype.kind for x in operands]
-        found = [dtypes.float32 if "f" in kinds else dtypes.int32 if "i" in kinds else dtypes.bool_]
-    if any(dtype is not found[0] for dtype in found):
+        element_dtypes = [dtypes.float32 if "f" in kinds else dtypes.int32 if "i" in kinds else dtypes.bool_]
+    if any(dtype is not element_dtypes[0] for dtype in element_dtypes):
         raise DTypeError(
             "elements of different dtypes are combined",
-            got=f"{name} of {' and '.join(map(str, found))}",
+            got=f"{name} of {' and '.join(map(str, element_dtypes))}",
             hint="make them one with x.astype(dtype)",
         )
-    return [as_expr(x, found[0]) for x in operands]
+    return [as_expr(x, element_dtypes[0]) for x in operands]
 
 
 def _called(name: str, *operands: Any) -> Scalar:

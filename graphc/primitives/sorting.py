@@ -14,7 +14,7 @@ from graphc.graph.registry import Batched, Case, Kind, LibraryRule, Primitive, r
 from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import ORDERED, Array, check_dtype
 
-# About how often sorting compares each element.
+# About how many comparisons sorting takes for each element.
 _COMPARISONS = 16
 
 
@@ -26,7 +26,7 @@ def _infer(x: TensorType) -> tuple[TensorType, TensorType]:
 
 
 def _eval(x: Array) -> tuple[Array, Array]:
-    """The elements in ascending order, NaN last, and where each was; equal ones stay in their order."""
+    """The elements in ascending order, NaN last, and the position that each had; equal elements keep their order."""
     order = np.argsort(x.astype(dtypes.as_dtype(x.dtype).accumulator.numpy, copy=False), axis=-1, kind="stable")
     return np.take_along_axis(x, order, -1), order.astype(np.int32)
 
@@ -36,7 +36,7 @@ def _lower(types: Sequence[TensorType]) -> LibraryRule:
 
 
 def _vjp(given: Value | tuple[Value | None, ...], n: Applied) -> Sequence[Value | None]:
-    """Each element's cotangent goes back to where the element was."""
+    """Moves each element's cotangent back to the position that the element had."""
     g = given[0] if isinstance(given, tuple) else given
     if g is None or not g.dtype.is_float:
         return (None,)

@@ -1,4 +1,4 @@
-"""Where values come from: inputs, states, constants, sizes, and counting."""
+"""Sources of values: inputs, states, constants, sizes, and iota."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ state = register(Primitive("state", Kind.SOURCE, _named, _unbound, None, None, _
 
 
 def _constant_lower(reader: Reader, index: tuple[Dim, ...], value: graph_types.Array) -> Expr:
-    """Only one-element constants lower to a literal; the compiler keeps the others in memory."""
+    """Only one-element constants lower to a literal; the others are in memory."""
     return const(value.numpy().reshape(-1)[0].item(), value.dtype)
 
 

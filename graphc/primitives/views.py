@@ -15,7 +15,7 @@ from graphc.graph.registry import Batched, Case, Kind, Primitive, Reader, ViewTr
 from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import ANY, Array, check_axes, check_rank, together, view
 from graphc.primitives.batching import over_axes, shifted
-from graphc.primitives.rewrites import behind, itself_if_alone, producer, without_ones
+from graphc.primitives.rewrites import behind, operand_if_single, producer, without_ones
 
 Grads = Sequence[Value | None]
 Operands = tuple[Value, ...]
@@ -110,7 +110,7 @@ def unravel(position: Dim, shape: Shape) -> Points:
     """The index at a position in row-major order."""
     index: list[Dim] = []
     for extent in reversed(shape[1:]):
-        extent = extent if extent != 0 else 1  # of a tensor without elements, nobody reads any
+        extent = extent if extent != 0 else 1  # a tensor without elements is never read
         index.append(dims.mod(position, extent))
         position = dims.floordiv(position, extent)
     return (*((position,) if shape else ()), *reversed(index))
@@ -134,7 +134,7 @@ def _reshape_cases() -> Iterable[Case]:
 
 
 def _reshape_axes(x: TensorType, attrs: Attrs) -> Sequence[int | None]:
-    """Where axes are if only such of size one are added or dropped."""
+    """The result's axis for each axis of the operand, if the reshape only adds or drops axes of size one."""
     before = [axis for axis, extent in enumerate(x.shape) if extent != 1]
     after = [axis for axis, extent in enumerate(attrs["shape"]) if extent != 1]
     if without_ones(x.shape) != without_ones(attrs["shape"]):
@@ -156,7 +156,7 @@ def _reshape_simpler(builder: Builder, attrs: Attrs, operands: Operands) -> Valu
         return builder.apply("reshape", behind(x), shape=attrs["shape"])
     if node.op == "broadcast" and not node.attrs["axes"]:
         return builder.broadcast(behind(x), attrs["shape"], ())
-    # A reshape that only adds axes of size one to a broadcast, or drops them, is a broadcast itself.
+    # A reshape of a broadcast that only adds or drops axes of size one is a broadcast itself.
     if without_ones(x.shape) == without_ones(attrs["shape"]) and node.op == "broadcast":
         return _rebroadcast(x, attrs["shape"])
     return None
@@ -495,7 +495,7 @@ concatenate = register(
         view=ViewTraits(joined=True),
         linear=together,
         batch=_concatenate_batch,
-        simplify=itself_if_alone,
+        simplify=operand_if_single,
         of_empty=_concatenate_of_empty,
     )
 )

@@ -1,8 +1,8 @@
-"""Reductions over windows that slide along the axes, and what their gradients need.
+"""Reductions over windows that slide along the axes, and the operations of their gradients.
 
-`window`, `strides`, `padding` and `dilation` speak of every axis of the operand; an axis that no window slides along
-has window 1, stride 1, padding (0, 0) and dilation 1. Padding never wins and never counts: it is the identity of what
-is combined. Of equal extrema in a window the first gets the gradient, as in Keras on JAX.
+`window`, `strides`, `padding` and `dilation` have an entry for every axis of the operand; an axis along which no window
+slides has window 1, stride 1, padding (0, 0) and dilation 1. Padding is the identity of the combiner. Of equal extrema
+in a window the first gets the gradient, as in Keras on JAX.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _check(op: str, shape: Shape, attrs: dict[str, Any]) -> Shape:
         if name != "padding" and any(isinstance(size, int) and size < 1 for size in attrs[name]):
             raise ShapeError(f"the {name} of `{op}` is at least 1", got=f"{name} {attrs[name]}, operand {shown}")
     out = tuple(window.out for window in _windows(shape, **attrs))
-    # Of an axis without elements, such as a batch of no samples, there are no windows.
+    # An axis without elements, such as an empty batch, has no windows.
     if any(dims.nonnegative(-size) and (extent != 0 or size != 0) for size, extent in zip(out, shape, strict=True)):
         raise ShapeError(
             f"the window of `{op}` is larger than its padded operand",
@@ -63,7 +63,7 @@ def _split(attrs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _offsets(window: Shape, r: Points) -> Points:
-    """The offset in every axis, from those in the axes that a window slides along."""
+    """The offset in every axis, from the offsets in the axes along which a window slides."""
     rest = iter(r)
     return tuple(0 if size == 1 else next(rest) for size in window)
 
@@ -73,7 +73,7 @@ def _slid(window: Shape) -> Shape:
 
 
 def identity(combine: str, dtype: DType) -> bool | int | float:
-    """What changes nothing when combined."""
+    """The identity of a combiner."""
     return combiner(combine).identity(dtype)[0]
 
 
@@ -142,8 +142,8 @@ def _position_eval(x: Array, combine: str, **attrs: Any) -> Array:
     windows = _windows(x.shape, **attrs)
     wide = padded(x, windows, 0, identity(combine, dtypes.as_dtype(x.dtype)))
     parts = np.stack([wide[under] for _, under in positions(windows, 0)])
-    found = np.argmax(parts, 0) if combine == "argmax" else np.argmin(parts, 0)
-    return np.asarray(found).astype(np.int32)
+    position = np.argmax(parts, 0) if combine == "argmax" else np.argmin(parts, 0)
+    return np.asarray(position).astype(np.int32)
 
 
 def _position_lower(types: Sequence[TensorType], combine: str, **attrs: Any) -> ReduceRule:
@@ -193,7 +193,7 @@ def _spread_lower(types: Sequence[TensorType], sizes: Shape, **attrs: Any) -> Re
 
 
 def _read_position(reader: Reader, place: Points, inside: Expr) -> Expr:
-    """The position that won a window; none where there is no such window."""
+    """The position of a window's extremum; -1 where there is no such window."""
     return cast(read_inside(reader, 1, place, inside, -1), dtypes.int32)
 
 
@@ -231,7 +231,7 @@ def _take_eval(x: Array, position: Array, **attrs: Any) -> Array:
 def _take_lower(reader: Reader, index: Points, **attrs: Any) -> Expr:
     windows = _windows(reader.types[0].shape, **attrs)
     wide = cast(reader.read(1, index), dtypes.int64)
-    # Positions come from `window_position`; whatever else comes, no foreign memory is read.
+    # Other positions than those of `window_position` must not read memory outside the buffer.
     known = call("and", call("ge", wide, Index(0)), call("lt", wide, Index(dims.product(attrs["window"]))))
     place, inside = places(windows, index, unravel(reader.as_index(wide), attrs["window"]), True)
     return read_inside(reader, 0, place, both(known, inside))
@@ -290,7 +290,7 @@ def _take_cases() -> Iterable[Case]:
 
 
 def _batch(op: str) -> Batch:
-    """No window slides along the axis of the batch."""
+    """The batching rule: no window slides along the batch's axis."""
 
     def rule(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
         moved = dict(attrs)

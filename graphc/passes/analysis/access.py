@@ -1,4 +1,4 @@
-"""Which elements an operation reads: the index maps that fusion and lowering share.
+"""The elements that operations read: index maps, used by fusion and lowering.
 
 Views cost nothing: they are inlined into their readers. A read is followed through them to a value that is computed
 or stored, giving that value and the index at which it is read.
@@ -24,7 +24,7 @@ Point = tuple[Dim, ...]
 
 @dataclass(frozen=True)
 class Domain:
-    """The points that a group runs over: `points` outside, `reduced` inside, and how a full tensor lies over both.
+    """The iteration domain of a group: the axes `points` outside, `reduced` inside, and their order in a full tensor.
 
     Axis `a` of a full tensor is point axis `order[a]`, or reduced axis `order[a] - len(points)`.
     """
@@ -61,7 +61,7 @@ class Domain:
         return tuple(index[axis] for axis in self.full_order)
 
     def index_of(self, shape: Shape) -> Point | None:
-        """Where the element of a tensor of this shape lies that belongs to the current point; None if none does."""
+        """The index, in a tensor of this shape, of the element of the current point; None if there is none."""
         if shape == self.points:
             return self.point
         if shape not in self._places:
@@ -86,7 +86,7 @@ class Domain:
 
 
 class ReadRecorder:
-    """A reader that notes which values are read where, following views.
+    """A reader that records the values and indices that are read, following views.
 
     Args:
         graph: The graph.
@@ -96,7 +96,7 @@ class ReadRecorder:
     def __init__(self, graph: Graph, inlined: frozenset[int] | set[int]) -> None:
         self.graph = graph
         self.inlined = inlined
-        self.found: list[tuple[Ref, Point]] = []
+        self.reads: list[tuple[Ref, Point]] = []
         self.is_guarded = False
         self._node: Node | None = None
         self._seen: set[tuple[Ref, Point]] = set()
@@ -112,24 +112,24 @@ class ReadRecorder:
         return self._node.outs[0]
 
     def read(self, operand: int, index: Point) -> Expr:
-        """Notes the read, or follows it."""
+        """Records a read of an operand."""
         assert self._node is not None
         ref = self._node.inputs[operand]
         self.follow(ref, index)
         return Var("?", self.graph.type(ref).dtype)
 
     def as_index(self, expr: Expr) -> Dim:
-        """A place that only the running program knows."""
+        """An index that is known at run time only."""
         return dims.value("?")
 
     @contextmanager
     def guarded(self, condition: Expr) -> Iterator[None]:
-        """Notes that something is read under a condition."""
+        """Records that a read is conditional."""
         self.is_guarded = True
         yield
 
     def follow(self, ref: Ref, index: Point) -> None:
-        """Notes a read of a value, or the reads behind it where it is a view."""
+        """Records a read of a value, or, where it is inlined, the reads of its operands."""
         if (ref, index) in self._seen:
             return
         self._seen.add((ref, index))
@@ -137,10 +137,10 @@ class ReadRecorder:
         if node.id in self.inlined:
             self.reads_of(node, index)
         else:
-            self.found.append((ref, index))
+            self.reads.append((ref, index))
 
     def reads_of(self, node: Node, index: Point, inner: Point = ()) -> None:
-        """Notes what a node reads to compute its element at an index."""
+        """Records the reads of a node that computes its element at an index."""
         rule = primitive(node.op)
         before, self._node = self._node, node
         if rule.kind is Kind.POINTWISE:
@@ -155,27 +155,27 @@ class ReadRecorder:
 
     def _reads_of_anchor(self, node: Node, index: Point, inner: Point) -> None:
         rule = primitive(node.op)
-        if not rule.kind.has_kernel:  # it reads all of everything
-            self.found.extend((ref, ()) for ref in node.inputs)
+        if not rule.kind.has_kernel:  # it reads all elements of all operands
+            self.reads.extend((ref, ()) for ref in node.inputs)
             return
         assert rule.lower is not None
-        made = rule.lower(self.types, **node.attrs)
+        lowered = rule.lower(self.types, **node.attrs)
         reader: Reader = self
         match rule.kind:
             case Kind.REDUCE:
-                made.element(reader, index, inner)
+                lowered.element(reader, index, inner)
             case Kind.CONTRACT:
-                made.lhs(reader, index, inner)
-                made.rhs(reader, index, inner)
+                lowered.lhs(reader, index, inner)
+                lowered.rhs(reader, index, inner)
             case Kind.SCAN:
-                made.element(reader, index)
+                lowered.element(reader, index)
             case _:
-                made.target(reader, index)
-                made.element(reader, index)
+                lowered.target(reader, index)
+                lowered.element(reader, index)
 
 
 def extents_of(graph: Graph, node: Node) -> Shape:
-    """The axes that a reduction or contraction runs over."""
+    """The extents of the axes over which a reduction or contraction runs."""
     rule = primitive(node.op)
     assert rule.lower is not None
     extents: Shape = rule.lower(tuple(graph.type(ref) for ref in node.inputs), **node.attrs).extents
@@ -183,19 +183,19 @@ def extents_of(graph: Graph, node: Node) -> Shape:
 
 
 def kind_of(graph: Graph, node: Node) -> Kind:
-    """How a node runs: a reduction over no axes, such as over windows of one element, like what computes elements."""
+    """The kind of a node in fusion: a reduction over no axes, such as windows of one element, counts as pointwise."""
     kind = primitive(node.op).kind
     return Kind.POINTWISE if kind is Kind.REDUCE and extents_of(graph, node) == () else kind
 
 
 @lru_cache(maxsize=4096)
 def domain(points: Shape, reduced: Shape = (), order: tuple[int, ...] | None = None) -> Domain:
-    """The domain, which many operations share."""
+    """A domain; the object is cached, since many operations have equal domains."""
     return Domain(points, reduced, order)
 
 
 def domain_of(graph: Graph, node: Node) -> Domain:
-    """The points that a node by itself runs over."""
+    """The domain of a node in a kernel of its own."""
     kind = kind_of(graph, node)
     shape = node.outs[0].shape
     if kind is Kind.CONTRACT:
@@ -206,6 +206,6 @@ def domain_of(graph: Graph, node: Node) -> Domain:
     if axes is None:
         return domain(shape, extents_of(graph, node))
     rank = graph.type(node.inputs[0]).rank
-    kept = [axis for axis in range(rank) if axis not in axes]
-    order = tuple(len(kept) + axes.index(a) if a in axes else kept.index(a) for a in range(rank))
+    points = [axis for axis in range(rank) if axis not in axes]
+    order = tuple(len(points) + axes.index(a) if a in axes else points.index(a) for a in range(rank))
     return domain(shape, extents_of(graph, node), order)

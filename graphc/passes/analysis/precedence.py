@@ -1,4 +1,4 @@
-"""Which groups come before which: a strict partial order that is kept closed while groups are added and merged.
+"""The precedence of groups: a strict partial order, transitively closed while groups are added and merged.
 
 Groups are numbers and sets of them are bits of an integer, so that whether a path leads from one group to another is a
 shift, and whether one leads through a third is an intersection.
@@ -30,16 +30,16 @@ class Precedence:
     """
 
     def __init__(self) -> None:
-        self._before: dict[int, int] = {}  # group -> bit set of those that come before it
-        self._after: dict[int, int] = {}  # group -> bit set of those that come after it
+        self._before: dict[int, int] = {}  # group -> bit set of its predecessors
+        self._after: dict[int, int] = {}  # group -> bit set of its successors
 
     def add(self, group: int, needed: Iterable[int] = ()) -> None:
-        """Adds a group that comes after some that are there."""
+        """Adds a group that comes after some others."""
         self._before[group], self._after[group] = 0, 0
         self.put_after(group, needed)
 
     def put_after(self, group: int, needed: Iterable[int]) -> None:
-        """Has a group, and with it all that come after it, come after others. None of those may come after it."""
+        """Puts a group and its successors after others, none of which may be one of these."""
         bits = 0
         for other in needed:
             bits |= self._before[other] | 1 << other
@@ -62,7 +62,7 @@ class Precedence:
         return bool(self._after[first] & self._before[last])
 
     def merge(self, group: int, gone: int) -> None:
-        """Makes two groups one, under the number of the first."""
+        """Merges two groups, under the number of the first."""
         both = 1 << gone | 1 << group
         before = (self._before[group] | self._before.pop(gone)) & ~both
         after = (self._after[group] | self._after.pop(gone)) & ~both
@@ -73,15 +73,15 @@ class Precedence:
             self._before[later] = self._before[later] & ~both | 1 << group | before
 
     def sorted(self, rank: Callable[[int], int] | None = None) -> list[int]:
-        """The groups so that each comes after those it must; among free choices by rank, else by number."""
+        """The groups in topological order; where that leaves a choice, by rank, else by number."""
         waiting = sorted(self._before, key=rank)
-        done, found = 0, []
+        done, order = 0, []
         while waiting:
             group = next(g for g in waiting if not self._before[g] & ~done)
             waiting.remove(group)
             done |= 1 << group
-            found.append(group)
-        return found
+            order.append(group)
+        return order
 
 
 def _members(bits: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Triangular masks: values that are one number on one side of a diagonal, such as scores under a causal mask.
+"""Triangular masks: values whose elements on one side of a diagonal are one number, as under a causal mask.
 
 Half of the terms of some products of attention are then zero, and half of the elements of others are masked: kernels
 may leave these terms and elements out.
@@ -23,12 +23,12 @@ class Triangle:
     """Elements where `index[row] - index[column] + offset >= 0`, of a value or of a condition that holds there.
 
     Args:
-        row: The axis along which there are more of them.
-        column: The axis along which there are fewer.
-        offset: How far the diagonal is from the first element.
-        rest: What all other elements are: a number, or False.
-        is_exact: Of a condition: whether it is true for all of these elements. Of a value: whether all of these are
-            products, so that none of them is as small as what masks the others.
+        row: The axis along which their number grows.
+        column: The axis along which it falls.
+        offset: The distance of the diagonal from the first element.
+        rest: The value of all other elements: a number, or False.
+        is_exact: For a condition: whether it is true for all of these elements. For a value: whether all of these are
+            products, so that none of them is as small as the number that masks the others.
     """
 
     row: int
@@ -38,13 +38,13 @@ class Triangle:
     is_exact: bool = True
 
     def moved(self, places: Callable[[int], int | None]) -> Triangle | None:
-        """The same with its axes elsewhere; None where one of them is not kept."""
+        """The triangle with its axes renumbered; None where one of them is removed."""
         row, column = places(self.row), places(self.column)
         return None if row is None or column is None else replace(self, row=row, column=column)
 
 
 def triangles(graph: Graph) -> dict[Ref, Triangle]:
-    """The values of a graph that are one number on one side of a diagonal.
+    """The values of a graph whose elements on one side of a diagonal are one number.
 
     Args:
         graph: The graph.
@@ -53,10 +53,10 @@ def triangles(graph: Graph) -> dict[Ref, Triangle]:
         For each such value the triangle of its other elements. An element that counts as zero may be a product of zero
         and a number that is not finite, or the exponential of a score below the number that masks others.
     """
-    found = _Search(graph)
+    search = _Search(graph)
     for node in graph.table.values():
-        found.visit(node)
-    return found.values
+        search.visit(node)
+    return search.values
 
 
 class _Search:
@@ -67,7 +67,7 @@ class _Search:
         self.ramps: dict[Ref, int] = {}  # values that are the index along an axis
 
     def visit(self, node: Node) -> None:
-        """Derives what is known of a node's result from its operands."""
+        """Derives the triangle of a node's result from those of its operands."""
         ref, rule = Ref(node.id), primitive(node.op)
         match node.op:
             case "iota":
@@ -130,28 +130,28 @@ class _Search:
             self.values[Ref(node.id)] = replace(masked, is_exact=False)
 
     def _is_product(self, node: Node) -> bool:
-        """Whether a value is a product of matrices, up to factors."""
+        """Whether a value is a product of matrices, times any factors."""
         rule = primitive(node.op)
         if rule.view.axes is not None or node.op in ("cast", "mul", "div"):
             return any(self._is_product(self.graph.node(operand.node)) for operand in set(node.inputs))
         return rule.kind is Kind.CONTRACT
 
     def _number(self, ref: Ref) -> float | None:
-        """The number that a value is everywhere, where that is known."""
+        """The number that all elements of a value are; None where it is not known."""
         node = self._behind_views(ref)
         if not primitive(node.op).literal or node.outs[0].elements != 1:
             return None
         return float(node.attrs["value"].numpy().reshape(-1)[0])
 
     def _behind_views(self, ref: Ref) -> Node:
-        """The node whose elements a value consists of, in whatever order that keeps neighbours together."""
+        """The node behind views that keep neighbouring elements together."""
         node = self.graph.node(ref.node)
         while (view := primitive(node.op).view).affine and view.ordered and view.whole:
             node = self.graph.node(node.inputs[0].node)
         return node
 
     def _less_largest(self, node: Node) -> None:
-        """A value less its largest elements along an axis, among which is one that is no masked one."""
+        """Derives the triangle of a value less its maxima along an axis, each over some element that is not masked."""
         x, largest = node.inputs
         known, top = self.values.get(x), self._behind_views(largest)
         if known is None or not known.is_exact or known.rest > VERY_NEGATIVE or top.op != "max" or top.inputs[0] != x:

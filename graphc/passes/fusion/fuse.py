@@ -1,11 +1,11 @@
 """Partition of a graph into groups, each of which becomes one kernel.
 
-Views are inlined (`inline.py`): every reader computes them for itself, and so is cheap arithmetic where that takes less
-traffic (`rematerialize.py`). Each other operation belongs to exactly one group. Groups grow from producers to consumers
-in graph order, then pairs of groups are merged, the pair that saves most bytes of traffic first. A merge must keep the
-group convex (no path leaves and comes back), and each value that passes inside a group must be read at the very point
-that it is computed for. What is refused is logged with its reason. In the end, cheap operations of which only one later
-group reads the results sink into that group, where that stores less.
+Views are inlined (`inline.py`), and cheap arithmetic is rematerialized where that causes less memory traffic
+(`rematerialize.py`). Each other operation belongs to exactly one group. Groups grow from producers to consumers in
+graph order, then pairs of groups are merged, the pair that saves most bytes of traffic first. A merge must keep the
+group convex (no path leaves and comes back), and each value inside a group must be read at the very point for which it
+is computed. Refusals are logged with their reasons. In the end, cheap operations whose results only one later group
+reads sink into that group, where that stores less.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why two groups stayed apart."""
+    """Why two groups were not merged."""
 
     producer: int
     consumer: int
@@ -52,7 +52,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Partition:
-    """A graph cut into kernels: groups, in an order in which they can run, and the nodes inlined into their readers."""
+    """A graph partitioned into groups, in topological order, and the nodes inlined into their readers."""
 
     graph: Graph
     groups: tuple[Group, ...]
@@ -61,29 +61,29 @@ class Partition:
 
     @cached_property
     def triangles(self) -> dict[Ref, Triangle]:
-        """The values that are known on one side of a diagonal."""
+        """The values whose elements on one side of a diagonal are one number."""
         return triangles(self.graph)
 
     @cached_property
     def stored(self) -> dict[int, tuple[Ref, ...]]:
-        """The values that each group, by position, leaves in memory: read by another group, or results of the graph."""
+        """The values that each group, by position, stores: those that other groups read, and results of the graph."""
         home = {node.id: position for position, group in enumerate(self.groups) for node in group.nodes}
         needed = set(self.graph.roots)
         for position, group in enumerate(self.groups):
             needed |= {ref for ref in group.reads if home.get(ref.node, position) != position}
-        found: dict[int, list[Ref]] = {}
+        stored: dict[int, list[Ref]] = {}
         for ref in sorted(needed):
             if ref.node in home:
-                found.setdefault(home[ref.node], []).append(ref)
-        return {position: tuple(refs) for position, refs in found.items()}
+                stored.setdefault(home[ref.node], []).append(ref)
+        return {position: tuple(refs) for position, refs in stored.items()}
 
 
 def fuse(graph: Graph, enabled: bool = True) -> Partition:
-    """Cuts a graph into groups.
+    """Partitions a graph into groups.
 
     Args:
         graph: A simplified graph.
-        enabled: Whether operations share kernels at all; off, each has its own.
+        enabled: Whether operations share kernels; if not, each has its own.
 
     Returns:
         The partition; its groups are in topological order.
@@ -96,15 +96,15 @@ def fuse(graph: Graph, enabled: bool = True) -> Partition:
         return first
     second = _Fusion(graph, enabled, inlined | rematerialized)
     second.sizes = fusion.sizes
-    # Nodes that read nothing rematerialized read the same as before.
+    # Nodes without rematerialized operands read the same values as before.
     second.reads = {
-        key: found for key, found in fusion.reads.items() if not any(ref.node in rematerialized for ref, _ in found)
+        key: reads for key, reads in fusion.reads.items() if not any(ref.node in rematerialized for ref, _ in reads)
     }
     return second.run()
 
 
 def _rematerialized(partition: Partition) -> set[int]:
-    """The nodes that cause less traffic where each group that reads them computes them."""
+    """The nodes whose rematerialization causes less memory traffic."""
     graph, groups = partition.graph, partition.groups
     stored = {ref for refs in partition.stored.values() for ref in refs}
     home = {node.id: position for position, group in enumerate(groups) for node in group.nodes}
@@ -123,13 +123,13 @@ class _Fusion:
         self.home: dict[int, int] = {}
         self.order = Precedence()
         self.refusals: list[Refusal] = []
-        # What a node reads at the current point of a domain, and the sizes of values.
+        # The reads of each node at the current point of a domain, and the sizes of values.
         self.reads: dict[tuple[int, Domain], list[tuple[Ref, tuple[dims.Dim, ...]]]] = {}
         self.sizes: dict[Ref, int] = {}
         self._merges = 0
         self._touching: dict[int, tuple[int, set[Ref]]] = {}
-        self._merged: dict[int, int] = {}  # group id -> which merge was its last
-        self._refused: dict[tuple[int, int], int] = {}  # a pair of groups -> after which merge it was refused
+        self._merged: dict[int, int] = {}  # group id -> number of its last merge
+        self._refused: dict[tuple[int, int], int] = {}  # a pair of groups -> number of merges before its refusal
 
     def run(self) -> Partition:
         for node in self.graph.table.values():
@@ -180,7 +180,7 @@ class _Fusion:
         return True
 
     def _reads_in(self, node: Node, domain: Domain) -> list[tuple[Ref, tuple[dims.Dim, ...]]]:
-        """What a node reads at the current point of a domain."""
+        """The reads of a node at the current point of a domain."""
         key = (node.id, domain)
         known = self.reads.get(key)
         if known is None:
@@ -197,16 +197,16 @@ class _Fusion:
                 if index is None:
                     # Parts of a concatenation are read where they are computed.
                     assert primitive(node.op).view.joined
-                    recorder.found = [(ref, domain.index_of(self.graph.type(ref).shape) or ()) for ref in node.inputs]
+                    recorder.reads = [(ref, domain.index_of(self.graph.type(ref).shape) or ()) for ref in node.inputs]
                 else:
                     recorder.reads_of(node, index, domain.inner if kind is Kind.REDUCE else ())
-            known = self.reads[key] = recorder.found
+            known = self.reads[key] = recorder.reads
         return known
 
-    # ---- what fits together
+    # ---- legality of groups
 
     def _common_domain(self, a: Group, b: Group) -> Domain | None:
-        """The domain over which both groups can run."""
+        """The domain over which both groups can run; None where there is none."""
         if a.domain == b.domain:
             return a.domain if Kind.CONTRACT not in (a.kind, b.kind) or a.kind is not b.kind else None
         if a.kind in ANCHORS and b.kind in ANCHORS:
@@ -224,7 +224,7 @@ class _Fusion:
         return a if len(a.points) >= len(b.points) else b
 
     def _mismatch(self, nodes: list[Node], members: list[Node], domain: Domain) -> str | None:
-        """Why some node cannot run in a group over a domain; None if all can."""
+        """The reason why a node cannot run in a group over a domain; None if all nodes can."""
         inside = {member.id for member in members}
         for node in nodes:
             shape = node.outs[0].shape
@@ -272,7 +272,7 @@ class _Fusion:
         return sorted(((score, a, b) for (a, b), score in scores.items()), key=lambda row: (-row[0], row[1:]))
 
     def _touched(self, group: Group) -> set[Ref]:
-        """What a group reads or computes; known until it merges."""
+        """The values that a group reads or computes; cached until it merges."""
         merge = self._merged.get(group.id, 0)
         known = self._touching.get(group.id)
         if known is None or known[0] != merge:
@@ -281,7 +281,7 @@ class _Fusion:
         return known[1]
 
     def _try_merge(self, a: Group, b: Group) -> bool:
-        # Merges of others only add paths: what was refused stays so until one of the two has changed.
+        # Merges of other groups only add paths: a refusal holds until one of the two groups changes.
         latest = max(self._merged.get(a.id, 0), self._merged.get(b.id, 0))
         if self._refused.get((a.id, b.id), -1) >= latest:
             return False
@@ -311,7 +311,7 @@ class _Fusion:
         self.order.merge(a.id, b.id)
 
     def _join_parts(self) -> None:
-        """A concatenation of what one group computes is stored by that group, part by part."""
+        """Merges concatenations into the group that computes all their parts, which stores them part by part."""
         updates = set(self.graph.updates.values())
         for whole in list(self.groups.values()):
             node = whole.nodes[0]
@@ -345,7 +345,7 @@ class _Fusion:
                         self._sink(group, [node], self.groups[id], readers)
 
     def _sink(self, group: Group, stored: list[Node], target: Group, readers: dict[Ref, set[int]]) -> bool:
-        """Moves nodes with all that serves them alone to a later group, if that stores and reads less."""
+        """Moves nodes, and nodes that only they read, to a later group, if that reduces memory traffic."""
         moved = self._serving(group, stored, readers)
         ids = {node.id for node in moved}
         if len(moved) == len(group.nodes):
@@ -356,7 +356,7 @@ class _Fusion:
         new = {
             ref for ref in needed if ref.node in here and ref not in self.graph.roots and not readers[ref] & elsewhere
         }
-        # What is stored is written and read; what is stored anyway is at most read once more.
+        # A stored value is written and read; a value that is stored anyway is read once more at most.
         saved = sum(2 * self._nbytes(Ref(node.id)) for node in stored)
         if saved <= sum(self._nbytes(ref) * (2 if ref in new else 1) for ref in needed - target.reads):
             return False
@@ -376,15 +376,15 @@ class _Fusion:
         return True
 
     def _serving(self, group: Group, stored: list[Node], readers: dict[Ref, set[int]]) -> list[Node]:
-        """Some nodes of a group with the cheap ones that only they read, directly or not."""
-        found = {node.id for node in stored}
+        """Some nodes of a group, and the cheap nodes that only they read, directly or not."""
+        moved = {node.id for node in stored}
         for node in reversed(group.nodes):
             ref = Ref(node.id)
             if primitive(node.op).cheap and ref not in self.graph.roots and readers.get(ref) == {group.id}:
                 users = [user for user in group.nodes if any(r == ref for r, _ in self._reads_in(user, group.domain))]
-                if all(user.id in found for user in users):
-                    found.add(node.id)
-        return [node for node in group.nodes if node.id in found]
+                if all(user.id in moved for user in users):
+                    moved.add(node.id)
+        return [node for node in group.nodes if node.id in moved]
 
     # ---- helpers
 
@@ -398,7 +398,7 @@ class _Fusion:
         return sum(self._nbytes(ref) for ref in values if self.home.get(ref.node) == id)
 
     def _ordered(self) -> list[Group]:
-        """The groups so that each comes after those it depends on; among free choices, in graph order."""
+        """The groups in topological order; where that leaves a choice, in graph order."""
         return [self.groups[id] for id in self.order.sorted(lambda id: self.groups[id].nodes[-1].id)]
 
 

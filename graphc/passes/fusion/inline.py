@@ -1,4 +1,4 @@
-"""Inlining: nodes that are not stored, but computed by each of their readers: views, index arithmetic, comparisons."""
+"""Inlining: views, index arithmetic and comparisons are not stored, but computed by each of their readers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphc.primitives.views import ravel
 
 # Operations of these kinds share no kernel with others.
 UNFUSED = (Kind.SCAN, Kind.SCATTER, Kind.REGION, Kind.LIBRARY)
-# The most operations in one expression: lowering and printing recurse from each to those inside it.
+# The most operations in one expression: lowering and printing recurse into operands.
 MOST_INLINED = 64
 
 
@@ -77,7 +77,7 @@ def _is_read_in_place(graph: Graph, ref: Ref, inlined: set[int], reader: Node) -
     chain = node
     while chain.id in inlined and chain.inputs:
         view = primitive(chain.op).view
-        # The axes of a filter and of a window join to few if they lie in order, and a filter is soon stored in order.
+        # Axes of filters and windows merge to few if they are in order, and a filter is cheap to store in order.
         if not view.affine or not (view.ordered or rule.any_order):
             return False
         chain = graph.node(chain.inputs[0].node)
@@ -87,6 +87,6 @@ def _is_read_in_place(graph: Graph, ref: Ref, inlined: set[int], reader: Node) -
     recorder.follow(ref, tuple(dims.axis(f"p{i}", e) for i, e in enumerate(node.outs[0].shape)))
     return all(
         atom.kind not in ("div", "mod")
-        for source, index in recorder.found
+        for source, index in recorder.reads
         for atom in dims.atoms(ravel(index, graph.type(source).shape))
     )

@@ -1,7 +1,7 @@
-"""Rematerialization: cheap values are computed again by each of their readers where that causes less memory traffic.
+"""Rematerialization: cheap values are recomputed by each of their readers where that causes less memory traffic.
 
-Briggs et al., "Rematerialization" (1992), here of tensors. A first partition tells which values are in memory, and
-which groups read them.
+Briggs et al., "Rematerialization" (1992), here of tensors. It takes the values in memory and the groups that read them
+from a first partition of the graph.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Rematerialization:
         stored: The values that each group leaves in memory.
         home: The group of each node.
         kinds: The kind of each group.
-        reads: What each group reads.
+        reads: The values that each group reads.
         nbytes: The size of each value that is stored or read.
     """
 
@@ -85,12 +85,12 @@ class Rematerialization:
             self.reads[group] |= leaves
 
     def _leaves(self, node: Node, chain: set[int]) -> set[Ref] | None:
-        """The values in memory, of the node's size, that it is computed from; adds what is between to a chain.
+        """The values in memory, of the node's size, on which it depends; adds the nodes between to `chain`.
 
-        Smaller ones, broadcast, stay in the caches. None where a value is not cheap or not in memory, or not simply
-        read. States that a run replaces are not to be read later than need be.
+        Smaller values, which are broadcast, stay in the caches and do not count. None where the node depends on a value
+        that is neither cheap nor in memory, on reordered elements, or on a state that the run updates.
         """
-        found: set[Ref] = set()
+        leaves: set[Ref] = set()
         stack = list(node.inputs)
         while stack:
             ref = stack.pop()
@@ -104,13 +104,13 @@ class Rematerialization:
                 chain.add(source.id)
                 stack += source.inputs
             elif ref in self.stored or rule.kind is Kind.SOURCE:
-                found.add(ref)
+                leaves.add(ref)
             else:
                 return None
-        return None if any(ref.node in self.graph.updates for ref in found) else found
+        return None if any(ref.node in self.graph.updates for ref in leaves) else leaves
 
     def _repeats(self, source: Node) -> bool:
-        """Whether a node has several copies of each element of its operand."""
+        """Whether a view repeats elements of its operand."""
         view = primitive(source.op).view
         copies = view.ordered and not view.once
         return copies and self.graph.type(source.inputs[0]).elements != source.outs[0].elements
@@ -121,8 +121,8 @@ class Rematerialization:
         return reader.kind in (Kind.POINTWISE, Kind.REDUCE) or reader.view.once
 
     def _read_by_contractions(self) -> set[int]:
-        """What lies behind the views that contractions and loops read."""
-        found: set[int] = set()
+        """The nodes that contractions and loops read, through views."""
+        read: set[int] = set()
         for node in self.graph.table.values():
             if primitive(node.op).kind in (Kind.CONTRACT, *UNFUSED):
                 stack = [ref.node for ref in node.inputs]
@@ -131,5 +131,5 @@ class Rematerialization:
                     if id in self.inlined:
                         stack += [ref.node for ref in self.graph.node(id).inputs]
                     else:
-                        found.add(id)
-        return found
+                        read.add(id)
+        return read

@@ -7,12 +7,12 @@ from graphc.graph.core import Graph
 from graphc.graph.types import Node
 from graphc.passes.rewrite import rewrite
 
-# A concatenation of more parts is one of concatenations.
+# Concatenations of more parts are split.
 MOST_PARTS = 32
 
 
 def split_concatenations(graph: Graph) -> Graph:
-    """Concatenates runs of parts first where there are many."""
+    """Concatenates subsequences of parts first where there are many."""
     return rewrite(graph, {"concatenate": _split})
 
 

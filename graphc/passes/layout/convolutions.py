@@ -20,15 +20,15 @@ from graphc.passes.rewrite import rewrite
 from graphc.primitives.convolution import Sliding
 
 OPERATIONS = ("conv", "conv_input_grad", "conv_filter_grad")
-# A window of more elements has more sums than registers and nearby memory are good for.
+# The sums of a larger window's elements do not fit in registers and the nearest cache.
 MOST_ELEMENTS = 25
 
 
 def pad_convolutions(graph: Graph) -> Graph:
     """Pads the operands of convolutions, and makes gradients with respect to inputs convolutions.
 
-    Left as they are: those whose padding removes elements. Gradients with respect to filters that are no product of
-    matrices, as each channel meets one other, become sums for each element of the window (`_sums_by_element`).
+    Operations whose padding removes elements stay as they are. Gradients with respect to filters that are no product of
+    matrices, since each channel meets one other, become sums for each element of the window (`_sums_by_element`).
     """
     return rewrite(graph, dict.fromkeys(OPERATIONS, _rewritten))
 
@@ -42,7 +42,7 @@ def _rewritten(builder: Builder, node: Node, operands: list[Value]) -> Value | N
     windows = _windows(x.shape[1:-1], kernel, attrs)
     if node.op == "conv" and attrs["groups"] == 1 and (subpixels := subpixel_convolution(builder, x, other, windows)):
         return subpixels
-    if node.op == "conv_filter_grad" and (turned := _turned_filter_grad(builder, operands, attrs, windows)):
+    if node.op == "conv_filter_grad" and (turned := _swapped_filter_grad(builder, operands, attrs, windows)):
         return turned
     wide = _padded(builder, x, windows)
     if wide is not None and node.op == "conv_filter_grad" and _has_few_partners(x, other, attrs):
@@ -81,11 +81,11 @@ def _as_convolution(builder: Builder, operands: list[Value], attrs: Any) -> Valu
         low, high = reach - window.low, window.wide + window.low - spread_out
         windows.append(Sliding(places, window.kernel, window.spread, low, high, window.stride, window.dilation))
     rank = len(windows)
-    turned = _turned(builder, builder.apply("reverse", w, axes=tuple(range(rank))), groups)
+    swapped = _swap_channels(builder, builder.apply("reverse", w, axes=tuple(range(rank))), groups)
     if (
         groups == 1
         and all(step == 1 for step in attrs["lhs_dilation"])
-        and (subpixels := subpixel_convolution(builder, g, turned, windows))
+        and (subpixels := subpixel_convolution(builder, g, swapped, windows))
     ):
         return subpixels
     wide = _padded(builder, g, windows)
@@ -94,7 +94,7 @@ def _as_convolution(builder: Builder, operands: list[Value], attrs: Any) -> Valu
     return builder.apply(
         "conv",
         wide,
-        turned,
+        swapped,
         strides=attrs["lhs_dilation"],
         padding=((0, 0),) * rank,
         lhs_dilation=(1,) * rank,
@@ -103,8 +103,8 @@ def _as_convolution(builder: Builder, operands: list[Value], attrs: Any) -> Valu
     )
 
 
-def _turned(builder: Builder, w: Value, groups: int) -> Value:
-    """The filter with the channels that it reads and those that it makes exchanged, in each group."""
+def _swap_channels(builder: Builder, w: Value, groups: int) -> Value:
+    """The filter with its input and output channels exchanged, in each group."""
     rank, (each_in, outs) = w.rank - 2, w.shape[-2:]
     each_out = dims.floordiv(outs, groups)
     if groups == 1:
@@ -115,19 +115,19 @@ def _turned(builder: Builder, w: Value, groups: int) -> Value:
 
 
 def _has_few_partners(x: Value, g: Value, attrs: Any) -> bool:
-    """Whether each channel of the operand meets few of the cotangent's, for a window of few elements."""
+    """Whether each channel of the operand is multiplied with few of the cotangent's, for a small window."""
     groups, elements = attrs["groups"], dims.product(attrs["kernel"])
     single = x.shape[-1] == groups if groups > 1 else g.shape[-1] == 1
     return single and isinstance(elements, int) and elements <= MOST_ELEMENTS and x.dtype.bits >= 32
 
 
 def _sums_by_element(builder: Builder, wide: Value, g: Value, windows: list[Sliding], attrs: Any) -> Value:
-    """The gradient with respect to a filter: for each element of the window, the sum of what lies under it times `g`.
+    """The gradient with respect to a filter: for each of its elements, the sum of the operand's elements times `g`.
 
     The sums are all over the same points, and so are one kernel that reads both operands once.
 
     Args:
-        builder: Where it is built.
+        builder: The graph to which it is added.
         wide: The padded operand, of one channel in each group, or of any where the result has one.
         g: The cotangent.
         windows: For each spatial axis, how the filter slides.
@@ -156,8 +156,8 @@ def _sums_by_element(builder: Builder, wide: Value, g: Value, windows: list[Slid
     )
 
 
-def _turned_filter_grad(builder: Builder, operands: list[Value], attrs: Any, windows: list[Sliding]) -> Value | None:
-    """The gradient with respect to the filter of a spread operand, which then slides over the cotangent; else None."""
+def _swapped_filter_grad(builder: Builder, operands: list[Value], attrs: Any, windows: list[Sliding]) -> Value | None:
+    """The gradient of the filter of a dilated operand, by sliding the operand over the cotangent; else None."""
     spread = any(window.spread > 1 for window in windows)
     if not spread or attrs["groups"] != 1 or any(window.stride > 1 for window in windows):
         return None
@@ -173,6 +173,6 @@ def _turned_filter_grad(builder: Builder, operands: list[Value], attrs: Any, win
     rank = len(windows)
     ones = (1,) * rank
     plain = {"padding": ((0, 0),) * rank, "lhs_dilation": ones, "strides": attrs["lhs_dilation"]}
-    found = builder.apply("conv_filter_grad", wide, x, **{**attrs, **plain})
-    found = builder.apply("reverse", found, axes=tuple(range(rank)))
-    return builder.apply("transpose", found, order=(*range(rank), rank + 1, rank))
+    gradient = builder.apply("conv_filter_grad", wide, x, **{**attrs, **plain})
+    gradient = builder.apply("reverse", gradient, axes=tuple(range(rank)))
+    return builder.apply("transpose", gradient, order=(*range(rank), rank + 1, rank))

@@ -20,12 +20,12 @@ def order_products(graph: Graph) -> Graph:
     for node in graph.table.values():
         for id in {ref.node for ref in node.inputs} & users.keys():
             users[id].append(node)
-    kept = {ref.node for ref in graph.roots}
-    turned = {id for id, readers in users.items() if readers and id not in kept and _all_turn(graph, id, readers)}
+    stored = {ref.node for ref in graph.roots}
+    swapped = {id for id, readers in users.items() if readers and id not in stored and _all_swap(graph, id, readers)}
 
     def exchanged(builder: Builder, node: Node, operands: list[Value]) -> Value | None:
         id = node.inputs[0].node
-        if id not in turned:
+        if id not in swapped:
             return None
         product = builder.node(operands[0].ref)
         names = ("lhs_batch", "lhs_contract", "rhs_batch", "rhs_contract")
@@ -33,10 +33,10 @@ def order_products(graph: Graph) -> Graph:
         left, right = (builder.value(ref) for ref in product.inputs)
         return builder.apply("contract", right, left, **dict(zip(names, (c, d, a, b), strict=True)))
 
-    return rewrite(graph, {"transpose": exchanged}) if turned else graph
+    return rewrite(graph, {"transpose": exchanged}) if swapped else graph
 
 
-def _all_turn(graph: Graph, id: int, readers: list[Node]) -> bool:
+def _all_swap(graph: Graph, id: int, readers: list[Node]) -> bool:
     product = graph.node(id)
     attrs, left = product.attrs, graph.type(product.inputs[0]).rank
     batch = len(attrs["lhs_batch"])
@@ -53,33 +53,33 @@ def order_operands(graph: Graph) -> Graph:
 def _ordered(builder: Builder, node: Node, operands: list[Value]) -> list[Value] | None:
     body: Graph = node.attrs["body"]
     signature = signature_of(node.attrs)
-    turned = _turned(body)
-    if not turned:
+    transposed = _read_across(body)
+    if not transposed:
         return None
     inner = build_like(body)
     mapping: dict[Ref, Ref] = {}
     names = dict(zip(signature.names, operands, strict=True))
     extra: list[Value] = []
     places: dict[tuple[int, Order], Ref] = {}
-    for id, order in dict.fromkeys(turned.values()):
+    for id, order in dict.fromkeys(transposed.values()):
         outside = builder.apply("transpose", names[body.node(id).attrs["name"]], order=order)
         places[id, order] = inner.input(f"c{signature.constants + len(extra)}", outside.type).ref
         extra.append(outside)
     for inside in body.table.values():
         copied = copy_node(inner, inside, mapping)
         mapping |= {Ref(inside.id, out): Ref(copied.id, out) for out in range(len(inside.outs))}
-        found = [(side, turned[inside.id, side]) for side in (0, 1) if (inside.id, side) in turned]
-        if found:
-            mapping[Ref(inside.id)] = _product(inner, inside, mapping, dict(found), places).ref
+        sides = [(side, transposed[inside.id, side]) for side in (0, 1) if (inside.id, side) in transposed]
+        if sides:
+            mapping[Ref(inside.id)] = _product(inner, inside, mapping, dict(sides), places).ref
     constants, carries, xs = signature.parts(operands)
     attrs = {**node.attrs, "constants": signature.constants + len(extra)}
     attrs["body"] = inner.finish(mapping[ref] for ref in body.outputs)
     return list(builder.apply_many("scan", *constants, *extra, *carries, *xs, **attrs))
 
 
-def _turned(body: Graph) -> dict[tuple[int, int], tuple[int, Order]]:
-    """The operands, by contraction and side, that are constants read across: which, and the order that they want."""
-    found: dict[tuple[int, int], tuple[int, Order]] = {}
+def _read_across(body: Graph) -> dict[tuple[int, int], tuple[int, Order]]:
+    """By contraction and side, operands that are constants read across their rows: the constant, and the best order."""
+    operands: dict[tuple[int, int], tuple[int, Order]] = {}
     for node in body.of_op("contract"):
         for side, (batch, summed) in enumerate((("lhs_batch", "lhs_contract"), ("rhs_batch", "rhs_contract"))):
             source = body.node(node.inputs[side].node)
@@ -89,21 +89,21 @@ def _turned(body: Graph) -> dict[tuple[int, int], tuple[int, Order]]:
             first: Order = node.attrs[summed]
             order = (*first, *(axis for axis in range(source.outs[0].rank) if axis not in first))
             if order != tuple(range(len(order))):
-                found[node.id, side] = (source.id, order)
-    return found
+                operands[node.id, side] = (source.id, order)
+    return operands
 
 
 def _product(
     builder: Builder,
     node: Node,
     mapping: dict[Ref, Ref],
-    turned: dict[int, tuple[int, Order]],
+    transposed: dict[int, tuple[int, Order]],
     places: dict[tuple[int, Order], Ref],
 ) -> Value:
     """The contraction with some operands in another order."""
     attrs = dict(node.attrs)
     refs = [mapping[ref] for ref in node.inputs]
-    for side, key in turned.items():
+    for side, key in transposed.items():
         refs[side] = places[key]
         summed = "lhs_contract" if side == 0 else "rhs_contract"
         attrs[summed] = tuple(range(len(attrs[summed])))

@@ -1,4 +1,4 @@
-"""Values that a contraction reads padded are stored padded only: other readers read the middle."""
+"""Values that a contraction reads padded are stored padded only: other readers read a slice."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from graphc.graph.types import Node, Ref
 
 
 def share_paddings(graph: Graph) -> Graph:
-    """Lets all readers of a value that a contraction reads padded read the padded one.
+    """Replaces a value that a contraction reads padded by the padded value, for all readers.
 
-    The value is then computed where it is padded, and is not in memory twice. Results of contractions and inputs are
-    stored unpadded, and stay so.
+    The value is then computed by the padding's kernel, and is not in memory twice. Results of contractions and inputs
+    are stored unpadded, and stay so.
     """
     chosen: dict[Ref, Node] = {}
     for node in graph.of_op("pad"):
@@ -28,7 +28,7 @@ def share_paddings(graph: Graph) -> Graph:
     mapping: dict[Ref, Ref] = {}
     for node in graph.table.values():
         if node.op == "pad" and chosen.get(node.inputs[0]) == node:
-            continue  # it stands right behind its operand
+            continue  # it was added right after its operand
         copied = keep_node(builder, node, mapping)
         mapping |= {Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))}
         pad = chosen.get(Ref(node.id))
@@ -48,7 +48,7 @@ def _is_only_around(pad: Node) -> bool:
 
 
 def _is_shared(graph: Graph, pad: Node) -> bool:
-    """Whether a contraction reads the padded value, and others read what is padded."""
+    """Whether a contraction reads the padded value, and other nodes read the value without padding."""
     users = graph.users.get(Ref(pad.id), [])
     convolved = any(primitive(graph.node(user).op).kind is Kind.CONTRACT for user in users)
     return convolved and len(set(graph.users[pad.inputs[0]])) > 1

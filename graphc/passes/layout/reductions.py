@@ -16,7 +16,7 @@ LEAST_INNER = 16
 
 
 def split_reductions(graph: Graph) -> Graph:
-    """Reduces over all axes but the first, then over the first, where few elements are left in the end.
+    """Reduces over all axes but the first, then over the first, where the result has few elements.
 
     The order in which elements are combined does not depend on the number of threads.
     """

@@ -22,7 +22,7 @@ class _Subpixels:
     """How the sub-pixels of one axis are computed.
 
     Sub-pixel `r` of position `q` is the sum over `u < taps` of `x[q + u - low] * w[count * u + offset - r]`: of the
-    reversed filter, after `front` zeros, every run of `spread` elements has one for each sub-pixel.
+    reversed filter, after `front` zeros, every `spread` consecutive elements have one for each sub-pixel.
 
     Args:
         size: The size of the result.
@@ -78,14 +78,14 @@ def subpixel_convolution(builder: Builder, x: Value, w: Value, windows: Sequence
     """The convolution, in one group, of an operand that is dilated along some axes; None where the rule does not apply.
 
     Args:
-        builder: Where it is built.
+        builder: The graph to which it is added.
         x: The operand, neither dilated nor padded.
         w: The filter.
         windows: For each spatial axis, how the filter slides.
     """
-    found = [_subpixels(window) for window in windows]
-    axes = [subpixels for subpixels in found if subpixels is not None]
-    if len(axes) < len(found) or all(a.spread == 1 for a in axes) or any(a.low < 0 or a.high < 0 for a in axes):
+    candidates = [_subpixels(window) for window in windows]
+    axes = [subpixels for subpixels in candidates if subpixels is not None]
+    if len(axes) < len(candidates) or all(a.spread == 1 for a in axes) or any(a.low < 0 or a.high < 0 for a in axes):
         return None
     rank = len(axes)
     low, high = (0, *(a.low for a in axes), 0), (0, *(a.high for a in axes), 0)

@@ -11,7 +11,7 @@ from graphc.passes.rewrite import rewrite
 
 
 def spread_by_tiles(graph: Graph) -> Graph:
-    """Makes `window_spread` of windows side by side a matter of views and a comparison."""
+    """Rewrites `window_spread` of windows that do not overlap to views and a comparison."""
     return rewrite(graph, {"window_spread": _tiled})
 
 

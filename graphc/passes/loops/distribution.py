@@ -1,13 +1,13 @@
-"""Loop distribution: operations that no step waits for run for all steps at once, before the loop or after it.
+"""Loop distribution: operations that are not part of a recurrence run for all steps at once, before or after the loop.
 
-Of a scan's body, contractions and reductions leave the loop that
+The contractions and reductions of a scan's body leave the loop if
 
-- come from sequences and constants alone: they are done before it, and what the steps read of them is a sequence;
-- are read by no carry: they are done after it, on operands that the loop stacks;
-- are only summed up by a carry: the sum is formed after the loop, steps being one more axis that is summed over.
+- they depend on sequences and constants only: they run before it, and the steps read their results as a sequence;
+- no carry depends on them: they run after it, on operands that the loop stacks;
+- a carry only sums them up: the sum is formed after the loop, with the steps as one more summed axis.
 
 A recurrent layer's products of inputs and weights thus become one product over all steps, and so do the gradients of
-all its weights. What is the same in every step is computed once.
+all its weights. Loop-invariant operations run once.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Distribution:
     """The distribution of one scan.
 
     Args:
-        builder: The graph around it.
+        builder: The graph that contains it.
         node: The scan.
         operands: Its operands in that graph.
     """
@@ -78,34 +78,34 @@ class _Distribution:
     # ---- which operations leave the loop
 
     def _reached(self, letters: str) -> set[int]:
-        """The nodes that come from inputs whose names start with one of some letters."""
-        found: set[int] = set()
+        """The nodes that depend on inputs whose names start with one of some letters."""
+        reached: set[int] = set()
         for node in self.body.table.values():
             name = self.names.get(node.id, "-")
-            if name[0] in letters or any(ref.node in found for ref in node.inputs):
-                found.add(node.id)
-        return found
+            if name[0] in letters or any(ref.node in reached for ref in node.inputs):
+                reached.add(node.id)
+        return reached
 
     def _can_leave(self, id: int) -> bool:
         node = self.body.node(id)
         return node.op == "input" or (len(node.outs) == 1 and (id not in self.of_step or has_rule(node)))
 
     def _is_work(self, id: int) -> bool:
-        """Whether a node is worth being done for all steps at once."""
+        """Whether a node is worth moving out of the loop by itself."""
         return id in self.whole and primitive(self.body.node(id).op).kind in (Kind.CONTRACT, Kind.REDUCE)
 
     def _before(self) -> set[int]:
-        """The nodes whose results are brought into the loop: done once, or for all steps."""
-        found: set[int] = set()
+        """The nodes that run before the loop, once or for all steps, and whose results the loop reads."""
+        before: set[int] = set()
         possible: set[int] = set()
         for id, node in self.body.table.items():
             kind = primitive(node.op).kind
             if id in self.of_carry:
                 continue
             if id not in self.of_step:
-                # What is the same in every step; views and numbers cost nothing where they are.
+                # Loop-invariant nodes; views and numbers cost nothing inside the loop.
                 if id in self.whole and kind not in (Kind.SOURCE, Kind.VIEW) and node.outs[0].shape:
-                    found.add(id)
+                    before.add(id)
                 continue
             if node.op == "input":
                 possible.add(id)
@@ -113,14 +113,14 @@ class _Distribution:
             behind = [ref.node for ref in node.inputs if ref.node in self.of_step]
             if id in self.whole and all(other in possible for other in behind):
                 possible.add(id)
-                follows = kind is Kind.POINTWISE and any(other in found for other in behind)
-                if self._is_work(id) or (follows and all(other in found or other in self.names for other in behind)):
-                    found.add(id)
-        return found
+                follows = kind is Kind.POINTWISE and any(other in before for other in behind)
+                if self._is_work(id) or (follows and all(other in before or other in self.names for other in behind)):
+                    before.add(id)
+        return before
 
     def _sums(self) -> set[int]:
-        """The carries that only sum up what steps contribute, where the sum can be formed after the loop."""
-        found: set[int] = set()
+        """The carries that only sum up a value of each step, where the sum can be formed after the loop."""
+        sums: set[int] = set()
         for i, ref in enumerate(self.carry_outs):
             carry = self.body.inputs.get(f"s{i}")
             node = self.body.node(ref.node)
@@ -129,11 +129,11 @@ class _Distribution:
             read = [*self.body.outputs, *(r for n in self.body.table.values() for r in n.inputs)]
             part = self._part(node, carry)
             if read.count(Ref(carry.id)) == 1 and read.count(ref) == 1 and self._summable(part):
-                found.add(i)
-        return found
+                sums.add(i)
+        return sums
 
     def _part(self, node: Node, carry: Node) -> Ref:
-        """What a step adds to a sum."""
+        """The value that a step adds to a sum."""
         return node.inputs[1] if node.inputs[0] == Ref(carry.id) else node.inputs[0]
 
     def _summable(self, ref: Ref) -> bool:
@@ -143,9 +143,9 @@ class _Distribution:
         return primitive(node.op).batch_sum is not None or self._summed_operands(node) is not None
 
     def _summed_operands(self, node: Node) -> Sequence[int] | None:
-        """Operands whose sums over all steps give that of the result, the others being the same in every step."""
+        """Operands whose sums over all steps give the sum of the result, if the other operands are loop-invariant."""
         linear, dtype = primitive(node.op).linear, node.outs[0].dtype
-        # A small factor may be what keeps sums in the range of a half.
+        # Sums may only be in the range of a half because of a small factor.
         narrow = dtype.is_float and dtype.bits < 32
         for group in () if linear is None else linear(len(node.inputs), node.attrs):
             others = [ref.node for place, ref in enumerate(node.inputs) if place not in group]
@@ -160,24 +160,24 @@ class _Distribution:
         return [i for i in range(self.signature.carries) if i not in self.sums]
 
     def _after(self) -> set[int]:
-        """The nodes that are done after the loop, for stacked results."""
+        """The nodes that run after the loop, for stacked results."""
         inside = self.body.ancestors(self.carry_outs[i] for i in self._kept_carries())
         wanted = self.body.ancestors(self.ys) - inside
         users: dict[int, set[int]] = {}
         for id in wanted:
             for ref in self.body.node(id).inputs:
                 users.setdefault(ref.node, set()).add(id)
-        found: set[int] = set()
-        # A node can leave where all that read it can.
+        after: set[int] = set()
+        # A node can leave the loop if all its readers can.
         free = set[int]()
         for id in sorted(wanted, reverse=True):
             if id in self.whole and id in self.of_carry and users.get(id, set()) <= free:
                 free.add(id)
         for id in sorted(free):
             behind = {ref.node for ref in self.body.node(id).inputs}
-            if self._is_work(id) or behind & found:
-                found.add(id)
-        return found
+            if self._is_work(id) or behind & after:
+                after.add(id)
+        return after
 
     # ---- values outside
 
@@ -200,25 +200,25 @@ class _Distribution:
         """The values of steps that the loop must stack so that a value can be formed outside."""
         node = self.body.node(ref.node)
         if ref.node not in self.of_carry:
-            # Of sequences and constants; what has no rule is stacked.
+            # It depends on sequences and constants; without batching rules it is stacked.
             return [] if self._formable(ref.node) else [ref]
         view = primitive(node.op).view
-        # What a view shows all of is stacked in its place, and the view formed again outside.
+        # A view of all elements of a value is formed outside, of the stacked value.
         if ref.node in self.after or (view.affine and view.whole and ref.node in self.whole):
-            return [found for part in node.inputs for found in self._needs_stack(part)]
+            return [stacked for part in node.inputs for stacked in self._needs_stack(part)]
         return [ref]
 
     def _formable(self, id: int) -> bool:
         return all(n in self.whole for n in self.body.ancestors([Ref(id)]))
 
     def _summands(self, ref: Ref) -> Iterable[Ref]:
-        """The operands of the contractions and reductions that a sum over steps is made of, and its factors."""
+        """The operands of the contractions and reductions in a sum over steps, and its factors."""
         node = self.body.node(ref.node)
         if primitive(node.op).batch_sum is not None:
             return node.inputs
         summed = self._summed_operands(node) or ()
         parts = [self._summands(part) if i in summed else (part,) for i, part in enumerate(node.inputs)]
-        return [found for part in parts for found in part]
+        return [operand for part in parts for operand in part]
 
     def _total(self, ref: Ref) -> Value:
         """The sum of a value over all steps."""
@@ -227,9 +227,9 @@ class _Distribution:
             rule = primitive(node.op)
             if rule.batch_sum is not None:
                 operands = [self._outer(part) for part in node.inputs]
-                found = rule.batch_sum(self.builder, node.attrs, operands, self.length)
-                assert isinstance(found, Value)
-                return found
+                total = rule.batch_sum(self.builder, node.attrs, operands, self.length)
+                assert isinstance(total, Value)
+                return total
             summed = self._summed_operands(node) or ()
             parts = [
                 self._total(part) if place in summed else self._outer(part).value
@@ -240,17 +240,17 @@ class _Distribution:
     # ---- the new loop
 
     def results(self) -> list[Value]:
-        """The values of the scan's results, in the graph around."""
+        """The values of the scan's results, in the graph that contains it."""
         leaving = self.after | self.before
         inside = [ref for ref in self.ys if ref.node not in leaving]
         parts = {i: self._part(self.body.node(self.carry_outs[i].node), self.body.inputs[f"s{i}"]) for i in self.sums}
         outside = [ref for ref in self.ys if ref.node in leaving]
         outside += [operand for part in parts.values() for operand in self._summands(part)]
-        needed = dict.fromkeys(found for ref in outside for found in self._needs_stack(ref))
+        needed = dict.fromkeys(value for ref in outside for value in self._needs_stack(ref))
         rows = list(dict.fromkeys([*inside, *needed]))
         carries = self._kept_carries()
-        found = self._loop(carries, rows)
-        last, stacked = found[: len(carries)], dict(zip(rows, found[len(carries) :], strict=True))
+        values = self._loop(carries, rows)
+        last, stacked = values[: len(carries)], dict(zip(rows, values[len(carries) :], strict=True))
         self.outside.update({ref: Batched(stacked[ref], True) for ref in needed})
         results: dict[int, Value] = dict(zip(carries, last, strict=True))
         for i, part in parts.items():
@@ -260,7 +260,7 @@ class _Distribution:
         return [*(results[i] for i in range(self.signature.carries)), *ys]
 
     def _loop(self, carries: list[int], rows: list[Ref]) -> tuple[Value, ...]:
-        """The scan with what is left in it."""
+        """The scan with the nodes that stay in it."""
         wanted = [*(self.carry_outs[i] for i in carries), *rows]
         needed, brought = self._left(wanted)
         if not wanted:
@@ -281,9 +281,9 @@ class _Distribution:
         for letter, values in sources.items():
             for position, (source, value) in enumerate(values):
                 type = value.type if letter != "x" else _row(value)
-                made = body.input(f"{letter}{position}", type)
+                parameter = body.input(f"{letter}{position}", type)
                 if source is not None:
-                    mapping[source] = made.ref
+                    mapping[source] = parameter.ref
         for id in sorted(needed - self.names.keys()):
             node = self.body.node(id)
             copied = copy_node(body, node, mapping)
@@ -295,7 +295,7 @@ class _Distribution:
         return self.builder.apply_many("scan", *operands, body=graph, reverse=self.node.attrs["reverse"], **attrs)
 
     def _left(self, wanted: Iterable[Ref]) -> tuple[set[int], list[Ref]]:
-        """The nodes that stay in the loop, and what is brought in from before it."""
+        """The nodes that stay in the loop, and the values of nodes before it that they read."""
         needed: set[int] = set()
         brought: dict[Ref, None] = {}
         stack = list(wanted)

@@ -10,7 +10,7 @@ from graphc.passes.simplify import simplify
 
 
 def optimize_loops(graph: Graph) -> Graph:
-    """Joins and trims scans, distributes them, and trims what is left.
+    """Joins and trims scans, distributes them, and trims the rest.
 
     Returns:
         A graph that computes the same results.

@@ -1,8 +1,8 @@
 """Common subexpressions and dead code among scans, which differentiation leaves behind.
 
-The gradient of a scan runs it once more, and stacks the carries of every step. That scan computes all that the plain
-one does, and replaces it. Unused results, sequences, constants, and carries that feed only themselves are then removed
-from the bodies.
+The gradient of a scan runs it once more, and stacks the carries of every step. That scan computes all results
+of the plain one, and replaces it. Unused results, sequences, constants, and carries that only feed themselves are then
+removed from the bodies.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def simplify_scans(graph: Graph, in_body: Callable[[Graph], Graph] | None = None
     """Joins scans that compute the same, and removes dead code from their bodies.
 
     Args:
-        graph: What to rewrite.
+        graph: The graph.
         in_body: A rewrite applied to every body, such as `simplify`; this one is applied to bodies as well.
 
     Returns:
@@ -58,7 +58,7 @@ def _finished(builder: Builder, graph: Graph, mapping: Mapping[Ref, Ref]) -> Gra
 
 
 def _join(graph: Graph) -> Graph:
-    """Every scan that is a prefix of another becomes that other, at the place of the first of them."""
+    """Replaces every scan that is a prefix of another by that other, at the place of the first of them."""
     instead = _replacements(graph)
     if not instead:
         return graph
@@ -67,14 +67,14 @@ def _join(graph: Graph) -> Graph:
     for node in graph.table.values():
         larger = instead.get(node.id, node)
         with builder.located(node.loc):
-            # Both have the same operands, which stand before the first of them.
+            # Both have the same operands, which come before the first of them.
             copied = builder.add(node.op, tuple(mapping[ref] for ref in node.inputs), larger.attrs)
         mapping.update({Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))})
     return _finished(builder, graph, mapping)
 
 
 def _replacements(graph: Graph) -> dict[int, Node]:
-    """For each scan the one that does the most of those that do all that it does, where that is another."""
+    """For each scan that is a prefix of others, the one of these with the most results."""
     alike: dict[tuple[object, ...], list[Node]] = {}
     for node in graph.of_op("scan"):
         alike.setdefault((node.inputs, _without_body(node.attrs)), []).append(node)
@@ -98,12 +98,12 @@ def _is_prefix(body: Graph, larger: Graph) -> bool:
         return False
     if body is larger:
         return True
-    # Built in one hash-consing builder, values that are formed alike are one value.
+    # Built in one hash-consing builder, equal values are one value.
     builder = build_like(larger)
     arguments = {name: builder.input(name, node.outs[0]) for name, node in larger.inputs.items()}
     wanted = [value.ref for value in inline(builder, larger, arguments)]
-    found = [value.ref for value in inline(builder, body, arguments)]
-    return found == wanted[: len(found)]
+    results = [value.ref for value in inline(builder, body, arguments)]
+    return results == wanted[: len(results)]
 
 
 # ---- trimming
@@ -123,15 +123,15 @@ def _copy_trimmed(
     if not wanted:
         wanted = list(range(len(node.outs)))
     body = _simplified(body, in_body)
-    kept = _needed(body, signature, wanted)
-    inputs = [name for name in signature.names if name in kept.names]
+    needed = _needed(body, signature, wanted)
+    inputs = [name for name in signature.names if name in needed.names]
     trimmed = ScanSignature(*(sum(name[0] == letter for name in inputs) for letter in "csx"))
     with builder.located(node.loc):
         operands = [mapping[node.inputs[signature.names.index(name)]] for name in inputs]
         attrs = {**node.attrs, "constants": trimmed.constants, "carries": trimmed.carries, "xs": trimmed.xs}
-        attrs["body"] = _trimmed(body, inputs, trimmed, kept.outs)
+        attrs["body"] = _trimmed(body, inputs, trimmed, needed.outs)
         copied = builder.add("scan", tuple(operands), attrs)
-    for position, out in enumerate(kept.outs):
+    for position, out in enumerate(needed.outs):
         mapping[Ref(node.id, out)] = Ref(copied.id, position)
 
 
@@ -149,7 +149,7 @@ def _needed(body: Graph, signature: ScanSignature, wanted: Sequence[int]) -> _Ne
     while True:
         behind = body.ancestors(body.outputs[out] for out in outs)
         names = {node.attrs["name"] for node in body.of_op("input") if node.id in behind}
-        # A carry that is a result is an operand, too, be it read or not.
+        # A carry that is a result is an operand, too, even if it is not read.
         carried = {i for i in range(signature.carries) if f"s{i}" in names or i in outs}
         names |= {f"s{i}" for i in carried}
         if carried <= outs:
@@ -162,7 +162,7 @@ def _trimmed(body: Graph, inputs: Sequence[str], signature: ScanSignature, outs:
     builder = build_like(body)
     renamed = dict(zip(inputs, signature.names, strict=True))
     mapping: dict[Ref, Ref] = {}
-    # Inputs stand in the order of the operands, whatever order they had.
+    # Inputs are in the order of the operands.
     for name in inputs:
         mapping[Ref(body.inputs[name].id)] = builder.input(renamed[name], body.inputs[name].outs[0]).ref
     behind = body.ancestors(body.outputs[out] for out in outs)

@@ -1,7 +1,7 @@
-"""Tensors that are zero but for a piece: sums of such are joined end to end.
+"""Sums of zero-padded slices, rewritten to concatenations.
 
-The gradient of cutting a tensor apart is a sum of pieces, each padded with zeros to the whole. Where the pieces do not
-meet, that is one concatenation.
+The gradient of splitting a tensor is a sum of slices, each padded with zeros to the shape of the tensor. The sum of
+slices that are neighbours along an axis is their concatenation.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from graphc.graph.builder import Value
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """A value that lies at a place along an axis, with zeros before and behind."""
+class _PaddedSlice:
+    """A slice `start:stop` of a tensor along an axis, zero elsewhere; the slice is the concatenation of `parts`."""
 
     axis: int
     start: int
@@ -21,26 +21,27 @@ class _Piece:
     parts: tuple[Value, ...]
 
 
-def joined_pieces(x: Value, y: Value) -> Value | None:
-    """The sum of two padded pieces that are neighbours along an axis; None where they are not."""
-    a, b = _piece(x), _piece(y)
+def concatenate_padded(x: Value, y: Value) -> Value | None:
+    """The sum of two padded slices as a concatenation; None where they are not neighbours along an axis."""
+    a, b = _padded_slice(x), _padded_slice(y)
     if a is None or b is None or a.axis != b.axis:
         return None
     first, second = (a, b) if a.start < b.start else (b, a)
     if first.stop != second.start:
         return None
     axis, total = a.axis, x.shape[a.axis]
-    whole = x.builder.apply("concatenate", *first.parts, *second.parts, axis=axis)
-    if whole.shape == x.shape:
-        return whole
+    joined = x.builder.apply("concatenate", *first.parts, *second.parts, axis=axis)
+    if joined.shape == x.shape:
+        return joined
     none = (0,) * x.rank
     assert isinstance(total, int)
     low = tuple(first.start if i == axis else 0 for i in range(x.rank))
     high = tuple(total - second.stop if i == axis else 0 for i in range(x.rank))
-    return x.builder.apply("pad", whole, low=low, high=high, interior=none, value=0)
+    return x.builder.apply("pad", joined, low=low, high=high, interior=none, value=0)
 
 
-def _piece(x: Value) -> _Piece | None:
+def _padded_slice(x: Value) -> _PaddedSlice | None:
+    """The slice that a value is, padded with zeros along one axis; None where it is no such slice."""
     node = x.builder.node(x.ref)
     if node.op != "pad" or node.attrs["value"] != 0 or any(node.attrs["interior"]):
         return None
@@ -52,6 +53,6 @@ def _piece(x: Value) -> _Piece | None:
     if not isinstance(start, int) or not isinstance(size, int) or not isinstance(x.shape[axis], int) or start < 0:
         return None
     source = x.builder.node(inner.ref)
-    joined = source.op == "concatenate" and source.attrs["axis"] == axis
-    parts = tuple(x.builder.value(ref) for ref in source.inputs) if joined else (inner,)
-    return _Piece(axis, start, start + size, parts)
+    is_concatenation = source.op == "concatenate" and source.attrs["axis"] == axis
+    parts = tuple(x.builder.value(ref) for ref in source.inputs) if is_concatenation else (inner,)
+    return _PaddedSlice(axis, start, start + size, parts)
