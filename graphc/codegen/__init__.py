@@ -7,7 +7,7 @@ from graphc import lazy
 if TYPE_CHECKING:
     from graphc.codegen import compilation, cpu, dump, target
 
-# What a program that is found in the cache does without: imported when something is compiled, or looked at.
+# Modules that cached programs do not need, imported on first use.
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.attributes(__name__, ("compilation", "cpu", "dump", "target"))
 

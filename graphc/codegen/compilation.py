@@ -1,4 +1,4 @@
-"""One graph's compilation: its stages, made by the passes of a target."""
+"""The compilation of one graph: its stages, the results of a target's passes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 
 class Compilation:
-    """What becomes of a graph, stage by stage. Each stage is made when it is first asked for.
+    """The stages of a graph's compilation. Each stage is computed when it is first read.
 
     Args:
-        graph: What is compiled.
-        target: What for.
+        graph: The graph.
+        target: The target.
         earlier: Stages that the graph went through before.
         skip: The names of passes that are left out.
-        verified: Whether each stage is checked when it is made.
+        verified: Whether each stage is checked.
 
     Raises:
         ArgumentError: if a pass that is to be left out does not exist, or is needed.
@@ -50,7 +50,7 @@ class Compilation:
         self._passes = [one for one in PIPELINES[target.backend] if one.name not in skip]
         self._earlier = {**(earlier or {}), "initial": graph}
         self._verified = verified
-        self._made: dict[str, Any] = {}
+        self._done: dict[str, Any] = {}
         optional = [one.name for one in PIPELINES[target.backend] if one.is_optional]
         if unknown := sorted(skip - {*optional}):
             raise ArgumentError("no such passes can be left out", got=", ".join(unknown), expected=", ".join(optional))
@@ -89,31 +89,31 @@ class Compilation:
 
     @property
     def source(self) -> Source | None:
-        """The source text that is built; None on the interpreter."""
+        """The source text; None on the interpreter."""
         return next(iter(self._stages(Source).values()), None)
 
     def stage(self, name: str) -> Any:
-        """What a pass has made: a graph, a partition, an assembly or source text. Later passes do not run for it."""
-        while name not in self._made:
-            self._made |= self._next()
-        return self._made[name]
+        """The result of a pass: a graph, a partition, an assembly or source text. Later passes do not run for it."""
+        while name not in self._done:
+            self._done |= self._next()
+        return self._done[name]
 
     def _stages(self, kind: type[T]) -> dict[str, T]:
-        """What the passes that make stages of one type have made, by name, in order."""
+        """The results of one type, by name of the pass, in order."""
         names = [one.name for one in self._passes if issubclass(one.makes, kind)]
         return {name: self.stage(name) for name in names}
 
     def _next(self) -> dict[str, Any]:
-        """The stage that comes after those that there are."""
-        step = self._passes[len(self._made)]
-        before = next(reversed(self._made.values()), self._earlier["initial"])
+        """The stage after those computed so far."""
+        step = self._passes[len(self._done)]
+        before = next(reversed(self._done.values()), self._earlier["initial"])
         return {step.name: self._run(step, before)}
 
     def _run(self, step: Pass, before: Any) -> Any:
-        made = step.run(before, self.target, self._partition_body)
+        stage = step.run(before, self.target, self._partition_body)
         if self._verified:
-            _check_stage(step.name, made)
-        return made
+            _check_stage(step.name, stage)
+        return stage
 
     def _partition_body(self, body: Graph) -> Partition:
         """The partition of a loop's body, by the same passes."""
@@ -128,10 +128,10 @@ class Compilation:
 
 
 def _check_stage(name: str, stage: object) -> None:
-    """Checks what a pass has made.
+    """Checks the result of a pass.
 
     Raises:
-        VerificationError: if it is not well formed; it says after which pass.
+        VerificationError: if it is not well formed; a note names the pass.
     """
     try:
         if isinstance(stage, Graph):

@@ -1,7 +1,7 @@
-"""Every stage of a compilation as files that people read.
+"""Dumps of a compilation's stages, as files for people.
 
-Only here do names that users chose meet generated code: in comments, each on one line, in printable ASCII. Names and
-paths may hold whatever a string can, also what no encoding has: line ends, control characters, lone surrogates.
+Users' names occur in generated code only here: in comments, each on one line, in printable ASCII. Names and paths may
+hold any characters of strings, also those without an encoding: line ends, control characters, lone surrogates.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from graphc.plan import Plan
 
 
 def comment(loc: Loc) -> str:
-    """The layers and lines that something comes from, as comment lines of C."""
+    """Origins (layers and lines) as comment lines of C."""
     return "".join("// " + _printable(str(origin)) + "\n" for origin in loc)
 
 
 def _shown(text: str) -> str:
-    """A text on one line: what cannot be printed is escaped."""
+    """A text on one line, with unprintable characters escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -40,7 +40,7 @@ def write(path: Path, text: str) -> None:
 
 
 def write_stages(folder: Path, compilation: Compilation) -> None:
-    """Writes what each pass has made: graphs as text, JSON and pictures, groups, plans with their kernels as text.
+    """Writes the result of each pass: graphs as text, JSON and pictures, groups, plans with their kernels as text.
 
     The bodies of loops have folders of their own.
     """
@@ -58,7 +58,7 @@ def write_stages(folder: Path, compilation: Compilation) -> None:
 def write_graphs(folder: Path, stages: Mapping[str, Graph]) -> None:
     """Writes graphs as text, JSON and pictures."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures: dict[int, str] = {}  # a pass that changes nothing returns the very graph, whose picture is drawn once
+    pictures: dict[int, str] = {}  # a pass that changes nothing returns the same graph, whose picture is drawn once
     for number, (name, graph) in enumerate(stages.items()):
         path = folder / f"{number:02}_{name}"
         write(path.with_suffix(".txt"), str(graph) + "\n")
@@ -69,7 +69,7 @@ def write_graphs(folder: Path, stages: Mapping[str, Graph]) -> None:
 
 
 def format_partition(partition: Partition) -> str:
-    """The groups of a partition, and what fusion refused."""
+    """The groups of a partition, and the refusals of fusion."""
     graph, lines = partition.graph, []
     for number, group in enumerate(partition.groups):
         domain = ", ".join(map(str, group.domain.points))
@@ -99,7 +99,7 @@ def write_plan(folder: Path, plan: Plan, memory: str) -> None:
 
 
 def write_kernels(folder: Path, kernels: Mapping[str, Kernel], sources: Mapping[str, str], suffix: str) -> None:
-    """Writes each kernel: where it comes from, its loop IR, and its source."""
+    """Writes each kernel: its origins, its loop IR, and its source."""
     place = folder / "kernels"
     place.mkdir(exist_ok=True)
     for name, kernel in kernels.items():

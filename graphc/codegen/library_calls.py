@@ -1,4 +1,4 @@
-"""Who computes the calls of libraries in a plan, on each target."""
+"""Implementations of the library calls in a plan, on each target."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def native_function(step: LibraryCall, plan: Plan) -> NativeFunction | None:
 
 
 def bind_to_host(assembly: Assembly, target: Target) -> Assembly:
-    """Calls by LAPACK where it is installed and has the function, else by the reference, on host memory.
+    """Binds library calls to LAPACK where it is installed and has the function, else to the reference.
 
-    The plan gets a buffer of the references' addresses, which the program that runs it fills in.
+    The plan gets a buffer for the references' addresses, which the program fills in at run time.
     """
     plan = assembly.plan
     if not plan.calls():
@@ -46,10 +46,10 @@ def bind_to_host(assembly: Assembly, target: Target) -> Assembly:
 
 
 def refuse_on_cuda(assembly: Assembly, _: Target) -> Assembly:
-    """CUDA's libraries are not called yet.
+    """Refuses library calls: CUDA's libraries are not supported.
 
     Raises:
-        BackendError: if there is any call; it names the operation, and where it comes from.
+        BackendError: if there is a call; it names the operation and its origin.
     """
     for call in assembly.plan.calls():
         where = f", from {call.origins[0]}" if call.origins else ""

@@ -1,8 +1,8 @@
-"""The whole way from a graph to source text, for each target, as one list of named passes.
+"""The pass pipeline of each target, from a graph to source text, as a list of named passes.
 
-Graphs become graphs; `fuse` partitions the last one; `lower` makes a plan and its kernels of that, an `Assembly`, which
-further passes map to others; `render` prints source text. The body of a loop is partitioned by the same passes when its
-loop is lowered. Every stage can be dumped, and checked, under the name of the pass that made it.
+The first passes map graphs to graphs; `fuse` partitions the last one; `lower` maps that to a plan and its kernels, an
+`Assembly`, which further passes map to others; `render` prints source text. The body of a loop is partitioned by the
+same passes when its loop is lowered. Every stage can be dumped, and checked, under the name of its pass.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from graphc.passes.layout.windows import spread_by_tiles
 from graphc.passes.loops.optimize import optimize_loops
 from graphc.passes.simplify import simplify
 
-# Makes the partition of a loop's body.
+# A function that partitions a loop's body.
 PartitionBody: TypeAlias = Callable[[Graph], Partition]
 
 
@@ -54,10 +54,10 @@ class Pass:
     """One named pass.
 
     Args:
-        name: What it is called; no two of a pipeline are called the same.
+        name: Its name, which is unique in a pipeline.
         makes: The type of its result: `Graph`, `Partition`, `Assembly`, or a type of source text.
-        run: Maps what the pass before made to its result, for a target.
-        is_optional: Whether it may be left out, to find the pass at fault.
+        run: Maps the result of the pass before to its result, for a target.
+        is_optional: Whether it may be skipped, to find the pass at fault.
     """
 
     name: str
@@ -98,7 +98,7 @@ def _c_source(assembly: Assembly, target: Target, _: PartitionBody) -> CSource:
     return render_c(assembly.plan, assembly.kernels, target.vector_bytes, target.profiled, target.processors)
 
 
-# What any target begins with.
+# The first passes of all targets.
 ALGEBRA: Pipeline = (
     _graphs("without_empty", without_empty),
     _graphs("simplify", simplify),

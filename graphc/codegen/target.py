@@ -1,4 +1,4 @@
-"""What a graph is compiled for, and what passes may know of the machine."""
+"""Compilation targets: a backend, and the properties of the machine that passes use."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import TypeAlias
 from graphc.codegen.ir.kernel import Kernel
 from graphc.plan import Plan
 
-# Replaces the scheduled kernels of a plan by those that were measured to be faster.
+# Replaces scheduled kernels of a plan by kernels that were measured to be faster.
 Tune: TypeAlias = Callable[[Plan, Mapping[str, Kernel]], Mapping[str, Kernel]]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a graph is compiled for.
+    """A compilation target.
 
     Args:
         backend: `numpy`, `cpu` or `cuda`.
         fused: Whether operations share kernels.
         vector_bytes: The size of the processor's vector registers, for `cpu`.
-        processors: How many threads of a program, and compilers, run at the same time, for `cpu`.
+        processors: The number of threads of a program, and of concurrent C compilers, for `cpu`.
         profiled: Whether the program measures its kernels; only that of `cpu` can.
         has_lapack: Whether programs for `cpu` may call LAPACK.
-        tune: Autotuning of kernels. None: there is none.
+        tune: The autotuner of kernels. None: kernels are not tuned.
     """
 
     backend: str

@@ -1,1 +1,1 @@
-"""What C and CUDA source have in common: scalars, indices, loops, reductions."""
+"""Printers shared by C and CUDA: scalars, indices, loops, reductions."""

@@ -1,4 +1,4 @@
-"""Prints scalars and indices in C and CUDA, which differ in what a `Dialect` holds."""
+"""Prints scalars and indices in C and CUDA, whose differences are in a `Dialect`."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ TYPES: Mapping[DType, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a target writes what C and CUDA do not write alike.
+    """The differences between C and CUDA in the text of scalars.
 
     Args:
         types: The type of each dtype.
-        to_float32: The function that converts each dtype that no cast converts to float32.
-        from_float: How a value is converted to each such dtype, with `{}` for the value: by the dtype and that of the
-            value, or by the dtype and None, for values of any other.
-        rounding: What the functions begin with that round float32 to the digits of a half; None where it takes casts.
+        to_float32: For each dtype without casts, the function that converts it to float32.
+        from_float: For each such dtype, the text of a conversion to it, with `{}` for the value: by the dtype and that
+            of the value, or by the dtype and None, for values of any other dtype.
+        rounding: The prefix of functions that round float32 to the digits of a half; None where casts do that.
         has_vector_math: Whether elementary functions of float32 are `gc_NAME_float32`.
-        simd: The line before a loop whose iterations are independent; none where it is empty.
+        simd: The line before a loop with independent iterations; empty for none.
     """
 
     types: Mapping[DType, str]
@@ -68,9 +68,9 @@ class ExprPrinter:
         dialect: How the target writes them.
 
     Attributes:
-        intrinsics: Intrinsics that were printed and whose text the program must bring along.
-        subscript: The subscript of each variable that lives in an array, one element a SIMD lane.
-        names: The names that were printed: of variables, axes, buffers and sizes, and what `use` was given.
+        intrinsics: Printed intrinsics whose definitions the program must contain.
+        subscript: The subscript of each variable that is an array, with one element for each SIMD lane.
+        names: The printed names: of variables, axes, buffers and sizes, and the arguments of `use`.
     """
 
     def __init__(self, symbols: Mapping[str, str], dialect: Dialect) -> None:
@@ -82,12 +82,12 @@ class ExprPrinter:
         self.names: set[str] = set()
 
     def use(self, name: str) -> str:
-        """A name, noted as one that is printed."""
+        """A name, added to the printed ones."""
         self.names.add(name)
         return name
 
     def variable(self, name: str) -> str:
-        """A scalar, or its element of an array."""
+        """A scalar variable, or its element of an array."""
         return self.use(name) + self.subscript.get(name, "")
 
     # ---- integers
@@ -151,7 +151,7 @@ class ExprPrinter:
         return f"{self.use(buffer)}[{self.dim(offset)}]"
 
     def _is_rounding(self, value: Expr, half: DType) -> bool:
-        """Whether float32 is rounded to a half and stays float32, which takes fewer operations than two casts."""
+        """Whether a cast rounds float32 to a half's digits and back, which a function does faster than two casts."""
         is_half = half.accumulator is not half
         return self.dialect.rounding is not None and is_half and value.dtype is dtypes.float32
 
@@ -177,7 +177,7 @@ class ExprPrinter:
         return f"({value}{suffix})" if value < 0 else f"{value}{suffix}"
 
     def zero(self, dtype: DType) -> str:
-        """What a guarded load gives where its guard is false."""
+        """The value of a guarded load whose guard is false."""
         return self.literal(0, dtype) if dtype.is_complex else f"({self.types[dtype]})0"
 
     def cast(self, text: str, source: DType, target: DType) -> str:
@@ -211,11 +211,11 @@ class ExprPrinter:
     # ---- combining
 
     def identity(self, combine: str, dtype: DType, part: int = 0) -> str:
-        """What a reduction starts from."""
+        """The identity of a combiner."""
         return self.literal(combiner(combine).identity(dtype)[part], dtype)
 
     def standing(self, expr: Expr) -> str:
-        """A scalar expression where nothing else is: without parentheses around it."""
+        """A scalar expression that stands alone, without parentheses around it."""
         text, depth = self.expr(expr), 0
         for place, character in enumerate(text):
             depth += (character == "(") - (character == ")")
@@ -233,17 +233,17 @@ def _is_single(dim: Dim) -> bool:
 
 
 def definitions(names: Iterable[str]) -> list[str]:
-    """What intrinsics that records define are defined by, once each."""
+    """The definitions in the records of intrinsics, once each."""
     return [text for name in sorted(set(names)) if (text := intrinsic(name).definition)]
 
 
 def depths(axes: list[str], body: tuple[Stmt, ...], innermost: Iterable[str] = ()) -> dict[str, int]:
-    """How many of the loops, outermost first, each bound scalar needs around it.
+    """The number of loops, from the outermost, on which each bound scalar depends.
 
     Args:
         axes: The loops' names.
-        body: What they run.
-        innermost: Scalars from outside that exist only within all loops, such as one element of a lane.
+        body: The statements inside them.
+        innermost: Scalars bound elsewhere that are defined only inside all loops, such as an element of a lane.
     """
     level = dict.fromkeys(innermost, len(axes)) | {name: i + 1 for i, name in enumerate(axes)}
     for stmt in body:

@@ -13,12 +13,12 @@ class LoopPrinter:
     """Prints statements as loops that one thread runs.
 
     Args:
-        scalars: Prints what is in them.
-        reduce: Prints a reduction that one thread does by itself, by this printer of loops.
+        scalars: The printer of scalars.
+        reduce: Prints a reduction of one thread, with this printer of loops.
 
     Attributes:
-        out: The lines that were printed.
-        lane_axes: Axes whose loop is printed innermost, wherever they stand.
+        out: The printed lines.
+        lane_axes: Axes whose loop is printed innermost, regardless of their order.
     """
 
     def __init__(self, scalars: ExprPrinter, reduce: Callable[[LoopPrinter, Reduce], None]) -> None:
@@ -29,7 +29,7 @@ class LoopPrinter:
 
     @property
     def simd(self) -> str:
-        """The line before a loop whose iterations are independent; empty where there is none."""
+        """The line before a loop with independent iterations; empty for none."""
         return self.scalars.dialect.simd
 
     def nest(
@@ -41,13 +41,13 @@ class LoopPrinter:
         clause: str = "",
         heads: Mapping[str, Callable[[Axis], None]] | None = None,
     ) -> None:
-        """Loops over axes, each scalar bound as far outside as it can be; `innermost` prints what remains.
+        """Prints loops over axes, with scalars bound as far outside as possible; `innermost` prints other statements.
 
-        `heads` print the heads of loops, by axis, where these are special.
+        `heads` prints the heads of special loops, by axis.
         """
         heads = heads or {}
         level = depths([axis.name for axis in axes], body, (*self.scalars.subscript, *self.lane_axes))
-        # A scalar in a block of its own, for names bound on the way.
+        # A block of its own, since scalars are bound in it.
         self.out("{")
         for depth in range(len(axes) + 1):
             if depth:
@@ -68,7 +68,7 @@ class LoopPrinter:
             self.out("}")
 
     def decode(self, axes: Sequence[Axis], name: str) -> None:
-        """The index in each of several axes from one running number, the last axis fastest."""
+        """Prints the index in each of several axes, from a row-major number."""
         if axes:
             self.scalars.use(name)
         if len(axes) > 1:
@@ -103,5 +103,5 @@ class LoopPrinter:
 
 
 def has_inner(kernel: Kernel) -> bool:
-    """Whether a kernel does more at a point than simple statements."""
+    """Whether a kernel has loops inside its points."""
     return any(isinstance(stmt, (Reduce, For, Contract)) for stmt in kernel.body)

@@ -1,4 +1,4 @@
-"""Prints reductions in C and CUDA: one thread combines one point after the other."""
+"""Prints reductions of one thread in C and CUDA: it combines one point after the other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from graphc.codegen.ir.walk import groups, names_in, operands, walk
 from graphc.combiners import combiner
 from graphc.exprs import Call, Cast, Expr, Var
 
-# Values that are stored on the stack before they are compared.
+# The most values that are stored on the stack before they are compared.
 MOST_STORED = 1024
 
 
@@ -21,14 +21,14 @@ class ReductionPrinter:
     """Prints reductions.
 
     Args:
-        loops: Prints their loops.
+        loops: The printer of loops.
     """
 
     def __init__(self, loops: LoopPrinter) -> None:
         self.loops, self.scalars, self.out, self.types = loops, loops.scalars, loops.out, loops.scalars.types
 
     def row(self, stmt: Reduce) -> None:
-        """A reduction that one thread does by itself."""
+        """A reduction of one thread."""
         for a in stmt.accumulators:
             self.out(f"{self.types[a.dtype]} {a.name} = {self.start(a)};")
             if a.position is not None:
@@ -43,7 +43,7 @@ class ReductionPrinter:
         ordered = bool(stmt.after) or any(not a.operator for a in now)
         watched = [] if ordered else [a for a in now if self.watches_nan(a)]
         for a in watched:
-            # As wide as what is compared: with _Bool, compilers pack flags into bytes, which takes longer than `exp`.
+            # As wide as the compared values: compilers pack _Bool flags into bytes, which takes longer than `exp`.
             flag = dtypes.int64 if a.dtype is dtypes.float64 else dtypes.int32
             self.out(f"{self.types[flag]} {a.name}_nan = 0;")
         clause = ""
@@ -69,9 +69,9 @@ class ReductionPrinter:
             self.out("}")
 
     def _compared_later(self, stmt: Reduce) -> list[Accumulator]:
-        """Accumulators of positions that compare values after all are computed.
+        """Positional accumulators that compare values in a second loop, after all are computed.
 
-        Values are compared one after the other, which would keep all that the loop computes from being vectorised.
+        Comparisons depend on each other, which would prevent the vectorization of the loop that computes the values.
         """
         if not self.loops.simd or stmt.after or len(stmt.axes) != 1:
             return []
@@ -81,11 +81,11 @@ class ReductionPrinter:
         return [a for a in stmt.accumulators if a.position is not None and names_in(a.position) <= {axis.name}]
 
     def start(self, a: Accumulator) -> str:
-        """What an accumulator holds before the first value."""
+        """The initial value of an accumulator."""
         return "0" if a.position is not None else self.scalars.identity(a.combine, a.dtype, a.part)
 
     def take_in(self, group: tuple[Accumulator, ...], ordered: bool) -> None:
-        """One more point for the accumulators of a combiner."""
+        """Combines one more point into the accumulators of a combiner."""
         if is_merged(group[0]):
             self.merge(group, [self.scalars.expr(a.value) for a in group])
         else:
@@ -96,7 +96,7 @@ class ReductionPrinter:
 
         Args:
             group: The accumulators.
-            others: What each of the others holds.
+            others: The texts of the other accumulators.
         """
         self.out("{")
         for a, other in zip(group, others, strict=True):
@@ -113,7 +113,7 @@ class ReductionPrinter:
         self.out("}")
 
     def accumulate(self, a: Accumulator, value: str, ordered: bool) -> None:
-        """One more value for an accumulator."""
+        """Combines one more value into an accumulator."""
         if a.position is not None:
             better = combiner(a.combine).order
             nan = f" | (({value} != {value}) & ({a.name}_best == {a.name}_best))" if a.value.dtype.is_float else ""
@@ -130,7 +130,7 @@ class ReductionPrinter:
             self.out(f"{a.name} = {self.combined(a, value)};")
 
     def watches_nan(self, a: Accumulator) -> bool:
-        """An extremum of floats is NaN where any element is; vectorised comparisons lose that, so a flag notes it."""
+        """Whether a flag records NaN: an extremum is NaN if any element is, which vectorized comparisons lose."""
         return bool(self.loops.simd and combiner(a.combine).order) and a.dtype.is_float and a.position is None
 
     def combined(self, a: Accumulator, value: str) -> str:
@@ -140,19 +140,19 @@ class ReductionPrinter:
 
 
 def reduce_row(loops: LoopPrinter, stmt: Reduce) -> None:
-    """Prints a reduction that one thread does by itself."""
+    """Prints a reduction of one thread."""
     ReductionPrinter(loops).row(stmt)
 
 
 def once(values: Sequence[Expr], prefix: str) -> tuple[list[Let], list[Expr]]:
-    """Scalar expressions in which what occurs several times has a name: compilers do not see that by themselves.
+    """Common subexpression elimination in scalar expressions, which compilers do not do here.
 
     Args:
         values: The expressions.
-        prefix: What the names begin with.
+        prefix: The prefix of names.
 
     Returns:
-        The named parts, each before those that it occurs in, and the expressions.
+        The named subexpressions, each before those in which it occurs, and the expressions.
     """
     times = Counter(part for value in values for part in walk(value) if isinstance(part, (Call, Cast)))
     names: dict[Expr, Expr] = {}
@@ -173,5 +173,5 @@ def once(values: Sequence[Expr], prefix: str) -> tuple[list[Let], list[Expr]]:
 
 
 def is_merged(a: Accumulator) -> bool:
-    """Whether an accumulator is merged by what its combiner says, and not by an operator of the target."""
+    """Whether an accumulator is merged by its combiner's `combine`, and not by an operator of the target."""
     return a.position is None and not a.operator

@@ -1,6 +1,6 @@
-"""How kernels are launched on a GPU: how many blocks, of how many threads.
+"""The launch geometry of kernels on a GPU: the numbers of blocks and of threads in a block.
 
-Three ways to run a kernel: a thread for each point; a block for each point, whose threads share the reductions; and,
+There are three mappings: a thread for each point; a block for each point, whose threads share the reductions; and,
 for contractions, a block for each tile of the result.
 """
 
@@ -23,14 +23,14 @@ SERIAL_EXTENT = 32
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How a kernel is launched: blocks (which may depend on symbolic sizes), and threads in a block."""
+    """The launch geometry of a kernel: blocks (which may depend on symbolic sizes), and threads in a block."""
 
     blocks: Dim
     threads: int
 
 
 def geometry(kernel: Kernel) -> Geometry:
-    """How a scheduled kernel is launched."""
+    """The launch geometry of a scheduled kernel."""
     if kernel.contraction is not None:
         f = factors(kernel)
         rows, columns, batch = (dims.product(axis.extent for axis in axes) for axes in (f.m, f.n, f.batch))
@@ -40,7 +40,7 @@ def geometry(kernel: Kernel) -> Geometry:
 
 
 def wants_blocks(kernel: Kernel) -> bool:
-    """Whether reductions are long, and neighbouring in memory along their own axes."""
+    """Whether reductions are long, and contiguous in memory along their own axes."""
     inner = [stmt for stmt in kernel.body if isinstance(stmt, (Reduce, For))]
     if not has_inner(kernel) or any(axis.bind == "vector" for axis in kernel.axes):
         return False
@@ -53,5 +53,5 @@ def wants_blocks(kernel: Kernel) -> bool:
 
 
 def over(total: Dim, tile: int) -> Dim:
-    """How many tiles cover a number of elements."""
+    """The number of tiles that cover a number of elements."""
     return dims.floordiv(total + (tile - 1), tile)

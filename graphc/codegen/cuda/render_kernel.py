@@ -23,7 +23,7 @@ from graphc.exprs import Expr
 
 @dataclass(frozen=True)
 class Function:
-    """A kernel in CUDA: its definition, how it is launched, and what else it needs."""
+    """A kernel in CUDA: its definition, its launch geometry, and the definitions that it needs."""
 
     definition: str
     geometry: Geometry
@@ -92,7 +92,7 @@ class _BlockPrinter:
                 self.out(f"__shared__ {self.types[a.dtype]} {a.name}_slots[{THREADS}];")
         if any(a.position is not None for a in accumulators):
             self.out(f"__shared__ int places[{THREADS}];")
-        # All threads read what is then replaced. Stores come last, so that one barrier is enough.
+        # All threads read values that stores then replace. Stores come last, so that one barrier is enough.
         replaced = {param.name for param in kernel.params if param.written and param.read}
         self.out("const long point = blockIdx.x;")
         self.loops.decode(kernel.axes, "point")

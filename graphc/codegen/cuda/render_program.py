@@ -15,7 +15,7 @@ from graphc.plan import Plan
 
 @dataclass(frozen=True)
 class CudaSource(Source):
-    """Source text, and how each kernel in it is launched."""
+    """Source text, and the launch geometry of each kernel in it."""
 
     geometry: Mapping[str, Geometry]
 
@@ -24,7 +24,7 @@ def render(plan: Plan, kernels: Mapping[str, Kernel]) -> CudaSource:
     """The source of a plan's kernels. Each takes its launch's buffers, then the values of its launch's symbols.
 
     Args:
-        plan: What runs.
+        plan: The plan.
         kernels: The scheduled kernels, by name.
     """
     symbols, launches = plan.identifiers(), plan.all_launches()

@@ -1,4 +1,4 @@
-"""What must hold of every kernel."""
+"""The invariants of kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""About how many scalar operations kernels and plans take."""
+"""The cost of kernels and plans: estimated numbers of scalar operations."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from graphc.plan import NOMINAL_SIZE, Branch, Copy, Launch, LibraryCall, Loop, S
 
 
 def work(kernel: Kernel) -> Dim:
-    """About how many scalar operations a kernel takes."""
+    """The estimated number of scalar operations of a kernel."""
     return dims.product(axis.extent for axis in kernel.axes) * _block(kernel.body)
 
 
 def plan_work(steps: tuple[Step, ...], kernels: Mapping[str, Kernel]) -> Dim:
-    """About how many scalar operations some steps take; what depends on a loop's counter is left out."""
+    """The estimated number of scalar operations of steps, without costs that depend on a loop's counter."""
     total: Dim = 0
     launched: Counter[str] = Counter()
     for step in steps:
@@ -62,7 +62,7 @@ def _block(body: tuple[Stmt, ...]) -> Dim:
 
 
 def _combining(a: Accumulator) -> int:
-    """What taking one more element in costs; of several accumulators the first counts for all."""
+    """The cost of combining one more element; with several accumulators the first counts for all."""
     record = combiner(a.combine)
     if a.operator or record.positional:
         return 1

@@ -1,9 +1,9 @@
-"""The loop IR: what one kernel computes, before any target is chosen.
+"""The loop IR: the computation of one kernel, independent of the target.
 
     Kernel(name, params, axes, body, origins)     the body runs for every point of the axes, in any order
     Let(name, value)                              binds a scalar
-    Reduce(axes, body, accumulators, after)       loops, combines, binds the results; what follows is the epilogue
-    Contract(name, axes, lhs, rhs, dtype)         a sum of products; what follows is the epilogue
+    Reduce(axes, body, accumulators, after)       loops, combines, binds the results; an epilogue follows
+    Contract(name, axes, lhs, rhs, dtype)         a sum of products; an epilogue follows
     For(axes, body)                               loops in any order
     Store(buffer, index, value, accumulate)       writes an element, or adds to it
 
@@ -28,7 +28,7 @@ Bind = Literal["serial", "parallel", "vector", "block", "thread"]
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A loop over `0 <= name < extent`, and how it is run."""
+    """A loop over `0 <= name < extent`, and how it is bound."""
 
     name: str
     extent: Dim
@@ -62,18 +62,18 @@ class Let:
 
 @dataclass(frozen=True, slots=True)
 class Accumulator:
-    """What a reduction forms: `name = combine over all points of value`.
+    """The result of a reduction: `name = combine over all points of value`.
 
-    A positional combiner binds `name` to the position, given as `position`, of the first extremum of `value`. One that
-    has several accumulators is as many of these, one behind the other, each with what a point's element is lifted to.
+    A positional combiner binds `name` to the position, given as `position`, of the first extremum of `value`. For a
+    combiner with several accumulators there are as many of these, in order; `value` is then the lifted element.
 
     Args:
-        name: What it is called.
+        name: Its name.
         combine: The name of its `graphc.combiners.Combiner`.
-        value: What each point adds.
-        dtype: In which dtype it is held.
-        position: What a point's position is.
-        part: Which of the combiner's accumulators it is.
+        value: The value of each point.
+        dtype: The dtype of the accumulator.
+        position: The position of a point, for positional combiners.
+        part: Its index among the combiner's accumulators.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Accumulator:
 
     @property
     def operator(self) -> str:
-        """What targets call the combiner where they have one of the dtype: of complex numbers they have none."""
+        """The target's operator of the combiner; empty where it has none of the dtype, as of complex numbers."""
         return "" if self.dtype.is_complex else combiner(self.combine).operator
 
 
@@ -93,7 +93,7 @@ class Accumulator:
 class Reduce:
     """Runs `body` for every point of `axes`, combining; `after` runs at each point with the results so far.
 
-    With anything in `after`, the points are visited in order.
+    If `after` is not empty, the points are visited in order.
     """
 
     axes: tuple[Axis, ...]
@@ -104,7 +104,7 @@ class Reduce:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """Binds `name = sum over axes of lhs * rhs`; `body` holds what the factors need bound.
+    """Binds `name = sum over axes of lhs * rhs`; `body` binds the scalars that the factors need.
 
     Terms outside of any condition of `within` are zero, and may be left out.
     """
@@ -144,12 +144,12 @@ class Kernel:
     """One loop nest.
 
     Args:
-        name: What it is called.
+        name: Its name.
         params: Its buffers.
-        axes: The body runs for each of their points.
-        body: What runs.
-        origins: For which layers and lines it runs.
-        comment: For people.
+        axes: The axes of its points, for each of which the body runs.
+        body: Its statements.
+        origins: The layers and lines whose operations it computes.
+        comment: A comment for people.
         by_library: Whether a library computes its contraction, block by block; a part of the schedule.
     """
 
@@ -162,7 +162,7 @@ class Kernel:
     by_library: bool = False
 
     def param(self, name: str) -> Param:
-        """The buffer of a name."""
+        """The buffer with a name."""
         return next(param for param in self.params if param.name == name)
 
     @property

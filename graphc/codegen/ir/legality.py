@@ -1,14 +1,14 @@
-"""Whether a kernel may be run as the loop IR is run, before and after it is scheduled.
+"""Legality of kernels under the semantics of the loop IR, before and after scheduling.
 
-Points of a kernel's axes run in any order, at the same time, and so do those of a loop that adds nothing up. Hence:
+Points of a kernel's axes run in any order, at the same time, and so do those of loops without accumulation. Hence:
 
-- every element that is read or written lies in its buffer, wherever the guards and choices around it let it happen;
+- every element that is read or written lies in its buffer, wherever the guards and selections around it allow it;
 - no two points store to one element, but for sums, whose points one thread visits in order;
 - no point reads what another point stores.
 
-What polynomials prove is not evaluated; all else is, with NumPy, at sizes that the caller samples. A place that the
-program computes (`dims.value`) takes all values that its expression allows. Tests call this after each pass over
-kernels; a compiler that is used need not.
+Conditions that polynomials prove are not evaluated; all others are, with NumPy, at sizes that the caller samples. An
+index computed at run time (`dims.value`) takes all values that its expression allows. Tests call this after each pass
+over kernels; users' compilations do not.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from graphc.intrinsics import INTRINSICS
 Array = np.ndarray[Any, Any]
 Bounds = tuple[float, float]
 
-# So many points are evaluated at the same time; of larger loops some, the first and the last of each among them.
+# The most points that are evaluated at a time; of larger loops a sample, with the first and the last of each.
 MOST_POINTS = 1 << 22
-# The order in which a schedule may bind axes: points of the first run apart, those of the last in lanes.
+# The order in which a schedule may bind axes: points of the first run in parallel, those of the last in vector lanes.
 _OUTERMOST = {"block": 0, "thread": 0, "parallel": 0, "serial": 1, "vector": 2}
 
 
@@ -47,7 +47,7 @@ def check_lowered(kernel: Kernel, sizes: Mapping[str, int]) -> None:
 
     Args:
         kernel: The kernel.
-        sizes: A value for each symbolic size and each counter of loops around.
+        sizes: A value for each symbolic size and each counter of enclosing loops.
 
     Raises:
         VerificationError: if it is not well formed, its dtypes do not fit, or its points may not run in any order.
@@ -68,11 +68,11 @@ def check_scheduled(kernel: Kernel, before: Kernel, sizes: Mapping[str, int]) ->
 
     Args:
         kernel: The kernel: each buffer is one axis.
-        before: The kernel as it was.
-        sizes: A value for each symbolic size and each counter of loops around.
+        before: The kernel before scheduling.
+        sizes: A value for each symbolic size and each counter of enclosing loops.
 
     Raises:
-        VerificationError: if it is not, or they do not.
+        VerificationError: if the kernel is not legal, or its points store to other elements.
     """
     now, then = _checked(kernel, sizes), _Points(before, sizes)
     if any(len(param.shape) != 1 for param in kernel.params):
@@ -80,7 +80,7 @@ def check_scheduled(kernel: Kernel, before: Kernel, sizes: Mapping[str, int]) ->
     _check_binds(kernel)
     for name, stored in then.owners.items():
         if name in now.partial | then.partial:
-            continue  # not all of it is looked at
+            continue  # only a sample of its points was evaluated
         if name not in now.owners or not _alike(now.owners[name], stored):
             _refuse(kernel, f"stores to other elements of {name} than before, or at other points", before.axes)
 
@@ -90,7 +90,7 @@ def owners(kernel: Kernel, sizes: Mapping[str, int]) -> dict[str, Array]:
 
     Args:
         kernel: The kernel.
-        sizes: A value for each symbolic size and each counter of loops around.
+        sizes: A value for each symbolic size and each counter of enclosing loops.
 
     Raises:
         VerificationError: if two points store to one element.
@@ -102,11 +102,11 @@ def _refuse(kernel: Kernel, problem: str, what: object) -> NoReturn:
     raise VerificationError(f"the kernel {kernel.name} {problem}", got=str(what))
 
 
-# ---- what needs no sizes
+# ---- checks without sizes
 
 
 def _check_binds(kernel: Kernel) -> None:
-    """Vectors are innermost, what runs apart is outermost; loops inside are one thread's."""
+    """Checks binds: vector axes are innermost, parallel ones outermost; loops inside belong to one thread."""
     order = [_OUTERMOST[axis.bind] for axis in kernel.axes]
     if order != sorted(order) or order.count(_OUTERMOST["vector"]) > 1:
         _refuse(kernel, "binds its axes in an order that cannot be run", kernel.axes)
@@ -129,7 +129,7 @@ def _inner(body: Sequence[Stmt]) -> Iterator[Stmt]:
 
 
 def _check_dtypes(kernel: Kernel) -> None:
-    """Operands have the dtypes that their intrinsics and statements need, and names those of what they stand for."""
+    """Checks dtypes: of the operands of intrinsics and statements, and of names and their values."""
     known: dict[str, DType] = {}
 
     def value(expr: Expr) -> DType:
@@ -174,18 +174,18 @@ def _check_dtypes(kernel: Kernel) -> None:
                     known[a.name] = a.dtype
 
 
-# ---- what is read and written where
+# ---- accesses to memory
 
 
 @dataclass(frozen=True)
 class _Access:
-    """A read or a write: where, under which conditions, and in which loops inside the kernel's points."""
+    """A read or a write: its index, its conditions, and the loops around it inside the kernel's points."""
 
     buffer: str
     index: tuple[Dim, ...]
     conditions: tuple[tuple[Expr, bool], ...]
     inner: tuple[Axis, ...]
-    loop: int = 0  # the loop inside the point whose passes run in any order; 0 for none
+    loop: int = 0  # the loop inside the point whose iterations run in any order; 0 for none
     is_store: bool = False
     accumulate: bool = False
 
@@ -196,16 +196,16 @@ class _Points:
     def __init__(self, kernel: Kernel, sizes: Mapping[str, int]) -> None:
         self.kernel, self.sizes = kernel, sizes
         self.lets: dict[str, Expr] = {}
-        self.partial: set[str] = set()  # buffers that are stored to at more points than are looked at
+        self.partial: set[str] = set()  # buffers with stores of which only a sample is evaluated
         self.accesses: list[_Access] = []
-        self.between: dict[str, Bounds] = {}  # what is known of whole numbers
-        self.loop = 0  # where the statement that is looked at stands
+        self.between: dict[str, Bounds] = {}  # bounds of integer scalars
+        self.loop = 0  # the loop of the current statement
         self.loops = count(1)
-        self.passes: dict[str, tuple[Array, Array]] = {}  # the loop and the pass that store each element
+        self.passes: dict[str, tuple[Array, Array]] = {}  # the loop and the iteration that store each element
         self.shapes = {p.name: tuple(dims.evaluate(d, sizes) for d in p.shape) for p in kernel.params}
         self._block(kernel.body, ())
 
-    # Accesses are found.
+    # Collecting accesses.
 
     def _enter(self, axes: tuple[Axis, ...], inner: tuple[Axis, ...]) -> tuple[Axis, ...]:
         names = [axis.name for axis in (*self.kernel.axes, *inner, *axes)]
@@ -260,10 +260,10 @@ class _Points:
                 for part in operands(expr):
                     self._reads(part, conditions, inner)
 
-    # What is found is checked.
+    # Checking accesses.
 
     def check(self) -> None:
-        """Refuses a kernel with an access outside of a buffer, or with points that meet."""
+        """Raises for an access outside of a buffer, and for points that conflict."""
         for access in self.accesses:
             self._check_bounds(access)
         stored = self.owners
@@ -278,13 +278,13 @@ class _Points:
 
     @cached_property
     def owners(self) -> dict[str, Array]:
-        """See the function."""
-        found: dict[str, Array] = {}
+        """See the function `owners`."""
+        owners: dict[str, Array] = {}
         for access in self.accesses:
             if not access.is_store:
                 continue
             points, elements, passes = self._elements(access)
-            known = found.setdefault(access.buffer, np.full(prod(self.shapes[access.buffer]), -1))
+            known = owners.setdefault(access.buffer, np.full(prod(self.shapes[access.buffer]), -1))
             if np.any((known[elements] >= 0) & (known[elements] != points)):
                 _refuse(self.kernel, "stores to an element at two points", access)
             known[elements] = points
@@ -293,7 +293,7 @@ class _Points:
                 _refuse(self.kernel, "stores to an element at two points", access)
             loops, writing = self.passes.setdefault(access.buffer, (np.zeros_like(known), np.zeros_like(known)))
             loops[elements], writing[elements] = access.loop, passes
-        return found
+        return owners
 
     def _check_bounds(self, access: _Access) -> None:
         shape = self.shapes[access.buffer]
@@ -307,7 +307,7 @@ class _Points:
                 _refuse(self.kernel, f"accesses {access.buffer} of shape {shape} out of bounds", access)
 
     def _elements(self, access: _Access) -> tuple[Array, Array, Array]:
-        """The point, the element and the pass of loops inside the point of every time that an access happens."""
+        """The point, the element and the iteration of inner loops of each instance of an access."""
         within = (*self.kernel.axes, *access.inner)
         grid = _Grid(self, access, within if not access.accumulate else self.kernel.axes)
         offset: Any = np.int64(0)
@@ -320,10 +320,10 @@ class _Points:
         point, offset, passed, allowed = every
         return point[allowed], offset[allowed], passed[allowed]
 
-    # Ranges of whole numbers.
+    # Bounds of integer scalars.
 
     def bounds(self, expr: Expr) -> Bounds:
-        """Between what an integer scalar lies at all points."""
+        """The bounds of an integer scalar over all points."""
         match expr:
             case Const():
                 return expr.number, expr.number
@@ -358,7 +358,7 @@ class _Points:
         return dims.evaluate(low, self.sizes), dims.evaluate(high, self.sizes)
 
     def expanded(self, expr: Expr) -> Expr:
-        """A condition or whole number with what its names stand for; other scalars stay names."""
+        """A condition or integer scalar with the values of its names; other scalars stay names."""
         match expr:
             case Var(name, dtype) if name in self.lets and not dtype.is_float:
                 return self.expanded(self.lets[name])
@@ -377,12 +377,12 @@ def _range(dtype: DType) -> Bounds:
 
 
 def _alike(some: Array, others: Array) -> bool:
-    """Whether elements that have one owner have one there, too: numbers of points are a schedule's choice."""
+    """Whether two assignments of owners to elements are equal up to the numbering of points."""
     if some.shape != others.shape:
         return False
     for a, b in ((some, others), (others, some)):
         partners = np.full(a.max(initial=-1) + 2, -1)
-        partners[a] = b  # the last place is that of elements without an owner
+        partners[a] = b  # the last entry is that of elements without an owner
         if np.any(partners[a] != b):
             return False
     return True
@@ -394,7 +394,7 @@ class _Grid:
     Args:
         points: The kernel.
         access: The access.
-        axes: Axes that are gone over whether or not the access depends on them.
+        axes: Axes that are enumerated whether or not the access depends on them.
     """
 
     def __init__(self, points: _Points, access: _Access, axes: Sequence[Axis]) -> None:
@@ -406,7 +406,7 @@ class _Grid:
         for condition, _ in access.conditions:
             names |= dict.fromkeys(sorted(self._axes_behind(condition)))
         self.ranges = {name: self._range(name) for name in names}
-        # The expressions of places that the program computes: conditions may be about them.
+        # The expressions of indices computed at run time, which conditions may bound.
         self.computed = {points.expanded(points.lets[name]): name for name in names if name in points.lets}
         taken = self._thinned()
         self.is_thinned = any(taken[name].size <= high - low for name, (low, high) in self.ranges.items())
@@ -451,7 +451,7 @@ class _Grid:
         return low, high
 
     def _thinned(self) -> dict[str, Array]:
-        """Values of each name: all, or some of the longest where there are too many points."""
+        """Values of each name: all, or a sample of the longest where there are too many points."""
         counts = {name: high - low + 1 for name, (low, high) in self.ranges.items()}
         while prod(counts.values()) > MOST_POINTS:
             longest = max(counts, key=lambda name: counts[name])
@@ -478,7 +478,7 @@ class _Grid:
         return total
 
     def counted(self, axes: Sequence[Axis]) -> Any:
-        """The number of the point of some axes, at all points."""
+        """The row-major number of the point of some axes, at all points."""
         total: Any = np.int64(0)
         for axis in axes:
             total = total * dims.evaluate(axis.extent, self.points.sizes) + self.number(axis.index)
@@ -493,11 +493,11 @@ class _Grid:
         return over // under if atom.kind == "div" else over % under
 
     def allowed(self) -> Any:
-        """Where no condition is known not to hold."""
-        found: Any = np.True_
+        """A mask of the points at which no condition is known to be false."""
+        allowed: Any = np.True_
         for condition, holds in self.access.conditions:
-            found = found & self._may(self.points.expanded(condition), holds)
-        return found
+            allowed = allowed & self._may(self.points.expanded(condition), holds)
+        return allowed
 
     def _may(self, condition: Expr, holds: bool) -> Any:
         match condition:
@@ -516,7 +516,7 @@ class _Grid:
         return np.True_
 
     def _integer(self, expr: Expr) -> Any:
-        """A whole number at all points; None where it is not known."""
+        """An integer scalar at all points; None where it is not known."""
         if expr in self.computed:
             return self.values[self.computed[expr]]
         match expr:

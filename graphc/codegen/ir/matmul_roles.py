@@ -1,4 +1,4 @@
-"""Contractions as products of matrices: which axes number rows, columns, depth and batch."""
+"""Contractions as matrix products: the axes of rows, columns, depth and batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphc.exprs import Expr, Load, Var
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """A contraction as matrix products of whatever its factors are: which axes number rows, columns, depth and batch.
+    """The roles of a contraction's axes in matrix products of its factors: rows, columns, depth and batch.
 
     `lhs_along_k` says that the left factor's neighbours in memory are neighbours in depth; `rhs_along_k` likewise.
     """
@@ -26,12 +26,12 @@ class Factors:
 
     @property
     def swapped(self) -> Factors:
-        """The same with left and right exchanged."""
+        """The roles with left and right exchanged."""
         return Factors(self.batch, self.n, self.m, self.k, self.rhs_along_k, self.lhs_along_k)
 
 
 def plain_load(contraction: Contract, factor: Expr) -> Load | None:
-    """The unguarded element of memory, in the contraction's dtype, that a factor is; None where it is more."""
+    """The load that a factor is, if it is unguarded and has the contraction's dtype; None for other factors."""
     bound = {let.name: let.value for let in contraction.body}
     value = bound.get(factor.name, factor) if isinstance(factor, Var) else factor
     plain = isinstance(value, Load) and value.guard is None and value.dtype is contraction.dtype
@@ -39,7 +39,7 @@ def plain_load(contraction: Contract, factor: Expr) -> Load | None:
 
 
 def factors(kernel: Kernel) -> Factors:
-    """How a kernel's contraction is a matrix product: by the axes that each factor mentions."""
+    """The roles of the axes of a kernel's contraction, from the axes that each factor mentions."""
     contraction = kernel.contraction
     assert contraction is not None
     left, right = mentioned(contraction, contraction.lhs), mentioned(contraction, contraction.rhs)
@@ -52,7 +52,7 @@ def factors(kernel: Kernel) -> Factors:
 
 
 def mentioned(contraction: Contract, factor: Expr) -> set[str]:
-    """The names that a factor is computed from, through the scalars bound for it."""
+    """The names on which a factor depends, through the scalars bound for it."""
     wanted = names_in(factor)
     for let in needed(contraction.body, factor):
         wanted |= names_in(let.value)

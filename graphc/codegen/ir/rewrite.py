@@ -47,8 +47,8 @@ def map_accesses(stmt: Stmt, access: Rename) -> Stmt:
                 for a in accumulators
             )
             mapped = [map_accesses(inner, access) for inner in body]
-            kept = tuple(inner for inner in mapped if isinstance(inner, (Let, Store)))
-            return Reduce(axes, kept, combined, tuple(map_accesses(inner, access) for inner in after))
+            writes = tuple(inner for inner in mapped if isinstance(inner, (Let, Store)))
+            return Reduce(axes, writes, combined, tuple(map_accesses(inner, access) for inner in after))
 
 
 def map_buffers(stmt: Stmt, names: Mapping[str, str]) -> Stmt:

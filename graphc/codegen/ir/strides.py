@@ -1,4 +1,4 @@
-"""How offsets into memory grow with axes."""
+"""Strides: the growth of offsets into memory along axes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphc.dims import Dim
 
 
 def stride(offset: Dim, axis: str) -> Dim | None:
-    """By how much an offset grows with an axis; None where it does not grow evenly."""
+    """The stride of an offset along an axis; None where it is not constant."""
     if isinstance(offset, int):
         return 0
     total: Dim = 0

@@ -1,4 +1,4 @@
-"""What is inside a kernel: its expressions, statements, reads and writes."""
+"""Traversals of kernels: expressions, statements, reads and writes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def operands(expr: Expr) -> tuple[Expr, ...]:
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
-    """An expression and all inside it, each before what is inside it."""
+    """An expression and all expressions inside it, in pre-order."""
     waiting = [expr]
     while waiting:
         part = waiting.pop()
         yield part
-        if isinstance(part, Call):  # mostly; and most others hold nothing
+        if isinstance(part, Call):  # the most frequent case; most other expressions have no operands
             waiting += part.args[::-1]
         elif isinstance(part, (Cast, Load)):
             waiting += operands(part)
@@ -58,14 +58,14 @@ def names_in(expr: Expr) -> set[str]:
 
 
 def needed(lets: tuple[Let, ...], value: Expr) -> list[Let]:
-    """The scalars, of those bound, that an expression is computed from."""
+    """The bound scalars on which an expression depends."""
     wanted = names_in(value)
-    kept: list[Let] = []
+    used: list[Let] = []
     for let in reversed(lets):
         if let.name in wanted:
             wanted |= names_in(let.value)
-            kept.append(let)
-    return kept[::-1]
+            used.append(let)
+    return used[::-1]
 
 
 def expressions(stmt: Stmt) -> Iterator[Expr]:
@@ -111,11 +111,11 @@ def loads(body: tuple[Stmt, ...]) -> Iterator[Load]:
 
 
 def groups(accumulators: Iterable[Accumulator]) -> list[tuple[Accumulator, ...]]:
-    """Accumulators that are merged together, those of one combiner."""
-    found: list[tuple[Accumulator, ...]] = []
+    """Accumulators by combiner: those of one combiner are merged together."""
+    sets: list[tuple[Accumulator, ...]] = []
     for a in accumulators:
-        found = [*found[:-1], (*found[-1], a)] if a.part else [*found, (a,)]
-    return found
+        sets = [*sets[:-1], (*sets[-1], a)] if a.part else [*sets, (a,)]
+    return sets
 
 
 def stores(body: tuple[Stmt, ...]) -> Iterator[Store]:

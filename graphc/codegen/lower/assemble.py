@@ -1,8 +1,8 @@
-"""From a partition to a plan: kernels get buffers, updates get their states, and everything gets an order.
+"""From a partition to a plan: kernels get buffers, updates are written to states, and steps are ordered.
 
-An update is written straight into its state where every other reader of the old value comes earlier, and where the
-writing kernel itself reads the old value only at the very element that it replaces. Else it is copied at the end.
-Closed graphs that operations run are assembled likewise, their carries being states, and become blocks of steps.
+An update is written in place, into its state, if every other reader of the old value comes earlier, and the kernel
+that writes reads the old value only at the very element that it replaces. Else it is copied at the end. Regions are
+assembled likewise, with their carries as states, and become blocks of steps.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def assemble(partition: Partition, prepare: Callable[[Graph], Partition]) -> Ass
 
     Args:
         partition: The groups.
-        prepare: Simplifies and partitions the bodies of loops.
+        prepare: A function that simplifies and partitions the bodies of loops.
 
     Returns:
         The plan and its kernels, not yet scheduled.
@@ -49,7 +49,7 @@ def assemble(partition: Partition, prepare: Callable[[Graph], Partition]) -> Ass
 
 @dataclass(slots=True)
 class _Unit:
-    """Something to order: a kernel, or a node that becomes other steps: a region, or a call of a library."""
+    """A unit of ordering: a kernel, or a node that becomes other steps (a region, or a library call)."""
 
     reads: set[Ref]
     writes: set[Ref]
@@ -81,7 +81,7 @@ class _Assembler:
         node = group.nodes[0]
         stored = partition.stored.get(position, ())
         if stored and all(is_empty(partition.graph.type(ref)) for ref in stored):
-            return _Unit(set(), set(stored))  # there is nothing to compute
+            return _Unit(set(), set(stored))  # without elements nothing is computed
         if not primitive(node.op).kind.has_kernel:
             return _Unit(set(node.inputs), {Ref(node.id, out) for out in range(len(node.outs))}, node=node)
         kernel = lower(partition, position, self._name("k"))
@@ -109,7 +109,7 @@ class _Assembler:
     # ---- updates in place
 
     def _try_alias(self, state: Ref, value: Ref) -> None:
-        """Lets a value be written into the state it updates, if that is safe."""
+        """Has a value written in place, into the state that it updates, if that is legal."""
         writer = self.writer.get(value)
         if writer is None or value in self.home or value in self.graph.outputs:
             return
@@ -125,7 +125,7 @@ class _Assembler:
     # ---- buffers
 
     def _assign_buffers(self) -> list[int]:
-        """A buffer for every value that is in memory; returns those of the outputs."""
+        """Assigns a buffer to every value in memory; returns the buffers of the outputs."""
         results = {ref for ref in self.graph.outputs if ref not in self.home}
         touched = {self.home.get(ref, ref) for unit in self.units for ref in unit.reads | unit.writes}
         for node in self.graph.table.values():
@@ -151,13 +151,13 @@ class _Assembler:
         return len(self.buffers) - 1
 
     def _copies(self, outputs: list[int]) -> list[Step]:
-        """Copies at the end, for updates that have no place in their states and for outputs that stand twice."""
+        """Copies at the end: of updates that are not in place, and of outputs that occur twice."""
         pairs = [(self.by_value[ref], self.by_value[Ref(state)]) for state, ref in self.graph.updates.items()]
         pairs += [(self.by_value[ref], id) for ref, id in zip(self.graph.outputs, outputs, strict=True)]
         return self._copied(pairs)
 
     def _copied(self, pairs: Iterable[tuple[int, int]]) -> list[Step]:
-        """Copies from one buffer to another, where they are two and there is anything in them."""
+        """Copies from one buffer to another, unless they are the same or empty."""
         sizes = [(source, target, self.buffers[source].elements) for source, target in pairs if source != target]
         return [Copy(source, target, elements) for source, target, elements in sizes if elements != 0]
 
@@ -172,7 +172,7 @@ class _Assembler:
         return Launch(kernel.name, ids, reads, writes, symbols_of(kernel), kernel.origins)
 
     def _aliased(self, kernel: Kernel) -> Kernel:
-        """The kernel with aliased values as their states: a state both read and written is one parameter."""
+        """The kernel with states for values written in place: a state both read and written is one parameter."""
         if not any(param.value in self.home for param in kernel.params):
             return kernel
         params: dict[Ref, Param] = {}
@@ -208,20 +208,20 @@ class _Assembler:
     # ---- regions
 
     def _loop(self, node: Node, rule: RegionRule) -> list[Step]:
-        """A counted loop: its carries are buffers that the passes update, and each pass has a row of the sequences."""
+        """A counted loop: iterations update its carries, which are buffers, and each reads a row of the sequences."""
         operands, results = self._operands(node), self._results(node)
         first_x = rule.constants + rule.carries
         given = _numbered("c", operands[: rule.constants]) | _numbered("s", results[: rule.carries])
         given |= {f"x{i}": Place(id, is_row=True) for i, id in enumerate(operands[first_x:])}
         rows = [Place(id, is_row=True) for id in results[rule.carries :]]
         block = self._planned(with_states(rule.graphs[0], rule.carries))
-        symbol = self._name("@")  # which no symbolic size is named
+        symbol = self._name("@")  # not the name of a symbolic size
         position = rule.count - dims.size(symbol) if rule.reverse else dims.size(symbol) - 1
         steps = self._inlined(block, given, rows, position, rule.count)
         return [*self._initial(node, rule), Loop(symbol, rule.count, steps)]
 
     def _while(self, node: Node, rule: RegionRule) -> list[Step]:
-        """A loop as long as a test holds, on buffers that the passes update."""
+        """A loop that runs while a test holds; its carries are buffers that iterations update."""
         test, body = rule.graphs
         given = _numbered("c", self._operands(node)[: rule.constants]) | _numbered("s", self._results(node))
         holds = self._new("temporary", test.type(test.outputs[0]))
@@ -230,7 +230,7 @@ class _Assembler:
         return [*self._initial(node, rule), While(holds, before, steps)]
 
     def _branch(self, node: Node, rule: RegionRule) -> list[Step]:
-        """Several blocks with the same operands and results."""
+        """A branch: several blocks with the same operands and results."""
         index, *operands = self._operands(node)
         given, results = _numbered("c", operands), [Place(id) for id in self._results(node)]
         return [Branch(index, tuple(self._inlined(self._planned(graph), given, results) for graph in rule.graphs))]
@@ -242,12 +242,12 @@ class _Assembler:
         return [self.by_value[Ref(node.id, out)] for out in range(len(node.outs))]
 
     def _initial(self, node: Node, rule: RegionRule) -> list[Step]:
-        """Copies of the first carries to the buffers that passes update."""
+        """Copies of the initial carries to the buffers that iterations update."""
         first = self._operands(node)[rule.constants : rule.constants + rule.carries]
         return self._copied(zip(first, self._results(node), strict=False))
 
     def _planned(self, graph: Graph) -> Assembly:
-        """The plan of a closed graph, by itself."""
+        """The plan of a closed graph."""
         return _Assembler(self.prepare(graph), self.prepare, self.counter).run()
 
     def _inlined(
@@ -258,18 +258,18 @@ class _Assembler:
         position: Dim = 0,
         length: Dim = 1,
     ) -> tuple[Step, ...]:
-        """The steps of a block on the buffers around it.
+        """The steps of a block on the buffers of the enclosing plan.
 
         Args:
             inner: The plan of the block.
-            given: Where its inputs and states lie, by name.
-            results: Where its outputs lie.
-            position: Which row a pass has of buffers of which it has one.
-            length: How many rows these have.
+            given: The buffers of its inputs and states, by name.
+            results: The buffers of its outputs.
+            position: The row of an iteration, in buffers of which it reads or writes one row.
+            length: The number of rows of these buffers.
         """
         places = places_of(inner.plan, given, results)
         ids: dict[int, int] = {}
-        rows: dict[int, Dim] = {}  # buffers of the block that are one row of a buffer outside: where that row starts
+        rows: dict[int, Dim] = {}  # buffers of the block that are one row of an outer buffer: the start of that row
         for buffer in inner.plan.buffers:
             place = places.get(buffer.id)
             if place is None:
@@ -286,7 +286,7 @@ class _Assembler:
         return tuple(self._with_symbols(around.step(step)) for step in inner.plan.steps)
 
     def _with_symbols(self, step: Step) -> Step:
-        """A step whose launches give their kernels, which may have become others, the values of symbols."""
+        """The step with launches that pass the values of symbols to their kernels."""
         if isinstance(step, Launch):
             return replace(step, symbols=symbols_of(self.kernels[step.kernel]))
         if isinstance(step, Loop | While | Branch):
@@ -311,24 +311,24 @@ def _numbered(letter: str, buffers: Sequence[int]) -> dict[str, Place]:
 
 
 def symbols_of(kernel: Kernel) -> tuple[str, ...]:
-    """The symbolic sizes and loop counters that a kernel needs the values of, in a fixed order."""
-    found: set[Dim] = {dim for param in kernel.params for dim in param.shape}
-    found |= {axis.extent for axis in kernel.axes}
+    """The symbolic sizes and loop counters whose values a kernel needs, in a fixed order."""
+    sizes: set[Dim] = {dim for param in kernel.params for dim in param.shape}
+    sizes |= {axis.extent for axis in kernel.axes}
     for stmt in statements(kernel.body):
-        found |= {axis.extent for axis in getattr(stmt, "axes", ())}
+        sizes |= {axis.extent for axis in getattr(stmt, "axes", ())}
     for stmt in kernel.body:
         for expr in expressions(stmt):
-            found |= set(indices(expr))
-    return tuple(sorted({name for dim in found for name in dims.size_names(dim)}))
+            sizes |= set(indices(expr))
+    return tuple(sorted({name for dim in sizes for name in dims.size_names(dim)}))
 
 
 def _replaces_elementwise(kernel: Kernel, state: Ref, value: Ref) -> bool:
     """Whether a kernel reads a state only at the element that it then writes."""
     names = {param.value: param.name for param in kernel.params}
-    found = list(stores(kernel.body))
-    if any(store.accumulate for store in found):
+    writes = list(stores(kernel.body))
+    if any(store.accumulate for store in writes):
         return False
     if state not in names:
         return True
-    places = {store.index for store in found if store.buffer == names[value]}
+    places = {store.index for store in writes if store.buffer == names[value]}
     return all(load.index in places for load in loads(kernel.body) if load.buffer == names[state])

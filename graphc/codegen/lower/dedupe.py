@@ -1,4 +1,4 @@
-"""Kernels that do the same are one: layers of the same shape are built once, and launched with their own buffers."""
+"""Deduplication of kernels: layers of the same shape share kernels, launched on their own buffers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from graphc.plan import Branch, Launch, Loop, Step, While
 
 
 def deduplicate(assembly: Assembly) -> Assembly:
-    """Keeps one of the kernels that differ in nothing but the values that they are launched on.
+    """Replaces kernels that only differ in the values on which they are launched by one of them.
 
-    The first of them stays; its origins are those of all of them.
+    The first of them stays, with the origins of all of them.
     """
     alike: dict[Kernel, list[Kernel]] = {}
     for kernel in assembly.kernels.values():
@@ -36,6 +36,6 @@ _NOTHING = Ref(-1)
 
 
 def anonymous(kernel: Kernel) -> Kernel:
-    """A kernel without its name, origins and the values that it is launched on."""
+    """A kernel without its name, origins and the values on which it is launched."""
     params = tuple(replace(param, value=_NOTHING) for param in kernel.params)
     return replace(kernel, name="", params=params, origins=(), comment="")

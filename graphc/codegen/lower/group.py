@@ -1,13 +1,13 @@
 """Lowering: a group of graph operations becomes one kernel of the loop IR.
 
 Lowering is demand-driven: to store an element, its operation's rule reads the operands' elements, which are loaded from
-memory, or computed in turn where they belong to the group or are views. Reductions come in phases, each one loop: all
-reductions of a phase need only results of earlier ones.
+memory, or computed likewise where they belong to the group or are views. Reductions come in phases, each one loop: all
+reductions of a phase depend only on results of earlier phases.
 
 Half precision: every value of the graph is rounded to its dtype, whether it then lies in memory or in a register, so
-that results do not depend on what is fused. Within one operation (its lowering's steps, its sums) all is float32.
-Scalars between operations are therefore float32 that a half can hold: cast to the half and back, but where
-`_Lowering._is_exact` tells that this would change nothing.
+that results do not depend on fusion. Within one operation (its lowering's steps, its sums) scalars are float32. Scalars
+between operations are therefore float32 that a half can hold: cast to the half and back, unless `_Lowering._is_exact`
+finds that this would change nothing.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def lower(partition: Partition, position: int, name: str) -> Kernel:
     """The kernel of a group.
 
     Args:
-        partition: Where the group is from.
-        position: Which of its groups to lower.
+        partition: The partition with the group.
+        position: The position of the group in it.
         name: The kernel's name.
 
     Returns:
@@ -63,7 +63,7 @@ def lower(partition: Partition, position: int, name: str) -> Kernel:
 
 
 def wide(dtype: DType) -> DType:
-    """The dtype that elements are computed in."""
+    """The dtype in which elements are computed."""
     return dtype.accumulator
 
 
@@ -73,22 +73,22 @@ def is_half(dtype: DType) -> bool:
 
 
 def _held(value: float, dtype: DType) -> float:
-    """What a float dtype makes of a number."""
+    """A number rounded to a float dtype."""
     with np.errstate(all="ignore"):
         return float(dtype.numpy.type(value))
 
 
-# So many names are followed to find out whether a value is exact: as many as the lowering of one operation has.
+# The most names that are followed to find whether a value is exact: as many as one operation's lowering binds.
 MOST_STEPS = 4
 
 
 @dataclass(slots=True)
 class _NodeReader:
-    """What one operation's rule reads its operands with."""
+    """Reads the operands of one operation in its lowering rule."""
 
     lowering: _Lowering
     node: Node
-    places: dict[int, Point] = field(default_factory=dict)  # where each operand was read last
+    places: dict[int, Point] = field(default_factory=dict)  # the index at which each operand was read last
 
     @property
     def types(self) -> tuple[TensorType, ...]:
@@ -114,9 +114,9 @@ class _NodeReader:
 
 
 class _Block:
-    """Statements under construction, and what they have bound.
+    """Statements under construction, and the scalars that they bind.
 
-    A closed block holds all that is bound in it, also what does not depend on its axes.
+    A closed block holds all scalars that are bound in it, also those that do not depend on its axes.
     """
 
     def __init__(self, axes: tuple[Axis, ...], closed: bool = False) -> None:
@@ -136,8 +136,8 @@ class _Lowering:
         self.params: dict[Ref, Param] = {}
         self.results: dict[Ref, Expr] = {}
         self.halves: set[tuple[str, DType]] = set()  # wide scalars whose value a half dtype can hold
-        self.bound: dict[str, Expr] = {}  # what each scalar is
-        self.unrounded: dict[str, Expr] = {}  # what some of them were before they were rounded
+        self.bound: dict[str, Expr] = {}  # the value of each scalar
+        self.unrounded: dict[str, Expr] = {}  # the values of some of them before rounding
         self.guard: Expr = TRUE
         self.count = 0
         self.outer = _Block(self._axes("p", self.domain.points))
@@ -159,17 +159,17 @@ class _Lowering:
             for phase in self._phases(anchors):
                 left = self._reduce(phase, left)
             self._store(left)
-        # What is only stored is rounded there.
+        # Values that are only stored are rounded by the store.
         return self.outer.axes, without_unread(self.outer.stmts) if self.unrounded else self.outer.stmts
 
     def _is_anchor(self, node: Node) -> bool:
-        """Whether a node runs over axes of its own."""
+        """Whether a node has axes of its own."""
         return kind_of(self.graph, node) in ANCHORS
 
     # ---- elements
 
     def element(self, ref: Ref, index: Point) -> Expr:
-        """The element of a value at an index, in the dtype that it is computed in."""
+        """The element of a value at an index, in the dtype in which it is computed."""
         if ref in self.results:
             if index != self.domain.point:
                 raise VerificationError("a reduction is read at other points than it is formed for", got=str(index))
@@ -188,10 +188,10 @@ class _Lowering:
         return bound
 
     def _rounded(self, expr: Expr, dtype: DType) -> Expr:
-        """A value of the graph, as wide as elements are computed in, rounded to the dtype that it has there.
+        """A value of the graph, in the wide dtype of computations, rounded to its dtype in the graph.
 
         Args:
-            expr: What is computed: a name, or what needs none.
+            expr: The computed value: a name, or an expression that needs none.
             dtype: The dtype in the graph.
         """
         if not is_half(dtype):
@@ -208,7 +208,7 @@ class _Lowering:
         return rounded
 
     def _is_exact(self, expr: Expr, dtype: DType, depth: int = MOST_STEPS) -> bool:
-        """Whether it is known, from a few steps that make a wide scalar, that rounding it to a half changes nothing."""
+        """Whether rounding a wide scalar to a half is known, from a few of its steps, to change nothing."""
         match expr:
             case Const():
                 return expr.dtype is wide(dtype) and _held(expr.number, dtype) == expr.number
@@ -223,7 +223,7 @@ class _Lowering:
         return False
 
     def _narrowed(self, expr: Expr, dtype: DType) -> Expr:
-        """An element as memory holds it: rounded once."""
+        """An element in the dtype of memory: rounded once."""
         if isinstance(expr, Var) and (expr.name, dtype) in self.halves:
             expr = self.unrounded.get(expr.name, expr)
         return cast(expr, dtype)
@@ -290,7 +290,7 @@ class _Lowering:
         return Var(name, expr.dtype)
 
     def _home(self, expr: Expr) -> _Block:
-        """The outermost block in which all that an expression mentions is bound."""
+        """The outermost block in which all names of an expression are bound."""
         if self.block is self.outer or self.block.closed or names_in(expr) & self.block.names:
             return self.block
         return self.outer
@@ -302,13 +302,13 @@ class _Lowering:
 
     @contextmanager
     def _inside(self, axes: tuple[Axis, ...], closed: bool = False) -> Iterator[_Block]:
-        """Statements made within belong to a loop over axes."""
+        """Adds statements in the block to a loop over axes."""
         self.block = _Block(axes, closed)
         yield self.block
         self.block = self.outer
 
     def _phases(self, anchors: list[Node]) -> list[list[Node]]:
-        """Reductions by how many others they wait for."""
+        """Reductions by the depth of their dependences on other reductions."""
         depth: dict[int, int] = {}
         for node in self.group.nodes:
             before = [depth.get(id, 0) for id in self._members_behind(node)]
@@ -318,7 +318,7 @@ class _Lowering:
 
     def _members_behind(self, node: Node) -> set[int]:
         """The group's nodes that a node reads, views between them skipped."""
-        found: set[int] = set()
+        behind: set[int] = set()
         stack = [ref.node for ref in node.inputs]
         seen: set[int] = set()
         while stack:
@@ -327,10 +327,10 @@ class _Lowering:
                 continue
             seen.add(id)
             if id in self.members:
-                found.add(id)
+                behind.add(id)
             elif id in self.inlined:
                 stack.extend(ref.node for ref in self.graph.node(id).inputs)
-        return found
+        return behind
 
     def _prepare(self, wanted: list[Node]) -> None:
         """Computes the group's elements that some nodes need, in graph order, so that recursion stays shallow."""
@@ -348,7 +348,7 @@ class _Lowering:
             self.element(Ref(id), index)
 
     def _reduce(self, phase: list[Node], stored: list[Ref]) -> list[Ref]:
-        """Reduces, and stores what is computed for it anyway; returns what is then still to be stored."""
+        """Reduces, and stores values that its loop computes anyway; returns the values that are still to be stored."""
         axes = self._axes("r", self.domain.reduced)
         inner = tuple(axis.index for axis in axes)
         accumulators = []
@@ -373,7 +373,7 @@ class _Lowering:
         return [ref for ref in stored if ref not in ready]
 
     def _is_ready(self, ref: Ref, block: _Block) -> bool:
-        """Whether a block has a value for each of its points. What updates a state may take its place: that waits."""
+        """Whether a block has computed a value at its points. Updates, which may be in place, are stored later."""
         index = self.domain.index_of(self.graph.type(ref).shape)
         computed = index is not None and (ref, index, self.guard) in block.memo
         return computed and ref not in self.graph.updates.values()
@@ -383,7 +383,7 @@ class _Lowering:
         axes = self._axes("k", rule.extents)
         inner = tuple(axis.index for axis in axes)
         dtype = wide(node.outs[0].dtype)
-        # Each factor is computed by itself where its tile is made: nothing it needs may be bound outside.
+        # Each factor is computed by itself when its tile is packed: scalars that it needs must be bound inside.
         with self._inside(axes, closed=True) as block:
             reader = _NodeReader(self, node)
             lhs = rule.lhs(reader, self.domain.point, inner)
@@ -399,11 +399,11 @@ class _Lowering:
         self._result(node, name)
 
     def _result(self, node: Node, name: str, exact: bool = False) -> None:
-        """Has readers of a reduction or a product find it.
+        """Records the result of a reduction or a product, for its readers.
 
         Args:
             node: The operation.
-            name: What its accumulator is called.
+            name: The name of its accumulator.
             exact: Whether the result is one of the elements.
         """
         dtype = node.outs[0].dtype
@@ -416,8 +416,8 @@ class _Lowering:
         rule: ScanRule = self._rule(node)
         shape = node.outs[0].shape
         extent = shape[rule.axis]
-        kept = tuple(Axis(f"p{i}", e) for i, e in enumerate(shape) if i != rule.axis)
-        self.outer = self.block = _Block(kept)
+        points = tuple(Axis(f"p{i}", e) for i, e in enumerate(shape) if i != rule.axis)
+        self.outer = self.block = _Block(points)
         axis = Axis("r0", extent)
         place = extent - 1 - axis.index if rule.reverse else axis.index
         index = tuple(place if i == rule.axis else dims.axis(f"p{i}", e) for i, e in enumerate(shape))
@@ -433,13 +433,13 @@ class _Lowering:
         rule: ScatterRule = self._rule(node)
         out = node.outs[0]
         serial = tuple(Axis(f"s{i}", e) for i, e in enumerate(rule.extents[: rule.parallel]))
-        kept = tuple(Axis(f"p{i}", e) for i, e in enumerate(rule.extents) if i >= rule.parallel)
-        self.outer = self.block = _Block(kept)
-        rows = tuple(Axis(f"z{i}", e) for i, e in enumerate(out.shape[: out.rank - len(kept)]))
+        points = tuple(Axis(f"p{i}", e) for i, e in enumerate(rule.extents) if i >= rule.parallel)
+        self.outer = self.block = _Block(points)
+        rows = tuple(Axis(f"z{i}", e) for i, e in enumerate(out.shape[: out.rank - len(points)]))
         param = self._param(Ref(node.id), written=True)
-        place = tuple(axis.index for axis in (*rows, *kept))
+        place = tuple(axis.index for axis in (*rows, *points))
         self.outer.stmts.append(For(rows, (Store(param.name, place, const(0, param.dtype)),)))
-        point = tuple(axis.index for axis in (*serial, *kept))
+        point = tuple(axis.index for axis in (*serial, *points))
         with self._inside(serial) as block:
             reader = _NodeReader(self, node)
             target = rule.target(reader, point)
@@ -453,7 +453,7 @@ class _Lowering:
         return rule.lower(tuple(self.graph.type(ref) for ref in node.inputs), **node.attrs)
 
     def _store(self, stored: list[Ref]) -> None:
-        """Computes all before anything that it is computed from is replaced: values of the points are stored last."""
+        """Computes all stored values before it stores any, since stores may replace values that they depend on."""
         outer = [ref for ref in stored if not self.domain.is_inner(self.graph.type(ref).shape)]
         inner = [ref for ref in stored if ref not in outer]
         stores = self._stores(outer)
@@ -465,7 +465,7 @@ class _Lowering:
         self.outer.stmts.extend(stores)
 
     def _stores(self, refs: list[Ref]) -> list[Store]:
-        """Computes values of the current block; returns what is then to be stored."""
+        """Computes values in the current block; returns their stores."""
         self._prepare([self.graph.node(ref.node) for ref in refs])
         stores = []
         for ref in refs:
@@ -479,7 +479,7 @@ class _Lowering:
         return stores
 
     def _part_stores(self, ref: Ref) -> list[Store]:
-        """A concatenation of what is computed here is stored part by part."""
+        """The stores of a concatenation of values computed here: one for each part."""
         node, param = self.graph.node(ref.node), self._param(ref, written=True)
         axis, start, stores = node.attrs["axis"], 0, []
         for part in node.inputs:
@@ -493,13 +493,13 @@ class _Lowering:
 
 
 def without_unread(body: list[Stmt]) -> list[Stmt]:
-    """The statements of a kernel without the scalars that nothing reads."""
+    """The statements of a kernel without scalars that are not read."""
     read = {name for stmt in body for expr in expressions(stmt) for name in names_in(expr)}
 
     def is_read(stmt: Stmt) -> bool:
         return not isinstance(stmt, Let) or stmt.name in read
 
-    kept: list[Stmt] = []
+    used: list[Stmt] = []
     for stmt in filter(is_read, body):
         match stmt:
             case Contract():
@@ -508,12 +508,12 @@ def without_unread(body: list[Stmt]) -> list[Stmt]:
                 stmt = replace(stmt, body=tuple(inner for inner in stmt.body if is_read(inner)))
             case For():
                 stmt = replace(stmt, body=tuple(filter(is_read, stmt.body)))
-        kept.append(stmt)
-    return kept if kept == body else without_unread(kept)
+        used.append(stmt)
+    return used if used == body else without_unread(used)
 
 
 def _parts(a: Accumulator) -> tuple[Accumulator, ...]:
-    """What a reduction accumulates, where that is not what it forms."""
+    """The accumulators of a reduction, where its combiner has others than the result."""
     combined = combiner(a.combine)
     if combined.is_plain:
         return (a,)
@@ -522,7 +522,7 @@ def _parts(a: Accumulator) -> tuple[Accumulator, ...]:
 
 
 def _finished(a: Accumulator, parts: tuple[Accumulator, ...]) -> Let:
-    """What is formed of accumulators in the end."""
+    """Binds the result of a combiner, computed from its accumulators."""
     return Let(a.name, combiner(a.combine).finish(tuple(Var(part.name, part.dtype) for part in parts)))
 
 

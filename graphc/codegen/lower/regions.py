@@ -1,4 +1,4 @@
-"""Blocks of steps inside others: closed graphs with carries as states, and where their buffers lie in those around."""
+"""Blocks of steps inside others: regions with carries as states, and their buffers in the enclosing plan."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from graphc.plan import Branch, Copy, Launch, LibraryCall, Plan, Step, While
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A buffer around a block that a buffer of the block stands for, whole or one row of it a pass."""
+    """The outer buffer of a block's buffer: all of it, or one row in each iteration."""
 
     buffer: int
     is_row: bool = False
 
 
 def with_states(graph: Graph, carries: int) -> Graph:
-    """A graph that returns new carries, with its carries as states that it updates."""
+    """The graph of a region with its carries as states that it updates."""
     builder = build_like(graph)
     mapping: dict[Ref, Ref] = {}
     places = {f"s{carry}": carry for carry in range(carries)}
@@ -38,7 +38,7 @@ def with_states(graph: Graph, carries: int) -> Graph:
 
 
 def places_of(plan: Plan, given: Mapping[str, Place], results: Sequence[Place]) -> dict[int, Place]:
-    """Where the inputs, states and outputs of a block lie, by the block's buffer ids.
+    """The outer buffers of the inputs, states and outputs of a block, by the block's buffer ids.
 
     Args:
         plan: The plan of the block.
@@ -46,24 +46,24 @@ def places_of(plan: Plan, given: Mapping[str, Place], results: Sequence[Place]) 
         results: The place of each output.
     """
     named = plan.named("input") | plan.named("state")
-    found = {buffer.id: given[name] for name, buffer in named.items()}
-    return found | dict(zip(plan.outputs, results, strict=True))
+    places = {buffer.id: given[name] for name, buffer in named.items()}
+    return places | dict(zip(plan.outputs, results, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """How the buffers of a block are those around it.
+    """The mapping of a block's buffers to those of the enclosing plan.
 
     Args:
-        ids: The buffer outside for each of the block.
-        rows: Buffers of the block that are one row of a buffer outside: the element at which that row starts.
+        ids: The outer buffer of each buffer of the block.
+        rows: For buffers of the block that are one row of an outer buffer: the element at which that row starts.
     """
 
     ids: Mapping[int, int]
     rows: Mapping[int, Dim]
 
     def step(self, step: Step) -> Step:
-        """A step of the block on the buffers outside; kernels still address rows as if they were whole."""
+        """A step of the block on the outer buffers; kernels still address rows as whole buffers."""
         match step:
             case Launch():
                 buffers, reads, writes = map(self._ids, (step.buffers, step.reads, step.writes))

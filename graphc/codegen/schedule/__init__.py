@@ -1,5 +1,5 @@
-"""Schedules, the same for all targets: how a kernel's loops run, by legible rules from the strides of its accesses.
+"""Schedules, the same for all targets: the order and binding of a kernel's loops, from the strides of its accesses.
 
-A schedule keeps what a kernel computes: indices become offsets, axes that are traversed as one are merged, and an axis
-is bound as `vector`, which tells renderers where neighbouring elements lie in memory.
+A schedule does not change the results of a kernel: indices become offsets, axes that can be traversed as one are
+merged, and an axis is bound as `vector`, along which renderers find neighbouring elements in memory.
 """

@@ -1,7 +1,7 @@
-"""Sums as wide as they need to be: where many floats are added up, a scheduled kernel does it in float64.
+"""Dtypes of accumulators: scheduled kernels add up many floats in float64.
 
-How many follow one another depends on the schedule: where points are neighbours in memory (columns), each adds up all
-of its elements by itself; in rows, the lanes of a vector or the threads of a block share them.
+The number of terms that are added one after the other depends on the schedule: in columns (where points are neighbours
+in memory), each point adds up all its elements; in rows, the lanes of a vector or the threads of a block share them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from graphc.dims import Dim
 from graphc.exprs import Cast, Expr, Var, cast
 from graphc.primitives.base import accumulator
 
-# The fewest lanes that share a row: those of the smallest vector registers.
+# The fewest vector lanes that share a row: those of the smallest registers.
 LANES = 4
 
 
@@ -43,15 +43,15 @@ def _statement(stmt: Stmt, columns: bool) -> tuple[Stmt, ...]:
 
 
 def _wide(a: Accumulator, terms: Dim) -> Accumulator:
-    """The same in another dtype and under another name, if it is to be wider."""
+    """The accumulator in a wider dtype and under another name, if it needs one."""
     dtype = accumulator(a.combine, a.dtype, terms, a.part)
     return a if dtype is a.dtype else replace(a, name=f"{a.name}_wide", value=cast(a.value, dtype), dtype=dtype)
 
 
 def narrow(a: Accumulator) -> Expr | None:
-    """What a wide sum adds up, before it is widened; None for any other accumulator."""
+    """The term of a sum that `widen_sums` has widened, without its cast; None for other accumulators."""
     if combiner(a.combine) is not SUM or not isinstance(a.value, Cast):
         return None
     inner = a.value.arg
-    # A half that is widened to be added up in float32 is no such sum.
+    # A sum of halves in float32 is not widened by this module.
     return inner if inner.dtype.is_float and inner.dtype.accumulator is not a.dtype else None

@@ -1,4 +1,4 @@
-"""Which axis is `vector`: the one along which a kernel's reads and writes are mostly contiguous."""
+"""Binds the `vector` axis: the one along which a kernel's reads and writes are mostly contiguous."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def bind_vector(kernel: Kernel) -> Kernel:
         axes = kernel.axes[:-1] + tuple(replace(axis, bind="vector") for axis in kernel.axes[-1:])
         return replace(kernel, axes=axes if not inner or kernel.contraction else kernel.axes)
     last = kernel.axes[-1]
-    # What does not change along the one or the other is small, and decides only where nothing else does.
+    # Accesses that do not depend on both axes are to small buffers, and decide only between equals.
     for whole in (True, False):
         columns = sum(_contiguous(stmt, last.name, stmt.axes if whole else ()) for stmt in inner)
         rows = sum(_contiguous(stmt, stmt.axes[-1].name, (last,) if whole else ()) for stmt in inner if stmt.axes)
@@ -31,7 +31,7 @@ def bind_vector(kernel: Kernel) -> Kernel:
 
 
 def _contiguous(stmt: Stmt, axis: str, others: tuple[Axis, ...]) -> int:
-    """How many accesses, of those that one of some other axes changes, are to neighbours along an axis."""
+    """The number of contiguous accesses along an axis, of those that depend on one of the other axes."""
     accesses = [load.index[0] for load in loads((stmt,))] + [store.index[0] for store in stores((stmt,))]
     names = {other.name for other in others}
     return sum(stride(o, axis) == 1 and (not names or bool(names & axis_names((o,)))) for o in accesses)

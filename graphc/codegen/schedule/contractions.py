@@ -1,4 +1,4 @@
-"""Contractions that are no products of matrices, as reductions."""
+"""Contractions that are not matrix products, as reductions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from graphc.exprs import call
 def vectors_as_reductions(kernel: Kernel) -> Kernel:
     """The kernel with its contraction as a reduction, if that is no product of matrices.
 
-    Where only one factor has axes of its own, each of its elements is used once: there is nothing to keep in registers
-    or in shared memory.
+    Where only one factor has axes of its own, each of its elements is used once: there is no reuse in registers or
+    shared memory.
     """
     if kernel.contraction is None:
         return kernel
@@ -22,7 +22,7 @@ def vectors_as_reductions(kernel: Kernel) -> Kernel:
 
 
 def as_reductions(kernel: Kernel) -> Kernel:
-    """The kernel with its contraction summed like any reduction."""
+    """The kernel with its contraction as a reduction."""
 
     def reduction(stmt: Contract) -> Reduce:
         value = call("mul", stmt.lhs, stmt.rhs)

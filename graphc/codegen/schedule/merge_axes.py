@@ -1,4 +1,4 @@
-"""Neighbouring axes of a loop that are traversed as one become one."""
+"""Merges neighbouring axes of a loop that can be traversed as one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from graphc.dims import Dim
 
 
 def merge_axes(kernel: Kernel) -> Kernel:
-    """Neighbouring axes of a loop made one where every offset stays a plain sum."""
+    """Merges neighbouring axes of a loop where every offset stays a plain sum."""
     body = kernel.body
     axes, body = _merge_loop(kernel.axes, body)
     done: list[Stmt] = []
@@ -27,10 +27,10 @@ def merge_axes(kernel: Kernel) -> Kernel:
 
 
 def _merge_loop(axes: tuple[Axis, ...], body: tuple[Stmt, ...]) -> tuple[tuple[Axis, ...], tuple[Stmt, ...]]:
-    kept = [axis for axis in axes if axis.extent != 1]
-    position = len(kept) - 2
+    merged = [axis for axis in axes if axis.extent != 1]
+    position = len(merged) - 2
     while position >= 0:
-        outer, inner = kept[position : position + 2]
+        outer, inner = merged[position : position + 2]
         joint = Axis(outer.name, outer.extent * inner.extent, outer.bind)
         halves = {
             outer.name: dims.floordiv(joint.index, inner.extent),
@@ -38,10 +38,10 @@ def _merge_loop(axes: tuple[Axis, ...], body: tuple[Stmt, ...]) -> tuple[tuple[A
         }
         trial = _substituted(body, halves)
         if trial is not None:
-            kept[position : position + 2] = [joint]
+            merged[position : position + 2] = [joint]
             body = trial
         position -= 1
-    return tuple(kept), body
+    return tuple(merged), body
 
 
 def _substituted(body: tuple[Stmt, ...], halves: dict[str, Dim]) -> tuple[Stmt, ...] | None:
@@ -63,11 +63,11 @@ def _substituted(body: tuple[Stmt, ...], halves: dict[str, Dim]) -> tuple[Stmt, 
 
 
 def _all_indices(body: tuple[Stmt, ...]) -> list[Dim]:
-    found: list[Dim] = []
+    offsets: list[Dim] = []
     for stmt in body:
         for expr in expressions(stmt):
-            found.extend(indices(expr))
-    return found
+            offsets.extend(indices(expr))
+    return offsets
 
 
 def _quotients(dim: Dim) -> int:
