@@ -1,12 +1,12 @@
-"""How reductions combine: one record for each combiner, which C, CUDA and the interpreters ask.
+"""Combiners of reductions: one record for each, used by C, CUDA and the interpreters.
 
-A combiner has accumulators, one or several. Each element makes initial ones (`lift`), two sets of them are merged into
-one (`combine`), in any grouping, and the result is made of the last ones (`finish`):
+A combiner has one or several accumulators. Each element is lifted to a set of accumulators (`lift`), two sets are
+merged into one (`combine`), in any grouping, and the result is computed from the last set (`finish`):
 
     mean and variance (Welford; Chan, Golub and LeVeque): count, mean, sum of squared deviations
     logarithm of a sum of exponentials: the largest so far, and the sum of exponentials relative to it
 
-So each is one pass over its elements, which the lanes of a vector or the threads of a block can share.
+So each takes one pass over its elements, which the lanes of a vector or the threads of a block can share.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ def _first(parts: Parts) -> Expr:
 
 @dataclass(frozen=True)
 class Combiner:
-    """How elements become one.
+    """A combiner of elements.
 
     Args:
         name: Its name.
-        identity: From the elements' dtype to what the accumulators hold before the first: merging it changes nothing.
-        combine: Two sets of accumulators to one, as scalars, the later elements second. Not of a positional one.
-        wide: Which accumulators are held in float64 where they are floats and take many elements in.
-        operator: What OpenMP calls it, for loops that compilers vectorise by themselves; CUDA's prelude has it as
-            `gc_NAME`. Those without one are merged by what `combine` says.
-        order: Of an extremum: what an element has to be, compared with the one so far, to take its place.
+        identity: The elements' dtype to the initial values of the accumulators: merging these changes nothing.
+        combine: Two sets of accumulators to one, as scalars, the later elements second. Not for positional ones.
+        wide: For each accumulator, whether it is float64 where elements are floats and there are many.
+        operator: Its OpenMP reduction identifier, for loops that compilers vectorize; CUDA's prelude has it as
+            `gc_NAME`. Combiners without one are merged by `combine`.
+        order: For an extremum: the comparison with the one so far that makes an element replace it.
         positional: Whether the result is not the extremum but its position, that of the first.
-        of_nothing: Whether there is a result of no elements.
-        reduce: NumPy's function, for those that have one: a ufunc, or of a positional one what takes an array and an
+        of_nothing: Whether there is a result without elements.
+        reduce: NumPy's function, if there is one: a ufunc, or for a positional one a function of an array and an
             axis.
-        lift: An element to the accumulators of it alone.
+        lift: An element to the accumulators of that element alone.
         finish: The accumulators to the result.
     """
 
@@ -67,7 +67,7 @@ class Combiner:
 
     @property
     def is_plain(self) -> bool:
-        """Whether elements are accumulated as they are, and the accumulator is the result."""
+        """Whether elements are not lifted, and the accumulator is the result."""
         return self.lift is _itself and self.finish is _first
 
 
@@ -75,7 +75,7 @@ COMBINERS: dict[str, Combiner] = {}
 
 
 def register(combiner: Combiner) -> Combiner:
-    """Makes a combiner known under its name.
+    """Registers a combiner under its name.
 
     Raises:
         VerificationError: if the name is taken.
@@ -98,10 +98,10 @@ def combiner(name: str) -> Combiner:
     >>> combiner("max").identity(dtypes.float32)
     (-inf,)
     """
-    found = COMBINERS.get(name)
-    if found is None:
+    record = COMBINERS.get(name)
+    if record is None:
         raise VerificationError("there is no such combiner", got=name)
-    return found
+    return record
 
 
 def _constant(number: int) -> Callable[[DType], tuple[Number, ...]]:
@@ -109,7 +109,7 @@ def _constant(number: int) -> Callable[[DType], tuple[Number, ...]]:
 
 
 def _lowest(dtype: DType) -> tuple[Number, ...]:
-    """Below any other number of the dtype, or equal to it."""
+    """The lowest number of the dtype."""
     if dtype.is_float:
         return (float("-inf"),)
     if dtype.is_bool:
@@ -130,7 +130,7 @@ def _by(intrinsic: str) -> Callable[[Parts, Parts], Parts]:
 
 
 def _extremum(better: str) -> Callable[[Parts, Parts], Parts]:
-    """An extremum is NaN where any element is."""
+    """The merge of an extremum, which is NaN if any element is."""
 
     def combine(a: Parts, b: Parts) -> Parts:
         wins = call(better, b[0], a[0])

@@ -1,4 +1,4 @@
-"""One frozen configuration, and where each of its fields came from.
+"""The frozen configuration, and the source of each of its fields.
 
 A field is decided by the first of these that names it: the innermost `override` around the call, a `set_*` function,
 an environment variable, the config file, the default. The config file is TOML; it is `config.toml` in the user's
@@ -16,7 +16,7 @@ config folder of this platform (on Linux `~/.config/graphc/`), or the file that 
 | `epsilon` | `GRAPHC_EPSILON` | the fuzz factor of losses and layers |
 | `image_data_format` | `GRAPHC_IMAGE_DATA_FORMAT` | `channels_last` or `channels_first` |
 | `cache_dir` | `GRAPHC_CACHE` | folder of built artefacts and data sets; not set: the user's cache folder |
-| `dump` | `GRAPHC_DUMP` | folder that gets every stage of what is compiled; not set: none |
+| `dump` | `GRAPHC_DUMP` | folder for dumps of every stage of compilations; not set: none |
 | `compiler` | `GRAPHC_CC` | the C compiler; not set: `$CC`, then the machine's own |
 | `products` | `GRAPHC_PRODUCTS` | on `cpu`: `generated`, by a `library`, or as `measured`, on which bits then depend |
 | `verify` | `GRAPHC_VERIFY` | whether graphs and kernels are checked after each pass of a compilation; not set: no |
@@ -81,12 +81,12 @@ _VARIABLES = MappingProxyType(
 )
 
 
-# What the project's own scripts and tests are told in the same way.
+# Environment variables of the project's own scripts and tests.
 _TOOLS = frozenset(f"GRAPHC_{name}" for name in ("NVCC", "REQUIRE_CUDA", "EMULATE", "WHEELS", "CI_VENV"))
 
 
-# What a value of each field must be. Each check returns the value in its final type or raises ValueError with what
-# was expected; whoever calls it knows the file, variable or argument and says so.
+# Checks of the fields' values. Each returns the value in its final type or raises a ValueError with the expected value;
+# the caller adds the file, variable or argument.
 
 
 def _one_of(names: tuple[str, ...]) -> Callable[[object], str]:
@@ -184,7 +184,7 @@ _EMPTY = _Layer(MappingProxyType({}))
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """What file and environment say: the merged config and the source of each field that is not a default."""
+    """The settings of file and environment: the merged config and the source of each field that is not a default."""
 
     config: Config
     sources: Mapping[str, str]
@@ -196,9 +196,9 @@ _Snapshot = tuple[str | bytes | None, ...]
 
 
 def _environment() -> _Snapshot:
-    """The variables that decide anything, in the order of `_NAMES`, as the operating system has them."""
+    """The raw values of the variables in `_NAMES`, in that order."""
     # Looked up below `os.environ`, whose own `get` encodes each name anew and raises an exception for each variable
-    # that is not set: the settings are asked for at every run of a program, where that took longer than small ones run.
+    # that is not set: settings are read at every run of a program, where that took longer than small programs run.
     data = getattr(os.environ, "_data", None)
     return tuple(map(os.environ.get, _NAMES) if data is None else map(data.get, _ENCODED))
 
@@ -226,7 +226,7 @@ def _base(environment: _Snapshot) -> _Base:
 
 
 def _refuse_misspelt() -> None:
-    """A variable that means nothing would leave the user with other settings than they asked for."""
+    """Raises for an unknown variable, which is probably misspelt."""
     known = {"GRAPHC_CONFIG", *_VARIABLES.values()}
     for name in os.environ:
         if not name.startswith("GRAPHC_") or name in known or name in _TOOLS:
@@ -269,7 +269,7 @@ def _read(path: Path, given: bool) -> _Values:
     except ValueError as error:  # bad UTF-8, or bad TOML
         raise ArgumentError(f"the config file {path} is not valid TOML", got=error) from None
     layer = {name: _checked(name, value, f"config file {path}") for name, value in table.items()}
-    # A relative path in a file is relative to that file: it means the same from wherever the program is started.
+    # A relative path in a file is relative to that file: it does not depend on the working directory.
     return {name: path.parent / value if isinstance(value, Path) else value for name, value in layer.items()}
 
 
@@ -278,7 +278,7 @@ def _as_switch(text: str) -> object:
 
 
 def _parse(name: str, text: str) -> object:
-    """Turns a variable's text into the type that its check wants; text that is no number stays text and fails there."""
+    """Converts a variable's text to the type of its field; text that is no number stays text and fails the check."""
     kinds: dict[str, Callable[[str], object]] = {"threads": int, "epsilon": float, "verify": _as_switch}
     try:
         return kinds.get(name, str)(text)
@@ -290,7 +290,7 @@ def _parse(name: str, text: str) -> object:
 
 
 class _Process:
-    """Holds what the `set_*` functions chose, for the whole process.
+    """Holds the settings of the `set_*` functions, for the whole process.
 
     Keras's `set_floatx` and its like are process-wide by contract, so one mutable cell is needed. It is this one; its
     content is an immutable mapping that is replaced as a whole, so that a reader in another thread sees the old or
@@ -334,7 +334,7 @@ def _merged(environment: _Snapshot, process: _Layer, scoped: _Layer) -> Config:
 
 
 def where(field: str) -> str:
-    """Returns what decided a field, to be shown to the user beside its value.
+    """Returns the source of a field's value, to be shown to the user.
 
     Args:
         field: Name of a field of `Config`.
@@ -394,7 +394,7 @@ def _set(name: str, value: object, source: str) -> None:
 
 
 def set_backend(backend: str | None) -> None:
-    """Chooses the backend for the whole process; `None` leaves it to the best one present.
+    """Chooses the backend for the whole process; `None` chooses the best one present.
 
     Whether the backend is there is checked when something is compiled for it.
 

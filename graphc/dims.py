@@ -2,7 +2,7 @@
 
 A `Dim` is an `int` or an `IntExpr`, a polynomial with integer coefficients over atoms. An atom is a size symbol (such
 as the batch), a loop axis with a known extent, a value read from memory, or the quotient or remainder of two such
-expressions. Expressions are kept in a normal form, so that equal ones compare equal, and indices such as
+expressions. Expressions are in a normal form, so that equal ones compare equal, and indices such as
 `(28 * (j // 28) + j % 28)` collapse to `j`: reshapes cost nothing after fusion.
 
 Size symbols stand for sizes of at least one.
@@ -27,7 +27,7 @@ AtomKind = Literal["size", "axis", "value", "div", "mod"]
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """What expressions are made of.
+    """A variable of polynomials.
 
     `args` is empty for a `"size"` and a `"value"`, holds the extent of an `"axis"` (`0 <= axis < extent`), and the
     numerator and denominator of a `"div"` or `"mod"` (both floor, with a positive denominator).
@@ -124,7 +124,7 @@ class IntExpr:
 
 
 def _parenthesised(dim: Dim) -> str:
-    """The text of an operand of a quotient; a sign or a product would else be taken for the whole quotient's."""
+    """The text of a quotient's operand, in parentheses if it has a sign or an operator."""
     if isinstance(dim, int):
         return str(dim) if dim >= 0 else f"({dim})"
     atom = len(dim.terms) == 1 and dim.terms[0][1] == 1 and len(dim.terms[0][0]) == 1
@@ -142,7 +142,7 @@ def axis(name: str, extent: Dim) -> Dim:
 
 
 def value(name: str) -> IntExpr:
-    """An integer that the program computes, such as an index that a gather reads."""
+    """An integer that the program computes, such as an index read by `gather`."""
     return _atom_expr(Atom("value", name))
 
 
@@ -162,13 +162,13 @@ def _sort_key(term: tuple[Monomial, int]) -> tuple[int, tuple[str, ...]]:
 
 
 def _from_terms(terms: dict[Monomial, int]) -> Dim:
-    kept = [(monomial, coefficient) for monomial, coefficient in terms.items() if coefficient]
-    if not kept:
+    nonzero = [(monomial, coefficient) for monomial, coefficient in terms.items() if coefficient]
+    if not nonzero:
         return 0
-    if len(kept) == 1 and not kept[0][0]:
-        return kept[0][1]
-    kept.sort(key=_sort_key)
-    return IntExpr(tuple(kept))
+    if len(nonzero) == 1 and not nonzero[0][0]:
+        return nonzero[0][1]
+    nonzero.sort(key=_sort_key)
+    return IntExpr(tuple(nonzero))
 
 
 def _combine(a: Dim, b: Dim, sign: int) -> Dim:
@@ -246,7 +246,7 @@ def _divide_exactly(term: tuple[Monomial, int], by: Dim) -> Dim | None:
 
 
 def floordiv(a: Dim, b: Dim) -> Dim:
-    """`a // b` for a positive `b`, simplified with what is known of the ranges of `a`'s atoms."""
+    """`a // b` for a positive `b`, simplified by the ranges of `a`'s atoms."""
     if isinstance(a, int) and isinstance(b, int):
         return a // b
     if b == 1:
@@ -331,7 +331,7 @@ def _bound(dim: Dim, direction: int) -> Dim | None:
 
 
 def _of_sizes(atom: Atom) -> bool:
-    """Whether an atom is computed from sizes only, and stays as it is in a bound."""
+    """Whether an atom depends on sizes only, and is unchanged in a bound."""
     if atom.kind in ("div", "mod"):
         return all(inner.kind in ("size", "div", "mod") for argument in atom.args for inner in atoms(argument))
     return atom.kind == "size"
@@ -358,7 +358,7 @@ def nonnegative(dim: Dim) -> bool:
 
 
 def may_be_zero(dim: Dim) -> bool:
-    """Whether it is not known that `dim` is never 0.
+    """Whether `dim` may be 0: it is not known to be never 0.
 
     Example:
 
@@ -409,7 +409,7 @@ def is_non_decreasing(dim: Dim) -> bool:
 
 
 def _rises(monomial: Monomial) -> bool:
-    """Whether each factor is known not to fall, and not to be negative if it multiplies others."""
+    """Whether each factor is known to be non-decreasing, and non-negative if it multiplies others."""
     if len(monomial) > 1 and min(map(_least_of, monomial)) < 0:
         return False
     return all(
@@ -464,7 +464,7 @@ def loop_names(dim: Dim) -> frozenset[str]:
 
 
 def rebuild(dim: Dim, leaf: Callable[[Atom], Dim]) -> Dim:
-    """The expression with every size, axis and value replaced by what `leaf` returns for it."""
+    """The expression with every size, axis and value replaced by the result of `leaf`."""
     if isinstance(dim, int):
         return dim
     total: Dim = 0
@@ -510,7 +510,7 @@ _TOKEN = re.compile(r"\s*(\d+|[A-Za-z_]\w*|//|[%*+\-()])")
 
 
 def parse(text: str) -> Dim:
-    """Reads what `str` prints of a size; every name is taken for a size symbol.
+    """Parses the text of a size, as printed by `str`; every name is a size symbol.
 
     Example:
 

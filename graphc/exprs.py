@@ -1,7 +1,7 @@
-"""Scalar expressions: what one element of a tensor is computed from.
+"""Scalar expressions: computations of one element of a tensor.
 
 Operations lower to these; the loop IR (`graphc.codegen.ir.kernel`) adds loads from memory and statements around them.
-The functions that a `Call` names are told by the records of `graphc.intrinsics`.
+The functions of `Call`s are defined by the records of `graphc.intrinsics`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Cast:
 class Load:
     """An element of a buffer, at an index in each of its axes.
 
-    Where a guard stands and is false, memory is not accessed, whatever the index, and the value is 0 of the dtype.
+    If there is a guard and it is false, memory is not accessed, and the value is 0 of the dtype.
     """
 
     buffer: str
@@ -127,7 +127,7 @@ TRUE = Const(True, dtypes.bool_)
 
 
 def both(a: Expr, b: Expr) -> Expr:
-    """`a and b`, without the part that is known to hold."""
+    """`a and b`, without operands that are known to be true."""
     if a == TRUE:
         return b
     if b == TRUE or a == b:

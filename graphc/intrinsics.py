@@ -1,8 +1,8 @@
 """The scalar instruction set: one record for each function that a `Call` of `graphc.exprs` may name.
 
-A record is all that anybody knows of an intrinsic: tests of types, costs, both renderers and the interpreters of tests
-ask it. A new one is a call of `register`, in the file of the operation that needs it; where C and CUDA have no such
-function, the record brings its text along.
+A record is the only definition of an intrinsic: type checks, costs, both renderers and the interpreters of tests use
+it. A new one is a call of `register`, in the file of the operation that needs it; where C and CUDA have no such
+function, the record contains its definition.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from graphc.dtypes import DType
 from graphc.errors import VerificationError
 
 Array = np.ndarray[Any, Any]
-# The texts of the operands, their dtype, and what the target calls it, to the text of a call.
+# The texts of the operands, their dtype, and its name in the target, to the text of a call.
 Spelling = Callable[[Sequence[str], DType, str], str]
 
-# What a function costs, in additions, of vector code where there is one.
+# The cost of a function, in additions: of vector code where there is one.
 FUNCTION = 15
 
 
@@ -33,16 +33,16 @@ class Intrinsic:
 
     Args:
         name: Its name.
-        arity: How many operands it takes: of one dtype, but for the condition of `select`.
+        arity: The number of its operands: of one dtype, but for the condition of `select`.
         eval: NumPy arrays to a NumPy array.
-        spelling: How C and CUDA write it.
+        spelling: Its text in C and CUDA.
         result: Whether the result has the operands' dtype, is a boolean, or has the dtype of the parts of complex
             operands, or that of complex numbers with such parts.
-        cost: About how many additions take as long, of vector code where there is one.
+        cost: The estimated number of additions that take as long: of vector code where there is one.
         vector: Whether the CPU has it for float32 without branches, as `gc_NAME_float32` in `prelude/math.h`.
-        exact: Whether it gives one of its operands, or a number that has no more digits than they have.
-        definition: Text in C99 that is CUDA C++ as well, which defines what `spelling` calls; it stands once in what
-            uses it. `GC_FN` marks a function.
+        exact: Whether the result is one of its operands, or a number with no more digits than they have.
+        definition: The definition, in C99 that is CUDA C++ as well, of the function that `spelling` calls; programs
+            that use it contain it once. `GC_FN` marks a function.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Intrinsic:
         return dtype_of[self.result]
 
     def __call__(self, *operands: Any) -> Array:
-        """The function of arrays; what is no number is no error."""
+        """The function of arrays, without floating-point warnings."""
         with np.errstate(all="ignore"):
             return np.asarray(self.eval(*map(np.asarray, operands)))
 
@@ -70,7 +70,7 @@ INTRINSICS: dict[str, Intrinsic] = {}
 
 
 def register(intrinsic: Intrinsic) -> Intrinsic:
-    """Makes an intrinsic known under its name.
+    """Registers an intrinsic under its name.
 
     Raises:
         VerificationError: if the name is taken.
@@ -92,13 +92,13 @@ def intrinsic(name: str) -> Intrinsic:
     >>> intrinsic("max")([1, 5], [3, 2]).tolist()
     [3, 5]
     """
-    found = INTRINSICS.get(name)
-    if found is None:
+    record = INTRINSICS.get(name)
+    if record is None:
         raise VerificationError("there is no such intrinsic", got=name)
-    return found
+    return record
 
 
-# ---- how C and CUDA write them
+# ---- texts in C and CUDA
 
 
 def _suffix(operand: DType) -> str:
@@ -106,7 +106,7 @@ def _suffix(operand: DType) -> str:
 
 
 def _narrowed(text: str, operand: DType, type: str) -> str:
-    """C computes narrow integers as int: back to their own width."""
+    """A cast back to a narrow integer type, which C computes as int."""
     return f"({type}){text}" if operand.is_integer and operand.bits < 32 else text
 
 
@@ -148,11 +148,11 @@ def _size(operator: str) -> Spelling:
     return lambda texts, operand, type: f"(fabs{_suffix(operand)}({texts[0]}) {operator} ({type})GC_INFINITY)"
 
 
-# ---- NumPy's side, where it is no function of NumPy
+# ---- references that are not functions of NumPy
 
 
 def power(x: Array, y: Array) -> Array:
-    """Powers; integers with a negative exponent give the quotient cut off: 0, but for 1 and -1."""
+    """Powers; of integers with a negative exponent the quotient is truncated: 0, but for 1 and -1."""
     if x.dtype.kind != "i":
         return np.asarray(np.power(x, y))
     whole = np.power(x, np.maximum(y, 0))
@@ -160,18 +160,18 @@ def power(x: Array, y: Array) -> Array:
     return np.where(y < 0, unit, whole).astype(x.dtype)
 
 
-# By less than 0, or by all bits and more, nothing is left but the sign that a shift to the right fills in.
+# Shifts by less than 0, or by the number of bits or more, shift out all bits: to the right only the sign is left.
 
 
 def shift_left(x: Array, y: Array) -> Array:
-    """The bits moved up."""
+    """Shifts bits to the left."""
     most = x.dtype.itemsize * 8 - 1
     shifted = np.left_shift(x, np.clip(y, 0, most).astype(x.dtype))
     return np.asarray(np.where((y < 0) | (y > most), x.dtype.type(0), shifted))
 
 
 def shift_right(x: Array, y: Array) -> Array:
-    """The bits moved down; the sign fills in."""
+    """Shifts bits to the right; the sign fills in."""
     most = x.dtype.itemsize * 8 - 1
     beyond = (y < 0) | (y > most)
     shifted = np.right_shift(x, np.where(beyond, most, y).astype(x.dtype))
@@ -184,7 +184,7 @@ def erf(x: Array) -> Array:
 
 
 def erfc(x: Array) -> Array:
-    """One less the error function."""
+    """One minus the error function."""
     return np.asarray(np.frompyfunc(math.erfc, 1, 1)(x), dtype=x.dtype)
 
 
@@ -197,7 +197,7 @@ def erfinv(x: Array) -> Array:
     half = 2 / (math.pi * a) + np.log1p(-safe * safe) / 2
     root = np.sign(safe) * np.sqrt(np.sqrt(half * half - np.log1p(-safe * safe) / a) - half)
     for _ in range(4):
-        # Near the ends the complement keeps the digits that 1 - erf would lose.
+        # Near 1 and -1, `erfc` has the digits that 1 - erf would lose.
         tail = np.where(safe > 0, 1.0, -1.0)
         miss = np.where(
             np.abs(safe) > 0.5,

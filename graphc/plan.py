@@ -1,7 +1,7 @@
-"""The plan: what a compiled program does, as data. Ordered steps over buffers.
+"""The plan: a compiled program as data, ordered steps over buffers.
 
-Runtimes execute plans and renderers print them; neither needs to know how a plan was made. Where temporaries lie in
-memory is solved later, for given upper bounds of the symbolic sizes (`graphc.runtime.memory`).
+Runtimes execute plans and renderers print them. Temporaries are placed in memory later, for given upper bounds of the
+symbolic sizes (`graphc.runtime.memory`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from graphc.dims import Dim, IntExpr, Shape
 from graphc.dtypes import DType
 from graphc.graph.types import Array, Attrs, Loc
 
-# What a symbolic size is taken for where bytes are compared, or shown.
+# The value assumed for symbolic sizes where numbers of bytes are compared, or shown.
 NOMINAL_SIZE = 32
 
 
@@ -29,15 +29,15 @@ Role = Literal["input", "constant", "state", "temporary", "output", "scratch", "
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """A dense run of elements.
+    """A dense array of elements in memory.
 
     Args:
         id: Its position in the plan's buffers.
-        role: Who owns it: the caller (input, output, state), the program (constant; functions: addresses of references
-            that native code calls), or the arena (temporary, scratch, and persistent: what holds for later runs, until
-            a state changes).
+        role: Its role, which tells the owner of its memory: the caller (input, output, state), the program (constant;
+            functions: addresses of references that native code calls), or the arena (temporary, scratch, and
+            persistent: valid in later runs, until a state changes).
         name: The caller's name of an input or state.
-        value: What a constant holds.
+        value: The value of a constant.
     """
 
     id: int
@@ -62,8 +62,8 @@ class Need:
 
     Args:
         nbytes: The bytes of a part.
-        copies: How many parts there may be.
-        count: There are no more of them than that, either.
+        copies: The largest number of parts.
+        count: Another bound of that number.
     """
 
     nbytes: Dim
@@ -72,7 +72,7 @@ class Need:
 
     @property
     def is_non_decreasing(self) -> bool:
-        """Whether it is known that it is never less at larger sizes."""
+        """Whether the memory is known never to be less at larger sizes."""
         return dims.is_non_decreasing(self.nbytes) and dims.is_non_decreasing(self.count)
 
     def at(self, sizes: Mapping[str, int]) -> int:
@@ -94,7 +94,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Copies a run of elements; offsets are in elements, and may speak of the counters of loops around."""
+    """Copies consecutive elements; offsets are in elements, and may depend on the counters of enclosing loops."""
 
     source: int
     target: int
@@ -113,7 +113,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class LibraryCall:
-    """Calls a function of a library, which computes the primitive of a name, of kind `LIBRARY`.
+    """Calls a library function that computes a primitive of the kind `LIBRARY`.
 
     Args:
         operation: The name of the primitive.
@@ -121,10 +121,10 @@ class LibraryCall:
         operands: The buffer of each operand.
         results: The buffer of each result.
         shapes: The shapes of the operands, then those of the results.
-        offsets: Where each of them begins in its buffer, in elements; they may speak of the counters of loops around.
-        work: About how many scalar operations it takes.
-        native: The symbol of the library's function that computes it; empty where the reference does.
-        origins: Where it comes from.
+        offsets: The first element of each in its buffer; may depend on the counters of enclosing loops.
+        work: The estimated number of scalar operations.
+        native: The symbol of the library's function; empty for the reference.
+        origins: Its origins.
     """
 
     operation: str
@@ -139,12 +139,12 @@ class LibraryCall:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """The symbolic sizes and loop counters that it depends on."""
+        """The symbolic sizes and loop counters on which it depends."""
         return tuple(sorted({name for dim in (*self.extents, *self.offsets) for name in dims.size_names(dim)}))
 
     @property
     def extents(self) -> tuple[Dim, ...]:
-        """The numbers that the function gets: the extents of operands and results, then sizes among its attributes."""
+        """The integer arguments of the function: extents of operands and results, then sizes among the attributes."""
         sizes = (value for value in self.attrs.values() if isinstance(value, IntExpr))
         return (*(dim for shape in self.shapes for dim in shape), *sizes)
 
@@ -168,14 +168,14 @@ class _Region:
         raise NotImplementedError
 
     def with_blocks(self, *blocks: tuple[Step, ...]) -> Region:
-        """The same around other steps."""
+        """The region with other blocks."""
         raise NotImplementedError
 
     @property
     def reads(self) -> tuple[int, ...]:
-        """What steps inside read, and what decides which of them run."""
-        found = (id for block in self.blocks for step in block for id in step.reads)
-        return tuple(dict.fromkeys((*self._decides, *found)))
+        """The buffers that steps inside read, and those that decide which of them run."""
+        inner = (id for block in self.blocks for step in block for id in step.reads)
+        return tuple(dict.fromkeys((*self._decides, *inner)))
 
     @property
     def writes(self) -> tuple[int, ...]:
@@ -192,12 +192,12 @@ class Loop(_Region):
 
     Args:
         symbol: The counter.
-        count: How many passes there are.
-        steps: What a pass runs.
-        slots: How many passes may run at the same time, each on a thread of its own; 0 where a pass needs what the one
-            before it left.
+        count: The number of iterations.
+        steps: The steps of an iteration.
+        slots: The number of iterations that may run at the same time, each on a thread of its own; 0 where an iteration
+            depends on the one before it.
         private: Privatized buffers, of which each slot has a part, one after the other. Their elements are those of a
-            part, and there are as many parts as slots, or as passes if these are fewer.
+            part, and there are as many parts as slots, or as iterations if these are fewer.
     """
 
     symbol: str
@@ -216,12 +216,12 @@ class Loop(_Region):
 
 @dataclass(frozen=True, slots=True)
 class While(_Region):
-    """Runs a test, and as long as that holds, steps and the test again.
+    """Runs a test, and while its result is true, steps and the test.
 
     Args:
-        holds: The buffer of one bool in which the test leaves whether it holds.
+        holds: The buffer of the test's result, one bool.
         test: The steps of the test.
-        steps: What a pass runs.
+        steps: The steps of an iteration.
     """
 
     holds: int
@@ -245,9 +245,9 @@ class Branch(_Region):
     """Runs one of several blocks.
 
     Args:
-        index: The buffer with an int32 that says which; below 0 it is the first, and beyond the last, the last.
+        index: The buffer of the block's number, an int32, which is clamped to the numbers of the blocks.
         branches: The blocks.
-        offset: Which element of the buffer it is.
+        offset: The element of the buffer.
     """
 
     index: int
@@ -271,7 +271,7 @@ Step: TypeAlias = Launch | Copy | LibraryCall | Region
 
 
 def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
-    """Steps, and those inside them, each before what is inside it."""
+    """Steps and the steps inside them, in pre-order."""
     for step in steps:
         yield step
         if isinstance(step, _Region):
@@ -284,11 +284,11 @@ class Plan:
     """An ordered program over buffers.
 
     Args:
-        steps: What runs, in order.
+        steps: The steps, in order.
         buffers: All buffers, by id.
         outputs: The buffer of each output.
         symbols: The range of each symbolic size.
-        work: About how many scalar operations a run takes.
+        work: The estimated number of scalar operations of a run.
     """
 
     steps: tuple[Step, ...]
@@ -307,10 +307,10 @@ class Plan:
         return [buffer for buffer in self.buffers if buffer.in_arena]
 
     def lifetimes(self) -> dict[int, tuple[int, int]]:
-        """The first and the last position at which each arena buffer is touched; steps inside loops count singly.
+        """The live range of each arena buffer: positions of its first and last access; steps inside loops count singly.
 
-        What a loop's pass may read before writing it, or what also stands outside the loop, lives as long as the loop,
-        and so does all that passes touch which run at the same time; what is persistent lives always.
+        Buffers that an iteration may read before writing them, or that steps outside the loop access, too, are live in
+        the whole loop, and so are all buffers of iterations that run at the same time; persistent ones are live always.
         """
         spans: dict[int, tuple[int, int]] = {}
         end = self._spans(self.steps, 0, spans)
@@ -318,31 +318,31 @@ class Plan:
         return spans | {buffer.id: (0, end) for buffer in self.buffers if buffer.role == "persistent"}
 
     def shared_parts(self) -> list[list[int]]:
-        """Buffers that may lie in one place though others of their loop may not: parts of equal sizes, needed in turn.
+        """Groups of private buffers of a parallel loop that may share memory: of equal sizes, live one after the other.
 
-        Each pass then finds in its part only what it has put there itself.
+        Each iteration reads in its part only values that it has written itself.
         """
-        needs, found = self.needs(), list[list[int]]()
+        needs, shared = self.needs(), list[list[int]]()
         for loop in (step for step in self.steps if isinstance(step, Loop) and step.slots):
             spans: dict[int, tuple[int, int]] = {}
             self._spans(loop.steps, 0, spans)
-            free: dict[Need, list[tuple[int, list[int]]]] = {}  # places, and the step that is the last to need each
+            free: dict[Need, list[tuple[int, list[int]]]] = {}  # places, with the last step that accesses each
             for id in sorted(_written_first(loop.steps) & {*loop.private}, key=lambda id: (spans[id], id)):
                 places, (first, last) = free.setdefault(needs[id], []), spans[id]
                 ids = next((ids for end, ids in places if end < first), [])
                 places[:] = [(end, other) for end, other in places if other is not ids] + [(last, [*ids, id])]
-            found += [ids for places in free.values() for _, ids in places if len(ids) > 1]
-        return found
+            shared += [ids for places in free.values() for _, ids in places if len(ids) > 1]
+        return shared
 
     def persists(self, step: Step) -> Literal["nothing", "some", "all"]:
-        """How much of what a step writes holds for later runs, as long as no state changes."""
+        """How many of a step's results are persistent: valid in later runs, as long as no state changes."""
         persistent = [self.buffers[id].role == "persistent" for id in step.writes]
         return "nothing" if not any(persistent) else "all" if all(persistent) else "some"
 
     def _spans(self, steps: tuple[Step, ...], position: int, spans: dict[int, tuple[int, int]]) -> int:
         for step in steps:
             if isinstance(step, Branch):
-                # One block runs. What it leaves for others to read is alive in all of them.
+                # One block runs. Its results are live in all blocks.
                 _extend(spans, step.index, (position, position))
                 position += 1
                 for block in step.branches:
@@ -364,20 +364,20 @@ class Plan:
         return position
 
     def _outside(self, region: Region) -> set[int]:
-        """The buffers that steps outside a region touch, too."""
+        """The buffers that steps outside a region access."""
 
-        def touched(steps: tuple[Step, ...]) -> set[int]:
-            found: set[int] = set()
+        def accessed(steps: tuple[Step, ...]) -> set[int]:
+            ids: set[int] = set()
             for step in steps:
                 if step is region:
                     continue
                 if isinstance(step, _Region):
-                    found |= {*step._decides}.union(*map(touched, step.blocks))
+                    ids |= {*step._decides}.union(*map(accessed, step.blocks))
                 else:
-                    found |= {*step.reads, *step.writes}
-            return found
+                    ids |= {*step.reads, *step.writes}
+            return ids
 
-        return touched(self.steps)
+        return accessed(self.steps)
 
     def needs(self) -> dict[int, Need]:
         """The memory of each arena buffer."""
@@ -405,12 +405,12 @@ class Plan:
         return [step for step in all_steps(self.steps) if isinstance(step, LibraryCall)]
 
     def identifiers(self) -> dict[str, str]:
-        """A name fit for source text for every symbolic size and loop counter."""
+        """An identifier for every symbolic size and loop counter."""
         counters = (step.symbol for step in all_steps(self.steps) if isinstance(step, Loop))
         return {name: f"size{i}" for i, name in enumerate((*self.symbols, *counters))}
 
     def launches(self) -> int:
-        """How many kernels a run launches; what loops and branches hold is counted once."""
+        """The number of launches in the plan; those in loops and branches are counted once."""
         return sum(isinstance(step, Launch) for step in all_steps(self.steps))
 
 
@@ -420,7 +420,7 @@ def _extend(spans: dict[int, tuple[int, int]], id: int, span: tuple[int, int]) -
 
 
 def _written_first(steps: tuple[Step, ...]) -> set[int]:
-    """The buffers that a pass over steps writes in any case, before it reads them."""
+    """The buffers that steps certainly write before they read them."""
     written: set[int] = set()
     read: set[int] = set()
     for step in steps:
@@ -431,7 +431,7 @@ def _written_first(steps: tuple[Step, ...]) -> set[int]:
 
 
 def _fresh(step: Step) -> set[int]:
-    """What a step writes in any case, and does not read before."""
+    """The buffers that a step certainly writes, and does not read before."""
     match step:
         case Loop():
             return _written_first(step.steps)
@@ -464,5 +464,5 @@ def _described(steps: tuple[Step, ...], indent: str) -> list[str]:
 
 
 def name_of(step: Launch | Copy | LibraryCall) -> str:
-    """What a step is called in texts."""
+    """The name of a step in texts."""
     return step.kernel if isinstance(step, Launch) else step.operation if isinstance(step, LibraryCall) else "copy"

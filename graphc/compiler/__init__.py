@@ -1,4 +1,4 @@
-"""The compiler as a whole: joins what `codegen/` makes of a graph with a device of `runtime/` that runs it."""
+"""The compiler as a whole: connects code generation (`codegen/`) and the devices that run programs (`runtime/`)."""
 
 from graphc.compiler.backends import BACKENDS, absent, best_backend, chosen_backend
 from graphc.compiler.build import prepare

@@ -1,4 +1,4 @@
-"""Which backend runs a graph: the one that is asked for, else the best one present."""
+"""The choice of the backend: the requested one, else the best one present."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ BACKENDS = ("cuda", "cpu", "numpy")
 
 
 def best_backend() -> tuple[str, str]:
-    """The backend that is used where none is asked for, and why: the first that is present of cuda, cpu, numpy.
+    """The default backend, and the reason: the first that is present of cuda, cpu, numpy.
 
     Raises:
-        BackendError: if it would be `cpu`, and the C compiler that the user names is not there.
+        BackendError: if it would be `cpu`, and the C compiler that the user names is missing.
     """
     reasons: list[str] = []
     for name in BACKENDS:
@@ -24,13 +24,13 @@ def best_backend() -> tuple[str, str]:
         if missing is None:
             return name, "; ".join([*reasons, f"{name} is the best present"])
         if name == "cpu" and toolchain.is_named():
-            toolchain.find()  # which says what is wrong with the one that was named: no other takes its place
+            toolchain.find()  # raises if the user named a compiler that is not usable: no other replaces it
         reasons.append(f"no {name}: {missing}")
     raise BackendError("there is no backend")  # numpy is always present
 
 
 def absent(backend: str) -> str | None:
-    """Why a backend cannot be used; None where it can."""
+    """The reason why a backend cannot be used; None where it can."""
     if backend == "cuda":
         return runtime.cuda.available()
     if backend == "cpu":
@@ -42,10 +42,10 @@ def absent(backend: str) -> str | None:
 
 
 def chosen_backend(asked: str | None = None) -> tuple[str, str]:
-    """The backend to use, and why: the argument, else what the configuration says, else the best present.
+    """The backend to use, and the reason: the argument, else the configured one, else the best present.
 
     Raises:
-        BackendError: if the one asked for is absent; no other takes its place.
+        BackendError: if the requested one is absent; no other replaces it.
         ArgumentError: if there is no such backend.
     """
     name = asked or config.current().backend

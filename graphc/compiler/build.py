@@ -1,4 +1,4 @@
-"""From source text to a program: what builds it, and programs that are in the cache."""
+"""From source text to a program: compiling it, or loading it from the cache."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ C_FLAGS = (
 
 
 def prepare() -> None:
-    """Begins with what all programs of the configured backend need: with C, the unit that they share.
+    """Starts to compile the unit that all programs of the configured backend share, if it is C.
 
     It is compiled in the background while the caller traces. Errors are raised by the compilation that needs it.
     """
@@ -53,19 +53,19 @@ def prepare() -> None:
 
 @lru_cache(maxsize=8)
 def _begin_common(compiler: Toolchain, store: Cache, folder: Path) -> None:
-    """Once a process for each folder, in a thread that waits for the compiler."""
+    """Starts the compilation, once a process for each folder, in a thread that waits for the compiler."""
 
     def build() -> None:
         with suppress(GraphcError):
             unit = common_unit(BASE, processor.vector_bytes())
             toolchain.build_object(unit, flags=c_flags(compiler), toolchain=compiler, cache=store)
 
-    with suppress(RuntimeError):  # the system has no new thread: it is built when it is needed
+    with suppress(RuntimeError):  # no thread can be started: it is built when it is needed
         Thread(target=build, name="graphc-common").start()
 
 
 def c_flags(compiler: Toolchain) -> tuple[str, ...]:
-    """How generated C is compiled."""
+    """The compiler flags for generated C."""
     return (*C_FLAGS, *compiler.own_flags, *compiler.native_flags)
 
 
@@ -76,17 +76,17 @@ def build_cpu(
     sizes: Mapping[str, int] | None,
     decided: Sequence[str],
 ) -> Program:
-    """The program of a graph; where it is compiled as all are, it is looked for in the cache first."""
+    """The program of a graph: from the cache if its options are the usual ones, else compiled."""
     compiler, store = toolchain.find(), cache.default()
     flags = c_flags(compiler)
     arguments = compiler.arguments(flags, Path("out"))
     known = known and have_digests(own_rules(graph))
     made_for = (compiler.version, compiler.target, processor.cores(), blas.is_installed(), decided)
     name = program_cache.program_key(digest(graph), arguments, *made_for)
-    found = program_cache.find(store, name) if known else None
-    if found is not None:
-        with suppress(LoadError):  # then it is as if it were not there
-            return CpuProgram(*found)
+    cached = program_cache.find(store, name) if known else None
+    if cached is not None:
+        with suppress(LoadError):  # then it is built anew
+            return CpuProgram(*cached)
     plan, source = compilation().plan, cast("CSource", compilation().source)
     assert plan is not None
     space = None if sizes is None else workspace(plan)

@@ -1,4 +1,4 @@
-"""From a graph to what runs it, or to the program of one like it in the cache."""
+"""Compiles a graph to an executable, or loads the program of an equal graph from the cache."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ def compile(
     sizes: Mapping[str, int] | None = None,
     cached: bool = True,
 ) -> Executable:
-    """Compiles a graph, or finds the program of one like it in the cache.
+    """Compiles a graph, or loads the program of an equal graph from the cache.
 
     Args:
-        graph: What to compile.
-        backend: Where it runs; None for the configured one, else the best present.
+        graph: The graph.
+        backend: The backend that runs it; None for the configured one, else the best present.
         earlier: Stages of the graph before this one, for dumps.
         skip: The names of passes that are left out, to find the one at fault.
         fused: Whether operations share kernels.
-        profiled: Whether `Executable.seconds` tells what each kernel took; only the `cpu` backend can.
-        sizes: Values of the symbolic sizes in the first run, if they are known: memory for it is then made ready while
-            compilers are at work.
-        cached: Whether the program may come from the cache, and goes there.
+        profiled: Whether `Executable.seconds` has the time of each kernel; only on the `cpu` backend.
+        sizes: Values of the symbolic sizes in the first run, if they are known: its memory is then prepared while the
+            C compiler runs.
+        cached: Whether the program may be loaded from the cache, and is stored there.
 
     Returns:
-        What runs it.
+        The executable.
 
     Raises:
         BackendError: if the backend is absent.
-        ArgumentError: if a pass that is to be left out does not exist, or is needed.
+        ArgumentError: if a pass to leave out does not exist, or is not optional.
     """
     name, why = chosen_backend(backend)
     if name == "numpy" and backend is None and config.current().backend is None:
         tell_of_interpreter(why)
     folder, started = dump_folder(), perf_counter()
-    # As settings are now: the compilation may be looked at later.
+    # The current setting: the stages may be computed later.
     verified = config.current().verify
     tune, decided = tuning(sizes or {}) if name == "cpu" else (None, ())
 
@@ -80,7 +80,7 @@ def compile(
     else:
         program = build_cuda(compilation())
     counts = counters()
-    # What is shared by programs may have been there while the program was not.
+    # Shared units may be cache hits while the program itself is not.
     counts.cache_hits += store.hits > hits and store.builds == builds
     counts.compilations += 1
     counts.compile_seconds += perf_counter() - started

@@ -1,4 +1,4 @@
-"""Dumps of compilations: where they go, and what is written."""
+"""Dumps of compilations: folders and files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def dump_folder() -> Path | None:
 
 @contextmanager
 def _writing(root: Path) -> Iterator[None]:
-    """Around what writes a dump: what the system says is an error of ours."""
+    """Turns system errors in the block, which writes a dump, into a `FileError`."""
     try:
         yield
     except OSError as error:
@@ -50,8 +50,8 @@ def dump(compilation: Compilation, folder: Path) -> None:
     """Writes every stage of a compilation: graphs, groups, plan with memory map, kernels.
 
     Args:
-        compilation: What to write.
-        folder: Where to.
+        compilation: The compilation.
+        folder: The folder.
     """
     with _writing(folder):
         _write_all(compilation, folder)
@@ -69,7 +69,7 @@ def _write_all(compilation: Compilation, folder: Path) -> None:
 
 
 def memory_map(plan: Plan) -> str:
-    """The places of the arena's buffers, with every symbolic size at a nominal value."""
+    """The addresses of the arena's buffers, with every symbolic size at its nominal value."""
     sizes = {name: min(max(NOMINAL_SIZE, low), high) for name, (low, high) in plan.symbols.items()}
     layout, spans, nbytes = solve(plan, sizes), plan.lifetimes(), plan.nbytes(sizes)
     lines = [f"arena of {layout.nbytes} bytes at " + ", ".join(f"{name} = {size}" for name, size in sizes.items())]

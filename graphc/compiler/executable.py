@@ -1,4 +1,4 @@
-"""A compiled graph: running it, and looking at how it came about."""
+"""A compiled graph: running it, and inspecting its compilation."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Executable:
     Args:
         backend: The backend that it runs on.
         initial: The graph before any pass.
-        program: What runs.
-        look: Tells how it came about, which is found out anew where the program was in the cache.
+        program: The program.
+        look: Returns the compilation, which is repeated where the program was in the cache.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class Executable:
 
     @property
     def compilation(self) -> Compilation:
-        """How it came about, stage by stage."""
+        """The compilation, stage by stage."""
         return self._look()
 
     @property
     def graph(self) -> Graph:
-        """The graph that runs."""
+        """The graph after all passes."""
         return self.compilation.graph
 
     def run(
@@ -65,7 +65,7 @@ class Executable:
             inputs: A value for each input.
             states: The buffer of each state.
             sizes: A value for each symbolic size.
-            repeat: How many times; every run sees what the one before left in the states.
+            repeat: The number of runs; each uses the states of the one before.
 
         Returns:
             The outputs of the last run.
@@ -83,14 +83,14 @@ class Executable:
         steps: int,
         results: Sequence[Array],
     ) -> None:
-        """Runs the graph on one piece of the inputs after the other; states are updated in place.
+        """Runs the graph on one slice of the inputs after the other; states are updated in place.
 
         Args:
-            inputs: A value for each input, whose first axis is cut into `steps` equal pieces.
+            inputs: A value for each input, whose first axis is split into `steps` equal slices.
             states: The buffer of each state.
-            sizes: A value for each symbolic size: those of a piece.
-            steps: How many pieces.
-            results: Gets the outputs: an array for each, cut likewise.
+            sizes: A value for each symbolic size: those of a slice.
+            steps: The number of slices.
+            results: Receives the outputs: an array for each, split likewise.
         """
         self.program.sweep(inputs, states, sizes, steps, results)
         self._count(steps)
@@ -101,7 +101,7 @@ class Executable:
         counts.launches += steps * self._launches
 
     def memory(self, sizes: Mapping[str, int]) -> dict[str, int]:
-        """The bytes that a run takes, by role: `input`, `state`, `constant`, `output`, and `arena` for temporaries.
+        """The bytes of memory of a run, by role: `input`, `state`, `constant`, `output`, and `arena` for temporaries.
 
         Raises:
             ArgumentError: on the interpreter, which has no plan.
@@ -111,7 +111,7 @@ class Executable:
         return by_role(self.program.plan, sizes)
 
     def seconds(self) -> dict[str, float]:
-        """The seconds that each kernel has taken since the program was built, by kernel.
+        """The total seconds of each kernel since the program was built, by kernel.
 
         Raises:
             ArgumentError: if the program was not built with `profiled=True` for the `cpu` backend.

@@ -1,4 +1,4 @@
-"""The machine's part of autotuning: runs trial programs, and stores what was measured."""
+"""The measurements of autotuning: runs trial programs, and stores their times."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from graphc.codegen.ir.kernel import Kernel
     from graphc.codegen.target import Tune
 
-# Runs of a trial program, which times OpenBLAS and generated code for each product.
+# The number of runs of a trial program, which times OpenBLAS and generated code for each product.
 TRIES = 7
 
 
 def tuning(sizes: Mapping[str, int]) -> tuple[Tune | None, tuple[str, ...]]:
-    """What decides which products a library computes, and on what that depends; nothing where all are generated."""
+    """The autotuner of matrix products, and the key of its decisions; None and () where no products are tuned."""
     lent, products = blas.chosen(), config.current().products
     if lent is None:
         return None, ()
@@ -35,7 +35,7 @@ def tuning(sizes: Mapping[str, int]) -> tuple[Tune | None, tuple[str, ...]]:
     def measure(plan: Plan, source: CSource, given: Mapping[str, int], kernels: list[str]) -> list[dict[str, float]]:
         units, common = source.units, source.common
         library = toolchain.build_shared(units, flags=flags, toolchain=compiler, cache=store, common=common)
-        # On all processors, however many threads are allowed: bits of results depend on the answer.
+        # On all processors, however many threads are allowed, since bits of results depend on the decision.
         with config.override(threads=most):
             return CpuProgram(plan, library).trials(kernels, given, TRIES)
 

@@ -47,9 +47,9 @@ def load_demo_data(*, download: bool = True) -> Dataset:
     ```
     """
     try:
-        found = fashion_mnist.load(download=download)
+        images = fashion_mnist.load(download=download)
     except (FileError, DataError) as error:
         own = digits.load()
         reason = f"{own.source}, since Fashion-MNIST is not to be had: {error.problem} ({error.got or error.expected})"
         return Dataset("handwritten digits 8x8", reason, *own.split, digits.CLASSES, digits.PEAK)
-    return Dataset("Fashion-MNIST", found.source, *found.split, fashion_mnist.CLASSES, 255)
+    return Dataset("Fashion-MNIST", images.source, *images.split, fashion_mnist.CLASSES, 255)

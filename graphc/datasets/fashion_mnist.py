@@ -78,10 +78,10 @@ def load(files: tuple[Resource, ...] = FILES, *, installed: Path = _DEBIAN, down
         DataError: if the download has an unexpected content.
     """
     try:
-        found = [fetch(file, group="fashion-mnist", installed=installed, download=download) for file in files]
+        sources = [fetch(file, group="fashion-mnist", installed=installed, download=download) for file in files]
     except FileError as error:
         error.hint = f"{error.hint}; Debian, Ubuntu: `apt install dataset-fashion-mnist`"
         raise
-    arrays = [idx.parse(one.content, file.name) for one, file in zip(found, files, strict=True)]
+    arrays = [idx.parse(one.content, file.name) for one, file in zip(sources, files, strict=True)]
     split = ((arrays[0], arrays[1]), (arrays[2], arrays[3]))
-    return Images(checked(split, "Fashion-MNIST", len(CLASSES)), "; ".join(dict.fromkeys(f.source for f in found)))
+    return Images(checked(split, "Fashion-MNIST", len(CLASSES)), "; ".join(dict.fromkeys(f.source for f in sources)))

@@ -57,7 +57,7 @@ def load(file: Resource = FILE, *, download: bool = True) -> Images:
         FileError: if it is not on this machine and cannot be downloaded.
         DataError: if the download has an unexpected content.
     """
-    found = fetch(file, group=".", download=download)
-    x_train, y_train, x_test, y_test = read_npz(found.content, ("x_train", "y_train", "x_test", "y_test"), file.name)
+    fetched = fetch(file, group=".", download=download)
+    x_train, y_train, x_test, y_test = read_npz(fetched.content, ("x_train", "y_train", "x_test", "y_test"), file.name)
     split = ((x_train, y_train), (x_test, y_test))
-    return Images(checked(split, "MNIST", len(CLASSES)), found.source)
+    return Images(checked(split, "MNIST", len(CLASSES)), fetched.source)

@@ -7,7 +7,7 @@ from graphc import lazy
 if TYPE_CHECKING:
     from graphc.runtime import cuda
 
-# What programs for the processor do without.
+# Modules that programs for the CPU do not need, imported on first use.
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.attributes(__name__, ("cuda",))
 

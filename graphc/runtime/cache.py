@@ -1,9 +1,9 @@
 """The content-addressed cache of built artefacts.
 
-The name of an entry is the digest of everything that it was built from, so an entry never goes stale: what would be
-built differently has another name. One file is one entry. It is written aside, flushed to the disk and renamed, and it
-ends in a footer with a digest of its content, so that whatever happened to it (a crash, a full disk, a bad sector, an
-editor) is found out when it is read. Anything wrong with an entry is a miss and never an error.
+The name of an entry is the digest of everything that it was built from, so an entry never becomes stale: another
+source, compiler or option gives another name. One file is one entry. It is written to a temporary file, flushed to the
+disk and renamed. It ends in a footer with a digest of its content, so that any damage (by a crash, a full disk, a bad
+sector, an editor) is detected when it is read. A defective entry is a miss and never an error.
 
     content | "graphc", 0, 1 | length of the content, 8 bytes | SHA-256 of key and content, 32 bytes
 
@@ -43,19 +43,19 @@ _SUFFIX = re.compile(r"(\.[a-z0-9]+)*")
 _ASIDE = "aside-"
 # An entry used this recently is not evicted: another process may be between finding it and loading it.
 _IN_USE_SECONDS = 600.0
-# What a crashed process left behind is removed when no build can still be at it.
+# Files of crashed processes are removed when no build can still write them.
 _STALE_SECONDS = 24 * 3600.0
-# How long to wait for another process that builds the same entry. Building it a second time is only a waste.
+# The longest wait for another process that builds the same entry. Building it a second time is only a waste.
 _PATIENCE_SECONDS = 600.0
 
 
 def key(*parts: bytes | str) -> str:
-    """Returns the name of what is built from these parts.
+    """Returns the name of an artefact that is built from these parts.
 
     Each part is hashed with its kind and length before it, so that no two lists of parts run into the same bytes.
 
     Args:
-        *parts: Whatever decides the result of the build, such as source, flags, compiler and target.
+        *parts: All inputs of the build, such as source, flags, compiler and target.
 
     Returns:
         64 hexadecimal digits.
@@ -74,7 +74,7 @@ def key(*parts: bytes | str) -> str:
 
 
 class _DefectError(Exception):
-    """The bytes of an entry are not what was stored."""
+    """The bytes of an entry are not those that were stored."""
 
 
 class Cache:
@@ -123,20 +123,20 @@ class Cache:
         """Returns the content of an entry, or None where there is no sound one.
 
         Args:
-            key: What `key()` gave.
+            key: A result of `key()`.
             suffix: The suffix that the entry was stored with.
 
         Raises:
             ArgumentError: if the key or suffix has another form.
         """
-        found = self._read(key, suffix)
-        return None if found is None else bytes(found[: -_FOOTER.size])
+        content = self._read(key, suffix)
+        return None if content is None else bytes(content[: -_FOOTER.size])
 
     def find(self, key: str, suffix: str = "") -> Path | None:
         """Returns the file of an entry, checked just now, or None where there is no sound one.
 
         Args:
-            key: What `key()` gave.
+            key: A result of `key()`.
             suffix: The suffix that the entry was stored with.
 
         Raises:
@@ -149,9 +149,9 @@ class Cache:
         """Stores an entry, in place of one of the same key.
 
         Args:
-            key: What `key()` gave.
+            key: A result of `key()`.
             data: The content.
-            suffix: What the file's name shall end in, such as `".cubin"`.
+            suffix: The suffix of the file's name, such as `".cubin"`.
 
         Returns:
             The entry's file: the content, then the footer.
@@ -175,10 +175,10 @@ class Cache:
         Of many processes that want the same entry at once, one builds and the others wait for it.
 
         Args:
-            key: What `key()` gave.
+            key: A result of `key()`.
             build: Writes the content to the path that it gets. An OSError from it counts as the folder's fault.
-            suffix: What the file's name shall end in, such as `".so"`.
-            usable: Whether a file that is as it was stored serves here; one that does not is a miss.
+            suffix: The suffix of the file's name, such as `".so"`.
+            usable: Whether an undamaged file can be used on this machine; one that cannot is a miss.
 
         Returns:
             The entry's file: the content, then the footer.
@@ -187,13 +187,13 @@ class Cache:
             ArgumentError: if the key or suffix has another form.
             FileError: if not even a temporary folder can hold it.
         """
-        found = self._usable(key, suffix, usable)
-        if found is not None:
-            return found
+        path = self._usable(key, suffix, usable)
+        if path is not None:
+            return path
         return self._storing(lambda: self._build(key, build, suffix, usable))
 
     def keep(self, name: str, data: bytes) -> Path:
-        """Leaves a file for the user to look at, such as source that did not compile; it is evicted like an entry.
+        """Stores a file for the user to read, such as source that did not compile; it is evicted like an entry.
 
         Args:
             name: A plain file name of our own making.
@@ -220,7 +220,7 @@ class Cache:
         try:
             _refuse_foreign(self._folder)
         except OSError:
-            return None  # not there, or not ours: the next store creates it, or says so and falls back
+            return None  # missing, or not ours: the next store creates it, or warns and falls back
         try:
             if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
                 raise _DefectError
@@ -276,11 +276,11 @@ class Cache:
         warnings.warn(str(text), CacheWarning, stacklevel=4)
 
     def _ready(self) -> Path:
-        """The folder, there and private. Called before each store, since users do delete caches under our feet."""
+        """The folder, existing and private. Called before each store, since users do delete caches meanwhile."""
         folder = self._folder
         for missing in [p for p in reversed((folder, *folder.parents)) if not p.exists()]:
             missing.mkdir(mode=0o700, exist_ok=True)
-            missing.chmod(0o700)  # whatever the umask took away: the next one goes inside
+            missing.chmod(0o700)  # regardless of the umask: the next folder is created inside
         _refuse_foreign(folder)
         mode = stat.S_IMODE(folder.stat().st_mode)
         if mode != 0o700:
@@ -288,14 +288,14 @@ class Cache:
         return folder
 
     def _usable(self, key: str, suffix: str, usable: Callable[[Path], bool]) -> Path | None:
-        found = self.find(key, suffix)
-        return found if found is not None and usable(found) else None
+        path = self.find(key, suffix)
+        return path if path is not None and usable(path) else None
 
     def _build(self, key: str, build: Callable[[Path], None], suffix: str, usable: Callable[[Path], bool]) -> Path:
         with self._only_one(key):
-            found = self._usable(key, suffix, usable)  # another process may have built it while this one waited
-            if found is not None:
-                return found
+            existing = self._usable(key, suffix, usable)  # another process may have built it while this one waited
+            if existing is not None:
+                return existing
             aside = self._aside(suffix)
             try:
                 build(aside)
@@ -320,7 +320,7 @@ class Cache:
         try:
             descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, 0o600)  # whatever the umask took away
+                os.fchmod(descriptor, 0o600)  # regardless of the umask
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -353,12 +353,12 @@ class Cache:
     # ---------------------------------------------------------------- the size
 
     def _evict(self, just_stored: Path) -> None:
-        """Removes the entries not used for longest until the rest fits, and what crashed processes left."""
+        """Removes the entries not used for longest until the rest fits, and files of crashed processes."""
         now = time.time()
         entries: list[tuple[float, int, Path]] = []
         with suppress(OSError), os.scandir(self._folder) as items:
             for item in items:
-                with suppress(OSError):  # it may vanish under our eyes
+                with suppress(OSError):  # another process may remove it meanwhile
                     state = item.stat(follow_symlinks=False)
                     if not item.name.startswith(_ASIDE) and not item.name.endswith(".lock"):
                         entries.append((state.st_mtime, state.st_size, Path(item.path)))
@@ -411,13 +411,13 @@ def _nowhere(folder: Path, error: OSError) -> FileError:
 
 
 def _remove_own(folder: Path, process: int) -> None:
-    """Removes a temporary folder when its cache goes; in a forked child it is still the parent's."""
+    """Removes a temporary folder when its cache is deleted; in a forked child it is still the parent's."""
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def folder(name: str) -> Path:
-    """Returns the place of one kind of cached thing: a folder under the configured cache folder or the user's own.
+    """Returns the folder of one kind of cached files, under the configured cache folder or the user's own.
 
     Args:
         name: `"artefacts"` or `"datasets"`.

@@ -1,4 +1,4 @@
-"""What the process has compiled, launched and allocated so far."""
+"""Counters of the process's compilations, launches and allocations."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Counters:
 
     Args:
         compilations: Graphs that were compiled.
-        cache_hits: Of these, how many found their machine code in the cache.
-        compile_seconds: Time that compiling took, compiler calls included, dumps not.
+        cache_hits: The number of these whose machine code was in the cache.
+        compile_seconds: The time of compilations, with compiler calls, without dumps.
         runs: Calls of compiled programs.
         launches: Kernels that were run.
-        arena_bytes: Bytes of the arenas in which programs keep temporaries.
+        arena_bytes: Bytes of the programs' arenas, which hold temporaries.
     """
 
     compilations: int = 0

@@ -1,4 +1,4 @@
-"""The arena: where temporaries lie, so that those alive together never overlap."""
+"""The arena: memory of temporaries, placed so that those live at the same time never overlap."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from graphc.plan import Need, Plan
 from graphc.plan_check import check_places
 from graphc.runtime.counters import counters
 
-# Offsets are multiples of this many bytes: a cache line, and what GPUs want for coalesced access.
+# Offsets are multiples of this many bytes: cache lines, and coalesced accesses of GPUs.
 ALIGNMENT = 256
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The places of a plan's arena buffers.
+    """The layout of a plan's arena buffers.
 
     Args:
         offsets: The first byte of each buffer, by id.
         nbytes: The size of the arena.
-        sizes: The upper bounds of the symbolic sizes for which this holds.
-        held: The bytes that there are for each buffer, by id.
-        varying: The needs of buffers of which it is not known that they need no more at smaller sizes, such as one of
-            `B % 8` rows.
+        sizes: The upper bounds of the symbolic sizes for which the layout holds.
+        held: The bytes reserved for each buffer, by id.
+        varying: The needs of buffers that may need more at smaller sizes, such as a buffer of `B % 8` rows.
     """
 
     offsets: Mapping[int, int]
@@ -35,7 +34,7 @@ class Layout:
     varying: Mapping[int, Need] = field(default_factory=dict)
 
     def covers(self, sizes: Mapping[str, int]) -> bool:
-        """Whether the layout holds for given sizes: they are in its bounds, and what does not grow with them fits."""
+        """Whether the layout holds for given sizes: they are in its bounds, and the buffers in `varying` fit."""
         return all(value <= self.sizes[name] for name, value in sizes.items()) and all(
             need.at(sizes) <= self.held[id] for id, need in self.varying.items()
         )
@@ -45,7 +44,7 @@ def solve(plan: Plan, sizes: Mapping[str, int]) -> Layout:
     """Places the arena buffers of a plan: the largest first, each at the lowest place where it fits.
 
     Args:
-        plan: What to place.
+        plan: The plan.
         sizes: The largest value of each symbolic size.
 
     Returns:
@@ -77,10 +76,10 @@ def _solved(plan: Plan, sizes: Mapping[str, int], nbytes: Mapping[int, int], var
 
 
 def extended(plan: Plan, layout: Layout | None, sizes: Mapping[str, int]) -> Layout:
-    """A layout that covers given sizes, and those of the layout so far: that one, where it does.
+    """A layout that covers given sizes and those of the layout so far; the same layout, if it covers them.
 
     Args:
-        plan: What to place.
+        plan: The plan.
         layout: The layout so far.
         sizes: A value for each symbolic size.
     """
@@ -96,10 +95,10 @@ def extended(plan: Plan, layout: Layout | None, sizes: Mapping[str, int]) -> Lay
 
 
 def by_role(plan: Plan, sizes: Mapping[str, int]) -> dict[str, int]:
-    """The bytes that a run takes, by role: `input`, `state`, `constant`, `output`, and `arena` for temporaries.
+    """The bytes of memory of a run, by role: `input`, `state`, `constant`, `output`, and `arena` for temporaries.
 
     Args:
-        plan: What runs.
+        plan: The plan.
         sizes: A value for each symbolic size.
     """
     report = dict.fromkeys(("input", "state", "constant", "output"), 0)

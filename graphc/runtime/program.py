@@ -1,4 +1,4 @@
-"""What every device's programs have in common."""
+"""The interface of programs of all devices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Program(ABC):
     """A compiled plan on a device.
 
     Args:
-        plan: What runs.
+        plan: The plan.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -44,22 +44,22 @@ class Program(ABC):
         steps: int,
         results: Sequence[Array],
     ) -> None:
-        """Runs the plan on one piece of the inputs after the other; states are updated in place.
+        """Runs the plan on one slice of the inputs after the other; states are updated in place.
 
         Args:
-            inputs: The arrays, whose first axis is cut into `steps` equal pieces.
+            inputs: The arrays, whose first axis is split into `steps` equal slices.
             states: The buffer of each state.
-            sizes: A value for each symbolic size: those of a piece.
-            steps: How many pieces.
-            results: Gets the outputs: an array for each, cut likewise.
+            sizes: A value for each symbolic size: those of a slice.
+            steps: The number of slices.
+            results: Receives the outputs: an array for each, split likewise.
         """
-        run_pieces(self.run, inputs, states, sizes, steps, results)
+        run_slices(self.run, inputs, states, sizes, steps, results)
 
 
 Run = Callable[[Mapping[str, Array], Mapping[str, StateBuffer], Mapping[str, int], int], list[Array]]
 
 
-def run_pieces(
+def run_slices(
     run: Run,
     inputs: Mapping[str, Array],
     states: Mapping[str, StateBuffer],
@@ -67,14 +67,14 @@ def run_pieces(
     steps: int,
     results: Sequence[Array],
 ) -> None:
-    """What `Program.sweep` does, as one call of `run` for each piece."""
+    """Implements `Program.sweep` by one call of `run` for each slice."""
     for step in range(steps):
-        outputs = run({name: _piece(array, step, steps) for name, array in inputs.items()}, states, sizes, 1)
+        outputs = run({name: _slice(array, step, steps) for name, array in inputs.items()}, states, sizes, 1)
         for result, output in zip(results, outputs, strict=True):
-            place = _piece(result, step, steps)
+            place = _slice(result, step, steps)
             place[...] = output.reshape(place.shape)
 
 
-def _piece(array: Array, step: int, steps: int) -> Array:
+def _slice(array: Array, step: int, steps: int) -> Array:
     length = len(array) // steps
     return array[step * length : (step + 1) * length]

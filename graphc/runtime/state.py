@@ -1,4 +1,4 @@
-"""Values that live between runs: weights, optimizer moments, counters, and data sets kept near the processor."""
+"""States, which live between runs: weights, optimizer moments, counters; and data sets in the memory of a device."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DeviceCopy(Protocol):
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """An uninitialised array that starts on a cache line, as vector code likes it."""
+    """An uninitialised array that starts on a cache line, for aligned vector accesses."""
     count = prod(shape) * dtype.itemsize
     raw = np.empty(count + ALIGNMENT, np.uint8)
     start = -address(raw) % ALIGNMENT
@@ -34,26 +34,26 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 
 def address(array: Array) -> int:
-    """Where the elements of an array lie."""
+    """The address of an array's elements."""
     try:
-        # A quarter of the time that `array.ctypes` takes, which a run of a small program would notice.
+        # Takes a quarter of the time of `array.ctypes`, which matters in runs of small programs.
         return _addressof(_first_byte(array))
     except (TypeError, ValueError, BufferError):  # read-only, without elements, or not dense
         return int(array.ctypes.data)
 
 
 class StateBuffer:
-    """A value with a home on the host and, where a program of a device uses it, a copy there.
+    """A value in the host's memory and, where a program of a device uses it, a copy there.
 
-    Whoever wrote last is right; the other side is brought up to date when it is next used.
+    The side that was written last is current; the other is updated when it is next used.
 
     Args:
         value: The first value; it is copied.
 
     Attributes:
-        address: Where the host's array lies; it stays there.
+        address: The address of the host's array, which does not change.
         host_is_current: Whether the host's array is up to date.
-        version: Another object after each change.
+        version: An object that is replaced after each change.
     """
 
     def __init__(self, value: Array) -> None:
@@ -67,7 +67,7 @@ class StateBuffer:
 
     @classmethod
     def around(cls, array: Array) -> StateBuffer:
-        """A buffer whose home is the caller's array itself, where its elements lie densely; else a copy."""
+        """A buffer with the caller's array itself as host memory, if it is dense; else with a copy."""
         buffer = cls.__new__(cls)
         buffer._host = np.ascontiguousarray(array)
         buffer.address = address(buffer._host)
@@ -76,7 +76,7 @@ class StateBuffer:
         return buffer
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles have the value, and memory of their own."""
+        """Copies and pickles have the same value in memory of their own."""
         return StateBuffer, (self.host(),)
 
     @property
@@ -89,7 +89,7 @@ class StateBuffer:
         return dtype
 
     def host(self) -> Array:
-        """The host's array, up to date; call `host_changed` after changing it in place."""
+        """The host's array, updated; call `host_changed` after changing it in place."""
         if not self.host_is_current:
             assert self._copy is not None
             self._copy.read(self._host)
@@ -97,18 +97,18 @@ class StateBuffer:
         return self._host
 
     def host_changed(self) -> None:
-        """Says that the host's array was written."""
+        """Records that the host's array was written."""
         self.host_is_current, self._copy_is_current, self.version = True, False, object()
 
     def assign(self, value: Array) -> None:
         """Sets the value; shape and dtype stay."""
-        if self.host_is_current:  # else the device's value is right until the new one is whole
-            self.host_changed()  # also before: an interruption may come behind the next line
+        if self.host_is_current:  # else the device's value is current until the new one is complete
+            self.host_changed()  # before the assignment as well, which may be interrupted
         self._host[...] = value
         self.host_changed()
 
     def on_device(self, make: Any) -> Any:
-        """The device's copy, up to date; `make(nbytes)` makes it when there is none."""
+        """The device's copy, updated; `make(nbytes)` allocates it when there is none."""
         if self._copy is None:
             self._copy = make(self._host.nbytes)
         if not self._copy_is_current:
@@ -117,5 +117,5 @@ class StateBuffer:
         return self._copy
 
     def device_changed(self) -> None:
-        """Says that the device's copy was written."""
+        """Records that the device's copy was written."""
         self.host_is_current, self._copy_is_current, self.version = False, True, object()

@@ -34,9 +34,9 @@ def build_cubin(source: str, arch: str, cache: Cache) -> bytes:
         raise BackendError("there is no CUDA compiler", hint=HOW_TO_GET_ONE)
     identity = _version(compiler) if compiler else "nvrtc " + str(nvrtc.nvrtcVersion()[1:])  # type: ignore[union-attr]
     name = key("cubin", source, arch, identity)
-    found = cache.get(name, ".cubin")
-    if found is not None:
-        return found
+    cached = cache.get(name, ".cubin")
+    if cached is not None:
+        return cached
     cubin = _with_nvcc(compiler, source, arch) if compiler else _with_nvrtc(nvrtc, source, arch)
     cache.put(name, cubin, ".cubin")
     return cubin
@@ -46,7 +46,7 @@ def _nvrtc() -> Any | None:
     try:
         nvrtc = import_module("cuda.bindings.nvrtc")
         nvrtc.nvrtcVersion()
-    except (ImportError, RuntimeError):  # RuntimeError: the bindings are there, the library is not
+    except (ImportError, RuntimeError):  # RuntimeError: the bindings are installed, the library is not
         return None
     return nvrtc
 
@@ -106,7 +106,7 @@ def _checked(result: tuple[Any, ...]) -> Any:
 
 
 def _include_options() -> list[bytes]:
-    """Where CUDA's headers are, which half precision needs: NVIDIA's wheels, or a toolkit."""
+    """Include options for CUDA's headers, which half precision needs: from NVIDIA's wheels, or a toolkit."""
     folders = [Path(p, "cu13", "include") for p in getattr(import_module("nvidia"), "__path__", [])]
     home = os.environ.get("CUDA_HOME") or "/usr/local/cuda"
     return [f"-I{folder}".encode() for folder in (*folders, Path(home, "include")) if Path(folder).is_dir()]

@@ -1,4 +1,4 @@
-"""The GPU itself: its context, a stream of ours, who may use it, what is given back to it, and its errors."""
+"""The GPU: its context, our stream, mutual exclusion of threads, deferred release of resources, and errors."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from typing import Any
 from graphc.errors import BackendError, OutOfMemoryError
 
 HOW_TO_GET_IT = "install a CUDA driver and `pip install 'graphc[cuda]'`, or choose the backend cpu or numpy"
-# Its work is not ordered with that of the default stream, on which other libraries of the process may work.
+# The stream is not ordered with the default stream, which other libraries of the process may use.
 _NON_BLOCKING = 1
 _OUT_OF_MEMORY = 2
 _FINDING = RLock()
 
 
 class DriverError(Exception):
-    """A call of cuda-bindings failed; leaving the device makes it an error of ours, as it does with PyCUDA's.
+    """A call of cuda-bindings failed; leaving the device translates it to one of our errors, as PyCUDA's errors.
 
     Args:
         error: The `CUresult`.
@@ -35,7 +35,7 @@ class DriverError(Exception):
 
 
 def bindings() -> Any:
-    """The driver as cuda-bindings has it: PyCUDA knows no graphs.
+    """The driver API of cuda-bindings, for CUDA graphs, which PyCUDA lacks.
 
     Raises:
         BackendError: if the package is missing.
@@ -49,7 +49,7 @@ def bindings() -> Any:
 
 
 def checked(result: tuple[Any, ...]) -> Any:
-    """What a call of cuda-bindings gave.
+    """The result of a call of cuda-bindings.
 
     Raises:
         DriverError: if it failed.
@@ -63,13 +63,13 @@ def checked(result: tuple[Any, ...]) -> Any:
 class Device:
     """The first GPU, its primary context, and a stream of ours.
 
-    It is one thread's at a time, from entering to leaving it: what others launched on the stream meanwhile would become
-    part of a recording, and the memory of a program is for one run. Whatever the driver refuses in between becomes an
-    error of ours when the device is left.
+    One thread at a time uses it, from entering to leaving: launches of other threads on the stream would become part of
+    a recording, and the memory of a program is for one run. Errors of the driver in between are translated to our
+    errors when the device is left.
 
-    Memory, modules and recordings that nobody uses any more are given back when no thread is in between. An object may
-    be deleted by any thread, at any time, by garbage collection too: on a thread that has no context, where nothing can
-    be freed, or within a recording, which a call that frees would break.
+    Unused memory, modules and recordings are released when no thread uses the device. An object may be deleted by any
+    thread, at any time, by garbage collection too: on a thread without a context, where nothing can be freed, or within
+    a recording, which a call that frees memory would break.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class Device:
             self.driver = import_module("pycuda.driver")
             self.driver.init()
             self._device = self.driver.Device(0)
-            # Kept here, as modules are emptied when the process ends, before the last objects are deleted.
+            # Stored here, since modules are cleared when the process ends, before the last objects are deleted.
             self._errors = (DriverError, self.driver.Error)
             self.context = self._device.retain_primary_context()
             major, minor = self._device.compute_capability()
@@ -127,7 +127,7 @@ class Device:
     # ---- errors
 
     def translated(self, error: BaseException) -> BackendError:
-        """An error of the driver as one of ours; the caller is within the device.
+        """Translates an error of the driver to one of ours; the caller has entered the device.
 
         Args:
             error: A `DriverError`, or an error of PyCUDA.
@@ -142,10 +142,10 @@ class Device:
         return BackendError("the CUDA driver refused a call", got=str(error))
 
     def out_of_memory(self, asked: str) -> OutOfMemoryError:
-        """The error that something did not fit into the GPU's memory.
+        """The error for an allocation that did not fit into the GPU's memory.
 
         Args:
-            asked: What did not.
+            asked: A description of the allocation.
         """
         room = ""
         with suppress(self.driver.Error):
@@ -154,26 +154,26 @@ class Device:
         hint = "use smaller batches, give large data in parts (a generator), or delete what else is on the GPU"
         return OutOfMemoryError("the memory of the GPU does not suffice", got=asked + room, hint=hint)
 
-    # ---- giving back
+    # ---- deferred release
 
     def discard(self, release: Callable[[], object]) -> None:
-        """Gives something back to the GPU as soon as no thread uses the device; any thread may call this at any time.
+        """Releases a resource as soon as no thread uses the device; any thread may call this at any time.
 
         Args:
-            release: Does it; the context is current then.
+            release: Releases the resource; the context is current then.
         """
         self._discarded.append(release)
         self._settle()
 
     def free_discarded(self) -> None:
-        """Gives back what waits for it; only within the device, and not while something is recorded."""
+        """Releases discarded resources; only inside the device, and not during a recording."""
         while self._discarded:
             self._discarded.popleft()()
 
     def _settle(self) -> None:
-        """Gives back what waits for it, unless somebody is in the device: who leaves it will."""
-        # After a release once more, since another thread may have come in vain right before it. A process that was
-        # forked has no use of the parent's context.
+        """Releases discarded resources, unless a thread is inside the device: it will when it leaves."""
+        # Repeated after a release, since another thread may have failed to enter right before it. A forked process
+        # must not use the parent's context.
         while self._discarded and self._getpid() == self._process:
             free = False
             try:
@@ -182,7 +182,7 @@ class Device:
                     return
                 with self:
                     self.free_discarded()
-            except BackendError:  # the context is lost, and with it all that was to be given back
+            except BackendError:  # the context is lost, and with it all its resources
                 return
             finally:
                 if free:
@@ -190,12 +190,12 @@ class Device:
 
 
 def device() -> Device:
-    """The GPU; found once a process.
+    """The GPU; initialized once a process.
 
     Raises:
         BackendError: if there is none, or PyCUDA is missing.
     """
-    with _FINDING:  # two threads would else find two, each with a turn of its own
+    with _FINDING:  # two threads would else create two devices, each with its own lock
         return _found()
 
 
@@ -205,7 +205,7 @@ def _found() -> Device:
 
 
 def available() -> str | None:
-    """Why the backend cannot be used; None where it can."""
+    """The reason why the backend cannot be used; None where it can."""
     try:
         device()
     except BackendError as error:

@@ -11,11 +11,11 @@ from graphc.runtime.cuda.device import Device, bindings, checked
 
 
 class CudaGraph:
-    """Launches recorded from the device's stream; made and used within the device.
+    """Launches recorded from the device's stream; created and used inside the device.
 
     Args:
         gpu: The device.
-        record: Makes the launches; it must neither wait for the device nor take or free memory.
+        record: Makes the launches; it must neither wait for the device nor allocate or free memory.
     """
 
     _release: Callable[[], object] | None = None
@@ -23,12 +23,12 @@ class CudaGraph:
     def __init__(self, gpu: Device, record: Callable[[], None]) -> None:
         self._device, self._driver = gpu, bindings()
         self._stream = self._driver.CUstream(gpu.stream.handle)
-        with paused():  # a collection could delete what others hold on the device, which would break the recording
+        with paused():  # garbage collection could free memory of the device, which would break the recording
             graph = self._recorded(record)
         try:
             self._executable = checked(self._driver.cuGraphInstantiate(graph, 0))
             self._release = partial(self._driver.cuGraphExecDestroy, self._executable)
-            # What a launch needs of memory is taken now: a run fails before it has begun, or not for want of that.
+            # Allocates the memory of launches now, so that a run without enough memory fails before it begins.
             checked(self._driver.cuGraphUpload(self._executable, self._stream))
         finally:
             self._driver.cuGraphDestroy(graph)
@@ -45,7 +45,7 @@ class CudaGraph:
             raise
 
     def _stop(self) -> None:
-        """Ends the recording, if there is one, and forgets it."""
+        """Ends the recording, if there is one, and discards it."""
         error, *graph = self._driver.cuStreamEndCapture(self._stream)
         if int(error) == 0:
             self._driver.cuGraphDestroy(*graph)
@@ -61,6 +61,6 @@ class CudaGraph:
             release()
 
     def __del__(self) -> None:
-        # When the process ends, cuda-bindings may be gone already; the driver then frees what is left.
+        # When the process ends, cuda-bindings may be unloaded already; the driver then frees the rest.
         if self._release is not None and not self._device.is_ending():
             self._device.discard(self._release)

@@ -1,4 +1,4 @@
-"""Memory of the device: buffers, and what a program needs besides its states."""
+"""Memory of the device: buffers, and the memory of a program besides its states."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class DeviceBuffer:
     """Bytes on the device.
 
     Args:
-        nbytes: How many.
+        nbytes: Their number.
 
     Raises:
-        OutOfMemoryError: if there is no room for them, and none was found by collecting garbage.
+        OutOfMemoryError: if they do not fit into memory, even after collecting garbage.
     """
 
     _memory: Any = None
@@ -47,10 +47,10 @@ class DeviceBuffer:
         if host.nbytes:
             with self._device as gpu:
                 gpu.driver.memcpy_htod_async(self.pointer, host, gpu.stream)
-                gpu.stream.synchronize()  # the host's may be changed from here on
+                gpu.stream.synchronize()  # the host's array may be changed from here on
 
     def free(self) -> None:
-        """Gives the memory back: now if nobody else uses the device."""
+        """Frees the memory: now, if no other thread uses the device."""
         memory, self._memory = self._memory, None
         if memory is not None:
             with self._device:
@@ -74,14 +74,14 @@ def _allocated(gpu: Device, nbytes: int) -> Any:
 class Space:
     """The memory of a program's runs, besides its states: the arena, and a buffer for each input and output.
 
-    What is too small is freed before a larger one is made, so that there are never two; should there be no room for
-    that, it is as if there had been none. A buffer is as large as the largest value that it held.
+    A buffer that is too small is freed before a larger one is allocated, so that there are never two; if that fails,
+    there is none. A buffer is as large as the largest value that it held.
 
     Args:
-        plan: What runs.
+        plan: The plan.
 
     Attributes:
-        version: Another object whenever memory was freed, of which recordings may speak.
+        version: An object that is replaced whenever memory that recordings may use was freed.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -92,7 +92,7 @@ class Space:
         self.version = object()
 
     def places(self, sizes: Mapping[str, int]) -> dict[int, int]:
-        """Where the temporaries lie at given sizes; what the arena held may be lost."""
+        """The addresses of temporaries at given sizes; contents of the arena may be lost."""
         layout = extended(self._plan, self._layout, sizes)
         if layout is not self._layout:
             try:
@@ -113,11 +113,11 @@ class Space:
         self._layout = layout
 
     def upload(self, id: int, nbytes: int) -> DeviceBuffer:
-        """The buffer of an input or output, of so many bytes at least.
+        """The buffer of an input or output, with at least the given number of bytes.
 
         Args:
             id: The plan's buffer.
-            nbytes: The bytes that it takes this time.
+            nbytes: The bytes of its value in this run.
         """
         buffer = self._uploads.get(id)
         if buffer is None or buffer.nbytes < nbytes:

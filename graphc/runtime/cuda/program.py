@@ -23,12 +23,12 @@ from graphc.runtime.state import StateBuffer, aligned_empty
 
 Array = np.ndarray[Any, Any]
 
-# Recordings kept for each program: one for each combination of buffers and sizes seen lately.
-GRAPHS_KEPT = 8
+# The number of recordings of a program: one for each recent combination of buffers and sizes.
+MOST_GRAPHS = 8
 
 
 class Geometry(Protocol):
-    """How a kernel is launched."""
+    """The launch geometry of a kernel."""
 
     @property
     def blocks(self) -> Dim:
@@ -43,9 +43,9 @@ class Kernels:
     """The loaded kernels of a plan.
 
     Args:
-        gpu: The device, which the caller is in.
+        gpu: The device, which the caller has entered.
         cubin: Their machine code.
-        plan: What tells their parameters.
+        plan: The plan, which has their parameters.
 
     Raises:
         LoadError: if the driver refuses the machine code.
@@ -70,7 +70,7 @@ class Kernels:
         self._functions[kernel].prepared_async_call((blocks, 1), (threads, 1, 1), self._device.stream, *arguments)
 
     def __del__(self) -> None:
-        # The functions hold their module, unless a collection has let go of it already: they go first, then the module.
+        # The functions hold their module, unless garbage collection has freed it: they are released first.
         for held in (self.__dict__.get("_functions"), self.__dict__.get("_loaded")):
             if held:
                 self._device.discard(held.clear)
@@ -78,10 +78,10 @@ class Kernels:
 
 @contextmanager
 def _explained(gpu: Device, needs: Callable[[], Mapping[str, int]]) -> Iterator[None]:
-    """Around what takes memory: who learns that it does not suffice learns what it is needed for.
+    """Adds the program's needs, by role, to out-of-memory errors in the block.
 
     Args:
-        gpu: The device, which the caller is in.
+        gpu: The device, which the caller has entered.
         needs: The bytes that a program needs, by role.
     """
     try:
@@ -98,13 +98,13 @@ class CudaProgram(Program):
     """A plan that runs as one CUDA graph a step.
 
     Args:
-        plan: What runs.
+        plan: The plan.
         cubin: The machine code of its kernels.
-        geometry: How each kernel is launched.
+        geometry: The launch geometry of each kernel.
 
     Raises:
         LoadError: if the driver refuses the machine code.
-        OutOfMemoryError: if there is no room for the constants.
+        OutOfMemoryError: if the constants do not fit into memory.
     """
 
     def __init__(self, plan: Plan, cubin: bytes, geometry: Mapping[str, Geometry]) -> None:
@@ -130,11 +130,11 @@ class CudaProgram(Program):
     ) -> list[Array]:
         """Runs the plan `repeat` times; returns the outputs of the last run.
 
-        All memory is there before the first launch: a run that does not fit changes nothing.
+        All memory is allocated before the first launch: a run that does not fit changes nothing.
 
         Raises:
             OutOfMemoryError: if the device has too little memory.
-            BackendError: if the device fails; states are then as the last launch that was done left them.
+            BackendError: if the device fails; states are then those after the last completed launch.
         """
         with device() as gpu:
             with _explained(gpu, partial(by_role, self.plan, sizes)):
@@ -155,9 +155,9 @@ class CudaProgram(Program):
         sizes: Mapping[str, int],
         rounds: int,
     ) -> list[tuple[Step, float]]:
-        """The seconds that each step takes by itself, by the device's clock: the mean of several in a row.
+        """The seconds of each step alone, by the device's clock: the mean of several runs.
 
-        States are left with values that mean nothing.
+        States are left with meaningless values.
         """
         times: list[tuple[Step, float]] = []
         with device() as gpu:
@@ -180,9 +180,9 @@ class CudaProgram(Program):
 
     @contextmanager
     def _changing(self, gpu: Device, states: Mapping[str, StateBuffer]) -> Iterator[None]:
-        """Around launches: the device's values are right from before the first of them, whatever interrupts them.
+        """Marks the device's values of updated states as current before the launches in the block, even if interrupted.
 
-        Nothing is under way when the device is left.
+        All launches are completed when the block is left.
         """
         updated = [states[name] for name in self.updated]
         for buffer in updated:
@@ -204,7 +204,7 @@ class CudaProgram(Program):
         states: Mapping[str, StateBuffer],
         sizes: Mapping[str, int],
     ) -> list[int]:
-        """Where each buffer lies on the device, the values of inputs and states brought there."""
+        """The addresses of all buffers on the device, after copying the values of inputs and states there."""
         temporaries = self._space.places(sizes)
         return [
             temporaries[buffer.id] if buffer.in_arena else self._place(buffer, inputs, states, sizes)
@@ -218,7 +218,7 @@ class CudaProgram(Program):
         states: Mapping[str, StateBuffer],
         sizes: Mapping[str, int],
     ) -> int:
-        """Where a buffer lies on the device, its value brought there."""
+        """The address of a buffer on the device, after copying its value there."""
         given = inputs.get(buffer.name) if buffer.role == "input" else states.get(buffer.name)
         if buffer.role == "constant":
             return self._constants[buffer.id].pointer
@@ -239,7 +239,7 @@ class CudaProgram(Program):
     def _recorded(self, gpu: Device, pointers: list[int], values: list[int]) -> Recording:
         """The recording of a step on these buffers and sizes."""
         if self._recorded_in is not self._space.version:
-            while self._graphs:  # some may speak of memory that was freed
+            while self._graphs:  # some may use memory that was freed
                 self._graphs.popitem()[1].close()
             self._recorded_in = self._space.version
         name = (*pointers, *values)
@@ -249,7 +249,7 @@ class CudaProgram(Program):
             return self._graphs[name]
         launch_all = partial(self._launch_all, gpu, pointers)
         graph = self._graphs[name] = record(gpu, launch_all, self.plan.steps, pointers, sizes)
-        if len(self._graphs) > GRAPHS_KEPT:
+        if len(self._graphs) > MOST_GRAPHS:
             self._graphs.popitem(last=False)[1].close()
         return graph
 
@@ -267,7 +267,7 @@ class CudaProgram(Program):
                     )
                     gpu.driver.memcpy_dtod_async(pointers[target] + end, pointers[source] + start, amount, gpu.stream)
                 case Loop(symbol, count, inner):
-                    for turn in range(1, dims.evaluate(count, sizes) + 1):
-                        self._launch_all(gpu, pointers, inner, {**sizes, symbol: turn})
+                    for iteration in range(1, dims.evaluate(count, sizes) + 1):
+                        self._launch_all(gpu, pointers, inner, {**sizes, symbol: iteration})
                 case _:
                     raise VerificationError("the device has no launch for a step", got=str(step))

@@ -1,7 +1,7 @@
-"""Runs of a plan as recordings: CUDA graphs, and between them what values on the device decide.
+"""Recordings of plans: CUDA graphs, and control flow that depends on values on the device.
 
-Steps that follow each other are one CUDA graph. What a test or an index on the device decides is read by the host,
-which then launches the graphs of a pass or of a branch: each decision waits for the device once.
+Consecutive steps are one CUDA graph. The host reads the result of a test or the index of a branch from the device, then
+launches the graphs of an iteration or of a branch: each decision waits for the device once.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from graphc.plan import Branch, Loop, Step, While, all_steps
 from graphc.runtime.cuda.device import Device
 from graphc.runtime.cuda.graph import CudaGraph
 
-# Launches steps, given with the values of sizes and of counters.
+# Launches steps, with values of sizes and of counters.
 LaunchAll: TypeAlias = Callable[[Sequence[Step], Mapping[str, int]], None]
 
 
 class Launchable(Protocol):
-    """What is recorded: it can be launched again and again, until it is closed."""
+    """A part of a recording, which can be launched any number of times, until it is closed."""
 
     def launch(self) -> None:
         """Launches it on the device's stream."""
@@ -44,7 +44,7 @@ class Recording:
         self._parts = parts
 
     def launch(self) -> None:
-        """Launches all parts; returns when they are under way, and what decides about others is known."""
+        """Launches all parts; returns when all are launched, after waiting for the values that decide about some."""
         for part in self._parts:
             part.launch()
 
@@ -55,12 +55,12 @@ class Recording:
 
 
 class _While:
-    """A loop as long as the test leaves true.
+    """A loop that runs while the test's result is true.
 
     Args:
-        holds: Reads what the test has left.
+        holds: Reads the result of the test.
         test: The test.
-        body: A pass.
+        body: An iteration.
     """
 
     def __init__(self, holds: Callable[[], int], test: Recording, body: Recording) -> None:
@@ -81,7 +81,7 @@ class _Branch:
     """One of several recordings.
 
     Args:
-        index: Reads which.
+        index: Reads the number of the one to launch.
         branches: The recordings.
     """
 
@@ -99,16 +99,16 @@ class _Branch:
 def record(
     gpu: Device, launch_all: LaunchAll, steps: Sequence[Step], pointers: Sequence[int], sizes: Mapping[str, int]
 ) -> Recording:
-    """Records steps; made and used within the device.
+    """Records steps; recordings are created and used inside the device.
 
     Args:
         gpu: The device.
-        launch_all: Launches steps that nothing on the device decides about.
+        launch_all: Launches steps that do not depend on control flow by values on the device.
         steps: The steps.
-        pointers: Where each buffer lies.
-        sizes: The values of symbolic sizes, and of the counters of loops around.
+        pointers: The address of each buffer.
+        sizes: The values of symbolic sizes, and of the counters of enclosing loops.
     """
-    again = partial(record, gpu, launch_all)
+    record_steps = partial(record, gpu, launch_all)
     parts: list[Launchable] = []
     for decides, group in groupby(steps, _decides):
         some = tuple(group)
@@ -119,24 +119,24 @@ def record(
             match step:
                 case While(holds, test, body):
                     read = partial(_read, gpu, pointers[holds], bool_.numpy)
-                    parts.append(_While(read, again(test, pointers, sizes), again(body, pointers, sizes)))
+                    parts.append(_While(read, record_steps(test, pointers, sizes), record_steps(body, pointers, sizes)))
                 case Branch(index, branches, offset):
                     place = pointers[index] + dims.evaluate(offset, sizes) * int32.itemsize
-                    recorded = [again(block, pointers, sizes) for block in branches]
+                    recorded = [record_steps(block, pointers, sizes) for block in branches]
                     parts.append(_Branch(partial(_read, gpu, place, int32.numpy), recorded))
                 case Loop(symbol, count, inner):
-                    turns = range(1, dims.evaluate(count, sizes) + 1)
-                    parts += [again(inner, pointers, {**sizes, symbol: turn}) for turn in turns]
+                    iterations = range(1, dims.evaluate(count, sizes) + 1)
+                    parts += [record_steps(inner, pointers, {**sizes, symbol: iteration}) for iteration in iterations]
     return Recording(parts)
 
 
 def _decides(step: Step) -> bool:
-    """Whether a value on the device decides about launches of a step."""
+    """Whether launches of a step depend on a value on the device."""
     return any(isinstance(inner, While | Branch) for inner in all_steps((step,)))
 
 
 def _read(gpu: Device, pointer: int, dtype: np.dtype[Any]) -> int:
-    """A number on the device, when all launches before are done."""
+    """Reads a number from the device, after all launches before are completed."""
     host = np.empty((), dtype)
     gpu.driver.memcpy_dtoh_async(host, pointer, gpu.stream)
     gpu.stream.synchronize()

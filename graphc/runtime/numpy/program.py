@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc import interpret
 from graphc.graph.core import Graph
-from graphc.runtime.program import run_pieces
+from graphc.runtime.program import run_slices
 from graphc.runtime.state import StateBuffer
 
 Array = np.ndarray[Any, Any]
@@ -19,7 +19,7 @@ class NumpyProgram:
     """A graph that the interpreter runs.
 
     Args:
-        graph: What runs.
+        graph: The graph.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -41,7 +41,7 @@ class NumpyProgram:
             try:
                 _assign(states, updates)
             except BaseException:
-                _assign(states, updates)  # an interruption comes before a step or after it, as it does in native code
+                _assign(states, updates)  # an interruption takes effect after the step, as in native code
                 raise
         return outputs
 
@@ -53,8 +53,8 @@ class NumpyProgram:
         steps: int,
         results: Sequence[Array],
     ) -> None:
-        """Runs the graph on one piece of the inputs after the other, as `Program.sweep` does."""
-        run_pieces(self.run, inputs, states, sizes, steps, results)
+        """Runs the graph on one slice of the inputs after the other, as `Program.sweep` does."""
+        run_slices(self.run, inputs, states, sizes, steps, results)
 
 
 def _assign(states: Mapping[str, StateBuffer], values: Mapping[str, Array]) -> None:
