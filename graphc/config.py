@@ -49,7 +49,7 @@ FLOATX = tuple(t.name for t in FLOATS)
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every setting of graphc; see the module's table for what each field means."""
+    """Every setting of graphc; the module's table describes the fields."""
 
     backend: str | None = None
     threads: int | None = None
@@ -174,7 +174,7 @@ _Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Layer:
-    """Some fields and their values, as one source gives them; told from others by identity, so that hashing is free."""
+    """The fields and values of one source; compared by identity, so that hashing is free."""
 
     values: _Values
 
@@ -306,8 +306,8 @@ class _Process:
 _process = _Process()
 
 # The scoped overrides live in a context variable and not in `_process`: each thread and each asyncio task has its own,
-# so that `with override(...)` in one never changes what another compiles. It holds only the fields overridden, so that
-# a `set_*` of another field inside the scope is still seen.
+# so that `with override(...)` in one never affects compilations in another. It holds only the overridden fields, so
+# that a `set_*` of another field inside the scope is still seen.
 _scoped: ContextVar[_Layer] = ContextVar("graphc_config", default=_EMPTY)
 
 
@@ -396,7 +396,7 @@ def _set(name: str, value: object, source: str) -> None:
 def set_backend(backend: str | None) -> None:
     """Chooses the backend for the whole process; `None` chooses the best one present.
 
-    Whether the backend is there is checked when something is compiled for it.
+    Whether the backend is present is checked when a graph is compiled for it.
 
     Args:
         backend: `"numpy"`, `"cpu"`, `"cuda"` or `None`.

@@ -223,9 +223,9 @@ def copy_node(builder: Builder, node: Node, mapping: Mapping[Ref, Ref]) -> Node:
 def keep_node(builder: Builder, node: Node, mapping: Mapping[Ref, Ref]) -> Node:
     """Adds a node of another graph whose inputs have the same types as there, so that types are not inferred."""
     before, builder.loc = builder.loc, node.loc
-    kept = builder.add(node.op, tuple([mapping[ref] for ref in node.inputs]), node.attrs, node.outs)
+    copied = builder.add(node.op, tuple([mapping[ref] for ref in node.inputs]), node.attrs, node.outs)
     builder.loc = before
-    return kept
+    return copied
 
 
 def inline(builder: Builder, graph: Graph, arguments: Mapping[str, Value]) -> list[Value]:

@@ -170,7 +170,7 @@ class LibraryRule:
     """The implementation of an operation by a library. Without one, `cpu` runs the reference, and `cuda` raises.
 
     Args:
-        work: About how many scalar operations it takes.
+        work: The estimated number of scalar operations.
         native: The function that computes it on `cpu`, where the library is installed.
     """
 

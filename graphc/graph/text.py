@@ -8,7 +8,7 @@
       update %3 := %9
     }
 
-Graphs that are attributes, such as the body of a scan, stand above, as `body @0 .. { .. }`.
+Graphs that are attributes, such as the body of a scan, come first, as `body @0 .. { .. }`.
 """
 
 from __future__ import annotations

@@ -27,12 +27,12 @@ class TensorType:
 
     @property
     def elements(self) -> Dim:
-        """How many elements the tensor has."""
+        """The number of elements of the tensor."""
         return dims.product(self.shape)
 
     @property
     def nbytes(self) -> Dim:
-        """How many bytes the tensor takes, stored densely."""
+        """The number of bytes of the tensor, stored densely."""
         return self.elements * self.dtype.itemsize
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class TensorType:
 
 
 class Ref(NamedTuple):
-    """One output of a node: what nodes take as inputs."""
+    """A reference to one output of a node; the inputs of nodes are such references."""
 
     node: int
     out: int = 0

@@ -102,7 +102,7 @@ class _Factoring:
 
 
 def _depths(graph: Graph) -> dict[int, int]:
-    """How many heavy operations are on the longest path to each node; -1 for nodes that depend on constants only."""
+    """The number of heavy operations on the longest path to each node; -1 for nodes that depend on constants only."""
     depth: dict[int, int] = {}
     for node in graph.table.values():
         kind = primitive(node.op).kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphc.graph.builder import Builder, Value
 from graphc.graph.types import Attrs
 from graphc.primitives.padded_sums import concatenate_padded
-from graphc.primitives.rewrites import behind, is_number, literal, producer
+from graphc.primitives.rewrites import first_operand, is_number, literal, producer
 
 Operands = tuple[Value, ...]
 
@@ -13,7 +13,7 @@ Operands = tuple[Value, ...]
 def simpler_add(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
     """`x + 0`, and sums of zero-padded slices."""
     x, y = operands
-    # x + 0 is x but for x = -0.0, which no program can tell from 0 except by dividing; -0.0 + 0.0 is 0.0.
+    # x + 0 is x but for x = -0.0, which programs can only distinguish from 0 by dividing; -0.0 + 0.0 is 0.0.
     if is_number(y, 0):
         return x
     return y if is_number(x, 0) else concatenate_padded(x, y)
@@ -59,7 +59,7 @@ def simpler_pow(builder: Builder, attrs: Attrs, operands: Operands) -> Value | N
 
 def simpler_neg(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:
     """`-(-x)`."""
-    return behind(operands[0]) if producer(operands[0]).op == "neg" else None
+    return first_operand(operands[0]) if producer(operands[0]).op == "neg" else None
 
 
 def simpler_select(builder: Builder, attrs: Attrs, operands: Operands) -> Value | None:

@@ -41,8 +41,8 @@ def _while_infer(*operands: TensorType, test: Graph, body: Graph, constants: int
     check_region("the test of `while`", test, expected)
     check_region("the body of `while`", body, expected)
     if _outputs(test) != [TensorType((), dtypes.bool_)]:
-        found = ", ".join(map(str, _outputs(test)))
-        raise DTypeError("the test of `while` returns something else than one bool", got=found, expected="bool[]")
+        actual = ", ".join(map(str, _outputs(test)))
+        raise DTypeError("the test of `while` returns something else than one bool", got=actual, expected="bool[]")
     results = _outputs(body)
     if len(results) != len(carries):
         raise ShapeError(
@@ -137,9 +137,9 @@ def _switch_infer(index: TensorType, *operands: TensorType, branches: tuple[Grap
     for number, branch in enumerate(branches):
         check_region(f"branch {number} of `switch`", branch, expected)
         if _outputs(branch) != _outputs(branches[0]):
-            found, first = (", ".join(map(str, _outputs(graph))) for graph in (branch, branches[0]))
+            actual, first = (", ".join(map(str, _outputs(graph))) for graph in (branch, branches[0]))
             raise ShapeError(
-                f"branch {number} of `switch` returns other types than the first", got=found, expected=first
+                f"branch {number} of `switch` returns other types than the first", got=actual, expected=first
             )
     return tuple(_outputs(branches[0]))
 

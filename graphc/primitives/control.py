@@ -80,14 +80,14 @@ def _infer(
 
 def check_region(what: str, graph: Graph, expected: Mapping[str, TensorType]) -> None:
     """Raises where a region (a graph that an operation runs) has other inputs than expected, or is not closed."""
-    found = {name: node.outs[0] for name, node in graph.inputs.items()}
+    actual = {name: node.outs[0] for name, node in graph.inputs.items()}
     if graph.states or graph.updates:
         raise ShapeError(f"{what} has states of its own", got=sorted(graph.states), hint="carry them")
-    if found.keys() != expected.keys():
-        raise ShapeError(f"{what} has other inputs", got=sorted(found), expected=sorted(expected))
+    if actual.keys() != expected.keys():
+        raise ShapeError(f"{what} has other inputs", got=sorted(actual), expected=sorted(expected))
     for name, type in expected.items():
-        if found[name] != type:
-            raise ShapeError(f"input {name} of {what} does not fit", got=str(found[name]), expected=str(type))
+        if actual[name] != type:
+            raise ShapeError(f"input {name} of {what} does not fit", got=str(actual[name]), expected=str(type))
 
 
 def check_carries(what: str, before: Sequence[TensorType], after: Sequence[TensorType]) -> None:
@@ -169,7 +169,7 @@ class _Backward:
         self.d_constants, self.d_xs = d_constants, d_xs
         self.summed = [i for i, v in enumerate(constants) if v.dtype.is_inexact and d_constants[i] is not None]
         self.stacked = [i for i, v in enumerate(sequences) if v.dtype.is_inexact and d_xs[i] is not None]
-        self.needed = self._behind_gradient()
+        self.needed = self._reverse_nodes()
         self.saved = self._saved()
 
     def _step(self) -> tuple[Builder, list[Value], list[Value]]:
@@ -182,7 +182,7 @@ class _Backward:
         wanted = [self.d_carries[i] for i in self.moving]
         return [*wanted, *(self.d_constants[i] for i in self.summed), *(self.d_xs[i] for i in self.stacked)]
 
-    def _behind_gradient(self) -> set[int]:
+    def _reverse_nodes(self) -> set[int]:
         """The nodes of the reverse body: those of the gradient, and those that it recomputes."""
         invariant = self._invariant()
         needed: set[int] = set()

@@ -63,8 +63,8 @@ def _sum_vjp(g: Value, n: Applied) -> Grads:
 def _prod_vjp(g: Value, n: Applied) -> Grads:
     """The derivatives of products, which are the products without one factor, also where factors are zero.
 
-    Before the first zero a result without a factor is the result divided by it; at the first zero it is what the
-    product would be with a one there; behind it all results are zero.
+    Before the first zero a result without a factor is the result divided by it; at the first zero it is the
+    product with a one in its place; after it all results are zero.
     """
     x, b = n.operands[0], g.builder
     one, nothing = full_like(x, 1), full_like(x, 0)

@@ -32,7 +32,7 @@ from graphc.primitives.base import (
 )
 from graphc.primitives.batching import over_axes, shifted
 from graphc.primitives.deviations import sum_of_deviations
-from graphc.primitives.rewrites import behind, producer, reshaped_if_single
+from graphc.primitives.rewrites import first_operand, producer, reshaped_if_single
 
 Grads = Sequence[Value | None]
 Axes = tuple[int, ...]
@@ -143,7 +143,7 @@ def _extremum_vjp(g: Value, n: Applied) -> Grads:
 def _prod_vjp(g: Value, n: Applied) -> Grads:
     """The product of all other elements: of those before an element, times those after it.
 
-    This is exact where elements are zero or infinite, and where the product of all elements overflows.
+    This is correct where elements are zero or infinite, and where the product of all elements overflows.
     """
     x, b, axes = n.operands[0], g.builder, n.attrs["axes"]
     if not axes:
@@ -188,7 +188,7 @@ def _simpler_sum(builder: Builder, attrs: Attrs, operands: tuple[Value, ...]) ->
     # All terms are copies of one value: multiply it by their number.
     kept = kept_axes(x.rank, axes)
     shape = tuple(x.shape[axis] for axis in kept)
-    rest = builder.broadcast(behind(x), shape, tuple(kept.index(axis) for axis in node.attrs["axes"]))
+    rest = builder.broadcast(first_operand(x), shape, tuple(kept.index(axis) for axis in node.attrs["axes"]))
     count = builder.size(dims.product(x.shape[axis] for axis in axes), x.dtype)
     return builder.apply("mul", rest, builder.broadcast(count, shape, ()))
 
@@ -237,7 +237,7 @@ def _logsumexp_merged(a: Parts, b: Parts) -> Parts:
     """The largest, and the sum of exponentials relative to it."""
     (largest, total), (other, more) = a, b
     most = combiner("max").combine((largest,), (other,))[0]
-    # Relative to 0 where the largest is not finite: infinity less infinity is no number.
+    # Relative to 0 where the largest is not finite: infinity minus infinity is NaN.
     shift = select(call("isfinite", most), most, const(0, most.dtype))
 
     def shifted(sum: Expr, largest: Expr) -> Expr:

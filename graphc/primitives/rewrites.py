@@ -13,7 +13,7 @@ def producer(value: Value) -> Node:
     return value.builder.node(value.ref)
 
 
-def behind(value: Value) -> Value:
+def first_operand(value: Value) -> Value:
     """The first operand of the node that computes a value."""
     return value.builder.value(producer(value).inputs[0])
 

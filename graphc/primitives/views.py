@@ -15,7 +15,7 @@ from graphc.graph.registry import Batched, Case, Kind, Primitive, Reader, ViewTr
 from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import ANY, Array, check_axes, check_rank, together, view
 from graphc.primitives.batching import over_axes, shifted
-from graphc.primitives.rewrites import behind, operand_if_single, producer, without_ones
+from graphc.primitives.rewrites import first_operand, operand_if_single, producer, without_ones
 
 Grads = Sequence[Value | None]
 Operands = tuple[Value, ...]
@@ -68,11 +68,12 @@ def _broadcast_simpler(builder: Builder, attrs: Attrs, operands: Operands) -> Va
     node = producer(x)
     if node.op == "broadcast":
         inner = tuple(axes[axis] for axis in node.attrs["axes"])
-        return builder.apply("broadcast", behind(x), shape=attrs["shape"], axes=inner)
-    if node.op == "reshape" and behind(x).rank < x.rank and without_ones(behind(x).shape) == behind(x).shape:
-        kept = [axis for axis, dim in enumerate(x.shape) if dim != 1]
-        if without_ones(x.shape) == behind(x).shape:
-            return builder.broadcast(behind(x), attrs["shape"], tuple(axes[axis] for axis in kept))
+        return builder.apply("broadcast", first_operand(x), shape=attrs["shape"], axes=inner)
+    source = first_operand(x) if node.op == "reshape" else x
+    if source.rank < x.rank and without_ones(source.shape) == source.shape:
+        remaining = [axis for axis, dim in enumerate(x.shape) if dim != 1]
+        if without_ones(x.shape) == source.shape:
+            return builder.broadcast(source, attrs["shape"], tuple(axes[axis] for axis in remaining))
     return None
 
 
@@ -153,9 +154,9 @@ def _reshape_simpler(builder: Builder, attrs: Attrs, operands: Operands) -> Valu
         return x
     node = producer(x)
     if node.op == "reshape":
-        return builder.apply("reshape", behind(x), shape=attrs["shape"])
+        return builder.apply("reshape", first_operand(x), shape=attrs["shape"])
     if node.op == "broadcast" and not node.attrs["axes"]:
-        return builder.broadcast(behind(x), attrs["shape"], ())
+        return builder.broadcast(first_operand(x), attrs["shape"], ())
     # A reshape of a broadcast that only adds or drops axes of size one is a broadcast itself.
     if without_ones(x.shape) == without_ones(attrs["shape"]) and node.op == "broadcast":
         return _rebroadcast(x, attrs["shape"])
@@ -169,7 +170,7 @@ def _rebroadcast(x: Value, shape: Shape) -> Value | None:
     long = [axis for axis, dim in enumerate(x.shape) if dim != 1]
     longer = [axis for axis, dim in enumerate(shape) if dim != 1]
     axes = tuple(longer[long.index(axis)] for axis in node.attrs["axes"])
-    return x.builder.broadcast(behind(x), shape, axes)
+    return x.builder.broadcast(first_operand(x), shape, axes)
 
 
 reshape = view(
@@ -221,10 +222,10 @@ def _transpose_simpler(builder: Builder, attrs: Attrs, operands: Operands) -> Va
     node = producer(x)
     if node.op == "transpose":
         inner = node.attrs["order"]
-        return builder.apply("transpose", behind(x), order=tuple(inner[axis] for axis in order))
+        return builder.apply("transpose", first_operand(x), order=tuple(inner[axis] for axis in order))
     if node.op == "broadcast":
         shape = tuple(x.shape[axis] for axis in order)
-        return builder.broadcast(behind(x), shape, tuple(order.index(axis) for axis in node.attrs["axes"]))
+        return builder.broadcast(first_operand(x), shape, tuple(order.index(axis) for axis in node.attrs["axes"]))
     return None
 
 

@@ -1,4 +1,4 @@
-"""Running plans: toolchains, the cache of what they build, memory, and a device each for NumPy, C and CUDA."""
+"""Running plans: toolchains, the cache of their artefacts, memory, and a device each for NumPy, C and CUDA."""
 
 from typing import TYPE_CHECKING
 

@@ -7,7 +7,7 @@ sector, an editor) is detected when it is read. A defective entry is a miss and 
 
     content | "graphc", 0, 1 | length of the content, 8 bytes | SHA-256 of key and content, 32 bytes
 
-A shared library may carry the footer: loaders read an ELF file by its headers and ignore what follows the last section.
+A shared library may carry the footer: loaders read an ELF file by its headers and ignore bytes after the last section.
 
 Shared libraries from here get loaded into the process, so the folder must be the user's own and is made private.
 """
@@ -81,10 +81,10 @@ class Cache:
     """A folder of entries, shared by all processes of one user.
 
     Where the folder cannot be used (full disk, read-only, another user's), one `CacheWarning` says so and a private
-    temporary folder takes its place until the process ends: work goes on, and the next run builds again.
+    temporary folder replaces it until the process ends; the next process builds again.
 
     Args:
-        folder: Where the entries lie; it is created when it is first needed.
+        folder: The folder of the entries; it is created when it is first needed.
         size_cap: Bytes that the entries may take together; above it those not used for longest are removed.
 
     Example:
@@ -106,17 +106,17 @@ class Cache:
 
     @property
     def folder(self) -> Path:
-        """The folder in use: the one asked for, or the temporary one that took its place."""
+        """The folder in use: the one asked for, or the temporary one that replaces it."""
         return self._folder
 
     @property
     def hits(self) -> int:
-        """How many times an entry was found."""
+        """The number of times that an entry was found."""
         return self._hits
 
     @property
     def builds(self) -> int:
-        """How many times `get_or_build` had to build."""
+        """The number of builds by `get_or_build`."""
         return self._builds
 
     def get(self, key: str, suffix: str = "") -> bytes | None:

@@ -341,7 +341,7 @@ def test_an_interruption_of_a_first_run_leaves_nothing_behind() -> None:
     gc.collect()
     live, depth = control.live_allocations(), control.context_depth()
     # Python ignores what is raised where an object is deleted.
-    deleting = (DeviceBuffer.__del__, Kernels.__del__, CudaGraph.__del__, Device.discard, Device._settle)
+    deleting = (DeviceBuffer.__del__, Kernels.__del__, CudaGraph.__del__, Device.discard, Device._release_discarded)
     ignored = {line for function in deleting for line in lines_of(function)} | lines_of(Device.free_discarded)
     here = str(Path(str(inspect.getsourcefile(Device))).parent)
     places = [point for point in points(run) if point[0][0].startswith(here) and point[0] not in ignored]

@@ -1,1 +1,1 @@
-"""The loop IR: its grammar, how it is walked, printed, checked, and what a kernel costs."""
+"""The loop IR: its grammar, traversals, text form, checks, and the cost of kernels."""

@@ -12,7 +12,7 @@ INFIX = {
 
 
 def format_kernel(kernel: Kernel) -> str:
-    """A kernel as indented text: its buffers, its axes, and what runs at each point."""
+    """A kernel as indented text: its buffers, its axes, and the statements of each point."""
     lines = [f"kernel {kernel.name}  # {kernel.comment}"]
     for param in kernel.params:
         use = "inout" if param.read and param.written else "out" if param.written else "in"

@@ -19,6 +19,6 @@ def split_concatenations(graph: Graph) -> Graph:
 def _split(builder: Builder, node: Node, operands: list[Value]) -> Value | None:
     parts, axis = operands, node.attrs["axis"]
     while len(parts) > MOST_PARTS:
-        runs = [parts[first : first + MOST_PARTS] for first in range(0, len(parts), MOST_PARTS)]
-        parts = [builder.apply("concatenate", *run, axis=axis) for run in runs]
+        blocks = [parts[first : first + MOST_PARTS] for first in range(0, len(parts), MOST_PARTS)]
+        parts = [builder.apply("concatenate", *block, axis=axis) for block in blocks]
     return None if parts is operands else builder.apply("concatenate", *parts, axis=axis)

@@ -42,8 +42,8 @@ def _rewritten(builder: Builder, node: Node, operands: list[Value]) -> Value | N
     windows = _windows(x.shape[1:-1], kernel, attrs)
     if node.op == "conv" and attrs["groups"] == 1 and (subpixels := subpixel_convolution(builder, x, other, windows)):
         return subpixels
-    if node.op == "conv_filter_grad" and (turned := _swapped_filter_grad(builder, operands, attrs, windows)):
-        return turned
+    if node.op == "conv_filter_grad" and (gradient := _swapped_filter_grad(builder, operands, attrs, windows)):
+        return gradient
     wide = _padded(builder, x, windows)
     if wide is not None and node.op == "conv_filter_grad" and _has_few_partners(x, other, attrs):
         return _sums_by_element(builder, wide, other, windows, attrs)

@@ -156,12 +156,12 @@ class _Distribution:
                 return group
         return None
 
-    def _kept_carries(self) -> list[int]:
+    def _remaining_carries(self) -> list[int]:
         return [i for i in range(self.signature.carries) if i not in self.sums]
 
     def _after(self) -> set[int]:
         """The nodes that run after the loop, for stacked results."""
-        inside = self.body.ancestors(self.carry_outs[i] for i in self._kept_carries())
+        inside = self.body.ancestors(self.carry_outs[i] for i in self._remaining_carries())
         wanted = self.body.ancestors(self.ys) - inside
         users: dict[int, set[int]] = {}
         for id in wanted:
@@ -248,7 +248,7 @@ class _Distribution:
         outside += [operand for part in parts.values() for operand in self._summands(part)]
         needed = dict.fromkeys(value for ref in outside for value in self._needs_stack(ref))
         rows = list(dict.fromkeys([*inside, *needed]))
-        carries = self._kept_carries()
+        carries = self._remaining_carries()
         values = self._loop(carries, rows)
         last, stacked = values[: len(carries)], dict(zip(rows, values[len(carries) :], strict=True))
         self.outside.update({ref: Batched(stacked[ref], True) for ref in needed})

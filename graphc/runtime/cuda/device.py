@@ -114,7 +114,7 @@ class Device:
                 self.context.pop()
             finally:
                 self._turn.release()
-        self._settle()
+        self._release_discarded()
         if ours is not None:
             raise ours from error
 
@@ -163,14 +163,14 @@ class Device:
             release: Releases the resource; the context is current then.
         """
         self._discarded.append(release)
-        self._settle()
+        self._release_discarded()
 
     def free_discarded(self) -> None:
         """Releases discarded resources; only inside the device, and not during a recording."""
         while self._discarded:
             self._discarded.popleft()()
 
-    def _settle(self) -> None:
+    def _release_discarded(self) -> None:
         """Releases discarded resources, unless a thread is inside the device: it will when it leaves."""
         # Repeated after a release, since another thread may have failed to enter right before it. A forked process
         # must not use the parent's context.
