@@ -1,6 +1,6 @@
 """AutoGraph: Python's control flow over traced tensors becomes regions of the graph.
 
-`convert` rewrites the syntax tree of a function: blocks become functions, which the runtime calls. At run time it looks at
+`convert` rewrites the syntax tree of a function: blocks become functions, which the runtime calls. The runtime looks at
 the value that is tested. For a Python value it runs Python; for a traced tensor it traces the blocks as regions.
 """
 

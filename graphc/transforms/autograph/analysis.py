@@ -11,7 +11,9 @@ SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 # Names of methods that change a list, a dictionary or a set.
 MUTATORS = frozenset(
-    ["add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "extendleft", "insert", "intersection_update", "pop", "popitem", "popleft", "remove", "reverse", "setdefault", "sort", "symmetric_difference_update", "update"]
+    ("add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "extendleft", "insert")
+    + ("intersection_update", "pop", "popitem", "popleft", "remove", "reverse", "setdefault", "sort")
+    + ("symmetric_difference_update", "update")
 )
 
 

@@ -126,8 +126,12 @@ def _is_for_conversion(function: FunctionType) -> bool:
 
 
 def _takes_functions(function: FunctionType) -> bool:
-    """Whether it is a function of graphc that traces the functions that it is given."""
-    return (function.__module__ or "").startswith(("graphc.ops", "graphc.transforms"))
+    """Whether it is a function of graphc that traces the functions that it is given.
+
+    `graphc.function` decides itself whether it converts.
+    """
+    module = function.__module__ or ""
+    return module.startswith(("graphc.ops.", "graphc.transforms.")) and module != "graphc.transforms.function"
 
 
 def _with_converted_arguments(function: FunctionType) -> Callable[..., Any]:

@@ -1,7 +1,7 @@
 """`return`, `break` and `continue` inside compound statements, rewritten as flags and branches.
 
-`if a: return x` followed by more statements becomes `if a: value = x` with these statements in the `else` branch. Where a
-jump leaves several levels, statements after it are guarded by a flag, and loops test it. Names that start with `@`
+`if a: return x` followed by more statements becomes `if a: value = x` with these statements in the `else` branch. Where
+a jump leaves several levels, statements after it are guarded by a flag, and loops test it. Names that start with `@`
 cannot be names in the user's code.
 """
 

@@ -1,4 +1,4 @@
-"""Loops over traced values: what an iteration passes on is carried by `ops.while_loop`, `ops.scan` or `ops.fori_loop`."""
+"""Loops over traced values: iterations pass on the carries of `ops.while_loop`, `ops.scan` or `ops.fori_loop`."""
 
 from __future__ import annotations
 

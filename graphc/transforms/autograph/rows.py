@@ -96,9 +96,9 @@ def _at(number: Tensor, start: Any, step: Any) -> Tensor:
 
 def _count(start: Any, stop: Any, step: Any) -> Any:
     """The number of elements of a range: a size if it is known to be positive, otherwise a traced integer."""
-    if not any(map(is_traced, (start, stop, step))) and isinstance(start, int) and start == 0:
-        if isinstance(step, int) and step == 1:
-            return stop
+    from_zero = isinstance(start, int) and start == 0 and isinstance(step, int) and step == 1
+    if from_zero and not is_traced(stop):
+        return stop
     distance = as_tensor(stop) - start
     if isinstance(step, int) and step == 1:
         return ops.maximum(distance, 0)

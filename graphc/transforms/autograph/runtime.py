@@ -1,4 +1,4 @@
-"""What converted code calls for its control flow: Python's own for Python values, regions of the graph for traced ones."""
+"""What converted code calls: control flow as Python's for Python values, as regions of the graph for traced ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _check_convertible(construct: str, info: Info, value: Any) -> None:
         raise error(
             f"`raise` inside {construct} on a traced value: graphs raise no exceptions",
             got=show(value),
-            hint="check the value outside of the traced function, or return a flag; use `ops.where` to replace bad values",
+            hint="check the value outside of the traced function, or replace bad values with `ops.where`",
         )
     if info.global_names:
         raise error(

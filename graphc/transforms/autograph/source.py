@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import linecache
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,4 +96,4 @@ def find(code: CodeType) -> Source | None:
 def _nested(found: list[Source]) -> bool:
     """Whether each of several functions, innermost first, lies within the next."""
     spans = [_span(source.node) for source in found]
-    return all(outer[0] <= inner[0] and inner[1] <= outer[1] for inner, outer in zip(spans, spans[1:], strict=False))
+    return all(outer[0] <= inner[0] and inner[1] <= outer[1] for inner, outer in itertools.pairwise(spans))

@@ -1,8 +1,8 @@
 """Rewrites a function's syntax tree so that control flow calls the runtime.
 
-`if`, `while` and `for` become calls whose arguments are functions with the blocks as bodies. Variables that blocks assign
-are `nonlocal` there, so that they are cells, which the runtime reads and sets. Where control flow cannot be rewritten it
-stays Python's, and conditions are checked. Positions in the user's file are kept.
+`if`, `while` and `for` become calls whose arguments are functions with the blocks as bodies. Variables that blocks
+assign are `nonlocal` there, so that they are cells, which the runtime reads and sets. Where control flow cannot be
+rewritten it stays Python's, and conditions are checked. Positions in the user's file are kept.
 """
 
 from __future__ import annotations

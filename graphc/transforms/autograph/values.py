@@ -97,7 +97,7 @@ def type_of(value: Any) -> TensorType:
 
 
 def fits(value: Any, type: TensorType) -> bool:
-    """Whether a numeric value can be a tensor of a type: it is one, or a Python number of a kind that the dtype holds."""
+    """Whether a numeric value can be a tensor of a type: it has it, or is a Python number that the dtype can hold."""
     kind = weak_kind(value)
     if kind is None:
         return type_of(value) == type
