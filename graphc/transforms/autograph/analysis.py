@@ -215,7 +215,7 @@ class Live:
 
     Args:
         out: After a statement.
-        head: At the head of a loop, where its next iteration begins.
+        head: Those that an iteration of a loop reads, if it is a loop, before it assigns them.
     """
 
     out: frozenset[str]
@@ -279,13 +279,14 @@ class Liveness:
             target = uses_of([node.target])
             first, targets, test = uses_of([node.iter]).reads, set(target.writes), target.reads
         after = self._block(node.orelse, out)
-        head = after | test | set(self._stops.get(node, ()))
+        read = test | set(self._stops.get(node, ()))
+        head = after | read
         while True:
-            found = head | (self._block(node.body, head) - targets)
-            if found == head:
+            read |= self._block(node.body, head) - targets
+            if read <= head:
                 break
-            head = found
-        self.live[node] = Live(frozenset(after), frozenset(head))
+            head |= read
+        self.live[node] = Live(frozenset(after), frozenset(read))
         return head | first
 
     def _try(self, node: ast.Try | ast.TryStar, out: set[str]) -> set[str]:

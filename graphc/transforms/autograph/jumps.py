@@ -190,9 +190,9 @@ class _Lowering:
                 # The loop's own `break` skips `else`, this one does not.
                 done = self._name("exhausted")
                 leave.body.insert(0, assign(done, ast.Constant(True), loop))
-                orelse = ast.copy_location(ast.If(load(done), loop.orelse, []), loop)
+                otherwise = ast.copy_location(ast.If(load(done), loop.orelse, []), loop)
                 loop.orelse = []
-                return [assign(done, ast.Constant(False), loop), *self.block([loop, orelse])]
+                return [assign(done, ast.Constant(False), loop), *self.block([loop, otherwise])]
         jumps = _jumps(loop.body)
         names = self._name("break"), self._name("continue")
         self._loops.append(names)

@@ -259,10 +259,13 @@ def while_region(
         return holds if stop is None else ops.logical_and(ops.logical_not(truth(stop(), construct)), holds)
 
     def region(first: list[Tensor]) -> Sequence[Tensor]:
-        found: Sequence[Tensor] = ops.while_loop(
-            lambda *carries: loop.holds(carries, goes_on), lambda *carries: loop.iteration(carries, body), first
+        # The loop may change nothing but variables of the program, and then carries a number for `ops.while_loop`.
+        found = ops.while_loop(
+            lambda _, *carries: loop.holds(carries, goes_on),
+            lambda number, *carries: [number, *loop.iteration(carries, body)],
+            [as_tensor(0), *first],
         )
-        return found
+        return list(found[1:])
 
     loop.run(region)
 
@@ -285,7 +288,7 @@ def for_region(construct: str, state: State, info: Info, rows: Rows, body: Calla
             return (number + 1, *iteration(number, elements, carries)), ()
 
         last, _ = ops.scan(step, (as_tensor(0), *first), tuple(rows.sequences), length=rows.length)
-        return last[1:]
+        return list(last[1:])
 
     def counted(first: list[Tensor]) -> Sequence[Tensor]:
         def step(number: Tensor, carries: Sequence[Tensor]) -> list[Tensor]:
@@ -303,7 +306,7 @@ def for_region(construct: str, state: State, info: Info, rows: Rows, body: Calla
             return [number + 1, *iteration(number, row(number), carries)]
 
         limit = rows.length if isinstance(rows.length, int) else None
-        return ops.while_loop(goes_on, step, [as_tensor(0), *first], maximum_iterations=limit)[1:]
+        return list(ops.while_loop(goes_on, step, [as_tensor(0), *first], maximum_iterations=limit)[1:])
 
     known = not is_traced(rows.length)
     loop.run(stopped if stop is not None else scanned if known else counted)

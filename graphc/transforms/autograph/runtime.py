@@ -15,7 +15,7 @@ from graphc.transforms.autograph.rows import Rows, range_, rows_of
 from graphc.transforms.autograph.state import Info, Places, State
 from graphc.transforms.autograph.values import error, is_traced, show, truth
 
-_COMPARISONS = MappingProxyType(
+_COMPARISONS: MappingProxyType[str, Callable[[Any, Any], Any]] = MappingProxyType(
     {
         "Lt": operator.lt,
         "LtE": operator.le,

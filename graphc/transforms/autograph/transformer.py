@@ -170,7 +170,7 @@ class FunctionTransformer(ast.NodeTransformer):
             kept |= set(names)
         loop = node if node in self._exits else self._loops[-1] if self._loops else None
         passing = self._liveness[loop].out | self._liveness[loop].head if loop else self._uses.shared
-        return ast.Constant(
+        return _constant(
             (
                 tuple(names),
                 tuple(sorted(live.out & set(names))),
@@ -314,7 +314,7 @@ class FunctionTransformer(ast.NodeTransformer):
         node.left, node.comparators = self.visit(node.left), [self.visit(value) for value in node.comparators]
         if len(node.ops) == 1 or fixed:
             return node
-        names = ast.Constant(tuple(type(op).__name__ for op in node.ops))
+        names = _constant(tuple(type(op).__name__ for op in node.ops))
         second, *others = node.comparators
         return ast.copy_location(_call("compare", names, node.left, second, *map(_thunk, others)), node)
 
@@ -368,6 +368,11 @@ def _raises(block: Sequence[ast.stmt]) -> bool:
         isinstance(statement, ast.Raise) or (isinstance(statement, ast.With) and _raises(statement.body))
         for statement in block
     )
+
+
+def _constant(value: Any) -> ast.Constant:
+    """A constant of any kind that code objects hold, tuples included."""
+    return ast.Constant(value)
 
 
 def _tuple(*parts: ast.expr) -> ast.expr:
