@@ -78,8 +78,11 @@ class Tensor(Operators):
         Raises:
             StateError: if it is part of a graph that is being traced.
         """
+        return self._values("values")
+
+    def _values(self, use: str) -> Array:
         if isinstance(self._source, Value):
-            raise no_value(self.type)
+            raise no_value(self.type, use)
         return self._source
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -89,25 +92,25 @@ class Tensor(Operators):
         return self
 
     def __bool__(self) -> bool:
-        return bool(self.numpy())
+        return bool(self._values("truth"))
 
     def __float__(self) -> float:
-        return float(self.numpy())
+        return float(self._values("number"))
 
     def __complex__(self) -> complex:
-        return complex(self.numpy())
+        return complex(self._values("number"))
 
     def __int__(self) -> int:
-        return int(self.numpy())
+        return int(self._values("number"))
 
     def __index__(self) -> int:
-        return self.numpy().__index__()
+        return self._values("index").__index__()
 
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("a tensor without axes has no length")
         if not isinstance(self.shape[0], int):
-            raise no_value(self.type)
+            raise no_value(self.type, "length")
         return int(self.shape[0])
 
     def __iter__(self) -> Iterator[Any]:

@@ -29,7 +29,7 @@ class Uses:
         shared: The names that it declares as `nonlocal` or `global`.
         global_names: The names that it declares as `global`.
         places: The attributes and elements that it assigns, `self.x` and `d["k"]`, by their text.
-        containers: What methods such as `append` are called on, by its text.
+        containers: Where it assigns elements, and what methods such as `append` are called on, by its text.
     """
 
     reads: set[str] = field(default_factory=set)
@@ -80,8 +80,10 @@ class _Visitor(ast.NodeVisitor):
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
         simple = isinstance(node.slice, ast.Constant | ast.Name)
-        if not isinstance(node.ctx, ast.Load) and root(node.value) is not None and simple:
-            self.uses.places[ast.unparse(node)] = node
+        if not isinstance(node.ctx, ast.Load) and root(node.value) is not None:
+            self.uses.containers[ast.unparse(node.value)] = node.value
+            if simple:
+                self.uses.places[ast.unparse(node)] = node
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:

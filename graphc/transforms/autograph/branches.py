@@ -17,8 +17,8 @@ from graphc.transforms.autograph.values import adapt, common_type, error, fits, 
 Leaf = tuple[int, int]
 
 
-class Again(Exception):
-    """Raised inside a region that must be traced once more, with what is known now.
+class Again(BaseException):
+    """Raised inside a region that must be traced once more, with what is known now; users' handlers must not catch it.
 
     Args:
         owner: What traces the region.
@@ -100,6 +100,13 @@ class Choice:
             self._blocks[number]()
         except (GraphcError, Again):
             raise
+        except RecursionError as problem:
+            raise error(
+                f"a function calls itself in a branch of {self._construct} on a traced value: both branches are traced,"
+                " whatever the value is, so this never ends",
+                got="Python's limit of nested calls",
+                hint="write a loop: `while`, or `ops.while_loop`",
+            ) from problem
         except Exception as problem:
             problem.add_note(f"(while a branch of {self._construct} was traced; it is traced whatever the value is)")
             raise
@@ -193,13 +200,19 @@ class Choice:
     def _differ(self, slot: AnySlot, a: Any, b: Any) -> GraphcError:
         name = "what the function returns" if slot.name == VALUE else f"`{slot.name}`"
         tensors = is_numeric(a) and is_numeric(b)
+        if slot.name == VALUE and (a is None or b is None):
+            hint = "return a tensor on every path; without `return`, a function returns None"
+        elif tensors:
+            hint = "use `ops.cast`, `ops.reshape` or `ops.broadcast_to` in one branch"
+        else:
+            hint = "give both branches tensors or numbers, or choose by a Python value"
         return error(
-            f"{name} differs in type between the branches of {self._construct} on a traced value",
-            got=f"{show(a)} if the condition holds, {show(b)} otherwise",
-            expected="the same shape and dtype" if tensors else "tensors or numbers, nested in the same way",
-            hint="use `ops.cast`, `ops.reshape` or `ops.broadcast_to` in one branch"
+            f"{name} differs in type between the branches of {self._construct} on a traced value"
             if tensors
-            else "give both branches tensors, or choose by a Python value",
+            else f"{name} differs between the branches of {self._construct} on a traced value: no graph chooses it",
+            got=f"{show(a)} if the condition holds, {show(b)} otherwise",
+            expected="the same shape and dtype" if tensors else "tensors or numbers in the same structure",
+            hint=hint,
         )
 
     def _assign(self, results: Sequence[Tensor]) -> None:

@@ -56,8 +56,12 @@ class Loop:
         # Those of them that the last attempt found: their tree spec, and types of tensors or other leaves.
         self._new: dict[int, tuple[Any, list[Any]]] = {}
         self._carries: dict[Leaf, TensorType] = {}
-        # The carries with which the iteration began that is traced now.
+        # The carries with which the iteration began that is traced now, and as the body sees them.
         self._now: dict[Leaf, Tensor] = {}
+        self._given: dict[Leaf, Any] = {}
+        # The leaves that the body does not change: Python numbers, which are not carried, and others.
+        self._fixed: set[Leaf] = set()
+        self._unchanged: set[Leaf] = set()
 
     # ---- what is carried
 
@@ -81,7 +85,7 @@ class Loop:
             for place in range(len(self._before))
             if self._is_carried(place)
             for position, leaf in enumerate(tree.flatten_with_spec(self._start(place))[0])
-            if is_numeric(leaf)
+            if is_numeric(leaf) and (place, position) not in self._fixed
         }
 
     def _unpack(self, tensors: Sequence[Tensor], later: bool = False) -> None:
@@ -96,8 +100,12 @@ class Loop:
             found = []
             for position, leaf in enumerate(leaves):
                 tensor = by_leaf.get((place, position), leaf)
-                weak = is_number(leaf) and not later
-                found.append(Carried(tensor.traced, self, (place, position)) if weak else tensor)
+                if later and (place, position) in self._unchanged:
+                    tensor = leaf
+                elif not later and is_number(leaf) and isinstance(tensor, Tensor):
+                    tensor = Carried(tensor.traced, self, (place, position))
+                self._given[place, position] = tensor
+                found.append(tensor)
             slot.set(tree.unflatten(spec, found))
 
     # ---- tracing
@@ -113,6 +121,7 @@ class Loop:
                 raise self._undefined(slot)
         while True:
             self._start_new()
+            self._unchanged.clear()
             carried = self._carried()
             self._carries = {leaf: self._types.get(leaf) or type_of(value) for leaf, value in carried.items()}
             first = [adapt(value, self._carries[leaf]) for leaf, value in carried.items()]
@@ -167,6 +176,13 @@ class Loop:
                 found |= self._leaves(place, slot, start, value)
         return [found[leaf] for leaf in self._carries]
 
+    def _keep(self, leaf: Leaf, before: Any) -> None:
+        """Notes that the body does not change a carry; what is a Python number then stays one."""
+        if is_number(before):
+            self._fixed.add(leaf)
+            raise Again(self)
+        self._unchanged.add(leaf)
+
     def _is_dead(self, values: Sequence[Any], value: Any) -> bool:
         """Whether a variable is not read again after this iteration, since it leaves the function or the loop."""
         flags = {
@@ -190,6 +206,8 @@ class Loop:
             if not is_numeric(after):
                 raise self._differ(slot, start, value)
             type = self._carries[leaf]
+            if after is self._given.get(leaf):
+                self._keep(leaf, before)
             if fits(after, type):
                 found[leaf] = adapt(after, type)
                 continue
@@ -248,24 +266,31 @@ class Loop:
         )
 
 
-def while_region(
-    construct: str, state: State, info: Info, test: Callable[[], Any], body: Callable[[], Any], stop: Any
-) -> None:
-    """Adds a `while` loop to the graph: `ops.while_loop`."""
-    loop = Loop(construct, state, info)
+def while_region(state: State, info: Info, first: Any, body: Callable[[], Any], goes_on: Callable[[], Any]) -> None:
+    """Adds a `while` loop to the graph: `ops.while_loop`, which carries whether there is another iteration.
 
-    def goes_on() -> Tensor:
-        holds = truth(test(), construct)
-        return holds if stop is None else ops.logical_and(ops.logical_not(truth(stop(), construct)), holds)
+    Args:
+        state: What its body assigns.
+        info: What the transformer knows.
+        first: Whether there is a first iteration: the test is evaluated once before the loop, as in Python.
+        body: A function with the block as its body.
+        goes_on: A function that says after an iteration whether there is another.
+    """
+    loop = Loop("`while`", state, info)
 
-    def region(first: list[Tensor]) -> Sequence[Tensor]:
-        # The loop may change nothing but variables of the program, and then carries a number for `ops.while_loop`.
-        found = ops.while_loop(
-            lambda _, *carries: loop.holds(carries, goes_on),
-            lambda number, *carries: [number, *loop.iteration(carries, body)],
-            [as_tensor(0), *first],
-        )
-        return list(found[1:])
+    def iteration(_: Tensor, *carries: Tensor) -> list[Tensor]:
+        going: list[Tensor] = []
+
+        def run() -> None:
+            body()
+            value = goes_on()
+            going.append(truth(value, "`while`") if is_traced(value) else as_tensor(bool(value)))
+
+        last = loop.iteration(carries, run)
+        return [*going, *last]
+
+    def region(carries: list[Tensor]) -> Sequence[Tensor]:
+        return list(ops.while_loop(lambda going, *_: going, iteration, [truth(first, "`while`"), *carries])[1:])
 
     loop.run(region)
 

@@ -68,24 +68,27 @@ def if_(test: Any, then: Callable[[], Any], orelse: Callable[[], Any], constants
     Choice("`if`", (then, orelse), State((then, orelse), info, places), info).run(truth(test, "`if`"))
 
 
-def while_(test: Callable[[], Any], body: Callable[[], Any], stop: Any, constants: Any, places: Places) -> None:
+def while_(
+    test: Callable[[], Any], pure: bool, body: Callable[[], Any], stop: Any, constants: Any, places: Places
+) -> None:
     """A `while` statement.
 
     Args:
         test: A function that evaluates the condition.
+        pure: Whether the condition contains no calls, so that it may be evaluated after the loop is left.
         body: A function with the block as its body.
         stop: A function that says whether the block has left the loop; None if it does not.
         constants: The fields of `Info`.
         places: The attributes and elements that the block assigns.
     """
+
+    def goes_on() -> Any:
+        if stop is None:
+            return test()
+        return _chain("`while`", not_(stop()), pure, (test,), True)
+
     while True:
-        stopped = False if stop is None else stop()
-        if is_traced(stopped):
-            value = stopped
-            break
-        if stopped:
-            return
-        value = test()
+        value = goes_on()
         if is_traced(value):
             break
         if not value:
@@ -93,7 +96,7 @@ def while_(test: Callable[[], Any], body: Callable[[], Any], stop: Any, constant
         body()
     info = Info(*constants)
     _check_convertible("`while`", info, value)
-    while_region("`while`", State((body, test), info, places), info, test, body, stop)
+    while_region(State((body, test), info, places), info, value, body, goes_on)
 
 
 def for_(iterable: Any, body: Callable[[Any], Any], stop: Any, constants: Any, places: Places) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import CellType, FunctionType
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from graphc.errors import ControlFlowError
 from graphc.tracing import current_origin, describe
 
@@ -169,8 +171,10 @@ class State:
             slot.set(value)
 
     def snapshot(self) -> Snapshot:
-        """The elements of the lists, dictionaries and sets that the blocks can see."""
+        """The elements of the lists, dictionaries and sets that the blocks can see, and of arrays that they assign."""
         found = {name: slot.get() for name, slot in self._variables.items() if not name.startswith("@")}
+        assigned = {slot.name for slot in self.slots}
+        found = {name: value for name, value in found.items() if name in assigned or not isinstance(value, np.ndarray)}
         for text, container in self._containers:
             try:
                 found[text] = container()
@@ -211,7 +215,7 @@ class Snapshot:
         """
         for text, (value, elements) in self._held.items():
             now = _elements(value)
-            if len(now) != len(elements) or any(a is not b for a, b in zip(now, elements, strict=True)):
+            if len(now) != len(elements) or not all(map(_same, now, elements)):
                 _restore(value, elements)
                 origin = current_origin()
                 raise ControlFlowError(
@@ -225,16 +229,25 @@ class Snapshot:
                 )
 
 
-_CONTAINERS = (list, dict, set, deque)
+_CONTAINERS = (list, dict, set, deque, np.ndarray)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (isinstance(a, bytes) and a == b)
 
 
 def _elements(container: Any) -> list[Any]:
+    if isinstance(container, np.ndarray):
+        return [container.tobytes()]
     if isinstance(container, dict):
         return [part for item in container.items() for part in item]
     return sorted(container, key=id) if isinstance(container, set) else list(container)
 
 
 def _restore(container: Any, elements: list[Any]) -> None:
+    if isinstance(container, np.ndarray):
+        container[...] = np.frombuffer(elements[0], container.dtype).reshape(container.shape)
+        return
     container.clear()
     if isinstance(container, dict):
         container.update(zip(elements[::2], elements[1::2], strict=True))

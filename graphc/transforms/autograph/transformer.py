@@ -30,6 +30,7 @@ RUNTIME = "@runtime"
 ITEM = "@item"
 
 _FIXED = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
+_ASSIGNS = "`:=` assigns a variable of the function"
 _FRAME_READERS = frozenset({"locals", "vars", "dir", "eval", "exec"})
 
 
@@ -222,11 +223,12 @@ class FunctionTransformer(ast.NodeTransformer):
             return node
         uses = uses_of(node.body)
         info, places, stop = self._info(node, uses, node.body), self._places(uses), self._stop(node)
+        pure = ast.Constant(not _has_calls([node.test]))
         test = _thunk(self.visit(node.test))
         self._loops.append(node)
         body = self._function("body", node.body, node)
         self._loops.pop()
-        call = _call("while_", test, load(body.name), stop, info, places)
+        call = _call("while_", test, pure, load(body.name), stop, info, places)
         return [body, ast.copy_location(ast.Expr(call), _located(node.test, node))]
 
     def visit_For(self, node: ast.For) -> Any:
@@ -264,7 +266,7 @@ class FunctionTransformer(ast.NodeTransformer):
 
     def visit_match_case(self, node: ast.match_case) -> Any:
         if node.guard is not None:
-            node.guard = self._checked(node.guard, "case")
+            node.guard = self._checked(node.guard, "case", "Python decides which case matches")
         node.body = self._block(node.body)
         return node
 
@@ -288,16 +290,19 @@ class FunctionTransformer(ast.NodeTransformer):
 
     # ---- expressions
 
-    def _checked(self, test: ast.expr, construct: str) -> ast.expr:
+    def _checked(self, test: ast.expr, construct: str, because: str | None = None) -> ast.expr:
         """A condition that must be a Python value."""
-        reason = ast.Constant(self._stays)
+        reason = ast.Constant(because or self._stays)
         return ast.copy_location(_call("python_value", self.visit(test), ast.Constant(construct), reason), test)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> Any:
         first, *others = node.values
         name = "and" if isinstance(node.op, ast.And) else "or"
         if _is_fixed(others):
-            node.values = [*(self._checked(value, name) for value in node.values[:-1]), self.visit(node.values[-1])]
+            node.values = [
+                *(self._checked(value, name, _ASSIGNS) for value in node.values[:-1]),
+                self.visit(node.values[-1]),
+            ]
             return node
         pure = ast.Constant(not _has_calls(others))
         thunks = [_thunk(self.visit(value)) for value in others]
@@ -320,7 +325,7 @@ class FunctionTransformer(ast.NodeTransformer):
 
     def visit_IfExp(self, node: ast.IfExp) -> Any:
         if _is_fixed([node.body, node.orelse]):
-            node.test = self._checked(node.test, "if")
+            node.test = self._checked(node.test, "if", _ASSIGNS)
             node.body, node.orelse = self.visit(node.body), self.visit(node.orelse)
             return node
         test, body, orelse = self.visit(node.test), self.visit(node.body), self.visit(node.orelse)
@@ -328,7 +333,7 @@ class FunctionTransformer(ast.NodeTransformer):
 
     def visit_comprehension(self, node: ast.comprehension) -> Any:
         node.iter = self.visit(node.iter)
-        node.ifs = [self._checked(test, "if") for test in node.ifs]
+        node.ifs = [self._checked(test, "if", "Python makes the elements of a comprehension") for test in node.ifs]
         return node
 
     def visit_Call(self, node: ast.Call) -> Any:
