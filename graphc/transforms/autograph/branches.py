@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from graphc import ops, tree
-from graphc.errors import GraphcError
+from graphc.errors import ControlFlowError, GraphcError
 from graphc.graph.types import TensorType
 from graphc.tracing import Tensor, as_tensor
 from graphc.transforms.autograph.jumps import RETURNED, VALUE, is_flag
@@ -27,6 +28,37 @@ class Again(BaseException):
     def __init__(self, owner: object) -> None:
         super().__init__("a region is traced once more")
         self.owner = owner
+
+
+@contextmanager
+def tracing_block(block: str, info: Info) -> Iterator[None]:
+    """A context in which a block is traced, and errors say so.
+
+    Raises:
+        ControlFlowError: if the block calls its own function without end, or raises an exception which a handler of the
+            function would catch, whatever the values are.
+    """
+    try:
+        yield
+    except ControlFlowError:
+        raise
+    except RecursionError as problem:
+        raise error(
+            f"a function calls itself in {block} on a traced value, which is traced whatever the value is, without end",
+            got="Python's limit of nested calls",
+            hint="write a loop: `while`, or `ops.while_loop`",
+        ) from problem
+    except Exception as problem:
+        if info.guarded:
+            raise error(
+                f"an exception leaves {block} on a traced value: a handler of the function would catch it while it is"
+                " traced, whatever the value is",
+                got=f"{type(problem).__name__}: {problem}",
+                hint="put `try` inside the block, or choose values with `ops.where`",
+            ) from problem
+        if not isinstance(problem, GraphcError):
+            problem.add_note(f"(while {block} on a traced value was traced, which happens whatever the value is)")
+        raise
 
 
 class Choice:
@@ -96,20 +128,8 @@ class Choice:
         """Runs a block on the variables as they are before the `if`; returns what it leaves in them."""
         self._state.set(self._before)
         snapshot = self._state.snapshot()
-        try:
+        with tracing_block(f"a branch of {self._construct}", self._info):
             self._blocks[number]()
-        except (GraphcError, Again):
-            raise
-        except RecursionError as problem:
-            raise error(
-                f"a function calls itself in a branch of {self._construct} on a traced value: both branches are traced,"
-                " whatever the value is, so this never ends",
-                got="Python's limit of nested calls",
-                hint="write a loop: `while`, or `ops.while_loop`",
-            ) from problem
-        except Exception as problem:
-            problem.add_note(f"(while a branch of {self._construct} was traced; it is traced whatever the value is)")
-            raise
         self._values[number] = self._state.get()
         self._state.set(self._before)
         snapshot.check(self._construct)

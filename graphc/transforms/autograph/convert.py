@@ -180,7 +180,9 @@ def _converted_code(code: CodeType, filename: str, qualname: str) -> CodeType | 
     module = _module(source, code.co_freevars)
     compiled = compile(module, filename, "exec", flags=code.co_flags & _FUTURE, dont_inherit=True)
     found = _named(compiled, code.co_name)
-    assert set(found.co_freevars) <= {*code.co_freevars, RUNTIME}, "converted code reads other variables"
+    assert set(found.co_freevars) <= {*code.co_freevars, RUNTIME}, (
+        f"converted code reads other variables: {found.co_freevars}"
+    )
     return _finished(found, qualname)
 
 
@@ -195,7 +197,10 @@ def _module(source: Source, free: tuple[str, ...]) -> ast.Module:
     # Inside a class's body, `__class__` is the class's own.
     names = [RUNTIME, *(name for name in free if not (source.class_name and name == "__class__"))]
     arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
-    factory = ast.FunctionDef("@factory", arguments, [statement], [], None)
+    # What the statement defines must not hide a global variable of that name.
+    bound = getattr(statement, "name", None)
+    hidden: list[ast.stmt] = [ast.Global([bound])] if bound is not None and bound not in free else []
+    factory = ast.FunctionDef("@factory", arguments, [*hidden, statement], [], None)
     factory.type_params = []  # type: ignore[attr-defined, unused-ignore]
     return ast.fix_missing_locations(ast.Module([ast.copy_location(factory, node)], []))
 

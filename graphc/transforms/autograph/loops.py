@@ -9,7 +9,7 @@ from graphc import ops, tree
 from graphc.errors import GraphcError
 from graphc.graph.types import TensorType
 from graphc.tracing import Tensor, as_tensor, result_dtype
-from graphc.transforms.autograph.branches import Again, Leaf
+from graphc.transforms.autograph.branches import Again, Leaf, tracing_block
 from graphc.transforms.autograph.jumps import RETURNED, VALUE
 from graphc.transforms.autograph.rows import Rows
 from graphc.transforms.autograph.state import UNDEFINED, AnySlot, Info, Slot, State
@@ -148,13 +148,8 @@ class Loop:
         self._now = dict(zip(self._carries, carries, strict=True))
         self._unpack(carries)
         snapshot = self._state.snapshot()
-        try:
+        with tracing_block(f"the body of {self._construct}", self._info):
             body()
-        except (GraphcError, Again):
-            raise
-        except Exception as problem:
-            problem.add_note(f"(while the body of {self._construct} was traced; it is traced once)")
-            raise
         values = self._state.get()
         self._state.set(self._before)
         snapshot.check(self._construct)

@@ -85,7 +85,7 @@ def range_(*args: Any) -> Any:
             )
     if isinstance(step, int) and step == 0:
         origin = current_origin()
-        raise ArgumentError("the step of `range` is 0", where=describe(origin), got="0", expected="another number")
+        raise ArgumentError("the step of `range` is 0", where=describe(origin), got="0", hint="pass another step")
     return Rows((), _count(start, stop, step), lambda number, _: _at(number, start, step))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from graphc import ops
+from graphc.errors import ControlFlowError
 from graphc.tracing import as_tensor
 from graphc.transforms.autograph.branches import Choice
 from graphc.transforms.autograph.loops import for_region, while_region
@@ -29,7 +31,7 @@ _COMPARISONS: MappingProxyType[str, Callable[[Any, Any], Any]] = MappingProxyTyp
         "NotIn": lambda a, b: a not in b,
     }
 )
-_NOTHING = Info((), (), (), (), (), (), (), False)
+_NOTHING = Info((), (), (), (), (), (), (), False, False)
 
 
 def _check_convertible(construct: str, info: Info, value: Any) -> None:
@@ -272,6 +274,13 @@ def python_value(value: Any, construct: str, reason: str | None) -> Any:
     )
 
 
+def caught() -> None:
+    """Raises errors of conversion again that a handler of the user's code has caught."""
+    problem = sys.exc_info()[1]
+    if isinstance(problem, ControlFlowError):
+        raise problem
+
+
 def python_items(iterable: Any, reason: str) -> Any:
     """What a `for` statement that stays Python's runs over.
 
@@ -289,6 +298,7 @@ def python_items(iterable: Any, reason: str) -> Any:
 
 __all__ = [
     "and_",
+    "caught",
     "compare",
     "for_",
     "if_",

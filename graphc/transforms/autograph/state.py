@@ -36,6 +36,7 @@ class Info(NamedTuple):
         exits: The flags by which its blocks leave that iteration, or the function.
         global_names: The global variables that it assigns.
         raises: Whether a block raises an exception whatever its values are.
+        guarded: Whether a handler of the function may catch exceptions of the blocks.
     """
 
     names: tuple[str, ...]
@@ -46,6 +47,7 @@ class Info(NamedTuple):
     exits: tuple[str, ...]
     global_names: tuple[str, ...]
     raises: bool
+    guarded: bool
 
 
 Places = tuple[

@@ -98,6 +98,8 @@ class FunctionTransformer(ast.NodeTransformer):
         self._stops: dict[ast.stmt, list[str]] = {}
         self._exits: dict[ast.stmt, tuple[str, str]] = {}
         self._loops: list[ast.stmt] = []
+        # The number of `try` statements with handlers around the code that is rewritten.
+        self._guards = 0
 
     def rewrite(self) -> FunctionNode:
         """The function, with control flow that calls the runtime."""
@@ -181,6 +183,7 @@ class FunctionTransformer(ast.NodeTransformer):
                 (RETURNED, *(self._exits[loop] if loop else ())),
                 tuple(name for name in uses.writes if name in self._uses.global_names),
                 any(_raises(block) for block in _branches(node)) if isinstance(node, ast.If) else _raises(body),
+                self._guards > 0,
             )
         )
 
@@ -252,6 +255,18 @@ class FunctionTransformer(ast.NodeTransformer):
         if not flags:
             return ast.Constant(None)
         return _thunk(flags[0] if len(flags) == 1 else _call("or_", flags[0], ast.Constant(True), _thunk(flags[1])))
+
+    def _try(self, node: ast.Try | ast.TryStar) -> Any:
+        self._guards += bool(node.handlers)
+        body = self._block(node.body)
+        self._guards -= bool(node.handlers)
+        for handler in node.handlers:
+            check = ast.copy_location(ast.Expr(_call("caught")), handler)
+            handler.body = [check, *self._block(handler.body)]
+        node.body, node.orelse, node.finalbody = body, self._block(node.orelse), self._block(node.finalbody)
+        return node
+
+    visit_Try = visit_TryStar = _try
 
     def visit_Assert(self, node: ast.Assert) -> Any:
         node.test = self._checked(node.test, "assert")
