@@ -35,7 +35,7 @@ def _eval(seed: Array, shape: tuple[int, ...]) -> Array:
     position = np.arange(int(np.prod(shape)), dtype=np.uint64).reshape(shape)
     low, high = position.astype(np.uint32), (position >> np.uint64(32)).astype(np.uint32)
     first, second = (
-        np.asarray(word).reshape(*seed.shape[:-1], *(1 for _ in shape)) for word in (seed[..., 0], seed[..., 1])
+        np.asarray(word).reshape((*seed.shape[:-1], *(1 for _ in shape))) for word in (seed[..., 0], seed[..., 1])
     )
     return philox((low, high, np.uint32(0), np.uint32(0)), (first, second))
 
