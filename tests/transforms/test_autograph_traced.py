@@ -196,6 +196,35 @@ def test_gradients_go_through_branches_and_loops() -> None:
     assert float(derivative(np.float32(3), t)) == 36 and float(derivative(np.float32(-3), t)) == -6
 
 
+def test_gradients_of_loops_that_are_left() -> None:
+    def root(a: Any) -> Any:
+        x = a
+        for _ in range(50):
+            new = 0.5 * (x + a / x)
+            if ops.abs(new - x) < 1e-5 * x:
+                break
+            x = new
+        return x
+
+    derivative = compiled(lambda a: graphc.grad(root)(a))
+    for a in (0.5, 2.0, 9.0):
+        np.testing.assert_allclose(derivative(np.float32(a)), 0.5 / a**0.5, rtol=1e-3)
+
+
+def test_compiled_to_c() -> None:
+    named = {function.__name__: function for function, _ in CASES}
+    chosen = [named[name] for name in ("attr", "boolean", "handlers", "loopy", "many", "methods", "structure", "trys")]
+
+    def together(x: Any) -> Any:
+        return [convert(function)(x) for function in chosen]
+
+    with graphc.backend("cpu"):
+        run = graphc.function(together)
+        for value in map(np.float32, (2.5, 3.0, 40.0)):
+            found, wanted = plain(run(value)), plain(together(value))
+            np.testing.assert_allclose(_leaves(found), _leaves(wanted), rtol=1e-5)
+
+
 def test_functions_that_are_given_to_operations() -> None:
     def step(total: Any, x: Any) -> Any:
         if x > 1:

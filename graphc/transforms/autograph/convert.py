@@ -166,7 +166,9 @@ def _converted_function(function: FunctionType) -> FunctionType:
     made.__qualname__ = function.__qualname__
     made.__module__ = function.__module__
     made.__doc__ = function.__doc__
-    made.__annotations__ = function.__annotations__
+    # Where annotations are evaluated on demand, they stay so.
+    for name in ("__annotate__",) if hasattr(function, "__annotate__") else ("__annotations__",):
+        setattr(made, name, getattr(function, name))
     made.__dict__.update(function.__dict__)
     return made
 
