@@ -434,10 +434,28 @@ def unpacking(x):
     return a, b
 
 
+def _larger(a, b):
+    return a if a > b else b
+
+
+def _shrunk(x):
+    while x > 1:
+        x = x / 2
+    return x
+
+
 @case(num(3), num(-3))
 def passed_on(x):
-    """Functions that are called by library code are called as they are, and must not need conversion."""
-    return sorted([1, 2], key=lambda k: -k), functools.reduce(lambda a, b: a + b, [x, x])
+    """Python's own functions call some of the user's."""
+    larger = functools.reduce(_larger, [x, x + 1, x - 1])
+    kept = tuple(filter(lambda k: k > 1, [1, 2, 3]))
+    return (
+        larger,
+        kept,
+        *map(_shrunk, [x, 2 * x]),
+        sorted([1, 2], key=lambda k: -k),
+        functools.reduce(lambda a, b: a + b, [x, x]),
+    )
 
 
 @case((np.ones((3, 2), "float32"),))

@@ -225,17 +225,24 @@ def test_compiled_to_c() -> None:
             np.testing.assert_allclose(_leaves(found), _leaves(wanted), rtol=1e-5)
 
 
+def _adding(total: Any, x: Any) -> Any:
+    if x > 1:
+        total = total + x
+    return total, total
+
+
+def _clipped(x: Any) -> Any:
+    return x if x < 2 else 2.0 + 0 * x
+
+
 def test_functions_that_are_given_to_operations() -> None:
-    def step(total: Any, x: Any) -> Any:
-        if x > 1:
-            total = total + x
-        return total, total
-
     def f(t: Any) -> Any:
-        return ops.scan(step, 0.0, t)
+        clipped = ops.switch(1, [lambda x: x, _clipped], t[3])
+        return ops.scan(_adding, 0.0, t), ops.map(_clipped, t), clipped, graphc.grad(_clipped)(t[1])
 
-    total, sums = compiled(f)(np.arange(4, dtype="float32"))
+    (total, sums), mapped, clipped, gradient = compiled(f)(np.arange(4, dtype="float32"))
     assert float(total) == 5 and np.asarray(sums).tolist() == [0, 0, 2, 5]
+    assert np.asarray(mapped).tolist() == [0, 1, 2, 2] and float(clipped) == 2 and float(gradient) == 1
 
 
 def test_random_numbers_in_branches() -> None:

@@ -27,6 +27,11 @@ _OPT_OUT = "_graphc_unconverted"
 _FUTURE = functools.reduce(
     lambda flags, name: flags | getattr(__future__, name).compiler_flag, __future__.all_feature_names, 0
 )
+# Functions of graphc and of Python that call the functions that they are given.
+_CALLING_MODULES = frozenset(
+    {"graphc.ops.branches", "graphc.ops.gradients", "graphc.ops.loops", "graphc.transforms.gradients"}
+)
+_CALLERS = frozenset({map, filter, functools.reduce})
 _REPLACED: Final = MappingProxyType({range: range_, enumerate: enumerate_, zip: zip_, len: len_})
 
 
@@ -108,6 +113,8 @@ def converted(function: Any) -> Any:
         if not (isinstance(function.__func__, FunctionType) and _is_for_conversion(function.__func__)):
             return function
     elif kind is type or kind is BuiltinFunctionType:
+        if _takes_functions(function):
+            return _with_converted_arguments(function)
         try:
             return _REPLACED.get(function, function)
         except TypeError:  # a class whose metaclass has no hash
@@ -125,16 +132,15 @@ def _is_for_conversion(function: FunctionType) -> bool:
     return is_users(file) and "site-packages" not in file and "dist-packages" not in file
 
 
-def _takes_functions(function: FunctionType) -> bool:
-    """Whether it is a function of graphc that traces the functions that it is given.
+def _takes_functions(function: Any) -> bool:
+    """Whether it is a function that calls the functions that it is given while it is traced."""
+    try:
+        return function in _CALLERS or getattr(function, "__module__", None) in _CALLING_MODULES
+    except TypeError:  # a class whose metaclass has no hash
+        return False
 
-    `graphc.function` decides itself whether it converts.
-    """
-    module = function.__module__ or ""
-    return module.startswith(("graphc.ops.", "graphc.transforms.")) and module != "graphc.transforms.function"
 
-
-def _with_converted_arguments(function: FunctionType) -> Callable[..., Any]:
+def _with_converted_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         return function(*map(_argument, args), **{name: _argument(value) for name, value in kwargs.items()})
 
@@ -142,6 +148,8 @@ def _with_converted_arguments(function: FunctionType) -> Callable[..., Any]:
 
 
 def _argument(value: Any) -> Any:
+    if type(value) in (list, tuple):
+        return type(value)(map(_argument, value))
     return converted(value) if isinstance(value, FunctionType | MethodType) else value
 
 
