@@ -584,3 +584,27 @@ def structures(a, b):
     if a > b:
         best = {"low": b, "pair": (b, [a])}
     return best["low"], best["pair"]
+
+
+@case((np.arange(3, dtype="float32"),))
+def places_in_loops(t):
+    kept, o = {"sum": 0.0, "most": -1e9, "other": 1}, Obj()
+    o.count = 0
+    for x in t:
+        kept["sum"] += x
+        kept["most"] = x if x > kept["most"] else kept["most"]
+        if x > 1:
+            o.count += 1
+    return kept["sum"], kept["most"], kept["other"], o.count
+
+
+@case((np.arange(5, dtype="float32"), num(2.5)), (np.arange(5, dtype="float32"), num(9)))
+def binary_search(a, x):
+    low, high = 0, len(a)
+    while low < high:
+        middle = (low + high) // 2
+        if a[middle] < x:
+            low = middle + 1
+        else:
+            high = middle
+    return low

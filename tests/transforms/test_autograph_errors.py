@@ -130,7 +130,7 @@ bad(
     "the list `out` is changed",
     "ops.scan",
 )
-bad("def f(t):\n out = []\n for v in t:\n  out += [v]\n return ops.stack(out)", THREE, 3, "the list `out`")
+bad("def f(t):\n out = []\n for v in t:\n  out += [v]\n return ops.stack(out)", THREE, 3, "`out`", "ops.scan")
 bad(
     "def f(t):\n out = []\n for v in t:\n  out = out + [v]\n return ops.stack(out)",
     THREE,
@@ -141,7 +141,7 @@ bad(
 )
 bad("def f(x):\n d = {}\n if x > 0:\n  d.update(k=x)\n return x", ONE, 3, "the dict `d` is changed inside `if`")
 bad("def f(x):\n s = {1}\n while x < 9:\n  s.add(2)\n  x = x + 1\n return x", ONE, 3, "the set `s`")
-bad("def f(x):\n def g(to): to.append(x)\n out = []\n if x > 0:\n  g(out)\n return x", ONE, 4, "the list `out`")
+bad("def f(x):\n def g(to): to.append(x)\n out = []\n if x > 0:\n  g(out)\n return x", ONE, 4, "`out`", "ops.scan")
 bad(
     "def f(x):\n b = np.zeros(3)\n if x > 0:\n  b[1:] = 1.0\n return x + b",
     ONE,

@@ -146,8 +146,9 @@ class Loop:
     def iteration(self, carries: Sequence[Tensor], body: Callable[[], Any]) -> list[Tensor]:
         """Traces the body on the variables of an iteration; returns the next carries."""
         self._now = dict(zip(self._carries, carries, strict=True))
-        self._unpack(carries)
+        self._state.set(self._before)
         snapshot = self._state.snapshot()
+        self._unpack(carries)
         with tracing_block(f"the body of {self._construct}", self._info):
             body()
         values = self._state.get()
