@@ -30,6 +30,7 @@ from graphc.tracing import (
     user_line,
 )
 from graphc.tracing.symbolic import infer_outputs
+from graphc.transforms.programs import Family
 from graphc.utils.arguments import whole_number
 
 
@@ -40,7 +41,7 @@ class Trainer(Steps):
     compile_origin: Origin
     compiled: bool
     _cursors: dict[str, Variable]
-    _programs: dict[Any, Program]
+    _programs: dict[Any, Family[Program]]
     _collected: tuple[list[Any], list[Any]] | None
     _prediction_cache: dict[Any, tuple[settings.Config, CompiledPrediction]]
     _lookups: dict[Any, tuple[DataLookup, ...]]
@@ -196,29 +197,42 @@ class Trainer(Steps):
         Raises:
             GraphcError: if the data do not fit the model.
         """
-        found = self._programs.get(self._key(mode, data_spec))
-        if found is not None and found.is_current:
-            return found
+        family = self._programs.get(self._key(mode, data_spec))
+        found = None if family is None else family.find(data_spec.shapes)
+        if found is not None and found[0].is_current:
+            return found[0]
         self._ensure_weights(data_spec)
         if mode == "train" and type(self).train_step is Steps.train_step and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
-        if self.run_eagerly:
-            found = eager_program(self, data_spec, mode)
-        else:
-            found = make(self, data_spec, mode, self._cursors, sizes)
-            self._clear_losses()
+        if family is None or found is not None:  # `found` was compiled with other rules of users' primitives
+            family = Family(generalizes=not self.run_eagerly)
+        program, _ = family.add(
+            data_spec.shapes, lambda shapes, lengths: self._made(mode, data_spec, shapes, lengths, sizes)
+        )
         # The parts that can be frozen, and the metrics, are collected once for each compilation: a walk over all layers
         # costs as much as a step of a small model.
         self._collected = [*self._flatten_layers(), *self.weights], self.metrics
-        self._programs[self._key(mode, data_spec)] = found
-        return found
+        self._programs[self._key(mode, data_spec)] = family
+        return program
+
+    def _made(
+        self, mode: str, data_spec: DataSpec, shapes: Any, lengths: Mapping[str, int], sizes: Mapping[str, int] | None
+    ) -> Program:
+        """A program for data of a spec with samples of these shapes."""
+        spec = data_spec.with_shapes(shapes)
+        if self.run_eagerly:
+            return eager_program(self, spec, mode)
+        try:
+            return make(self, spec, mode, self._cursors, None if sizes is None else {**sizes, **lengths})
+        finally:
+            self._clear_losses()
 
     def _key(self, mode: str, data_spec: DataSpec) -> Any:
-        """The key of a program in the cache: all that it depends on."""
+        """The key of programs in the cache: all that they depend on, but sizes."""
         flags = None
         if mode == "train" and self._collected is not None:
             flags = tuple(part.trainable for part in self._collected[0])
-        return mode, data_spec, flags, self.run_eagerly, settings.current()
+        return mode, data_spec.without_sizes, flags, self.run_eagerly, settings.current()
 
     def clear_programs(self) -> None:
         """Drops the compiled programs, because the model has changed."""
