@@ -15,6 +15,7 @@ from graphc.layers.layer import Layer
 from graphc.layers.lookups import Lookup, is_checked, nodes_from_data, record
 from graphc.registration import deserialize_keras_object, exported
 from graphc.tracing import KerasTensor, Node, bind, current_origin, describe, user_line
+from graphc.transforms.autograph import for_trace
 
 _MODULE = "keras.layers"
 
@@ -455,7 +456,7 @@ class Lambda(Layer):
         """Applies the function, with `mask` and `training` if it has such parameters."""
         known = {"mask": mask, "training": training}
         options = {name: known[name] for name in known.keys() & self._parameters}
-        return self.function(inputs, **self.arguments, **options)
+        return for_trace(self.function)(inputs, **self.arguments, **options)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the outputs."""

@@ -36,6 +36,7 @@ from graphc.tracing import (
 )
 from graphc.tracing.state import StatelessScope, zip_values
 from graphc.tracing.symbolic import infer_outputs
+from graphc.transforms.autograph import for_trace
 
 # The training mode of the enclosing calls, for layers that are called without `training`.
 _training: ContextVar[bool | None] = ContextVar("graphc_training", default=None)
@@ -295,7 +296,7 @@ class Layer(WeightOwner):
                 training_mode(training),
                 autocast(compute_dtype if self.autocast else None),
             ):
-                outputs = self.call(*args, **kwargs)
+                outputs = for_trace(self.call)(*args, **kwargs)
                 propagate_masks(self, args[0] if args else next(iter(kwargs.values()), None), outputs, mask)
                 if self.activity_regularizer is not None:
                     self._regularize(outputs)

@@ -12,6 +12,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.losses.functions import same_rank
 from graphc.registration import Configurable
 from graphc.tracing import Tensor, as_tensor, cast, get_mask, given_name, set_mask, snake_case
+from graphc.transforms.autograph import for_trace
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
@@ -111,7 +112,7 @@ class Loss(Configurable):
         """
         in_mask = get_mask(y_pred)
         y_true, y_pred = tree.map_structure(self._converted, (y_true, y_pred), none_is_leaf=False)
-        values = as_tensor(self.call(y_true, y_pred))
+        values = as_tensor(for_trace(self.call)(y_true, y_pred))
         if in_mask is not None and get_mask(values) is not None:
             in_mask = ops.logical_and(in_mask, get_mask(values))
         mask = get_mask(values) if in_mask is None else in_mask
@@ -156,7 +157,7 @@ class LossFunctionWrapper(Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The function's result."""
-        return self.fn(y_true, y_pred, **self._fn_kwargs)
+        return for_trace(self.fn)(y_true, y_pred, **self._fn_kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal loss."""

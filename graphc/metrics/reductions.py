@@ -12,6 +12,7 @@ from graphc.losses.loss import Loss, masked_weight
 from graphc.metrics.metric import Metric
 from graphc.registration import exported, serialize_keras_object
 from graphc.tracing import Tensor, as_tensor, get_mask
+from graphc.transforms.autograph import for_trace
 
 _MODULE = "keras.metrics"
 
@@ -147,7 +148,7 @@ class MeanMetricWrapper(Mean):
             sample_weight: Tensor with a weight for each sample. None: equal weights.
         """
         predicted = as_tensor(y_pred)
-        values = self._fn(as_tensor(y_true), predicted, **self._fn_kwargs)
+        values = for_trace(self._fn)(as_tensor(y_true), predicted, **self._fn_kwargs)
         super().update_state(values, masked_weight(sample_weight, get_mask(predicted), "sum", self._wide))
 
     def get_config(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from graphc.metrics import Mean, MeanMetricWrapper, Metric
 from graphc.models.data import Classes
 from graphc.models.outputs import Outputs
 from graphc.tracing import Tensor, as_tensor, current_origin, describe, scope, snake_case, user_line
+from graphc.transforms.autograph import for_trace
 from graphc.utils.arguments import number
 
 
@@ -254,14 +255,14 @@ class CompileMetrics(Metric):
                 raise missing_target(outputs, i, "metric")
             with scope(f"metrics/{name}"):
                 try:
-                    metric.update_state(y_true[i], outputs.leaves[i], **_weight_of(weights[i], weighted))
+                    for_trace(metric.update_state)(y_true[i], outputs.leaves[i], **_weight_of(weights[i], weighted))
                 except GraphcError as error:
                     origin = current_origin()
                     raise error.locate(layer=origin.layer, where=describe(origin)) from None
 
     def result(self) -> dict[str, Any]:
         """The results by name."""
-        return {name: metric.result() for _, metric, name, _ in self.members or ()}
+        return {name: for_trace(metric.result)() for _, metric, name, _ in self.members or ()}
 
 
 def _by_output(specs: Any, outputs: Outputs, what: str) -> list[Any]:

@@ -45,6 +45,7 @@ from graphc.tracing import (
     scope,
     variables_of,
 )
+from graphc.transforms.autograph import for_trace
 from graphc.transforms.programs import SYMBOL_RANGE
 
 SAMPLES, VISITS = "N", "M"
@@ -402,7 +403,7 @@ def trace_step(
         with scope(DATA):
             batch = _input_batch(session, data_spec) if cursor is None else _next_batch(session, data_spec, cursor)
         data = pack_x_y_sample_weight(*(data_spec.unflatten(role, batch) for role in "xyw"))
-        found = run_step(model, mode, data, getattr(model, f"{mode}_step"))
+        found = run_step(model, mode, data, for_trace(getattr(model, f"{mode}_step")))
         leaves, structure = tree.flatten_with_spec(found)
         graph = session.finish([lift(as_tensor(leaf), session) for leaf in leaves])
     classes = {name: among for name, array in batch.items() for target, among in labels if target is array}

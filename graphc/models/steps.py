@@ -21,6 +21,7 @@ from graphc.models.objectives import CompileLoss, CompileMetrics, weights_of
 from graphc.models.outputs import Outputs
 from graphc.models.program import flattened_logs
 from graphc.tracing import Tensor, as_tensor, current_trace, describe, scope, user_line
+from graphc.transforms.autograph import for_trace
 from graphc.transforms.tape import GradientTape
 
 STEPS = ("train_step", "test_step", "predict_step")
@@ -60,14 +61,14 @@ class Steps(Layer):
             self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
         else:
             warnings.warn("the model has no weights to train", stacklevel=3)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        return for_trace(self.compute_metrics)(x, y, y_pred, sample_weight=sample_weight)
 
     def test_step(self, data: Any) -> Any:
         """A step of evaluation: the outputs, the loss and the metrics; arguments and result as for `train_step`."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
         self._loss_of(x, y, y_pred, sample_weight, training=False)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        return for_trace(self.compute_metrics)(x, y, y_pred, sample_weight=sample_weight)
 
     def predict_step(self, data: Any) -> Any:
         """A step of prediction.
@@ -90,7 +91,7 @@ class Steps(Layer):
         takes_training = "training" in taken or any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in taken.values())
         options = {"training": training} if takes_training else {}
         with scope("loss"):
-            loss = as_tensor(self.compute_loss(x, y, y_pred, sample_weight, **options))
+            loss = as_tensor(for_trace(self.compute_loss)(x, y, y_pred, sample_weight, **options))
         size = next((leaf.shape[0] for leaf in tree.flatten(x) if getattr(leaf, "shape", ())), 1)
         with scope("metrics/loss"):
             self._loss_tracker.update_state(loss, sample_weight=size)
@@ -171,7 +172,7 @@ class Steps(Layer):
         """The current results of the metrics, by name: numbers, or tensors while a step is traced."""
         results: dict[str, Any] = {}
         for metric in self.metrics:
-            value = metric.result()
+            value = for_trace(metric.result)()
             results.update(value if isinstance(value, Mapping) else {metric.name: value})
         tracing = current_trace() is not None
         return {name: value if tracing else as_number(value) for name, value in flattened_logs(results)}

@@ -15,6 +15,7 @@ from graphc.optimizers.schedules import LearningRateSchedule
 from graphc.registration import Configurable, choices, deserialize_keras_object, serialize_keras_object
 from graphc.tracing import Tensor, Variable, as_tensor, describe, given_name, scope, snake_case, user_line
 from graphc.tracing.state import StatelessScope, zip_values
+from graphc.transforms.autograph import for_trace
 
 
 class Optimizer(Configurable):
@@ -237,7 +238,7 @@ class Optimizer(Configurable):
         rate = self._current_rate()
         self._decay([v for _, v in pairs], rate)
         for gradient, (_, variable) in zip(gradients, pairs, strict=True):
-            self.update_step(gradient, variable, rate)
+            for_trace(self.update_step)(gradient, variable, rate)
 
     def _accumulate(self, pairs: list[tuple[Tensor, Variable]], steps: int) -> None:
         """Adds gradients to those of earlier steps; every so many steps, weights are updated by their mean."""

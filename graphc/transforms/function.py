@@ -30,6 +30,7 @@ from graphc.tracing import (
 )
 from graphc.tracing.recording import eager_recording
 from graphc.tracing.state import in_stateless_scope
+from graphc.transforms.autograph import convert, converting
 from graphc.transforms.programs import SYMBOL_RANGE, Family, Pattern
 from graphc.transforms.signature import Call, call_of, difference
 
@@ -65,15 +66,16 @@ class Function(Generic[P, R]):
     Args:
         function: A function of tensors and Python values; it may read and assign variables.
         recompile: `"allow"`, or `"error"`: a call that would compile a second program is an error.
+        autograph: Whether Python's control flow over traced tensors becomes part of the graph.
     """
 
-    def __init__(self, function: Callable[P, R], recompile: str = "allow") -> None:
+    def __init__(self, function: Callable[P, R], recompile: str = "allow", autograph: bool = True) -> None:
         if not callable(function):
             raise ArgumentError("`function` takes a function", where=describe(user_line()), got=repr(function)[:80])
         if recompile not in ("allow", "error"):
             raise ArgumentError("unknown recompile", got=repr(recompile), expected='"allow" or "error"')
         self.function = function
-        self.recompile = recompile
+        self.recompile, self.autograph = recompile, autograph
         self._families: dict[Any, Family[CompiledCall]] = {}
         self._last: tuple[tuple[Any, ...], CompiledCall, dict[str, int]] | None = None
         self._compilations = 0
@@ -89,7 +91,7 @@ class Function(Generic[P, R]):
             return self
         bound = getattr(instance, "__dict__", {}).get("_graphc_functions", {}).get(id(self))
         if bound is None or bound.function.__self__ is not instance:
-            bound = Function(cast(Any, self.function).__get__(instance, owner), self.recompile)
+            bound = Function(cast(Any, self.function).__get__(instance, owner), self.recompile, self.autograph)
             if hasattr(instance, "__dict__"):
                 vars(instance).setdefault("_graphc_functions", {})[id(self)] = bound
         return bound
@@ -101,12 +103,19 @@ class Function(Generic[P, R]):
         operations run one by one.
         """
         if current_trace() is not None or eager_recording() is not None or in_stateless_scope():
-            return cast(R, tree.map_structure(_converted, self.function(*args, **kwargs), none_is_leaf=False))
+            return cast(R, tree.map_structure(_as_tensor, self._run(args, kwargs), none_is_leaf=False))
         call = call_of(args, kwargs)
         program, sizes = self._program(call)
         inputs = dict(zip(program.names, call.arrays, strict=True))
         outputs = program.executable.run(inputs, program.buffers, sizes)
         return cast(R, tree.unflatten(program.traced.structure, [Tensor(output) for output in outputs]))
+
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Runs the Python function."""
+        if current_trace() is None:
+            return self.function(*args, **kwargs)
+        with converting(self.autograph):
+            return (convert(self.function) if self.autograph else self.function)(*args, **kwargs)
 
     # ---- programs
 
@@ -140,8 +149,7 @@ class Function(Generic[P, R]):
         types = [TensorType(shape, dtype) for shape, dtype in zip(pattern, dtypes, strict=True)]
 
         def run(*tensors: Tensor) -> Any:
-            args, kwargs = call.filled(tensors)
-            return self.function(*args, **kwargs)
+            return self._run(*call.filled(tensors))
 
         traced = trace(run, types, dict.fromkeys(sizes, SYMBOL_RANGE))
         buffers = {name: traced.variables[name].buffer for name in traced.graph.states}
@@ -188,7 +196,13 @@ class Function(Generic[P, R]):
         return program.executable.memory(sizes)
 
 
-def function(function: Callable[P, R] | None = None, *, recompile: str = "allow", jit_compile: Any = None) -> Any:
+def function(
+    function: Callable[P, R] | None = None,
+    *,
+    recompile: str = "allow",
+    autograph: bool = True,
+    jit_compile: Any = None,
+) -> Any:
     """Compiles a function of tensors: when it is called with arguments of a new signature, it is traced into a graph.
 
     Tensors, arrays and what NumPy can read are inputs of the program. Python's numbers, Booleans and text, and objects
@@ -199,6 +213,8 @@ def function(function: Callable[P, R] | None = None, *, recompile: str = "allow"
         function: The function. None: a decorator is returned.
         recompile: `"error"`: a call that would compile a second program is an error. `"allow"`: it compiles, and after
             more than five times a warning says what changes.
+        autograph: Whether Python's `if`, `while`, `for`, `and`, `or` and `not` over traced tensors become part of the
+            graph: the function's source is converted.
         jit_compile: Accepted as in TensorFlow; functions are always compiled.
 
     Raises:
@@ -214,9 +230,9 @@ def function(function: Callable[P, R] | None = None, *, recompile: str = "allow"
     array([2., 4.], dtype=float32)
     """
     if function is None:
-        return lambda given: Function(given, recompile)
-    return Function(function, recompile)
+        return lambda given: Function(given, recompile, autograph)
+    return Function(function, recompile, autograph)
 
 
-def _converted(leaf: Any) -> Any:
+def _as_tensor(leaf: Any) -> Any:
     return leaf if isinstance(leaf, KerasTensor) else as_tensor(leaf)

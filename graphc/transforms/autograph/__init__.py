@@ -5,6 +5,6 @@ the value that is tested. For a Python value it runs Python; for a traced tensor
 """
 
 from graphc.errors import ControlFlowError
-from graphc.transforms.autograph.convert import convert, converted, do_not_convert
+from graphc.transforms.autograph.convert import convert, converted, converting, do_not_convert, for_trace
 
-__all__ = ["ControlFlowError", "convert", "converted", "do_not_convert"]
+__all__ = ["ControlFlowError", "convert", "converted", "converting", "do_not_convert", "for_trace"]

@@ -8,11 +8,14 @@ import copy
 import functools
 import linecache
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MappingProxyType, MethodType, SimpleNamespace
 from typing import Any, Final, TypeVar
 
+from graphc.tracing import current_trace
 from graphc.tracing.origins import is_users
 from graphc.transforms.autograph import runtime
 from graphc.transforms.autograph.rows import enumerate_, len_, range_, zip_
@@ -81,6 +84,24 @@ def convert(function: F) -> F:
         if isinstance(call, FunctionType) and _is_for_conversion(call):
             made = MethodType(_converted_function(call), function)
     return made  # type: ignore[no-any-return]
+
+
+_enabled: ContextVar[bool] = ContextVar("graphc_autograph", default=True)
+
+
+@contextmanager
+def converting(enabled: bool) -> Iterator[None]:
+    """A context in which functions that are traced are converted, or are not."""
+    token = _enabled.set(enabled)
+    try:
+        yield
+    finally:
+        _enabled.reset(token)
+
+
+def for_trace(function: Any) -> Any:
+    """What to call for a function of the user: the converted function while a graph is traced, otherwise itself."""
+    return converted(function) if current_trace() is not None and _enabled.get() else function
 
 
 def do_not_convert(function: F) -> F:
