@@ -6,6 +6,7 @@ are stored: the backward pass recomputes the masks that it needs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -16,9 +17,9 @@ from graphc.errors import ShapeError
 from graphc.exprs import Call, Expr, Index, const
 from graphc.graph.registry import Case, Kind, Primitive, Reader, register
 from graphc.graph.types import TensorType
-from graphc.intrinsics import philox
 from graphc.primitives.base import Array
 from graphc.primitives.batching import over_elements
+from graphc.special_functions import BLOCK, philox, philox_words
 
 
 def _infer(seed: TensorType, step: TensorType, shape: Shape, stream: int) -> TensorType:
@@ -33,12 +34,17 @@ def _infer(seed: TensorType, step: TensorType, shape: Shape, stream: int) -> Ten
 
 
 def _eval(seed: Array, step: Array, shape: tuple[int, ...], stream: int) -> Array:
-    position = np.arange(int(np.prod(shape)), dtype=np.uint64).reshape(shape)
-    low, high = position.astype(np.uint32), (position >> np.uint64(32)).astype(np.uint32)
+    count = math.prod(shape)
+    if step.ndim == 0 or count > BLOCK:
+        words = np.empty((*step.shape, count), np.uint32)
+        for draw in np.ndindex(step.shape):
+            words[draw] = philox_words(count, int(step[draw]), stream, (int(seed[draw][0]), int(seed[draw][1])))
+        return words.reshape(*step.shape, *shape)
+    position = np.arange(count, dtype=np.uint32).reshape(shape)
     step, first, second = (
         np.asarray(word).reshape(*step.shape, *(1 for _ in shape)) for word in (step, seed[..., 0], seed[..., 1])
     )
-    return philox((low, high, step, np.uint32(stream)), (first, second))
+    return philox((position, 0, step, stream), (first, second))
 
 
 def _lower(reader: Reader, index: tuple[Dim, ...], shape: Shape, stream: int) -> Expr:
