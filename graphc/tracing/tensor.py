@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 import graphc.primitives  # noqa: F401  (operations are known once this is imported)
-from graphc import dtypes
 from graphc.dtypes import DType
 from graphc.errors import GraphcError
 from graphc.graph.builder import Value
 from graphc.graph.registry import primitive
-from graphc.graph.types import TensorType
+from graphc.graph.types import TensorType, type_of_array
 from graphc.tracing.arrays import Array
+from graphc.tracing.eager import Kinds, check_types, direct_rule
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_origin, describe
 from graphc.tracing.trace import Trace, current_trace, no_value
@@ -53,7 +53,7 @@ class Tensor(Operators):
         """Its shape and dtype."""
         if isinstance(self._source, Value):
             return self._source.type
-        return TensorType(self._source.shape, dtypes.as_dtype(self._source.dtype))
+        return type_of_array(self._source.shape, self._source.dtype)
 
     @property
     def shape(self) -> tuple[Any, ...]:
@@ -155,12 +155,45 @@ def bind_many(op: str, *operands: Tensor, **attrs: Any) -> tuple[Tensor, ...]:
     found = primitive(op)
     arrays = [operand.numpy() for operand in operands]
     try:
-        found.infer(*(operand.type for operand in operands), **attrs)
+        check_types(found, arrays, attrs)
         results = found.eval(*arrays, **attrs)
     except GraphcError as error:
         origin = current_origin()
         raise error.locate(layer=origin.layer or None, where=describe(origin)) from error.__cause__
     return tuple(Tensor(np.asarray(r)) for r in (results if isinstance(results, tuple) else (results,)))
+
+
+def bind_elements(op: str, operands: Sequence[Any], kinds: Kinds) -> Tensor | None:
+    """Applies a pointwise primitive eagerly to tensors and Python numbers that NumPy can broadcast as they are.
+
+    Small arrays take less time to compute than operands take to be converted, promoted and broadcast one by one.
+
+    Args:
+        op: Its name.
+        operands: The operands.
+        kinds: The kinds of dtype in which it may be computed.
+
+    Returns:
+        The result; None where the operands have to be prepared first, or do not fit.
+    """
+    if current_trace() is not None:
+        return None
+    arrays: list[Any] = []
+    signature: list[Any] = []
+    for operand in operands:
+        if isinstance(operand, Operators) and hasattr(operand, "__tensor__"):
+            operand = operand.__tensor__()
+            source = operand._source
+            if isinstance(source, Value):
+                return None
+            arrays.append(source)
+            signature.append((source.shape, source.dtype))
+        else:
+            arrays.append(operand)
+            signature.append(type(operand))
+    rule = direct_rule(op, tuple(signature), kinds)
+    result = None if rule is None else rule(arrays)
+    return None if result is None else Tensor(result)
 
 
 def lift(tensor: Tensor, trace: Trace) -> Value:
