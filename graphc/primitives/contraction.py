@@ -16,6 +16,7 @@ from graphc.exprs import Expr
 from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batched, Case, ContractRule, Kind, Primitive, Reader, register
 from graphc.graph.types import Attrs, TensorType
+from graphc.numpy_blas import matmul
 from graphc.primitives.base import NUMBERS, Array, check_axes, check_dtype, separately, zeros_of_empty
 from graphc.primitives.batching import move_axis, shifted
 from graphc.quiet import quietly
@@ -102,12 +103,11 @@ def _eval(lhs: Array, rhs: Array, **axes: Axes) -> Array:
         lhs, rhs = lhs.astype(wide, copy=False), rhs.astype(wide, copy=False)
     plain = not axes["lhs_batch"] and axes["lhs_contract"] == (lhs.ndim - 1,) and axes["rhs_contract"] == (0,)
     if plain and lhs.ndim == rhs.ndim == 2:
-        product = quietly(np.matmul, lhs, rhs)
+        product = matmul(lhs, rhs)
     else:
         stacks = _matrices(lhs.shape, rhs.shape, **axes)
         left, right = lhs.transpose(stacks.left), rhs.transpose(stacks.right)
-        product = quietly(np.matmul, left.reshape(stacks.left_shape), right.reshape(stacks.right_shape))
-        product = product.reshape(stacks.result)
+        product = matmul(left.reshape(stacks.left_shape), right.reshape(stacks.right_shape)).reshape(stacks.result)
     return np.asarray(quietly(product.astype, dtype, copy=False))
 
 

@@ -22,6 +22,7 @@ from graphc.exprs import TRUE, Expr, both, compare, const, select
 from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batch, Batched, Case, ContractRule, Kind, Primitive, Reader, primitive, register
 from graphc.graph.types import Attrs, TensorType
+from graphc.numpy_blas import matmul
 from graphc.primitives.base import REALS, Array, check_dtype, separately, zeros_of_empty
 from graphc.primitives.batching import looped, merged, parted
 
@@ -320,7 +321,7 @@ def _by_columns(x: Array, w: Array, geometry: _Geometry, shape: tuple[int, ...])
     for start in range(0, shape[0], count):
         part = total[:, start * rows : (start + count) * rows]
         columns = windows[:, start : start + count].reshape(groups, part.shape[1], depth)
-        np.matmul(columns, filters, out=part)
+        matmul(columns, filters, out=part)
     return _ungrouped(total, shape)
 
 
@@ -367,7 +368,7 @@ def _input_grad_eval(g: Array, w: Array, sizes: tuple[int, ...], **attrs: Any) -
     total = np.zeros((x[0], *(_number(window.padded) for window in windows), x[-1]), rows.dtype)
     with np.errstate(all="ignore"):
         for k, under in positions(windows, 1):
-            part = rows @ _filters(filters[k], groups).transpose(0, 2, 1)
+            part = matmul(rows, _filters(filters[k], groups).transpose(0, 2, 1))
             total[under] += _ungrouped(part, (*g.shape[:-1], x[-1]))
     return unpadded(total, windows, 1).astype(g.dtype, copy=False)
 
@@ -425,7 +426,7 @@ def _filter_grad_eval(x: Array, g: Array, kernel: tuple[int, ...], **attrs: Any)
     out = np.empty(w, wide.dtype)
     with np.errstate(all="ignore"):
         for k, under in positions(geometry.windows, 1):
-            part = _grouped(wide[under], groups).transpose(0, 2, 1) @ rows
+            part = matmul(_grouped(wide[under], groups).transpose(0, 2, 1), rows)
             out[k] = _ungrouped(part, w[-2:])
     return out.astype(x.dtype, copy=False)
 
