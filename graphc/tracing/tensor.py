@@ -142,25 +142,38 @@ def bind(op: str, *operands: Tensor, **attrs: Any) -> Tensor:
     Raises:
         GraphcError: if the operands do not fit, with the layer and the user's line.
     """
-    return bind_many(op, *operands, **attrs)[0]
+    trace = current_trace()
+    if trace is not None:
+        return _traced(trace, op, operands, attrs)[0]
+    result = _computed(op, operands, attrs)
+    return Tensor(np.asarray(result[0] if isinstance(result, tuple) else result))
 
 
 def bind_many(op: str, *operands: Tensor, **attrs: Any) -> tuple[Tensor, ...]:
     """Applies a primitive with any number of results."""
     trace = current_trace()
     if trace is not None:
-        values = [lift(operand, trace) for operand in operands]
-        trace.builder.loc = (current_origin(),)
-        return tuple(Tensor(value) for value in trace.builder.apply_many(op, *values, **attrs))
+        return _traced(trace, op, operands, attrs)
+    results = _computed(op, operands, attrs)
+    return tuple(Tensor(np.asarray(r)) for r in (results if isinstance(results, tuple) else (results,)))
+
+
+def _traced(trace: Trace, op: str, operands: Sequence[Tensor], attrs: dict[str, Any]) -> tuple[Tensor, ...]:
+    values = [lift(operand, trace) for operand in operands]
+    trace.builder.loc = (current_origin(),)
+    return tuple(Tensor(value) for value in trace.builder.apply_many(op, *values, **attrs))
+
+
+def _computed(op: str, operands: Sequence[Tensor], attrs: dict[str, Any]) -> Array | tuple[Array, ...]:
     found = primitive(op)
     arrays = [operand.numpy() for operand in operands]
     try:
         check_types(found, arrays, attrs)
-        results = found.eval(*arrays, **attrs)
+        results: Array | tuple[Array, ...] = found.eval(*arrays, **attrs)
     except GraphcError as error:
         origin = current_origin()
         raise error.locate(layer=origin.layer or None, where=describe(origin)) from error.__cause__
-    return tuple(Tensor(np.asarray(r)) for r in (results if isinstance(results, tuple) else (results,)))
+    return results
 
 
 def bind_elements(op: str, operands: Sequence[Any], kinds: Kinds) -> Tensor | None:
