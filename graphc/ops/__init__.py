@@ -33,8 +33,9 @@ from graphc.ops.activations import (
 from graphc.ops.attention import (
     dot_product_attention,
 )
-from graphc.ops.control import (
-    scan,
+from graphc.ops.branches import (
+    cond,
+    switch,
 )
 from graphc.ops.creation import (
     arange,
@@ -150,12 +151,23 @@ from graphc.ops.functions import (
     tanh,
     trunc,
 )
+from graphc.ops.gradients import (
+    custom_gradient,
+)
 from graphc.ops.linear import (
     dot,
     inner,
     outer,
     tensordot,
     vdot,
+)
+from graphc.ops.loops import (
+    associative_scan,
+    fori_loop,
+    map,
+    scan,
+    vectorized_map,
+    while_loop,
 )
 from graphc.ops.nn import (
     batch_normalization,
@@ -258,6 +270,7 @@ __all__ = [
     "argmin",
     "argsort",
     "array",
+    "associative_scan",
     "average",
     "average_pool",
     "batch_normalization",
@@ -278,6 +291,7 @@ __all__ = [
     "cholesky",
     "clip",
     "concatenate",
+    "cond",
     "conj",
     "conjugate",
     "conv",
@@ -288,6 +302,7 @@ __all__ = [
     "cos",
     "cosh",
     "count_nonzero",
+    "custom_gradient",
     "deg2rad",
     "depthwise_conv",
     "divide",
@@ -311,6 +326,7 @@ __all__ = [
     "flip",
     "floor",
     "floor_divide",
+    "fori_loop",
     "full",
     "full_like",
     "gelu",
@@ -350,6 +366,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
+    "map",
     "matmul",
     "max",
     "max_pool",
@@ -422,6 +439,7 @@ __all__ = [
     "sum",
     "swapaxes",
     "swish",
+    "switch",
     "take",
     "take_along_axis",
     "tan",
@@ -439,9 +457,11 @@ __all__ = [
     "unstack",
     "var",
     "vdot",
+    "vectorized_map",
     "view_as_complex",
     "view_as_real",
     "where",
+    "while_loop",
     "zeros",
     "zeros_like",
 ]

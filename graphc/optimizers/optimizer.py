@@ -184,8 +184,8 @@ class Optimizer(Configurable):
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
         """Runs a step: `apply` for pairs of gradient and weight."""
-        grads, variables = zip(*grads_and_vars, strict=True)
-        self.apply(list(grads), list(variables))
+        pairs = list(grads_and_vars)
+        self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
         return self.iterations
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
@@ -207,7 +207,10 @@ class Optimizer(Configurable):
             self.build(weights)
         for weight in weights:
             self._index(weight)
-        pairs = [(as_tensor(g), v) for g, v in zip(grads, weights, strict=True) if g is not None]
+        with scope("optimizer", absolute=True):
+            self._update([(as_tensor(g), v) for g, v in zip(grads, weights, strict=True) if g is not None])
+
+    def _update(self, pairs: list[tuple[Tensor, Variable]]) -> None:
         gradients = self._clip([g if not self.loss_scale_factor else g / self.loss_scale_factor for g, _ in pairs])
         rate = self._current_rate()
         self._decay([v for _, v in pairs], rate)

@@ -13,7 +13,7 @@ from graphc.tracing import keys
 from graphc.tracing.conversion import as_tensor
 from graphc.tracing.elementwise import elementwise
 from graphc.tracing.shapes import broadcast_shapes, broadcast_to, reshape
-from graphc.tracing.tensor import Tensor, bind, cast
+from graphc.tracing.tensor import Tensor, bind, cast, is_constant
 
 
 def getitem(x: Any, key: Any) -> Tensor:
@@ -29,7 +29,7 @@ def getitem(x: Any, key: Any) -> Tensor:
     parts = keys.parts_of(key, tensor.shape)
     arrays = [part for part in parts if keys.is_index_array(part)]
     start, stop, step, reversed_axes = keys.bounds(parts, tensor.shape)
-    if tensor.traced is None and not arrays and all(isinstance(bound, int) for bound in (*start, *stop)):
+    if is_constant(tensor) and not arrays and all(isinstance(bound, int) for bound in (*start, *stop)):
         return Tensor(np.asarray(tensor.numpy()[parts]))
     if arrays and not keys.adjacent(parts):
         # NumPy then puts the axes of the index arrays first; integers among them count as arrays.

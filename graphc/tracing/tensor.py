@@ -11,12 +11,14 @@ import graphc.primitives  # noqa: F401  (operations are known once this is impor
 from graphc.dtypes import DType
 from graphc.errors import GraphcError
 from graphc.graph.builder import Value
+from graphc.graph.evaluation import bound
 from graphc.graph.registry import primitive
 from graphc.graph.types import TensorType, type_of_array
 from graphc.tracing.arrays import Array
 from graphc.tracing.eager import Kinds, check_types, direct_rule
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_origin, describe
+from graphc.tracing.recording import eager_recording
 from graphc.tracing.trace import Trace, current_trace, no_value
 
 
@@ -145,8 +147,7 @@ def bind(op: str, *operands: Tensor, **attrs: Any) -> Tensor:
     trace = current_trace()
     if trace is not None:
         return _traced(trace, op, operands, attrs)[0]
-    result = _computed(op, operands, attrs)
-    return Tensor(np.asarray(result[0] if isinstance(result, tuple) else result))
+    return _computed(op, operands, attrs)[0]
 
 
 def bind_many(op: str, *operands: Tensor, **attrs: Any) -> tuple[Tensor, ...]:
@@ -154,8 +155,7 @@ def bind_many(op: str, *operands: Tensor, **attrs: Any) -> tuple[Tensor, ...]:
     trace = current_trace()
     if trace is not None:
         return _traced(trace, op, operands, attrs)
-    results = _computed(op, operands, attrs)
-    return tuple(Tensor(np.asarray(r)) for r in (results if isinstance(results, tuple) else (results,)))
+    return _computed(op, operands, attrs)
 
 
 def _traced(trace: Trace, op: str, operands: Sequence[Tensor], attrs: dict[str, Any]) -> tuple[Tensor, ...]:
@@ -164,16 +164,23 @@ def _traced(trace: Trace, op: str, operands: Sequence[Tensor], attrs: dict[str, 
     return tuple(Tensor(value) for value in trace.builder.apply_many(op, *values, **attrs))
 
 
-def _computed(op: str, operands: Sequence[Tensor], attrs: dict[str, Any]) -> Array | tuple[Array, ...]:
+def _computed(op: str, operands: Sequence[Tensor], attrs: dict[str, Any]) -> tuple[Tensor, ...]:
     found = primitive(op)
     arrays = [operand.numpy() for operand in operands]
     try:
         check_types(found, arrays, attrs)
-        results: Array | tuple[Array, ...] = found.eval(*arrays, **attrs)
+        results = found.eval(*arrays, **(bound(attrs, {}) if found.regions else attrs))
     except GraphcError as error:
         origin = current_origin()
         raise error.locate(layer=origin.layer or None, where=describe(origin)) from error.__cause__
-    return results
+    if isinstance(results, tuple):
+        tensors = tuple([Tensor(np.asarray(result)) for result in results])
+    else:
+        tensors = (Tensor(np.asarray(results)),)
+    recording = eager_recording()
+    if recording is not None:
+        recording.record(op, operands, attrs, tensors)
+    return tensors
 
 
 def bind_elements(op: str, operands: Sequence[Any], kinds: Kinds) -> Tensor | None:
@@ -189,7 +196,7 @@ def bind_elements(op: str, operands: Sequence[Any], kinds: Kinds) -> Tensor | No
     Returns:
         The result; None where the operands have to be prepared first, or do not fit.
     """
-    if current_trace() is not None:
+    if current_trace() is not None or eager_recording() is not None:
         return None
     arrays: list[Any] = []
     signature: list[Any] = []
@@ -215,10 +222,21 @@ def lift(tensor: Tensor, trace: Trace) -> Value:
     Raises:
         StateError: if the tensor belongs to a trace that is over.
     """
+    known = trace.watched(tensor)
+    if known is not None:
+        return known
     value = tensor.traced
     if value is None:
         return trace.builder.constant(tensor.numpy(), tensor.type.dtype)
     return value if value.builder is trace.builder else trace.capture(value)
+
+
+def is_constant(tensor: Tensor) -> bool:
+    """Whether a tensor has values, and no tape that records watches it: operations on it may use NumPy directly."""
+    if tensor.traced is not None:
+        return False
+    trace = current_trace()
+    return eager_recording() is None if trace is None else trace.watched(tensor) is None
 
 
 def cast(x: Tensor, dtype: DType) -> Tensor:
