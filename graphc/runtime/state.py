@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable
 from math import prod
 from typing import Any, Protocol, cast
@@ -51,8 +52,9 @@ class StateBuffer:
         value: The first value; it is copied.
 
     Attributes:
-        address: The address of the host's array, which does not change.
+        address: The address of the host's array.
         host_is_current: Whether the host's array is up to date.
+        lent: Whether the host's array was lent since it was changed last.
         version: An object that is replaced after each change.
     """
 
@@ -60,6 +62,7 @@ class StateBuffer:
         self._host = aligned_empty(value.shape, value.dtype)
         self._host[...] = value
         self.address = address(self._host)
+        self.lent = False
         self._copy: DeviceCopy | None = None
         self.host_is_current = True
         self._copy_is_current = False
@@ -71,6 +74,7 @@ class StateBuffer:
         buffer = cls.__new__(cls)
         buffer._host = np.ascontiguousarray(array)
         buffer.address = address(buffer._host)
+        buffer.lent = False
         buffer._copy, buffer.host_is_current, buffer._copy_is_current = None, True, False
         buffer.version = object()
         return buffer
@@ -92,9 +96,36 @@ class StateBuffer:
         """The host's array, updated; call `host_changed` after changing it in place."""
         if not self.host_is_current:
             assert self._copy is not None
+            if self.lent:
+                self.part(keep=False)
             self._copy.read(self._host)
             self.host_is_current = True
         return self._host
+
+    def lend(self) -> Array:
+        """The host's array for readers: it keeps its elements, whatever happens to the buffer."""
+        array = self.host().view()
+        array.flags.writeable = False
+        self.lent = True
+        return array
+
+    def part(self, keep: bool = True) -> None:
+        """Before the host's array is changed in place: leaves its memory to readers that it was lent to, if any.
+
+        Args:
+            keep: Whether the buffer's elements are needed; else new memory is not initialised.
+        """
+        self.lent = False
+        if self._references() > _UNSHARED[self._host.base is None]:
+            shared, self._host = self._host, aligned_empty(self._host.shape, self._host.dtype)
+            if keep:
+                self._host[...] = shared
+            self.address = address(self._host)
+
+    def _references(self) -> int:
+        """The number of references to the owner of the memory: views, and views of views, have one each."""
+        owner = self._host if self._host.base is None else self._host.base
+        return sys.getrefcount(owner)
 
     def host_changed(self) -> None:
         """Records that the host's array was written."""
@@ -104,6 +135,8 @@ class StateBuffer:
         """Sets the value; shape and dtype stay."""
         if self.host_is_current:  # else the device's value is current until the new one is complete
             self.host_changed()  # before the assignment as well, which may be interrupted
+        if self.lent:
+            self.part()  # with the elements, should the assignment be interrupted
         self._host[...] = value
         self.host_changed()
 
@@ -119,3 +152,7 @@ class StateBuffer:
     def device_changed(self) -> None:
         """Records that the device's copy was written."""
         self.host_is_current, self._copy_is_current, self.version = False, True, object()
+
+
+# Of buffers that nobody has views of, whose array is a view or owns its memory: versions of Python count differently.
+_UNSHARED = (StateBuffer(np.zeros(1))._references(), StateBuffer.around(np.zeros(1))._references())

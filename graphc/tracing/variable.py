@@ -149,7 +149,7 @@ class Variable(Operators):
         if current_trace() is not None:
             raise no_value(f"the variable {self.path!r}: {self.type}")
         with autocast(None):
-            return self.value.numpy()
+            return self.value.numpy().copy()
 
     def assign(self, value: Any) -> Variable:
         """Sets its value.

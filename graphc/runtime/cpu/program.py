@@ -144,6 +144,9 @@ class CpuProgram(Program):
         """
         updated = [states[name] for name in self.updated]
         try:
+            for buffer in updated:
+                if buffer.lent:
+                    buffer.part()
             versions = table.bind(states)
             table.job.steps, table.job.repeat = steps, repeat
             table.job.persistent_valid = versions == space.persistent_versions

@@ -62,7 +62,7 @@ class Table:
         self._names, self._ids = [b.name for b in states], [b.id for b in states]
         written = {id for step in plan.steps for id in step.writes}
         self._steady = [i for i, id in enumerate(self._ids) if id not in written]
-        self._bound: list[StateBuffer] = []
+        self._bound: list[int] = []
 
     def trials_of(self, count: int, work: int) -> thread_pool.Trials:
         """What runs of a kind took: single ones, several in one call, and those that take long.
@@ -76,14 +76,15 @@ class Table:
     def bind(self, states: Mapping[str, StateBuffer]) -> list[object]:
         """Fills in the addresses of the states, up to date on the host; returns the versions of those that stay."""
         buffers = [states[name] for name in self._names]
-        if buffers != self._bound:  # a buffer equals itself alone
-            self._bound = []  # should an interruption leave the addresses of some
-            for id, buffer in zip(self._ids, buffers, strict=True):
-                self.addresses[id] = buffer.address
-            self._bound = buffers
         for buffer in buffers:
             if not buffer.host_is_current:
                 buffer.host()
+        places = [buffer.address for buffer in buffers]
+        if places != self._bound:
+            self._bound = []  # should an interruption leave the addresses of some
+            for id, place in zip(self._ids, places, strict=True):
+                self.addresses[id] = place
+            self._bound = places
         return [buffers[i].version for i in self._steady]
 
 
