@@ -8,11 +8,11 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from graphc.tracing.function import gradients
 
 import graphc
 from graphc import constraints, dtypes, layers, losses, metrics, ops, regularizers
 from graphc.tracing import Tensor, Variable
-from graphc.tracing.function import gradients
 
 N = 70_000
 DTYPES = ("float16", "bfloat16")

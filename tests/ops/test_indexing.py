@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from graphc.tracing.function import gradients
 
 import graphc
 from graphc import Variable, ops
 from graphc.errors import DTypeError, ShapeError
 from graphc.tracing import Tensor
-from graphc.tracing.function import gradients
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
