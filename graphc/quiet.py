@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 # The state behind `np.errstate`, which takes three times as long to set it: longer than NumPy adds small arrays.
-_STATE = getattr(np._core.umath, "_extobj_contextvar", None) if hasattr(np, "_core") else None
-_IGNORED = np._core.umath._make_extobj(all="ignore") if _STATE is not None else None
+_UMATH: Any = getattr(getattr(np, "_core", None), "umath", None)
+_STATE: Any = getattr(_UMATH, "_extobj_contextvar", None)
+_IGNORED: Any = None if _STATE is None else _UMATH._make_extobj(all="ignore")
 
 
 def _quietly(function: Callable[..., Any], *operands: Any, **attrs: Any) -> Any:

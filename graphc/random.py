@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc import config, dtypes, ops
+from graphc import config, dims, dtypes, ops
 from graphc.dims import Shape
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
@@ -151,8 +151,8 @@ def _drawn(draw: Elements, shape: Shape, dtype: DType, seed: Any, *numbers: Any,
         words: How many random words an element takes.
     """
     plain = all(isinstance(number, int | float) for number in numbers)
-    if plain and current_trace() is None and words * math.prod(shape) >= _MANY_WORDS and has_compiler():
-        count = math.prod(shape)
+    count = dims.product(shape) if plain and current_trace() is None else 0
+    if isinstance(count, int) and words * count >= _MANY_WORDS and has_compiler():
         operands = [_key(seed).numpy(), *(as_tensor(number, dtype).numpy() for number in numbers)]
         return Tensor(run_compiled(draw, count, dtype, operands).reshape(shape))
     return draw(shape, dtype, seed, *numbers)

@@ -11,7 +11,6 @@ from graphc.dims import IntExpr
 from graphc.dtypes import DType
 from graphc.graph.registry import primitive
 from graphc.tracing.arrays import array_of, canonical_dtype, check_kind, check_range, own
-from graphc.tracing.operators import Operators
 from graphc.tracing.shapes import reshape
 from graphc.tracing.tensor import Tensor, bind, cast
 
@@ -122,7 +121,7 @@ def dtype_of(x: Any) -> DType:
     """The dtype of a value after conversion to a tensor."""
     if isinstance(x, Tensor):
         return x.type.dtype
-    if isinstance(x, Operators) and hasattr(x, "__tensor__"):
+    if hasattr(x, "__tensor__") and hasattr(x, "dtype"):
         return dtypes.as_dtype(x.dtype)  # a variable, which is not read for it
     if isinstance(x, np.ndarray | np.generic):
         return canonical_dtype(dtypes.as_dtype(x.dtype))

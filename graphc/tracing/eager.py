@@ -55,16 +55,16 @@ def direct_rule(op: str, signature: tuple[Any, ...], kinds: Kinds) -> Callable[[
 
     Args:
         op: The name of the primitive.
-        signature: The shape and dtype of each array, the type of each number.
+        signature: The shape of each array, followed by its dtype; the type of each number.
         kinds: The kinds of dtype in which it may be computed.
 
     Returns:
         The function, which gives None for a number that the dtype cannot hold. None where operands must be promoted
         first, or do not fit.
     """
-    shapes = [part[0] for part in signature if isinstance(part, tuple)]
-    given = {part[1] for part in signature if isinstance(part, tuple)}
-    weak = {part for part in signature if not isinstance(part, tuple)}
+    shapes = [part for part in signature if isinstance(part, tuple)]
+    given = {part for part in signature if isinstance(part, np.dtype)}
+    weak = {part for part in signature if isinstance(part, type)}
     found = primitive(op)
     if len(given) != 1 or not weak <= {int, float} or found.kind is not Kind.POINTWISE or found.code is not None:
         return None
@@ -74,7 +74,7 @@ def direct_rule(op: str, signature: tuple[Any, ...], kinds: Kinds) -> Callable[[
         return None
     try:
         shape = np.broadcast_shapes(*shapes)
-        found.infer(*[TensorType(shape, dtype)] * len(signature))
+        found.infer(*[TensorType(shape, dtype)] * (len(signature) - len(shapes)))
     except (ValueError, GraphcError):
         return None  # the error is raised, and located, where operands are prepared
     evaluate = found.eval

@@ -123,9 +123,13 @@ class Tensor(Operators):
     def _operate(self, name: str, *operands: Any) -> Any:
         for other in operands:
             # A symbolic tensor among the operands records the operation.
-            if isinstance(other, Operators) and not hasattr(other, "__tensor__"):
+            if type(other) not in _ORDINARY and isinstance(other, Operators) and not hasattr(other, "__tensor__"):
                 return other._operate(name, *operands)
         return self._operators[name](*operands)
+
+
+# Most operands of operators, which are no symbolic tensors.
+_ORDINARY = frozenset((Tensor, float, int))
 
 
 def get_mask(x: Any) -> Any:
@@ -201,13 +205,12 @@ def bind_elements(op: str, operands: Sequence[Any], kinds: Kinds) -> Tensor | No
     arrays: list[Any] = []
     signature: list[Any] = []
     for operand in operands:
-        if isinstance(operand, Operators) and hasattr(operand, "__tensor__"):
-            operand = operand.__tensor__()
-            source = operand._source
+        if type(operand) is Tensor or hasattr(operand, "__tensor__"):
+            source = operand._source if type(operand) is Tensor else operand.__tensor__()._source
             if isinstance(source, Value):
                 return None
             arrays.append(source)
-            signature.append((source.shape, source.dtype))
+            signature += source.shape, source.dtype
         else:
             arrays.append(operand)
             signature.append(type(operand))
