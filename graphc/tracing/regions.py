@@ -152,6 +152,9 @@ class Closure:
         self.captured = list(dict.fromkeys(ref for trace in traces for ref in trace.captured))
         self.constants = [variable for key, variable in variables.items() if key not in assigned]
         self.carried = [variables[key] for key in assigned]
+        for trace in traces:
+            for variable in self.carried:
+                trace.state(variable)  # a region that does not assign it returns it as it came
 
     def operands(self) -> tuple[list[Tensor], list[Tensor]]:
         """The operands for what the regions read, and those for the variables that they assign, as tensors."""
@@ -168,8 +171,6 @@ class Closure:
 
     def last(self, region: Region) -> list[Value]:
         """The values of the carried variables at the end of a region."""
-        for variable in self.carried:
-            region.trace.state(variable)
         return [region.trace.last(id(variable)) for variable in self.carried]
 
     def graph(self, region: Region, inputs: Mapping[str, Sequence[Any]], results: Sequence[Value]) -> Graph:
@@ -197,9 +198,9 @@ class Closure:
         captured = [trace.captured.get(ref) or trace.enclosing.builder.type(ref) for ref in self.captured]
         return captured + [_input_of(trace, variable) for variable in self.constants]
 
-    def carried_of(self, region: Region) -> list[Value | TensorType]:
+    def carried_of(self, region: Region) -> list[Value]:
         """The inputs of a region for the variables that are assigned."""
-        return [_input_of(region.trace, variable) for variable in self.carried]
+        return [region.trace.state(variable) for variable in self.carried]
 
 
 def _input_of(trace: RegionTrace, variable: Variable) -> Value | TensorType:

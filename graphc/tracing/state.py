@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from graphc.errors import ArgumentError, ShapeError
 from graphc.tracing.conversion import as_tensor
+from graphc.tracing.origins import describe, user_line
 from graphc.tracing.recording import active_recording, eager_recording
 from graphc.tracing.tensor import Tensor, lift
 from graphc.tracing.trace import Trace, current_trace
@@ -79,6 +80,11 @@ def current_state() -> StateScope:
     if scope is not None and scope.trace is trace:
         return scope
     return _EAGER if trace is None else GraphState(trace)
+
+
+def is_eager() -> bool:
+    """Whether variables are read and assigned in their own memory."""
+    return current_state() is _EAGER
 
 
 def in_stateless_scope() -> bool:
@@ -170,3 +176,19 @@ class StatelessScope:
 def get_stateless_scope() -> StatelessScope | None:
     """The innermost active `StatelessScope`; None if there is none."""
     return _stateless.get()
+
+
+def zip_values(variables: Sequence[Variable], values: Sequence[Any]) -> list[tuple[Variable, Any]]:
+    """Pairs of variables and values.
+
+    Raises:
+        ArgumentError: if their numbers differ.
+    """
+    if len(variables) != len(values):
+        raise ArgumentError(
+            "there is not one value for each variable",
+            where=describe(user_line()),
+            got=len(values),
+            expected=f"{len(variables)}: {', '.join(v.path for v in variables[:5])}",
+        )
+    return list(zip(variables, values, strict=True))

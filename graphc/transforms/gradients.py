@@ -234,6 +234,8 @@ def _scalar(value: Any) -> Tensor:
     if not isinstance(value, Tensor | Variable | int | float) and not hasattr(value, "__array__"):
         raise _error(ArgumentError("a function whose gradient is taken returns a scalar", got=repr(value)[:80]))
     tensor = _float(value)
+    if tensor.type.dtype.is_complex:
+        raise _error(DTypeError("gradients are of real losses", got=str(tensor.type), hint="take ops.real or ops.abs"))
     if tensor.ndim:
         raise _error(
             ArgumentError(
