@@ -38,7 +38,7 @@ def _eval(seed: Array, shape: tuple[int, ...]) -> Array:
         words = np.empty((*many, count), np.uint32)
         for draw in np.ndindex(many):
             words[draw] = philox_words(count, (int(seed[draw][0]), int(seed[draw][1])))
-        return words.reshape(*many, *shape)
+        return words.reshape((*many, *shape))
     position = np.arange(count, dtype=np.uint32).reshape(shape)
     first, second = (word.reshape((*many, *(1 for _ in shape))) for word in (seed[..., 0], seed[..., 1]))
     return philox((position, 0, 0, 0), (first, second))

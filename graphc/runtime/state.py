@@ -115,12 +115,14 @@ class StateBuffer:
         Args:
             keep: Whether the buffer's elements are needed; else new memory is not initialised.
         """
-        self.lent = False
         if self._references() > _UNSHARED[self._host.base is None]:
-            shared, self._host = self._host, aligned_empty(self._host.shape, self._host.dtype)
+            moved = aligned_empty(self._host.shape, self._host.dtype)
             if keep:
-                self._host[...] = shared
-            self.address = address(self._host)
+                moved[...] = self._host
+            place = address(moved)
+            # An interruption comes before both or after both: there is no call between them.
+            self._host, self.address = moved, place
+        self.lent = False
 
     def _references(self) -> int:
         """The number of references to the owner of the memory: views, and views of views, have one each."""

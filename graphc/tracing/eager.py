@@ -41,7 +41,7 @@ def check_types(found: Primitive, arrays: Sequence[Array], attrs: Mapping[str, A
 
 
 @lru_cache(maxsize=_SIGNATURES, typed=True)
-def _checked(infer: Callable[..., Any], signature: tuple[Any, ...], **attrs: Any) -> None:
+def _checked(infer: Callable[..., Any], signature: tuple[Any, ...], /, **attrs: Any) -> None:
     infer(*_types(signature), **attrs)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphc.tracing.function import gradients
 
 import graphc
 from graphc import Variable, activations, losses, ops

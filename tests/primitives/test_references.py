@@ -11,6 +11,7 @@ import pytest
 import graphc
 from graphc.graph.registry import primitive
 from graphc.primitives import convolution
+from graphc.special_functions import philox
 
 CONVOLUTIONS = {
     "one channel": ((5, 9, 8, 1), (3, 3, 1, 4), 1),
@@ -88,3 +89,15 @@ def test_broadcasts(dtype: str, axes: tuple[int, int], form: str) -> None:
     assert got.shape == tuple(shape) and got.dtype == x.dtype and not got.flags.writeable
     for point in product(*map(range, shape)):
         assert got[point] == x[point[axes[0]], point[axes[1]]]
+
+
+@pytest.mark.parametrize("many", [(), (2,), (2, 3), (0,)])
+@pytest.mark.parametrize("shape", [(), (1,), (4, 5), (0, 3), (200, 200)])
+def test_random_words_of_all_shapes(many: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    seeds = np.arange(2 * int(np.prod(many))).reshape((*many, 2)).astype(np.uint32)
+    got = primitive("random_bits").eval(seeds, shape=shape)
+    assert got.shape == (*many, *shape) and got.dtype == np.uint32
+    position = np.arange(int(np.prod(shape)), dtype=np.uint32)
+    for draw in np.ndindex(many):
+        expected = philox((position, 0, 0, 0), (seeds[draw][0], seeds[draw][1]))
+        np.testing.assert_array_equal(got[draw], expected.reshape(shape))
