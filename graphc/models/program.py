@@ -9,7 +9,7 @@ each batch in place.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -45,6 +45,7 @@ from graphc.tracing import (
     scope,
     variables_of,
 )
+from graphc.transforms.programs import SYMBOL_RANGE
 
 SAMPLES, VISITS = "N", "M"
 
@@ -169,6 +170,17 @@ class Compiled:
         self._rules = own_rules(self.graph)
         self._states = {name: self.variables[name].buffer for name in self.graph.states}
         self._used = set(self.graph.inputs)
+        # The symbolic sizes of samples: each with an input and the axis that has it.
+        self._lengths = {
+            str(dim): (name, axis)
+            for name, node in self.graph.inputs.items()
+            for axis, dim in enumerate(node.outs[0].shape)
+            if axis and not isinstance(dim, int)
+        }
+
+    def _sizes_of(self, arrays: Mapping[str, Array | StateBuffer]) -> dict[str, int]:
+        """The symbolic sizes of the samples in arrays."""
+        return {symbol: arrays[name].shape[axis] for symbol, (name, axis) in self._lengths.items()}
 
     @property
     def is_current(self) -> bool:
@@ -232,7 +244,8 @@ class CompiledStep(Compiled, StepProgram):
         self._check_size(batch)
         self.start(start)
         inputs = {name: array for name, array in {**data, "order": order}.items() if name in self._used}
-        return self.executable.run(inputs, self._states, step_sizes(batch, samples, order.shape[0]), repeat)
+        sizes = step_sizes(batch, samples, order.shape[0]) | self._sizes_of(inputs)
+        return self.executable.run(inputs, self._states, sizes, repeat)
 
     def run_once(self, batch: Batch) -> list[Array]:
         """Runs one step on all samples of a batch."""
@@ -268,12 +281,13 @@ class CompiledPrediction(Compiled, Prediction):
         """The outputs for all samples of a batch."""
         self._check_size(batch.size)
         inputs = {name: array for name, array in batch.arrays.items() if name in self._used}
-        outputs = self.executable.run(inputs, self._states, {BATCH: batch.size})
+        outputs = self.executable.run(inputs, self._states, {BATCH: batch.size} | self._sizes_of(inputs))
         return [np.array(output) for output in outputs]  # an output may share memory with inputs or weights
 
     def empty_outputs(self) -> list[Array]:
         """The outputs for zero samples."""
-        return [np.empty((0, *resolve(row, {BATCH: 0})), dtype) for row, dtype in self._rows]
+        sizes = {BATCH: 0} | dict.fromkeys(self._lengths, 0)
+        return [np.empty((0, *resolve(row, sizes)), dtype) for row, dtype in self._rows]
 
     def allocate(self, samples: int) -> list[Array]:
         """Allocates arrays for the outputs of some samples, if outputs are `per_sample`."""
@@ -294,7 +308,7 @@ class CompiledPrediction(Compiled, Prediction):
         self._check_size(min(batch, samples))
         self._check_size(samples % batch or min(batch, samples))
         if samples <= batch:
-            self.executable.sweep(arrays, self._states, {BATCH: samples}, 1, results)
+            self.executable.sweep(arrays, self._states, {BATCH: samples} | self._sizes_of(arrays), 1, results)
             return
         inputs = {name: array for name, array in arrays.items() if name in self._used}
         done, whole, per_execution = 0, samples - samples % batch, StepsPerExecution(None)
@@ -309,7 +323,8 @@ class CompiledPrediction(Compiled, Prediction):
     def _sweep(self, inputs: Mapping[str, Array], results: list[Array], start: int, steps: int, batch: int) -> None:
         part = slice(start, start + steps * batch)
         taken = {name: array[part] for name, array in inputs.items()}
-        self.executable.sweep(taken, self._states, {BATCH: batch}, steps, [result[part] for result in results])
+        sizes = {BATCH: batch} | self._sizes_of(taken)
+        self.executable.sweep(taken, self._states, sizes, steps, [result[part] for result in results])
 
 
 @paused()
@@ -380,12 +395,14 @@ def trace_step(
         checked: The layers whose lookups are checked before the step runs, by identity.
     """
     symbols = dict.fromkeys((BATCH,) if cursor is None else (BATCH, SAMPLES, VISITS), ANY_SIZE)
-    session = Trace(symbols)
+    lengths = {str(dim) for shape in data_spec.shapes for dim in shape if not isinstance(dim, int)}
+    session = Trace(symbols | dict.fromkeys(sorted(lengths), SYMBOL_RANGE))
     where = scope("", model.compile_origin, absolute=True)
     with session.active(), where, training_mode(mode == "train"), checked_lookups(checked), noted_labels() as labels:
         with scope(DATA):
             batch = _input_batch(session, data_spec) if cursor is None else _next_batch(session, data_spec, cursor)
-        found = run_step(model, mode, pack_x_y_sample_weight(*(data_spec.unflatten(role, batch) for role in "xyw")))
+        data = pack_x_y_sample_weight(*(data_spec.unflatten(role, batch) for role in "xyw"))
+        found = run_step(model, mode, data, getattr(model, f"{mode}_step"))
         leaves, structure = tree.flatten_with_spec(found)
         graph = session.finish([lift(as_tensor(leaf), session) for leaf in leaves])
     classes = {name: among for name, array in batch.items() for target, among in labels if target is array}
@@ -393,8 +410,8 @@ def trace_step(
     return Step(graph, variables_of(session), structure, session.forward, classes, logs)
 
 
-def run_step(model: Trainable, mode: str, data: Any) -> Any:
-    """Runs a model's own step on a batch.
+def run_step(model: Trainable, mode: str, data: Any, step: Callable[[Any], Any]) -> Any:
+    """Runs a model's step on a batch.
 
     Returns:
         The outputs of a prediction, else the logs by name, without nesting, in the order of their names.
@@ -402,7 +419,7 @@ def run_step(model: Trainable, mode: str, data: Any) -> Any:
     Raises:
         ArgumentError: if a step of training or evaluation does not return a dictionary.
     """
-    found = getattr(model, f"{mode}_step")(data)
+    found = step(data)
     if mode == "predict":
         return found
     if not isinstance(found, Mapping):
