@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ Array = np.ndarray[Any, Any]
 MOST_TABLES = 16
 # Systems provide memory when it is first written to, a page of at least so many bytes at a time.
 PAGE_BYTES = 4096
+# Programs have many states: these loops over them run in C.
+_IS_CURRENT, _ADDRESS = attrgetter("host_is_current"), attrgetter("address")
 
 
 class Table:
@@ -76,10 +79,10 @@ class Table:
     def bind(self, states: Mapping[str, StateBuffer]) -> list[object]:
         """Fills in the addresses of the states, up to date on the host; returns the versions of those that stay."""
         buffers = [states[name] for name in self._names]
-        for buffer in buffers:
-            if not buffer.host_is_current:
+        if not all(map(_IS_CURRENT, buffers)):
+            for buffer in buffers:
                 buffer.host()
-        places = [buffer.address for buffer in buffers]
+        places = list(map(_ADDRESS, buffers))
         if places != self._bound:
             self._bound = []  # should an interruption leave the addresses of some
             for id, place in zip(self._ids, places, strict=True):
