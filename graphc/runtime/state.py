@@ -55,6 +55,7 @@ class StateBuffer:
         address: The address of the host's array.
         host_is_current: Whether the host's array is up to date.
         lent: Whether the host's array was lent since it was changed last.
+        place: The address, where programs may use the host's array as it is: it is up to date, and not lent. Else None.
         version: An object that is replaced after each change.
     """
 
@@ -63,6 +64,7 @@ class StateBuffer:
         self._host[...] = value
         self.address = address(self._host)
         self.lent = False
+        self.place: int | None = self.address
         self._copy: DeviceCopy | None = None
         self.host_is_current = True
         self._copy_is_current = False
@@ -74,7 +76,7 @@ class StateBuffer:
         buffer = cls.__new__(cls)
         buffer._host = np.ascontiguousarray(array)
         buffer.address = address(buffer._host)
-        buffer.lent = False
+        buffer.lent, buffer.place = False, buffer.address
         buffer._copy, buffer.host_is_current, buffer._copy_is_current = None, True, False
         buffer.version = object()
         return buffer
@@ -100,13 +102,14 @@ class StateBuffer:
                 self.part(keep=False)
             self._copy.read(self._host)
             self.host_is_current = True
+            self.place = self.address
         return self._host
 
     def lend(self) -> Array:
         """The host's array for readers: it keeps its elements, whatever happens to the buffer."""
         array = self.host().view()
         array.flags.writeable = False
-        self.lent = True
+        self.lent, self.place = True, None
         return array
 
     def part(self, keep: bool = True) -> None:
@@ -122,7 +125,7 @@ class StateBuffer:
             place = address(moved)
             # An interruption comes before both or after both: there is no call between them.
             self._host, self.address = moved, place
-        self.lent = False
+        self.lent, self.place = False, self.address if self.host_is_current else None
 
     def _references(self) -> int:
         """The number of references to the owner of the memory: views, and views of views, have one each."""
@@ -132,6 +135,7 @@ class StateBuffer:
     def host_changed(self) -> None:
         """Records that the host's array was written."""
         self.host_is_current, self._copy_is_current, self.version = True, False, object()
+        self.place = None if self.lent else self.address
 
     def assign(self, value: Array) -> None:
         """Sets the value; shape and dtype stay."""
@@ -154,6 +158,7 @@ class StateBuffer:
     def device_changed(self) -> None:
         """Records that the device's copy was written."""
         self.host_is_current, self._copy_is_current, self.version = False, True, object()
+        self.place = None
 
 
 # Of buffers that nobody has views of, whose array is a view or owns its memory: versions of Python count differently.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,6 @@ from graphc.runtime.program import Program
 from graphc.runtime.state import StateBuffer, address, aligned_empty
 
 Array = np.ndarray[Any, Any]
-
-_LENT = attrgetter("lent")
 
 
 def workspace(plan: Plan) -> Workspace:
@@ -147,9 +144,6 @@ class CpuProgram(Program):
         """
         updated = [states[name] for name in self.updated]
         try:
-            if any(map(_LENT, updated)):
-                for buffer in filter(_LENT, updated):
-                    buffer.part()
             versions = table.bind(states)
             table.job.steps, table.job.repeat = steps, repeat
             table.job.persistent_valid = versions == space.persistent_versions

@@ -22,8 +22,8 @@ Array = np.ndarray[Any, Any]
 MOST_TABLES = 16
 # Systems provide memory when it is first written to, a page of at least so many bytes at a time.
 PAGE_BYTES = 4096
-# Programs have many states: these loops over them run in C.
-_IS_CURRENT, _ADDRESS = attrgetter("host_is_current"), attrgetter("address")
+# Programs have many states: the loop over them runs in C.
+_PLACE = attrgetter("place")
 
 
 class Table:
@@ -65,6 +65,7 @@ class Table:
         self._names, self._ids = [b.name for b in states], [b.id for b in states]
         written = {id for step in plan.steps for id in step.writes}
         self._steady = [i for i, id in enumerate(self._ids) if id not in written]
+        self._written = [i for i, id in enumerate(self._ids) if id in written]
         self._bound: list[int] = []
 
     def trials_of(self, count: int, work: int) -> thread_pool.Trials:
@@ -77,17 +78,21 @@ class Table:
         return self._trials[0 if count == 1 else 1 if work < thread_pool.CERTAIN else 2]
 
     def bind(self, states: Mapping[str, StateBuffer]) -> list[object]:
-        """Fills in the addresses of the states, up to date on the host; returns the versions of those that stay."""
+        """Fills in the addresses of the states, up to date on the host and not lent where they are written to.
+
+        Returns:
+            The versions of those that stay.
+        """
         buffers = [states[name] for name in self._names]
-        if not all(map(_IS_CURRENT, buffers)):
-            for buffer in buffers:
-                buffer.host()
-        places = list(map(_ADDRESS, buffers))
-        if places != self._bound:
+        if list(map(_PLACE, buffers)) != self._bound:
             self._bound = []  # should an interruption leave the addresses of some
-            for id, place in zip(self._ids, places, strict=True):
-                self.addresses[id] = place
-            self._bound = places
+            for i in self._written:
+                if buffers[i].lent:
+                    buffers[i].part()
+            for id, buffer in zip(self._ids, buffers, strict=True):
+                buffer.host()
+                self.addresses[id] = buffer.address
+            self._bound = [buffer.address for buffer in buffers]
         return [buffers[i].version for i in self._steady]
 
 
