@@ -12,7 +12,9 @@ supplies it as a NumPy extension type.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import ml_dtypes
@@ -118,6 +120,8 @@ ALL = (bool_, *SIGNED, *UNSIGNED, *FLOATS, *COMPLEX)
 _BY_NAME = {t.name: t for t in ALL}
 _BY_NUMPY = {t.numpy: t for t in ALL}
 _PYTHON = {bool: bool_, int: int32, float: float32, complex: complex64}
+_HASHED = (np.dtype, str, type)
+_KNOWN: Mapping[Any, DType] = MappingProxyType({**_BY_NAME, **_BY_NUMPY, **_PYTHON})
 
 
 def as_dtype(spec: Any) -> DType:
@@ -128,12 +132,10 @@ def as_dtype(spec: Any) -> DType:
     """
     if isinstance(spec, DType):
         return spec
-    if isinstance(spec, np.dtype) and spec in _BY_NUMPY:
-        return _BY_NUMPY[spec]
-    if isinstance(spec, str) and spec in _BY_NAME:
-        return _BY_NAME[spec]
-    if isinstance(spec, type) and spec in _PYTHON:
-        return _PYTHON[spec]
+    if isinstance(spec, _HASHED):
+        known = _KNOWN.get(spec)
+        if known is not None:
+            return known
     try:
         return _BY_NUMPY[np.dtype(spec).newbyteorder("=")]
     except (TypeError, KeyError):

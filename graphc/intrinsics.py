@@ -7,17 +7,16 @@ function, the record contains its definition.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from graphc import dtypes
 from graphc.dtypes import DType
 from graphc.errors import VerificationError
+from graphc.special_functions import erf, erfc, erfinv, philox
 
 Array = np.ndarray[Any, Any]
 # The texts of the operands, their dtype, and its name in the target, to the text of a call.
@@ -178,62 +177,11 @@ def shift_right(x: Array, y: Array) -> Array:
     return np.asarray(np.where(beyond, x.dtype.type(0), shifted) if x.dtype.kind == "u" else shifted)
 
 
-def erf(x: Array) -> Array:
-    """The error function."""
-    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), dtype=x.dtype)
-
-
-def erfc(x: Array) -> Array:
-    """One minus the error function."""
-    return np.asarray(np.frompyfunc(math.erfc, 1, 1)(x), dtype=x.dtype)
-
-
-def erfinv(x: Array) -> Array:
-    """Winitzki's approximation (2008), then Newton steps in float64."""
-    y = x.astype(np.float64)
-    inside = np.abs(y) < 1
-    safe = np.where(inside, y, 0)
-    a = 0.147
-    half = 2 / (math.pi * a) + np.log1p(-safe * safe) / 2
-    root = np.sign(safe) * np.sqrt(np.sqrt(half * half - np.log1p(-safe * safe) / a) - half)
-    for _ in range(4):
-        # Near 1 and -1, `erfc` has the digits that 1 - erf would lose.
-        tail = np.where(safe > 0, 1.0, -1.0)
-        miss = np.where(
-            np.abs(safe) > 0.5,
-            -tail * (erfc(tail * root) - (1 - np.abs(safe))),
-            erf(root) - safe,
-        )
-        root = root - miss / (2 / math.sqrt(math.pi) * np.exp(-root * root))
-    outside = np.where(np.abs(y) == 1, np.copysign(np.inf, y), np.nan)
-    return np.where(inside, root, outside).astype(x.dtype)
-
-
 def complex_of(real: Array, imag: Array) -> Array:
     """Complex numbers of their parts."""
     whole = np.empty(np.broadcast_shapes(real.shape, imag.shape), dtypes.as_dtype(real.dtype).complex.numpy)
     whole.real, whole.imag = real, imag
     return whole
-
-
-_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_WEYL = (0x9E3779B9, 0xBB67AE85)
-_ROUNDS = 10
-
-
-def philox(counter: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike], key: tuple[ArrayLike, ArrayLike]) -> Array:
-    """The first word of Philox 4x32-10 at each counter; all words are uint32."""
-    c0, c1, c2, c3 = (np.asarray(word, np.uint32) for word in counter)
-    k0, k1 = (np.asarray(word, np.uint32) for word in key)
-    with np.errstate(over="ignore"):
-        for _ in range(_ROUNDS):
-            first = c0.astype(np.uint64) * np.uint64(_MULTIPLIERS[0])
-            second = c2.astype(np.uint64) * np.uint64(_MULTIPLIERS[1])
-            high0, low0 = (first >> np.uint64(32)).astype(np.uint32), first.astype(np.uint32)
-            high1, low1 = (second >> np.uint64(32)).astype(np.uint32), second.astype(np.uint32)
-            c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-            k0, k1 = k0 + np.uint32(_WEYL[0]), k1 + np.uint32(_WEYL[1])
-    return c0
 
 
 # ---- the records

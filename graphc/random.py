@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc import config, dtypes, ops
+from graphc import config, dims, dtypes, ops
 from graphc.dims import Shape
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
@@ -21,6 +21,7 @@ from graphc.ops.shaping import axis_of, dims_of
 from graphc.tracing import Tensor, Variable, as_tensor, bind, cast, current_trace, elementwise, scope
 from graphc.tracing import auto_name as _auto_name
 from graphc.tracing.arithmetic import operate
+from graphc.tracing.large import Elements, has_compiler, run_compiled
 
 _HIGHEST_SEED = 10**9
 
@@ -111,14 +112,17 @@ def _words(seed: int) -> Any:
     return np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], np.uint32)
 
 
-def _bits(shape: Shape, seed: Any) -> Tensor:
-    """Random 32-bit words: equal for equal integer seeds, different at each use of a generator."""
+def _key(seed: Any) -> Tensor:
+    """The two words of a seed; a generator counts on."""
     generator = _default.generator() if seed is None else seed
     if isinstance(generator, SeedGenerator):
-        key = generator.next()
-    else:
-        key = as_tensor(_words(seed) if isinstance(seed, int) else seed, dtypes.uint32)
-    return bind("random_bits", key, shape=shape)
+        return generator.next()
+    return as_tensor(_words(seed) if isinstance(seed, int) else seed, dtypes.uint32)
+
+
+def _bits(shape: Shape, seed: Any) -> Tensor:
+    """Random 32-bit words: equal for equal integer seeds, different at each use of a generator."""
+    return bind("random_bits", _key(seed), shape=shape)
 
 
 def _fractions(shape: Shape, seed: Any, dtype: DType) -> Tensor:
@@ -127,6 +131,31 @@ def _fractions(shape: Shape, seed: Any, dtype: DType) -> Tensor:
     # float32 holds 24 bits exactly; a half would round some up to 1.
     numbers = operate("mul", cast(upper, dtypes.float32), 2.0**-24)
     return cast(numbers, dtype)
+
+
+# From so many random words on, compiled code takes less time than NumPy, even where the program is loaded first.
+_MANY_WORDS = 1_000_000
+
+
+def _drawn(draw: Elements, shape: Shape, dtype: DType, seed: Any, *numbers: Any, words: int = 1) -> Tensor:
+    """Random numbers of a shape: large ones that are computed eagerly by a compiled program.
+
+    The bits depend on the number of elements, and not on the shape.
+
+    Args:
+        draw: A function `(shape, dtype, seed, *numbers)`.
+        shape: The shape.
+        dtype: The dtype.
+        seed: Integer, `SeedGenerator`, or None.
+        numbers: What the distribution depends on.
+        words: How many random words an element takes.
+    """
+    plain = all(isinstance(number, int | float) for number in numbers)
+    count = dims.product(shape) if plain and current_trace() is None else 0
+    if isinstance(count, int) and words * count >= _MANY_WORDS and has_compiler():
+        operands = [_key(seed).numpy(), *(as_tensor(number, dtype).numpy() for number in numbers)]
+        return Tensor(run_compiled(draw, count, dtype, operands).reshape(shape))
+    return draw(shape, dtype, seed, *numbers)
 
 
 def _float(dtype: Any) -> DType:
@@ -154,11 +183,19 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
     if dtype is not None and dtypes.as_dtype(dtype).is_integer:
         return randint(shape, minval, maxval, dtype, seed)
     dtype = _float(dtype)
-    numbers = _fractions(dims_of(shape), seed, dtype)
-    if isinstance(minval, int | float) and isinstance(maxval, int | float):
-        scaled = numbers if maxval - minval == 1 else operate("mul", numbers, float(maxval - minval))
-        return scaled if minval == 0 else operate("add", scaled, float(minval))
-    return operate("add", operate("mul", numbers, operate("sub", maxval, minval)), minval)
+    plain = isinstance(minval, int | float) and isinstance(maxval, int | float)
+    width = float(maxval - minval) if plain else operate("sub", maxval, minval)
+    return _drawn(_uniform, dims_of(shape), dtype, seed, minval, width)
+
+
+def _uniform(shape: Shape, dtype: DType, seed: Any, low: Any, width: Any) -> Tensor:
+    return _moved(_fractions(shape, seed, dtype), width, low)
+
+
+def _moved(numbers: Tensor, scale: Any, start: Any) -> Tensor:
+    """`numbers * scale + start`; operations that change nothing are left out."""
+    scaled = numbers if isinstance(scale, int | float) and scale == 1 else operate("mul", numbers, scale)
+    return scaled if isinstance(start, int | float) and start == 0 else operate("add", scaled, start)
 
 
 def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
@@ -176,14 +213,15 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, se
     >>> normal((2, 3), seed=1).shape
     (2, 3)
     """
-    dtype = _float(dtype)
-    sizes = dims_of(shape)
-    both = _fractions((2, *sizes), seed, dtypes.float32)
+    return _drawn(_normal, dims_of(shape), _float(dtype), seed, mean, stddev, words=2)
+
+
+def _normal(shape: Shape, dtype: DType, seed: Any, mean: Any, stddev: Any) -> Tensor:
+    both = _fractions((2, *shape), seed, dtypes.float32)
     first, angle = both[0], operate("mul", both[1], 2 * math.pi)
     # 1 - u is never 0.
     radius = bind("sqrt", operate("mul", bind("log", operate("sub", 1.0, first)), -2.0))
-    numbers = cast(operate("mul", radius, bind("cos", angle)), dtype)
-    return operate("add", operate("mul", numbers, stddev), mean)
+    return _moved(cast(operate("mul", radius, bind("cos", angle)), dtype), stddev, mean)
 
 
 def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
@@ -199,12 +237,14 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
         dtype: A dtype of floats. None: the default one.
         seed: Integer, `SeedGenerator`, or None.
     """
-    dtype = _float(dtype)
+    return _drawn(_truncated_normal, dims_of(shape), _float(dtype), seed, mean, stddev)
+
+
+def _truncated_normal(shape: Shape, dtype: DType, seed: Any, mean: Any, stddev: Any) -> Tensor:
     end = math.erf(math.sqrt(2))
-    numbers = operate("add", operate("mul", _fractions(dims_of(shape), seed, dtypes.float32), 2 * end), -end)
+    numbers = operate("add", operate("mul", _fractions(shape, seed, dtypes.float32), 2 * end), -end)
     numbers = operate("mul", bind("erfinv", numbers), math.sqrt(2))
-    numbers = cast(bind("clip", numbers, low=-2.0, high=2.0), dtype)
-    return operate("add", operate("mul", numbers, stddev), mean)
+    return _moved(cast(bind("clip", numbers, low=-2.0, high=2.0), dtype), stddev, mean)
 
 
 def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Tensor:

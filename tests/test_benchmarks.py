@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 
 import graphc
-from benchmarks import compile_scaling, machine, results, systems, targets
+from benchmarks import compile_scaling, eager, machine, results, systems, targets
 from benchmarks.ceilings import Ceilings, Level, Probe, Product
+from benchmarks.eager_rows import TITLES, report
 from benchmarks.gpu_peers import PEERS, Absent
 from benchmarks.kernel_work import Work, work
+from benchmarks.measure import RESULT
 from benchmarks.mlp_step import Mlp
+from benchmarks.peers import eager_keras
 from benchmarks.primitive_calls import SIZES, all_calls, all_primitives
 from benchmarks.tables import MARK, write_readme
 from benchmarks.variety_models import VARIETY
@@ -298,3 +301,23 @@ def test_a_step_tells_what_its_kernels_take() -> None:
     found = roofline.best(turns, min)
     assert set(found) == set(step.executable.compilation.kernels)
     assert all(0 < seconds <= turn[kernel] for kernel, seconds in found.items() for turn in turns)
+
+
+def test_eager_calls_are_told_beside_the_second_fastest_peer() -> None:
+    def cell(ms: float) -> dict[str, float]:
+        return {"ms": ms, "cpu_ms": 2 * ms, "first_ms": 1.0}
+
+    times = {"graphc": [2.0, 4.0, 3.0], "torch": [1.0, 1.0, 9.0], "keras-tf": [6.0] * 3, "keras-jax": [7.0] * 3}
+    rows = [{"system": name, "calls": {"dense": cell(ms)}} for name, all_ms in times.items() for ms in all_ms]
+    rows += [{"system": "graphc", "calls": {"add": cell(1.0)}}, {"system": "torch", "failed": "no memory"}]
+    found = eager.medians(rows)
+    assert found["dense"]["graphc"] == cell(3.0) and eager.place(found["dense"]) == 0.5
+    text = eager.report({"machine": machine.describe(), "medians": found})
+    assert "| 3 (6) | 6 (12) | 7 (14) | 1 (2) | 0.50 |" in text and "| 1 (2) | - | - | - | - |" in text
+    assert {*eager_keras.calls(graphc)} == {*TITLES}
+
+
+def test_eager_calls_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    report(eager_keras.calls(graphc), lambda result: None, 0.0, ["add", "softmax"])
+    told = json.loads(capsys.readouterr().out.removeprefix(RESULT))
+    assert set(told) == {"add", "softmax"} and all(figure > 0 for figure in told["add"].values())

@@ -39,8 +39,8 @@ class Executable:
         self.backend = backend
         self.program = program
         self._launches = program.launches if isinstance(program, Program) else 0
-        self._initial = initial
         self._look = look
+        self._shapes = [initial.type(ref).shape for ref in initial.outputs]
 
     @property
     def compilation(self) -> Compilation:
@@ -72,7 +72,7 @@ class Executable:
         """
         flat = self.program.run(inputs, states, sizes, repeat)
         self._count(repeat)
-        shapes = [resolve(self._initial.type(ref).shape, sizes) for ref in self._initial.outputs]
+        shapes = [resolve(shape, sizes) for shape in self._shapes] if sizes else self._shapes
         return [array.reshape(shape) for array, shape in zip(flat, shapes, strict=True)]
 
     def sweep(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +38,12 @@ class TensorType:
 
     def __str__(self) -> str:
         return f"{self.dtype.name}[{', '.join(map(str, self.shape))}]"
+
+
+@lru_cache(maxsize=4096)
+def type_of_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> TensorType:
+    """The type of an array with this shape and dtype: the same object for the same of both."""
+    return TensorType(shape, as_dtype(dtype))
 
 
 class Ref(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 from graphc import dtypes, tree
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.registration import Configurable
+from graphc.tracing import Tensor
 
 
 class InputSpec(Configurable):
@@ -82,16 +83,12 @@ class InputSpec(Configurable):
             elif len(self.shape) == len(shape) + 1 and self.shape[-1] == 1:
                 shape = (*shape, 1)
         rank = len(shape)
-        wrong = [
-            (self.ndim is not None and rank != self.ndim, f"rank {self.ndim}"),
-            (self.max_ndim is not None and rank > self.max_ndim, f"rank {self.max_ndim} or less"),
-            (self.min_ndim is not None and rank < self.min_ndim, f"rank {self.min_ndim} or more"),
-        ]
-        for bad, expected in wrong:
-            if bad:
-                raise ShapeError(
-                    "the input has the wrong rank", got=f"rank {rank}, shape {_shown(shape)}", expected=expected
-                )
+        if self.ndim is not None and rank != self.ndim:
+            raise _wrong_rank(shape, f"rank {self.ndim}")
+        if self.max_ndim is not None and rank > self.max_ndim:
+            raise _wrong_rank(shape, f"rank {self.max_ndim} or less")
+        if self.min_ndim is not None and rank < self.min_ndim:
+            raise _wrong_rank(shape, f"rank {self.min_ndim} or more")
         wanted = {**dict(enumerate(self.shape or ())), **self.axes}
         for axis, size in wanted.items():
             have = shape[axis]
@@ -103,6 +100,12 @@ class InputSpec(Configurable):
                 )
         if self.dtype is not None and dtype != self.dtype:
             raise DTypeError("the input has the wrong dtype", got=dtype, expected=self.dtype)
+
+
+def _wrong_rank(shape: tuple[Any, ...], expected: str) -> ShapeError:
+    return ShapeError(
+        "the input has the wrong rank", got=f"rank {len(shape)}, shape {_shown(shape)}", expected=expected
+    )
 
 
 def _shown(shape: tuple[Any, ...]) -> str:
@@ -121,8 +124,9 @@ def check_inputs(spec: Any, inputs: Any) -> None:
         ShapeError: if a rank or a size does not fit.
         DTypeError: if a dtype does not fit.
     """
-    specs = [part for part in tree.flatten(spec) if part is not None]
-    given = tree.flatten(inputs)
+    single = isinstance(spec, InputSpec) and isinstance(inputs, Tensor)
+    specs = [spec] if single else [part for part in tree.flatten(spec) if part is not None]
+    given = [inputs] if single else tree.flatten(inputs)
     if not specs:
         return
     if len(specs) != len(given):

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from graphc import dtype_policies, dtypes, ops, regularizers, tree
 from graphc.dtype_policies import DTypePolicy
 from graphc.errors import ArgumentError, GraphcError, StateError
+from graphc.layers.arguments import given_arguments, signature_of
 from graphc.layers.input_spec import check_inputs
 from graphc.layers.masks import fill_in_masks, propagate_masks
 from graphc.layers.weights import WeightOwner, active_layers
@@ -52,9 +53,9 @@ def training_mode(training: bool | None) -> Iterator[None]:
         _training.reset(token)
 
 
-@lru_cache(maxsize=1024)
-def _signature(function: Any) -> inspect.Signature:
-    return inspect.signature(function)
+_TENSORS = (np.ndarray, Tensor, Variable)
+# What is known to be no structure.
+_LEAVES = (*_TENSORS, bool, int, float, str, type(None))
 
 
 class Layer(WeightOwner):
@@ -186,11 +187,9 @@ class Layer(WeightOwner):
     def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.built:
             return
-        parameters = list(_signature(type(self).build).parameters)[1:]
-        bound = _signature(type(self).call).bind_partial(self, *args, **kwargs).arguments
-        shapes = {
-            f"{name}_shape": _shapes(value) for name, value in list(bound.items())[1:] if _shapes(value) is not None
-        }
+        parameters = list(signature_of(type(self).build).parameters)[1:]
+        given = given_arguments(type(self).call, self, args, kwargs)
+        shapes = {f"{name}_shape": _shapes(value) for name, value in given.items() if _shapes(value) is not None}
         if len(parameters) <= 1 or "input_shape" in parameters:
             self.build(next(iter(shapes.values()), None))
         else:
@@ -280,14 +279,15 @@ class Layer(WeightOwner):
             check_inputs(self.input_spec, args[0] if args else next(iter(kwargs.values())))
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
-        args, kwargs = tree.map_structure(self._converted, (tuple(map(_tensor_of_list, args)), kwargs))
+        args = tuple([self._converted_structure(_tensor_of_list(arg)) for arg in args])
+        kwargs = {name: self._converted_structure(arg) for name, arg in kwargs.items()}
         outermost = not active_layers.get()
         if outermost:
             self._clear_losses()
         training, args = self._training(args, kwargs)
         self._check_inputs(args, kwargs)
         self._ensure_built(args, kwargs)
-        mask = fill_in_masks(_signature(type(self).call), self, args, kwargs)
+        mask = fill_in_masks(type(self).call, self, args, kwargs)
         token = active_layers.set((*active_layers.get(), id(self)))
         compute_dtype = dtypes.as_dtype(self.compute_dtype)
         try:
@@ -304,9 +304,12 @@ class Layer(WeightOwner):
             active_layers.reset(token)
         return outputs
 
+    def _converted_structure(self, value: Any) -> Any:
+        return self._converted(value) if isinstance(value, _LEAVES) else tree.map_structure(self._converted, value)
+
     def _converted(self, leaf: Any) -> Any:
         """Converts an array to a tensor, and a floating-point tensor to the compute dtype."""
-        if not isinstance(leaf, np.ndarray | Tensor | Variable):
+        if not isinstance(leaf, _TENSORS):
             return leaf
         tensor = as_tensor(leaf)
         compute_dtype = dtypes.as_dtype(self.compute_dtype)
@@ -323,18 +326,18 @@ class Layer(WeightOwner):
             The mode, and the positional arguments with the mode in place of None. If `call` has the parameter and it is
             not positional, it is set in `kwargs`.
         """
-        parameter = _signature(type(self).call).parameters.get("training")
+        parameter = signature_of(type(self).call).parameters.get("training")
         if parameter is None:
             given = kwargs.pop("training", None)
             return (_training.get() if given is None else given), args
-        bound = _signature(type(self).call).bind_partial(self, *args, **kwargs).arguments
-        training = bound.get("training")
+        given = given_arguments(type(self).call, self, args, kwargs)
+        training = given.get("training")
         if training is None:
             training = _training.get()
             if training is None and parameter.default is not parameter.empty:
                 training = parameter.default
-            if "training" in bound and "training" not in kwargs:
-                position = list(bound).index("training") - 1
+            if "training" in given and "training" not in kwargs:
+                position = list(given).index("training")
                 args = (*args[:position], training, *args[position + 1 :])
             else:
                 kwargs["training"] = training
@@ -483,7 +486,7 @@ def _named_build(build: Callable[..., None]) -> Callable[..., None]:
         if not self._trainable:
             # The layer was frozen before these parts were created.
             self.trainable = False
-        names = list(_signature(build).parameters)[1:]
+        names = list(signature_of(build).parameters)[1:]
         shapes = {**dict(zip(names, args, strict=False)), **kwargs}
         self._build_args = {k: _as_shape(v) for k, v in shapes.items()} if shapes else None
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
 from graphc import ops, tree
 from graphc.errors import ArgumentError
+from graphc.layers.arguments import given_arguments, signature_of
 from graphc.tracing import KerasTensor, Tensor, Variable, bind, get_mask, set_mask
+
+_TENSORS = (Tensor, KerasTensor, Variable)
 
 
 def masks_of(structure: Any) -> Any:
     """The mask of a tensor, or the masks of a structure of tensors; None for a tensor without a mask."""
+    if isinstance(structure, _TENSORS):
+        return get_mask(structure)
     return tree.map_structure(get_mask, structure)
 
 
@@ -55,16 +60,16 @@ def any_mask(masks: Any) -> bool:
 
 
 def _has_tensor(value: Any) -> bool:
-    return any(isinstance(leaf, Tensor | KerasTensor | Variable) for leaf in tree.flatten(value))
+    return isinstance(value, _TENSORS) or any(isinstance(leaf, _TENSORS) for leaf in tree.flatten(value))
 
 
-def fill_in_masks(signature: inspect.Signature, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def fill_in_masks(call: Callable[..., Any], layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Passes the masks that tensors carry to `call`, if it has parameters for them and the caller passed none.
 
     For a single tensor the parameter is `mask`; for several tensors that of `query` is `query_mask`, and so on.
 
     Args:
-        signature: The signature of `call`.
+        call: The function `call` of the layer's class.
         layer: The layer.
         args: Positional arguments.
         kwargs: Keyword arguments; masks are added.
@@ -72,17 +77,17 @@ def fill_in_masks(signature: inspect.Signature, layer: Any, args: tuple[Any, ...
     Returns:
         The mask of the first argument, from which the mask of the outputs is computed.
     """
-    bound = signature.bind_partial(layer, *args, **kwargs).arguments
-    given = dict(list(bound.items())[1:])
+    given = given_arguments(call, layer, args, kwargs)
+    parameters = signature_of(call).parameters
     tensors = {name: value for name, value in given.items() if _has_tensor(value) and not name.endswith("mask")}
-    if len(tensors) == 1 and "mask" in signature.parameters and given.get("mask") is None:
+    if len(tensors) == 1 and "mask" in parameters and given.get("mask") is None:
         masks = masks_of(next(iter(tensors.values())))
         if any_mask(masks):
             kwargs["mask"] = masks
     elif len(tensors) > 1:
         for name, value in tensors.items():
             own = f"{name}_mask"
-            if own in signature.parameters and given.get(own) is None and any_mask(masks_of(value)):
+            if own in parameters and given.get(own) is None and any_mask(masks_of(value)):
                 kwargs[own] = masks_of(value)
     if kwargs.get("mask") is not None:
         return kwargs["mask"]
@@ -99,7 +104,8 @@ def propagate_masks(layer: Any, first: Any, outputs: Any, previous: Any) -> None
         outputs: Its outputs.
         previous: The masks of the first argument.
     """
-    flat = [leaf for leaf in tree.flatten(outputs) if isinstance(leaf, Tensor)]
+    leaves = [outputs] if isinstance(outputs, Tensor) else tree.flatten(outputs)
+    flat = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
     if not flat or all(get_mask(leaf) is not None for leaf in flat):
         return
     if not layer.supports_masking:

@@ -19,8 +19,12 @@ def parts(owner: object, skipped: Set[str]) -> Iterator[Any]:
     """
     for name, value in vars(owner).items():
         # Most attributes are plain values, which are skipped first: the search is frequent.
-        if name not in skipped and type(value) not in _PLAIN:
+        if type(value) in _PLAIN or name in skipped:
+            continue
+        if isinstance(value, _CONTAINERS):
             yield from _within(value, set())
+        elif isinstance(value, _TRACKED) or is_metric(value):
+            yield value
 
 
 _PLAIN = frozenset((bool, int, float, str, type(None), FunctionType))

@@ -17,6 +17,7 @@ from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Case, Kind, Linear, Primitive, register
 from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.batching import over_elements
+from graphc.quiet import quietly
 
 ANY = tuple(t.name for t in dtypes.ALL)
 ORDERED = tuple(t.name for t in dtypes.ALL if not t.is_complex)
@@ -95,11 +96,12 @@ def in_float(function: Callable[..., Any]) -> Callable[..., Array]:
 
     def wrapped(*arrays: Array, **attrs: Any) -> Array:
         dtype = arrays[0].dtype
-        wide = dtypes.as_dtype(dtype).accumulator.numpy
-        with np.errstate(all="ignore"):
-            result = np.asarray(function(*(array.astype(wide, copy=False) for array in arrays), **attrs))
-            # Absolute values and parts of complex numbers are real.
-            return result if dtype.kind == "c" else result.astype(dtype, copy=False)
+        if dtype.itemsize == 2:
+            wide = dtypes.as_dtype(dtype).accumulator.numpy
+            arrays = tuple(array.astype(wide, copy=False) for array in arrays)
+        result = np.asarray(quietly(function, *arrays, **attrs))
+        # Absolute values and parts of complex numbers are real.
+        return result if result.dtype == dtype or dtype.kind == "c" else quietly(result.astype, dtype)
 
     return wrapped
 
@@ -150,8 +152,7 @@ def pointwise(
             yield Case((shape,) * arity, {}, low, high, differentiable=smooth, distinct=distinct)
 
     def evaluate(*arrays: Array) -> Array:
-        with np.errstate(all="ignore"):
-            return np.asarray(eval(*arrays))
+        return np.asarray(quietly(eval, *arrays))
 
     return register(
         Primitive(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,8 +16,10 @@ from graphc.exprs import Expr
 from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batched, Case, ContractRule, Kind, Primitive, Reader, register
 from graphc.graph.types import Attrs, TensorType
+from graphc.numpy_blas import matmul
 from graphc.primitives.base import NUMBERS, Array, check_axes, check_dtype, separately, zeros_of_empty
 from graphc.primitives.batching import move_axis, shifted
+from graphc.quiet import quietly
 
 Grads = Sequence[Value | None]
 Axes = tuple[int, ...]
@@ -64,25 +68,47 @@ def _infer(lhs: TensorType, rhs: TensorType, **axes: Axes) -> TensorType:
     return TensorType((*left[: len(a.batch)], *free), lhs.dtype)
 
 
-def _matrices(x: Array, order: Axes, splits: tuple[int, int]) -> tuple[Array, tuple[int, ...]]:
-    """The operand as a stack of matrices: its axes ordered, then grouped in three at the splits."""
-    moved = x.transpose(order)
-    first, second = splits
-    sizes = [int(np.prod(part)) for part in (moved.shape[:first], moved.shape[first:second], moved.shape[second:])]
-    return moved.reshape(sizes), moved.shape
+@dataclass(frozen=True, slots=True)
+class _Matrices:
+    """How operands become stacks of matrices: the order of their axes, the shapes of the stacks and of the result."""
+
+    left: Axes
+    right: Axes
+    left_shape: Axes
+    right_shape: Axes
+    result: Axes
+
+
+@lru_cache(maxsize=1024)
+def _matrices(left: Axes, right: Axes, **axes: Axes) -> _Matrices:
+    """The stacks for operands of two shapes."""
+    a, b = _operands(len(left), len(right), **axes)
+    batch, rows, columns = (
+        tuple(shape[axis] for axis in part) for shape, part in ((left, a.batch), (left, a.free), (right, b.free))
+    )
+    count, depth = math.prod(batch), math.prod(left[axis] for axis in a.contract)
+    return _Matrices(
+        a.batch + a.free + a.contract,
+        b.batch + b.contract + b.free,
+        (count, math.prod(rows), depth),
+        (count, depth, math.prod(columns)),
+        batch + rows + columns,
+    )
 
 
 def _eval(lhs: Array, rhs: Array, **axes: Axes) -> Array:
-    a, b = _operands(lhs.ndim, rhs.ndim, **axes)
-    wide = dtypes.as_dtype(lhs.dtype).accumulator.numpy
-    nb, na = len(a.batch), len(a.free)
-    left, left_shape = _matrices(lhs.astype(wide, copy=False), a.batch + a.free + a.contract, (nb, nb + na))
-    nk = len(b.contract)
-    right, right_shape = _matrices(rhs.astype(wide, copy=False), b.batch + b.contract + b.free, (nb, nb + nk))
-    with np.errstate(all="ignore"):
-        product = np.matmul(left, right)
-    result: Array = product.reshape(left_shape[: nb + na] + right_shape[nb + nk :]).astype(lhs.dtype, copy=False)
-    return result
+    dtype = lhs.dtype
+    if dtype.itemsize == 2:
+        wide = dtypes.as_dtype(dtype).accumulator.numpy
+        lhs, rhs = lhs.astype(wide, copy=False), rhs.astype(wide, copy=False)
+    plain = not axes["lhs_batch"] and axes["lhs_contract"] == (lhs.ndim - 1,) and axes["rhs_contract"] == (0,)
+    if plain and lhs.ndim == rhs.ndim == 2:
+        product = matmul(lhs, rhs)
+    else:
+        stacks = _matrices(lhs.shape, rhs.shape, **axes)
+        left, right = lhs.transpose(stacks.left), rhs.transpose(stacks.right)
+        product = matmul(left.reshape(stacks.left_shape), right.reshape(stacks.right_shape)).reshape(stacks.result)
+    return np.asarray(quietly(product.astype, dtype, copy=False))
 
 
 def _lower(types: Sequence[TensorType], **axes: Axes) -> ContractRule:

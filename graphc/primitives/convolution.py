@@ -22,6 +22,7 @@ from graphc.exprs import TRUE, Expr, both, compare, const, select
 from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batch, Batched, Case, ContractRule, Kind, Primitive, Reader, primitive, register
 from graphc.graph.types import Attrs, TensorType
+from graphc.numpy_blas import matmul
 from graphc.primitives.base import REALS, Array, check_dtype, separately, zeros_of_empty
 from graphc.primitives.batching import looped, merged, parted
 
@@ -278,12 +279,50 @@ def _conv_infer(x: TensorType, w: TensorType, **attrs: Any) -> TensorType:
 def _conv_eval(x: Array, w: Array, **attrs: Any) -> Array:
     geometry = _geometry(x.shape, w.shape, **attrs)
     shape = tuple(_number(dim) for dim in (x.shape[0], *(window.out for window in geometry.windows), w.shape[-1]))
-    wide, filters, groups = padded(_widen(x), geometry.windows, 1), _widen(w), geometry.groups
-    total = np.zeros((groups, int(np.prod(shape[:-1])), shape[-1] // groups), wide.dtype)
+    wide, filters = padded(_widen(x), geometry.windows, 1), _widen(w)
     with np.errstate(all="ignore"):
-        for k, under in positions(geometry.windows, 1):
-            total += _grouped(wide[under], groups) @ _filters(filters[k], groups)
-    return _ungrouped(total, shape).astype(x.dtype, copy=False)
+        if geometry.groups > 1 and w.shape[-2] == 1:
+            total = _by_channels(wide, filters, geometry, shape)
+        else:
+            total = _by_columns(wide, filters, geometry, shape)
+    return total.astype(x.dtype, copy=False)
+
+
+def _by_channels(x: Array, w: Array, geometry: _Geometry, shape: tuple[int, ...]) -> Array:
+    """A convolution whose groups have one input channel each: one product of elements for each filter element."""
+    groups = geometry.groups
+    total = np.zeros((*shape[:-1], groups, shape[-1] // groups), x.dtype)
+    for k, under in positions(geometry.windows, 1):
+        total += x[under][..., None] * w[k].reshape(groups, -1)
+    return total.reshape(shape)
+
+
+# How many elements of windows are gathered at a time: so many of them fit the L2 cache.
+_COLUMNS = 1 << 18
+
+
+def _by_columns(x: Array, w: Array, geometry: _Geometry, shape: tuple[int, ...]) -> Array:
+    """A convolution as matrix products: the elements under a window are a row, some samples' windows a matrix."""
+    groups, each, spatial = geometry.groups, w.shape[-2], len(geometry.windows)
+    filters = _filters(w.reshape(math.prod(w.shape[:-1]), w.shape[-1]), groups)
+    steps = [window.stride for window in geometry.windows] + [window.dilation for window in geometry.windows]
+    strides = [stride * step for stride, step in zip(x.strides[1:-1] * 2, steps, strict=True)]
+    windows = np.lib.stride_tricks.as_strided(
+        x,
+        (x.shape[0], *shape[1:-1], *w.shape[:-2], groups, each),
+        (x.strides[0], *strides, each * x.strides[-1], x.strides[-1]),
+        writeable=False,
+    )
+    # Groups come first, then samples and places of windows, then what is summed.
+    windows = np.moveaxis(windows, 1 + 2 * spatial, 0)
+    rows, depth = math.prod(shape[1:-1]), filters.shape[1]
+    total = np.empty((groups, shape[0] * rows, shape[-1] // groups), x.dtype)
+    count = max(1, _COLUMNS // max(1, groups * rows * depth))
+    for start in range(0, shape[0], count):
+        part = total[:, start * rows : (start + count) * rows]
+        columns = windows[:, start : start + count].reshape(groups, part.shape[1], depth)
+        matmul(columns, filters, out=part)
+    return _ungrouped(total, shape)
 
 
 def _conv_lower(types: Sequence[TensorType], **attrs: Any) -> ContractRule:
@@ -329,7 +368,7 @@ def _input_grad_eval(g: Array, w: Array, sizes: tuple[int, ...], **attrs: Any) -
     total = np.zeros((x[0], *(_number(window.padded) for window in windows), x[-1]), rows.dtype)
     with np.errstate(all="ignore"):
         for k, under in positions(windows, 1):
-            part = rows @ _filters(filters[k], groups).transpose(0, 2, 1)
+            part = matmul(rows, _filters(filters[k], groups).transpose(0, 2, 1))
             total[under] += _ungrouped(part, (*g.shape[:-1], x[-1]))
     return unpadded(total, windows, 1).astype(g.dtype, copy=False)
 
@@ -387,7 +426,7 @@ def _filter_grad_eval(x: Array, g: Array, kernel: tuple[int, ...], **attrs: Any)
     out = np.empty(w, wide.dtype)
     with np.errstate(all="ignore"):
         for k, under in positions(geometry.windows, 1):
-            part = _grouped(wide[under], groups).transpose(0, 2, 1) @ rows
+            part = matmul(_grouped(wide[under], groups).transpose(0, 2, 1), rows)
             out[k] = _ungrouped(part, w[-2:])
     return out.astype(x.dtype, copy=False)
 

@@ -20,7 +20,7 @@ from graphc.exprs import Const, Expr, call, cast, const, select
 from graphc.graph.builder import Applied, Value
 from graphc.graph.registry import Case, Kind, Primitive, register
 from graphc.graph.types import TensorType
-from graphc.intrinsics import erf, erfc, erfinv, power, shift_left, shift_right
+from graphc.intrinsics import power, shift_left, shift_right
 from graphc.primitives import algebra
 from graphc.primitives.base import (
     ANY,
@@ -43,6 +43,7 @@ from graphc.primitives.base import (
 )
 from graphc.primitives.batching import over_elements
 from graphc.primitives.rewrites import operand_itself
+from graphc.special_functions import erf, erfc, erfinv
 
 Grads = Sequence[Value | None]
 

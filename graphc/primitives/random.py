@@ -6,6 +6,7 @@ are stored: the backward pass recomputes the masks that it needs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -16,9 +17,9 @@ from graphc.errors import ShapeError
 from graphc.exprs import Call, Expr, Index, const
 from graphc.graph.registry import Case, Kind, Primitive, Reader, register
 from graphc.graph.types import TensorType
-from graphc.intrinsics import philox
 from graphc.primitives.base import Array
 from graphc.primitives.batching import over_elements
+from graphc.special_functions import BLOCK, philox, philox_words
 
 
 def _infer(seed: TensorType, shape: Shape) -> TensorType:
@@ -32,12 +33,15 @@ def _infer(seed: TensorType, shape: Shape) -> TensorType:
 
 
 def _eval(seed: Array, shape: tuple[int, ...]) -> Array:
-    position = np.arange(int(np.prod(shape)), dtype=np.uint64).reshape(shape)
-    low, high = position.astype(np.uint32), (position >> np.uint64(32)).astype(np.uint32)
-    first, second = (
-        np.asarray(word).reshape((*seed.shape[:-1], *(1 for _ in shape))) for word in (seed[..., 0], seed[..., 1])
-    )
-    return philox((low, high, np.uint32(0), np.uint32(0)), (first, second))
+    many, count = seed.shape[:-1], math.prod(shape)
+    if not many or count > BLOCK:
+        words = np.empty((*many, count), np.uint32)
+        for draw in np.ndindex(many):
+            words[draw] = philox_words(count, (int(seed[draw][0]), int(seed[draw][1])))
+        return words.reshape((*many, *shape))
+    position = np.arange(count, dtype=np.uint32).reshape(shape)
+    first, second = (word.reshape((*many, *(1 for _ in shape))) for word in (seed[..., 0], seed[..., 1]))
+    return philox((position, 0, 0, 0), (first, second))
 
 
 def _lower(reader: Reader, index: tuple[Dim, ...], shape: Shape) -> Expr:

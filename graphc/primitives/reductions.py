@@ -33,6 +33,7 @@ from graphc.primitives.base import (
 from graphc.primitives.batching import over_axes, shifted
 from graphc.primitives.deviations import sum_of_deviations
 from graphc.primitives.rewrites import first_operand, producer, reshaped_if_single
+from graphc.quiet import quietly
 
 Grads = Sequence[Value | None]
 Axes = tuple[int, ...]
@@ -74,8 +75,7 @@ def _infer(name: str, allowed: Sequence[str], result: dtypes.DType | None) -> Ca
 def _wide(function: Callable[..., Any]) -> Callable[..., Array]:
     def evaluate(x: Array, axes: Axes) -> Array:
         wide = x.astype(dtypes.as_dtype(x.dtype).accumulator.numpy, copy=False)
-        with np.errstate(all="ignore"):
-            return np.asarray(function(wide, axis=axes)).astype(x.dtype)
+        return np.asarray(quietly(function, wide, axis=axes)).astype(x.dtype, copy=False)
 
     return evaluate
 
@@ -83,9 +83,8 @@ def _wide(function: Callable[..., Any]) -> Callable[..., Array]:
 def _sum_eval(x: Array, axes: Axes) -> Array:
     dtype = dtypes.as_dtype(x.dtype)
     wide = x.astype(dtype.accumulator.numpy, copy=False)
-    with np.errstate(all="ignore"):
-        total = np.asarray(np.sum(wide, axis=axes, dtype=accumulator("sum", dtype).numpy))
-        return total.astype(wide.dtype).astype(x.dtype)
+    total = np.asarray(quietly(np.add.reduce, wide, axis=axes, dtype=accumulator("sum", dtype).numpy))
+    return np.asarray(quietly(total.astype, wide.dtype)).astype(x.dtype, copy=False)
 
 
 def _cases(smooth: bool) -> Callable[[], Iterable[Case]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable
 from math import prod
 from typing import Any, Protocol, cast
@@ -51,8 +52,10 @@ class StateBuffer:
         value: The first value; it is copied.
 
     Attributes:
-        address: The address of the host's array, which does not change.
+        address: The address of the host's array.
         host_is_current: Whether the host's array is up to date.
+        lent: Whether the host's array was lent since it was changed last.
+        place: The address, where programs may use the host's array as it is: it is up to date, and not lent. Else None.
         version: An object that is replaced after each change.
     """
 
@@ -60,6 +63,8 @@ class StateBuffer:
         self._host = aligned_empty(value.shape, value.dtype)
         self._host[...] = value
         self.address = address(self._host)
+        self.lent = False
+        self.place: int | None = self.address
         self._copy: DeviceCopy | None = None
         self.host_is_current = True
         self._copy_is_current = False
@@ -71,6 +76,7 @@ class StateBuffer:
         buffer = cls.__new__(cls)
         buffer._host = np.ascontiguousarray(array)
         buffer.address = address(buffer._host)
+        buffer.lent, buffer.place = False, buffer.address
         buffer._copy, buffer.host_is_current, buffer._copy_is_current = None, True, False
         buffer.version = object()
         return buffer
@@ -92,18 +98,51 @@ class StateBuffer:
         """The host's array, updated; call `host_changed` after changing it in place."""
         if not self.host_is_current:
             assert self._copy is not None
+            if self.lent:
+                self.part(keep=False)
             self._copy.read(self._host)
             self.host_is_current = True
+            self.place = self.address
         return self._host
+
+    def lend(self) -> Array:
+        """The host's array for readers: it keeps its elements, whatever happens to the buffer."""
+        array = self.host().view()
+        array.flags.writeable = False
+        self.lent, self.place = True, None
+        return array
+
+    def part(self, keep: bool = True) -> None:
+        """Before the host's array is changed in place: leaves its memory to readers that it was lent to, if any.
+
+        Args:
+            keep: Whether the buffer's elements are needed; else new memory is not initialised.
+        """
+        if self._references() > _UNSHARED[self._host.base is None]:
+            moved = aligned_empty(self._host.shape, self._host.dtype)
+            if keep:
+                moved[...] = self._host
+            place = address(moved)
+            # An interruption comes before both or after both: there is no call between them.
+            self._host, self.address = moved, place
+        self.lent, self.place = False, self.address if self.host_is_current else None
+
+    def _references(self) -> int:
+        """The number of references to the owner of the memory: views, and views of views, have one each."""
+        owner = self._host if self._host.base is None else self._host.base
+        return sys.getrefcount(owner)
 
     def host_changed(self) -> None:
         """Records that the host's array was written."""
         self.host_is_current, self._copy_is_current, self.version = True, False, object()
+        self.place = None if self.lent else self.address
 
     def assign(self, value: Array) -> None:
         """Sets the value; shape and dtype stay."""
         if self.host_is_current:  # else the device's value is current until the new one is complete
             self.host_changed()  # before the assignment as well, which may be interrupted
+        if self.lent:
+            self.part()  # with the elements, should the assignment be interrupted
         self._host[...] = value
         self.host_changed()
 
@@ -119,3 +158,8 @@ class StateBuffer:
     def device_changed(self) -> None:
         """Records that the device's copy was written."""
         self.host_is_current, self._copy_is_current, self.version = False, True, object()
+        self.place = None
+
+
+# Of buffers that nobody has views of, whose array is a view or owns its memory: versions of Python count differently.
+_UNSHARED = (StateBuffer(np.zeros(1))._references(), StateBuffer.around(np.zeros(1))._references())

@@ -11,10 +11,11 @@ from typing import Any
 from graphc.dims import IntExpr
 from graphc.errors import ShapeError
 from graphc.tracing.conversion import as_tensor, dtype_of, product_dtypes, result_dtype, weak_kind
+from graphc.tracing.eager import NUMBERS
 from graphc.tracing.elementwise import broadcast_operands, elementwise, in_floats, on_numbers
 from graphc.tracing.indexing import getitem
 from graphc.tracing.shapes import broadcast_shapes, broadcast_to, unify_sizes
-from graphc.tracing.tensor import Tensor, bind, cast
+from graphc.tracing.tensor import Tensor, bind, bind_elements, cast
 
 
 def _boolean_or(logical: str, bits: str) -> Callable[..., Tensor]:
@@ -28,11 +29,13 @@ def _boolean_or(logical: str, bits: str) -> Callable[..., Tensor]:
 
 
 def _add(x: Any, y: Any) -> Tensor:
-    return elementwise("logical_or" if result_dtype(x, y).is_bool else "add", x, y)
+    found = bind_elements("add", (x, y), NUMBERS)
+    return elementwise("logical_or" if result_dtype(x, y).is_bool else "add", x, y) if found is None else found
 
 
 def _multiply(x: Any, y: Any) -> Tensor:
-    return elementwise("logical_and" if result_dtype(x, y).is_bool else "mul", x, y)
+    found = bind_elements("mul", (x, y), NUMBERS)
+    return elementwise("logical_and" if result_dtype(x, y).is_bool else "mul", x, y) if found is None else found
 
 
 def power(x: Any, y: Any) -> Tensor:

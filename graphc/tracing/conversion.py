@@ -121,6 +121,8 @@ def dtype_of(x: Any) -> DType:
     """The dtype of a value after conversion to a tensor."""
     if isinstance(x, Tensor):
         return x.type.dtype
+    if hasattr(x, "__tensor__") and hasattr(x, "dtype"):
+        return dtypes.as_dtype(x.dtype)  # a variable, which is not read for it
     if isinstance(x, np.ndarray | np.generic):
         return canonical_dtype(dtypes.as_dtype(x.dtype))
     return as_tensor(x).type.dtype

@@ -7,8 +7,9 @@ from typing import Any
 from graphc import dtypes
 from graphc.dtypes import DType
 from graphc.tracing.conversion import as_tensor, float_dtype, result_dtype
+from graphc.tracing.eager import ANY, INEXACT, NUMBERS
 from graphc.tracing.shapes import broadcast_shapes, broadcast_to
-from graphc.tracing.tensor import Tensor, bind
+from graphc.tracing.tensor import Tensor, bind, bind_elements
 from graphc.tracing.trace import current_trace, no_value
 
 
@@ -31,15 +32,20 @@ def broadcast_operands(*operands: Any, dtype: DType | None = None) -> list[Tenso
 
 def elementwise(op: str, *operands: Any) -> Tensor:
     """Applies a pointwise primitive to operands, which are promoted and broadcast."""
-    return bind(op, *broadcast_operands(*operands))
+    found = bind_elements(op, operands, ANY)
+    return bind(op, *broadcast_operands(*operands)) if found is None else found
 
 
 def in_floats(op: str, *operands: Any) -> Tensor:
     """Applies a pointwise primitive to operands, which are promoted to floats and broadcast."""
-    return bind(op, *broadcast_operands(*operands, dtype=float_dtype(*operands)))
+    found = bind_elements(op, operands, INEXACT)
+    return bind(op, *broadcast_operands(*operands, dtype=float_dtype(*operands))) if found is None else found
 
 
 def on_numbers(op: str, *operands: Any) -> Tensor:
     """Applies a pointwise primitive to operands, which are promoted and broadcast; booleans become int32."""
+    found = bind_elements(op, operands, NUMBERS)
+    if found is not None:
+        return found
     dtype = result_dtype(*operands)
     return bind(op, *broadcast_operands(*operands, dtype=dtypes.int32 if dtype.is_bool else dtype))

@@ -33,8 +33,8 @@ class EagerState:
     __slots__ = ()
 
     def read(self, variable: Variable) -> Tensor:
-        """A copy of the variable's value."""
-        tensor = Tensor(variable.buffer.host().copy())
+        """The variable's value, which later assignments leave as it is."""
+        tensor = Tensor(variable.buffer.lend())
         recording = eager_recording()
         if recording is not None:
             recording.note_read(variable, tensor)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 import graphc.primitives  # noqa: F401  (operations are known once this is imported)
-from graphc import dtypes
 from graphc.dtypes import DType
 from graphc.errors import GraphcError
 from graphc.graph.builder import Value
 from graphc.graph.evaluation import bound
 from graphc.graph.registry import primitive
-from graphc.graph.types import TensorType
+from graphc.graph.types import TensorType, type_of_array
 from graphc.tracing.arrays import Array
+from graphc.tracing.eager import Kinds, check_types, direct_rule
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_origin, describe
 from graphc.tracing.recording import eager_recording
@@ -55,7 +55,7 @@ class Tensor(Operators):
         """Its shape and dtype."""
         if isinstance(self._source, Value):
             return self._source.type
-        return TensorType(self._source.shape, dtypes.as_dtype(self._source.dtype))
+        return type_of_array(self._source.shape, self._source.dtype)
 
     @property
     def shape(self) -> tuple[Any, ...]:
@@ -126,9 +126,13 @@ class Tensor(Operators):
     def _operate(self, name: str, *operands: Any) -> Any:
         for other in operands:
             # A symbolic tensor among the operands records the operation.
-            if isinstance(other, Operators) and not hasattr(other, "__tensor__"):
+            if type(other) not in _ORDINARY and isinstance(other, Operators) and not hasattr(other, "__tensor__"):
                 return other._operate(name, *operands)
         return self._operators[name](*operands)
+
+
+# Most operands of operators, which are no symbolic tensors.
+_ORDINARY = frozenset((Tensor, float, int))
 
 
 def get_mask(x: Any) -> Any:
@@ -147,29 +151,75 @@ def bind(op: str, *operands: Tensor, **attrs: Any) -> Tensor:
     Raises:
         GraphcError: if the operands do not fit, with the layer and the user's line.
     """
-    return bind_many(op, *operands, **attrs)[0]
+    trace = current_trace()
+    if trace is not None:
+        return _traced(trace, op, operands, attrs)[0]
+    return _computed(op, operands, attrs)[0]
 
 
 def bind_many(op: str, *operands: Tensor, **attrs: Any) -> tuple[Tensor, ...]:
     """Applies a primitive with any number of results."""
     trace = current_trace()
     if trace is not None:
-        values = [lift(operand, trace) for operand in operands]
-        trace.builder.loc = (current_origin(),)
-        return tuple(Tensor(value) for value in trace.builder.apply_many(op, *values, **attrs))
+        return _traced(trace, op, operands, attrs)
+    return _computed(op, operands, attrs)
+
+
+def _traced(trace: Trace, op: str, operands: Sequence[Tensor], attrs: dict[str, Any]) -> tuple[Tensor, ...]:
+    values = [lift(operand, trace) for operand in operands]
+    trace.builder.loc = (current_origin(),)
+    return tuple(Tensor(value) for value in trace.builder.apply_many(op, *values, **attrs))
+
+
+def _computed(op: str, operands: Sequence[Tensor], attrs: dict[str, Any]) -> tuple[Tensor, ...]:
     found = primitive(op)
-    recording = eager_recording()
     arrays = [operand.numpy() for operand in operands]
     try:
-        found.infer(*(operand.type for operand in operands), **attrs)
+        check_types(found, arrays, attrs)
         results = found.eval(*arrays, **(bound(attrs, {}) if found.regions else attrs))
     except GraphcError as error:
         origin = current_origin()
         raise error.locate(layer=origin.layer or None, where=describe(origin)) from error.__cause__
-    tensors = tuple(Tensor(np.asarray(r)) for r in (results if isinstance(results, tuple) else (results,)))
+    if isinstance(results, tuple):
+        tensors = tuple([Tensor(np.asarray(result)) for result in results])
+    else:
+        tensors = (Tensor(np.asarray(results)),)
+    recording = eager_recording()
     if recording is not None:
         recording.record(op, operands, attrs, tensors)
     return tensors
+
+
+def bind_elements(op: str, operands: Sequence[Any], kinds: Kinds) -> Tensor | None:
+    """Applies a pointwise primitive eagerly to tensors and Python numbers that NumPy can broadcast as they are.
+
+    Small arrays take less time to compute than operands take to be converted, promoted and broadcast one by one.
+
+    Args:
+        op: Its name.
+        operands: The operands.
+        kinds: The kinds of dtype in which it may be computed.
+
+    Returns:
+        The result; None where the operands have to be prepared first, or do not fit.
+    """
+    if current_trace() is not None or eager_recording() is not None:
+        return None
+    arrays: list[Any] = []
+    signature: list[Any] = []
+    for operand in operands:
+        if type(operand) is Tensor or hasattr(operand, "__tensor__"):
+            source = operand._source if type(operand) is Tensor else operand.__tensor__()._source
+            if isinstance(source, Value):
+                return None
+            arrays.append(source)
+            signature += source.shape, source.dtype
+        else:
+            arrays.append(operand)
+            signature.append(type(operand))
+    rule = direct_rule(op, tuple(signature), kinds)
+    result = None if rule is None else rule(arrays)
+    return None if result is None else Tensor(result)
 
 
 def lift(tensor: Tensor, trace: Trace) -> Value:

@@ -12,7 +12,7 @@ import numpy as np
 from graphc import config, dtypes
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
-from graphc.graph.types import TensorType
+from graphc.graph.types import TensorType, type_of_array
 from graphc.registration import builtin
 from graphc.runtime.state import StateBuffer
 from graphc.tracing.arrays import Array
@@ -102,7 +102,7 @@ class Variable(Operators):
     @property
     def type(self) -> TensorType:
         """Its shape, and the dtype in which it is stored."""
-        return TensorType(self.buffer.shape, dtypes.as_dtype(self.buffer.dtype))
+        return type_of_array(self.buffer.shape, self.buffer.dtype)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -149,7 +149,7 @@ class Variable(Operators):
         if current_trace() is not None:
             raise no_value(f"the variable {self.path!r}: {self.type}")
         with autocast(None):
-            return self.value.numpy()
+            return self.value.numpy().copy()
 
     def assign(self, value: Any) -> Variable:
         """Sets its value.

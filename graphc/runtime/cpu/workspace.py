@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ Array = np.ndarray[Any, Any]
 MOST_TABLES = 16
 # Systems provide memory when it is first written to, a page of at least so many bytes at a time.
 PAGE_BYTES = 4096
+# Programs have many states: the loop over them runs in C.
+_PLACE = attrgetter("place")
 
 
 class Table:
@@ -62,7 +65,8 @@ class Table:
         self._names, self._ids = [b.name for b in states], [b.id for b in states]
         written = {id for step in plan.steps for id in step.writes}
         self._steady = [i for i, id in enumerate(self._ids) if id not in written]
-        self._bound: list[StateBuffer] = []
+        self._written = [i for i, id in enumerate(self._ids) if id in written]
+        self._bound: list[int] = []
 
     def trials_of(self, count: int, work: int) -> thread_pool.Trials:
         """What runs of a kind took: single ones, several in one call, and those that take long.
@@ -74,16 +78,21 @@ class Table:
         return self._trials[0 if count == 1 else 1 if work < thread_pool.CERTAIN else 2]
 
     def bind(self, states: Mapping[str, StateBuffer]) -> list[object]:
-        """Fills in the addresses of the states, up to date on the host; returns the versions of those that stay."""
+        """Fills in the addresses of the states, up to date on the host and not lent where they are written to.
+
+        Returns:
+            The versions of those that stay.
+        """
         buffers = [states[name] for name in self._names]
-        if buffers != self._bound:  # a buffer equals itself alone
+        if list(map(_PLACE, buffers)) != self._bound:
             self._bound = []  # should an interruption leave the addresses of some
+            for i in self._written:
+                if buffers[i].lent:
+                    buffers[i].part()
             for id, buffer in zip(self._ids, buffers, strict=True):
-                self.addresses[id] = buffer.address
-            self._bound = buffers
-        for buffer in buffers:
-            if not buffer.host_is_current:
                 buffer.host()
+                self.addresses[id] = buffer.address
+            self._bound = [buffer.address for buffer in buffers]
         return [buffers[i].version for i in self._steady]
 
 

@@ -57,7 +57,33 @@ GC_FN double gc_erfinv_float64(double y) {
   }
   return y < 0 ? -x : x;
 }
-GC_FN float gc_erfinv_float32(float y) { return (float)gc_erfinv_float64(y); }
+/* Giles, "Approximating the erfinv function" (2011): in the middle and in the tails. */
+GC_FN float gc_erfinv_float32(float x) {
+  float w = -logf((1 - x) * (1 + x)), p;
+  if (fabsf(x) == 1) return x * (float)GC_INFINITY;
+  if (w < 5) {
+    w = w - 2.5f;
+    p = 2.81022636e-08f * w + 3.43273939e-07f;
+    p = p * w + -3.5233877e-06f;
+    p = p * w + -4.39150654e-06f;
+    p = p * w + 0.00021858087f;
+    p = p * w + -0.00125372503f;
+    p = p * w + -0.00417768164f;
+    p = p * w + 0.246640727f;
+    p = p * w + 1.50140941f;
+  } else {
+    w = sqrtf(w) - 3;
+    p = -0.000200214257f * w + 0.000100950558f;
+    p = p * w + 0.00134934322f;
+    p = p * w + -0.00367342844f;
+    p = p * w + 0.00573950773f;
+    p = p * w + -0.0076224613f;
+    p = p * w + 0.00943887047f;
+    p = p * w + 1.00167406f;
+    p = p * w + 2.83297682f;
+  }
+  return p * x;
+}
 
 GC_ORDER(GC_BOOL, bool)
 
