@@ -18,10 +18,10 @@ from graphc.dims import Shape
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
 from graphc.graph.types import Array as Constant
-from graphc.ops.shaping import axis_of, dims_of
 from graphc.tracing import Tensor, Variable, as_tensor, bind, cast, current_trace, elementwise, scope
 from graphc.tracing import auto_name as _auto_name
 from graphc.tracing.arithmetic import operate
+from graphc.tracing.shapes import axis_of, dims_of
 
 _HIGHEST_SEED = 10**9
 
@@ -321,7 +321,7 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
         return tensor
     if current_trace() is None:
         # The ranks of random keys; equal keys are ranked in order.
-        order = Tensor(np.argsort(np.argsort(_bits((extent,), seed).numpy(), kind="stable")).astype(np.int32))
+        order = Tensor(np.argsort(np.argsort(_bits((extent,), seed).array, kind="stable")).astype(np.int32))
     else:
         order = _ranks(extent, seed) if extent <= _MAX_PAIRWISE else _swap_or_not(extent, seed)
     return bind("gather", tensor, order, axis=axis)

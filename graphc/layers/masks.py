@@ -21,7 +21,7 @@ def without_mask(x: Any) -> Any:
     """A tensor without its mask, for a layer that handles the mask itself."""
     if get_mask(x) is None:
         return x
-    return Tensor(x.numpy() if x.traced is None else x.traced)
+    return Tensor(x.array if x.traced is None else x.traced)
 
 
 def merge_masks(inputs: Any, masks: Any) -> Any:

@@ -10,13 +10,13 @@ from graphc import dims, dtypes
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DTypeError
 from graphc.ops.reductions import default_float
-from graphc.ops.shaping import axis_of, dims_of
 from graphc.tracing import Array, Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.arrays import holds_complex
 from graphc.tracing.conversion import float_dtype
+from graphc.tracing.shapes import axis_of, dims_of
 from graphc.tracing.shapes import reshape as _reshape
 from graphc.tracing.symbolic import KerasTensor
 
@@ -54,7 +54,7 @@ def convert_to_numpy(x: Any) -> Array:
     Raises:
         StateError: if the tensor is part of a graph that is being traced.
     """
-    return np.array(as_tensor(x).numpy())
+    return np.array(as_tensor(x).array)
 
 
 def is_tensor(x: Any) -> bool:
@@ -112,7 +112,7 @@ def stop_gradient(variable: Any) -> Tensor:
 def copy(x: Any) -> Tensor:
     """A copy of a tensor."""
     tensor = as_tensor(x)
-    return tensor if tensor.traced is not None else Tensor(tensor.numpy().copy())
+    return tensor if tensor.traced is not None else Tensor(tensor.array.copy())
 
 
 @operation

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
 from graphc import dims, dtypes
 from graphc.dims import Dim, Shape
 from graphc.errors import ShapeError
@@ -34,13 +32,14 @@ def _check(op: str, x: TensorType, starts: Sequence[TensorType], axes: Axes, siz
         check_indices(op, start)
         check_rank(op, start, 0)
         if not (dims.nonnegative(size) and dims.nonnegative(x.shape[axis] - size)):
-            raise ShapeError(f"a block of `{op}` is larger than the tensor", got=f"{size} in axis {axis}", expected=str(x))
+            got = f"{size} in axis {axis}"
+            raise ShapeError(f"a block of `{op}` is larger than the tensor", got=got, expected=f"at most {x}")
 
 
-def _placed(shape: Shape, starts: Sequence[Array], axes: Axes, sizes: Sequence[int]) -> tuple[slice, ...]:
+def _placed(shape: tuple[int, ...], starts: Sequence[Array], axes: Axes, sizes: Sequence[int]) -> tuple[slice, ...]:
     place = [slice(None)] * len(shape)
     for start, axis, size in zip(starts, axes, sizes, strict=True):
-        first = min(max(int(start), 0), int(shape[axis]) - size)
+        first = min(max(int(start), 0), shape[axis] - size)
         place[axis] = slice(first, first + size)
     return tuple(place)
 
@@ -140,7 +139,8 @@ def _update_infer(x: TensorType, update: TensorType, *starts: TensorType, axes: 
     _check("dynamic_update_slice", x, starts, axes, _sizes(update, axes))
     spanned = (axis for axis in range(x.rank) if axis not in axes)
     if x.dtype is not update.dtype or any(x.shape[axis] != update.shape[axis] for axis in spanned):
-        raise ShapeError("a block does not fit", got=str(update), expected=f"the dtype of {x}, and its size but in {axes}")
+        expected = f"the dtype of {x}, and its sizes outside of the axes {axes}"
+        raise ShapeError("a block does not fit", got=str(update), expected=expected)
     return x
 
 
@@ -152,7 +152,8 @@ def _update_eval(x: Array, update: Array, *starts: Array, axes: Axes) -> Array:
 
 def _update_lower(reader: Reader, index: Points, axes: Axes) -> Expr:
     sizes = _sizes(reader.types[1], axes)
-    place, condition = list(index), TRUE
+    place = list(index)
+    condition: Expr = TRUE
     for (axis, start), size in zip(_offsets(reader, 2, axes, sizes).items(), sizes, strict=True):
         place[axis] = index[axis] - start
         condition = both(condition, compare("ge", place[axis], 0))

@@ -104,7 +104,7 @@ class Function(Generic[P, R]):
         if current_trace() is not None:
             return cast(R, tree.map_structure(as_tensor, self.function(*args, **kwargs)))
         leaves, structure = tree.flatten_with_spec((args, kwargs))
-        arrays = [as_tensor(leaf).numpy() for leaf in leaves]
+        arrays = [as_tensor(leaf).array for leaf in leaves]
         types = [Tensor(array).type for array in arrays]
         key = (structure, tuple(types), config.current())
         found = self._compiled.get(key)

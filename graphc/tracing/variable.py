@@ -160,7 +160,7 @@ class Variable(Operators):
             )
         trace = current_trace()
         if trace is None:
-            self.buffer.assign(tensor.numpy())
+            self.buffer.assign(tensor.array)
         else:
             trace.write(self, lift(tensor, trace))
         return self
@@ -179,7 +179,7 @@ class Variable(Operators):
         return self.value
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.value.numpy(), dtype=dtype, copy=copy)
+        return np.array(self.value.array, dtype=dtype, copy=copy)
 
     def __float__(self) -> float:
         return float(self.value)
@@ -214,8 +214,8 @@ def _first_value(initializer: Any, shape: Any, dtype: Any, path: str) -> Array:
         wanted = wanted or dtypes.as_dtype(config.floatx())
         # An initializer runs eagerly, also inside a trace.
         with untraced(), scope("", absolute=True):
-            return as_tensor(initializer(tuple(shape), dtype=wanted.name), wanted).numpy()
-    value = as_tensor(initializer, wanted).numpy()
+            return as_tensor(initializer(tuple(shape), dtype=wanted.name), wanted).array
+    value = as_tensor(initializer, wanted).array
     if shape is not None and tuple(shape) != value.shape:
         raise ShapeError(f"the first value of {path!r} has another shape", got=str(value.shape), expected=str(shape))
     return value
