@@ -34,6 +34,7 @@ from graphc.tracing import (
     set_mask,
     user_line,
 )
+from graphc.tracing.arrays import is_array_like
 from graphc.tracing.symbolic import infer_outputs
 
 # The training mode of the enclosing calls, for layers that are called without `training`.
@@ -304,7 +305,7 @@ class Layer(WeightOwner):
 
     def _converted(self, leaf: Any) -> Any:
         """Converts an array to a tensor, and a floating-point tensor to the compute dtype."""
-        if not isinstance(leaf, np.ndarray | Tensor | Variable):
+        if not isinstance(leaf, Tensor | Variable) and not is_array_like(leaf):
             return leaf
         tensor = as_tensor(leaf)
         compute_dtype = dtypes.as_dtype(self.compute_dtype)
