@@ -58,6 +58,9 @@ class Step:
 def steps_of(key: keys.Key, shape: Shape) -> Iterator[Step]:
     """The steps before the gather; steps that change nothing are left out."""
     parts = key.parts
+    if key.added:
+        yield Step(lambda x: reshape(x, key.widened(x.shape)), lambda x, part: reshape(part, x.shape))
+        shape = key.widened(shape)
     start, stop, step, reversed_axes = keys.bounds(parts, shape)
     if reversed_axes:
         yield _reversal(reversed_axes)

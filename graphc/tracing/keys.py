@@ -42,10 +42,19 @@ class Key:
     Args:
         parts: Integers, slices with steps, blocks, None, and arrays of indices.
         front: Whether the axes of the arrays come first in the result; else they are in their position.
+        added: Axes of size 1 that are added to the tensor first: a single boolean indexes one, as a mask.
     """
 
     parts: tuple[Any, ...]
     front: bool = False
+    added: tuple[int, ...] = ()
+
+    def widened(self, shape: Shape) -> Shape:
+        """A shape with the axes that are added first."""
+        sizes = list(shape)
+        for axis in self.added:
+            sizes.insert(axis, 1)
+        return tuple(sizes)
 
 
 def located(error: GraphcError) -> GraphcError:
@@ -84,11 +93,15 @@ def expanded(key: Any, shape: Shape) -> Key:
     front = not adjacent(parts)
     parts[dots[0] : dots[0] + 1] = (slice(None, None, 1),) * (len(shape) - used)
     found: list[Any] = []
+    added: list[int] = []
     axis = 0
     for part in parts:
         axes = tuple(shape[axis : axis + _width(part)])
         if _is_mask(part):
-            if part.shape != axes:
+            if not axes:
+                added.append(sum(k is not None for k in found))
+                part = part.reshape(1)
+            elif part.shape != axes:
                 raise located(ShapeError("a mask does not fit", got=f"shape {part.shape}", expected=f"shape {axes}"))
             found += np.nonzero(part)
         elif isinstance(part, slice):
@@ -97,7 +110,9 @@ def expanded(key: Any, shape: Shape) -> Key:
             found.append(part)
         axis += len(axes)
     if any(is_index_array(part) and part.ndim for part in found):
-        return Key(tuple(as_tensor(part) if front and is_integer(part) else part for part in found), front)
+        return Key(
+            tuple(as_tensor(part) if front and is_integer(part) else part for part in found), front, tuple(added)
+        )
     return Key(tuple(_one_position(part) if is_index_array(part) else part for part in found))
 
 
@@ -125,11 +140,11 @@ def _part(part: Any) -> Any:
     dtype = part.type.dtype.numpy if traced else array.dtype
     if not traced and not array.size and isinstance(part, list | tuple):
         return array.astype(np.int32)
-    if dtype == np.bool_ and (traced or array.ndim == 0):
+    if dtype == np.bool_ and traced:
         raise located(
             DTypeError(
                 "a mask that a graph computes cannot index: how many elements it keeps is not known",
-                got=str(part.type) if traced else repr(part),
+                got=str(part.type),
                 hint="keep the shape, and put something else where it does not hold: ops.where(mask, x, 0); "
                 "ops.nonzero finds its indices where values are known",
             )
@@ -186,7 +201,7 @@ def _block(part: slice, extent: Dim) -> Block:
         ShapeError: if it is not, so that the result would have no static size.
     """
     ends = (part.start, part.stop) if part.step > 0 else (part.stop, part.start)
-    size = None if None in ends else distance(*ends)
+    size = None if any(end is None for end in ends) else distance(*ends)
     if size is None:
         raise located(
             ShapeError(

@@ -34,6 +34,19 @@ _ELSEWHERE = MappingProxyType(
     }
 )
 
+# The reductions by functions of NumPy, as `graphc.ops` has them.
+_REDUCED = MappingProxyType(
+    {
+        **{"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"},
+        **{"logical_and": "all", "logical_or": "any"},
+    }
+)
+
+
+def _is_no_number(x: Any) -> bool:
+    """Whether a value is none of what tensors are compared with: it is then just another object."""
+    return x is None or x is Ellipsis or isinstance(x, str | bytes | type | dict | set)
+
 
 class Operators:
     """A base class with Python's operators in terms of `_operate`, which subclasses define."""
@@ -138,10 +151,10 @@ class Operators:
         return self._operate("ge", self, other)
 
     def __eq__(self, other: Any) -> Any:
-        return self._operate("eq", self, other)
+        return NotImplemented if _is_no_number(other) else self._operate("eq", self, other)
 
     def __ne__(self, other: Any) -> Any:
-        return self._operate("ne", self, other)
+        return NotImplemented if _is_no_number(other) else self._operate("ne", self, other)
 
     # Comparison is elementwise; as keys, tensors are compared by identity.
     def __hash__(self) -> int:
@@ -224,16 +237,19 @@ class Operators:
                 return self._operate("floordiv", *inputs), self._operate("mod", *inputs)
             if ufunc.__name__ in _BINARY:
                 return self._operate(_BINARY[ufunc.__name__], *inputs)
-        tensors = [x for x in (*inputs, *kwargs.get("out", ())) if isinstance(x, Operators)]
+        out = kwargs.get("out", ())
+        tensors = [x for x in (*inputs, *out) if isinstance(x, Operators)]
+        where = describe(current_origin())
         if not all(x._has_values for x in tensors):
-            name = _ELSEWHERE.get(ufunc.__name__, ufunc.__name__)
+            known = _ELSEWHERE if method == "__call__" else _REDUCED
+            name = known.get(ufunc.__name__, ufunc.__name__ if method == "__call__" else "")
             raise StateError(
                 f"NumPy's `{ufunc.__name__}` cannot work on a tensor without values: a graph computes it",
-                where=describe(current_origin()),
+                where=where,
                 got=", ".join(repr(x)[:80] for x in tensors),
-                hint=f"use graphc.ops.{name}" if name else "use graphc.ops",
+                hint="write a = a + x for a += x" if out else f"use graphc.ops.{name}" if name else "use graphc.ops",
             )
-        if any(isinstance(x, Operators) for x in kwargs.get("out", ())):
-            raise ImmutableError("NumPy cannot write into a tensor", hint="assign the result to the name instead")
+        if any(isinstance(x, Operators) for x in out):
+            raise ImmutableError("NumPy cannot write into a tensor", where=where, hint="assign the result to its name")
         arrays = (np.asarray(x) if isinstance(x, Operators) else x for x in inputs)
         return getattr(ufunc, method)(*arrays, **kwargs)

@@ -17,10 +17,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import FrameType
 
+import numpy as np
+
 from graphc.graph.types import Origin
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STDLIB = sysconfig.get_paths()["stdlib"] + os.sep
+_NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ _scope: ContextVar[Scope] = ContextVar("graphc_scope", default=_OUTSIDE)
 
 @lru_cache(maxsize=4096)
 def _is_users(file: str) -> bool:
-    if file.startswith(_OURS) or file.startswith("<frozen"):
+    if file.startswith((_OURS, _NUMPY, "<frozen")):
         return False
     return not file.startswith(_STDLIB) or "site-packages" in file
 

@@ -102,7 +102,7 @@ def _check_bool(how: How) -> None:
 def _where_in_bounds(key: keys.Key, x: Tensor, changed: Tensor, part: Tensor) -> Tensor:
     """The changed part where computed integers are in bounds, else what was there."""
     per_axis = [k for k in key.parts if k is not None]
-    for k, extent in zip(per_axis, x.shape, strict=True):
+    for k, extent in zip(per_axis, key.widened(x.shape), strict=True):
         if isinstance(k, keys.Block) and k.step == 0:
             inside = in_axis(wrapped(as_indices(k.start), extent), extent)
             changed = bind("select", broadcast_to(inside, part.shape), changed, part)

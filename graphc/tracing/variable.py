@@ -64,6 +64,8 @@ class Variable(Operators):
     array([1.5, 2.5], dtype=float32)
     """
 
+    _instead = "v.assign(v.at[key].set(values))"
+
     def __init__(
         self,
         initializer: Any,
@@ -195,6 +197,13 @@ class Variable(Operators):
 
     def __len__(self) -> int:
         return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.value)
+
+    @property
+    def _has_values(self) -> bool:
+        return current_trace() is None
 
     def __repr__(self) -> str:
         value = np.array2string(self.numpy(), separator=", ", threshold=10)
