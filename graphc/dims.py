@@ -363,7 +363,22 @@ def nonnegative(dim: Dim) -> bool:
     if isinstance(dim, int):
         return dim >= 0
     low = lower_bound(dim)
-    return low is not None and _least(low) >= 0
+    return low is not None and (_least(low) >= 0 or _is_nonnegative_multiple(low))
+
+
+def _is_nonnegative_multiple(dim: Dim) -> bool:
+    """Whether a multiple of `dim`, in which a quotient that is subtracted is no longer one, is at least 0.
+
+    `k * (a // k)` is `a - a % k`: `N - N // 2` is at least 0 since twice of it is `N + N % 2`.
+    """
+    for monomial, coefficient in _terms(dim):
+        if coefficient < 0 and len(monomial) == 1 and monomial[0].kind == "div":
+            dividend, divisor = monomial[0].args
+            if isinstance(divisor, int):
+                rest = (dim - coefficient * _atom_expr(monomial[0])) * divisor
+                multiple = rest + coefficient * (dividend - mod(dividend, divisor))
+                return monomial[0] not in atoms(multiple) and nonnegative(multiple)
+    return False
 
 
 def may_be_zero(dim: Dim) -> bool:

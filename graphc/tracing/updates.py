@@ -23,7 +23,7 @@ from graphc.tracing.indexing import (
     steps_of,
     wrapped,
 )
-from graphc.tracing.shapes import broadcast_shapes, broadcast_to, reshape
+from graphc.tracing.shapes import broadcast_to, may_be_equal, reshape
 from graphc.tracing.tensor import Tensor, bind, cast
 
 How: TypeAlias = Literal["set", "add", "subtract", "multiply", "divide", "power", "min", "max"]
@@ -80,7 +80,8 @@ def update(how: How, x: Any, key: Any, values: Any) -> Tensor:
 
 
 def _spread(values: Tensor, shape: Shape) -> Tensor:
-    if values.ndim > len(shape) or broadcast_shapes(values.shape, shape) != shape:
+    pairs = zip(reversed(values.shape), reversed(shape), strict=False)
+    if values.ndim > len(shape) or not all(dim in (1, whole) or may_be_equal((dim, whole)) for dim, whole in pairs):
         raise keys.located(
             ShapeError("the values do not fit the part that they update", got=f"{values.shape}", expected=f"{shape}")
         )
