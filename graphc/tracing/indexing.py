@@ -6,6 +6,7 @@ those of None, and a gather along the axes of index arrays.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from graphc.errors import ShapeError
 from graphc.tracing import keys
 from graphc.tracing.conversion import as_tensor
 from graphc.tracing.elementwise import elementwise
-from graphc.tracing.shapes import broadcast_shapes, broadcast_to, reshape
+from graphc.tracing.shapes import assumed, broadcast_shapes, broadcast_to, is_inferring, reshape
 from graphc.tracing.tensor import Tensor, bind, cast
 
 
@@ -97,8 +98,12 @@ def _reversal(axes: tuple[int, ...]) -> Step:
 
 
 def _slicing(start: Shape, stop: Shape, step: tuple[int, ...]) -> Step:
+    def get(x: Tensor) -> Tensor:
+        shape = _assumed_shape(x.shape, start, stop, step)
+        return bind("slice", x, start=start, stop=stop, step=step) if shape is None else assumed(x, shape)
+
     def put(x: Tensor, part: Tensor) -> Tensor:
-        if 0 in part.shape:
+        if 0 in part.shape or _assumed_shape(x.shape, start, stop, step) is not None:
             return x
         around = zip(x.shape, start, part.shape, step, strict=True)
         padding: dict[str, Any] = {
@@ -109,7 +114,24 @@ def _slicing(start: Shape, stop: Shape, step: tuple[int, ...]) -> Step:
         inside = bind("pad", broadcast_to(as_tensor(True), part.shape), **padding, value=False)
         return bind("select", inside, bind("pad", part, **padding, value=0), x)
 
-    return Step(lambda x: bind("slice", x, start=start, stop=stop, step=step), put)
+    return Step(get, put)
+
+
+def _assumed_shape(shape: Shape, start: Shape, stop: Shape, step: tuple[int, ...]) -> Shape | None:
+    """While shapes are inferred: the shape of a slice that may reach outside or be empty; None for one that fits."""
+    if not is_inferring():
+        return None
+    sizes: list[Dim] = []
+    fits = True
+    for extent, first, last, stride in zip(shape, start, stop, step, strict=True):
+        size = dims.floordiv(last - first + (stride - 1), stride)
+        inside = dims.nonnegative(first) and dims.nonnegative(extent - last)
+        fits = fits and inside and (dims.nonnegative(size - 1) or size == 0)
+        # How much of x[:3] there is depends on the size; what is left out in x[1:] is known.
+        sizes.append(
+            size if inside or size == 1 else dims.size(re.sub(r"\W+", "_", f"{extent}_{first}_{last}_{stride}"))
+        )
+    return None if fits else tuple(sizes)
 
 
 def _strides(strides: tuple[int, ...]) -> Step:
@@ -127,10 +149,18 @@ def _block(blocks: dict[int, keys.Block]) -> Step:
     def starts(x: Tensor) -> list[Tensor]:
         return [wrapped(as_indices(block.start), x.shape[axis]) for axis, block in blocks.items()]
 
+    def fits(x: Tensor) -> bool:
+        pairs = zip(axes, sizes, strict=True)
+        return not is_inferring() or all(dims.nonnegative(x.shape[axis] - size) for axis, size in pairs)
+
     def get(x: Tensor) -> Tensor:
+        if not fits(x):
+            return assumed(x, tuple(blocks[axis].size if axis in blocks else dim for axis, dim in enumerate(x.shape)))
         return bind("dynamic_slice", x, *starts(x), axes=axes, sizes=sizes)
 
     def put(x: Tensor, part: Tensor) -> Tensor:
+        if not fits(x):
+            return x
         return bind("dynamic_update_slice", x, part, *starts(x), axes=axes)
 
     return Step(get, put)

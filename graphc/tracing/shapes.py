@@ -64,10 +64,15 @@ def reshape(x: Tensor, shape: Shape) -> Tensor:
         if x.shape == shape:
             return x
     sizes = {dims.product(x.shape), dims.product(shape)}
-    return _assumed(x, shape) if len(sizes) > 1 and may_be_equal(sizes) else bind("reshape", x, shape=shape)
+    return assumed(x, shape) if len(sizes) > 1 and may_be_equal(sizes) else bind("reshape", x, shape=shape)
 
 
-def _assumed(x: Tensor, shape: Shape) -> Tensor:
+def is_inferring() -> bool:
+    """Whether shapes are inferred for sizes that are not known; a later trace, of known ones, checks what is assumed."""
+    return isinstance(current_trace(), InferenceTrace)
+
+
+def assumed(x: Tensor, shape: Shape) -> Tensor:
     """A stand-in for a tensor, of a shape that it is assumed to have: see `InferenceTrace`."""
     trace = current_trace()
     if x.shape == shape or not isinstance(trace, InferenceTrace):
@@ -90,7 +95,7 @@ def unify_sizes(tensors: Sequence[Tensor], names: Sequence[Sequence[Hashable]]) 
             sizes.setdefault(axis, set()).add(size)
     common = {axis: preferred_size(found) for axis, found in sizes.items() if 1 not in found and may_be_equal(found)}
     return [
-        _assumed(x, tuple(common.get(axis, size) for axis, size in zip(axes, x.shape, strict=True)))
+        assumed(x, tuple(common.get(axis, size) for axis, size in zip(axes, x.shape, strict=True)))
         for x, axes in zip(tensors, names, strict=True)
     ]
 
@@ -101,7 +106,7 @@ def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
         return x
     offset = len(shape) - x.ndim
     pairs = list(zip(x.shape, shape[offset:], strict=True))
-    x = _assumed(x, tuple(whole if dim != 1 and may_be_equal((dim, whole)) else dim for dim, whole in pairs))
+    x = assumed(x, tuple(whole if dim != 1 and may_be_equal((dim, whole)) else dim for dim, whole in pairs))
     kept = [axis for axis, dim in enumerate(x.shape) if dim == shape[axis + offset]]
     x = reshape(x, tuple(x.shape[axis] for axis in kept))
     axes = tuple(axis + offset for axis in kept)

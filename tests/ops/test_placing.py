@@ -46,7 +46,9 @@ CASES: dict[str, Case] = {
     "scatter_update of rows, max": lambda o, x, v, i: o.scatter_update(x, PLACES, x * 2, reduction="max"),
     "scatter_update in two axes": lambda o, x, v, i: o.scatter_update(x, PAIRS, v),
     "scatter_update in two axes, min": lambda o, x, v, i: o.scatter_update(x, PAIRS, -v, reduction="min"),
-    "scatter_update, equal ones": lambda o, x, v, i: o.scatter_update(v, PLACES, o.ones_like(v) * v[0], reduction="max"),
+    "scatter_update, equal ones": lambda o, x, v, i: o.scatter_update(
+        v, PLACES, o.ones_like(v) * v[0], reduction="max"
+    ),
 }
 
 
@@ -109,10 +111,33 @@ def test_on_symbolic_tensors() -> None:
     assert ops.scatter_update(KerasTensor((3,)), KerasTensor((2, 1), "int32"), KerasTensor((2,))).shape == (3,)
 
 
+def test_sizes_that_are_not_known_are_assumed_to_fit() -> None:
+    x, i = KerasTensor((None, None, 2)), KerasTensor((), "int32")
+    assert ops.slice(x, (0, i, 0), (1, 3, -1)).shape == (1, 3, 2)
+    assert ops.slice(KerasTensor((3, 3)), KerasTensor((2,), "int32"), (-1, -1)).shape == (None, None)
+    assert ops.slice_update(x, (0, i, 0), KerasTensor((2, 3, 2))).shape == (None, None, 2)
+    assert ops.scatter_update(KerasTensor((4, None)), KerasTensor((5, 2), "int32"), KerasTensor((5,))).shape == (
+        4,
+        None,
+    )
+    assert x.at[:, 2:5].set(0).shape == (None, None, 2)
+    inputs = graphc.Input((None, 2))
+    keys = [np.s_[:, 1:], np.s_[:, :-1], np.s_[:, :3], np.s_[:, -3:], np.s_[:, 2], np.s_[:, ::2], np.s_[:, 3:0:-1]]
+    model = graphc.Model(inputs, [*(inputs[key] for key in keys), inputs[:, 1:] - inputs[:, :-1]])
+    assert [output.shape[1:] for output in model.outputs] == [*[(None, 2)] * 4, (2,), *[(None, 2)] * 3]
+    for length in (7, 4, 3):
+        values = np.random.default_rng(length).normal(size=(2, length, 2)).astype("float32")
+        *found, steps = model(values)
+        for key, part in zip(keys, found, strict=True):
+            np.testing.assert_array_equal(part.numpy(), values[key])
+        np.testing.assert_array_equal(steps.numpy(), np.diff(values, axis=1))
+        np.testing.assert_array_equal(model.predict(values, verbose=0)[0], values[:, 1:])
+
+
 Bad = tuple[Callable[[], Any], type[Exception], str]
 BAD: dict[str, Bad] = {
-    "too few starts": (lambda: ops.slice(X, [1], [2, 2]), ShapeError, "a start for each axis"),
-    "too few sizes": (lambda: ops.slice(X, [1, 1], [2]), ShapeError, "a size for each axis"),
+    "too few starts": (lambda: ops.slice(X, [1], [2, 2]), ShapeError, "`start_indices` must match"),
+    "too few sizes": (lambda: ops.slice(X, [1, 1], [2]), ShapeError, "`inputs` must match"),
     "too large": (lambda: ops.slice(X, [0, 0], [6, 1]), ShapeError, "larger than the tensor"),
     "a start of floats": (lambda: ops.slice(X, [0.5, 0], [1, 1]), DTypeError, "starts of `slice` are integers"),
     "an unknown size": (

@@ -33,7 +33,15 @@ class Foreign:
 @pytest.mark.parametrize("dtype", ["float32", "int32", "uint8", "float16"])
 def test_arrays_of_the_gpu_are_copied(dtype: str) -> None:
     memory = np.arange(60).astype(dtype).reshape(3, 4, 5)
-    views = [memory, memory[1], memory.T, memory[::-1, 1:, ::2], memory[:, ::-2], memory[2, 3, 4:].reshape(()), memory[:0]]
+    views = [
+        memory,
+        memory[1],
+        memory.T,
+        memory[::-1, 1:, ::2],
+        memory[:, ::-2],
+        memory[2, 3, 4:].reshape(()),
+        memory[:0],
+    ]
     with config.override(backend="cuda"):
         for view in views:
             tensor = ops.convert_to_tensor(Foreign(memory, view))

@@ -15,7 +15,9 @@ def random_shape(rng: np.random.Generator) -> tuple[int, ...]:
     return tuple(map(int, rng.integers(1, 6, rng.integers(1, 5))))
 
 
-def random_keys(rng: np.random.Generator, shape: tuple[int, ...], count: int) -> Iterator[tuple[tuple[Any, ...], Array]]:
+def random_keys(
+    rng: np.random.Generator, shape: tuple[int, ...], count: int
+) -> Iterator[tuple[tuple[Any, ...], Array]]:
     """Keys that NumPy takes for a shape, with the part of the numbers from 0 that each picks."""
     x = np.arange(np.prod(shape)).reshape(shape)
     while count:

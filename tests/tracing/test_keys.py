@@ -163,7 +163,9 @@ def test_computed_keys_that_cannot_be(name: str) -> None:
 
 
 def test_rows_of_a_traced_tensor_are_unrolled_and_unknown_ones_refused() -> None:
-    assert graphc.function(lambda x: sum(row[0] * n for n, row in enumerate(x)))(X).numpy() == (X[:, 0] * range(10)).sum()
+    assert (
+        graphc.function(lambda x: sum(row[0] * n for n, row in enumerate(x)))(X).numpy() == (X[:, 0] * range(10)).sum()
+    )
     assert graphc.function(lambda x: x * len(x))(X).numpy()[0, 1] == 10
 
     class Rows(layers.Layer):

@@ -209,7 +209,13 @@ class ByDLPack(Exporter):
 def test_a_tensor_shares_no_memory_with_what_it_was_made_of(wrap: Any, dtype: str) -> None:
     array = np.arange(4).astype(dtype)
     given = wrap(array)
-    made = [ops.convert_to_tensor(given), ops.copy(given), ops.array(given), Variable(given).value, ops.cast(given, dtype)]
+    made = [
+        ops.convert_to_tensor(given),
+        ops.copy(given),
+        ops.array(given),
+        Variable(given).value,
+        ops.cast(given, dtype),
+    ]
     array[:] = 9
     for tensor in made:
         assert tensor.numpy().tolist() == [0, 1, 2, 3]
@@ -273,7 +279,10 @@ class OnGpu(Exporter):
 def test_arrays_that_cannot_be_read_say_what_to_do() -> None:
     with pytest.raises(DTypeError, match=r"call detach(.|\n)*x\.detach\(\)\.cpu\(\)"):
         ops.convert_to_tensor(NeedsGradient(FLOATS))
-    with graphc.config.override(backend="numpy"), pytest.raises(BackendError, match=r"(?s)OnGpu.*set_backend\(.cuda.\)"):
+    with (
+        graphc.config.override(backend="numpy"),
+        pytest.raises(BackendError, match=r"(?s)OnGpu.*set_backend\(.cuda.\)"),
+    ):
         ops.convert_to_tensor(OnGpu(FLOATS))
 
 
