@@ -34,10 +34,14 @@ if TYPE_CHECKING:
     from graphc.metrics import Metric
     from graphc.models import Functional, Model, Sequential
     from graphc.ops.custom import primitive
+    from graphc.ops.gradients import remat
     from graphc.optimizers import Optimizer
     from graphc.regularizers import Regularizer
     from graphc.tracing import KerasTensor, Operation, Tensor, Variable
-    from graphc.tracing.function import function
+    from graphc.tracing.state import StatelessScope
+    from graphc.transforms.function import function
+    from graphc.transforms.gradients import grad, hessian, jacobian, jvp, value_and_grad, vjp
+    from graphc.transforms.tape import GradientTape
 
 # What is imported when it is first used; the block above tells the same to type checkers.
 _SUBMODULES = (
@@ -66,8 +70,13 @@ _MEMBERS = {
     **dict.fromkeys(("Functional", "Model", "Sequential"), "graphc.models"),
     "Optimizer": "graphc.optimizers",
     "Regularizer": "graphc.regularizers",
-    **dict.fromkeys(("KerasTensor", "Operation", "Tensor", "function"), "graphc.tracing"),
+    **dict.fromkeys(("KerasTensor", "Operation", "Tensor"), "graphc.tracing"),
     "primitive": "graphc.ops.custom",
+    "remat": "graphc.ops.gradients",
+    "StatelessScope": "graphc.tracing.state",
+    **dict.fromkeys(("grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"), "graphc.transforms.gradients"),
+    "GradientTape": "graphc.transforms.tape",
+    "function": "graphc.transforms.function",
 }
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.attributes(__name__, _SUBMODULES, _MEMBERS)
@@ -84,6 +93,7 @@ __all__ = [
     "DTypePolicy",
     "FloatDTypePolicy",
     "Functional",
+    "GradientTape",
     "Initializer",
     "Input",
     "InputSpec",
@@ -96,6 +106,7 @@ __all__ = [
     "Optimizer",
     "Regularizer",
     "Sequential",
+    "StatelessScope",
     "Tensor",
     "Variable",
     "activations",
@@ -107,8 +118,12 @@ __all__ = [
     "dtype_policies",
     "errors",
     "function",
+    "grad",
+    "hessian",
     "initializers",
     "inspect",
+    "jacobian",
+    "jvp",
     "layers",
     "losses",
     "metrics",
@@ -118,8 +133,11 @@ __all__ = [
     "primitive",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "tree",
     "utils",
+    "value_and_grad",
     "version",
+    "vjp",
 ]

@@ -10,15 +10,24 @@ that rules of holomorphic functions are those of real ones, without conjugates. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from graphc.errors import ArgumentError
+from graphc import dims, dtypes
+from graphc.dims import Dim
+from graphc.dtypes import DType
+from graphc.errors import ArgumentError, GraphcError
 from graphc.graph.builder import Applied, Builder, Value
-from graphc.graph.registry import primitive
+from graphc.graph.registry import Batched, primitive
 from graphc.graph.types import Ref, at_origin
+from graphc.primitives.batching import vectorized
+
+# Whether a node, by its number, is one through which cotangents flow.
+Through = Callable[[int], bool]
 
 
-def vjp(builder: Builder, cotangents: Mapping[Ref, Value], wrt: Sequence[Value]) -> list[Value | None]:
+def vjp(
+    builder: Builder, cotangents: Mapping[Ref, Value], wrt: Sequence[Value], through: Through | None = None
+) -> list[Value | None]:
     """Adds the product of cotangents with the Jacobian to a graph under construction.
 
     For values `y_i` with cotangents `c_i` and for `x_j` in `wrt`, the result is `sum_i c_i^T dy_i/dx_j`.
@@ -27,6 +36,7 @@ def vjp(builder: Builder, cotangents: Mapping[Ref, Value], wrt: Sequence[Value])
         builder: The graph that holds all the values.
         cotangents: The cotangent of each value that is differentiated.
         wrt: The values to differentiate by.
+        through: The nodes through which cotangents flow. None: all.
 
     Returns:
         The cotangent of each value in `wrt`; None where nothing that was differentiated depends on it.
@@ -42,7 +52,7 @@ def vjp(builder: Builder, cotangents: Mapping[Ref, Value], wrt: Sequence[Value])
     for id in range(last, -1, -1):
         node = builder.nodes[id]
         refs = [Ref(id, out) for out in range(len(node.outs))]
-        if id not in active or id not in needed or not node.inputs:
+        if id not in active or id not in needed or not node.inputs or (through is not None and not through(id)):
             continue
         arrived = [sums.pop(ref, None) if ref not in targets else sums.get(ref) for ref in refs]
         if all(cotangent is None for cotangent in arrived):
@@ -87,7 +97,11 @@ def _propagate(applied: Applied, cotangents: list[Value | None], active: set[int
         hint = f"stop the gradient before it (`ops.stop_gradient`){own}"
         raise at_origin(ArgumentError(f"`{node.op}` has no gradient", hint=hint), node.loc)
     given = cotangents[0] if len(node.outs) == 1 else tuple(cotangents)
-    for ref, part in zip(node.inputs, rule(given, applied), strict=True):
+    try:
+        parts = rule(given, applied)
+    except GraphcError as error:
+        raise at_origin(error, node.loc) from error.__cause__
+    for ref, part in zip(node.inputs, parts, strict=True):
         if part is None or ref.node not in active:
             continue
         sums[ref] = builder.apply("add", sums[ref], part) if ref in sums else part
@@ -104,3 +118,92 @@ def grad(output: Value, wrt: Sequence[Value]) -> list[Value]:
     builder = output.builder
     found = vjp(builder, {output.ref: builder.constant(1, output.dtype)}, wrt)
     return [part or builder.full(0, value.shape, value.dtype) for part, value in zip(found, wrt, strict=True)]
+
+
+def jvp(
+    builder: Builder,
+    outputs: Sequence[Value],
+    wrt: Sequence[Value],
+    tangents: Sequence[Value],
+    through: Through | None = None,
+) -> list[Value | None]:
+    """Adds the product of the Jacobian with tangents: `sum_j dy_i/dx_j t_j` for each output `y_i`.
+
+    A product of cotangents with the Jacobian is linear in them; its own gradient by the cotangents is the Jacobian's
+    product with what it is multiplied with. (Townsend, "A new trick for calculating Jacobian vector products", 2017.)
+
+    Args:
+        builder: The graph that holds all the values.
+        outputs: The values to differentiate.
+        wrt: The values to differentiate by.
+        tangents: A change of each value in `wrt`.
+        through: The nodes through which changes flow. None: all.
+
+    Returns:
+        The change of each output; None where it depends on none of `wrt`.
+
+    Raises:
+        ArgumentError: if an operation on the way has no gradient, with its layer and the user's line.
+    """
+    merging, builder.merging = builder.merging, False
+    # The values of these do not matter, since nothing that is returned depends on them; each must be a node of its own.
+    cotangents = [builder.apply("stop_gradient", builder.full(0, y.shape, y.dtype)) for y in outputs]
+    builder.merging = merging
+    sums: dict[Ref, Value] = {}
+    for output, cotangent in zip(outputs, cotangents, strict=True):
+        known = sums.get(output.ref)
+        sums[output.ref] = cotangent if known is None else builder.apply("add", known, cotangent)
+    products = vjp(builder, sums, wrt, through)
+    pairs = [(p, t) for p, t in zip(products, tangents, strict=True) if p is not None]
+    changes: dict[Ref, Value] = {}
+    for product, tangent in pairs:
+        known = changes.get(product.ref)
+        changes[product.ref] = tangent if known is None else builder.apply("add", known, tangent)
+    return vjp(builder, changes, cotangents)
+
+
+def jacobian(
+    builder: Builder, output: Value, wrt: Sequence[Value], through: Through | None = None
+) -> list[Value | None]:
+    """Adds the derivative of each element of a value by each element of others: reverse mode, vectorized over them.
+
+    Args:
+        builder: The graph that holds all the values.
+        output: The value to differentiate: of known shape.
+        wrt: The values to differentiate by.
+        through: The nodes through which cotangents flow. None: all.
+
+    Returns:
+        For each value in `wrt` a value of the output's shape followed by its own; None where the output does not
+        depend on it.
+
+    Raises:
+        ArgumentError: if an operation on the way has no gradient, with its layer and the user's line.
+    """
+    merging, builder.merging = builder.merging, False
+    start = len(builder.nodes)
+    seed = builder.apply("stop_gradient", builder.full(0, output.shape, output.dtype))
+    found = vjp(builder, {output.ref: seed}, wrt, through)
+    end = len(builder.nodes)
+    builder.merging = merging
+    count = dims.product(output.shape)
+    rows = builder.apply("reshape", _identity(builder, count, output.dtype), shape=(count, *output.shape))
+    known = {seed.ref: Batched(rows, True)}
+    for node in builder.nodes[start:end]:
+        if not any(ref in known for ref in node.inputs):
+            continue
+        operands = [known.get(ref) or Batched(builder.value(ref), False) for ref in node.inputs]
+        with builder.located(node.loc):
+            results = vectorized(builder, node.op, node.attrs, operands, count)
+        known.update({Ref(node.id, out): result for out, result in enumerate(results)})
+    parts = (None if part is None else known.get(part.ref) or Batched(part, False) for part in found)
+    return [
+        None if part is None else builder.apply("reshape", part.spread(count), shape=(*output.shape, *value.shape))
+        for part, value in zip(parts, wrt, strict=True)
+    ]
+
+
+def _identity(builder: Builder, count: Dim, dtype: DType) -> Value:
+    """The identity matrix."""
+    row, column = (builder.apply("iota", shape=(count, count), axis=axis, dtype=dtypes.int32) for axis in (0, 1))
+    return builder.apply("cast", builder.apply("eq", row, column), dtype=dtype)

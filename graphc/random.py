@@ -1,8 +1,8 @@
 """Random tensors: pure functions of a seed, a step and a position.
 
 The bits are those of Philox 4x32-10 (Salmon et al., 2011), the same on every backend. A seed is a pair of words: the
-user's seed, and the number of uses of the generator. In a training step each random operation has its own stream
-number, and a step counter advances with each step; so random tensors need not be stored for the backward pass.
+user's seed, and the number of uses of the generator, which is the state of a variable: it counts on in compiled
+functions and loops. Random tensors need not be stored for the backward pass, which computes them again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from graphc import config, dtypes, ops
 from graphc.dims import Shape
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
-from graphc.graph.types import Array as Constant
 from graphc.tracing import Tensor, Variable, as_tensor, bind, cast, current_trace, elementwise, scope
 from graphc.tracing import auto_name as _auto_name
 from graphc.tracing.arithmetic import operate
@@ -63,11 +62,8 @@ class SeedGenerator:
 
     def next(self) -> Tensor:
         """The seed of the next use: two words."""
-        trace = current_trace()
-        # A copy, since the generator's own value changes next.
-        seed = as_tensor(self.state.value) if trace is not None else Tensor(self.state.numpy())
-        if trace is None or trace.random_step is None:
-            self.state.assign(operate("add", seed, as_tensor(np.array([0, 1], np.uint32))))
+        seed = as_tensor(self.state.value)
+        self.state.assign(operate("add", seed, as_tensor(np.array([0, 1], np.uint32))))
         return seed
 
     def get_config(self) -> dict[str, Any]:
@@ -117,16 +113,12 @@ def _words(seed: int) -> Any:
 
 def _bits(shape: Shape, seed: Any) -> Tensor:
     """Random 32-bit words: equal for equal integer seeds, different at each use of a generator."""
-    trace = current_trace()
     generator = _default.generator() if seed is None else seed
-    first = bind("constant", value=Constant.of(np.zeros((), np.uint32)))
-    if not isinstance(generator, SeedGenerator):
+    if isinstance(generator, SeedGenerator):
+        key = generator.next()
+    else:
         key = as_tensor(_words(seed) if isinstance(seed, int) else seed, dtypes.uint32)
-        return bind("random_bits", key, first, shape=shape, stream=0)
-    if trace is None:
-        return bind("random_bits", generator.next(), first, shape=shape, stream=0)
-    step = first if trace.random_step is None else Tensor(trace.read(trace.random_step))
-    return bind("random_bits", generator.next(), step, shape=shape, stream=trace.next_stream())
+    return bind("random_bits", key, shape=shape)
 
 
 def _fractions(shape: Shape, seed: Any, dtype: DType) -> Tensor:

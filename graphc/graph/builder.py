@@ -46,6 +46,10 @@ class Builder:
 
     Args:
         symbols: The range of each symbolic size that types may mention.
+
+    Attributes:
+        merging: Whether a node that is added may be an equal one that is there. While a tape records, each node stays
+            one of its own, so that equal values can be told apart; passes merge them later.
     """
 
     def __init__(self, symbols: Mapping[str, tuple[int, int]] | None = None) -> None:
@@ -53,6 +57,7 @@ class Builder:
         self.nodes: list[Node] = []
         self.updates: dict[int, Ref] = {}
         self.loc: Loc = ()
+        self.merging = True
         self._known: dict[tuple[str, Attrs, tuple[Ref, ...]], int] = {}
 
     def type(self, ref: Ref) -> TensorType:
@@ -92,12 +97,13 @@ class Builder:
         """
         frozen = attrs if isinstance(attrs, Attrs) else Attrs(attrs)
         key = (op, frozen, inputs)
-        known = self._known.get(key)
+        known = self._known.get(key) if self.merging else None
         if known is not None:
             return self._merge_origin(known)
         node = Node(len(self.nodes), op, frozen, inputs, outs or self._inferred(op, inputs, frozen), self.loc)
         self.nodes.append(node)
-        self._known[key] = node.id
+        if self.merging:
+            self._known[key] = node.id
         return node
 
     def _inferred(self, op: str, inputs: tuple[Ref, ...], attrs: Attrs) -> tuple[TensorType, ...]:

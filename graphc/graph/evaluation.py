@@ -18,7 +18,7 @@ Array = np.ndarray[Any, Any]
 
 def evaluate(node: Node, operands: list[Array], sizes: Mapping[str, int]) -> tuple[Array, ...]:
     """The results of one operation. Its regions are passed to its `eval` as functions of their inputs."""
-    attrs = {name: _bound(attr, sizes) for name, attr in node.attrs.items()}
+    attrs = bound(node.attrs, sizes)
     try:
         result = primitive(node.op).eval(*operands, **attrs)
     except GraphcError as error:
@@ -27,6 +27,11 @@ def evaluate(node: Node, operands: list[Array], sizes: Mapping[str, int]) -> tup
     # A loop without iterations has no rows to stack.
     missing = [np.zeros(resolve(type.shape, sizes), type.dtype.numpy) for type in node.outs[len(results) :]]
     return (*results, *missing)
+
+
+def bound(attrs: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Attributes as `eval` takes them: sizes as numbers, graphs as functions of their inputs."""
+    return {name: _bound(attr, sizes) for name, attr in attrs.items()}
 
 
 def _bound(attr: Any, sizes: Mapping[str, int]) -> Any:

@@ -230,8 +230,8 @@ class Batched:
 # (builder, attributes, operands, length) to the result with the batch's axis in front; for several results, to a tuple
 # that tells for each whether it has that axis.
 Batch = Callable[["Builder", Attrs, Sequence[Batched], Dim], "Value | tuple[Batched, ...]"]
-# (builder, attributes, operands) to an equal, simpler value; None where there is none.
-Simplify = Callable[["Builder", Attrs, "tuple[Value, ...]"], "Value | None"]
+# (builder, attributes, operands) to an equal, simpler value, or a tuple of them; None where there is none.
+Simplify = Callable[["Builder", Attrs, "tuple[Value, ...]"], "Value | tuple[Value, ...] | None"]
 # (builder, attributes, operands, type of the result) to the result where operands have no elements.
 OfEmpty = Callable[["Builder", Attrs, "Sequence[Value]", TensorType], "Value | None"]
 # (number of operands, attributes) to groups of operands.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, wraps
@@ -35,6 +35,7 @@ from graphc.tracing import (
     user_line,
 )
 from graphc.tracing.arrays import is_array_like
+from graphc.tracing.state import StatelessScope, zip_values
 from graphc.tracing.symbolic import infer_outputs
 
 # The training mode of the enclosing calls, for layers that are called without `training`.
@@ -338,6 +339,47 @@ class Layer(WeightOwner):
             else:
                 kwargs["training"] = training
         return (training if training is None else bool(training)), args
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Any, ...]:
+        """Computes the outputs with values instead of its variables: a pure function.
+
+        Args:
+            trainable_variables: The value of each of its trainable variables.
+            non_trainable_variables: The value of each of its other variables.
+            *args: The arguments of `call`.
+            return_losses: Whether the losses that layers add are returned, too.
+            **kwargs: Arguments of `call`.
+
+        Returns:
+            `(outputs, non_trainable_variables)`: with the new values of these; then the losses, if asked for.
+
+        Raises:
+            StateError: if the layer is not built.
+            ArgumentError: if the numbers of values and variables differ.
+        """
+        if not self.built:
+            raise StateError(
+                "`stateless_call` of a layer that is not built",
+                layer=self.name,
+                where=describe(user_line()),
+                hint="call it on data, or call its `build`, first",
+            )
+        others = self.non_trainable_variables
+        mapping = [*zip_values(self.trainable_variables, trainable_variables)]
+        mapping += zip_values(others, non_trainable_variables)
+        with StatelessScope(mapping) as state:
+            outputs = self(*args, **kwargs)
+            losses = self.losses if return_losses else []
+        self._clear_losses()
+        changed = [state.read(v) for v in others]
+        return (outputs, changed, losses) if return_losses else (outputs, changed)
 
     # ---- losses
 

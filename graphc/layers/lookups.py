@@ -12,7 +12,7 @@ import numpy as np
 from graphc.errors import DataError
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node
-from graphc.tracing import Array, BodyTrace, Tensor, current_trace
+from graphc.tracing import Array, Tensor, current_trace
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def nodes_from_data(indices: Tensor) -> tuple[Node, ...] | None:
     Also None if an operation is expensive on the host, or in the body of a loop, whose inputs are not known.
     """
     value, trace = indices.traced, current_trace()
-    if value is None or isinstance(trace, BodyTrace):
+    if value is None or trace is None or trace.outermost is not trace:
         return None
     seen: set[int] = set()
     stack = [value.ref.node]

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc import ops, tree
 from graphc.errors import ArgumentError
-from graphc.tracing import KerasTensor, Tensor, Variable, get_mask, set_mask
+from graphc.tracing import KerasTensor, Tensor, Variable, bind, get_mask, set_mask
 
 
 def masks_of(structure: Any) -> Any:
@@ -21,7 +21,7 @@ def without_mask(x: Any) -> Any:
     """A tensor without its mask, for a layer that handles the mask itself."""
     if get_mask(x) is None:
         return x
-    return Tensor(x.array if x.traced is None else x.traced)
+    return bind("identity", x)
 
 
 def merge_masks(inputs: Any, masks: Any) -> Any:

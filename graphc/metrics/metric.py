@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from graphc import config as settings
 from graphc import dtypes, initializers, tree
 from graphc.errors import ArgumentError
 from graphc.registration import Configurable
-from graphc.tracing import Variable, given_name, scope, snake_case, untraced
+from graphc.tracing import Variable, given_name, scope, snake_case
+from graphc.tracing.state import StatelessScope, is_eager, zip_values
 
 
 class Metric(Configurable):
@@ -108,14 +110,46 @@ class Metric(Configurable):
 
     def reset_state(self) -> None:
         """Resets its variables to zero."""
-        with untraced():
-            for variable in self.variables:
-                variable.buffer.assign(np.zeros((), variable.buffer.dtype))
+        eager = is_eager()
+        for variable in self.variables:
+            if eager:
+                variable.buffer.assign(np.zeros((), variable.buffer.dtype))  # without an array of its shape
+            else:
+                variable.assign(np.zeros(variable.shape, variable.buffer.dtype))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Updates the metric with a batch and returns the result."""
         self.update_state(*args, **kwargs)
         return self.result()
+
+    def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        """Updates values instead of variables with a batch.
+
+        Args:
+            metric_variables: The value of each of `variables`.
+            *args: The arguments of `update_state`.
+            **kwargs: Likewise.
+
+        Returns:
+            The new values.
+
+        Raises:
+            ArgumentError: if the numbers of values and variables differ.
+        """
+        with StatelessScope(zip_values(self.variables, metric_variables)) as state:
+            self.update_state(*args, **kwargs)
+        return [state.read(v) for v in self.variables]
+
+    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+        """The result for the values of its variables."""
+        with StatelessScope(zip_values(self.variables, metric_variables)):
+            return self.result()
+
+    def stateless_reset_state(self) -> list[Any]:
+        """The values of its variables after a reset."""
+        with StatelessScope() as state:
+            self.reset_state()
+        return [state.read(v) for v in self.variables]
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal metric."""

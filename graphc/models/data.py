@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import Any
 
@@ -31,12 +31,12 @@ class ArraySpec:
 
     Args:
         name: `x0`, `x1`, ... for inputs, `y0`, ... for targets, `w0`, ... for sample weights.
-        shape: The shape of a sample.
+        shape: The shape of a sample: numbers, and symbolic sizes where a program takes several.
         dtype: Its dtype.
     """
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[Any, ...]
     dtype: DType
 
 
@@ -51,6 +51,21 @@ class DataSpec:
 
     leaves: tuple[ArraySpec, ...]
     structures: tuple[Any, ...]
+
+    @property
+    def shapes(self) -> tuple[tuple[Any, ...], ...]:
+        """The shape of a sample of each array."""
+        return tuple([leaf.shape for leaf in self.leaves])
+
+    @property
+    def without_sizes(self) -> Any:
+        """What is equal for specs that differ in sizes only."""
+        return self.structures, tuple([(leaf.name, len(leaf.shape), leaf.dtype) for leaf in self.leaves])
+
+    def with_shapes(self, shapes: Sequence[tuple[Any, ...]]) -> DataSpec:
+        """The spec with other shapes of samples."""
+        leaves = [replace(leaf, shape=shape) for leaf, shape in zip(self.leaves, shapes, strict=True)]
+        return DataSpec(tuple(leaves), self.structures)
 
     def display_name(self, name: str) -> str:
         """The name of an array in messages."""

@@ -28,7 +28,7 @@ from graphc.models.data import (
     warn_of_nan,
     with_class_weight,
 )
-from graphc.models.program import Prediction
+from graphc.models.program import CompiledPrediction, Prediction
 from graphc.models.sources import ArraySource, IterableSource, Source, resolve_batch_size
 from graphc.models.steps_per_execution import StepsPerExecution
 from graphc.models.trainer import Trainer
@@ -284,7 +284,8 @@ class Fitting(Trainer):
         whole = -(-data.size // size)
         limit = whole if steps is None else min(steps, whole)
         callback_list = _callback_list(callbacks, self, verbose, 1, limit)
-        if steps is None and prediction.per_sample and not callback_list.has_batch_hooks("predict"):
+        reports = steps is not None or callback_list.has_batch_hooks("predict")
+        if isinstance(prediction, CompiledPrediction) and prediction.per_sample and not reports:
             callback_list.on_predict_begin()
             results = prediction.allocate(data.size)
             prediction.run(data.arrays, results, data.size, size)

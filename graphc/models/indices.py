@@ -89,7 +89,7 @@ def data_lookups(model: Any, data_spec: DataSpec) -> tuple[DataLookup, ...] | No
     with recorded_lookups() as lookups:
         try:
             trace_step(model, data_spec, "predict", None)
-        except GraphcError:
+        except (GraphcError, NotImplementedError):
             return None  # the error is raised when the program is compiled
         finally:
             model._clear_losses()

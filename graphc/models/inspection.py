@@ -12,7 +12,7 @@ from graphc.graph.core import Graph
 from graphc.models.data import DataSpec, arrays_of
 from graphc.models.fitting import Fitting
 from graphc.models.outputs import Outputs
-from graphc.models.program import SAMPLES, VISITS, Program
+from graphc.models.program import SAMPLES, VISITS, Compiled
 from graphc.tracing import BATCH, describe, user_line
 
 MODES = ("train", "test", "predict")
@@ -28,8 +28,8 @@ class Inspectable(Fitting):
         """Returns the graph of one of the model's programs, a networkx graph.
 
         Args:
-            stage: `"traced"` (the forward pass and the loss), `"initial"` (with gradients and updates), the name of a
-                pass (the graph after it), or `"final"` (after all passes).
+            stage: `"traced"` (a step of training before its first gradient), `"initial"` (the whole step), the name of
+                a pass (the graph after it), or `"final"` (after all passes).
             mode: `"train"`, `"test"` or `"predict"`. None: `"train"` for a model that is compiled, else `"predict"`.
 
         Raises:
@@ -79,17 +79,20 @@ class Inspectable(Fitting):
         report = self._inspected(mode).executable.memory(sizes)
         return report | {"total": sum(report.values())}
 
-    def _inspected(self, mode: str | None) -> Program:
+    def _inspected(self, mode: str | None) -> Compiled:
         """The program of a mode: the one that ran last, else one for data of the shapes of the model's inputs."""
         chosen = mode or ("train" if self.compiled else "predict")
         if chosen not in MODES:
             raise ArgumentError("there is no such mode", got=repr(mode), expected=", ".join(MODES))
-        for program in reversed(self._programs.values()):
-            if program.mode == chosen:
+        for program in reversed([program for family in self._programs.values() for _, program in family.programs]):
+            if program.mode == chosen and isinstance(program, Compiled):
                 return program
         if chosen != "predict":
             self._require_compiled("graph")
-        return self.program(chosen, self._spec_of_inputs(chosen))
+        found = self.program(chosen, self._spec_of_inputs(chosen))
+        if not isinstance(found, Compiled):
+            raise StateError("a model that runs eagerly has no graphs", hint="compile it without run_eagerly=True")
+        return found
 
     def _spec_of_inputs(self, mode: str) -> DataSpec:
         """The spec of data that fit the model's inputs and losses."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +100,8 @@ class CompileLoss:
         """The total loss; None if no output has a loss. If several have one, the mean of each is tracked too."""
         parts = self.build(outputs)
         wanted, weights = self.targets(y_true, outputs), weights_of(sample_weight, outputs)
+        for index, classes in self.classes(outputs).items():
+            _note_labels(wanted[index], classes)
         trackers: list[Metric | None] = [*self.trackers] or [None] * len(parts)
         total: Any = None
         for part, tracker in zip(parts, trackers, strict=True):
@@ -131,6 +135,26 @@ class CompileLoss:
             for index, ignored in found.items()
             if shapes[index] and isinstance(shapes[index][-1], int)
         }
+
+
+_labels: ContextVar[list[tuple[Any, Classes]] | None] = ContextVar("graphc_labels", default=None)
+
+
+@contextmanager
+def noted_labels() -> Iterator[list[tuple[Any, Classes]]]:
+    """A context that notes the targets which losses treat as integer labels, each with its valid labels."""
+    found: list[tuple[Any, Classes]] = []
+    token = _labels.set(found)
+    try:
+        yield found
+    finally:
+        _labels.reset(token)
+
+
+def _note_labels(target: Any, classes: Classes) -> None:
+    found = _labels.get()
+    if found is not None:
+        found.append((target, classes))
 
 
 def missing_target(outputs: Outputs, index: int, what: str) -> DataError:

@@ -9,7 +9,7 @@ each batch in place.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,13 +19,14 @@ from graphc import config as settings
 from graphc import dims, dtypes, ops, tree
 from graphc.collection import paused
 from graphc.compiler import Executable, prepare
-from graphc.errors import ShapeError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.graph.core import Graph
 from graphc.graph.own import are_current, own_rules
 from graphc.graph.types import Origin, TensorType, resolve
 from graphc.layers.layer import training_mode
 from graphc.layers.lookups import DATA, checked_lookups
-from graphc.models.data import ArraySpec, Batch, Classes, DataSpec
+from graphc.models.data import ArraySpec, Batch, Classes, DataSpec, pack_x_y_sample_weight
+from graphc.models.objectives import noted_labels
 from graphc.models.steps_per_execution import StepsPerExecution
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import (
@@ -39,11 +40,12 @@ from graphc.tracing import (
     bind,
     build,
     cast,
-    gradients,
+    describe,
     lift,
     scope,
     variables_of,
 )
+from graphc.transforms.programs import SYMBOL_RANGE
 
 SAMPLES, VISITS = "N", "M"
 
@@ -51,12 +53,16 @@ SAMPLES, VISITS = "N", "M"
 class Trainable(Protocol):
     """The interface of a model that its programs use."""
 
-    optimizer: Any
-    random_step: Variable
     compile_origin: Origin
 
-    def __call__(self, x: Any) -> Any:
-        """The outputs."""
+    def train_step(self, data: Any) -> Any:
+        """A step of training on a batch; returns logs."""
+
+    def test_step(self, data: Any) -> Any:
+        """A step of evaluation on a batch; returns logs."""
+
+    def predict_step(self, data: Any) -> Any:
+        """The outputs for a batch."""
 
     def checked_layers(self, data_spec: DataSpec) -> frozenset[int]:
         """The layers, by identity, all of whose lookups in data of a spec are checked before a step."""
@@ -65,22 +71,83 @@ class Trainable(Protocol):
     def stateful_batch_size(self) -> int | None:
         """The batch size of stateful layers; None if there are none."""
 
+
+class Program(ABC):
+    """A step of a model for data of a spec.
+
+    Attributes:
+        mode: `"train"`, `"test"` or `"predict"`.
+    """
+
+    mode: str
+
+    @abstractmethod
+    def run_once(self, batch: Batch) -> list[Array]:
+        """Runs one step on all samples of a batch."""
+
     @property
-    def trainable_variables(self) -> list[Variable]:
-        """The weights that training updates."""
+    @abstractmethod
+    def is_current(self) -> bool:
+        """Whether it does what the model's step does now."""
 
-    def step_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
-        """The loss of a batch."""
+    @abstractmethod
+    def check(self, batch: Batch) -> None:
+        """Checks labels before a step.
 
-    def track(self, loss: Tensor, size: Any, y: Any, y_pred: Any, sample_weight: Any, x: Any) -> dict[str, Any]:
-        """Updates the loss tracker and the metrics with a batch; returns further logs."""
+        Raises:
+            DataError: if one is out of range.
+        """
 
-    def label_classes(self, y: Any, y_pred: Any) -> list[tuple[Any, Classes]]:
-        """The targets that are integer labels, each with its valid labels."""
+
+class StepProgram(Program):
+    """A step of training or evaluation.
+
+    Attributes:
+        logs: The names of the outputs.
+    """
+
+    logs: tuple[str, ...]
+
+    @abstractmethod
+    def run(
+        self,
+        data: Mapping[str, Array | StateBuffer],
+        order: Array | StateBuffer,
+        samples: int,
+        batch: int,
+        repeat: int = 1,
+        start: int = 0,
+    ) -> list[Array]:
+        """Runs steps on consecutive batches of the order of visits.
+
+        Args:
+            data: The arrays, by name.
+            order: The indices of the samples to visit: int32.
+            samples: The number of samples in the arrays.
+            batch: The number of samples in a step.
+            repeat: The number of steps.
+            start: The position in the order at which they begin. The caller passes it each time, since all programs of
+                a mode share the cursor, and a callback may run another program between two steps.
+
+        Returns:
+            The outputs of the last step.
+        """
+
+
+class Prediction(Program):
+    """A prediction for a batch."""
+
+    @abstractmethod
+    def unflatten(self, outputs: list[Array]) -> Any:
+        """Outputs, nested as the model nests them."""
+
+    @abstractmethod
+    def empty_outputs(self) -> list[Array]:
+        """The outputs for zero samples."""
 
 
 @dataclass
-class Program(ABC):
+class Compiled:
     """A compiled step.
 
     Args:
@@ -103,10 +170,17 @@ class Program(ABC):
         self._rules = own_rules(self.graph)
         self._states = {name: self.variables[name].buffer for name in self.graph.states}
         self._used = set(self.graph.inputs)
+        # The symbolic sizes of samples: each with an input and the axis that has it.
+        self._lengths = {
+            str(dim): (name, axis)
+            for name, node in self.graph.inputs.items()
+            for axis, dim in enumerate(node.outs[0].shape)
+            if axis and not isinstance(dim, int)
+        }
 
-    @abstractmethod
-    def run_once(self, batch: Batch) -> list[Array]:
-        """Runs one step on all samples of a batch."""
+    def _sizes_of(self, arrays: Mapping[str, Array | StateBuffer]) -> dict[str, int]:
+        """The symbolic sizes of the samples in arrays."""
+        return {symbol: arrays[name].shape[axis] for symbol, (name, axis) in self._lengths.items()}
 
     @property
     def is_current(self) -> bool:
@@ -138,7 +212,7 @@ def step_sizes(batch: int, samples: int, visits: int) -> dict[str, int]:
 
 
 @dataclass
-class StepProgram(Program):
+class CompiledStep(Compiled, StepProgram):
     """A compiled step of training or evaluation.
 
     Args:
@@ -166,24 +240,12 @@ class StepProgram(Program):
         repeat: int = 1,
         start: int = 0,
     ) -> list[Array]:
-        """Runs steps on consecutive batches of the order of visits.
-
-        Args:
-            data: The arrays, by name.
-            order: The indices of the samples to visit: int32.
-            samples: The number of samples in the arrays.
-            batch: The number of samples in a step.
-            repeat: The number of steps.
-            start: The position in the order at which they begin. The caller passes it each time, since all programs of
-                a mode share the cursor, and a callback may run another program between two steps.
-
-        Returns:
-            The outputs of the last step.
-        """
+        """Runs steps on consecutive batches of the order of visits (see `StepProgram`)."""
         self._check_size(batch)
         self.start(start)
         inputs = {name: array for name, array in {**data, "order": order}.items() if name in self._used}
-        return self.executable.run(inputs, self._states, step_sizes(batch, samples, order.shape[0]), repeat)
+        sizes = step_sizes(batch, samples, order.shape[0]) | self._sizes_of(inputs)
+        return self.executable.run(inputs, self._states, sizes, repeat)
 
     def run_once(self, batch: Batch) -> list[Array]:
         """Runs one step on all samples of a batch."""
@@ -193,7 +255,7 @@ class StepProgram(Program):
 
 
 @dataclass
-class Prediction(Program):
+class CompiledPrediction(Compiled, Prediction):
     """A compiled prediction for a batch.
 
     Args:
@@ -219,12 +281,13 @@ class Prediction(Program):
         """The outputs for all samples of a batch."""
         self._check_size(batch.size)
         inputs = {name: array for name, array in batch.arrays.items() if name in self._used}
-        outputs = self.executable.run(inputs, self._states, {BATCH: batch.size})
+        outputs = self.executable.run(inputs, self._states, {BATCH: batch.size} | self._sizes_of(inputs))
         return [np.array(output) for output in outputs]  # an output may share memory with inputs or weights
 
     def empty_outputs(self) -> list[Array]:
         """The outputs for zero samples."""
-        return [np.empty((0, *resolve(row, {BATCH: 0})), dtype) for row, dtype in self._rows]
+        sizes = {BATCH: 0} | dict.fromkeys(self._lengths, 0)
+        return [np.empty((0, *resolve(row, sizes)), dtype) for row, dtype in self._rows]
 
     def allocate(self, samples: int) -> list[Array]:
         """Allocates arrays for the outputs of some samples, if outputs are `per_sample`."""
@@ -245,7 +308,7 @@ class Prediction(Program):
         self._check_size(min(batch, samples))
         self._check_size(samples % batch or min(batch, samples))
         if samples <= batch:
-            self.executable.sweep(arrays, self._states, {BATCH: samples}, 1, results)
+            self.executable.sweep(arrays, self._states, {BATCH: samples} | self._sizes_of(arrays), 1, results)
             return
         inputs = {name: array for name, array in arrays.items() if name in self._used}
         done, whole, per_execution = 0, samples - samples % batch, StepsPerExecution(None)
@@ -260,7 +323,8 @@ class Prediction(Program):
     def _sweep(self, inputs: Mapping[str, Array], results: list[Array], start: int, steps: int, batch: int) -> None:
         part = slice(start, start + steps * batch)
         taken = {name: array[part] for name, array in inputs.items()}
-        self.executable.sweep(taken, self._states, {BATCH: batch}, steps, [result[part] for result in results])
+        sizes = {BATCH: batch} | self._sizes_of(taken)
+        self.executable.sweep(taken, self._states, sizes, steps, [result[part] for result in results])
 
 
 @paused()
@@ -289,8 +353,8 @@ def make(
     executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {}, sizes)
     common = (mode, step.graph, executable, step.variables, model.stateful_batch_size, step.classes)
     if cursor is None:
-        return Prediction(*common, step.structure)
-    return StepProgram(*common, cursor, step.logs)
+        return CompiledPrediction(*common, step.structure)
+    return CompiledStep(*common, cursor, step.logs)
 
 
 @dataclass(frozen=True)
@@ -300,8 +364,8 @@ class Step:
     Args:
         graph: The complete graph.
         variables: The variable of each state, by name.
-        structure: The tree spec of the outputs, for a prediction.
-        forward: The graph up to the loss; None for a prediction.
+        structure: The tree spec of the outputs.
+        forward: The graph of what was differentiated first; None if nothing was.
         classes: The valid labels of the arrays that are integer labels, by name.
         logs: The names of the outputs of a step of training or evaluation.
     """
@@ -331,46 +395,49 @@ def trace_step(
         checked: The layers whose lookups are checked before the step runs, by identity.
     """
     symbols = dict.fromkeys((BATCH,) if cursor is None else (BATCH, SAMPLES, VISITS), ANY_SIZE)
-    session = Trace(symbols, model.random_step if mode == "train" else None)
-    training = mode == "train"
+    lengths = {str(dim) for shape in data_spec.shapes for dim in shape if not isinstance(dim, int)}
+    session = Trace(symbols | dict.fromkeys(sorted(lengths), SYMBOL_RANGE))
     where = scope("", model.compile_origin, absolute=True)
-    with session.active(), where, training_mode(training), checked_lookups(checked):
+    with session.active(), where, training_mode(mode == "train"), checked_lookups(checked), noted_labels() as labels:
         with scope(DATA):
             batch = _input_batch(session, data_spec) if cursor is None else _next_batch(session, data_spec, cursor)
-        x, y, weight = (data_spec.unflatten(role, batch) for role in "xyw")
-        y_pred = model(x)
-        if mode == "predict":
-            leaves, structure = tree.flatten_with_spec(y_pred)
-            graph = session.finish([lift(as_tensor(leaf), session) for leaf in leaves])
-            return Step(graph, variables_of(session), structure)
-        with scope("loss"):
-            loss = model.step_loss(x, y, y_pred, weight, training)
-        labels = model.label_classes(y, y_pred)
-        forward = session.builder.finish([lift(loss, session)])
-        size = next(leaf for leaf in tree.flatten(x) if leaf is not None).shape[0]
-        grads = _gradients(model, loss) if training else None
-        logs = model.track(loss, size, y, y_pred, weight, x)
-        if grads is not None:
-            # The gradients are those at the initial values of the weights, so the optimizer updates these: a value that
-            # a layer assigned to its own weights, as spectral normalization does, is for this step alone.
-            for weight in model.trainable_variables:
-                session.rewind(weight)
-            with scope("optimizer"):
-                model.optimizer.apply(grads, model.trainable_variables)
-        if training and session.streams:
-            with scope("random"):
-                model.random_step.assign(model.random_step.value + 1)
-        outputs = [lift(as_tensor(value), session) for value in logs.values()]
+        found = run_step(model, mode, pack_x_y_sample_weight(*(data_spec.unflatten(role, batch) for role in "xyw")))
+        leaves, structure = tree.flatten_with_spec(found)
+        graph = session.finish([lift(as_tensor(leaf), session) for leaf in leaves])
     classes = {name: among for name, array in batch.items() for target, among in labels if target is array}
-    graph = session.finish(outputs)
-    return Step(graph, variables_of(session), forward=forward, classes=classes, logs=tuple(logs))
+    logs = () if mode == "predict" else tuple(found)
+    return Step(graph, variables_of(session), structure, session.forward, classes, logs)
 
 
-def _gradients(model: Trainable, loss: Tensor) -> list[Tensor]:
-    weights = model.trainable_variables
-    with scope("loss"):
-        scaled = model.optimizer.scale_loss(loss)
-    return gradients(scaled, weights) if weights else []
+def run_step(model: Trainable, mode: str, data: Any) -> Any:
+    """Runs a model's own step on a batch.
+
+    Returns:
+        The outputs of a prediction, else the logs by name, without nesting, in the order of their names.
+
+    Raises:
+        ArgumentError: if a step of training or evaluation does not return a dictionary.
+    """
+    found = getattr(model, f"{mode}_step")(data)
+    if mode == "predict":
+        return found
+    if not isinstance(found, Mapping):
+        raise ArgumentError(
+            f"`{mode}_step` returns a dictionary of logs",
+            where=describe(model.compile_origin),
+            got=repr(found)[:80],
+            hint='return {"loss": loss}, or {m.name: m.result() for m in self.metrics}',
+        )
+    return dict(flattened_logs(found))
+
+
+def flattened_logs(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Logs sorted by name; a metric's dictionary contributes its entries."""
+    for name, value in sorted(results.items(), key=lambda item: item[0]):
+        if isinstance(value, Mapping):
+            yield from flattened_logs(value)
+        else:
+            yield str(name), value
 
 
 def _input_batch(session: Trace, data_spec: DataSpec) -> dict[str, Tensor]:

@@ -2,53 +2,48 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
-from inspect import signature as signature_of
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from graphc import config as settings
-from graphc import ops, optimizers, tree
-from graphc.dtypes import as_dtype
-from graphc.errors import ArgumentError, DataError, StateError
+from graphc import optimizers, tree
+from graphc.errors import StateError
 from graphc.graph.types import Origin
 from graphc.layers import Layer
 from graphc.layers.layer import training_mode
 from graphc.metrics import Mean
-from graphc.models.data import ArraySpec, Batch, Classes, DataSpec, arrays_of, with_class_weight
+from graphc.models.data import ArraySpec, Batch, DataSpec, arrays_of, with_class_weight
+from graphc.models.eager import eager_program
 from graphc.models.functional import check_input_shape
 from graphc.models.indices import DataLookup, data_lookups
-from graphc.models.objectives import CompileLoss, CompileMetrics, weights_of
-from graphc.models.outputs import Outputs
-from graphc.models.program import Prediction, Program, StepProgram, make
+from graphc.models.objectives import CompileLoss, CompileMetrics
+from graphc.models.program import CompiledPrediction, Prediction, Program, StepProgram, make
+from graphc.models.steps import STEPS, Steps, as_number
 from graphc.tracing import (
     Array,
     KerasTensor,
-    Tensor,
     Variable,
-    as_tensor,
-    current_trace,
     describe,
     scope,
     user_line,
 )
 from graphc.tracing.symbolic import infer_outputs
+from graphc.transforms.programs import Family
 from graphc.utils.arguments import whole_number
 
 
-class Trainer(Layer):
+class Trainer(Steps):
     """The methods of a model for its objectives, its compiled programs and single batches."""
 
     optimizer: Any
     compile_origin: Origin
-    random_step: Variable
     compiled: bool
     _cursors: dict[str, Variable]
-    _programs: dict[Any, Program]
+    _programs: dict[Any, Family[Program]]
     _collected: tuple[list[Any], list[Any]] | None
-    _prediction_cache: dict[Any, tuple[settings.Config, Prediction]]
+    _prediction_cache: dict[Any, tuple[settings.Config, CompiledPrediction]]
     _lookups: dict[Any, tuple[DataLookup, ...]]
     _compile_loss: CompileLoss | None
     _compile_metrics: CompileMetrics | None
@@ -56,10 +51,10 @@ class Trainer(Layer):
     _output_names: list[str] | None
     _compile_config: dict[str, Any]
     steps_per_execution: int
+    run_eagerly: bool
     stop_training: bool
 
     _internal = Layer._internal | {
-        "random_step",
         "_cursors",
         "_compile_config",
         "_programs",
@@ -75,9 +70,8 @@ class Trainer(Layer):
         self._compile_loss, self._compile_metrics = None, None
         self.clear_programs()
         self._output_names, self._compile_config, self.steps_per_execution = None, {}, 1
+        self.run_eagerly = False
         with scope("", absolute=True):
-            # Steps are counted from 1: random operations outside of training use step 0, and so get other numbers.
-            self.random_step = Variable(np.uint32(1), name="random_step", trainable=False)
             self._cursors = {
                 mode: Variable(np.int32(0), name=f"{mode}_cursor", trainable=False) for mode in ("train", "test")
             }
@@ -105,7 +99,7 @@ class Trainer(Layer):
             loss_weights: A factor for each output, likewise. None: ones.
             metrics: Names, functions or objects, as a list; for several outputs a list of lists or a dictionary.
             weighted_metrics: Likewise, for metrics that apply sample weights.
-            run_eagerly: Not supported: a step is always compiled.
+            run_eagerly: Whether each step runs its operations one by one, so that prints and breakpoints work in it.
             steps_per_execution: The number of steps between two calls of callbacks' batch methods.
             jit_compile: Accepted as in Keras; a step is always compiled.
             auto_scale_loss: Accepted as in Keras; without effect, since losses are computed in float32.
@@ -113,17 +107,14 @@ class Trainer(Layer):
         Raises:
             ArgumentError: if a name is unknown, or an option is not supported.
         """
-        if run_eagerly:
-            raise ArgumentError("run_eagerly is not supported: a step is always compiled", hint="leave it False")
         whole_number("steps_per_execution", steps_per_execution, 1)
-        self._reject_custom_steps()
         chosen = optimizers.get(optimizer)
         compile_loss = CompileLoss(loss, loss_weights) if loss is not None else None
         has_metrics = metrics is not None or weighted_metrics is not None
         compile_metrics = CompileMetrics(metrics, weighted_metrics) if has_metrics else None
         self.compile_origin = user_line()
         self.optimizer, self._compile_loss, self._compile_metrics = chosen, compile_loss, compile_metrics
-        self.steps_per_execution = steps_per_execution
+        self.steps_per_execution, self.run_eagerly = steps_per_execution, bool(run_eagerly)
         self.compiled, self.stop_training = True, False
         self.clear_programs()
         self._compile_config = {
@@ -132,7 +123,7 @@ class Trainer(Layer):
             "loss_weights": loss_weights,
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
-            "run_eagerly": False,
+            "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
         }
@@ -179,20 +170,10 @@ class Trainer(Layer):
         for metric in self._collected_metrics():
             metric.reset_state()
 
-    def get_metrics_result(self) -> dict[str, Any]:
-        """The current results of the metrics, by name: numbers, or tensors while a step is traced."""
-        results: dict[str, Any] = {}
-        tracing = current_trace() is not None
-        for metric in self.metrics if tracing else self._collected_metrics():
-            value = metric.result()
-            results.update(value if isinstance(value, Mapping) else {metric.name: value})
-        return {name: value if tracing else _number(value) for name, value in _flattened(results)}
-
     def _logs(self, program: Program, outputs: list[Array]) -> dict[str, Any]:
-        """The logs after some steps: the results of the metrics, or of the model's own `compute_metrics`."""
-        if isinstance(program, StepProgram) and program.logs:
-            return {name: _number(value) for name, value in sorted(zip(program.logs, outputs, strict=True))}
-        return self.get_metrics_result()
+        """The logs after some steps: what the last one returned."""
+        assert isinstance(program, StepProgram)
+        return {name: as_number(value) for name, value in sorted(zip(program.logs, outputs, strict=True))}
 
     def _as_list(self, logs: Mapping[str, Any]) -> Any:
         """Results as Keras lists them: those with a metric's name in the order of `metrics`, then the others."""
@@ -202,106 +183,6 @@ class Trainer(Layer):
         values = [logs[name] for name in names if name in logs]
         values += [value for name, value in sorted(logs.items()) if name not in names]
         return values[0] if len(values) == 1 else values
-
-    # ---- what a step computes
-
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """The loss of a batch: that of `compile` plus the losses that layers added. Subclasses may override it.
-
-        Args:
-            x: The inputs.
-            y: The targets.
-            y_pred: The outputs.
-            sample_weight: Weights of samples, or None.
-            training: Whether the model trains.
-
-        Returns:
-            A scalar tensor.
-
-        Raises:
-            StateError: if there is no loss to minimize.
-        """
-        total: Any = None
-        floats = as_dtype(settings.floatx())
-        if self._compile_loss is not None:
-            self._require_targets(y)
-            total = self._compile_loss(y, self._outputs(y_pred), sample_weight)
-        for loss in self.losses:
-            summed = ops.sum(loss if as_tensor(loss).type.dtype.is_float else as_tensor(loss, floats))
-            total = summed if total is None else total + summed
-        if total is None:
-            if training:
-                raise StateError(
-                    "there is no loss to minimize",
-                    where=describe(self.compile_origin),
-                    hint="pass `loss` to compile and `y` to fit, or call `add_loss` in a layer",
-                )
-            return as_tensor(0.0)
-        return total
-
-    def step_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
-        """Calls `compute_loss`, without `training` if a subclass defines it without."""
-        taken = signature_of(self.compute_loss).parameters
-        takes_training = "training" in taken or any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in taken.values())
-        options = {"training": training} if takes_training else {}
-        return as_tensor(self.compute_loss(x, y, y_pred, sample_weight, **options))
-
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Updates the metrics of `compile` with a batch. Subclasses may override it and return further results.
-
-        Args:
-            x: The inputs.
-            y: The targets.
-            y_pred: The outputs.
-            sample_weight: Weights of samples, or None.
-
-        Returns:
-            The results by name.
-        """
-        self._update_metrics(y, y_pred, sample_weight)
-        return self.get_metrics_result()
-
-    def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
-        if self._compile_metrics is not None:
-            self._require_targets(y)
-            outputs = self._outputs(y_pred)
-            loss = self._compile_loss
-            wanted = loss.targets(y, outputs) if loss is not None else outputs.per_output(y, "targets")
-            self._compile_metrics.build(outputs, wanted)
-            self._compile_metrics.update_state(wanted, outputs, weights_of(sample_weight, outputs))
-
-    def track(self, loss: Tensor, size: Any, y: Any, y_pred: Any, sample_weight: Any, x: Any) -> dict[str, Any]:
-        """Updates the loss tracker and the metrics with a batch; returns further logs."""
-        with scope("metrics/loss"):
-            self._loss_tracker.update_state(loss, sample_weight=size)
-        if type(self).compute_metrics is Trainer.compute_metrics:
-            self._update_metrics(y, y_pred, sample_weight)  # a step does not need the results
-            return {}
-        logs = self.compute_metrics(x, y, y_pred, sample_weight)
-        # As in Keras, results that have the names of the metrics are read from the metrics.
-        own = isinstance(logs, Mapping) and set(logs) != set(self.get_metrics_result())
-        return dict(logs) if own else {}
-
-    def label_classes(self, y: Any, y_pred: Any) -> list[tuple[Any, Classes]]:
-        """The targets that the losses of `compile` treat as integer labels, each with its valid labels."""
-        loss, outputs = self._compile_loss, self._outputs(y_pred)
-        if loss is None or loss.output_losses is None or y is None:
-            return []
-        wanted = loss.targets(y, outputs)
-        return [(wanted[index], classes) for index, classes in loss.classes(outputs).items()]
-
-    def _outputs(self, y_pred: Any) -> Outputs:
-        return Outputs(y_pred, self._output_names)
-
-    def _require_targets(self, y: Any) -> None:
-        if y is None:
-            raise DataError(
-                "there are no targets",
-                where=describe(user_line()),
-                hint="pass `y`, which the loss and the metrics compare with",
-            )
 
     # ---- programs
 
@@ -316,26 +197,42 @@ class Trainer(Layer):
         Raises:
             GraphcError: if the data do not fit the model.
         """
-        found = self._programs.get(self._key(mode, data_spec))
-        if found is not None and found.is_current:
-            return found
+        family = self._programs.get(self._key(mode, data_spec))
+        found = None if family is None else family.find(data_spec.shapes)
+        if found is not None and found[0].is_current:
+            return found[0]
         self._ensure_weights(data_spec)
-        if mode == "train":
-            self._ensure_optimizer()
-        found = make(self, data_spec, mode, self._cursors, sizes)
-        self._clear_losses()
+        if mode == "train" and type(self).train_step is Steps.train_step and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        if family is None or found is not None:  # `found` was compiled with other rules of users' primitives
+            family = Family(generalizes=not self.run_eagerly)
+        program, _ = family.add(
+            data_spec.shapes, lambda shapes, lengths: self._made(mode, data_spec, shapes, lengths, sizes)
+        )
         # The parts that can be frozen, and the metrics, are collected once for each compilation: a walk over all layers
         # costs as much as a step of a small model.
         self._collected = [*self._flatten_layers(), *self.weights], self.metrics
-        self._programs[self._key(mode, data_spec)] = found
-        return found
+        self._programs[self._key(mode, data_spec)] = family
+        return program
+
+    def _made(
+        self, mode: str, data_spec: DataSpec, shapes: Any, lengths: Mapping[str, int], sizes: Mapping[str, int] | None
+    ) -> Program:
+        """A program for data of a spec with samples of these shapes."""
+        spec = data_spec.with_shapes(shapes)
+        if self.run_eagerly:
+            return eager_program(self, spec, mode)
+        try:
+            return make(self, spec, mode, self._cursors, None if sizes is None else {**sizes, **lengths})
+        finally:
+            self._clear_losses()
 
     def _key(self, mode: str, data_spec: DataSpec) -> Any:
-        """The key of a program in the cache: all that it depends on."""
+        """The key of programs in the cache: all that they depend on, but sizes."""
         flags = None
         if mode == "train" and self._collected is not None:
             flags = tuple(part.trainable for part in self._collected[0])
-        return mode, data_spec, flags, settings.current()
+        return mode, data_spec.without_sizes, flags, self.run_eagerly, settings.current()
 
     def clear_programs(self) -> None:
         """Drops the compiled programs, because the model has changed."""
@@ -347,26 +244,19 @@ class Trainer(Layer):
             return
         stand_ins = {leaf.name: KerasTensor((None, *leaf.shape), _floatx(leaf.dtype)) for leaf in data_spec.of("x")}
         with scope("", self.compile_origin, absolute=True), training_mode(False):
-            infer_outputs(self, (data_spec.unflatten("x", stand_ins),), {})
+            try:
+                infer_outputs(self, (data_spec.unflatten("x", stand_ins),), {})
+            except Exception:
+                # A model with steps of its own may not be one to call on the data; they create what they need.
+                if not self._has_own_steps:
+                    raise
+                return
         self.built = True
 
-    def _ensure_optimizer(self) -> None:
-        weights = self.trainable_variables
-        if not self.optimizer.built:
-            self.optimizer.build(weights)
-        if not weights:
-            warnings.warn("the model has no weights to train", stacklevel=3)
-
-    def _reject_custom_steps(self) -> None:
-        """Raises an error for a subclass's own step methods, which compiled programs would ignore."""
-        for method in ("train_step", "test_step", "predict_step"):
-            if hasattr(type(self), method):
-                raise StateError(
-                    f"a model's own `{method}` is not supported yet",
-                    layer=self.name,
-                    where=describe(user_line()),
-                    hint="override compute_loss or compute_metrics instead",
-                )
+    @property
+    def _has_own_steps(self) -> bool:
+        """Whether a subclass defines steps."""
+        return any(getattr(type(self), step) is not getattr(Steps, step) for step in STEPS)
 
     def _require_compiled(self, method: str) -> None:
         if not self.compiled:
@@ -481,33 +371,20 @@ class Trainer(Layer):
         self.check_batch(data)
         program = self.program("predict", data.spec)
         assert isinstance(program, Prediction)
-        known = type(x) is np.ndarray and data.arrays["x0"] is x and program.per_sample
+        known = type(x) is np.ndarray and data.arrays["x0"] is x
         # A model with lookups is not cached: the indices in each array must be checked.
-        if known and not any(lookup.inputs for lookup in self._lookups_of(data.spec)):
+        checked = any(lookup.inputs for lookup in self._lookups_of(data.spec))
+        if known and isinstance(program, CompiledPrediction) and program.per_sample and not checked:
             self._prediction_cache[x.shape[1:], x.dtype] = settings.current(), program
         return program
 
-    def _cached_prediction(self, x: Any) -> Prediction | None:
+    def _cached_prediction(self, x: Any) -> CompiledPrediction | None:
         """The cached program that predicted for an array of this shape and dtype, whose checks need not be repeated."""
         if type(x) is not np.ndarray or not x.shape or not x.shape[0]:
             return None
         found = self._prediction_cache.get((x.shape[1:], x.dtype))
         cached = found is not None and found[0] is settings.current() and found[1].is_current
         return found[1] if found is not None and cached else None
-
-
-def _flattened(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Results sorted by name; a metric's dictionary contributes its entries."""
-    for name, value in sorted(results.items(), key=lambda item: item[0]):
-        if isinstance(value, Mapping):
-            yield from _flattened(value)
-        else:
-            yield name, value
-
-
-def _number(value: Any) -> Any:
-    array = np.asarray(value)
-    return float(array) if array.ndim == 0 else array
 
 
 def _floatx(dtype: Any) -> str:

@@ -33,8 +33,9 @@ from graphc.ops.activations import (
 from graphc.ops.attention import (
     dot_product_attention,
 )
-from graphc.ops.control import (
-    scan,
+from graphc.ops.branches import (
+    cond,
+    switch,
 )
 from graphc.ops.creation import (
     arange,
@@ -150,12 +151,23 @@ from graphc.ops.functions import (
     tanh,
     trunc,
 )
+from graphc.ops.gradients import (
+    custom_gradient,
+)
 from graphc.ops.linear import (
     dot,
     inner,
     outer,
     tensordot,
     vdot,
+)
+from graphc.ops.loops import (
+    associative_scan,
+    fori_loop,
+    map,
+    scan,
+    vectorized_map,
+    while_loop,
 )
 from graphc.ops.nn import (
     batch_normalization,
@@ -264,6 +276,7 @@ __all__ = [
     "argmin",
     "argsort",
     "array",
+    "associative_scan",
     "average",
     "average_pool",
     "batch_normalization",
@@ -284,6 +297,7 @@ __all__ = [
     "cholesky",
     "clip",
     "concatenate",
+    "cond",
     "conj",
     "conjugate",
     "conv",
@@ -294,6 +308,7 @@ __all__ = [
     "cos",
     "cosh",
     "count_nonzero",
+    "custom_gradient",
     "deg2rad",
     "depthwise_conv",
     "divide",
@@ -317,6 +332,7 @@ __all__ = [
     "flip",
     "floor",
     "floor_divide",
+    "fori_loop",
     "full",
     "full_like",
     "gelu",
@@ -356,6 +372,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
+    "map",
     "matmul",
     "max",
     "max_pool",
@@ -432,6 +449,7 @@ __all__ = [
     "sum",
     "swapaxes",
     "swish",
+    "switch",
     "take",
     "take_along_axis",
     "tan",
@@ -449,9 +467,11 @@ __all__ = [
     "unstack",
     "var",
     "vdot",
+    "vectorized_map",
     "view_as_complex",
     "view_as_real",
     "where",
+    "while_loop",
     "zeros",
     "zeros_like",
 ]

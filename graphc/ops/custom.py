@@ -27,7 +27,6 @@ from graphc.tracing import (
     describe,
     lift,
     operation,
-    outermost_trace,
     scope,
 )
 from graphc.tracing.conversion import float_dtype
@@ -200,7 +199,6 @@ class _RuleTrace(Trace):
         super().__init__(builder.symbols)
         self.builder = builder
         self._name = name
-        self._around = outermost_trace()
 
     def state(self, variable: Any) -> Value:
         """Raises an error: a gradient is a function of the operands and the result.
@@ -213,10 +211,6 @@ class _RuleTrace(Trace):
             got=variable.path,
             hint="make it an operand of the primitive",
         )
-
-    def next_stream(self) -> int:
-        """A stream number, unique among the random operations of the outermost trace."""
-        return super().next_stream() if self._around is None else self._around.next_stream()
 
 
 def _gradient(name: str, vjp: Callable[..., Any]) -> Callable[..., Any]:

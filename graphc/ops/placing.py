@@ -12,7 +12,8 @@ from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.tracing import Tensor, as_tensor, bind, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing.indexing import as_indices, wrapped
-from graphc.tracing.shapes import assumed, dims_of, is_inferring
+from graphc.tracing.shapes import assumed, dims_of
+from graphc.tracing.trace import infers
 from graphc.tracing.updates import How, update
 
 
@@ -30,7 +31,7 @@ def _starts(start_indices: Any, x: Tensor, op: str) -> list[Tensor]:
             got=got or "none",
             expected=f"{x.ndim} scalars",
         )
-    if not (is_inferring() or all(part.type.dtype.is_integer for part in parts)):
+    if not (infers() or all(part.type.dtype.is_integer for part in parts)):
         got = ", ".join(str(part.type) for part in parts)
         raise DTypeError(f"the starts of `{op}` are integers", got=got, hint='ops.cast(start_indices, "int32")')
     return [wrapped(as_indices(part), extent) for part, extent in zip(parts, x.shape, strict=True)]
@@ -49,7 +50,7 @@ def _sizes(shape: Any, x: Tensor, start_indices: Any) -> Shape:
             start = start_indices[axis]
             start = start if isinstance(start, int | IntExpr) else as_tensor(start)
             if isinstance(start, Tensor):
-                if is_inferring():
+                if infers():
                     found.append(dims.size(f"slice_{axis}"))
                     continue
                 if start.traced is not None:
@@ -60,7 +61,7 @@ def _sizes(shape: Any, x: Tensor, start_indices: Any) -> Shape:
                     )
                 start = int(start)
             size = extent - (start + extent if isinstance(start, int) and start < 0 else start)
-        if not (is_inferring() or (dims.nonnegative(size) and dims.nonnegative(extent - size))):
+        if not (infers() or (dims.nonnegative(size) and dims.nonnegative(extent - size))):
             raise ShapeError("a slice is larger than the tensor", got=f"{shape}", expected=f"at most {x.shape}")
         found.append(size)
     return tuple(found)
@@ -89,7 +90,7 @@ def slice(inputs: Any, start_indices: Any, shape: Any) -> Tensor:
     tensor = as_tensor(inputs)
     starts = _starts(start_indices, tensor, "slice")
     sizes = _sizes(dims_of(shape), tensor, start_indices)
-    if is_inferring():
+    if infers():
         return assumed(tensor, sizes)
     fixed = _fixed(start_indices, tensor.shape, sizes)
     if fixed is not None:
@@ -147,7 +148,7 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Tensor:
         )
     block = as_tensor(updates, tensor.type.dtype)
     starts = _starts(start_indices, tensor, "slice_update")
-    if is_inferring():
+    if infers():
         return tensor
     fits = block.ndim == tensor.ndim and all(
         dims.nonnegative(extent - size) for extent, size in zip(tensor.shape, block.shape, strict=True)
@@ -167,7 +168,7 @@ def _points(indices: Any, rank: int, op: str) -> tuple[Tensor, ...]:
             got=f"indices of shape {points.shape}",
             expected=f"(updates, k), with k from 1 to {rank}",
         )
-    if not (is_inferring() or points.type.dtype.is_integer):
+    if not (infers() or points.type.dtype.is_integer):
         raise DTypeError(f"the indices of `{op}` are integers", got=points.dtype, hint='ops.cast(indices, "int32")')
     return tuple(as_indices(points)[..., i] for i in range(points.shape[-1]))
 

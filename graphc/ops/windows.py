@@ -13,10 +13,9 @@ from graphc.dims import Dim
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import in_float, in_wide
 from graphc.ops.shaping import flip, moveaxis, reshape, swapaxes
-from graphc.tracing import Tensor, as_tensor, bind, current_trace, elementwise, operation, result_dtype
+from graphc.tracing import Tensor, as_tensor, bind, elementwise, infers, operation, result_dtype
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
-from graphc.tracing.trace import InferenceTrace
 
 Padding = tuple[tuple[Dim, Dim], ...]
 
@@ -63,7 +62,7 @@ def padding_of(padding: str, sizes: Sequence[Dim], window: Sequence[int], stride
             total = extent - 1
         elif isinstance(size, int):
             total = max((math.ceil(size / stride) - 1) * stride + extent - size, 0)
-        elif isinstance(current_trace(), InferenceTrace):
+        elif infers():
             # During inference the size of the result suffices; this padding results in the same size.
             total = extent - 1
         else:

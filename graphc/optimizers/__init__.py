@@ -10,12 +10,13 @@ from graphc.optimizers.adam import Adam
 from graphc.optimizers.adamax import Adamax
 from graphc.optimizers.adamw import AdamW
 from graphc.optimizers.lion import Lion
+from graphc.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from graphc.optimizers.optimizer import Optimizer
 from graphc.optimizers.rmsprop import RMSprop
 from graphc.optimizers.sgd import SGD
 from graphc.registration import deserialize_keras_object, resolve, serialize_keras_object
 
-_CLASSES: tuple[Any, ...] = (Adagrad, Adam, AdamW, Adamax, Lion, RMSprop, SGD)
+_CLASSES: tuple[Any, ...] = (Adagrad, Adam, AdamW, Adamax, Lion, LossScaleOptimizer, RMSprop, SGD)
 _NAMES: Mapping[str, Any] = MappingProxyType(
     {cls.__name__: cls for cls in _CLASSES} | {cls.__name__.lower(): cls for cls in _CLASSES}
 )
@@ -52,6 +53,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Lion",
+    "LossScaleOptimizer",
     "Optimizer",
     "RMSprop",
     "deserialize",

@@ -32,7 +32,7 @@ class Adam(Optimizer):
         ema_momentum: The momentum of these averages.
         ema_overwrite_frequency: The number of steps after which weights are set to their averages.
         loss_scale_factor: Factor by which the loss is multiplied and gradients are divided.
-        gradient_accumulation_steps: Not supported yet.
+        gradient_accumulation_steps: The number of steps whose mean gradient is one update.
         name: Its name.
 
     Example:
@@ -93,7 +93,7 @@ class Adam(Optimizer):
         """Updates one weight by its gradient."""
         index, dtype = self._index(variable), variable.type.dtype.name
         # These scalars are the same for every weight, and so are one node in the graph.
-        step = ops.cast(self.iterations.value + 1, dtype)
+        step = ops.cast(self.iterations + 1, dtype)
         bias = ops.sqrt(1 - ops.power(self.beta_2, step)) / (1 - ops.power(self.beta_1, step))
         rate = ops.cast(learning_rate, dtype) * bias
         mean, power = self.momentums[index], self.velocities[index]

@@ -28,7 +28,7 @@ class Adamax(Optimizer):
         ema_momentum: The momentum of these averages.
         ema_overwrite_frequency: The number of steps after which weights are set to their averages.
         loss_scale_factor: Factor by which the loss is multiplied and gradients are divided.
-        gradient_accumulation_steps: Not supported yet.
+        gradient_accumulation_steps: The number of steps whose mean gradient is one update.
         name: Its name.
 
     Example:
@@ -86,7 +86,7 @@ class Adamax(Optimizer):
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Updates one weight by its gradient."""
         index, dtype = self._index(variable), variable.type.dtype.name
-        step = ops.cast(self.iterations.value + 1, dtype)
+        step = ops.cast(self.iterations + 1, dtype)
         mean, largest = self.means[index], self.largest[index]
         mean.assign_add((gradient - mean.value) * (1 - self.beta_1))
         largest.assign(ops.maximum(self.beta_2 * largest.value, ops.abs(gradient)))

@@ -29,7 +29,7 @@ class Lion(Optimizer):
         ema_momentum: The momentum of these averages.
         ema_overwrite_frequency: The number of steps after which weights are set to their averages.
         loss_scale_factor: Factor by which the loss is multiplied and gradients are divided.
-        gradient_accumulation_steps: Not supported yet.
+        gradient_accumulation_steps: The number of steps whose mean gradient is one update.
         name: Its name.
 
     Example:

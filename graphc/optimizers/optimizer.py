@@ -14,6 +14,7 @@ from graphc.errors import ArgumentError, StateError
 from graphc.optimizers.schedules import LearningRateSchedule
 from graphc.registration import Configurable, choices, deserialize_keras_object, serialize_keras_object
 from graphc.tracing import Tensor, Variable, as_tensor, describe, given_name, scope, snake_case, user_line
+from graphc.tracing.state import StatelessScope, zip_values
 
 
 class Optimizer(Configurable):
@@ -29,7 +30,7 @@ class Optimizer(Configurable):
         ema_momentum: The momentum of these averages.
         ema_overwrite_frequency: The number of steps after which weights are set to their averages. None: at the end.
         loss_scale_factor: Factor by which the loss is multiplied and gradients are divided. None: 1.
-        gradient_accumulation_steps: Not supported yet.
+        gradient_accumulation_steps: The number of steps whose mean gradient is one update.
         name: Its name. None: one derived from the name of the class.
 
     Raises:
@@ -58,8 +59,8 @@ class Optimizer(Configurable):
                 got=", ".join(map(repr, kwargs)),
                 hint=choices(next(iter(kwargs)), self.get_names()),
             )
-        if gradient_accumulation_steps is not None:
-            raise ArgumentError("gradient_accumulation_steps is not supported yet", got=gradient_accumulation_steps)
+        if gradient_accumulation_steps and gradient_accumulation_steps < 2:
+            raise ArgumentError("gradient_accumulation_steps is 2 or more, or None", got=gradient_accumulation_steps)
         if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ArgumentError("only one of clipnorm, clipvalue and global_clipnorm can be given")
         if use_ema and not 0 <= ema_momentum <= 1:
@@ -68,15 +69,16 @@ class Optimizer(Configurable):
         self.weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
         self.global_clipnorm, self.use_ema, self.ema_momentum = global_clipnorm, use_ema, ema_momentum
         self.ema_overwrite_frequency, self.loss_scale_factor = ema_overwrite_frequency, loss_scale_factor
-        self.gradient_accumulation_steps = None
+        self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
         self._variables: list[Variable] = []
         self._trainable: list[Variable] = []
         self._averages: list[Variable] = []
+        self._accumulated: list[Variable] = []
         self._excluded: list[Variable] = []
         self._excluded_names: list[str] = []
         with scope(self.name, absolute=True):
-            self.iterations = self._track(Variable(np.int32(0), name="iteration", trainable=False))
+            self._iterations = self._track(Variable(np.int32(0), name="iteration", trainable=False))
             self._schedule = learning_rate if callable(learning_rate) else None
             if self._schedule is None:
                 rate = np.float32(learning_rate)
@@ -99,6 +101,12 @@ class Optimizer(Configurable):
         """Its counters and moments."""
         return list(self._variables)
 
+    @property
+    def iterations(self) -> Any:
+        """The number of updates so far."""
+        steps = self.gradient_accumulation_steps
+        return ops.floor_divide(self._iterations, steps) if steps else self._iterations
+
     # ---- learning rate
 
     @property
@@ -120,7 +128,7 @@ class Optimizer(Configurable):
         if self._rate is not None:
             return self._rate.value
         if isinstance(self._schedule, LearningRateSchedule):
-            return as_tensor(self._schedule(self.iterations.value))
+            return as_tensor(self._schedule(as_tensor(self.iterations)))
         return as_tensor(self._schedule())  # type: ignore[misc]
 
     # ---- building
@@ -136,6 +144,8 @@ class Optimizer(Configurable):
             self._averages = [
                 self.add_variable_from_reference(v, "average", initializer=v.buffer.host()) for v in variables
             ]
+        if self.gradient_accumulation_steps:
+            self._accumulated = self.add_optimizer_variables(variables, "gradient_accumulator")
         self.built = True
 
     def add_variable_from_reference(
@@ -184,9 +194,9 @@ class Optimizer(Configurable):
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
         """Runs a step: `apply` for pairs of gradient and weight."""
-        grads, variables = zip(*grads_and_vars, strict=True)
-        self.apply(list(grads), list(variables))
-        return self.iterations
+        pairs = list(grads_and_vars)
+        self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
+        return self._iterations
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
         """Runs a step: updates each weight by its gradient.
@@ -207,17 +217,70 @@ class Optimizer(Configurable):
             self.build(weights)
         for weight in weights:
             self._index(weight)
-        pairs = [(as_tensor(g), v) for g, v in zip(grads, weights, strict=True) if g is not None]
-        gradients = self._clip([g if not self.loss_scale_factor else g / self.loss_scale_factor for g, _ in pairs])
+        with scope("optimizer", absolute=True):
+            self._update([(as_tensor(g), v) for g, v in zip(grads, weights, strict=True) if g is not None])
+
+    def _update(self, pairs: list[tuple[Tensor, Variable]]) -> None:
+        pairs = [(g if not self.loss_scale_factor else g / self.loss_scale_factor, v) for g, v in pairs]
+        if self.gradient_accumulation_steps:
+            self._accumulate(pairs, self.gradient_accumulation_steps)
+        else:
+            self._update_weights(pairs)
+        self._average()
+        self._iterations.assign_add(1)
+        for _, variable in pairs:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable.value))
+
+    def _update_weights(self, pairs: list[tuple[Tensor, Variable]]) -> None:
+        gradients = self._clip([gradient for gradient, _ in pairs])
         rate = self._current_rate()
         self._decay([v for _, v in pairs], rate)
         for gradient, (_, variable) in zip(gradients, pairs, strict=True):
             self.update_step(gradient, variable, rate)
-        self._average()
-        self.iterations.assign_add(1)
-        for _, variable in pairs:
-            if variable.constraint is not None:
-                variable.assign(variable.constraint(variable.value))
+
+    def _accumulate(self, pairs: list[tuple[Tensor, Variable]], steps: int) -> None:
+        """Adds gradients to those of earlier steps; every so many steps, weights are updated by their mean."""
+        sums = [(self._accumulated[self._index(v)], g) for g, v in pairs]
+
+        def update() -> None:
+            self._update_weights([((g + total) / steps, v) for (total, g), (_, v) in zip(sums, pairs, strict=True)])
+            for total, gradient in sums:
+                total.assign(ops.zeros_like(gradient))
+
+        def add() -> None:
+            for total, gradient in sums:
+                total.assign_add(gradient)
+
+        ops.cond(ops.equal((self._iterations + 1) % steps, 0), update, add)
+
+    def stateless_apply(
+        self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """Runs a step on values instead of variables.
+
+        Args:
+            optimizer_variables: The value of each of `variables`.
+            grads: A gradient for each weight.
+            trainable_variables: The value of each weight.
+
+        Returns:
+            The new values of the weights, and of the optimizer's variables.
+
+        Raises:
+            StateError: if the optimizer is not built.
+            ArgumentError: if the numbers of values and variables differ.
+        """
+        if not self.built:
+            raise StateError(
+                "`stateless_apply` of an optimizer that is not built",
+                where=describe(user_line()),
+                hint="call optimizer.build(trainable_variables) first",
+            )
+        mapping = [*zip_values(self._trainable, trainable_variables), *zip_values(self.variables, optimizer_variables)]
+        with StatelessScope(mapping) as state:
+            self.apply(grads, self._trainable)
+        return [state.read(v) for v in self._trainable], [state.read(v) for v in self.variables]
 
     def _check_missing(self, missing: list[Variable], weights: list[Variable]) -> None:
         if missing and len(missing) == len(weights):
@@ -280,10 +343,10 @@ class Optimizer(Configurable):
             return
         for variable, average in zip(self._trainable, self._averages, strict=True):
             # In the first step the averages are the weights themselves, not averages with the initial zeros.
-            keep = ops.cast(ops.not_equal(self.iterations.value, 0), variable.type.dtype.name) * self.ema_momentum
+            keep = ops.cast(ops.not_equal(self.iterations, 0), variable.type.dtype.name) * self.ema_momentum
             average.assign(keep * average.value + (1 - keep) * variable.value)
             if self.ema_overwrite_frequency:
-                steps = self.iterations.value + 1
+                steps = self.iterations + 1
                 due = ops.equal(steps % self.ema_overwrite_frequency, 0)
                 variable.assign(ops.where(due, average.value, variable.value))
 
@@ -331,7 +394,7 @@ class Optimizer(Configurable):
             "ema_momentum": self.ema_momentum,
             "ema_overwrite_frequency": self.ema_overwrite_frequency,
             "loss_scale_factor": self.loss_scale_factor,
-            "gradient_accumulation_steps": None,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
         }
 
     @classmethod

@@ -44,7 +44,7 @@ def _emit(builder: Builder, node: Node, inputs: tuple[Ref, ...]) -> tuple[Ref, .
     op, attrs = node.op, node.attrs
     rule = primitive(op)
     produced = {builder.nodes[ref.node].op for ref in inputs}
-    simplified: Value | None = None
+    simplified: Value | tuple[Value, ...] | None = None
     of_constants = bool(produced) and all(primitive(producer).literal for producer in produced)
     if rule.simplify is not None or of_constants or produced == {"broadcast"}:
         operands = tuple([Value(builder, ref) for ref in inputs])
@@ -54,6 +54,8 @@ def _emit(builder: Builder, node: Node, inputs: tuple[Ref, ...]) -> tuple[Ref, .
             simplified = rule.simplify(builder, attrs, operands)
         if simplified is None and rule.kind is Kind.POINTWISE:
             simplified = _computed_before_broadcast(op, attrs, operands)
+    if isinstance(simplified, tuple):
+        return tuple([value.ref for value in simplified])
     if simplified is not None:
         return (simplified.ref,)
     added = builder.add(op, inputs, attrs, node.outs)

@@ -1,6 +1,7 @@
 """The primitive operations; importing this package registers them all."""
 
 from graphc.primitives import (
+    boundary,
     conditional,
     contraction,
     control,
@@ -21,6 +22,7 @@ from graphc.primitives import (
 )
 
 __all__ = [
+    "boundary",
     "conditional",
     "contraction",
     "control",

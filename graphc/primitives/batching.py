@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 
 from graphc import dims
 from graphc.dims import Dim
+from graphc.errors import ArgumentError
 from graphc.graph.builder import Builder, Value, build_like
 from graphc.graph.core import Graph
 from graphc.graph.registry import Batch, Batched, primitive
-from graphc.graph.types import Attrs, Node, Ref, TensorType
+from graphc.graph.types import Attrs, Node, Ref, TensorType, at_origin
 
 
 def has_rule(node: Node) -> bool:
@@ -39,10 +40,16 @@ def vectorized(
 
     Returns:
         Its results.
+
+    Raises:
+        ArgumentError: if it has no batching rule.
     """
-    rule = primitive(op).batch
-    if rule is None or not any(operand.varies for operand in operands):
+    if not any(operand.varies for operand in operands):
         return tuple(Batched(value, False) for value in builder.apply_many(op, *(x.value for x in operands), **attrs))
+    rule = primitive(op).batch
+    if rule is None:
+        hint = "run one row after the other, with `ops.map` or `ops.scan`"
+        raise at_origin(ArgumentError(f"`{op}` cannot be vectorized", hint=hint), builder.loc)
     results = rule(builder, attrs, operands, length)
     return results if isinstance(results, tuple) else (Batched(results, True),)
 

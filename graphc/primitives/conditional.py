@@ -9,10 +9,10 @@ import numpy as np
 from graphc import dtypes
 from graphc.dims import Dim
 from graphc.dtypes import DType
-from graphc.errors import DTypeError, ShapeError
+from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.graph.builder import Applied, Builder, Value, build_like, inline
 from graphc.graph.core import Graph
-from graphc.graph.registry import Batched, Case, Kind, Primitive, RegionRule, register
+from graphc.graph.registry import Batched, Case, Kind, Primitive, RegionRule, primitive, register
 from graphc.graph.types import Attrs, Ref, TensorType
 from graphc.primitives.base import FLOATS, INEXACT, Array
 from graphc.primitives.batching import vectorized_graph
@@ -22,8 +22,12 @@ Grads = Sequence[Value | None]
 Block = Callable[[Mapping[str, Array]], list[Array]]
 
 
+def _letters(letter: str, count: int) -> tuple[str, ...]:
+    return tuple(f"{letter}{i}" for i in range(count))
+
+
 def _names(letter: str, values: Sequence[object]) -> tuple[str, ...]:
-    return tuple(f"{letter}{i}" for i in range(len(values)))
+    return _letters(letter, len(values))
 
 
 def _outputs(graph: Graph) -> list[TensorType]:
@@ -33,7 +37,9 @@ def _outputs(graph: Graph) -> list[TensorType]:
 # ---- while: its operands are constants, which both graphs read, and carries
 
 
-def _while_infer(*operands: TensorType, test: Graph, body: Graph, constants: int) -> tuple[TensorType, ...]:
+def _while_infer(
+    *operands: TensorType, test: Graph, body: Graph, constants: int, limit: int | None
+) -> tuple[TensorType, ...]:
     given, carries = operands[:constants], operands[constants:]
     if not carries:
         raise ShapeError("`while` needs something that its passes change", got="no carries")
@@ -52,7 +58,7 @@ def _while_infer(*operands: TensorType, test: Graph, body: Graph, constants: int
     return carries
 
 
-def _while_eval(*operands: Array, test: Block, body: Block, constants: int) -> tuple[Array, ...]:
+def _while_eval(*operands: Array, test: Block, body: Block, constants: int, limit: int | None) -> tuple[Array, ...]:
     given, state = operands[:constants], list(operands[constants:])
     names = (*_names("c", given), *_names("s", state))
     while test(dict(zip(names, (*given, *state), strict=True)))[0]:
@@ -60,8 +66,46 @@ def _while_eval(*operands: Array, test: Block, body: Block, constants: int) -> t
     return tuple(np.asarray(value) for value in state)
 
 
-def _while_lower(types: Sequence[TensorType], test: Graph, body: Graph, constants: int) -> RegionRule:
+def _while_lower(
+    types: Sequence[TensorType], test: Graph, body: Graph, constants: int, limit: int | None
+) -> RegionRule:
     return RegionRule("while", (test, body), constants, len(types) - constants)
+
+
+def _while_vjp(given: Value | tuple[Value | None, ...], n: Applied) -> Grads:
+    """The gradient of a counted loop with as many iterations as there can be, which do nothing once the test fails."""
+    limit, constants = n.attrs["limit"], n.attrs["constants"]
+    if limit is None:
+        raise ArgumentError(
+            "a `while` loop has a gradient only if the number of its iterations is bounded",
+            hint="pass `maximum_iterations=`, or count with `ops.scan` or `ops.fori_loop`",
+        )
+    cotangents = given if isinstance(given, tuple) else (given,)
+    if not limit:
+        return [*(None for _ in range(constants)), *cotangents]
+    carries = len(n.operands) - constants
+    attrs = {"constants": constants, "carries": carries, "xs": 0, "length": limit, "reverse": False}
+    counted = n.builder.add("scan", n.node.inputs, {**attrs, "body": _guarded(n.attrs, constants, carries)})
+    rule = primitive("scan").vjp
+    assert rule is not None
+    grads: Grads = rule(tuple(cotangents), Applied(n.builder, counted, n.differentiate))
+    return grads
+
+
+def _guarded(attrs: Attrs, constants: int, carries: int) -> Graph:
+    """An iteration that keeps the carries where the test fails."""
+    builder = build_like(attrs["body"])
+    types = {name: node.outs[0] for name, node in attrs["body"].inputs.items()}
+    inputs = {name: builder.input(name, types[name]) for name in (*_letters("c", constants), *_letters("s", carries))}
+    (holds,) = inline(builder, attrs["test"], inputs)
+    index = builder.apply("cast", holds, dtype=dtypes.int32)
+    keep, run = (build_like(attrs["body"]) for _ in range(2))
+    operands = list(inputs.values())
+    given = [keep.input(f"c{i}", value.type) for i, value in enumerate(operands)]
+    kept = keep.finish(given[constants:])
+    given = [run.input(f"c{i}", value.type) for i, value in enumerate(operands)]
+    iterated = run.finish(inline(run, attrs["body"], dict(zip(inputs, given, strict=True))))
+    return builder.finish(builder.apply_many("switch", index, *operands, branches=(kept, iterated)))
 
 
 def _growing(dtype: DType) -> dict[str, Graph]:
@@ -83,7 +127,7 @@ def _growing(dtype: DType) -> dict[str, Graph]:
 def _while_cases() -> Iterable[Case]:
     for low in (-1, 30):  # with the second there is no iteration
         shapes = ((3,), (3,), ())
-        yield Case(shapes, {"constants": 1}, low, 40, False, integer_operands=(2,), typed=_growing)
+        yield Case(shapes, {"constants": 1, "limit": 20}, low, 40, integer_operands=(2,), typed=_growing)
 
 
 def _while_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> tuple[Batched, ...]:
@@ -106,7 +150,9 @@ def _while_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], le
         b.apply("select", b.broadcast(holds, new.shape, (0,)), new, old) for new, old in zip(after, before, strict=True)
     ]
     values = [*(operand.value for operand in given), *(carry.spread(length) for carry in carries)]
-    results = builder.apply_many("while", *values, test=some, body=b.finish(chosen), constants=constants)
+    results = builder.apply_many(
+        "while", *values, test=some, body=b.finish(chosen), constants=constants, limit=attrs["limit"]
+    )
     return tuple(Batched(value, True) for value in results)
 
 
@@ -117,7 +163,7 @@ while_ = register(
         _while_infer,
         _while_eval,
         _while_lower,
-        None,
+        _while_vjp,
         _while_cases,
         FLOATS,
         batch=_while_batch,

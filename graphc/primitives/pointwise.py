@@ -510,6 +510,29 @@ stop_gradient = register(
 )
 
 
+def _identity_cases() -> Iterable[Case]:
+    yield Case(((3,),), {})
+
+
+identity = register(
+    Primitive(
+        "identity",
+        Kind.POINTWISE,
+        lambda x: x,
+        lambda x: x,
+        lambda x, out: x,
+        lambda g, n: (g,),
+        _identity_cases,
+        ANY,
+        cheap=True,
+        keeps_zero=(0,),
+        linear=together,
+        batch=over_elements("identity"),
+        simplify=operand_itself,
+    )
+)
+
+
 def _copy_cases() -> Iterable[Case]:
     yield Case(((3,),), {})
 
@@ -519,7 +542,7 @@ copy = register(
         "copy",
         Kind.POINTWISE,
         lambda x: x,
-        lambda x: x,
+        lambda x: np.array(x),
         lambda x, out: x,
         lambda g, n: (g,),
         _copy_cases,

@@ -4,7 +4,6 @@ from graphc.registration import snake_case
 from graphc.tracing.arrays import Array
 from graphc.tracing.conversion import as_tensor, result_dtype
 from graphc.tracing.elementwise import elementwise
-from graphc.tracing.function import Function, Traced, build, function, gradients, trace, variables_of
 from graphc.tracing.names import auto_name, given_name, next_count, reset_names
 from graphc.tracing.origins import current_origin, current_path, describe, scope, user_line
 from graphc.tracing.shapes import broadcast_shapes, broadcast_to
@@ -19,15 +18,14 @@ from graphc.tracing.symbolic import (
     symbolic_leaves,
 )
 from graphc.tracing.tensor import Tensor, bind, bind_many, cast, get_mask, lift, set_mask
-from graphc.tracing.trace import ANY_SIZE, BodyTrace, Trace, current_trace, keras_shape, outermost_trace, untraced
+from graphc.tracing.trace import ANY_SIZE, Trace, current_trace, infers, keras_shape, outermost_trace, untraced
+from graphc.tracing.traced import Traced, build, trace, variables_of
 from graphc.tracing.variable import Variable, autocast
 
 __all__ = [
     "ANY_SIZE",
     "BATCH",
     "Array",
-    "BodyTrace",
-    "Function",
     "FunctionOperation",
     "KerasTensor",
     "Node",
@@ -50,11 +48,10 @@ __all__ = [
     "current_trace",
     "describe",
     "elementwise",
-    "function",
     "get_mask",
     "given_name",
-    "gradients",
     "has_symbolic",
+    "infers",
     "keras_shape",
     "lift",
     "next_count",

@@ -19,8 +19,9 @@ from graphc.errors import ShapeError
 from graphc.tracing import keys
 from graphc.tracing.conversion import as_tensor
 from graphc.tracing.elementwise import elementwise
-from graphc.tracing.shapes import assumed, broadcast_shapes, broadcast_to, is_inferring, reshape
-from graphc.tracing.tensor import Tensor, bind, cast
+from graphc.tracing.shapes import assumed, broadcast_shapes, broadcast_to, reshape
+from graphc.tracing.tensor import Tensor, bind, cast, is_constant
+from graphc.tracing.trace import infers
 
 
 def getitem(x: Any, key: Any) -> Tensor:
@@ -34,7 +35,7 @@ def getitem(x: Any, key: Any) -> Tensor:
     """
     tensor = as_tensor(x)
     expanded = keys.expanded(key, tensor.shape)
-    if tensor.traced is None and all(part is None or isinstance(part, int | slice) for part in expanded.parts):
+    if is_constant(tensor) and all(part is None or isinstance(part, int | slice) for part in expanded.parts):
         keys.bounds(expanded.parts, tensor.shape)
         return Tensor(np.asarray(tensor.array[expanded.parts]))
     for step in steps_of(expanded, tensor.shape):
@@ -119,7 +120,7 @@ def _slicing(start: Shape, stop: Shape, step: tuple[int, ...]) -> Step:
 
 def _assumed_shape(shape: Shape, start: Shape, stop: Shape, step: tuple[int, ...]) -> Shape | None:
     """While shapes are inferred: the shape of a slice that may reach outside or be empty; None for one that fits."""
-    if not is_inferring():
+    if not infers():
         return None
     sizes: list[Dim] = []
     fits = True
@@ -151,7 +152,7 @@ def _block(blocks: dict[int, keys.Block]) -> Step:
 
     def fits(x: Tensor) -> bool:
         pairs = zip(axes, sizes, strict=True)
-        return not is_inferring() or all(dims.nonnegative(x.shape[axis] - size) for axis, size in pairs)
+        return not infers() or all(dims.nonnegative(x.shape[axis] - size) for axis, size in pairs)
 
     def get(x: Tensor) -> Tensor:
         if not fits(x):

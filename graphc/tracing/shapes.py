@@ -14,7 +14,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.graph.types import TensorType
 from graphc.tracing.origins import current_origin, describe
 from graphc.tracing.tensor import Tensor, bind
-from graphc.tracing.trace import InferenceTrace, current_trace
+from graphc.tracing.trace import current_trace, infers
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
@@ -43,7 +43,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
 
 def may_be_equal(sizes: Collection[Dim]) -> bool:
     """During inference: whether sizes that differ symbolically may be equal. A later trace checks that they are."""
-    if not isinstance(current_trace(), InferenceTrace):
+    if not infers():
         return False
     first, *others = sizes
     return all(dims.may_be_zero(first - other) for other in others)
@@ -59,7 +59,7 @@ def reshape(x: Tensor, shape: Shape) -> Tensor:
     if x.shape == shape:
         return x
     value = x.traced
-    if value is not None and value.builder.node(value.ref).op == "reshape":
+    if value is not None and value.builder.merging and value.builder.node(value.ref).op == "reshape":
         x = Tensor(value.builder.value(value.builder.node(value.ref).inputs[0]))
         if x.shape == shape:
             return x
@@ -67,15 +67,10 @@ def reshape(x: Tensor, shape: Shape) -> Tensor:
     return assumed(x, shape) if len(sizes) > 1 and may_be_equal(sizes) else bind("reshape", x, shape=shape)
 
 
-def is_inferring() -> bool:
-    """Whether shapes are inferred for sizes that are not known; a later trace, of known ones, checks what is assumed."""
-    return isinstance(current_trace(), InferenceTrace)
-
-
 def assumed(x: Tensor, shape: Shape) -> Tensor:
     """A stand-in for a tensor, of a shape that it is assumed to have: see `InferenceTrace`."""
     trace = current_trace()
-    if x.shape == shape or not isinstance(trace, InferenceTrace):
+    if x.shape == shape or trace is None or not trace.infers:
         return x
     return Tensor(trace.stand_in(TensorType(shape, x.type.dtype)))
 
@@ -87,7 +82,7 @@ def unify_sizes(tensors: Sequence[Tensor], names: Sequence[Sequence[Hashable]]) 
         tensors: Tensors.
         names: The names of the axes of each tensor.
     """
-    if not isinstance(current_trace(), InferenceTrace):
+    if not infers():
         return list(tensors)
     sizes: dict[Hashable, set[Dim]] = {}
     for tensor, axes in zip(tensors, names, strict=True):

@@ -12,11 +12,13 @@ from graphc import dims, dtypes
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DTypeError, GraphcError, ShapeError
 from graphc.graph.builder import Value
+from graphc.graph.evaluation import bound
 from graphc.graph.registry import primitive
 from graphc.graph.types import TensorType
 from graphc.tracing.arrays import Array
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_origin, describe
+from graphc.tracing.recording import eager_recording
 from graphc.tracing.trace import Trace, current_trace, no_value
 
 
@@ -234,14 +236,18 @@ def bind_many(op: str, *operands: Tensor, **attrs: Any) -> tuple[Tensor, ...]:
         trace.builder.loc = (current_origin(),)
         return tuple(Tensor(value) for value in trace.builder.apply_many(op, *values, **attrs))
     found = primitive(op)
+    recording = eager_recording()
     arrays = [operand.array for operand in operands]
     try:
         found.infer(*(operand.type for operand in operands), **attrs)
-        results = found.eval(*arrays, **attrs)
+        results = found.eval(*arrays, **(bound(attrs, {}) if found.regions else attrs))
     except GraphcError as error:
         origin = current_origin()
         raise error.locate(layer=origin.layer or None, where=describe(origin)) from error.__cause__
-    return tuple(Tensor(np.asarray(r)) for r in (results if isinstance(results, tuple) else (results,)))
+    tensors = tuple(Tensor(np.asarray(r)) for r in (results if isinstance(results, tuple) else (results,)))
+    if recording is not None:
+        recording.record(op, operands, attrs, tensors)
+    return tensors
 
 
 def lift(tensor: Tensor, trace: Trace) -> Value:
@@ -250,10 +256,21 @@ def lift(tensor: Tensor, trace: Trace) -> Value:
     Raises:
         StateError: if the tensor belongs to a trace that is over.
     """
+    known = trace.watched(tensor)
+    if known is not None:
+        return known
     value = tensor.traced
     if value is None:
         return trace.builder.constant(tensor.array, tensor.type.dtype)
     return value if value.builder is trace.builder else trace.capture(value)
+
+
+def is_constant(tensor: Tensor) -> bool:
+    """Whether a tensor has values, and no tape that records watches it: operations on it may use NumPy directly."""
+    if tensor.traced is not None:
+        return False
+    trace = current_trace()
+    return eager_recording() is None if trace is None else trace.watched(tensor) is None
 
 
 def cast(x: Tensor, dtype: DType) -> Tensor:

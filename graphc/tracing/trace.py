@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from graphc import autodiff
 from graphc.errors import StateError
 from graphc.graph.builder import Builder, Value
 from graphc.graph.core import Graph
-from graphc.graph.types import Ref, TensorType
+from graphc.graph.types import TensorType
 from graphc.tracing.origins import current_origin, describe
+
+if TYPE_CHECKING:
+    from graphc.tracing.recording import Recording
 
 # The bounds of sizes that the caller chooses: devices use 32-bit indices.
 ANY_SIZE = (1, 2**31 - 1)
@@ -29,24 +31,37 @@ class Stateful(Protocol):
     def type(self) -> TensorType:
         """Its shape and dtype."""
 
+    @property
+    def trainable(self) -> bool:
+        """Whether tapes watch it."""
+
 
 class Trace:
     """A trace: the graph that one run of Python code builds.
 
     Args:
         symbols: The ranges of the symbolic sizes.
-        random_step: The variable that counts steps for random operations, if there is one.
+
+    Attributes:
+        infers: Whether it only infers the shapes of a call's results (see `InferenceTrace`).
+        forward: The graph of what was differentiated first; None before the first gradient.
+        recording: What tapes record of it (see `graphc.tracing.recording`); None before the first tape.
     """
 
-    def __init__(
-        self, symbols: Mapping[str, tuple[int, int]] | None = None, random_step: Stateful | None = None
-    ) -> None:
+    infers = False
+
+    def __init__(self, symbols: Mapping[str, tuple[int, int]] | None = None) -> None:
         self.builder = Builder(symbols)
         self.variables: dict[str, Stateful] = {}
-        self.random_step = random_step
-        self.streams = 0
+        self.forward: Graph | None = None
+        self.recording: Recording | None = None
         self._states: dict[int, Value] = {}
         self._current: dict[int, Value] = {}
+
+    @property
+    def outermost(self) -> Trace:
+        """The trace that encloses it: itself, if it is not the body of a region."""
+        return self
 
     @contextmanager
     def active(self) -> Iterator[Trace]:
@@ -82,11 +97,16 @@ class Trace:
         self.state(variable)
         self._current[id(variable)] = value
 
+    def watched(self, tensor: Any) -> Value | None:
+        """The value in this graph of a tensor that a tape watches under another value than its own."""
+        recording = self.recording
+        return recording.linked(tensor) if recording is not None and recording.tapes else None
+
     def capture(self, value: Value) -> Value:
         """The value in this graph for a value of another graph.
 
         Raises:
-            StateError: always, except in the body of a loop, which may read the enclosing graph.
+            StateError: always, except in a region, which may read the enclosing graph.
         """
         origin = current_origin()
         raise StateError(
@@ -97,22 +117,14 @@ class Trace:
             hint="do not keep tensors between calls: keep them in a Variable",
         )
 
-    def rewind(self, variable: Stateful) -> None:
-        """Resets a variable to its value at the start of the graph."""
-        self._current[id(variable)] = self.state(variable)
+    def stand_in(self, type: TensorType) -> Value:
+        """A value of a type, to stand in for one that is not computed: only where the trace `infers`."""
+        raise NotImplementedError(f"{self!r} does not infer")
 
-    def next_stream(self) -> int:
-        """A stream number, unique among the random operations of this trace."""
-        self.streams += 1
-        return self.streams
-
-    def gradients(self, loss: Value, variables: Sequence[Stateful]) -> list[Value]:
-        """The gradient of a scalar by the values of variables at the start of the graph.
-
-        Raises:
-            ArgumentError: if the scalar depends on a variable through an operation without a gradient.
-        """
-        return autodiff.grad(loss, [self.state(variable) for variable in variables])
+    def note_gradient(self, targets: Iterable[Value]) -> None:
+        """Keeps the graph as it is before the first gradient is added, for inspection."""
+        if self.forward is None:
+            self.forward = self.builder.finish(targets)
 
     def finish(self, outputs: Iterable[Value]) -> Graph:
         """The traced graph, which returns `outputs` and updates the variables that were assigned."""
@@ -129,6 +141,8 @@ class InferenceTrace(Trace):
     sizes.
     """
 
+    infers = True
+
     def __init__(self, symbols: Mapping[str, tuple[int, int]] | None = None) -> None:
         super().__init__(symbols)
         self._count = 0
@@ -139,49 +153,6 @@ class InferenceTrace(Trace):
         return self.builder.input(f"x{self._count}", type)
 
 
-class BodyTrace(Trace):
-    """The trace of a loop's body. Values of the enclosing graph that it reads become constants of the loop.
-
-    Args:
-        enclosing: The trace of the enclosing graph.
-    """
-
-    def __init__(self, enclosing: Trace) -> None:
-        super().__init__(enclosing.builder.symbols, enclosing.random_step)
-        self.enclosing = enclosing
-        self.constants: dict[Ref, Value] = {}
-
-    def capture(self, value: Value) -> Value:
-        """The input of the body for a value of the enclosing graph."""
-        outer = value if value.builder is self.enclosing.builder else self.enclosing.capture(value)
-        if outer.ref not in self.constants:
-            self.constants[outer.ref] = self.builder.input(f"c{len(self.constants)}", outer.type)
-        return self.constants[outer.ref]
-
-    def read(self, variable: Stateful) -> Value:
-        """The value of a variable at the start of the loop."""
-        return self.capture(self.enclosing.read(variable))
-
-    def write(self, variable: Stateful, value: Value) -> None:
-        """Raises an error: the steps of a loop pass values on as carries.
-
-        Raises:
-            StateError: always.
-        """
-        origin = current_origin()
-        raise StateError(
-            "a variable is assigned to inside a loop",
-            layer=origin.layer or None,
-            where=describe(origin),
-            got=variable.path,
-            hint="make its value a carry of `ops.scan`, and assign the last one after the loop",
-        )
-
-    def next_stream(self) -> int:
-        """A stream number, unique among the random operations of the outermost trace."""
-        return self.enclosing.next_stream()
-
-
 _current: ContextVar[Trace | None] = ContextVar("graphc_trace", default=None)
 
 
@@ -190,12 +161,16 @@ def current_trace() -> Trace | None:
     return _current.get()
 
 
-def outermost_trace() -> Trace | None:
-    """The trace that encloses all loops whose bodies are being traced; None if operations are computed eagerly."""
+def infers() -> bool:
+    """Whether only shapes are inferred now (see `InferenceTrace`)."""
     trace = _current.get()
-    while isinstance(trace, BodyTrace):
-        trace = trace.enclosing
-    return trace
+    return trace is not None and trace.infers
+
+
+def outermost_trace() -> Trace | None:
+    """The trace that encloses all regions that are being traced; None if operations are computed eagerly."""
+    trace = _current.get()
+    return None if trace is None else trace.outermost
 
 
 def required_trace(what: str) -> Trace:

@@ -20,8 +20,9 @@ from graphc.tracing.conversion import as_tensor
 from graphc.tracing.names import given_name
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_path, scope
-from graphc.tracing.tensor import Tensor, cast, lift
-from graphc.tracing.trace import current_trace, untraced
+from graphc.tracing.state import current_state
+from graphc.tracing.tensor import Tensor, cast
+from graphc.tracing.trace import current_trace, no_value, untraced
 
 _autocast: ContextVar[DType | None] = ContextVar("graphc_autocast", default=None)
 
@@ -133,8 +134,7 @@ class Variable(Operators):
     @property
     def value(self) -> Tensor:
         """Its current value, as a tensor."""
-        trace = current_trace()
-        tensor = Tensor(self.buffer.host().copy() if trace is None else trace.read(self))
+        tensor = current_state().read(self)
         wanted = self._read_as()
         return tensor if wanted is None else cast(tensor, wanted)
 
@@ -143,8 +143,15 @@ class Variable(Operators):
         return wanted if wanted is not None and self.autocast and self.type.dtype.is_float else None
 
     def numpy(self) -> Array:
-        """A copy of its stored value."""
-        return self.buffer.host().copy()
+        """A copy of its value.
+
+        Raises:
+            StateError: while a graph is traced, in which it may have another value.
+        """
+        if current_trace() is not None:
+            raise no_value(f"the variable {self.path!r}: {self.type}")
+        with autocast(None):
+            return self.value.numpy()
 
     def assign(self, value: Any) -> Variable:
         """Sets its value.
@@ -160,11 +167,7 @@ class Variable(Operators):
             raise ShapeError(
                 f"the variable {self.path!r} cannot take this value", got=str(tensor.shape), expected=str(self.shape)
             )
-        trace = current_trace()
-        if trace is None:
-            self.buffer.assign(tensor.array)
-        else:
-            trace.write(self, lift(tensor, trace))
+        current_state().write(self, tensor)
         return self
 
     def assign_add(self, value: Any) -> Variable:
@@ -206,8 +209,10 @@ class Variable(Operators):
         return current_trace() is None
 
     def __repr__(self) -> str:
-        value = np.array2string(self.numpy(), separator=", ", threshold=10)
-        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.type.dtype.name}, value={value}>"
+        about = f"<Variable path={self.path}, shape={self.shape}, dtype={self.type.dtype.name}"
+        if current_trace() is not None:
+            return f"{about}>"
+        return f"{about}, value={np.array2string(self.buffer.host(), separator=', ', threshold=10)}>"
 
     def _operate(self, name: str, *operands: Any) -> Any:
         return self.value._operate(name, *operands)

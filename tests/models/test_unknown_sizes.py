@@ -146,3 +146,25 @@ def test_layers_that_say_their_shapes_need_not_be_traced() -> None:
 
     with pytest.raises(RuntimeError, match="a length"):
         Silent()(inputs)
+
+
+def test_three_lengths_are_two_programs() -> None:
+    x = {n: np.random.default_rng(n).normal(size=(16, n, 3)).astype("float32") for n in (4, 7, 5, 9)}
+    y = np.ones((16, 2), "float32")
+
+    def trained(one_model: bool) -> list[Any]:
+        graphc.utils.set_random_seed(1)
+        model = graphc.Sequential([graphc.Input((None, 3)), layers.GRU(4, return_sequences=True)])
+        model.add(layers.GlobalAveragePooling1D())
+        model.add(layers.Dense(2))
+        model.compile("sgd", "mse")
+        for data in x.values():
+            if not one_model:
+                model.clear_programs()
+            model.fit(data, y, verbose=0)
+            model.predict(data, verbose=0)
+        assert not one_model or [len(family.programs) for family in model._programs.values()] == [2, 2]
+        return [*model.get_weights(), *(model.predict(data, verbose=0) for data in x.values())]
+
+    for a, b in zip(trained(True), trained(False), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)

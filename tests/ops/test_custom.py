@@ -24,8 +24,9 @@ from graphc.graph.digest import digest
 from graphc.graph.json_reader import from_json
 from graphc.graph.registry import REGISTRY
 from graphc.graph.types import TensorType
-from graphc.tracing import gradients, trace
+from graphc.tracing import trace
 from graphc.tracing.tensor import Tensor
+from tests.tapes import gradients_of
 
 X = np.array([[-2.0, -0.5, 0.0], [0.25, 1.0, 3.0]], "float32")
 BACKENDS = ("numpy", "cpu")
@@ -91,14 +92,12 @@ def test_it_is_trained_through(backend: str) -> None:
 def derivative(op: Any, order: int) -> Any:
     v = graphc.Variable(X)
 
-    def function() -> Any:
-        total = ops.sum(op(v))
-        for _ in range(order):
-            (found,) = gradients(total, [v])
-            total = ops.sum(found)
-        return found
+    def nested(order: int) -> Any:
+        if order == 0:
+            return op(v)
+        return gradients_of(lambda: ops.sum(nested(order - 1)), [v])[0]
 
-    return graphc.function(function)().numpy()
+    return graphc.function(lambda: nested(order))().numpy()
 
 
 def test_first_and_second_derivatives(backend: str) -> None:
@@ -113,8 +112,11 @@ def test_gradients_in_loops(backend: str) -> None:
 
     def through(activation: Any) -> Any:
         def function(x: Any) -> Any:
-            last, ys = ops.scan(lambda h, row: (activation(h * w + row),) * 2, ops.zeros((3,)), x)
-            return gradients(ops.sum(last) + ops.sum(ys), [w])[0]
+            def loss() -> Any:
+                last, ys = ops.scan(lambda h, row: (activation(h * w + row),) * 2, ops.zeros((3,)), x)
+                return ops.sum(last) + ops.sum(ys)
+
+            return gradients_of(loss, [w])[0]
 
         return graphc.function(function)(X).numpy()
 
@@ -191,7 +193,7 @@ def test_reductions(backend: str) -> None:
         np.testing.assert_allclose(total(X, axis=axis).numpy(), wanted, rtol=1e-6)
     assert total(X, axis=1, keepdims=True).shape == (2, 1)
     v = graphc.Variable(X)
-    (found,) = graphc.function(lambda: gradients(ops.sum(total(v, axis=1)), [v]))()
+    (found,) = graphc.function(lambda: gradients_of(lambda: ops.sum(total(v, axis=1)), [v]))()
     np.testing.assert_allclose(found.numpy(), 2 * X, rtol=1e-6)
 
 

@@ -12,7 +12,7 @@ import pytest
 import graphc
 from graphc import constraints, dtypes, layers, losses, metrics, ops, regularizers
 from graphc.tracing import Tensor, Variable
-from graphc.tracing.function import gradients
+from tests.tapes import gradients_of
 
 N = 70_000
 DTYPES = ("float16", "bfloat16")
@@ -145,7 +145,7 @@ def gradient(backend: str, function: Case, start: Any) -> Any:
     variable = Variable(start)
 
     def run() -> list[Tensor]:
-        return gradients(ops.cast(function(variable.value), "float32"), [variable])
+        return gradients_of(lambda: ops.cast(function(variable.value), "float32"), [variable])
 
     with graphc.backend(backend):
         return graphc.function(run)()[0].numpy()

@@ -13,7 +13,7 @@ import graphc
 from graphc import Variable, layers, ops
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.tracing import KerasTensor, Tensor
-from graphc.tracing.function import gradients
+from tests.tapes import gradients_of
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
@@ -59,8 +59,12 @@ def test_as_keras_has_it(backend: str) -> None:
     def run(i: Tensor) -> list[Any]:
         found = []
         for case in CASES.values():
-            result = case(ops, x.value, v.value, i)
-            found.append((result, gradients(ops.sum(ops.square(result)), [x, v])))
+
+            def result(case: Case = case) -> Any:
+                return case(ops, x.value, v.value, i)
+
+            slopes = gradients_of(lambda f=result: ops.sum(ops.square(f())), [x, v])
+            found.append((result(), slopes))
         return found
 
     with graphc.backend(backend):

@@ -20,8 +20,9 @@ from graphc.passes.loops.distribution import distribute_loops
 from graphc.passes.loops.optimize import optimize_loops
 from graphc.passes.loops.scans import simplify_scans
 from graphc.passes.simplify import simplify
-from graphc.tracing import Tensor, gradients, trace
+from graphc.tracing import Tensor, trace
 from graphc.tracing.tensor import bind
+from tests.tapes import gradients_of
 
 STEPS, BATCH, SIZE, UNITS = 5, 3, 4, 2
 
@@ -78,7 +79,7 @@ def test_gradients_of_weights_are_one_contraction(kind: str) -> None:
     layer.build((BATCH, STEPS, SIZE))
 
     def step(x: Any) -> Any:
-        return gradients(ops.sum(ops.square(layer(x))), layer.weights)
+        return gradients_of(lambda: ops.sum(ops.square(layer(x))), layer.weights)
 
     before = traced(step, (BATCH, STEPS, SIZE))
     after = check(before, optimize_loops(simplify(before)))
@@ -178,8 +179,10 @@ def test_convolutions_of_all_steps_are_one(groups: int, steps: Any) -> None:
             h = ops.tanh(h + ops.conv(row, w, padding="same"))
             return h, None
 
-        last, _ = ops.scan(step, ops.zeros((2, 6, 2)), x)
-        return last, *gradients(ops.sum(ops.square(last)), [w])
+        with graphc.GradientTape() as tape:
+            last, _ = ops.scan(step, ops.zeros((2, 6, 2)), x)
+            loss = ops.sum(ops.square(last))
+        return last, tape.gradient(loss, w)
 
     if steps == STEPS:
         before = traced(function, (STEPS, 2, 6, 4))
@@ -234,10 +237,14 @@ def test_second_derivatives(reverse: bool) -> None:
             h = ops.tanh(row + ops.matmul(h, w))
             return h, h
 
-        _, hs = ops.scan(step, ops.zeros((BATCH, UNITS)), x, reverse=reverse)
-        (first,) = gradients(ops.sum(hs * hs), [w])
-        (second,) = gradients(ops.sum(ops.square(first)), [w])
-        return first, second
+        def loss() -> Any:
+            _, hs = ops.scan(step, ops.zeros((BATCH, UNITS)), x, reverse=reverse)
+            return ops.sum(hs * hs)
+
+        with graphc.GradientTape() as tape:
+            (first,) = gradients_of(loss, [w])
+            size = ops.sum(ops.square(first))
+        return first, tape.gradient(size, w)
 
     before = traced(function, (STEPS, BATCH, UNITS))
     check(before, optimize_loops(simplify(before)))

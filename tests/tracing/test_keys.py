@@ -1,4 +1,4 @@
-"""Indexing against NumPy: random keys, eager and traced, with their gradients; slices with computed bounds; bad keys."""
+"""Indexing against NumPy: random keys, eager and traced, with gradients; slices with computed bounds; bad keys."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import graphc
 from graphc import Variable, layers, ops
 from graphc.errors import DTypeError, ShapeError
 from graphc.tracing import KerasTensor, Tensor
-from graphc.tracing.function import gradients
 from tests.support.keys import is_places, random_keys, random_shape, with_places
+from tests.tapes import gradients_of
 
 SEEDS = range(12)
 
@@ -32,14 +32,14 @@ def test_random_keys_as_numpy_has_them(seed: int) -> None:
     def given(x: Tensor, *places: Tensor) -> list[Tensor]:
         return [x[key] for key in with_places(keys, places)]
 
-    tensor = ops.convert_to_tensor(x)
+    tensor, variable = ops.convert_to_tensor(x), Variable(x)
     with graphc.backend("numpy"):
         runs = {
             "eager": known(tensor),
             "eager, tensors as indices": given(tensor, *map(ops.convert_to_tensor, places)),
             "traced": graphc.function(known)(x),
             "traced, computed indices": graphc.function(given)(x, *places),
-            "of a variable": graphc.function(lambda v=Variable(x): known(v))(),
+            "of a variable": graphc.function(lambda: known(variable))(),
         }
     for how, results in runs.items():
         for key, result in zip(keys, results, strict=True):
@@ -56,8 +56,8 @@ def test_gradients_of_random_keys(backend: str) -> None:
     weights = [rng.normal(size=np.zeros(shape)[key].shape).astype("float32") for key in keys]
 
     def run(*places: Tensor) -> list[Tensor]:
-        parts = [variable.value[key] for key in with_places(keys, places)]
-        return [gradients(ops.sum(part * w), [variable])[0] for part, w in zip(parts, weights, strict=True)]
+        pairs = zip(with_places(keys, places), weights, strict=True)
+        return [gradients_of(lambda k=key, w=w: ops.sum(variable.value[k] * w), [variable])[0] for key, w in pairs]
 
     with graphc.backend(backend):
         found = graphc.function(run)(*places)
@@ -112,8 +112,9 @@ def test_computed_integers_outside_are_clamped_and_blocks_moved_inside() -> None
     variable = Variable(X)
 
     def run(i: Tensor) -> list[Tensor]:
-        parts = [variable.value[i, 0], variable.value[i : i + 3, 0]]
-        return [*parts, *(gradients(ops.sum(part), [variable])[0][:, 0] for part in parts)]
+        parts = [lambda: variable[i, 0], lambda: variable[i : i + 3, 0]]
+        slopes = [gradients_of(lambda part=part: ops.sum(part()), [variable])[0] for part in parts]
+        return [*(part() for part in parts), *(slope[:, 0] for slope in slopes)]
 
     compiled = graphc.function(run)
     for i, row, start in ((12, 9, 7), (9, 9, 7), (-1, 9, 7), (-4, 6, 6), (-30, 0, 0)):

@@ -11,8 +11,8 @@ import graphc
 from graphc import Variable, ops
 from graphc.errors import ArgumentError, DTypeError, ImmutableError, ShapeError
 from graphc.tracing import KerasTensor, Tensor
-from graphc.tracing.function import gradients
 from tests.support.keys import is_places, random_keys, random_shape, with_places
+from tests.tapes import gradients_of
 
 jax = pytest.importorskip("jax")
 HOW = ("set", "add", "subtract", "multiply", "divide", "power", "min", "max")
@@ -45,8 +45,11 @@ def test_random_updates_as_jax_has_them(seed: int) -> None:
     def run(*places: Tensor) -> list[Tensor]:
         results = []
         for key, name, value, w in zip(with_places(keys, places), how, given, weights, strict=True):
-            changed = getattr(variable.value.at[key], name)(value.value)
-            results += [changed, *gradients(ops.sum(changed * w), [variable, value])]
+
+            def changed(key: Any = key, name: str = name, value: Any = value) -> Any:
+                return getattr(variable.at[key], name)(value.value)
+
+            results += [changed(), *gradients_of(lambda w=w, f=changed: ops.sum(f() * w), [variable, value])]
         return results
 
     with graphc.backend("numpy"):
@@ -84,8 +87,7 @@ def test_gradients_of_products_at_equal_indices_are_those_of_differences() -> No
         variables = Variable(x), Variable(values)
 
         def run() -> list[Tensor]:
-            changed = variables[0].value.at[places].multiply(variables[1].value)
-            return gradients(ops.sum(changed * w), variables)
+            return gradients_of(lambda: ops.sum(variables[0].at[places].multiply(variables[1]) * w), variables)
 
         found = [slope.numpy() for slope in graphc.function(run)()]
     for number, slope in enumerate(found):

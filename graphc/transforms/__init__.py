@@ -1,0 +1,1 @@
+"""Transformations of Python functions of tensors: gradients, compiled functions, control flow from source."""
