@@ -35,13 +35,35 @@ def getitem(x: Any, key: Any) -> Tensor:
     """
     tensor = as_tensor(x)
     expanded = keys.expanded(key, tensor.shape)
-    if is_constant(tensor) and all(part is None or isinstance(part, int | slice) for part in expanded.parts):
-        keys.bounds(expanded.parts, tensor.shape)
-        return Tensor(np.asarray(tensor.array[expanded.parts]))
+    if is_constant(tensor):
+        known = _known(expanded, tensor.shape)
+        if known is not None:
+            return Tensor(np.asarray(tensor.array[known]))
     for step in steps_of(expanded, tensor.shape):
         tensor = step.get(tensor)
     picked = array_axes(expanded)
     return gathered(tensor, picked) if picked else tensor
+
+
+def _known(key: keys.Key, shape: Shape) -> tuple[Any, ...] | None:
+    """NumPy's key for one whose indices are known, with those of arrays in bounds; None if it has to be computed."""
+    if key.front or key.added:
+        return None
+    keys.bounds(key.parts, shape)
+    found: list[Any] = []
+    extents = iter(shape)
+    for part in key.parts:
+        extent = None if part is None else next(extents)
+        if isinstance(part, keys.Block) and part.step == 0 and part.start.traced is None:
+            part = part.start.array
+        if isinstance(part, np.ndarray) and isinstance(extent, int) and extent:
+            wide = as_indices(part).array.astype(np.int64)
+            found.append(np.clip(np.where(wide < 0, wide + extent, wide), 0, extent - 1))
+        elif part is None or isinstance(part, int | slice):
+            found.append(part)
+        else:
+            return None
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
