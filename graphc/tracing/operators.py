@@ -201,7 +201,8 @@ class Operators:
 
         Example:
 
-        >>> Tensor(np.zeros(4, "float32")).at[1:3].set(7).numpy()
+        >>> from graphc import ops
+        >>> ops.zeros(4).at[1:3].set(7).numpy()
         array([0., 7., 7., 0.], dtype=float32)
         """
         return At(self)
