@@ -125,6 +125,7 @@ def test_sizes_that_are_not_known_are_assumed_to_fit() -> None:
         None,
     )
     assert x.at[:, 2:5].set(0).shape == (None, None, 2)
+    assert [part.shape for part in ops.nonzero(KerasTensor((2, 3)))] == [(None,), (None,)]
     inputs = graphc.Input((None, 2))
     keys = [np.s_[:, 1:], np.s_[:, :-1], np.s_[:, :3], np.s_[:, -3:], np.s_[:, 2], np.s_[:, ::2], np.s_[:, 3:0:-1]]
     model = graphc.Model(inputs, [*(inputs[key] for key in keys), inputs[:, 1:] - inputs[:, :-1]])
