@@ -86,6 +86,10 @@ class StateError(GraphcError, RuntimeError):
     """A call came at the wrong time, such as `fit` before `compile`."""
 
 
+class ControlFlowError(GraphcError, TypeError):
+    """Python's control flow depends on traced values in a way that no region of a graph can express."""
+
+
 class NotCalledError(StateError, AttributeError):
     """Something is asked of a layer that it has only once it was called on symbolic tensors; `hasattr` says so."""
 

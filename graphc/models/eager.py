@@ -24,11 +24,12 @@ class _Eager(Program):
         model: The model.
         data_spec: The shapes and dtypes of the data, and how they nest.
         mode: `"train"`, `"test"` or `"predict"`.
+        function: What runs a step on the next batch of an iterator. None: the model's step.
     """
 
-    def __init__(self, model: Trainable, data_spec: DataSpec, mode: str) -> None:
+    def __init__(self, model: Trainable, data_spec: DataSpec, mode: str, function: Any = None) -> None:
         self.mode = mode
-        self._model, self._spec = model, data_spec
+        self._model, self._spec, self._function = model, data_spec, function
 
     @property
     def is_current(self) -> bool:
@@ -44,7 +45,10 @@ class _Eager(Program):
         data = pack_x_y_sample_weight(*(self._spec.unflatten(role, tensors) for role in "xyw"))
         where = scope("", self._model.compile_origin, absolute=True)
         with where, training_mode(self.mode == "train"), noted_labels() as labels:
-            found = run_step(self._model, self.mode, data)
+            step = getattr(self._model, f"{self.mode}_step")
+            found = run_step(
+                self._model, self.mode, data, step if self._function is None else lambda x: self._function(iter([x]))
+            )
         for name, tensor in tensors.items():
             for target, classes in labels:
                 if target is tensor:
@@ -107,9 +111,9 @@ class EagerPrediction(_Eager, Prediction):
         return [output[:0] for output in self._outputs(one)]
 
 
-def eager_program(model: Trainable, data_spec: DataSpec, mode: str) -> Program:
-    """The step of a model for data of a spec, run eagerly."""
-    return (EagerPrediction if mode == "predict" else EagerStep)(model, data_spec, mode)
+def eager_program(model: Trainable, data_spec: DataSpec, mode: str, function: Any = None) -> Program:
+    """The step of a model for data of a spec, run eagerly, or a function of the user's that runs it."""
+    return (EagerPrediction if mode == "predict" else EagerStep)(model, data_spec, mode, function)
 
 
 def _host(array: Array | StateBuffer) -> Array:

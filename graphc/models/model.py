@@ -76,6 +76,7 @@ class Model(Inspectable):
             "_graph": state.pop("_graph"),
             **state,
             "_programs": {},
+            **dict.fromkeys(("train_function", "test_function", "predict_function")),
             "_collected": None,
             "_prediction_cache": {},
             "_lookups": {},

@@ -9,7 +9,7 @@ each batch in place.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -401,7 +401,8 @@ def trace_step(
     with session.active(), where, training_mode(mode == "train"), checked_lookups(checked), noted_labels() as labels:
         with scope(DATA):
             batch = _input_batch(session, data_spec) if cursor is None else _next_batch(session, data_spec, cursor)
-        found = run_step(model, mode, pack_x_y_sample_weight(*(data_spec.unflatten(role, batch) for role in "xyw")))
+        data = pack_x_y_sample_weight(*(data_spec.unflatten(role, batch) for role in "xyw"))
+        found = run_step(model, mode, data, getattr(model, f"{mode}_step"))
         leaves, structure = tree.flatten_with_spec(found)
         graph = session.finish([lift(as_tensor(leaf), session) for leaf in leaves])
     classes = {name: among for name, array in batch.items() for target, among in labels if target is array}
@@ -409,8 +410,8 @@ def trace_step(
     return Step(graph, variables_of(session), structure, session.forward, classes, logs)
 
 
-def run_step(model: Trainable, mode: str, data: Any) -> Any:
-    """Runs a model's own step on a batch.
+def run_step(model: Trainable, mode: str, data: Any, step: Callable[[Any], Any]) -> Any:
+    """Runs a model's step on a batch.
 
     Returns:
         The outputs of a prediction, else the logs by name, without nesting, in the order of their names.
@@ -418,7 +419,7 @@ def run_step(model: Trainable, mode: str, data: Any) -> Any:
     Raises:
         ArgumentError: if a step of training or evaluation does not return a dictionary.
     """
-    found = getattr(model, f"{mode}_step")(data)
+    found = step(data)
     if mode == "predict":
         return found
     if not isinstance(found, Mapping):

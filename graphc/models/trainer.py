@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from graphc.graph.types import Origin
 from graphc.layers import Layer
 from graphc.layers.layer import training_mode
 from graphc.metrics import Mean
-from graphc.models.data import ArraySpec, Batch, DataSpec, arrays_of, with_class_weight
+from graphc.models.data import ArraySpec, Batch, DataSpec, arrays_of, unpack_x_y_sample_weight, with_class_weight
 from graphc.models.eager import eager_program
 from graphc.models.functional import check_input_shape
 from graphc.models.indices import DataLookup, data_lookups
@@ -53,6 +53,10 @@ class Trainer(Steps):
     steps_per_execution: int
     run_eagerly: bool
     stop_training: bool
+    # What `make_train_function` and its kin made; None before.
+    train_function: Any
+    test_function: Any
+    predict_function: Any
 
     _internal = Layer._internal | {
         "_cursors",
@@ -60,6 +64,9 @@ class Trainer(Steps):
         "_programs",
         "_collected",
         "_loss_tracker",
+        "train_function",
+        "test_function",
+        "predict_function",
     }
     _internal |= {"_prediction_cache", "_lookups", "_compile_loss", "_compile_metrics", "optimizer", "history"}
 
@@ -205,7 +212,7 @@ class Trainer(Steps):
         if mode == "train" and type(self).train_step is Steps.train_step and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         if family is None or found is not None:  # `found` was compiled with other rules of users' primitives
-            family = Family(generalizes=not self.run_eagerly)
+            family = Family(generalizes=not self.run_eagerly and self._own_function(mode) is None)
         program, _ = family.add(
             data_spec.shapes, lambda shapes, lengths: self._made(mode, data_spec, shapes, lengths, sizes)
         )
@@ -220,8 +227,9 @@ class Trainer(Steps):
     ) -> Program:
         """A program for data of a spec with samples of these shapes."""
         spec = data_spec.with_shapes(shapes)
-        if self.run_eagerly:
-            return eager_program(self, spec, mode)
+        own = self._own_function(mode)
+        if self.run_eagerly or own is not None:
+            return eager_program(self, spec, mode, own)
         try:
             return make(self, spec, mode, self._cursors, None if sizes is None else {**sizes, **lengths})
         finally:
@@ -234,8 +242,46 @@ class Trainer(Steps):
             flags = tuple(part.trainable for part in self._collected[0])
         return mode, data_spec.without_sizes, flags, self.run_eagerly, settings.current()
 
+    def make_train_function(self, force: bool = False) -> Any:
+        """Sets and returns `train_function`, which trains on the next batch of an iterator and returns the logs.
+
+        Subclasses may override it: `fit` then calls what it returns for each batch, and does not compile it.
+
+        Args:
+            force: Whether to make another one if there is one.
+        """
+        if self.train_function is None or force:
+            self.train_function = lambda iterator: self._on_next("train", iterator)
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """Sets and returns `test_function`, likewise for evaluation."""
+        if self.test_function is None or force:
+            self.test_function = lambda iterator: self._on_next("test", iterator)
+        return self.test_function
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """Sets and returns `predict_function`, which returns the outputs for the next batch of an iterator."""
+        if self.predict_function is None or force:
+            self.predict_function = lambda iterator: self._on_next("predict", iterator)
+        return self.predict_function
+
+    def _own_function(self, mode: str) -> Any:
+        """What a subclass made to run steps of a mode; None if it overrides nothing."""
+        name = f"make_{mode}_function"
+        return None if getattr(type(self), name) is getattr(Trainer, name) else getattr(self, name)()
+
+    def _on_next(self, mode: str, iterator: Iterator[Any]) -> Any:
+        batch = arrays_of(*unpack_x_y_sample_weight(next(iterator)))
+        self.check_batch(batch)
+        program = self.program(mode, batch.spec)
+        program.check(batch)
+        outputs = program.run_once(batch)
+        return program.unflatten(outputs) if isinstance(program, Prediction) else self._logs(program, outputs)
+
     def clear_programs(self) -> None:
         """Drops the compiled programs, because the model has changed."""
+        self.train_function = self.test_function = self.predict_function = None
         self._programs, self._collected, self._prediction_cache, self._lookups = {}, None, {}, {}
 
     def _ensure_weights(self, data_spec: DataSpec) -> None:

@@ -78,7 +78,8 @@ def _while_vjp(given: Value | tuple[Value | None, ...], n: Applied) -> Grads:
     if limit is None:
         raise ArgumentError(
             "a `while` loop has a gradient only if the number of its iterations is bounded",
-            hint="pass `maximum_iterations=`, or count with `ops.scan` or `ops.fori_loop`",
+            hint="pass `maximum_iterations=`, count with `ops.scan` or `ops.fori_loop`, or write"
+            " `for i in range(n)` with `break` instead of `while`",
         )
     cotangents = given if isinstance(given, tuple) else (given,)
     if not limit:

@@ -49,7 +49,8 @@ _scope: ContextVar[Scope] = ContextVar("graphc_scope", default=_OUTSIDE)
 
 
 @lru_cache(maxsize=4096)
-def _is_users(file: str) -> bool:
+def is_users(file: str) -> bool:
+    """Whether a file is neither of graphc nor of the standard library."""
     if file.startswith((_OURS, _OPTREE, _NUMPY, "<frozen")):
         return False
     return not file.startswith(_STDLIB) or "site-packages" in file
@@ -63,7 +64,7 @@ def user_line(stop: FrameType | None = None) -> Origin:
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if _is_users(frame.f_code.co_filename):
+        if is_users(frame.f_code.co_filename):
             return Origin("", frame.f_code.co_filename, frame.f_lineno)
         if frame is stop:
             break

@@ -84,8 +84,11 @@ class Tensor(Operators):
         Raises:
             StateError: if it is part of a graph that is being traced.
         """
+        return self._values("values")
+
+    def _values(self, use: str) -> Array:
         if isinstance(self._source, Value):
-            raise no_value(self.type)
+            raise no_value(self.type, use)
         return self._source
 
     def numpy(self) -> Array:
@@ -105,22 +108,23 @@ class Tensor(Operators):
         """Its values as nested lists of Python numbers; of a tensor without axes the number."""
         return self.array.tolist()
 
-    def _one(self, what: str) -> Array:
+    def _one(self, use: str) -> Array:
         """The only element.
 
         Raises:
             ShapeError: if there are several, or none.
         """
-        array = self.array
+        array = self._values(use)
         if array.size != 1:
             origin = current_origin()
+            what = "truth value" if use == "truth" else use
             raise ShapeError(
                 f"a tensor of several elements has no {what}" if array.size else f"no elements have no {what}",
                 layer=origin.layer or None,
                 where=describe(origin),
                 got=str(self.type),
                 expected="one element",
-                hint="ops.any(x) or ops.all(x)" if what == "truth value" else "take one: x[0]",
+                hint="ops.any(x) or ops.all(x)" if use == "truth" else "take one: x[0]",
             )
         return array.reshape(())
 
@@ -153,7 +157,7 @@ class Tensor(Operators):
         return self
 
     def __bool__(self) -> bool:
-        return bool(self._one("truth value"))
+        return bool(self._one("truth"))
 
     def __float__(self) -> float:
         return float(self._one("number"))
@@ -165,7 +169,7 @@ class Tensor(Operators):
         return int(self._one("number"))
 
     def __index__(self) -> int:
-        array = self.array
+        array = self._values("index")
         if array.ndim or array.dtype.kind not in "iu":
             where = describe(current_origin())
             raise DTypeError("this tensor is no index", where=where, got=str(self.type), expected="an integer scalar")
@@ -185,7 +189,7 @@ class Tensor(Operators):
             raise ShapeError(f"{asking} takes a tensor with axes", got=str(self.type), **located)
         if not isinstance(self.shape[0], int):
             if current_trace() is None:
-                raise no_value(self.type)
+                raise no_value(self.type, "length")
             problem = f"{asking} needs a size that is known, and the first axis has any"
             raise ShapeError(problem, got=str(self.type), hint=hint, **located)
         return self.shape[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from graphc.errors import StateError
@@ -185,11 +186,26 @@ def required_trace(what: str) -> Trace:
     return trace
 
 
-def no_value(what: object) -> StateError:
+# What to do instead of a use of a tensor's values while a graph is traced.
+_INSTEAD = MappingProxyType(
+    {
+        "values": "use graphc.ops instead of NumPy on tensors",
+        "truth": "use `ops.cond`, `ops.while_loop` or `ops.where` instead of Python's `if`, `while`, `and`, `or`, `max`"
+        " and `min`; code in a function whose source can be read is converted to them",
+        "number": "use `ops.cast(x, dtype)` instead of Python's `float`, `int` and `complex`, and return the tensor",
+        "index": "index a tensor with it instead of a list (`ops.stack` makes one, `ops.take` reads it), and use"
+        " `ops.fori_loop` or `ops.switch` where Python needs an integer",
+        "length": "use `ops.scan` or `ops.map` on its rows, and `ops.shape(x)[0]` for their number",
+    }
+)
+
+
+def no_value(what: object, use: str = "values") -> StateError:
     """The error for reading the values of a traced tensor.
 
     Args:
         what: A description of the tensor.
+        use: What they are read for: a key of `_INSTEAD`.
     """
     origin = current_origin()
     finished = current_trace() is None
@@ -202,7 +218,7 @@ def no_value(what: object) -> StateError:
         got=str(what),
         hint="return it from the function or layer that computed it, or assign it to a Variable there"
         if finished
-        else "use graphc.ops instead of NumPy and of Python's `if`, `float` and `int` on tensors",
+        else _INSTEAD[use],
     )
 
 

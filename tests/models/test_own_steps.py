@@ -255,3 +255,31 @@ def test_callbacks_see_the_logs_of_each_batch() -> None:
         callbacks=[callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: seen.append(sorted(logs)))],
     )
     assert seen == [["loss", "size"]] * 2
+
+
+def test_functions_of_steps() -> None:
+    model = graphc.Sequential([graphc.Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    train, predict = model.make_train_function(), model.make_predict_function()
+    assert model.train_function is train and model.make_train_function() is train
+    batches = iter([(X[:8], Y[:8]), (X[8:16], Y[8:16])])
+    assert sorted(train(batches)) == ["loss"] and sorted(train(batches)) == ["loss"]
+    np.testing.assert_array_equal(predict(iter([X])), model.predict(X, verbose=0))
+    assert int(model.optimizer.iterations) == 2
+
+
+def test_an_own_train_function_is_called_for_each_batch() -> None:
+    class Own(graphc.Sequential):
+        calls = 0
+
+        def make_train_function(self, force: bool = False) -> Any:
+            def run(iterator: Any) -> Any:
+                self.calls += 1
+                return self.train_step(next(iterator))
+
+            self.train_function = run
+            return run
+
+    model = Own([graphc.Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert sorted(model.fit(X, Y, batch_size=16, verbose=0).history) == ["loss"] and model.calls == 4
