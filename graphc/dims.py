@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import inf, prod
+from numbers import Integral
 from typing import Literal, TypeAlias, Union
 
 from graphc.errors import VerificationError
@@ -76,38 +77,42 @@ class IntExpr:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, IntExpr) and self._hash == other._hash and self.terms == other.terms)
+        if isinstance(other, IntExpr):
+            return self is other or (self._hash == other._hash and self.terms == other.terms)
+        return NotImplemented
+
+    # What is no integer, such as a tensor, has its own operators.
 
     def __add__(self, other: Dim) -> Dim:
-        return _combine(self, other, 1)
+        return _combine(self, other, 1) if _is_whole(other) else NotImplemented
 
     __radd__ = __add__
 
     def __sub__(self, other: Dim) -> Dim:
-        return _combine(self, other, -1)
+        return _combine(self, other, -1) if _is_whole(other) else NotImplemented
 
     def __rsub__(self, other: Dim) -> Dim:
-        return _combine(self * -1, other, 1)
+        return _combine(self * -1, other, 1) if _is_whole(other) else NotImplemented
 
     def __neg__(self) -> Dim:
         return self * -1
 
     def __mul__(self, other: Dim) -> Dim:
-        return _multiply(self, other)
+        return _multiply(self, other) if _is_whole(other) else NotImplemented
 
     __rmul__ = __mul__
 
     def __floordiv__(self, other: Dim) -> Dim:
-        return floordiv(self, other)
+        return floordiv(self, other) if _is_whole(other) else NotImplemented
 
     def __rfloordiv__(self, other: Dim) -> Dim:
-        return floordiv(other, self)
+        return floordiv(other, self) if _is_whole(other) else NotImplemented
 
     def __mod__(self, other: Dim) -> Dim:
-        return mod(self, other)
+        return mod(self, other) if _is_whole(other) else NotImplemented
 
     def __rmod__(self, other: Dim) -> Dim:
-        return mod(other, self)
+        return mod(other, self) if _is_whole(other) else NotImplemented
 
     def __repr__(self) -> str:
         parts: list[str] = []
@@ -144,6 +149,10 @@ def axis(name: str, extent: Dim) -> Dim:
 def value(name: str) -> IntExpr:
     """An integer that the program computes, such as an index read by `gather`."""
     return _atom_expr(Atom("value", name))
+
+
+def _is_whole(x: object) -> bool:
+    return isinstance(x, (int, IntExpr, Integral))
 
 
 @lru_cache(maxsize=1 << 14)
@@ -354,7 +363,22 @@ def nonnegative(dim: Dim) -> bool:
     if isinstance(dim, int):
         return dim >= 0
     low = lower_bound(dim)
-    return low is not None and _least(low) >= 0
+    return low is not None and (_least(low) >= 0 or _is_nonnegative_multiple(low))
+
+
+def _is_nonnegative_multiple(dim: Dim) -> bool:
+    """Whether a multiple of `dim`, in which a quotient that is subtracted is no longer one, is at least 0.
+
+    `k * (a // k)` is `a - a % k`: `N - N // 2` is at least 0 since twice of it is `N + N % 2`.
+    """
+    for monomial, coefficient in _terms(dim):
+        if coefficient < 0 and len(monomial) == 1 and monomial[0].kind == "div":
+            dividend, divisor = monomial[0].args
+            if isinstance(divisor, int):
+                rest = (dim - coefficient * _atom_expr(monomial[0])) * divisor
+                multiple = rest + coefficient * (dividend - mod(dividend, divisor))
+                return monomial[0] not in atoms(multiple) and nonnegative(multiple)
+    return False
 
 
 def may_be_zero(dim: Dim) -> bool:

@@ -70,6 +70,10 @@ class DTypeError(GraphcError, TypeError):
     """A dtype does not fit."""
 
 
+class ImmutableError(GraphcError, TypeError):
+    """A tensor cannot be changed in place."""
+
+
 class ArgumentError(GraphcError, ValueError):
     """An argument has a value that cannot be used: an unknown name, a number out of range, a wrong count."""
 

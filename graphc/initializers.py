@@ -416,7 +416,7 @@ class Orthogonal(RandomInitializer):
         if len(shape) < 2:
             raise ShapeError("an orthogonal matrix has two sizes or more", got=tuple(shape))
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        noise = random.normal((max(rows, columns), min(rows, columns)), seed=self.seed).numpy()
+        noise = random.normal((max(rows, columns), min(rows, columns)), seed=self.seed).array
         # NumPy's factorizations: an initial value is computed once, on the host.
         with one_thread():
             q = _orthonormal(noise)

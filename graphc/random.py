@@ -17,11 +17,11 @@ from graphc import config, dims, dtypes, ops
 from graphc.dims import Shape
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
-from graphc.ops.shaping import axis_of, dims_of
 from graphc.tracing import Tensor, Variable, as_tensor, bind, cast, current_trace, elementwise, scope
 from graphc.tracing import auto_name as _auto_name
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.large import Elements, has_compiler, run_compiled
+from graphc.tracing.shapes import axis_of, dims_of
 
 _HIGHEST_SEED = 10**9
 
@@ -353,7 +353,7 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
         return tensor
     if current_trace() is None:
         # The ranks of random keys; equal keys are ranked in order.
-        order = Tensor(np.argsort(np.argsort(_bits((extent,), seed).numpy(), kind="stable")).astype(np.int32))
+        order = Tensor(np.argsort(np.argsort(_bits((extent,), seed).array, kind="stable")).astype(np.int32))
     else:
         order = _ranks(extent, seed) if extent <= _MAX_PAIRWISE else _swap_or_not(extent, seed)
     return bind("gather", tensor, order, axis=axis)

@@ -112,6 +112,9 @@ def test_indices_through_reshapes_collapse() -> None:
 
 def test_what_is_known_of_sizes() -> None:
     batch = dims.size("B")
+    assert dims.nonnegative(batch - dims.floordiv(batch, 2))
+    assert not dims.nonnegative(dims.floordiv(batch, 2) * 3 - batch)
+    assert dims.nonnegative(2 * batch - dims.floordiv(batch, 2) - dims.floordiv(batch, 3))
     assert dims.nonnegative(batch - 1)
     assert not dims.nonnegative(batch - 2)
     assert dims.nonnegative(dims.floordiv(batch + 1, 2) - 1)

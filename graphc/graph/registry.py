@@ -8,7 +8,7 @@ differ in the result of `lower`:
 - REDUCE: a `ReduceRule`: the reduced axes, and the element combined at each point.
 - CONTRACT: a `ContractRule`: the summed axes, and the two factors at each point.
 - SCAN: a `ScanRule`: all partial results of a reduction along one axis.
-- SCATTER: a `ScatterRule`: terms, and the index at which each is added.
+- SCATTER: a `ScatterRule`: terms, and the index at which each is combined.
 - REGION: a `RegionRule`: closed graphs, and the control flow that runs them.
 - LIBRARY: a `LibraryRule`: the library function for the CPU, and the cost.
 - SOURCE: nothing; inputs, states and constants.
@@ -110,11 +110,13 @@ class ScanRule:
 
 @dataclass(frozen=True, slots=True)
 class ScatterRule:
-    """`out = 0; for every point of extents: out[target(reader, point)] += element(reader, point)`, in order.
+    """For every point of extents, in order: `out[target(reader, point)]` is combined with `element(reader, point)`.
 
-    The points' axes from `parallel` on are axes of the result: points that differ in them add to different elements.
+    The result starts as the identity of the combiner, a plain one. The points' axes from `parallel` on are axes of the
+    result: points that differ in them change different elements.
     """
 
+    combine: str
     extents: Shape
     parallel: int
     target: Callable[[Reader, tuple[Dim, ...]], tuple[Dim, ...]]

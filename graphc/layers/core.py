@@ -324,7 +324,7 @@ class Embedding(Layer):
             indices = ops.cast(indices, "int32")
         lookup = Lookup(self.name, indices, self.input_dim, id(self), nodes_from_data(indices))
         if indices.traced is None:
-            lookup.check(indices.numpy(), describe(current_origin()))
+            lookup.check(indices.array, describe(current_origin()))
         else:
             record(lookup)
             if is_checked(lookup):

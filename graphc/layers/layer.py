@@ -35,6 +35,7 @@ from graphc.tracing import (
     set_mask,
     user_line,
 )
+from graphc.tracing.arrays import is_array_like
 from graphc.tracing.state import StatelessScope, zip_values
 from graphc.tracing.symbolic import infer_outputs
 from graphc.transforms.autograph import for_trace
@@ -309,7 +310,7 @@ class Layer(WeightOwner):
 
     def _converted(self, leaf: Any) -> Any:
         """Converts an array to a tensor, and a floating-point tensor to the compute dtype."""
-        if not isinstance(leaf, _TENSORS):
+        if not isinstance(leaf, _TENSORS) and not is_array_like(leaf):
             return leaf
         tensor = as_tensor(leaf)
         compute_dtype = dtypes.as_dtype(self.compute_dtype)

@@ -11,8 +11,8 @@ from graphc.layers.core import optional_config
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
 from graphc.ops.elementwise import in_wide
-from graphc.ops.shaping import axes_of
 from graphc.registration import exported
+from graphc.tracing.shapes import axes_of
 
 _MODULE = "keras.layers"
 

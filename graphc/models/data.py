@@ -129,7 +129,7 @@ def as_array(x: Any, name: str) -> Array:
     Raises:
         DTypeError: if its elements are no numbers.
     """
-    array = np.asarray(x.numpy() if isinstance(x, Tensor) else x)
+    array = np.asarray(x.array if isinstance(x, Tensor) else x)
     if array.dtype.kind in "OSUMmcV" and array.dtype not in (t.numpy for t in dtypes.ALL):
         raise DTypeError(
             f"the elements of {name} are no numbers",

@@ -52,7 +52,7 @@ class _Eager(Program):
         for name, tensor in tensors.items():
             for target, classes in labels:
                 if target is tensor:
-                    classes.check(tensor.numpy(), self._spec.display_name(name))
+                    classes.check(tensor.array, self._spec.display_name(name))
         return found
 
 
@@ -85,7 +85,7 @@ class EagerStep(_Eager, StepProgram):
     def _outputs(self, arrays: Mapping[str, Array]) -> list[Array]:
         found = self._step(arrays)
         self.logs = tuple(found)
-        return [np.asarray(as_tensor(value).numpy()) for value in found.values()]
+        return [np.asarray(as_tensor(value).array) for value in found.values()]
 
 
 class EagerPrediction(_Eager, Prediction):
@@ -99,7 +99,7 @@ class EagerPrediction(_Eager, Prediction):
 
     def _outputs(self, arrays: Mapping[str, Array]) -> list[Array]:
         leaves, self._structure = tree.flatten_with_spec(self._step(arrays))
-        return [np.array(as_tensor(leaf).numpy()) for leaf in leaves]
+        return [np.array(as_tensor(leaf).array) for leaf in leaves]
 
     def unflatten(self, outputs: list[Array]) -> Any:
         """Outputs, nested as the model nests them."""

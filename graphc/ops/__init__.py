@@ -191,6 +191,13 @@ from graphc.ops.parts import (
     view_as_complex,
     view_as_real,
 )
+from graphc.ops.placing import (
+    nonzero,
+    scatter,
+    scatter_update,
+    slice,
+    slice_update,
+)
 from graphc.ops.reductions import (
     all,
     amax,
@@ -223,7 +230,6 @@ from graphc.ops.shaping import (
     repeat,
     reshape,
     roll,
-    slice,
     split,
     squeeze,
     stack,
@@ -383,6 +389,7 @@ __all__ = [
     "nan_to_num",
     "ndim",
     "negative",
+    "nonzero",
     "norm",
     "normalize",
     "not_equal",
@@ -408,6 +415,8 @@ __all__ = [
     "round",
     "rsqrt",
     "scan",
+    "scatter",
+    "scatter_update",
     "selu",
     "separable_conv",
     "shape",
@@ -418,6 +427,7 @@ __all__ = [
     "sinh",
     "size",
     "slice",
+    "slice_update",
     "soft_shrink",
     "softmax",
     "softplus",

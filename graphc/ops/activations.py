@@ -8,10 +8,11 @@ from typing import Any
 from graphc import dtypes
 from graphc.ops.elementwise import clip, in_float, in_wide, minus_abs, where
 from graphc.ops.reductions import broadcast_reduced, is_empty
-from graphc.ops.shaping import axes_of, split
+from graphc.ops.shaping import split
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
+from graphc.tracing.shapes import axes_of
 
 _SELU_SCALE = 1.0507009873554805
 _SELU_ALPHA = 1.6732632423543772

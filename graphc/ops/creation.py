@@ -9,14 +9,15 @@ import numpy as np
 from graphc import dims, dtypes
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DTypeError
+from graphc.graph.registry import primitive
 from graphc.ops.reductions import default_float
-from graphc.ops.shaping import axis_of, dims_of
 from graphc.tracing import Array, Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
-from graphc.tracing.arrays import holds_complex
+from graphc.tracing.arrays import array_of, holds_complex
 from graphc.tracing.conversion import float_dtype
+from graphc.tracing.shapes import axis_of, dims_of
 from graphc.tracing.shapes import reshape as _reshape
 from graphc.tracing.symbolic import KerasTensor
 
@@ -54,7 +55,7 @@ def convert_to_numpy(x: Any) -> Array:
     Raises:
         StateError: if the tensor is part of a graph that is being traced.
     """
-    return np.array(as_tensor(x).numpy())
+    return np.array(as_tensor(x).array)
 
 
 def is_tensor(x: Any) -> bool:
@@ -72,6 +73,9 @@ def cast(x: Any, dtype: Any) -> Tensor:
     array([ 1, -1], dtype=int32)
     """
     wanted = dtypes.as_dtype(dtype)
+    if isinstance(x, np.ndarray | np.generic):
+        # Whatever does not fit wraps around, as in NumPy; a conversion to a tensor would refuse it.
+        return Tensor(primitive("cast").eval(array_of(x), dtype=wanted))
     return _cast(as_tensor(x, wanted.complex if holds_complex(x) else wanted), wanted)
 
 

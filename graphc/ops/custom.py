@@ -15,7 +15,6 @@ from graphc.errors import ArgumentError, DTypeError, GraphcError, ShapeError, St
 from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.types import Origin
 from graphc.ops.reductions import restore_axes
-from graphc.ops.shaping import axes_of
 from graphc.primitives.base import FLOATS
 from graphc.primitives.custom import Definition, rule_failed
 from graphc.tracing import (
@@ -32,6 +31,7 @@ from graphc.tracing import (
 )
 from graphc.tracing.conversion import float_dtype
 from graphc.tracing.elementwise import broadcast_operands
+from graphc.tracing.shapes import axes_of
 
 # Names of attributes that graphc passes to rules.
 _TAKEN = ("op", "out", "axes", "axis", "keepdims")

@@ -42,7 +42,7 @@ def cholesky(x: Any, upper: bool = False) -> Tensor:
     """
     (matrix,) = _inexact(x)
     factor = bind("cholesky", operate("mul", operate("add", matrix, swapaxes(matrix, -1, -2)), 0.5))
-    if current_trace() is None and np.isnan(factor.numpy()).any():
+    if current_trace() is None and np.isnan(factor.array).any():
         problem = "Cholesky decomposition failed: a matrix is not positive definite"
         raise ArgumentError(problem, got=str(as_tensor(x).type), expected="positive definite matrices")
     return swapaxes(factor, -1, -2) if upper else factor

@@ -9,8 +9,7 @@ import ml_dtypes
 
 from graphc.ops.elementwise import float_function, in_float, minus_abs, where
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
-from graphc.tracing import cast as _cast
-from graphc.tracing.arithmetic import operate
+from graphc.tracing.arithmetic import operate, rounded
 from graphc.tracing.conversion import float_dtype
 from graphc.tracing.elementwise import broadcast_operands
 
@@ -198,12 +197,7 @@ def round(x: Any, decimals: int = 0) -> Tensor:
     >>> round([0.5, 1.5, 2.46]).numpy(), round([2.46], 1).numpy()
     (array([0., 2., 2.], dtype=float32), array([2.5], dtype=float32))
     """
-    if decimals == 0:
-        return _rounding("round", x)
-    scale = 10.0**decimals
-    tensor = as_tensor(x)
-    rounded = operate("div", _rounding("round", operate("mul", tensor, scale)), scale)
-    return rounded if tensor.type.dtype.is_float else _cast(rounded, tensor.type.dtype)
+    return rounded(x, decimals)
 
 
 @operation

@@ -6,10 +6,11 @@ from typing import Any
 
 from graphc import dtypes
 from graphc.dtypes import DType
-from graphc.ops.shaping import axis_of, ravel
+from graphc.ops.shaping import ravel
 from graphc.tracing import Tensor, as_tensor, bind, operation, result_dtype
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
+from graphc.tracing.shapes import axis_of
 from graphc.tracing.shapes import reshape as _reshape
 
 

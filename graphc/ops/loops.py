@@ -14,7 +14,7 @@ from graphc.graph.builder import Value, inline
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
 from graphc.ops.branches import condition
-from graphc.ops.shaping import axis_of, concatenate, flip, reshape, stack
+from graphc.ops.shaping import concatenate, flip, reshape, stack
 from graphc.primitives.batching import vectorized_graph
 from graphc.tracing import (
     Tensor,
@@ -31,6 +31,7 @@ from graphc.tracing import (
     user_line,
 )
 from graphc.tracing.regions import Closure, Region, check_types, trace_region
+from graphc.tracing.shapes import axis_of
 from graphc.tracing.trace import required_trace
 
 

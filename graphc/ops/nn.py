@@ -13,11 +13,12 @@ from graphc.ops.activations import log_softmax
 from graphc.ops.elementwise import in_float, in_wide, minus_abs, where
 from graphc.ops.reductions import broadcast_reduced, default_float, norm, restore_axes, wide_mean
 from graphc.ops.reductions import max as _max
-from graphc.ops.shaping import axes_of, axis_of, squeeze
+from graphc.ops.shaping import squeeze
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.indexing import as_indices
+from graphc.tracing.shapes import axes_of, axis_of
 from graphc.tracing.shapes import reshape as _reshape
 
 

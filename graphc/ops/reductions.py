@@ -11,12 +11,13 @@ from graphc import config, dims, dtypes
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError
 from graphc.ops.elementwise import in_wide, where
-from graphc.ops.shaping import axes_of, axis_of, ravel
+from graphc.ops.shaping import ravel
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.conversion import float_dtype
+from graphc.tracing.shapes import axes_of, axis_of
 from graphc.tracing.shapes import reshape as _reshape
 
 

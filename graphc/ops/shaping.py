@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -18,38 +17,8 @@ from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing.arrays import check_kind
 from graphc.tracing.indexing import all_in_bounds, as_indices, getitem
 from graphc.tracing.indexing import wrapped as _wrapped
-from graphc.tracing.shapes import may_be_equal, unify_sizes
+from graphc.tracing.shapes import axes_of, axis_of, dims_of, may_be_equal, reshaped, squeezed, unify_sizes
 from graphc.tracing.shapes import reshape as _reshape
-
-
-def axis_of(axis: Any, rank: int, op: str) -> int:
-    """A non-negative axis.
-
-    Raises:
-        ArgumentError: if it is no integer.
-        ShapeError: if there is no such axis.
-    """
-    try:
-        position = index(axis)
-    except TypeError:
-        raise ArgumentError(f"an axis of `{op}` is an integer", got=repr(axis)[:80]) from None
-    if not -rank <= position < rank:
-        raise ShapeError(f"`{op}` has no such axis", got=position, expected=f"from {-rank} to {rank - 1}")
-    return position % rank
-
-
-def axes_of(axis: Any, rank: int, op: str) -> tuple[int, ...]:
-    """Non-negative axes in ascending order; None means all axes."""
-    if axis is None:
-        return tuple(range(rank))
-    several = isinstance(axis, list | tuple) or (isinstance(axis, np.ndarray) and axis.ndim == 1)
-    return tuple(sorted(axis_of(a, rank, op) for a in (axis if several else (axis,))))
-
-
-def dims_of(shape: Any) -> Shape:
-    """A shape as a tuple of sizes."""
-    parts = shape if isinstance(shape, list | tuple) else np.asarray(shape).reshape(-1)
-    return tuple(part if isinstance(part, dims.IntExpr) else int(part) for part in parts)
 
 
 @operation
@@ -68,18 +37,7 @@ def reshape(x: Any, newshape: Any) -> Tensor:
     >>> reshape([1, 2, 3, 4], (2, -1)).shape
     (2, 2)
     """
-    tensor = as_tensor(x)
-    shape = dims_of(newshape)
-    unknown = [axis for axis, dim in enumerate(shape) if isinstance(dim, int) and dim == -1]
-    if len(unknown) > 1:
-        raise ShapeError("only one size of a new shape can be -1", got=shape)
-    if unknown:
-        known = dims.product(dim for axis, dim in enumerate(shape) if axis not in unknown)
-        total = dims.product(tensor.shape)
-        if known == 0 or (dims.mod(total, known) != 0 and not may_be_equal((dims.mod(total, known), 0))):
-            raise ShapeError("the elements do not fill the new shape", got=str(tensor.type), expected=f"{shape}")
-        shape = tuple(dims.floordiv(total, known) if axis in unknown else dim for axis, dim in enumerate(shape))
-    return _reshape(tensor, shape)
+    return reshaped(as_tensor(x), newshape)
 
 
 @operation
@@ -163,15 +121,7 @@ def squeeze(x: Any, axis: Any = None) -> Tensor:
     Raises:
         ShapeError: if an axis to drop has another size.
     """
-    tensor = as_tensor(x)
-    drop = (
-        tuple(a for a, dim in enumerate(tensor.shape) if dim == 1)
-        if axis is None
-        else axes_of(axis, tensor.ndim, "squeeze")
-    )
-    if any(tensor.shape[a] != 1 for a in drop):
-        raise ShapeError("only axes of size 1 can be squeezed", got=f"axes {drop} of {tensor.type}")
-    return _reshape(tensor, tuple(dim for a, dim in enumerate(tensor.shape) if a not in drop))
+    return squeezed(as_tensor(x), axis)
 
 
 @operation
@@ -499,36 +449,6 @@ def _clamped(indices: Tensor, extent: Dim) -> Tensor:
 def get_item(x: Any, key: Any) -> Tensor:
     """`x[key]`."""
     return getitem(x, key)
-
-
-@operation
-def slice(inputs: Any, start_indices: Any, shape: Any) -> Tensor:
-    """The block of a given shape that starts at an index.
-
-    Args:
-        inputs: Tensor.
-        start_indices: The start of the block in each axis.
-        shape: Its sizes; -1: to the end of the axis.
-
-    Raises:
-        ShapeError: if the number of starts or sizes differs from the rank, or the block is out of bounds.
-
-    Example:
-
-    >>> slice([[1, 2, 3], [4, 5, 6]], (0, 1), (2, 2)).numpy().tolist()
-    [[2, 3], [5, 6]]
-    """
-    tensor, start, sizes = as_tensor(inputs), dims_of(start_indices), dims_of(shape)
-    if not len(start) == len(sizes) == tensor.ndim:
-        raise ShapeError(
-            "a slice has a start and a size for each axis",
-            got=f"{start} and {sizes}",
-            expected=f"{tensor.ndim} of each",
-        )
-    stop = tuple(
-        extent if size == -1 else first + size for first, size, extent in zip(start, sizes, tensor.shape, strict=True)
-    )
-    return bind("slice", tensor, start=start, stop=stop, step=(1,) * tensor.ndim)
 
 
 def _triangle(x: Any, k: int, upper: bool) -> Tensor:

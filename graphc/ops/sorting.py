@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.ops.shaping import axis_of, moveaxis, ravel
+from graphc.ops.shaping import moveaxis, ravel
 from graphc.tracing import Tensor, as_tensor, bind_many, operation
+from graphc.tracing.shapes import axis_of
 
 
 def _sorted(x: Any, axis: int | None, op: str) -> tuple[Tensor, Tensor]:

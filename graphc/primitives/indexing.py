@@ -1,4 +1,4 @@
-"""Gather and scatter: reading and adding elements at indices that are known at run time only.
+"""Gather: reading elements at indices that are known at run time only.
 
 Indices outside the axis are clamped, so that no program accesses memory outside its buffers.
 """
@@ -14,30 +14,41 @@ from graphc.dims import Dim
 from graphc.errors import DTypeError, ShapeError
 from graphc.exprs import Expr, Index, call, cast
 from graphc.graph.builder import Applied, Builder, Value
-from graphc.graph.registry import Batched, Case, Kind, Primitive, Reader, ScatterRule, register
+from graphc.graph.registry import Batched, Case, Reader
 from graphc.graph.types import Attrs, TensorType
-from graphc.primitives.base import INTEGERS, NUMBERS, Array, check_axes, check_dtype, linear_in, view, zeros_of_empty
+from graphc.primitives.base import INTEGERS, Array, check_axes, linear_in, view
 from graphc.primitives.batching import merged, move_axis
 
 Grads = Sequence[Value | None]
 Points = tuple[Dim, ...]
 
 
-def _check_indices(op: str, indices: TensorType) -> None:
+def check_indices(op: str, indices: TensorType) -> None:
+    """Raises a `DTypeError` where indices are not integers."""
     if indices.dtype.name not in INTEGERS:
         raise DTypeError(f"`{op}` takes integer indices", got=str(indices), hint="cast them to int32")
 
 
-def _clamped(reader: Reader, index: Expr, extent: Dim) -> Dim:
+def clamped(reader: Reader, index: Expr, extent: Dim) -> Dim:
+    """An index clamped into an axis."""
     wide = cast(index, dtypes.int64)
     return reader.as_index(call("max", call("min", wide, Index(extent - 1)), Index(0)))
+
+
+def added_up(indices: Value, rows: Value, size: Dim) -> Value:
+    """Zeros with rows added at indices; halves are added up in float32 and rounded once."""
+    wide, dtype = rows.dtype.accumulator, rows.dtype
+    if wide is dtype:
+        return rows.builder.apply("scatter_add", indices, rows, size=size)
+    total = rows.builder.apply("scatter_add", indices, rows.builder.apply("cast", rows, dtype=wide), size=size)
+    return rows.builder.apply("cast", total, dtype=dtype)
 
 
 # ---- gather: `x[.., indices, ..]` along one axis
 
 
 def _gather_infer(x: TensorType, indices: TensorType, axis: int) -> TensorType:
-    _check_indices("gather", indices)
+    check_indices("gather", indices)
     check_axes("gather", (axis,), x.rank)
     if x.shape[axis] == 0 and 0 not in indices.shape:
         raise ShapeError(f"nothing can be taken from axis {axis}, which is empty", got=f"{x}, at {indices}")
@@ -51,7 +62,7 @@ def _gather_eval(x: Array, indices: Array, axis: int) -> Array:
 def _gather_lower(reader: Reader, index: Points, axis: int) -> Expr:
     x, indices = reader.types
     end = axis + indices.rank
-    place = _clamped(reader, reader.read(1, index[axis:end]), x.shape[axis])
+    place = clamped(reader, reader.read(1, index[axis:end]), x.shape[axis])
     return reader.read(0, (*index[:axis], place, *index[end:]))
 
 
@@ -79,7 +90,7 @@ def _gather_cases() -> Iterable[Case]:
     yield Case(((3, 2), (8,)), {"axis": 1}, 0, 1, integer_operands=(1,))
 
 
-def _in_batch(indices: Value, size: Dim, length: Dim) -> Value:
+def in_batch(indices: Value, size: Dim, length: Dim) -> Value:
     """Clamps indices `[batch, ..]` into an axis, and shifts them to the axis merged with the batch's."""
     b, shape = indices.builder, indices.shape
 
@@ -100,7 +111,7 @@ def _gather_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], l
         return move_axis(builder.apply("gather", x.value, indices.value, axis=axis), axis, 0)
     size = x.value.shape[axis + 1]
     joined = merged(x.value, axis)
-    result = builder.apply("gather", joined, _in_batch(indices.value, size, length), axis=axis)
+    result = builder.apply("gather", joined, in_batch(indices.value, size, length), axis=axis)
     return move_axis(result, axis, 0)
 
 
@@ -113,78 +124,4 @@ gather = view(
     _gather_cases,
     linear=linear_in(0),
     batch=_gather_batch,
-)
-
-# ---- scatter_add: zeros, with rows added at indices
-
-# Sums are accumulated in memory, in the dtype of the buffer: halves would be rounded after each addition.
-_ADDED = tuple(name for name in NUMBERS if dtypes.as_dtype(name).accumulator is dtypes.as_dtype(name))
-
-
-def added_up(indices: Value, rows: Value, size: Dim) -> Value:
-    """Zeros with rows added at indices; halves are added up in float32 and rounded once."""
-    wide, dtype = rows.dtype.accumulator, rows.dtype
-    if wide is dtype:
-        return rows.builder.apply("scatter_add", indices, rows, size=size)
-    total = rows.builder.apply("scatter_add", indices, rows.builder.apply("cast", rows, dtype=wide), size=size)
-    return rows.builder.apply("cast", total, dtype=dtype)
-
-
-def _scatter_infer(indices: TensorType, updates: TensorType, size: Dim) -> TensorType:
-    _check_indices("scatter_add", indices)
-    check_dtype("scatter_add", updates, _ADDED)
-    if indices.rank != 1 or updates.rank < 1 or updates.shape[0] != indices.shape[0]:
-        raise ShapeError("`scatter_add` takes an index for each row", got=f"{indices} and {updates}")
-    return TensorType((size, *updates.shape[1:]), updates.dtype)
-
-
-def _scatter_eval(indices: Array, updates: Array, size: int) -> Array:
-    out = np.zeros((size, *updates.shape[1:]), updates.dtype)
-    np.add.at(out, np.clip(indices.astype(np.int64), 0, size - 1), updates)
-    return out
-
-
-def _scatter_lower(types: Sequence[TensorType], size: Dim) -> ScatterRule:
-    def target(reader: Reader, point: Points) -> Points:
-        return (_clamped(reader, reader.read(0, point[:1]), size), *point[1:])
-
-    return ScatterRule(types[1].shape, 1, target, lambda reader, point: reader.read(1, point))
-
-
-def _scatter_vjp(g: Value, n: Applied) -> Grads:
-    return None, g.builder.apply("gather", g, n.operands[0], axis=0)
-
-
-def _scatter_cases() -> Iterable[Case]:
-    yield Case(((6,), (6, 3)), {"size": 4}, -1, 5, integer_operands=(0,))
-    yield Case(((5,), (5,)), {"size": 3}, 0, 2, integer_operands=(0,))
-
-
-def _scatter_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
-    (indices, updates), size = operands, attrs["size"]
-    if not indices.varies:
-        rows = move_axis(updates.value, 0, 1)
-        return move_axis(builder.apply("scatter_add", indices.value, rows, size=size), 1, 0)
-    places, rows = _in_batch(indices.value, size, length), updates.spread(length)
-    count = dims.product(rows.shape[:2])
-    places = builder.apply("reshape", places, shape=(count,))
-    rows = builder.apply("reshape", rows, shape=(count, *rows.shape[2:]))
-    total = builder.apply("scatter_add", places, rows, size=length * size)
-    return builder.apply("reshape", total, shape=(length, size, *total.shape[1:]))
-
-
-scatter_add = register(
-    Primitive(
-        "scatter_add",
-        Kind.SCATTER,
-        _scatter_infer,
-        _scatter_eval,
-        _scatter_lower,
-        _scatter_vjp,
-        _scatter_cases,
-        _ADDED,
-        linear=linear_in(1),
-        batch=_scatter_batch,
-        of_empty=zeros_of_empty,
-    )
 )

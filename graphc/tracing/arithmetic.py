@@ -9,13 +9,15 @@ from types import MappingProxyType
 from typing import Any
 
 from graphc.dims import IntExpr
+from graphc.dtypes import as_dtype
 from graphc.errors import ShapeError
 from graphc.tracing.conversion import as_tensor, dtype_of, product_dtypes, result_dtype, weak_kind
 from graphc.tracing.eager import NUMBERS
 from graphc.tracing.elementwise import broadcast_operands, elementwise, in_floats, on_numbers
 from graphc.tracing.indexing import getitem
-from graphc.tracing.shapes import broadcast_shapes, broadcast_to, unify_sizes
+from graphc.tracing.shapes import broadcast_shapes, broadcast_to, reshaped, squeezed, transposed, unify_sizes
 from graphc.tracing.tensor import Tensor, bind, bind_elements, cast
+from graphc.tracing.updates import UPDATES, update
 
 
 def _boolean_or(logical: str, bits: str) -> Callable[..., Tensor]:
@@ -96,6 +98,16 @@ def _invert(x: Any) -> Tensor:
     return bind("logical_not" if tensor.type.dtype.is_bool else "bit_not", tensor)
 
 
+def rounded(x: Any, decimals: int = 0) -> Tensor:
+    """The nearest number with so many decimals; halves go to the even one. Integers stay as they are."""
+    tensor = as_tensor(x)
+    if decimals == 0:
+        return bind("round", tensor) if tensor.type.dtype.is_inexact else tensor
+    scale = 10.0**decimals
+    result = in_floats("div", bind("round", on_numbers("mul", tensor, scale)), scale)
+    return result if tensor.type.dtype.is_float else cast(result, tensor.type.dtype)
+
+
 OPERATORS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
     {
         "add": _add,
@@ -113,7 +125,15 @@ OPERATORS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
         "or": _boolean_or("logical_or", "bit_or"),
         "xor": _boolean_or("logical_xor", "bit_xor"),
         **{name: partial(elementwise, name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
+        "shl": partial(on_numbers, "shift_left"),
+        "shr": partial(on_numbers, "shift_right"),
         "getitem": getitem,
+        "round": rounded,
+        "transpose": lambda x: transposed(as_tensor(x)),
+        "reshape": lambda x, shape: reshaped(as_tensor(x), shape),
+        "squeeze": lambda x, axis=None: squeezed(as_tensor(x), axis),
+        "cast": lambda x, dtype: cast(as_tensor(x), as_dtype(dtype)),
+        **{f"at_{how}": partial(update, how) for how in UPDATES},
     }
 )
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from graphc import config, dtypes
+from graphc import config, dtypes, runtime
+from graphc.compiler.backends import chosen_backend
 from graphc.dtypes import DType
-from graphc.errors import DTypeError
+from graphc.errors import BackendError, DTypeError, GraphcError
 from graphc.tracing.origins import current_origin, describe
 
 Array = np.ndarray[Any, Any]
@@ -21,12 +22,59 @@ def array_of(x: Any) -> Array:
         DTypeError: if it cannot be one.
     """
     try:
-        array = np.asarray(x)
+        array = _exported(x) if is_array_like(x) else np.asarray(x)
     except (ValueError, OverflowError):
         array = np.asarray(None)
     if array.dtype.kind in "OSUMmV" and array.dtype != dtypes.bfloat16.numpy:
         raise DTypeError("this cannot be a tensor", got=repr(x)[:80], expected="numbers, of equal lengths where nested")
     return array
+
+
+_PLAIN = (np.ndarray, np.generic, int, float, complex, list, tuple, str, type)
+
+
+def is_array_like(x: Any) -> bool:
+    """Whether a value is an array of another library, or holds one, as a pandas DataFrame does."""
+    if isinstance(x, _PLAIN):
+        return isinstance(x, np.ndarray)
+    return any(hasattr(x, name) for name in ("__array__", "__dlpack__", "__cuda_array_interface__"))
+
+
+def _exported(x: Any) -> Array:
+    """The elements of an array of any library."""
+    if isinstance(x, np.ndarray):
+        return x
+    if hasattr(x, "__cuda_array_interface__"):
+        return _from_gpu(x)
+    try:
+        array = np.asarray(x) if hasattr(x, "__array__") else np.from_dlpack(x)
+    except GraphcError:  # of a symbolic input, which says more
+        raise
+    except (TypeError, RuntimeError, BufferError) as error:
+        raise DTypeError(
+            f"this {type(x).__name__} cannot be copied to an array",
+            where=describe(current_origin()),
+            got=str(error),
+            hint="convert it to a NumPy array first: of PyTorch, x.detach().cpu().numpy()",
+        ) from error
+    # Columns of several dtypes, or of a library's own, come as objects that may be numbers all the same.
+    return np.asarray(array.tolist()) if array.dtype == object else array
+
+
+def _from_gpu(x: Any) -> Array:
+    """A copy of an array in the memory of a GPU.
+
+    Raises:
+        BackendError: if the backend is another than cuda.
+    """
+    if chosen_backend()[0] != "cuda":
+        raise BackendError(
+            f"this {type(x).__name__} is in the memory of a GPU, and models run elsewhere",
+            where=describe(current_origin()),
+            got=f"the backend {chosen_backend()[0]}",
+            hint='graphc.set_backend("cuda"), or copy it to the host first',
+        )
+    return runtime.cuda.copied_to_host(x.__cuda_array_interface__)
 
 
 def canonical_dtype(dtype: DType) -> DType:
@@ -75,9 +123,13 @@ def check_range(array: Array, dtype: DType) -> None:
         )
 
 
-def own(array: Array, x: Any) -> Array:
-    """An array that shares no memory with the caller's: later changes of that must not change a tensor."""
-    given = x if isinstance(x, np.ndarray) else None
-    if array is not given and array.base is None:
-        return array
-    return array.copy()
+def own(array: Array, found: Array, x: Any) -> Array:
+    """An array that shares no memory with the caller's: later changes of that must not change a tensor.
+
+    Args:
+        array: The array, in its dtype.
+        found: What `array_of` returned.
+        x: The caller's value.
+    """
+    fresh = array.base is None and (array is not found or not is_array_like(x))
+    return array if fresh else array.copy()

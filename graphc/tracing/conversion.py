@@ -10,7 +10,7 @@ from graphc import config, dtypes
 from graphc.dims import IntExpr
 from graphc.dtypes import DType
 from graphc.graph.registry import primitive
-from graphc.tracing.arrays import array_of, canonical_dtype, check_kind, check_range, own
+from graphc.tracing.arrays import array_of, canonical_dtype, check_kind, check_range, is_array_like, own
 from graphc.tracing.shapes import reshape
 from graphc.tracing.tensor import Tensor, bind, cast
 
@@ -37,13 +37,13 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
         return bind("size", dim=x, dtype=dtype or dtypes.int32)
     if isinstance(x, list | tuple) and any(hasattr(part, "__tensor__") or isinstance(part, IntExpr) for part in x):
         return _stacked([as_tensor(part) for part in x], dtype)
-    array = array_of(x)
-    python = not isinstance(x, np.ndarray | np.generic) and not hasattr(x, "__array__")
+    array = found = array_of(x)
+    python = not isinstance(x, np.generic) and not is_array_like(x)
     # Python numbers are weakly typed: they get the dtype of the other operands, if it can hold them.
-    if array.dtype.kind in "iu" and (python or dtype is None):
+    if array.dtype.kind in "iu" and (python or dtype is None or dtype.is_integer):
         wanted = dtype or (dtypes.int32 if python else canonical_dtype(dtypes.as_dtype(array.dtype)))
         check_range(array, wanted)
-        return Tensor(own(array.astype(wanted.numpy, copy=False), x))
+        return Tensor(own(array.astype(wanted.numpy, copy=False), found, x))
     if dtype is None and array.dtype.kind in "fc":
         floats = dtypes.as_dtype(config.floatx())
         weak = floats.complex if array.dtype.kind == "c" else floats
@@ -51,7 +51,7 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
     if dtype is not None and array.dtype != dtype.numpy:
         check_kind(dtypes.as_dtype(array.dtype), dtype)
         return Tensor(primitive("cast").eval(array, dtype=dtype))
-    return Tensor(own(array, x))
+    return Tensor(own(array, found, x))
 
 
 def _stacked(parts: list[Tensor], dtype: DType | None) -> Tensor:

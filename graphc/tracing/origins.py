@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import FrameType
 
+import numpy as np
 import optree
 
 from graphc.graph.types import Origin
@@ -25,6 +26,7 @@ _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 # It calls functions on the leaves of structures.
 _OPTREE = os.path.dirname(optree.__file__) + os.sep
 _STDLIB = sysconfig.get_paths()["stdlib"] + os.sep
+_NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ _scope: ContextVar[Scope] = ContextVar("graphc_scope", default=_OUTSIDE)
 @lru_cache(maxsize=4096)
 def is_users(file: str) -> bool:
     """Whether a file is neither of graphc nor of the standard library."""
-    if file.startswith((_OURS, _OPTREE, "<frozen")):
+    if file.startswith((_OURS, _OPTREE, _NUMPY, "<frozen")):
         return False
     return not file.startswith(_STDLIB) or "site-packages" in file
 

@@ -170,7 +170,7 @@ class TraceRecording(Recording):
         """A new node that equals a tensor."""
         value = tensor.traced
         if value is None:
-            value = self.builder.constant(tensor.numpy(), tensor.type.dtype)
+            value = self.builder.constant(tensor.array, tensor.type.dtype)
         elif value.builder is not self.builder:
             value = self.trace.capture(value)
         self.builder.loc = (current_origin(),)
@@ -212,7 +212,7 @@ class EagerRecording(Recording):
 
     def _leaf(self, tensor: Tensor) -> Value:
         value = self.builder.input(f"x{len(self.builder.nodes)}", tensor.type)
-        self._arrays[value.ref] = tensor.numpy()
+        self._arrays[value.ref] = tensor.array
         return value
 
     @property
@@ -228,7 +228,7 @@ class EagerRecording(Recording):
         values = [value or self._leaf(operand) for value, operand in zip(known, operands, strict=True)]
         self.builder.loc = (current_origin(),)
         for value, result in zip(self.builder.apply_many(op, *values, **attrs), results, strict=True):
-            self._arrays[value.ref] = result.numpy()
+            self._arrays[value.ref] = result.array
             self.link(result, value)
 
     def source(self, value: Value) -> Array:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
+from operator import index
+from typing import Any
+
+import numpy as np
 
 from graphc import dims
 from graphc.dims import Dim, Shape
-from graphc.errors import ShapeError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.graph.types import TensorType
 from graphc.tracing.origins import current_origin, describe
 from graphc.tracing.tensor import Tensor, bind
@@ -60,10 +64,10 @@ def reshape(x: Tensor, shape: Shape) -> Tensor:
         if x.shape == shape:
             return x
     sizes = {dims.product(x.shape), dims.product(shape)}
-    return _assumed(x, shape) if len(sizes) > 1 and may_be_equal(sizes) else bind("reshape", x, shape=shape)
+    return assumed(x, shape) if len(sizes) > 1 and may_be_equal(sizes) else bind("reshape", x, shape=shape)
 
 
-def _assumed(x: Tensor, shape: Shape) -> Tensor:
+def assumed(x: Tensor, shape: Shape) -> Tensor:
     """A stand-in for a tensor, of a shape that it is assumed to have: see `InferenceTrace`."""
     trace = current_trace()
     if x.shape == shape or trace is None or not trace.infers:
@@ -86,7 +90,7 @@ def unify_sizes(tensors: Sequence[Tensor], names: Sequence[Sequence[Hashable]]) 
             sizes.setdefault(axis, set()).add(size)
     common = {axis: preferred_size(found) for axis, found in sizes.items() if 1 not in found and may_be_equal(found)}
     return [
-        _assumed(x, tuple(common.get(axis, size) for axis, size in zip(axes, x.shape, strict=True)))
+        assumed(x, tuple(common.get(axis, size) for axis, size in zip(axes, x.shape, strict=True)))
         for x, axes in zip(tensors, names, strict=True)
     ]
 
@@ -97,8 +101,67 @@ def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
         return x
     offset = len(shape) - x.ndim
     pairs = list(zip(x.shape, shape[offset:], strict=True))
-    x = _assumed(x, tuple(whole if dim != 1 and may_be_equal((dim, whole)) else dim for dim, whole in pairs))
+    x = assumed(x, tuple(whole if dim != 1 and may_be_equal((dim, whole)) else dim for dim, whole in pairs))
     kept = [axis for axis, dim in enumerate(x.shape) if dim == shape[axis + offset]]
     x = reshape(x, tuple(x.shape[axis] for axis in kept))
     axes = tuple(axis + offset for axis in kept)
     return x if axes == tuple(range(len(shape))) else bind("broadcast", x, shape=shape, axes=axes)
+
+
+def axis_of(axis: Any, rank: int, op: str) -> int:
+    """A non-negative axis.
+
+    Raises:
+        ArgumentError: if it is no integer.
+        ShapeError: if there is no such axis.
+    """
+    try:
+        position = index(axis)
+    except TypeError:
+        raise ArgumentError(f"an axis of `{op}` is an integer", got=repr(axis)[:80]) from None
+    if not -rank <= position < rank:
+        raise ShapeError(f"`{op}` has no such axis", got=position, expected=f"from {-rank} to {rank - 1}")
+    return position % rank
+
+
+def axes_of(axis: Any, rank: int, op: str) -> tuple[int, ...]:
+    """Non-negative axes in ascending order; None means all axes."""
+    if axis is None:
+        return tuple(range(rank))
+    several = isinstance(axis, list | tuple) or (isinstance(axis, np.ndarray) and axis.ndim == 1)
+    return tuple(sorted(axis_of(a, rank, op) for a in (axis if several else (axis,))))
+
+
+def dims_of(shape: Any) -> Shape:
+    """A shape as a tuple of sizes."""
+    parts = shape if isinstance(shape, list | tuple) else np.asarray(shape).reshape(-1)
+    return tuple(part if isinstance(part, dims.IntExpr) else int(part) for part in parts)
+
+
+def reshaped(x: Tensor, newshape: Any) -> Tensor:
+    """The elements in another shape, one size of which may be -1: it is inferred."""
+    shape = dims_of(newshape)
+    unknown = [axis for axis, dim in enumerate(shape) if isinstance(dim, int) and dim == -1]
+    if len(unknown) > 1:
+        raise ShapeError("only one size of a new shape can be -1", got=shape)
+    if unknown:
+        known = dims.product(dim for axis, dim in enumerate(shape) if axis not in unknown)
+        total = dims.product(x.shape)
+        if known == 0 or (dims.mod(total, known) != 0 and not may_be_equal((dims.mod(total, known), 0))):
+            raise ShapeError("the elements do not fill the new shape", got=str(x.type), expected=f"{shape}")
+        shape = tuple(dims.floordiv(total, known) if axis in unknown else dim for axis, dim in enumerate(shape))
+    return reshape(x, shape)
+
+
+def squeezed(x: Tensor, axis: Any = None) -> Tensor:
+    """The tensor without some axes of size 1; None: without all of them."""
+    ones = tuple(a for a, dim in enumerate(x.shape) if dim == 1)
+    drop = ones if axis is None else axes_of(axis, x.ndim, "squeeze")
+    if any(x.shape[a] != 1 for a in drop):
+        raise ShapeError("only axes of size 1 can be squeezed", got=f"axes {drop} of {x.type}")
+    return reshape(x, tuple(dim for a, dim in enumerate(x.shape) if a not in drop))
+
+
+def transposed(x: Tensor) -> Tensor:
+    """The tensor with its axes in reverse order."""
+    return bind("transpose", x, order=tuple(reversed(range(x.ndim)))) if x.ndim > 1 else x

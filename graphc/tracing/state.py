@@ -42,7 +42,7 @@ class EagerState:
 
     def write(self, variable: Variable, value: Tensor) -> None:
         """Changes the variable's memory."""
-        variable.buffer.assign(value.numpy())
+        variable.buffer.assign(value.array)
 
 
 class GraphState:

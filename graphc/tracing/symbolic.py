@@ -45,6 +45,8 @@ _PUBLIC = MappingProxyType(
         "ge": "greater_equal",
         "eq": "equal",
         "ne": "not_equal",
+        "shl": "left_shift",
+        "shr": "right_shift",
         "getitem": "get_item",
     }
 )

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 import graphc.primitives  # noqa: F401  (operations are known once this is imported)
+from graphc import dims
 from graphc.dtypes import DType
-from graphc.errors import GraphcError
+from graphc.errors import ArgumentError, DTypeError, GraphcError, ShapeError
 from graphc.graph.builder import Value
 from graphc.graph.evaluation import bound
 from graphc.graph.registry import primitive
@@ -72,8 +73,14 @@ class Tensor(Operators):
         """The name of its dtype, as in Keras; `type.dtype` is the `DType`."""
         return self.type.dtype.name
 
-    def numpy(self) -> Array:
-        """Its values.
+    @property
+    def size(self) -> Any:
+        """The number of elements."""
+        return dims.product(self._source.shape)
+
+    @property
+    def array(self) -> Array:
+        """Its values, in its own memory, which must not be written; `numpy` is for users.
 
         Raises:
             StateError: if it is part of a graph that is being traced.
@@ -85,39 +92,115 @@ class Tensor(Operators):
             raise no_value(self.type, use)
         return self._source
 
+    def numpy(self) -> Array:
+        """A copy of its values.
+
+        Raises:
+            StateError: if it is part of a graph that is being traced.
+        """
+        return self.array.copy()
+
+    def item(self) -> bool | int | float | complex:
+        """Its value as a Python number, if it has one element."""
+        number: bool | int | float | complex = self._one("number").item()
+        return number
+
+    def tolist(self) -> Any:
+        """Its values as nested lists of Python numbers; of a tensor without axes the number."""
+        return self.array.tolist()
+
+    def _one(self, use: str) -> Array:
+        """The only element.
+
+        Raises:
+            ShapeError: if there are several, or none.
+        """
+        array = self._values(use)
+        if array.size != 1:
+            origin = current_origin()
+            what = "truth value" if use == "truth" else use
+            raise ShapeError(
+                f"a tensor of several elements has no {what}" if array.size else f"no elements have no {what}",
+                layer=origin.layer or None,
+                where=describe(origin),
+                got=str(self.type),
+                expected="one element",
+                hint="ops.any(x) or ops.all(x)" if use == "truth" else "take one: x[0]",
+            )
+        return array.reshape(())
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
+        # What shares the tensor's memory must not be written.
+        array = self.array.view()
+        array.flags.writeable = False
+        return np.array(array, dtype=dtype, copy=copy)
+
+    def __dlpack__(self, *, stream: Any = None, copy: bool | None = None, **kwargs: Any) -> Any:
+        """Its values as a DLPack capsule: always a copy, which the receiver may write.
+
+        Raises:
+            DTypeError: if DLPack has no such dtype.
+            ArgumentError: if memory is to be shared.
+        """
+        if copy is False:
+            raise ArgumentError("a tensor's memory is not shared", got="copy=False", hint="pass copy=True, or None")
+        try:
+            return self.array.copy().__dlpack__(**kwargs)
+        except BufferError as error:
+            hint = 'cast it first: ops.cast(x, "float32")'
+            raise DTypeError("DLPack has no such dtype", got=self.dtype, hint=hint) from error
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The CPU, in DLPack's terms."""
+        return 1, 0
 
     def __tensor__(self) -> Tensor:
         return self
 
     def __bool__(self) -> bool:
-        return bool(self._values("truth"))
+        return bool(self._one("truth"))
 
     def __float__(self) -> float:
-        return float(self._values("number"))
+        return float(self._one("number"))
 
     def __complex__(self) -> complex:
-        return complex(self._values("number"))
+        return complex(self._one("number"))
 
     def __int__(self) -> int:
-        return int(self._values("number"))
+        return int(self._one("number"))
 
     def __index__(self) -> int:
-        return self._values("index").__index__()
+        array = self._values("index")
+        if array.ndim or array.dtype.kind not in "iu":
+            where = describe(current_origin())
+            raise DTypeError("this tensor is no index", where=where, got=str(self.type), expected="an integer scalar")
+        return int(array)
 
     def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("a tensor without axes has no length")
-        if not isinstance(self.shape[0], int):
-            raise no_value(self.type, "length")
-        return int(self.shape[0])
+        return self._length("`len`", "ops.shape(x)[0] is its size in the graph")
 
     def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
+        hint = "ops.scan(f, init, x) and ops.map(f, x) go through its rows in the graph"
+        return (self[i] for i in range(self._length("a Python loop", hint)))
+
+    def _length(self, asking: str, hint: str) -> int:
+        origin = current_origin()
+        located = {"layer": origin.layer or None, "where": describe(origin)}
+        if not self.shape:
+            raise ShapeError(f"{asking} takes a tensor with axes", got=str(self.type), **located)
+        if not isinstance(self.shape[0], int):
+            if current_trace() is None:
+                raise no_value(self.type, "length")
+            problem = f"{asking} needs a size that is known, and the first axis has any"
+            raise ShapeError(problem, got=str(self.type), hint=hint, **located)
+        return self.shape[0]
+
+    @property
+    def _has_values(self) -> bool:
+        return not isinstance(self._source, Value)
 
     def __format__(self, spec: str) -> str:
-        return format(self.numpy().item(), spec) if spec else str(self)
+        return format(self.item(), spec) if spec else str(self)
 
     def __repr__(self) -> str:
         start = f"<Tensor shape={self.shape}, dtype={self.dtype}"
@@ -173,7 +256,7 @@ def _traced(trace: Trace, op: str, operands: Sequence[Tensor], attrs: dict[str, 
 
 def _computed(op: str, operands: Sequence[Tensor], attrs: dict[str, Any]) -> tuple[Tensor, ...]:
     found = primitive(op)
-    arrays = [operand.numpy() for operand in operands]
+    arrays = [operand.array for operand in operands]
     try:
         check_types(found, arrays, attrs)
         results = found.eval(*arrays, **(bound(attrs, {}) if found.regions else attrs))
@@ -233,7 +316,7 @@ def lift(tensor: Tensor, trace: Trace) -> Value:
         return known
     value = tensor.traced
     if value is None:
-        return trace.builder.constant(tensor.numpy(), tensor.type.dtype)
+        return trace.builder.constant(tensor.array, tensor.type.dtype)
     return value if value.builder is trace.builder else trace.capture(value)
 
 

@@ -65,6 +65,8 @@ class Variable(Operators):
     array([1.5, 2.5], dtype=float32)
     """
 
+    _instead = "v.assign(v.at[key].set(values))"
+
     def __init__(
         self,
         initializer: Any,
@@ -149,7 +151,7 @@ class Variable(Operators):
         if current_trace() is not None:
             raise no_value(f"the variable {self.path!r}: {self.type}")
         with autocast(None):
-            return self.value.numpy().copy()
+            return self.value.numpy()
 
     def assign(self, value: Any) -> Variable:
         """Sets its value.
@@ -182,7 +184,7 @@ class Variable(Operators):
         return self.value
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.value.numpy(), dtype=dtype, copy=copy)
+        return np.array(self.value.array, dtype=dtype, copy=copy)
 
     def __float__(self) -> float:
         return float(self.value)
@@ -198,6 +200,13 @@ class Variable(Operators):
 
     def __len__(self) -> int:
         return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.value)
+
+    @property
+    def _has_values(self) -> bool:
+        return current_trace() is None
 
     def __repr__(self) -> str:
         about = f"<Variable path={self.path}, shape={self.shape}, dtype={self.type.dtype.name}"
@@ -219,8 +228,8 @@ def _first_value(initializer: Any, shape: Any, dtype: Any, path: str) -> Array:
         wanted = wanted or dtypes.as_dtype(config.floatx())
         # An initializer runs eagerly, also inside a trace.
         with untraced(), scope("", absolute=True):
-            return as_tensor(initializer(tuple(shape), dtype=wanted.name), wanted).numpy()
-    value = as_tensor(initializer, wanted).numpy()
+            return as_tensor(initializer(tuple(shape), dtype=wanted.name), wanted).array
+    value = as_tensor(initializer, wanted).array
     if shape is not None and tuple(shape) != value.shape:
         raise ShapeError(f"the first value of {path!r} has another shape", got=str(value.shape), expected=str(shape))
     return value

@@ -94,7 +94,7 @@ def call_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         if kind is np.ndarray and leaf.dtype in _DTYPES:
             array = leaf
         elif kind is Tensor:
-            array = leaf.numpy()
+            array = leaf.array
         elif kind in _STATIC:
             parts.append((kind, repr(leaf) if kind is float or kind is complex else leaf))
             continue
@@ -102,7 +102,7 @@ def call_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
             parts.append(Identity(leaf))
             continue
         else:
-            array = as_tensor(leaf).numpy()
+            array = as_tensor(leaf).array
         arrays.append(array)
         parts.append(TensorPart(array.dtype, array.ndim))
     return Call(structure, tuple(parts), arrays, leaves)

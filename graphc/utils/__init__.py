@@ -83,7 +83,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     >>> to_categorical([0, 2]).tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    given = np.asarray(x.numpy() if isinstance(x, Tensor) else x)
+    given = np.asarray(x.array if isinstance(x, Tensor) else x)
     if given.dtype.kind not in "biuf" or (given.dtype.kind == "f" and not np.isfinite(given).all()):
         raise argument_error("x", x, "an array of integers")
     labels = given.astype(np.int64)

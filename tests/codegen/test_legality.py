@@ -132,8 +132,8 @@ def _x(i: Dim, j: Dim, guard: Expr | None = None, buffer: str = "x") -> Load:
     return Load(buffer, (i, j), FLOAT, guard)
 
 
-def _put(value: Expr, i: Dim = ROW.index, j: Dim = COLUMN.index, accumulate: bool = False) -> Store:
-    return Store("y", (i, j), value, accumulate)
+def _put(value: Expr, i: Dim = ROW.index, j: Dim = COLUMN.index, combine: str = "") -> Store:
+    return Store("y", (i, j), value, combine)
 
 
 def _row(value: Expr, j: Dim = INNER.index) -> For:
@@ -183,7 +183,7 @@ LEGAL = {
                         const(0, INT),
                     ),
                 ),
-                _put(_ONE, _PLACE, COLUMN.index, accumulate=True),
+                _put(_ONE, _PLACE, COLUMN.index, combine="sum"),
             ),
         ),
         axes=(COLUMN,),
@@ -221,7 +221,7 @@ ILLEGAL = {
     ),
     "two passes of a loop at one element": (_kernel(_row(_ONE, 0), axes=(ROW,)), "at two points"),
     "sums of several points": (
-        _kernel(_CLAMPED, _put(_ONE, _PLACE, COLUMN.index, accumulate=True)),
+        _kernel(_CLAMPED, _put(_ONE, _PLACE, COLUMN.index, combine="sum")),
         "at two points",
     ),
     "a read of what another point stores": (

@@ -53,6 +53,11 @@ KEYS: dict[str, Any] = {
     "a mask of an axis": MASK[:, 0, 0],
     "a mask of the last axes": (ALL, MASK[1]),
     "a mask and an integer": (MASK[:, :, 0], 2),
+    "a boolean": True,
+    "a boolean that is false": (ALL, False),
+    "a boolean and an array": (np.array(True), I),
+    "a boolean after an array": (I, np.array(True)),
+    "dots of no axes between": (I, 0, ..., I),
 }
 
 
@@ -88,7 +93,6 @@ def test_as_numpy_has_it(backend: str) -> None:
         (np.ones(2, bool), ShapeError, "mask does not fit"),
         (1.5, DTypeError, "indices are integers"),
         ("a", DTypeError, "indices are integers"),
-        (True, DTypeError, "mask"),
     ],
 )
 def test_a_key_that_does_not_fit(key: Any, error: type[Exception], words: str) -> None:

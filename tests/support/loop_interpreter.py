@@ -304,9 +304,9 @@ class _Run:
         if len(np.unique(place)) != len(place) or np.any((before >= 0) & (before != points)):
             self.fail(f"writes an element of {stmt.buffer} at two points")
         traffic.writer[place], traffic.inner[place], traffic.loop[place] = points, inner, self.loop
-        if stmt.accumulate:
+        if stmt.combine:
             with np.errstate(all="ignore"):
-                value = (cells.array[place] + value).astype(cells.array.dtype)
+                value = combiner(stmt.combine).reduce(cells.array[place], value).astype(cells.array.dtype)
         cells.array[place] = value
         cells.defined[place] = True
 

@@ -236,6 +236,7 @@ class _Points:
         point = self.axes("s", rule.extents, 0, len(extents))
         target = tuple(np.broadcast_to(self.number(i), extents) for i in rule.target(self, point))
         element = np.broadcast_to(self.scalar(rule.element(self, point)), extents)
-        out = np.zeros(shape, self.out.dtype.accumulator.numpy)
-        np.add.at(out, target, element)
+        combined, dtype = combiner(rule.combine), self.out.dtype.accumulator
+        out = np.full(shape, combined.identity(dtype)[0], dtype.numpy)
+        combined.reduce.at(out, target, element)
         return out

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from graphc.codegen.cstyle.expr import ExprPrinter, depths
 from graphc.codegen.cstyle.source import Lines
 from graphc.codegen.ir.kernel import Axis, Contract, For, Kernel, Let, Reduce, Stmt, Store
+from graphc.combiners import SUM, combiner
+from graphc.exprs import Load
 
 
 class LoopPrinter:
@@ -99,7 +101,11 @@ class LoopPrinter:
     def store(self, stmt: Store) -> None:
         """A write to memory."""
         place = self.scalars.element(stmt.buffer, stmt.index[0])
-        self.out(f"{place} {'+=' if stmt.accumulate else '='} {self.scalars.expr(stmt.value)};")
+        value = stmt.value
+        if stmt.combine not in ("", SUM.name):
+            before = Load(stmt.buffer, stmt.index, value.dtype)
+            (value,) = combiner(stmt.combine).combine((before,), (value,))
+        self.out(f"{place} {'+=' if stmt.combine == SUM.name else '='} {self.scalars.expr(value)};")
 
 
 def has_inner(kernel: Kernel) -> bool:

@@ -5,7 +5,7 @@
     Reduce(axes, body, accumulators, after)       loops, combines, binds the results; an epilogue follows
     Contract(name, axes, lhs, rhs, dtype)         a sum of products; an epilogue follows
     For(axes, body)                               loops in any order
-    Store(buffer, index, value, accumulate)       writes an element, or adds to it
+    Store(buffer, index, value, combine)          writes an element, or combines it with the value
 
 Scalars are `graphc.exprs`. Loops and vector lanes are a schedule's choice (`Axis.bind`); barriers, shared memory and
 vector types belong to the renderers.
@@ -128,12 +128,17 @@ class For:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Writes an element, or adds to it."""
+    """Writes an element; with the name of a plain combiner, combines the element in memory with the value."""
 
     buffer: str
     index: tuple[Dim, ...]
     value: Expr
-    accumulate: bool = False
+    combine: str = ""
+
+    @property
+    def accumulate(self) -> bool:
+        """Whether the element in memory is combined with the value."""
+        return bool(self.combine)
 
 
 Stmt: TypeAlias = Let | Reduce | Contract | For | Store

@@ -219,9 +219,9 @@ class _Points:
                 case Let(name, value):
                     self._reads(value, (), inner)
                     self.lets[name] = value
-                case Store(buffer, index, value, accumulate):
+                case Store(buffer, index, value, combine):
                     self._reads(value, (), inner)
-                    self.accesses.append(_Access(buffer, index, (), inner, self.loop, True, accumulate))
+                    self.accesses.append(_Access(buffer, index, (), inner, self.loop, True, bool(combine)))
                 case For(axes, stmts):
                     ordered = any(isinstance(s, Store) and s.accumulate for s in stmts)
                     with self._inside(ordered):

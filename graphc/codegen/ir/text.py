@@ -9,6 +9,8 @@ INFIX = {
     **{"add": "+", "sub": "-", "mul": "*", "div": "/", "bit_and": "&", "bit_or": "|", "bit_xor": "^"},
     **{"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "and", "or": "or", "xor": "xor"},
 }
+# Python's signs of stores that combine.
+_SIGNS = {"sum": "+", "prod": "*"}
 
 
 def format_kernel(kernel: Kernel) -> str:
@@ -33,9 +35,9 @@ def _block(body: tuple[Stmt, ...], indent: str, lines: list[str]) -> None:
         match stmt:
             case Let(name, value):
                 lines.append(f"{indent}{name} = {_expr(value)}")
-            case Store(buffer, index, value, accumulate):
+            case Store(buffer, index, value, combine):
                 place = f"{buffer}[{', '.join(map(str, index))}]"
-                lines.append(f"{indent}{place} {'+=' if accumulate else '='} {_expr(value)}")
+                lines.append(f"{indent}{place} {_SIGNS.get(combine, combine)}= {_expr(value)}")
             case For(axes, inner):
                 lines.append(f"{indent}for {_axes(axes)}:")
                 _block(inner, indent + "  ", lines)

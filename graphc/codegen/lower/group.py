@@ -23,7 +23,7 @@ from graphc import dims, dtypes
 from graphc.codegen.ir.check import check
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Param, Reduce, Stmt, Store
 from graphc.codegen.ir.walk import expressions, names_in
-from graphc.combiners import combiner
+from graphc.combiners import SUM, combiner
 from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import VerificationError
@@ -438,13 +438,16 @@ class _Lowering:
         rows = tuple(Axis(f"z{i}", e) for i, e in enumerate(out.shape[: out.rank - len(points)]))
         param = self._param(Ref(node.id), written=True)
         place = tuple(axis.index for axis in (*rows, *points))
-        self.outer.stmts.append(For(rows, (Store(param.name, place, const(0, param.dtype)),)))
+        (start,) = combiner(rule.combine).identity(param.dtype)
+        self.outer.stmts.append(For(rows, (Store(param.name, place, const(start, param.dtype)),)))
         point = tuple(axis.index for axis in (*serial, *points))
         with self._inside(serial) as block:
             reader = _NodeReader(self, node)
             target = rule.target(reader, point)
             value = self._narrowed(rule.element(reader, point), param.dtype)
-            block.stmts.append(Store(param.name, target, value, accumulate=True))
+            # Combiners other than the sum read the value several times.
+            value = value if rule.combine == SUM.name else self.bind(value)
+            block.stmts.append(Store(param.name, target, value, rule.combine))
         self.outer.stmts.append(For(serial, tuple(block.stmts)))
 
     def _rule(self, node: Node) -> Any:
