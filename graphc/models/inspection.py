@@ -84,7 +84,7 @@ class Inspectable(Fitting):
         chosen = mode or ("train" if self.compiled else "predict")
         if chosen not in MODES:
             raise ArgumentError("there is no such mode", got=repr(mode), expected=", ".join(MODES))
-        for program in reversed([program for family in self._programs.values() for _, program in family.programs]):
+        for program in reversed(self.made_programs):
             if program.mode == chosen and isinstance(program, Compiled):
                 return program
         if chosen != "predict":

@@ -222,6 +222,11 @@ class Trainer(Steps):
         self._programs[self._key(mode, data_spec)] = family
         return program
 
+    @property
+    def made_programs(self) -> list[Program]:
+        """All programs, in the order in which they were made."""
+        return [program for family in self._programs.values() for _, program in family.programs]
+
     def _made(
         self, mode: str, data_spec: DataSpec, shapes: Any, lengths: Mapping[str, int], sizes: Mapping[str, int] | None
     ) -> Program:

@@ -292,7 +292,7 @@ def test_convolutions_of_few_channels_share_a_loop_with_what_pools_their_outputs
                 got = model.predict(x, batch_size=33, verbose=0)
             with config.override(backend="numpy"):
                 np.testing.assert_allclose(got, np.asarray(model(x)), rtol=1e-4, atol=1e-5)
-        programs = [p.executable for p in model._programs.values() if p.mode == "predict"]
+        programs = [p.executable for p in model.made_programs if p.mode == "predict"]
         (loop,) = loops(next(program for program in programs if program.backend == "cpu").compilation)
     assert len(kernels(loop)) == 2
 
@@ -327,7 +327,7 @@ def test_scores_are_made_again_for_gradients(tmp_path: Path, dropout: float) -> 
     with always_fused_loops(), config.override(cache_dir=tmp_path):
         losses, weights, model = trained("cpu", dropout)
         shared = trained("cpu", dropout, threads=3)
-        (program,) = (p for p in model._programs.values() if p.mode == "train")
+        (program,) = (p for p in model.made_programs if p.mode == "train")
         launched = Counter(name for loop in loops(program.executable.compilation) for name in kernels(loop))
     assert max(launched.values()) == 2, "the product of queries and keys"
     assert shared[0] == losses

@@ -45,7 +45,7 @@ def network(frozen: bool = False) -> Any:
 
 
 def program(model: Any, mode: str) -> Program:
-    return next(p for p in model._programs.values() if p.mode == mode)
+    return next(p for p in model.made_programs if p.mode == mode)
 
 
 def kept(program: Program) -> dict[str, str]:

@@ -329,7 +329,7 @@ def test_an_interruption_of_a_first_run_leaves_nothing_behind() -> None:
     """Memory is taken, a module is loaded, and a step is recorded: at each line of it."""
     model, store = network(), cache.default()
     model.train_on_batch(X, Y)
-    [step] = model._programs.values()
+    [step] = model.made_programs
     before, cubin = step.executable.program, build.build_cubin(step.executable.compilation.source.text, "sm_90", store)
 
     def run() -> None:
@@ -455,7 +455,7 @@ thread = threading.Thread(target=work)
 thread.start()
 thread.join()
 if sys.argv[1] == "last":
-    builtins.kept = [step.executable.program for step in model._programs.values()]  # no cycle: they die behind modules
+    builtins.kept = [step.executable.program for step in model.made_programs]  # no cycle: they die behind modules
 if sys.argv[1] != "kept":
     del model
     gc.collect()
@@ -474,7 +474,7 @@ def test_a_process_ends_without_a_word_whichever_thread_used_the_device(what: st
 def test_recordings_of_freed_memory_are_dropped() -> None:
     model = network()
     model.predict_on_batch(X[:8])
-    [program] = [p.executable.program for p in model._programs.values()]
+    [program] = [p.executable.program for p in model.made_programs]
     assert isinstance(program, CudaProgram) and len(program._graphs) == 1
     model.predict_on_batch(X[:4])
     assert len(program._graphs) == 2

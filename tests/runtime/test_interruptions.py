@@ -148,7 +148,7 @@ def test_an_interruption_right_behind_the_native_call() -> None:
         with patch.object(thread_pool, "run", and_interrupt), pytest.raises(KeyboardInterrupt):
             model.train_on_batch(X, Y)
         expect_agreement(model)
-        for program in model._programs.values():
+        for program in model.made_programs:
             assert isinstance(program.executable.program, CpuProgram)
             assert len(program.executable.program._idle) == 1  # its workspace is not lost
 

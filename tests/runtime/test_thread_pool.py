@@ -90,7 +90,7 @@ def test_a_thread_that_wakes_up_leaves_the_processor_of_the_calling_thread(model
     if len(allowed) < 2:
         pytest.skip("there is one processor")
     model.predict(X, verbose=0)
-    library = next(iter(model._programs.values())).executable.program._library
+    library = next(iter(model.made_programs)).executable.program._library
     slots = (ctypes.c_int * (thread_pool.SLOT_BYTES // 4 * 2))()
     moved: list[tuple[int, set[int]]] = []
 
