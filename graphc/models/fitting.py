@@ -174,11 +174,11 @@ class Fitting(Trainer):
             if reports_batches:
                 end(done - 1, self._logs(program, outputs))
             if self.stop_training if mode == "train" else self.stop_evaluating:
-                return done, self._logs(program, outputs)
+                return done, self._results_or(self._logs(program, outputs))
         if done == 0:
             warnings.warn(f"the data gave no batch: there is nothing to {mode} on", stacklevel=4)
         else:
-            logs = self._logs(program, outputs)
+            logs = self._results_or(self._logs(program, outputs))
             if limit is not None and done < limit:
                 warnings.warn(f"the data gave {done} batches where {limit} were expected", stacklevel=4)
         return done, logs

@@ -182,6 +182,14 @@ class Trainer(Steps):
         assert isinstance(program, StepProgram)
         return {name: as_number(value) for name, value in sorted(zip(program.logs, outputs, strict=True))}
 
+    def _results_or(self, logs: dict[str, Any]) -> dict[str, Any]:
+        """The logs of an epoch: those of its last step; or the results of the metrics, if they have these names.
+
+        As in Keras, callbacks may then change the metrics, and an own step need not return their results.
+        """
+        results = self.get_metrics_result()
+        return results if results.keys() == logs.keys() else logs
+
     def _as_list(self, logs: Mapping[str, Any]) -> Any:
         """Results as Keras lists them: those with a metric's name in the order of `metrics`, then the others."""
         names: list[str] = []

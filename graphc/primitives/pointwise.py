@@ -511,6 +511,28 @@ stop_gradient = register(
 )
 
 
+def _read_cases() -> Iterable[Case]:
+    yield Case(((3,),), {}, differentiable=False)
+
+
+# The value of a variable, or of another tensor, where a tape begins to watch it: no gradient flows on to where it
+# came from.
+read = register(
+    Primitive(
+        "read",
+        Kind.POINTWISE,
+        lambda x: x,
+        lambda x: x,
+        lambda x, out: x,
+        lambda g, n: (None,),
+        _read_cases,
+        ANY,
+        batch=over_elements("read"),
+        simplify=operand_itself,
+    )
+)
+
+
 def _identity_cases() -> Iterable[Case]:
     yield Case(((3,),), {})
 

@@ -174,7 +174,7 @@ class TraceRecording(Recording):
         elif value.builder is not self.builder:
             value = self.trace.capture(value)
         self.builder.loc = (current_origin(),)
-        copied = self.builder.apply("stop_gradient", value)
+        copied = self.builder.apply("read", value)
         self.link(tensor, copied)
         return copied
 

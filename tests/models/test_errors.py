@@ -48,7 +48,6 @@ CASES: list[tuple[Callable[[Any], Any], type[GraphcError], str]] = [
     (lambda m: m.compile("adm", "mse"), ArgumentError, "did you mean 'adam'"),
     (lambda m: m.compile("adam", "msee"), ArgumentError, "did you mean 'mse'"),
     (lambda m: m.compile("adam", "mse", metrics=["acuracy"]), ArgumentError, "did you mean 'accuracy'"),
-    (lambda m: m.compile("adam", "mse", run_eagerly=True), ArgumentError, "run_eagerly"),
     (lambda m: m.set_weights(m.get_weights()[:2]), ArgumentError, "number of weights"),
     (lambda m: m.set_weights([w[:2] for w in m.get_weights()]), ShapeError, "another shape"),
 ]
@@ -107,15 +106,6 @@ def test_wrong_times_and_names() -> None:
         layers.Dense(3, activatio="relu")  # type: ignore[call-arg]
     with pytest.raises(ArgumentError, match="does not come from"):
         graphc.Model(graphc.Input((3,)), layers.Dense(2)(graphc.Input((3,))))
-
-
-def test_a_step_of_the_users_own_is_refused_and_not_passed_over() -> None:
-    class Own(graphc.Sequential):
-        def train_step(self, data: Any) -> Any:
-            return data
-
-    with pytest.raises(StateError, match="own `train_step`"):
-        Own([graphc.Input((3,)), layers.Dense(1)]).compile("sgd", "mse")
 
 
 def test_nan_is_warned_of() -> None:

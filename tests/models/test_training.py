@@ -72,7 +72,7 @@ def test_same_seed_same_bits() -> None:
 
 
 def test_dropout_masks_differ_by_step_and_layer() -> None:
-    model = graphc.Sequential([graphc.Input((100,)), layers.Dropout(0.5, seed=1), layers.Dropout(0.5, seed=1)])
+    model = graphc.Sequential([graphc.Input((100,)), layers.Dropout(0.5, seed=1), layers.Dropout(0.5, seed=2)])
     seen: list[Any] = []
     tap = graphc.Variable(np.zeros(100, "float32"), trainable=False)
 

@@ -191,6 +191,7 @@ def logistic(x: Any) -> Any:
 
 # What each primitive is to JAX, where it does not have the same name there.
 OF_JAX: dict[str, Callable[..., Any]] = {
+    "identity": lambda z: z,
     "add": jnp.add,
     "sub": jnp.subtract,
     "mul": jnp.multiply,
@@ -203,7 +204,7 @@ OF_JAX: dict[str, Callable[..., Any]] = {
 }
 # JAX has a slope of 0 for directions, and for `acosh` another branch of a root where the real part is negative.
 OWN = ("sign", "acosh")
-SKIPPED = ("cast", "copy", "select", "stop_gradient")
+SKIPPED = ("cast", "copy", "select", "stop_gradient", "read")
 POINTWISE = sorted(
     rule.name
     for rule in REGISTRY.values()

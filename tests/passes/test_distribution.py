@@ -297,17 +297,6 @@ def test_splitting_twice_changes_nothing_more() -> None:
     assert simplify_scans(distribute_loops(once), simplify) == once
 
 
-def test_a_body_may_not_assign() -> None:
-    v = graphc.Variable(np.zeros(2, "float32"))
-
-    def step(carry: Any, row: Any) -> Any:
-        v.assign(row)
-        return carry, None
-
-    with pytest.raises(graphc.errors.StateError, match="inside a loop"):
-        traced(lambda x: ops.scan(step, 0.0, x)[0], (3, 2))
-
-
 def test_a_body_keeps_nothing_for_later() -> None:
     kept: list[Tensor] = []
 

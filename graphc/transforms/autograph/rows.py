@@ -28,6 +28,9 @@ class Rows:
     item: Callable[[Tensor, Sequence[Tensor]], Any]
 
     def __iter__(self) -> Iterator[Any]:
+        """What Python iterates over, in comprehensions: the rows, if their number is known."""
+        if isinstance(self.length, int):
+            return (self.item(as_tensor(i), [x[i] for x in self.sequences]) for i in range(self.length))
         raise error(
             "Python iterates over a range whose length is known only when the graph runs",
             got=f"length {show(self.length)}",
