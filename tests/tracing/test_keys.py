@@ -12,6 +12,7 @@ import graphc
 from graphc import Variable, layers, ops
 from graphc.errors import DTypeError, ShapeError
 from graphc.tracing import KerasTensor, Tensor
+from graphc.tracing.symbolic import infer_outputs
 from tests.support.keys import is_places, random_keys, random_shape, with_places
 from tests.tapes import gradients_of
 
@@ -180,8 +181,11 @@ def test_rows_of_a_traced_tensor_are_unrolled_and_unknown_ones_refused() -> None
     with pytest.raises(ShapeError, match=r"ops\.scan(.|\n)*ops\.map") as caught:
         Rows()(KerasTensor((None, 3)))
     assert "test_keys.py" in str(caught.value)
+    inputs = graphc.Input((3,))
+    model = graphc.Model(inputs, Length()(inputs))  # converted: the size is that of the data
+    np.testing.assert_array_equal(model.predict(X[:4, :3], verbose=0), 4 * X[:4, :3])
     with pytest.raises(ShapeError, match=r"ops\.shape\(x\)\[0\]"):
-        Length()(KerasTensor((None, 3)))
+        infer_outputs(len, (KerasTensor((None, 3)),), {})
     assert [row.numpy().tolist() for row in Variable(X[:2, :2])] == [[0, 1], [4, 5]]
 
 
