@@ -1,4 +1,4 @@
-"""Helpers: seeds, labels, progress, data."""
+"""Helpers: seeds, labels, progress, data, images."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from graphc.registration import (
 )
 from graphc.tracing import KerasTensor, Tensor, reset_names
 from graphc.utils.arguments import argument_error, whole_number
+from graphc.utils.images import save_img
 from graphc.utils.progbar import Progbar
 
 CustomObjectScope = custom_object_scope
@@ -170,6 +171,7 @@ __all__ = [
     "is_keras_tensor",
     "normalize",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "to_categorical",
