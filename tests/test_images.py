@@ -24,6 +24,9 @@ def test_pixels_are_written_as_they_are(tmp_path: Path, channels: int) -> None:
 def test_values_are_scaled_as_in_keras(tmp_path: Path) -> None:
     save_img(str(tmp_path / "a.PNG"), np.array([[[-1.0], [0.0]], [[1.0], [3.0]]], "float32"))
     assert read_png(tmp_path / "a.PNG").ravel().tolist() == [0, 63, 127, 255]
+    for seed in range(50):
+        save_img(tmp_path / "a.png", np.random.default_rng(seed).normal(size=(2, 2, 1)))
+        assert (read_png(tmp_path / "a.png").min(), read_png(tmp_path / "a.png").max()) == (0, 255)
     save_img(tmp_path / "b", np.full((2, 2, 1), 7.0), file_format="png")
     assert not read_png(tmp_path / "b").any()
 

@@ -76,7 +76,7 @@ def _pixels(image: NDArray[Any], scale: bool, where: str | None) -> NDArray[np.u
     values = image.astype(np.float64)
     if scale:
         values -= values.min()
-        values *= 255 / (values.max() or 1)
+        values = values / (values.max() or 1) * 255  # in this order, the largest is not above 255
     if not (values.min() >= 0 and values.max() <= 255):  # also where a value is NaN
         hint = "pass `scale=True`" if np.isfinite(values).all() else "look for the first operation that is not finite"
         raise DataError(
