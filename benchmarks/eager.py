@@ -18,7 +18,7 @@ from benchmarks import environments, results, systems
 from benchmarks.eager_rows import TITLES
 from benchmarks.machine import describe, in_words
 from benchmarks.systems import Failed, System
-from benchmarks.tables import README
+from benchmarks.tables import put
 
 PATH = Path(__file__).resolve().parent / "results" / "eager.json"
 MARK = "<!-- eager -->"
@@ -100,8 +100,7 @@ def main() -> None:
     print(text)
     if not options.dry:
         results.write([*results.read(PATH), run], PATH)
-        before, _, after = README.read_text().split(MARK)
-        README.write_text(f"{before}{MARK}\n{text}{MARK}{after}")
+        put(text, MARK)
 
 
 if __name__ == "__main__":

@@ -100,9 +100,14 @@ def report(kinds: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def put(text: str, mark: str, path: Path = README) -> None:
+    """Puts a table into the README, between two marks."""
+    before, _, after = path.read_text().split(mark)
+    path.write_text(f"{before}{mark}\n{text}{mark}{after}")
+
+
 def write_readme(kinds: Mapping[str, Mapping[str, Any]], path: Path = README) -> str:
     """Puts the tables of each kind of processor into the README, between its marks; returns them."""
     text = report(kinds)
-    before, _, after = path.read_text().split(MARK)
-    path.write_text(f"{before}{MARK}\n{text}{MARK}{after}")
+    put(text, MARK, path)
     return text

@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks import environments, results, systems
 from benchmarks.machine import describe, in_words
 from benchmarks.systems import OURS, SYSTEMS, Failed
-from benchmarks.tables import README
+from benchmarks.tables import put
 from benchmarks.targets import KERAS
 from benchmarks.variety_models import VARIETY
 
@@ -68,8 +68,7 @@ def main() -> None:
     print(text)
     if not options.dry:
         results.write([*results.read(PATH), run], PATH)
-        before, _, after = README.read_text().split(MARK)
-        README.write_text(f"{before}{MARK}\n{text}{MARK}{after}")
+        put(text, MARK)
 
 
 if __name__ == "__main__":

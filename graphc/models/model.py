@@ -16,7 +16,7 @@ from graphc.models.inspection import Inspectable
 from graphc.models.summary import print_summary
 from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.saving import weights as files
-from graphc.tracing import KerasTensor, auto_name, describe, scope, snake_case, user_line
+from graphc.tracing import KerasTensor, auto_name, describe, scope, user_line
 
 
 def _is_functional(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
@@ -442,8 +442,3 @@ class Sequential(Model):
         if model._graph is None and shape is not None:
             model.build(tuple(shape))
         return model
-
-
-def prefix_of(cls: type) -> str:
-    """The prefix of the automatic names of a class."""
-    return snake_case(cls.__name__)

@@ -14,23 +14,31 @@ from graphc.tracing.regions import Closure, Region, check_types, trace_region
 from graphc.tracing.shapes import reshape
 
 
+def as_condition(pred: Any) -> Tensor | None:
+    """A condition as a scalar Boolean: numbers hold if they are not zero. None: it has more than one element."""
+    tensor = as_tensor(pred)
+    if any(size != 1 for size in tensor.shape):
+        return None
+    tensor = reshape(tensor, ())
+    return tensor if tensor.type.dtype.is_bool else elementwise("ne", tensor, 0)
+
+
 def condition(pred: Any, what: str) -> Tensor:
-    """A condition as a scalar Boolean: numbers hold if they are not zero.
+    """A condition as a scalar Boolean.
 
     Raises:
         ArgumentError: if it has more than one element.
     """
-    tensor = as_tensor(pred)
-    if any(size != 1 for size in tensor.shape):
+    found = as_condition(pred)
+    if found is None:
         raise ArgumentError(
             f"{what} is no single condition",
             where=describe(user_line()),
-            got=str(tensor.type),
+            got=str(as_tensor(pred).type),
             expected="a scalar",
             hint="reduce it with ops.all or ops.any, or choose elementwise with ops.where",
         )
-    tensor = reshape(tensor, ())
-    return tensor if tensor.type.dtype.is_bool else elementwise("ne", tensor, 0)
+    return found
 
 
 @operation

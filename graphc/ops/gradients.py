@@ -18,11 +18,11 @@ from graphc.tracing import (
     current_trace,
     describe,
     operation,
-    trace,
     user_line,
 )
 from graphc.tracing.recording import eager_recording
 from graphc.tracing.regions import Closure, trace_region
+from graphc.tracing.traced import run_traced
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,7 +63,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
         if current_trace() is None and eager_recording() is not None:
             # The operation holds a graph of the gradient, so that what the tape recorded can be differentiated again.
-            return trace(run, [x.type for x in arguments]).replay(arguments)
+            return run_traced(run, arguments)
         return run(*arguments)
 
     return wrapped

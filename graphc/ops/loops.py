@@ -27,12 +27,12 @@ from graphc.tracing import (
     keras_shape,
     lift,
     operation,
-    trace,
     user_line,
 )
 from graphc.tracing.regions import Closure, Region, check_types, trace_region
 from graphc.tracing.shapes import axis_of
 from graphc.tracing.trace import required_trace
+from graphc.tracing.traced import run_traced
 
 
 @operation
@@ -73,9 +73,7 @@ def scan(
     """
     if not callable(f):
         raise ArgumentError("`scan` takes a function", got=repr(f))
-    # A list of numbers is one sequence, not a structure of scalars.
-    if isinstance(xs, list | tuple) and xs and all(isinstance(leaf, int | float) for leaf in tree.flatten(xs)):
-        xs = as_tensor(xs)
+    xs = _one_sequence(xs)
     first, carry_spec = tree.flatten_with_spec(init)
     rows, xs_spec = tree.flatten_with_spec(xs)
     carries, sequences = [as_tensor(leaf) for leaf in first], [as_tensor(leaf) for leaf in rows]
@@ -98,6 +96,12 @@ def scan(
     else:
         last, stacked, ys_spec = _traced(step, carries, sequences, steps, reverse)
     return tree.unflatten(carry_spec, last), tree.unflatten(ys_spec, stacked)
+
+
+def _one_sequence(xs: Any) -> Any:
+    """Sequences; a list of numbers, however nested, is one sequence and no structure of scalars."""
+    numbers = isinstance(xs, list | tuple) and xs and all(isinstance(leaf, int | float) for leaf in tree.flatten(xs))
+    return as_tensor(xs) if numbers else xs
 
 
 _Step = Callable[[list[Tensor], list[Tensor]], tuple[list[Tensor], list[Tensor], Any]]
@@ -374,9 +378,7 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     """
     if not callable(f):
         raise ArgumentError("`associative_scan` takes a function", got=repr(f)[:80])
-    if isinstance(elems, list) and all(isinstance(leaf, int | float) for leaf in elems):
-        elems = as_tensor(elems)
-    leaves, spec = tree.flatten_with_spec(elems)
+    leaves, spec = tree.flatten_with_spec(_one_sequence(elems))
     tensors = [as_tensor(leaf) for leaf in leaves]
     axes = [axis_of(axis, x.ndim, "associative_scan") for x in tensors]
     lengths = {x.shape[place] for x, place in zip(tensors, axes, strict=True)}
@@ -444,9 +446,7 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     >>> vectorized_map(lambda x: x * x, [1, 2, 3]).numpy().tolist()
     [1, 4, 9]
     """
-    if isinstance(elements, list) and all(isinstance(leaf, int | float) for leaf in elements):
-        elements = as_tensor(elements)
-    leaves, spec = tree.flatten_with_spec((elements,))
+    leaves, spec = tree.flatten_with_spec((_one_sequence(elements),))
     rows = [as_tensor(leaf) for leaf in leaves]
     length = _length(rows, None)
     if current_trace() is None:
@@ -480,5 +480,4 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
 
 def _vectorized_eagerly(function: Callable[[Any], Any], rows: list[Tensor], spec: Any) -> Any:
     """Traces the vectorized function, and runs the operations of its graph eagerly, where tapes can record them."""
-    traced = trace(lambda *xs: vectorized_map(function, tree.unflatten(spec, list(xs))[0]), [x.type for x in rows])
-    return traced.replay(rows)
+    return run_traced(lambda *xs: vectorized_map(function, tree.unflatten(spec, list(xs))[0]), rows)

@@ -71,9 +71,13 @@ class Tape:
         self._watched_variables.add(id(variable))
         self.reads.setdefault(id(variable), (variable, []))
 
+    def watches(self, variable: Stateful) -> bool:
+        """Whether values that are read from a variable are watched."""
+        return id(variable) in self._watched_variables or (self.watches_variables and variable.trainable)
+
     def note_read(self, variable: Stateful, value: Value) -> None:
         """Records that a value was read from a variable."""
-        if id(variable) in self._watched_variables or (self.watches_variables and variable.trainable):
+        if self.watches(variable):
             self.watched.add(value.ref)
             self.reads.setdefault(id(variable), (variable, []))[1].append(value.ref)
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from graphc import tree
 from graphc.errors import ShapeError
-from graphc.graph.builder import Builder, Value, inline
+from graphc.graph.builder import Builder, Value, copy_node
 from graphc.graph.core import Graph
 from graphc.graph.types import Ref, TensorType
 from graphc.tracing.conversion import as_tensor
 from graphc.tracing.origins import current_origin, describe
-from graphc.tracing.state import StateScope, current_state
+from graphc.tracing.recording import active_recording
+from graphc.tracing.state import GraphState, StatelessScope, StateScope, current_state
 from graphc.tracing.tensor import Tensor, lift
 from graphc.tracing.trace import Stateful, Trace, required_trace
 
@@ -36,6 +37,9 @@ class RegionTrace(Trace):
     Attributes:
         captured: By value of the enclosing graph: the input of the region for it.
         initial: By identity of a variable: the variable, and the input of the region with its first value.
+        reads: By name of an input that stands for a value that was read: the variable, and the value. Whether the
+            region assigns the variable, so that no gradient flows from one to the other, is known at the end.
+        recorded: Whether a tape of an enclosing trace records it.
     """
 
     def __init__(self, enclosing: Trace, state: StateScope) -> None:
@@ -45,6 +49,12 @@ class RegionTrace(Trace):
         self.infers = enclosing.infers
         self.captured: dict[Ref, Value] = {}
         self.initial: dict[int, tuple[Variable, Value]] = {}
+        self.reads: dict[str, tuple[Variable, Value]] = {}
+        # In a `StatelessScope` variables are values, through which gradients flow.
+        self.recorded: bool = not isinstance(state, StatelessScope) and (
+            active_recording(enclosing) is not None or (isinstance(enclosing, RegionTrace) and enclosing.recorded)
+        )
+        self._perturbations: dict[int, Value] = {}
 
     @property
     def outermost(self) -> Trace:
@@ -82,6 +92,29 @@ class RegionTrace(Trace):
         value = self._current[id(variable)] = self.input(variable.type)
         self.initial[id(variable)] = cast("Variable", variable), value
         return value
+
+    def read(self, variable: Stateful) -> Value:
+        """The value of a variable; an input that stands for it, where a tape must not see through an assignment."""
+        value = self.current(variable)
+        if not self.recorded:
+            return value
+        found = self.input(variable.type)
+        self.reads[self.builder.node(found.ref).attrs["name"]] = cast("Variable", variable), value
+        return found
+
+    def watches(self, variable: Stateful) -> bool:
+        """Whether a tape of an enclosing trace watches what is read from a variable."""
+        recording = active_recording(self.enclosing)
+        own = recording is not None and any(tape.watches(variable) for tape in recording.tapes)
+        return variable.type.dtype.is_inexact and (own or self.enclosing.watches(variable))
+
+    def perturbation(self, variable: Stateful) -> Value | None:
+        """An input of zeros, if a tape of an enclosing trace watches the variable."""
+        if not self.recorded or not self.watches(variable):
+            return None
+        if id(variable) not in self._perturbations:
+            self._perturbations[id(variable)] = self.input(variable.type)
+        return self._perturbations[id(variable)]
 
     def assigned(self) -> list[int]:
         """The identities of the variables that it assigns."""
@@ -138,12 +171,14 @@ class Closure:
         captured: The values of the enclosing graph that they read.
         constants: The variables that they read, and that none assigns.
         carried: The variables that they assign.
+        perturbed: Those of them that a tape watches.
     """
 
     regions: Sequence[Region]
     captured: list[Ref] = field(init=False)
     constants: list[Variable] = field(init=False)
     carried: list[Variable] = field(init=False)
+    perturbed: list[Variable] = field(init=False)
 
     def __post_init__(self) -> None:
         traces = [region.trace for region in self.regions]
@@ -155,13 +190,19 @@ class Closure:
         for trace in traces:
             for variable in self.carried:
                 trace.state(variable)  # a region that does not assign it returns it as it came
+        first = traces[0]
+        self.perturbed = [variable for variable in self.carried if first.perturbation(variable) is not None]
 
     def operands(self) -> tuple[list[Tensor], list[Tensor]]:
         """The operands for what the regions read, and those for the variables that they assign, as tensors."""
         first = self.regions[0].trace
         captured = [Tensor(first.enclosing.builder.value(ref)) for ref in self.captured]
-        constants = [first.around.read(variable) for variable in self.constants]
-        return captured + constants, [first.around.read(variable) for variable in self.carried]
+        state = first.around
+        constants = [state.read(variable) for variable in self.constants]
+        if not isinstance(state, GraphState):
+            return captured + constants, [state.read(variable) for variable in self.carried]
+        constants += [state.perturbation(variable) for variable in self.perturbed]
+        return captured + constants, [state.carry(variable) for variable in self.carried]
 
     def assign(self, values: Iterable[Tensor]) -> None:
         """Assigns the values with which the carried variables leave the operation."""
@@ -182,21 +223,40 @@ class Closure:
                 type where it has no such value.
             results: The values of the region's trace that it returns.
         """
-        builder = Builder(region.trace.builder.symbols)
-        arguments: dict[str, Value] = {}
+        trace, builder = region.trace, Builder(region.trace.builder.symbols)
+        mapping: dict[Ref, Ref] = {}
         for letter, values in inputs.items():
             for number, value in enumerate(values):
                 type = value if isinstance(value, TensorType) else value.type
                 added = builder.input(f"{letter}{number}", type)
                 if isinstance(value, Value):
-                    arguments[region.trace.builder.node(value.ref).attrs["name"]] = added
-        return builder.finish(inline(builder, region.trace.builder.finish(results), arguments))
+                    mapping[value.ref] = added.ref
+        for node in trace.builder.nodes:
+            if node.op == "input":
+                if Ref(node.id) not in mapping:
+                    mapping[Ref(node.id)] = self._read(builder, mapping, trace, *trace.reads[node.attrs["name"]])
+                continue
+            copied = copy_node(builder, node, mapping)
+            mapping.update({Ref(node.id, out): Ref(copied.id, out) for out in range(len(node.outs))})
+        return builder.finish(mapping[result.ref] for result in results)
+
+    def _read(
+        self, builder: Builder, mapping: Mapping[Ref, Ref], trace: RegionTrace, variable: Variable, value: Value
+    ) -> Ref:
+        """What is read of a variable: of one that the regions assign, a value from which no gradient flows back."""
+        current = builder.value(mapping[value.ref])
+        if not any(variable is other for other in self.carried):
+            return current.ref
+        stopped = builder.apply("read", current)
+        zeros = trace.perturbation(variable)
+        return stopped.ref if zeros is None else builder.apply("add", stopped, builder.value(mapping[zeros.ref])).ref
 
     def constants_of(self, region: Region) -> list[Value | TensorType]:
         """The inputs of a region for what all regions read; a type where this one does not read it."""
         trace = region.trace
         captured = [trace.captured.get(ref) or trace.enclosing.builder.type(ref) for ref in self.captured]
-        return captured + [_input_of(trace, variable) for variable in self.constants]
+        constants = [_input_of(trace, variable) for variable in self.constants]
+        return captured + constants + [trace.perturbation(variable) or variable.type for variable in self.perturbed]
 
     def carried_of(self, region: Region) -> list[Value]:
         """The inputs of a region for the variables that are assigned."""

@@ -10,7 +10,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.tracing.conversion import as_tensor
 from graphc.tracing.origins import describe, user_line
 from graphc.tracing.recording import active_recording, eager_recording
-from graphc.tracing.tensor import Tensor, lift
+from graphc.tracing.tensor import Tensor, bind, lift
 from graphc.tracing.trace import Trace, current_trace
 
 if TYPE_CHECKING:
@@ -64,6 +64,19 @@ class GraphState:
         if recording is not None:
             recording.note_read(variable, tensor)
         return tensor
+
+    def carry(self, variable: Variable) -> Tensor:
+        """The value with which a variable enters a loop or branch that assigns it; no tape counts it as read."""
+        return Tensor(self._trace.current(variable))
+
+    def perturbation(self, variable: Variable) -> Tensor:
+        """Zeros that a region adds to what it reads of a variable that it assigns: tapes take the gradient by them."""
+        zeros = Tensor(self._trace.builder.full(0, variable.shape, variable.type.dtype))
+        recording = active_recording(self._trace)
+        if recording is not None:
+            recording.note_read(variable, zeros)
+        outer = self._trace.perturbation(variable)
+        return zeros if outer is None else bind("add", zeros, Tensor(outer))
 
     def write(self, variable: Variable, value: Tensor) -> None:
         """The value that is read from now on, and that the graph returns for the variable."""
@@ -171,11 +184,6 @@ class StatelessScope:
     def write(self, variable: Variable, value: Tensor) -> None:
         """Assigns a value in the scope."""
         self._values[id(variable)] = variable, value
-
-
-def get_stateless_scope() -> StatelessScope | None:
-    """The innermost active `StatelessScope`; None if there is none."""
-    return _stateless.get()
 
 
 def zip_values(variables: Sequence[Variable], values: Sequence[Any]) -> list[tuple[Variable, Any]]:

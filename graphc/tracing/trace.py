@@ -88,10 +88,14 @@ class Trace:
         self._states[id(variable)] = self._current[id(variable)] = value
         return value
 
-    def read(self, variable: Stateful) -> Value:
-        """The current value of a variable."""
+    def current(self, variable: Stateful) -> Value:
+        """The value that a variable has so far."""
         self.state(variable)
         return self._current[id(variable)]
+
+    def read(self, variable: Stateful) -> Value:
+        """The value of a variable for code that reads it now."""
+        return self.current(variable)
 
     def write(self, variable: Stateful, value: Value) -> None:
         """Assigns a value to a variable."""
@@ -102,6 +106,14 @@ class Trace:
         """The value in this graph of a tensor that a tape watches under another value than its own."""
         recording = self.recording
         return recording.linked(tensor) if recording is not None and recording.tapes else None
+
+    def watches(self, variable: Stateful) -> bool:
+        """Whether a tape of an enclosing trace watches what is read from a variable."""
+        return False
+
+    def perturbation(self, variable: Stateful) -> Value | None:
+        """The zeros by which tapes of enclosing traces take the gradient by a variable; None if none watches it."""
+        return None
 
     def capture(self, value: Value) -> Value:
         """The value in this graph for a value of another graph.

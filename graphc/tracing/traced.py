@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, cast
 
 from graphc import compiler, tree
 from graphc.compiler import Executable
+from graphc.graph.builder import Value
 from graphc.graph.core import Graph
 from graphc.graph.types import Ref
 from graphc.tracing.conversion import as_tensor
+from graphc.tracing.recording import eager_recording
 from graphc.tracing.state import current_state
 from graphc.tracing.tensor import Tensor, bind_many, lift
 from graphc.tracing.trace import Trace
 from graphc.tracing.variable import Variable
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,45 @@ def trace(function: Callable[..., Any], specs: Sequence[Any], symbols: Any = Non
     >>> [node.op for node in traced.graph.table.values()]
     ['input', 'constant', 'broadcast', 'mul']
     """
-    session = Trace(symbols)
+    return _traced(Trace(symbols), function, specs)
+
+
+def run_traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Any:
+    """Traces a function of eager tensors, and applies the operations of its graph to them, where tapes record them.
+
+    Other tensors that tapes watch, and that the function reads, are inputs of the graph, too.
+
+    Args:
+        function: A function of tensors.
+        inputs: The tensors.
+    """
+    session = _EagerTrace()
+    traced = _traced(session, function, [x.type for x in inputs])
+    return traced.replay([*inputs, *session.read_tensors])
+
+
+class _EagerTrace(Trace):
+    """A trace whose graph is applied to eager tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_tensors: list[Tensor] = []
+        self._inputs: dict[int, Value] = {}
+
+    def watched(self, tensor: Any) -> Value | None:
+        """The value of a tensor that a tape watches: an input for one that an eager tape watches."""
+        own = super().watched(tensor)
+        recording = eager_recording()
+        if own is not None or recording is None or recording.linked(tensor) is None:
+            return own
+        if id(tensor) not in self._inputs:
+            given = sum(node.op == "input" for node in self.builder.nodes)
+            self._inputs[id(tensor)] = self.builder.input(f"x{given}", tensor.type)
+            self.read_tensors.append(tensor)
+        return self._inputs[id(tensor)]
+
+
+def _traced(session: Trace, function: Callable[..., Any], specs: Sequence[Any]) -> Traced:
     leaves, structure = tree.flatten_with_spec(tuple(specs))
     stand_ins = [Tensor(session.builder.input(f"x{i}", spec)) for i, spec in enumerate(leaves)]
     with session.active():

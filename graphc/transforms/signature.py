@@ -33,9 +33,6 @@ class Identity:
         return isinstance(other, Identity) and other.value is self.value
 
 
-Input = tuple[tuple[int, ...], np.dtype[Any]]
-
-
 @dataclass(slots=True)
 class Call:
     """The arguments of a call, taken apart.

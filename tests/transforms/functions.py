@@ -5,26 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from graphc import ops
+from tests.transforms.cases import case
 
-CASES: list[tuple[Callable[..., Any], tuple[tuple[Any, ...], ...]]] = []
 num = np.float32
 num32 = np.int32
-
-
-def case(*arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Adds a function to the table, with the arguments of several calls: tuples, or single values."""
-
-    def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        CASES.append((function, tuple(each if isinstance(each, tuple) else (each,) for each in arguments)))
-        return function
-
-    return add
 
 
 @case((num(3.0),), (num(-3.0),))

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tests.transforms.functions  # noqa: F401  (adds its functions to the table)
 from graphc.transforms.autograph import convert, converted, do_not_convert
-from tests.transforms.functions import CASES
+from tests.transforms.cases import CASES
 from tests.transforms.programs import Program, define
 
 

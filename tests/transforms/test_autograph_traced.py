@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 import graphc
+import tests.transforms.functions  # noqa: F401  (adds its functions to the table)
 from graphc import layers, ops
 from graphc.tracing import as_tensor, trace
 from graphc.transforms.autograph import convert
-from tests.transforms.functions import CASES
+from tests.transforms.cases import CASES
 from tests.transforms.programs import Program, define
 
 
@@ -30,27 +31,39 @@ def plain(value: Any) -> Any:
     return tuple(map(plain, value)) if isinstance(value, tuple | list) else np.asarray(value).tolist()
 
 
-@pytest.mark.parametrize("first", range(0, 60, 6))
-def test_random_programs(first: int) -> None:
-    for seed in range(first, first + 6):
+def check_programs(seeds: Iterable[int]) -> None:
+    """Random programs compute on traced integers what Python computes."""
+    for seed in seeds:
         text = Program(seed, traced=True).text()
         function = define(text)
         run = compiled(function)
         for args in ((0, 0, 0), (1, 2, 3), (-4, 7, 2), (5, -1, 9), (2, 2, 2), (8, 3, -6)):
             found = run(*(np.int32(x) for x in args))
             assert plain(found) == plain(function(*args)), f"{args} of\n{text}"
+
+
+@pytest.mark.parametrize("first", range(0, 60, 6))
+def test_random_programs(first: int) -> None:
+    check_programs(range(first, first + 6))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(1000, 2000, 20))
 def test_many_random_programs(first: int) -> None:
-    for seed in range(first, first + 20):
-        text = Program(seed, traced=True).text()
-        function = define(text)
-        run = compiled(function)
-        for args in ((0, 0, 0), (1, 2, 3), (-4, 7, 2), (5, -1, 9), (2, 2, 2), (8, 3, -6)):
-            found = run(*(np.int32(x) for x in args))
-            assert plain(found) == plain(function(*args)), f"{args} of\n{text}"
+    check_programs(range(first, first + 20))
+
+
+def test_what_a_with_block_in_a_loop_assigns() -> None:
+    def slopes(rows: Any) -> Any:
+        total = 0.0
+        for row in rows:
+            with graphc.GradientTape() as tape:
+                tape.watch(row)
+                y = row * row
+            total = total + tape.gradient(y, row)
+        return total
+
+    assert graphc.function(slopes)(np.array([1.0, 2.0], "float32")).numpy() == 6.0
 
 
 @pytest.mark.parametrize(("function", "arguments"), CASES, ids=[function.__name__ for function, _ in CASES])

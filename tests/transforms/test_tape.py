@@ -298,3 +298,60 @@ def test_an_operation_without_a_gradient_is_named() -> None:
 
     with pytest.raises(ArgumentError, match=r"(?s)`while` loop.*test_tape\.py:\d+.*maximum_iterations"):
         graphc.function(program)(np.float32(3.0))
+
+
+def test_a_captured_tensor_of_vectorized_map_has_a_gradient() -> None:
+    def program() -> list[Any]:
+        x = ops.convert_to_tensor([0.0, 1.0])
+        with graphc.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            alone = ops.vectorized_map(lambda row: x * x, ops.ones((3, 2)))
+            both = ops.vectorized_map(lambda row: x * x * row, ops.ones((3, 2)))
+        return [tape.gradient(alone, x), tape.gradient(both, x)]
+
+    assert both(program) == [[0.0, 6.0], [0.0, 6.0]]
+
+
+def through_cond(v: Any, h: Any) -> Any:
+    return ops.cond(h > 1e9, lambda: h * 0.0, lambda: (v.assign(h), v * 3.0 + v * v)[1])
+
+
+def through_scan(v: Any, h: Any) -> Any:
+    def step(total: Any, _: Any) -> Any:
+        total = total + v * v
+        v.assign(v + h)
+        return total + v, ()
+
+    return ops.scan(step, ops.zeros(()), length=3)[0]
+
+
+def through_while(v: Any, h: Any) -> Any:
+    def step(i: Any, total: Any) -> Any:
+        v.assign(v * 2.0)
+        return i + 1, total + ops.scan(lambda c, _: (c * v, v.assign_add(h) * 0.0), v * 1.0, length=2)[0]
+
+    return ops.while_loop(lambda i, _: i < 2, step, (0, ops.zeros(())), maximum_iterations=4)[1]
+
+
+@pytest.mark.parametrize("loop", [through_cond, through_scan, through_while])
+def test_assignments_in_regions(loop: Callable[[Any, Any], Any]) -> None:
+    """Each read counts, also in loops, and nothing flows through an assignment."""
+    v = graphc.Variable(1.0)
+
+    def program() -> list[Any]:
+        v.assign(1.0)
+        x = ops.convert_to_tensor(2.0)
+        with graphc.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = loop(v, x * 0.5)
+            z = y + v * v
+        return [*tape.gradient(y, [v, x], unconnected_gradients="zero"), tape.gradient(z, v), v.value]
+
+    eager = both(program)
+    # As TensorFlow has it.
+    expected = {
+        "through_cond": [5.0, 0.0, 7.0, 1.0],
+        "through_scan": [15.0, 0.0, 23.0, 4.0],
+        "through_while": [224.0, 0.0, 244.0, 10.0],
+    }
+    assert eager == expected[loop.__name__]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 # Names of methods that change a list, a dictionary or a set.
 MUTATORS = frozenset(
     ("add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "extendleft", "insert")
@@ -263,8 +262,9 @@ class Liveness:
                 return self._try(node, out)
             case ast.With() | ast.AsyncWith():
                 uses = uses_of(node.items)
-                # A context manager may suppress an exception.
-                return uses.reads | (self._during(node.body, out, out) - set(uses.writes))
+                # A context manager that suppresses an exception does so whenever the block is traced: then nothing is
+                # assigned in any iteration, and the variables keep the values that they have outside of the loop.
+                return uses.reads | (self._block(node.body, out) - set(uses.writes))
             case ast.Match():
                 found = uses_of([node.subject]).reads | out
                 for case in node.cases:

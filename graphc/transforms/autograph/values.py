@@ -10,6 +10,7 @@ from graphc import ops, tree
 from graphc.dims import IntExpr
 from graphc.errors import ControlFlowError
 from graphc.graph.types import TensorType
+from graphc.ops.branches import as_condition
 from graphc.tracing import Tensor, Variable, as_tensor, current_origin, current_trace, describe, result_dtype
 from graphc.tracing.conversion import weak_kind
 from graphc.transforms.autograph.state import UNDEFINED
@@ -57,17 +58,15 @@ def truth(value: Any, construct: str) -> Tensor:
     Raises:
         ControlFlowError: if it has more than one element.
     """
-    tensor = as_tensor(value)
-    if any(size != 1 for size in tensor.shape):
+    found = as_condition(value)
+    if found is None:
         raise error(
             f"{construct} needs one truth value, not one for each element",
-            got=str(tensor.type),
+            got=str(as_tensor(value).type),
             expected="a scalar",
             hint="reduce it with `ops.any` or `ops.all`, or choose element by element with `ops.where`",
         )
-    if tensor.ndim:
-        tensor = ops.reshape(tensor, ())
-    return tensor if tensor.dtype == "bool" else ops.not_equal(tensor, 0)
+    return found
 
 
 def is_number(value: Any) -> bool:
