@@ -13,6 +13,7 @@ from graphc.errors import StateError
 from graphc.graph.types import Origin
 from graphc.layers import Layer
 from graphc.layers.layer import training_mode
+from graphc.layers.tracking import unique
 from graphc.metrics import Mean
 from graphc.models.data import ArraySpec, Batch, DataSpec, arrays_of, unpack_x_y_sample_weight, with_class_weight
 from graphc.models.eager import eager_program
@@ -118,7 +119,7 @@ class Trainer(Steps):
         chosen = optimizers.get(optimizer)
         compile_loss = CompileLoss(loss, loss_weights) if loss is not None else None
         has_metrics = metrics is not None or weighted_metrics is not None
-        compile_metrics = CompileMetrics(metrics, weighted_metrics) if has_metrics else None
+        compile_metrics = CompileMetrics(metrics, weighted_metrics, self._names_of_outputs) if has_metrics else None
         self.compile_origin = user_line()
         self.optimizer, self._compile_loss, self._compile_metrics = chosen, compile_loss, compile_metrics
         self.steps_per_execution, self.run_eagerly = steps_per_execution, bool(run_eagerly)
@@ -135,6 +136,9 @@ class Trainer(Steps):
             "jit_compile": jit_compile,
         }
 
+    def _names_of_outputs(self) -> list[str] | None:
+        return self._output_names
+
     @property
     def loss(self) -> Any:
         """The loss, as it was given to `compile`."""
@@ -142,14 +146,16 @@ class Trainer(Steps):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics: the loss, those given to `compile`, and those of layers."""
+        """The metrics: the loss, those given to `compile`, its own, and those of layers."""
         if not self.compiled:
             return super().metrics
-        own = [m for m in super().metrics if m is not self._loss_tracker and m is not self._compile_metrics]
         trackers = self._compile_loss.trackers if self._compile_loss is not None else []
-        own = [m for m in own if not any(m is tracker for tracker in trackers)]
         named = [self._compile_metrics] if self._compile_metrics is not None else []
-        return [self._loss_tracker, *named, *trackers, *own]
+        return unique([self._loss_tracker, *named, *trackers, *super().metrics])
+
+    def _metrics_within(self) -> list[Any]:
+        """Those of its layers: its own are results of its own steps, as its loss is."""
+        return self._metrics_of_layers()
 
     def _collected_metrics(self) -> list[Any]:
         return self.metrics if self._collected is None else self._collected[1]
