@@ -24,7 +24,7 @@ from graphc.tracing import Tensor, as_tensor, current_trace, describe, scope, us
 from graphc.transforms.autograph import for_trace
 from graphc.transforms.tape import GradientTape
 
-STEPS = ("train_step", "test_step", "predict_step")
+MODES = ("train", "test", "predict")
 
 
 class Steps(Layer):
