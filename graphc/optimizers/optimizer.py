@@ -149,6 +149,31 @@ class Optimizer(Configurable):
             self._accumulated = self.add_optimizer_variables(variables, "gradient_accumulator")
         self.built = True
 
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "none",
+        layout: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Creates a variable of the optimizer, such as a count.
+
+        Args:
+            shape: Tuple of integers.
+            initializer: Name or object of an initializer.
+            dtype: Name of a dtype. None: the default float dtype.
+            aggregation: Accepted as in Keras; not used without distribution.
+            layout: Likewise.
+            name: Its name.
+        """
+        with scope(self.name, absolute=True):
+            variable = Variable(
+                initializers.get(initializer), shape=tuple(shape), dtype=dtype, trainable=False, name=name
+            )
+        return self._track(variable)
+
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
     ) -> Variable:
@@ -160,15 +185,7 @@ class Optimizer(Configurable):
             initializer: Its initial value.
         """
         full = "_".join(part for part in (reference_variable.path.replace("/", "_"), name) if part)
-        with scope(self.name, absolute=True):
-            variable = Variable(
-                initializers.get(initializer),
-                shape=reference_variable.shape,
-                dtype=reference_variable.type.dtype.name,
-                trainable=False,
-                name=full,
-            )
-        return self._track(variable)
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.type.dtype.name, name=full)
 
     def add_optimizer_variables(
         self, trainable_variables: Sequence[Variable], name: str, initializer: str = "zeros"
@@ -176,12 +193,13 @@ class Optimizer(Configurable):
         """Creates a variable for each weight."""
         return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
 
-    def _index(self, variable: Variable) -> int:
+    def _get_variable_index(self, variable: Variable) -> int:
         for index, known in enumerate(self._trainable):
             if known is variable:
                 return index
         raise StateError(
             "the optimizer was built for other weights",
+            where=describe(user_line()),
             got=variable.path,
             expected=", ".join(v.path for v in self._trainable[:5]),
             hint="compile the model again after changing which weights are trainable",
@@ -212,12 +230,16 @@ class Optimizer(Configurable):
         """
         weights = self._trainable if trainable_variables is None else list(trainable_variables)
         if len(grads) != len(weights):
-            raise ArgumentError("there is not one gradient for each weight", got=f"{len(grads)} and {len(weights)}")
+            raise ArgumentError(
+                "there is not one gradient for each weight",
+                where=describe(user_line()),
+                got=f"{len(grads)} and {len(weights)}",
+            )
         self._check_missing([v for g, v in zip(grads, weights, strict=True) if g is None], weights)
         if not self.built:
             self.build(weights)
         for weight in weights:
-            self._index(weight)
+            self._get_variable_index(weight)
         with scope("optimizer", absolute=True):
             self._update([(as_tensor(g), v) for g, v in zip(grads, weights, strict=True) if g is not None])
 
@@ -242,7 +264,7 @@ class Optimizer(Configurable):
 
     def _accumulate(self, pairs: list[tuple[Tensor, Variable]], steps: int) -> None:
         """Adds gradients to those of earlier steps; every so many steps, weights are updated by their mean."""
-        sums = [(self._accumulated[self._index(v)], g) for g, v in pairs]
+        sums = [(self._accumulated[self._get_variable_index(v)], g) for g, v in pairs]
 
         def update() -> None:
             self._update_weights([((g + total) / steps, v) for (total, g), (_, v) in zip(sums, pairs, strict=True)])
