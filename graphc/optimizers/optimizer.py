@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc import initializers, ops
-from graphc.errors import ArgumentError, StateError
+from graphc.errors import ArgumentError, ShapeError, StateError
 from graphc.optimizers.schedules import LearningRateSchedule
 from graphc.registration import Configurable, choices, deserialize_keras_object, serialize_keras_object
 from graphc.tracing import Tensor, Variable, as_tensor, describe, given_name, scope, snake_case, user_line
@@ -213,7 +213,15 @@ class Optimizer(Configurable):
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
         """Runs a step: `apply` for pairs of gradient and weight."""
-        pairs = list(grads_and_vars)
+        pairs = list(grads_and_vars) if isinstance(grads_and_vars, Iterable) else [grads_and_vars]
+        for pair in pairs:
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise ArgumentError(
+                    "`apply_gradients` takes pairs of a gradient and a weight",
+                    where=describe(user_line()),
+                    got=repr(pair)[:80],
+                    hint="pass zip(gradients, weights)",
+                )
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
         return self._iterations
 
@@ -235,13 +243,16 @@ class Optimizer(Configurable):
                 where=describe(user_line()),
                 got=f"{len(grads)} and {len(weights)}",
             )
+        given = [None if g is None else as_tensor(g) for g in grads]
+        for gradient, weight in zip(given, weights, strict=True):
+            self._check_pair(gradient, weight)
         self._check_missing([v for g, v in zip(grads, weights, strict=True) if g is None], weights)
         if not self.built:
             self.build(weights)
         for weight in weights:
             self._get_variable_index(weight)
         with scope("optimizer", absolute=True):
-            self._update([(as_tensor(g), v) for g, v in zip(grads, weights, strict=True) if g is not None])
+            self._update([(g, v) for g, v in zip(given, weights, strict=True) if g is not None])
 
     def _update(self, pairs: list[tuple[Tensor, Variable]]) -> None:
         pairs = [(g if not self.loss_scale_factor else g / self.loss_scale_factor, v) for g, v in pairs]
@@ -304,6 +315,23 @@ class Optimizer(Configurable):
         with StatelessScope(mapping) as state:
             self.apply(grads, self._trainable)
         return [state.read(v) for v in self._trainable], [state.read(v) for v in self.variables]
+
+    @staticmethod
+    def _check_pair(gradient: Tensor | None, weight: Any) -> None:
+        if not isinstance(weight, Variable):
+            raise ArgumentError(
+                "an optimizer updates variables",
+                where=describe(user_line()),
+                got=repr(weight)[:80],
+                hint="pass the gradient first, and make what it updates a Variable",
+            )
+        if gradient is not None and tuple(gradient.shape) != weight.shape:
+            raise ShapeError(
+                f"the gradient of {weight.path!r} has another shape than the weight",
+                where=describe(user_line()),
+                got=str(gradient.type),
+                expected=str(weight.type),
+            )
 
     def _check_missing(self, missing: list[Variable], weights: list[Variable]) -> None:
         if missing and len(missing) == len(weights):
