@@ -85,7 +85,7 @@ class EagerStep(_Eager, RowsProgram):
     def _outputs(self, arrays: Mapping[str, Array]) -> list[Array]:
         found = self._step(arrays)
         self.logs = tuple(found)
-        return [np.asarray(as_tensor(value).array) for value in found.values()]
+        return [np.asarray(value.array) for value in found.values()]
 
 
 class EagerPrediction(_Eager, Prediction):

@@ -20,7 +20,7 @@ from graphc import dims, dtypes, ops, tree
 from graphc.collection import paused
 from graphc.compiler import Executable, prepare
 from graphc.dims import Shape
-from graphc.errors import ArgumentError, ShapeError
+from graphc.errors import ArgumentError, GraphcError, ShapeError
 from graphc.graph.core import Graph
 from graphc.graph.own import are_current, own_rules
 from graphc.graph.types import Origin, TensorType, resolve
@@ -438,10 +438,10 @@ def run_step(model: Trainable, mode: str, data: Any, step: Callable[[Any], Any])
     """Runs a model's step on a batch.
 
     Returns:
-        The outputs of a prediction, else the logs by name, without nesting, in the order of their names.
+        The outputs of a prediction, else the logs by name: tensors, without nesting, in the order of their names.
 
     Raises:
-        ArgumentError: if a step of training or evaluation does not return a dictionary.
+        ArgumentError: if a step of training or evaluation does not return a dictionary of what can be tensors.
     """
     found = step(data)
     if mode == "predict":
@@ -453,7 +453,20 @@ def run_step(model: Trainable, mode: str, data: Any, step: Callable[[Any], Any])
             got=repr(found)[:80],
             hint='return {"loss": loss}, or {m.name: m.result() for m in self.metrics}',
         )
-    return dict(flattened_logs(found))
+    return {name: _log(model, mode, name, value) for name, value in flattened_logs(found)}
+
+
+def _log(model: Trainable, mode: str, name: str, value: Any) -> Tensor:
+    try:
+        return as_tensor(value)
+    except GraphcError as error:
+        raise ArgumentError(
+            f"the log {name!r} of `{mode}_step` is no tensor",
+            where=describe(model.compile_origin),
+            got=repr(value)[:80],
+            expected="a number, an array or a tensor",
+            hint="leave it out of what the step returns",
+        ) from error
 
 
 def flattened_logs(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

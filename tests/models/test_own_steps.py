@@ -232,15 +232,40 @@ def test_an_error_in_a_step_changes_nothing() -> None:
                 np.testing.assert_array_equal(old, new)
 
 
-def test_logs_are_a_dictionary() -> None:
-    class Wrong(Plain):
+@EAGERLY
+@pytest.mark.parametrize(
+    ("logs", "shown"),
+    [
+        ({"a": [1.0, 2.0], "b": 3.0}, {"a": [1.0, 2.0], "b": 3.0}),
+        ({"b": {"inner": 1.0}, "a": np.ones(2)}, {"a": [1.0, 1.0], "inner": 1.0}),
+        ({1: 2}, {"1": 2.0}),
+        ({}, {}),
+        (None, "returns a dictionary of logs"),
+        (3.0, "returns a dictionary of logs"),
+        ([1.0], "returns a dictionary of logs"),
+        ({"a": None, "b": [1.0, 2.0]}, "the log 'a' of `train_step` is no tensor"),
+        ({"a": {"inner": "text"}}, "the log 'inner' of `train_step` is no tensor"),
+        ({"a": object()}, "the log 'a' of `train_step` is no tensor"),
+    ],
+)
+def test_logs_are_tensors_by_name(logs: Any, shown: Any, eagerly: bool) -> None:
+    class Own(Plain):
         def train_step(self, data: Any) -> Any:
-            return super().train_step(data)["loss"]
+            super().train_step(data)
+            return logs
 
-    model = Wrong()
-    model.compile("sgd")
-    with pytest.raises(ArgumentError, match=r"(?s)returns a dictionary of logs.*test_own_steps\.py"):
-        model.fit(X, Y, verbose=0)
+    model = Own()
+    model.compile("sgd", run_eagerly=eagerly)
+    model.build((None, 4))
+    before = model.get_weights()
+    if isinstance(shown, str):
+        with pytest.raises(ArgumentError, match=r"(?s)" + shown + r".*test_own_steps\.py"):
+            model.fit(X, Y, verbose=0)
+        for old, new in zip(before, model.get_weights(), strict=True):
+            assert eagerly or np.array_equal(old, new)
+        return
+    history = model.fit(X, Y, verbose=0).history
+    assert {name: np.asarray(values[-1]).tolist() for name, values in history.items()} == shown
 
 
 def test_callbacks_see_the_logs_of_each_batch() -> None:
