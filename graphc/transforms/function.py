@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from graphc import config, tree
 from graphc.codegen.compilation import Compilation
@@ -79,6 +80,7 @@ class Function(Generic[P, R]):
         self._families: dict[Any, Family[CompiledCall]] = {}
         self._last: tuple[tuple[Any, ...], CompiledCall, dict[str, int]] | None = None
         self._compilations = 0
+        self._of_classes: WeakKeyDictionary[type, dict[int, Function[..., Any]]] = WeakKeyDictionary()
         update_wrapper(self, function)
 
     def __reduce__(self) -> str:
@@ -89,12 +91,20 @@ class Function(Generic[P, R]):
         """The function as a method: each object has programs of its own."""
         if instance is None:
             return self
-        bound = getattr(instance, "__dict__", {}).get("_graphc_functions", {}).get(id(self))
+        bound = self._bound_to(instance).get(id(self))
         if bound is None or bound.function.__self__ is not instance:
             bound = Function(cast(Any, self.function).__get__(instance, owner), self.recompile, self.autograph)
-            if hasattr(instance, "__dict__"):
-                vars(instance).setdefault("_graphc_functions", {})[id(self)] = bound
+            self._bound_to(instance)[id(self)] = bound
         return bound
+
+    def _bound_to(self, instance: Any) -> dict[int, Function[..., Any]]:
+        """Where the functions that are bound to an object are kept: on the object, so that both live as long."""
+        attributes = getattr(instance, "__dict__", None)
+        if isinstance(attributes, dict):
+            found: dict[int, Function[..., Any]] = attributes.setdefault("_graphc_functions", {})
+            return found
+        # The class of a class method; an object without attributes has its function compiled at each access.
+        return self._of_classes.setdefault(instance, {}) if isinstance(instance, type) else {}
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls the compiled function.
@@ -202,6 +212,8 @@ def function(
     recompile: str = "allow",
     autograph: bool = True,
     jit_compile: Any = None,
+    input_signature: Any = None,
+    reduce_retracing: Any = None,
 ) -> Any:
     """Compiles a function of tensors: when it is called with arguments of a new signature, it is traced into a graph.
 
@@ -216,6 +228,8 @@ def function(
         autograph: Whether Python's `if`, `while`, `for`, `and`, `or` and `not` over traced tensors become part of the
             graph: the function's source is converted.
         jit_compile: Accepted as in TensorFlow; functions are always compiled.
+        input_signature: Likewise; sizes that change become symbolic by themselves.
+        reduce_retracing: Likewise.
 
     Raises:
         ArgumentError: if `function` is no function.

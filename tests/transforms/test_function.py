@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -223,3 +224,63 @@ def test_stateless_scopes() -> None:
 def test_not_a_function() -> None:
     with pytest.raises(ArgumentError, match=r"(?s)takes a function.*test_function\.py"):
         graphc.function(3)
+
+
+@pytest.mark.parametrize("kind", ["method", "keywords", "class", "static", "property", "subclass", "slots"])
+def test_methods_of_every_kind(kind: str) -> None:
+    traced: list[str] = []
+    x = np.float32(1.0)
+
+    class Scaled:
+        factor = 10.0
+
+        def __init__(self, factor: float) -> None:
+            self.factor = factor
+
+        @graphc.function(input_signature=None, reduce_retracing=True)
+        def method(self, x: Any, scale: Any = 1.0, *, offset: Any = 0.0) -> Any:
+            traced.append("method")
+            return x * self.factor * scale + offset
+
+        @classmethod
+        @graphc.function
+        def of_class(cls, x: Any) -> Any:
+            traced.append("class")
+            return x * cls.factor
+
+        @staticmethod
+        @graphc.function
+        def static(x: Any) -> Any:
+            traced.append("static")
+            return x * 7.0
+
+        @property
+        @graphc.function
+        def double(self) -> Any:
+            traced.append("property")
+            return ops.convert_to_tensor(self.factor) * 2.0
+
+    class Other(Scaled):
+        factor = 20.0
+
+    class Slotted:
+        __slots__ = ("factor",)
+        method = Scaled.method
+
+    one, other, slotted = Scaled(2.0), Other(3.0), Slotted()
+    slotted.factor = 4.0  # type: ignore[attr-defined]
+    calls: dict[str, list[tuple[Callable[[], Any], float]]] = {
+        "method": [(lambda: one.method(x), 2.0), (lambda: other.method(x), 3.0)],
+        "keywords": [(lambda: one.method(x, scale=2.0), 4.0), (lambda: one.method(x, offset=1.0), 3.0)],
+        "class": [(lambda: Scaled.of_class(x), 10.0), (lambda: one.of_class(x), 10.0)],
+        "static": [(lambda: Scaled.static(x), 7.0), (lambda: one.static(x), 7.0)],
+        "property": [(lambda: one.double, 4.0), (lambda: other.double, 6.0)],
+        "subclass": [(lambda: Other.of_class(x), 20.0), (lambda: Scaled.of_class(x), 10.0)],
+        "slots": [(lambda: slotted.method(x), 4.0)],
+    }
+    for call, wanted in calls[kind]:
+        assert float(call()) == wanted
+    count = len(traced)
+    for call, wanted in calls[kind]:
+        assert float(call()) == wanted
+    assert len(traced) == count or kind == "slots"
