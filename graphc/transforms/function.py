@@ -80,7 +80,7 @@ class Function(Generic[P, R]):
         self._families: dict[Any, Family[CompiledCall]] = {}
         self._last: tuple[tuple[Any, ...], CompiledCall, dict[str, int]] | None = None
         self._compilations = 0
-        self._of_classes: WeakKeyDictionary[type, dict[int, Function[..., Any]]] = WeakKeyDictionary()
+        self._of_classes: WeakKeyDictionary[type, dict[int, Any]] = WeakKeyDictionary()
         update_wrapper(self, function)
 
     def __reduce__(self) -> str:
@@ -97,11 +97,11 @@ class Function(Generic[P, R]):
             self._bound_to(instance)[id(self)] = bound
         return bound
 
-    def _bound_to(self, instance: Any) -> dict[int, Function[..., Any]]:
+    def _bound_to(self, instance: Any) -> dict[int, Any]:
         """Where the functions that are bound to an object are kept: on the object, so that both live as long."""
         attributes = getattr(instance, "__dict__", None)
         if isinstance(attributes, dict):
-            found: dict[int, Function[..., Any]] = attributes.setdefault("_graphc_functions", {})
+            found: dict[int, Any] = attributes.setdefault("_graphc_functions", {})
             return found
         # The class of a class method; an object without attributes has its function compiled at each access.
         return self._of_classes.setdefault(instance, {}) if isinstance(instance, type) else {}
