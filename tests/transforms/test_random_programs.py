@@ -53,7 +53,7 @@ def test_a_fault_is_found_and_shown_by_a_short_script(tmp_path: Path, monkeypatc
     wrong = replace(primitive("reverse"), simplify=lambda builder, attrs, operands: operands[0])
     monkeypatch.setitem(REGISTRY, "reverse", wrong)
     with pytest.raises(AssertionError, match="shrunk to") as raised:
-        _check_in_parts(_programs(range(20)), "interpreter", tmp_path, 1)
+        _check_in_parts(_programs(range(20), most=40), "interpreter", tmp_path, 1)
     (path,) = tmp_path.glob("program_*.py")
     assert str(path) in str(raised.value)
     body = path.read_text().partition("def program")[2].partition("inputs =")[0]
