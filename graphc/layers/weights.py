@@ -163,8 +163,17 @@ class WeightOwner(Operation):
     @property
     def metrics(self) -> list[Any]:
         """The metrics in its attributes and those of its sublayers."""
-        own = [part for part in self._parts() if is_metric(part)]
-        return unique([*own, *(m for layer in self._layers for m in layer.metrics)])
+        return unique([*self._own_metrics(), *self._metrics_of_layers()])
+
+    def _own_metrics(self) -> list[Any]:
+        return [part for part in self._parts() if is_metric(part)]
+
+    def _metrics_of_layers(self) -> list[Any]:
+        return [metric for layer in self._layers for metric in layer._metrics_within()]
+
+    def _metrics_within(self) -> list[Any]:
+        """What it contributes to the metrics of a layer that contains it."""
+        return self.metrics
 
     @property
     def trainable(self) -> bool:

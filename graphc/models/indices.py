@@ -89,8 +89,11 @@ def data_lookups(model: Any, data_spec: DataSpec) -> tuple[DataLookup, ...] | No
     with recorded_lookups() as lookups:
         try:
             trace_step(model, data_spec, "predict", None)
-        except (GraphcError, NotImplementedError):
-            return None  # the error is raised when the program is compiled
+        except Exception as error:
+            # The error is raised when the program is compiled. A model with steps of its own may not take such data.
+            if isinstance(error, GraphcError | NotImplementedError) or model._has_own_steps:
+                return None
+            raise
         finally:
             model._clear_losses()
     found = (_of_data(lookup, data_spec) for lookup in lookups)
