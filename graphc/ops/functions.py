@@ -12,6 +12,7 @@ from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing.arithmetic import operate, rounded
 from graphc.tracing.conversion import float_dtype
 from graphc.tracing.elementwise import broadcast_operands
+from graphc.tracing.large import pointwise
 
 
 def _rounding(op: str, x: Any) -> Tensor:
@@ -152,13 +153,13 @@ def arctanh(x: Any) -> Tensor:
     return float_function("atanh", x)
 
 
-@operation
+@pointwise
 def erf(x: Any) -> Tensor:
     """The error function `2 / sqrt(pi) * integral from 0 to x of exp(-t * t)`, elementwise."""
     return float_function("erf", x)
 
 
-@operation
+@pointwise
 def erfc(x: Any) -> Tensor:
     """`1 - erf(x)`, exact also for large `x`, elementwise."""
     return float_function("erfc", x)

@@ -60,6 +60,10 @@ class CompiledCall:
     names: tuple[str, ...]
 
 
+# A program, and the symbolic sizes of a call that it takes.
+Found = tuple[CompiledCall, dict[str, int]]
+
+
 class Function(Generic[P, R]):
     """A Python function that is traced and compiled when it is called with arguments of a new signature.
 
@@ -105,10 +109,7 @@ class Function(Generic[P, R]):
         if current_trace() is not None or eager_recording() is not None or in_stateless_scope():
             return cast(R, tree.map_structure(_as_tensor, self._run(args, kwargs), none_is_leaf=False))
         call = call_of(args, kwargs)
-        program, sizes = self._program(call)
-        inputs = dict(zip(program.names, call.arrays, strict=True))
-        outputs = program.executable.run(inputs, program.buffers, sizes)
-        return cast(R, tree.unflatten(program.traced.structure, [Tensor(output) for output in outputs]))
+        return cast(R, self.run(call, self.find(call) or self.compile(call)))
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Runs the Python function."""
@@ -122,27 +123,35 @@ class Function(Generic[P, R]):
     def _key(self, call: Call) -> tuple[Any, ...]:
         return call.structure, call.parts, config.current()
 
-    def _program(self, call: Call) -> tuple[CompiledCall, dict[str, int]]:
-        """The program for a call, and its symbolic sizes; compiled if there is none."""
+    def find(self, call: Call) -> Found | None:
+        """The program for a call, and its symbolic sizes; None if there is none yet."""
+        family = self._families.get(self._key(call))
+        found = None if family is None else family.find(call.shapes)
+        return None if found is None or not are_current(found[0].rules) else found
+
+    def compile(self, call: Call) -> Found:
+        """Compiles a program for a call that no program takes; returns it, and its symbolic sizes.
+
+        Raises:
+            StateError: if the function must not compile again.
+        """
+        self._note_compilation(call)
         key, shapes = self._key(call), call.shapes
         family = self._families.get(key)
-        found = None if family is None else family.find(shapes)
-        if found is None or not are_current(found[0].rules):
-            if found is not None:
-                family = None  # compiled with other rules of users' primitives
-            found = self._compiled(call, key, family)
-        self._last = (call.structure, call.parts, shapes), *found
-        return found
-
-    def _compiled(
-        self, call: Call, key: tuple[Any, ...], family: Family[CompiledCall] | None
-    ) -> tuple[CompiledCall, dict[str, int]]:
-        self._note_compilation(call)
-        family = Family() if family is None else family
-        found = family.add(call.shapes, lambda pattern, sizes: self._compile(call, pattern, sizes))
+        if family is None or family.find(shapes) is not None:  # compiled with other rules of users' primitives
+            family = Family()
+        found = family.add(shapes, lambda pattern, sizes: self._compile(call, pattern, sizes))
         self._families[key] = family
         self._compilations += 1
         return found
+
+    def run(self, call: Call, found: Found) -> Any:
+        """Runs a program that takes a call, and returns the function's results."""
+        program, sizes = found
+        inputs = dict(zip(program.names, call.arrays, strict=True))
+        outputs = program.executable.run(inputs, program.buffers, sizes)
+        self._last = call.kind, program, sizes
+        return tree.unflatten(program.traced.structure, [Tensor(output) for output in outputs])
 
     def _compile(self, call: Call, pattern: Pattern, sizes: Mapping[str, int]) -> CompiledCall:
         dtypes = [as_dtype(array.dtype) for array in call.arrays]
@@ -160,7 +169,7 @@ class Function(Generic[P, R]):
         """Says what changed, where a function compiles again and again, or must not compile again."""
         if self._last is None or (self.recompile == "allow" and self._compilations < _MANY):
             return
-        changed = difference(self.function, self._last[0], (call.structure, call.parts, call.shapes))
+        changed = difference(self.function, self._last[0], call.kind)
         name = getattr(self.function, "__qualname__", repr(self.function))
         if self.recompile == "error":
             raise StateError(
@@ -179,7 +188,9 @@ class Function(Generic[P, R]):
 
     def _shown(self, args: Any, kwargs: Any) -> tuple[CompiledCall, dict[str, int]]:
         if args or kwargs or self._last is None:
-            return self._program(call_of(args, kwargs))
+            call = call_of(args, kwargs)
+            found = self.find(call) or self.compile(call)
+            self._last = call.kind, *found
         return self._last[1], self._last[2]
 
     def graph(self, *args: Any, **kwargs: Any) -> Graph:
