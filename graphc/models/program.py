@@ -17,8 +17,7 @@ import numpy as np
 
 from graphc import config as settings
 from graphc import dims, dtypes, ops, tree
-from graphc.collection import paused
-from graphc.compiler import Executable, prepare
+from graphc.compiler import Executable, preparing
 from graphc.errors import ArgumentError, ShapeError
 from graphc.graph.core import Graph
 from graphc.graph.own import are_current, own_rules
@@ -328,7 +327,7 @@ class CompiledPrediction(Compiled, Prediction):
         self.executable.sweep(taken, self._states, sizes, steps, [result[part] for result in results])
 
 
-@paused()
+@preparing()
 def make(
     model: Trainable,
     data_spec: DataSpec,
@@ -348,7 +347,6 @@ def make(
     Raises:
         GraphcError: if the data do not fit the model, with the layer and the user's line.
     """
-    prepare()
     cursor = cursors.get(mode)
     step = trace_step(model, data_spec, mode, cursor, model.checked_layers(data_spec))
     executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {}, sizes)

@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from graphc import config, tree
 from graphc.codegen.compilation import Compilation
-from graphc.compiler import Executable
+from graphc.compiler import Executable, preparing
 from graphc.dtypes import as_dtype
 from graphc.errors import ArgumentError, StateError
 from graphc.graph.core import Graph
@@ -153,6 +153,7 @@ class Function(Generic[P, R]):
         self._last = call.kind, program, sizes
         return tree.unflatten(program.traced.structure, [Tensor(output) for output in outputs])
 
+    @preparing()
     def _compile(self, call: Call, pattern: Pattern, sizes: Mapping[str, int]) -> CompiledCall:
         dtypes = [as_dtype(array.dtype) for array in call.arrays]
         types = [TensorType(shape, dtype) for shape, dtype in zip(pattern, dtypes, strict=True)]
