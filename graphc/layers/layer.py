@@ -229,9 +229,9 @@ class Layer(WeightOwner):
     def _eager(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Computes the outputs eagerly, or with a program that was compiled for such calls."""
         calls = self._repeated_calls
-        if calls is None or not calls.is_current():
-            calls = self._repeated_calls = RepeatedCalls(self, self._run_in_mode)
-        return calls(_training.get(), args, kwargs)
+        if calls is None or not calls.is_current(self):
+            calls = self._repeated_calls = RepeatedCalls(self, Layer._run_in_mode)
+        return calls.outputs(self, _training.get(), args, kwargs)
 
     def _run_in_mode(self, training: bool | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with training_mode(training):

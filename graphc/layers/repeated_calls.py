@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from graphc import tree
 from graphc.errors import GraphcError, StateError
@@ -57,47 +58,46 @@ class _NotCompiled(Exception):
     """A call of the layer has effects that a program does not have."""
 
 
-class _LayerFunction(Function[..., Any]):
-    """A layer's calls as a function, which may compile as often as there are kinds of calls."""
-
-    def _note_compilation(self, call: Call) -> None:
-        pass
-
-
-class RepeatedCalls:
+class RepeatedCalls(Function[..., Any]):
     """The eager calls of a layer, while its attributes and those of its parts stay as they are.
+
+    It is the layer's `call` as a compiled function, which compiles as often as there are kinds of calls. It does not
+    hold the layer, whose weights would else stay in memory until a collection of cycles.
 
     Args:
         layer: The layer.
-        run: Computes its outputs from the arguments of `call` and the training mode.
+        run: A function of the layer, the training mode and the arguments of `call`, which computes the outputs.
     """
 
     def __init__(self, layer: Layer, run: Callable[..., Any]) -> None:
-        self._layer, self._run = layer, run
-        self._parts = layer._flatten_layers()
-        self._changes = [part._attribute_changes for part in self._parts]
-        self._compiles = all(map(_is_ours, self._parts))
-        self._function = _LayerFunction(self._traced, autograph=False)
+        super().__init__(type(layer).call, autograph=False)
+        self._layer, self._outputs_of = ref(layer), run
+        self._parts = layer._flatten_layers(include_self=False)
+        self._changes = self._changes_of(layer)
+        self._compiles = all(map(_is_ours, (layer, *self._parts)))
         self._results: list[_Results] = []
         self._counts: Counter[Any] = Counter()
 
-    def is_current(self) -> bool:
-        """Whether no attribute of the layer and its parts was set since."""
-        return [part._attribute_changes for part in self._parts] == self._changes
+    def _changes_of(self, layer: Layer) -> list[int]:
+        return [layer._attribute_changes, *[part._attribute_changes for part in self._parts]]
 
-    def __call__(self, training: bool | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def is_current(self, layer: Layer) -> bool:
+        """Whether no attribute of the layer and its parts was set since."""
+        return self._changes_of(layer) == self._changes
+
+    def outputs(self, layer: Layer, training: bool | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The outputs, computed by a program if there is one for such a call, or if it has come often enough."""
         if not self._compiles:
-            return self._run(training, args, kwargs)
+            return self._outputs_of(layer, training, args, kwargs)
         call = _described(training, args, kwargs)
-        found = self._function.find(call)
+        found = self.find(call)
         if found is None and self._is_due(call):
             found = self._compiled(call)
         if found is not None:
-            ((number, tensors),) = self._function.run(call, found).items()
+            ((number, tensors),) = self.run(call, found).items()
             return self._results[number].restored(tensors)
         with _counting():
-            outputs = self._run(training, args, kwargs)
+            outputs = self._outputs_of(layer, training, args, kwargs)
         self._counts[call.kind] += 1
         return outputs
 
@@ -106,27 +106,31 @@ class RepeatedCalls:
             self._counts.clear()
         return self._counts[call.kind] >= CALLS and has_compiler()
 
+    def _note_compilation(self, call: Call) -> None:
+        pass  # any number is expected
+
     def _compiled(self, call: Call) -> Found | None:
         """Compiles a program for a call; None where it cannot be: it then stays eager, which is right in any case."""
         try:
-            return self._function.compile(call)
+            return self.compile(call)
         except (GraphcError, _NotCompiled) as error:
             self._compiles = False
             if not isinstance(error, StateError | _NotCompiled):
-                warnings.warn(f"{self._layer.name!r} runs eagerly, since it does not compile: {error}", stacklevel=5)
+                name = getattr(self._layer(), "name", None)
+                warnings.warn(f"{name!r} runs eagerly, since it does not compile: {error}", stacklevel=5)
             return None
 
-    def _traced(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None, masks: dict[int, Any]
-    ) -> dict[int, list[Tensor]]:
-        """What the program returns: a list of tensors, by the number of its description in `_results`."""
-        leaves = tree.flatten_with_spec((args, kwargs))[0]
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[int, list[Tensor]]:
+        """What is traced: it returns a list of tensors, by the number of its description in `_results`."""
+        layer, (given, training, masks) = self._layer(), args
+        assert layer is not None  # it is being called
+        leaves = tree.flatten_with_spec(given)[0]
         for place, mask in masks.items():
             set_mask(leaves[place], mask)
         with recorded_lookups() as lookups:
-            outputs = self._run(training, args, kwargs)
-        if any(part._losses for part in self._parts):
-            self._layer._clear_losses()
+            outputs = self._outputs_of(layer, training, *given)
+        if any(part._losses for part in (layer, *self._parts)):
+            layer._clear_losses()
             raise _NotCompiled
         results, tensors = _Results.of(outputs, lookups)
         self._results.append(results)
@@ -195,9 +199,9 @@ def is_counted() -> bool:
 def _described(training: bool | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     """The arguments of a call, with the masks that they carry."""
     args = tuple(map(tensor_of_list, args))
-    call = call_of((args, kwargs, training, {}), {})
+    call = call_of(((args, kwargs), training, {}), {})
     masks = {place: mask for place, leaf in enumerate(call.leaves) if (mask := get_mask(leaf)) is not None}
-    return call_of((args, kwargs, training, masks), {}) if masks else call
+    return call_of(((args, kwargs), training, masks), {}) if masks else call
 
 
 def _is_ours(layer: Any) -> bool:

@@ -1,7 +1,9 @@
 """Layers and models that are called eagerly again and again, and run compiled from some call on."""
 
 import copy
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ def _on_cpu():
 
 def programs(layer):
     """How many programs a layer's calls have compiled."""
-    return layer._repeated_calls._function._compilations
+    return layer._repeated_calls._compilations
 
 
 # One that builds the layer, those that are counted, and one that compiles.
@@ -270,3 +272,17 @@ def test_copies_have_calls_of_their_own():
         layer.kernel.assign(layer.kernel * 2.0)
         np.testing.assert_allclose(other(x).numpy(), expected, rtol=1e-6)
         assert programs(other) == 0
+
+
+def test_layers_are_freed_at_once():
+    gc.collect()
+    gc.disable()
+    try:
+        layer = layers.Dense(2)
+        repeat(layer, rows(2, 3))
+        assert programs(layer) == 1
+        found = weakref.ref(layer)
+        del layer
+        assert found() is None
+    finally:
+        gc.enable()
