@@ -20,9 +20,8 @@ _SELU_ALPHA = 1.6732632423543772
 
 
 def _plus_exp(x: Tensor) -> Tensor:
-    """`log(1 + exp(x))` without overflow."""
-    small = bind("log1p", bind("exp", minus_abs(x)))
-    return bind("add", elementwise("maximum", x, 0), small)
+    """`log(1 + exp(x))` without overflow; both terms have the derivatives from below at 0."""
+    return bind("add", bind("relu", x), bind("log1p", bind("exp", minus_abs(x))))
 
 
 @operation

@@ -206,8 +206,11 @@ def logaddexp(x1: Any, x2: Any) -> Tensor:
     """`log(exp(x1) + exp(x2))`, elementwise, without overflow."""
     a, b = broadcast_operands(*(as_tensor(x) for x in (x1, x2)), dtype=float_dtype(as_tensor(x1), as_tensor(x2)))
     # The difference of equal infinities would be NaN.
-    difference = where(bind("eq", a, b), 0, bind("sub", a, b))
-    return bind("add", bind("maximum", a, b), bind("log1p", bind("exp", minus_abs(difference))))
+    endless = bind("logical_and", bind("eq", a, b), bind("isinf", a))
+    difference = where(endless, 0, bind("sub", a, b))
+    larger = where(bind("logical_or", bind("gt", a, b), bind("ne", a, a)), a, b)
+    larger = where(endless, bind("maximum", a, b), larger)  # its slope by each is a half there
+    return bind("add", larger, bind("log1p", bind("exp", minus_abs(difference))))
 
 
 @operation
@@ -217,11 +220,14 @@ def hypot(x1: Any, x2: Any) -> Tensor:
     Its gradient at (0, 0) is 0.
     """
     a, b = (bind("neg", minus_abs(x)) for x in broadcast_operands(x1, x2, dtype=float_dtype(x1, x2)))
-    longer, shorter = bind("maximum", a, b), bind("minimum", a, b)
+    # Where both are equal, one is the longer in all derivatives.
+    swapped = bind("logical_or", bind("lt", a, b), bind("ne", b, b))
+    longer, shorter = where(swapped, b, a), where(swapped, a, b)
     # The quotient is not used where it would be NaN.
     plain = bind("logical_and", elementwise("gt", longer, 0), bind("isfinite", longer))
     ratio = bind("div", where(plain, shorter, 0), where(plain, longer, 1))
     length = bind("mul", longer, bind("sqrt", elementwise("add", bind("mul", ratio, ratio), 1)))
+    length = where(elementwise("eq", longer, 0), 0, length)
     return where(bind("logical_or", bind("isinf", a), bind("isinf", b)), bind("maximum", *_endless(a, b)), length)
 
 

@@ -6,11 +6,10 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from graphc import config, tree
-from graphc.codegen.compilation import Compilation
-from graphc.compiler import Executable
+from graphc.compiler import Executable, preparing
 from graphc.dtypes import as_dtype
 from graphc.errors import ArgumentError, StateError
 from graphc.graph.core import Graph
@@ -33,6 +32,9 @@ from graphc.tracing.state import in_stateless_scope
 from graphc.transforms.autograph import convert, converting
 from graphc.transforms.programs import SYMBOL_RANGE, Family, Pattern
 from graphc.transforms.signature import Call, call_of, difference
+
+if TYPE_CHECKING:
+    from graphc.codegen.compilation import Compilation  # imported by what compiles, not by what builds a model
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -153,6 +155,7 @@ class Function(Generic[P, R]):
         self._last = call.kind, program, sizes
         return tree.unflatten(program.traced.structure, [Tensor(output) for output in outputs])
 
+    @preparing()
     def _compile(self, call: Call, pattern: Pattern, sizes: Mapping[str, int]) -> CompiledCall:
         dtypes = [as_dtype(array.dtype) for array in call.arrays]
         types = [TensorType(shape, dtype) for shape, dtype in zip(pattern, dtypes, strict=True)]
