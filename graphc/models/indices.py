@@ -57,7 +57,7 @@ class DataLookup:
         for start in range(0, batch.size, step):
             part = {name: array[start : start + step] for name, array in arrays.items()}
             found = self.indices(part, min(step, batch.size - start))
-            self.lookup.check(found, describe(user_line()), self.name, start)
+            self.lookup.table.check(found, describe(user_line()), self.name, start)
 
     def indices(self, arrays: dict[str, Array], rows: int) -> Array:
         """The indices of some rows of the data."""
@@ -112,5 +112,5 @@ def _of_data(lookup: Lookup, data_spec: DataSpec) -> DataLookup | None:
         name = f"the indices made of {name}"  # the reported index is one into these
     data_lookup = DataLookup(lookup, nodes, value.ref, inputs, name)
     if not inputs:
-        lookup.check(np.asarray(data_lookup.indices({}, 1)), describe(user_line()), name)
+        lookup.table.check(np.asarray(data_lookup.indices({}, 1)), describe(user_line()), name)
     return data_lookup

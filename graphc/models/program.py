@@ -17,8 +17,7 @@ import numpy as np
 
 from graphc import config as settings
 from graphc import dims, dtypes, ops, tree
-from graphc.collection import paused
-from graphc.compiler import Executable, prepare
+from graphc.compiler import Executable, preparing
 from graphc.dims import Shape
 from graphc.errors import ArgumentError, GraphcError, ShapeError
 from graphc.graph.core import Graph
@@ -351,7 +350,7 @@ class CompiledPrediction(Compiled, Prediction):
         self.executable.sweep(taken, self._states, sizes, steps, [result[part] for result in results])
 
 
-@paused()
+@preparing()
 def make(
     model: Trainable,
     data_spec: DataSpec,
@@ -371,7 +370,6 @@ def make(
     Raises:
         GraphcError: if the data do not fit the model, with the layer and the user's line.
     """
-    prepare()
     cursor = cursors.get(mode) if data_spec.rows else None
     step = trace_step(model, data_spec, mode, cursor, model.checked_layers(data_spec))
     executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {}, sizes)

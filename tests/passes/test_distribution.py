@@ -101,6 +101,29 @@ def test_what_is_the_same_in_every_step_is_computed_once() -> None:
     assert len(after.of_op("exp")) == 1
 
 
+SEVERAL = {
+    "sort": lambda w: ops.cast(ops.argsort(w, axis=1), "float32"),
+    "scan": lambda w: ops.scan(lambda h, row: (h + row, h * row), w[0], w)[1],
+    "while": lambda w: ops.while_loop(lambda i, a, b: i < 3, lambda i, a, b: (i + 1, a * b, b - a), (0, w, w + 1.0))[2],
+    "branch": lambda w: ops.cond(ops.sum(w) > 0.0, lambda: (w, w + 1.0), lambda: (-w, w - 1.0))[1],
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_each_result_of_what_is_the_same_in_every_step_is_that_result(name: str) -> None:
+    """What reads one of several results leaves the loop, and still reads the same one."""
+
+    def function(x: Any, w: Any) -> Any:
+        def step(h: Any, row: Any) -> Any:
+            return ops.tanh(h + row), ops.exp(SEVERAL[name](w))
+
+        return ops.scan(step, ops.zeros((SIZE,)), x)[1]
+
+    before = traced(function, (STEPS, SIZE), (SIZE, SIZE))
+    after = check(before, optimize_loops(before))
+    assert in_loops(after, "exp") == 0
+
+
 def test_a_sum_of_products_is_one_product() -> None:
     def function(x: Any, y: Any) -> Any:
         def step(total: Any, rows: Any) -> Any:

@@ -12,13 +12,18 @@ from typing import Any
 _COUNT = itertools.count()
 
 
-def define(text: str, name: str = "f", **names: Any) -> Callable[..., Any]:
-    """The function that a text defines; its source can be read, as that of a notebook's cell."""
+def execute(text: str, **names: Any) -> dict[str, Any]:
+    """The names after a text has run; its source can be read, as that of a notebook's cell."""
     file = f"<cell {next(_COUNT)}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     space: dict[str, Any] = {"__name__": "cell", **names}
     exec(compile(text, file, "exec"), space)
-    made = space[name]
+    return space
+
+
+def define(text: str, name: str = "f", **names: Any) -> Callable[..., Any]:
+    """The function that a text defines."""
+    made = execute(text, **names)[name]
     assert isinstance(made, FunctionType)
     return made
 

@@ -184,17 +184,17 @@ class _Distribution:
     def _outer(self, ref: Ref) -> Batched:
         """A value of all steps, outside the loop."""
         if ref not in self.outside:
-            self.outside[ref] = self._formed(ref)
+            self.outside.update({Ref(ref.node, out): value for out, value in enumerate(self._formed(ref.node))})
         return self.outside[ref]
 
-    def _formed(self, ref: Ref) -> Batched:
-        node = self.body.node(ref.node)
-        name = self.names.get(ref.node)
+    def _formed(self, id: int) -> tuple[Batched, ...]:
+        """The results of a node for all steps."""
+        node, name = self.body.node(id), self.names.get(id)
         if name is not None:
-            return Batched(self.operands[name], name.startswith("x"))
+            return (Batched(self.operands[name], name.startswith("x")),)
         with self.builder.located(node.loc):
             parts = [self._outer(part) for part in node.inputs]
-            return vectorized(self.builder, node.op, node.attrs, parts, self.length)[0]
+            return vectorized(self.builder, node.op, node.attrs, parts, self.length)
 
     def _needs_stack(self, ref: Ref) -> list[Ref]:
         """The values of steps that the loop must stack so that a value can be formed outside."""

@@ -1,0 +1,110 @@
+"""Runs programs eagerly, compiled, and by JAX, and compares what they compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import graphc
+from graphc import config
+from tests.transforms.programs import execute
+from tests.transforms.random_programs import rendering
+from tests.transforms.random_programs.jax_programs import World, as_array
+from tests.transforms.random_programs.program import Program, steps_of
+
+Array = np.ndarray[Any, Any]
+# The results and the variables after each call.
+Found = list[dict[str, Array]]
+# The second call takes other branches, with variables that the first assigned.
+SIGNS = (1, -1)
+# Results may differ by this share of the largest element; in C most differ by less than a hundredth of that. What is
+# small is a difference of values that are not, which were rounded.
+TOLERANCE = 5e-5
+SMALL = 0.1
+# What the backend cuda refuses.
+ONLY_ON_THE_CPU = ("ops.sort", "ops.argsort")
+
+
+def inputs_of(program: Program, sign: int) -> list[Array]:
+    """The inputs of a call."""
+    return [np.array(values, type.dtype) * np.array(sign, type.dtype) for (_, type), values in program.inputs]
+
+
+def _arrays(found: dict[str, Any], space: dict[str, Any], program: Program) -> dict[str, Array]:
+    state = {name: space[name].numpy() for (name, _), _ in program.variables}
+    return {name: np.asarray(value) for name, value in found.items()} | state
+
+
+def run_eager(program: Program) -> Found:
+    """Line by line; compiled functions in it are interpreted."""
+    space = execute(rendering.module(program))
+    found = []
+    with config.override(backend="numpy"):
+        for sign in SIGNS:
+            inputs = [graphc.ops.convert_to_tensor(x) for x in inputs_of(program, sign)]
+            found.append(_arrays(space["program"](*inputs), space, program))
+    return found
+
+
+def run_compiled(programs: Sequence[Program], backend: str) -> list[Found]:
+    """As one compiled function that holds several programs."""
+    spaces = [execute(rendering.module(program)) for program in programs]
+    found: list[Found] = [[] for _ in programs]
+
+    @graphc.function
+    def together(*given: Any) -> Any:
+        return [space["program"](*part) for space, part in zip(spaces, given, strict=True)]
+
+    with config.override(backend=backend):
+        for sign in SIGNS:
+            results = together(*(inputs_of(program, sign) for program in programs))
+            for mine, result, space, program in zip(found, results, spaces, programs, strict=True):
+                mine.append(_arrays(result, space, program))
+    return found
+
+
+def run_jax(program: Program) -> Found:
+    """The first call, by JAX."""
+    world = World(program)
+    space = execute(rendering.HELPERS + rendering.source(program, "jax"), **world.names())
+    results = space["program"](*(as_array(values, type) for (_, type), values in program.inputs))
+    found = {name: np.asarray(value) for name, value in results.items() if name[0] != "n"}
+    return [found | {name: np.asarray(cell.raw) for name, cell in world.cells.items()}]
+
+
+def can_run(program: Program, way: str) -> bool:
+    """Whether a program has only what a way to run it can do: JAX draws other numbers, CUDA does not sort."""
+    if way == "cuda":
+        return not any(name in step.text for step in steps_of(program.body) for name in ONLY_ON_THE_CPU)
+    return way != "jax" or not program.draws
+
+
+def difference(found: Found, expected: Found) -> str | None:
+    """What differs; None if nothing does.
+
+    A gradient that is None in a graph is None in eager code, too, but not the other way round: eager code takes one of
+    several branches.
+    """
+    for call, (mine, theirs) in enumerate(zip(found, expected, strict=False)):
+        for name in mine:
+            if name[0] == "n":
+                problem = "None only in a graph" if mine[name] & ~theirs[name] else None
+            else:
+                problem = _differs(mine[name], theirs[name])
+            if problem:
+                return f"{name} of call {call}: {problem}"
+    return None
+
+
+def _differs(a: Array, b: Array) -> str | None:
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return f"{a.dtype}{list(a.shape)} instead of {b.dtype}{list(b.shape)}"
+    if a.dtype.kind != "f":
+        return None if np.array_equal(a, b) else f"{a.tolist()} instead of {b.tolist()}"
+    finite = np.abs(b[np.isfinite(b)])
+    bound = TOLERANCE * max(float(finite.max()) if finite.size else 0.0, SMALL)
+    if np.allclose(a, b, rtol=0.0, atol=bound, equal_nan=True):
+        return None
+    return f"{a.tolist()} instead of {b.tolist()}"
