@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,14 @@ import numpy as np
 import pytest
 
 import graphc
-from benchmarks import compile_scaling, eager, machine, results, systems, targets
+from benchmarks import compile_scaling, eager, loops, loops_rows, machine, results, systems, targets, turns
 from benchmarks.ceilings import Ceilings, Level, Probe, Product
 from benchmarks.eager_rows import TITLES, report
 from benchmarks.gpu_peers import PEERS, Absent
 from benchmarks.kernel_work import Work, work
 from benchmarks.measure import RESULT
 from benchmarks.mlp_step import Mlp
-from benchmarks.peers import eager_keras
+from benchmarks.peers import eager_keras, loops_keras
 from benchmarks.primitive_calls import SIZES, all_calls, all_primitives
 from benchmarks.tables import MARK, write_readme
 from benchmarks.variety_models import VARIETY
@@ -310,7 +311,7 @@ def test_eager_calls_are_told_beside_the_second_fastest_peer() -> None:
     times = {"graphc": [2.0, 4.0, 3.0], "torch": [1.0, 1.0, 9.0], "keras-tf": [6.0] * 3, "keras-jax": [7.0] * 3}
     rows = [{"system": name, "calls": {"dense": cell(ms)}} for name, all_ms in times.items() for ms in all_ms]
     rows += [{"system": "graphc", "calls": {"add": cell(1.0)}}, {"system": "torch", "failed": "no memory"}]
-    found = eager.medians(rows)
+    found = turns.medians(rows)
     assert found["dense"]["graphc"] == cell(3.0) and eager.place(found["dense"]) == 0.5
     text = eager.report({"machine": machine.describe(), "medians": found})
     assert "| 3 (6) | 6 (12) | 7 (14) | 1 (2) | 0.50 |" in text and "| 1 (2) | - | - | - | - |" in text
@@ -321,3 +322,51 @@ def test_eager_calls_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     report(eager_keras.calls(graphc), lambda result: None, 0.0, ["add", "softmax"])
     told = json.loads(capsys.readouterr().out.removeprefix(RESULT))
     assert set(told) == {"add", "softmax"} and all(figure > 0 for figure in told["add"].values())
+
+
+def test_ratios_are_those_of_rounds() -> None:
+    def row(turn: int, system: str, ms: float) -> dict[str, Any]:
+        return {"round": turn, "system": system, "calls": {"mlp": {"ms": ms}}}
+
+    # Twice as quick in each round, though the rounds are of different speed; in the last there is no peer.
+    rows = [*(row(t, "graphc", ms) for t, ms in enumerate((1.0, 10.0, 2.0, 5.0))), {"round": 3, "system": "jax"}]
+    rows += [*(row(t, "jax", ms) for t, ms in enumerate((2.0, 20.0, 4.0))), row(0, "torch", 9.0), row(2, "torch", 3.0)]
+    assert turns.ratio(rows, "mlp", "ms", "graphc", ("jax", "torch")) == 2.0
+    assert turns.ratio(rows, "mlp", "ms", "graphc", ("torch",)) == pytest.approx((9.0 + 1.5) / 2)
+    assert turns.ratio(rows, "mlp", "ms", "keras-tf", ("jax",)) is None
+    assert turns.ratio(rows, "vae", "ms", "graphc", ("jax",)) is None
+
+
+def test_loops_are_told_beside_fit_and_the_fastest_peer() -> None:
+    def told(system: str, row: str, ms: float, first: float, again: float | None = None) -> list[dict[str, Any]]:
+        cells: list[dict[str, float]] = [{"ms": ms, "first_s": first}]
+        cells += [] if again is None else [{"again_s": again}]
+        return [{"round": 0, "system": system, "calls": {row: cell}} for cell in cells]
+
+    rows = [*told("graphc", "mlp", 2.0, 1.0, 0.5), *told("fit", "mlp", 1.7, 1.01, 0.4), *told("jax", "mlp", 3.0, 2.0)]
+    rows += [*told("graphc", "newton", 0.5, 1.0), *told("fit", "newton", 0.3, 1.0), *told("jax", "newton", 0.4, 1.0)]
+    rows += [*told("graphc", "call", 0.02, 0.5), *told("jax", "call", 0.01, 0.5)]
+    text = loops.report({"machine": machine.describe(), "medians": turns.medians(rows), "rows": rows})
+    good, bad = targets.MET, targets.MISSED
+    assert f"| 2 | 1.7 | 3 | {good} 1.50 | {bad} 0.85 |" in text
+    assert f"| 0.5 | 0.3 | 0.4 | {bad} 0.80 | 0.60 |" in text  # too short a step for a share of fit's speed
+    assert f"| 0.02 | - | 0.01 | {good} 0.50 | - |" in text  # a call has a bound of its own
+    assert f"| 1.00 (0.50) | 1.01 (0.40) | 2.00 | {good} 1.01 ({bad} 0.80) |" in text
+
+
+def test_loops_and_fit_take_the_same_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    assert {*loops_keras.MAKERS} == {*loops_rows.ROWS}
+    small = loops_rows.Row("", 8, loops_rows.ROWS["newton"].make, 2)
+    with graphc.backend("numpy"):
+        make = partial(loops_keras.MAKERS["newton"], graphc, graphc)
+        loop = loops_rows.looped(lambda: graphc.function(make()), small)
+        fit = loops_keras.fitted(graphc, make, small)
+        assert loop.first() == pytest.approx(fit.first(), rel=1e-5) == pytest.approx(np.log(2), rel=1e-5)
+        assert loop.steps == 2 and fit.steps == loops_rows.FITTED
+        for _ in range(loops_rows.FITTED // 2):
+            last = loop.turn()
+        assert last == pytest.approx(fit.turn(), rel=1e-3)
+        capsys.readouterr()
+        loops_rows.report(loops_rows.looped(lambda: graphc.function(make()), small), "newton", 1e-9)
+    told = json.loads(capsys.readouterr().out.removeprefix(RESULT))["newton"]
+    assert told["ms"] > 0 and told["cpu_ms"] > 0 and told["first_s"] > 0 and np.isfinite(told["loss"])

@@ -211,9 +211,9 @@ def test_what_programs_share_is_begun_before_they_are_compiled(own_cache: cache.
 
 
 def test_who_prepares_is_not_told_that_there_is_no_compiler(own_cache: cache.Cache) -> None:
-    with graphc.config.override(backend="cpu", compiler="no-such-compiler"):
-        with compiler.preparing(), pytest.raises(BackendError):
-            compiler.compile(step())
+    missing = graphc.config.override(backend="cpu", compiler="no-such-compiler")
+    with missing, compiler.preparing(), pytest.raises(BackendError):
+        compiler.compile(step())
 
 
 # ---- networkx
