@@ -34,6 +34,8 @@ TITLES = {
 }
 WIDE, GRU, TABLE, MILLION = 4096, 1024, (20_000, 128), (1000, 1000)
 FEWEST, MOST = 3, 2000
+# Calls before the measured ones: systems compile what is called again and again.
+WARM, WARM_SECONDS = 12, 3.0
 
 
 def arrays() -> dict[str, np.ndarray[Any, Any]]:
@@ -71,8 +73,10 @@ def report(
         start = time.perf_counter()
         wait(call())
         first = time.perf_counter() - start
-        for _ in range(2):  # what is compiled after the first call, or before the last one
+        begin, done = time.perf_counter(), 0
+        while done < FEWEST or (done < WARM and time.perf_counter() - begin < WARM_SECONDS):
             wait(call())
+            done += 1
         times: list[float] = []
         begin, busy = time.perf_counter(), time.process_time()
         while len(times) < FEWEST or (len(times) < MOST and time.perf_counter() - begin < seconds):

@@ -6,6 +6,8 @@ what went wrong, in which layer, at which line of their code, what came, what wa
 
 from __future__ import annotations
 
+from graphc.frames import user_frame
+
 
 class GraphcError(Exception):
     """Base class of all errors that graphc raises on purpose.
@@ -13,17 +15,18 @@ class GraphcError(Exception):
     Args:
         problem: One sentence that says what is wrong.
         layer: Path of the layer concerned, such as `"sequential/dense_1"`.
-        where: The user's file and line, as `"train.py:12"`.
+        where: The user's file and line, as `"train.py:12"`. None: those of the innermost call in the user's code.
         got: What came.
         expected: What was expected instead.
         hint: What to do about it.
 
     Example:
 
-    >>> print(ShapeError("the inputs of `add` do not broadcast", got="(3,) and (4,)", hint="reshape one of them"))
-    the inputs of `add` do not broadcast
+    >>> print(ShapeError("the operands do not broadcast", where="train.py:12", got="(3,) and (4,)", hint="reshape one"))
+    the operands do not broadcast
+      at:       train.py:12
       got:      (3,) and (4,)
-      to do:    reshape one of them
+      to do:    reshape one
     """
 
     def __init__(
@@ -42,12 +45,15 @@ class GraphcError(Exception):
         self.got = got
         self.expected = expected
         self.hint = hint
+        frame = user_frame() if where is None else None
+        # Shown unless a layer, or another caller who knows better, says where it was.
+        self._called = None if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
         super().__init__(problem)
 
     def __str__(self) -> str:
         rows = (
             ("layer", self.layer),
-            ("at", self.where),
+            ("at", self.where or self._called),
             ("got", self.got),
             ("expected", self.expected),
             ("to do", self.hint),

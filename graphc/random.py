@@ -218,10 +218,10 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, se
 
 def _normal(shape: Shape, dtype: DType, seed: Any, mean: Any, stddev: Any) -> Tensor:
     both = _fractions((2, *shape), seed, dtypes.float32)
-    first, angle = both[0], operate("mul", both[1], 2 * math.pi)
+    first, angle = both[0], operate("mul", both[1], 2.0)
     # 1 - u is never 0.
     radius = bind("sqrt", operate("mul", bind("log", operate("sub", 1.0, first)), -2.0))
-    return _moved(cast(operate("mul", radius, bind("cos", angle)), dtype), stddev, mean)
+    return _moved(cast(operate("mul", radius, bind("cospi", angle)), dtype), stddev, mean)
 
 
 def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:

@@ -165,3 +165,15 @@ def philox_words(count: int, key: tuple[int, int]) -> Array:
         low, high = position & _LOW, np.uint64(start) >> _HALF
         out[start : start + BLOCK] = philox((low, high, 0, 0), key)
     return out
+
+
+def cospi(x: Array) -> Array:
+    """`cos(pi * x)`; the argument is reduced exactly, so that large ones lose no digits.
+
+    Example:
+
+    >>> cospi(np.array([0.0, 0.5, 1e9 + 1])).round(15).tolist()
+    [1.0, 0.0, -1.0]
+    """
+    turns = x * x.dtype.type(0.5)
+    return np.asarray(np.cos(x.dtype.type(2 * np.pi) * (turns - np.rint(turns))))

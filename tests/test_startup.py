@@ -27,6 +27,7 @@ from graphc.plan import Buffer, Copy, Launch, Loop, Plan
 from graphc.runtime import cache
 from graphc.runtime.cpu import program_cache
 from graphc.runtime.state import StateBuffer
+from graphc.tracing import Tensor
 from tests.support.random_plans import plans
 
 NOT_FOR_TRAINING = {
@@ -44,7 +45,7 @@ def imported_by(code: str) -> set[str]:
 def test_importing_graphc_imports_little() -> None:
     modules = imported_by("import graphc")
     assert {name for name in modules if name.startswith("graphc.")} <= {
-        *("graphc.config", "graphc.dtypes", "graphc.errors", "graphc.lazy")
+        *("graphc.config", "graphc.dtypes", "graphc.errors", "graphc.frames", "graphc.lazy")
     }
 
 
@@ -198,8 +199,9 @@ def test_other_ways_of_compiling_are_not_mixed_up(own_cache: cache.Cache) -> Non
 
 def test_what_programs_share_is_begun_before_they_are_compiled(own_cache: cache.Cache) -> None:
     with graphc.config.override(backend="cpu"):
-        compiler.prepare()
-        compiler.prepare()
+        for _ in range(2):
+            with compiler.preparing():
+                pass
     for thread in threading.enumerate():
         if thread.name == "graphc-common":
             thread.join(60)
@@ -210,8 +212,7 @@ def test_what_programs_share_is_begun_before_they_are_compiled(own_cache: cache.
 
 def test_who_prepares_is_not_told_that_there_is_no_compiler(own_cache: cache.Cache) -> None:
     with graphc.config.override(backend="cpu", compiler="no-such-compiler"):
-        compiler.prepare()
-        with pytest.raises(BackendError):
+        with compiler.preparing(), pytest.raises(BackendError):
             compiler.compile(step())
 
 
@@ -250,3 +251,28 @@ def test_networkx_is_told_when_it_asks() -> None:
     added.add_edge(0, 99)
     assert added.has_node(99) and added.has_edge(0, 99) and len(added) == len(graph) + 1
     assert nx.MultiDiGraph(step()).nodes[0]["node"] == graph.node(0)
+
+
+@pytest.mark.parametrize("what", ["function", "fit", "evaluate", "predict"])
+def test_all_that_traces_and_compiles_is_prepared(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What programs share begins to be built before the first line is traced, and garbage collection waits."""
+    begun: list[bool] = []
+    seen: list[tuple[int, bool]] = []
+    monkeypatch.setattr("graphc.compiler.build._begin", lambda: begun.append(True))
+
+    class Doubled(graphc.layers.Layer):
+        def call(self, x: Tensor) -> Tensor:
+            seen.append((len(begun), gc.isenabled()))
+            return 2 * x
+
+    x, layer = np.ones((2, 3), np.float32), Doubled()
+    model = graphc.Sequential([layer, graphc.layers.Dense(1)])
+    with graphc.backend("numpy"):
+        model.build((None, 3))
+        model.compile("sgd", "mse")
+        seen.clear()
+        if what == "function":
+            graphc.function(layer)(x)
+        else:
+            getattr(model, what)(x, *[x[:, :1]] * (what != "predict"), verbose=0)
+    assert set(seen) == {(1, False)} and gc.isenabled()

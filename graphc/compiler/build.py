@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Thread
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from graphc import runtime
 from graphc.codegen.cpu.shared_unit import BASE, common_unit
+from graphc.collection import paused
 from graphc.compiler.backends import chosen_backend
 from graphc.errors import GraphcError, LoadError
 from graphc.graph.core import Graph
@@ -40,11 +41,19 @@ C_FLAGS = (
 )
 
 
-def prepare() -> None:
-    """Starts to compile the unit that all programs of the configured backend share, if it is C.
+@contextmanager
+def preparing() -> Iterator[None]:
+    """Wraps what traces and compiles a program, as a `with` block or a decorator, so that its first run comes soon.
 
-    It is compiled in the background while the caller traces. Errors are raised by the compilation that needs it.
+    Garbage collection waits. If the configured backend compiles C, the unit that all its programs share is compiled in
+    the background meanwhile; its errors are raised by the compilation that needs it.
     """
+    with paused():
+        _begin()
+        yield
+
+
+def _begin() -> None:
     with suppress(GraphcError):
         if chosen_backend()[0] == "cpu":
             place = cache.default()

@@ -12,7 +12,7 @@ from graphc import activations, constraints, initializers, ops, regularizers
 from graphc.errors import ArgumentError
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
-from graphc.layers.lookups import Lookup, is_checked, nodes_from_data, record
+from graphc.layers.lookups import Lookup, Table, is_checked, nodes_from_data, record
 from graphc.registration import deserialize_keras_object, exported
 from graphc.tracing import KerasTensor, Node, bind, current_origin, describe, user_line
 from graphc.transforms.autograph import for_trace
@@ -322,9 +322,9 @@ class Embedding(Layer):
         indices = ops.convert_to_tensor(inputs)
         if not indices.type.dtype.is_integer:
             indices = ops.cast(indices, "int32")
-        lookup = Lookup(self.name, indices, self.input_dim, id(self), nodes_from_data(indices))
+        lookup = Lookup(Table(self.name, self.input_dim), indices, id(self), nodes_from_data(indices))
         if indices.traced is None:
-            lookup.check(indices.array, describe(current_origin()))
+            lookup.table.check(indices.array, describe(current_origin()))
         else:
             record(lookup)
             if is_checked(lookup):

@@ -14,9 +14,10 @@ import numpy as np
 from graphc import dtype_policies, dtypes, ops, regularizers, tree
 from graphc.dtype_policies import DTypePolicy
 from graphc.errors import ArgumentError, GraphcError, StateError
-from graphc.layers.arguments import given_arguments, signature_of
+from graphc.layers.arguments import given_arguments, signature_of, tensor_of_list
 from graphc.layers.input_spec import check_inputs
 from graphc.layers.masks import fill_in_masks, propagate_masks
+from graphc.layers.repeated_calls import RepeatedCalls, is_counted
 from graphc.layers.weights import WeightOwner, active_layers
 from graphc.registration import choices, deserialize_keras_object, serialize_keras_object
 from graphc.tracing import (
@@ -87,6 +88,7 @@ class Layer(WeightOwner):
     _init_args: tuple[tuple[Any, ...], dict[str, Any]]
     _losses: list[Tensor]
     _build_args: dict[str, Any] | None
+    _repeated_calls: RepeatedCalls | None
     # Whether the layer supports masks; a layer that overrides `compute_mask` does, too.
     _passes_masks = False
 
@@ -98,13 +100,14 @@ class Layer(WeightOwner):
         self._weights = []
         self._losses = []
         self._build_args = None
+        self._repeated_calls = None
         self._trainable = True
         self.built = False
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        """The state for copies and pickles: without the losses of the last call, which may belong to a trace."""
-        return {**super().__getstate__(), "_losses": []}
+        """The state for copies and pickles: without what its last calls left."""
+        return {**super().__getstate__(), "_losses": [], "_repeated_calls": None}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -219,9 +222,20 @@ class Layer(WeightOwner):
             if has_symbolic(args, kwargs):
                 self._check_inputs(args, kwargs)
                 return self.symbolic_call(*args, **kwargs)
-            return self._run(*args, **kwargs)
+            return self._eager(args, kwargs) if is_counted() else self._run(*args, **kwargs)
         except GraphcError as error:
             raise self._located(error) from None
+
+    def _eager(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Computes the outputs eagerly, or with a program that was compiled for such calls."""
+        calls = self._repeated_calls
+        if calls is None or not calls.is_current(self):
+            calls = self._repeated_calls = RepeatedCalls(self, Layer._run_in_mode)
+        return calls.outputs(self, _training.get(), args, kwargs)
+
+    def _run_in_mode(self, training: bool | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with training_mode(training):
+            return self._run(*args, **kwargs)
 
     def _located(self, error: GraphcError) -> GraphcError:
         with scope(self.name, self._origin):
@@ -280,7 +294,7 @@ class Layer(WeightOwner):
             check_inputs(self.input_spec, args[0] if args else next(iter(kwargs.values())))
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
-        args = tuple([self._converted_structure(_tensor_of_list(arg)) for arg in args])
+        args = tuple([self._converted_structure(tensor_of_list(arg)) for arg in args])
         kwargs = {name: self._converted_structure(arg) for name, arg in kwargs.items()}
         outermost = not active_layers.get()
         if outermost:
@@ -459,13 +473,6 @@ class Layer(WeightOwner):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _tensor_of_list(value: Any) -> Any:
-    """Converts a nested list of numbers to a tensor; returns other values unchanged."""
-    if isinstance(value, list) and value and all(isinstance(leaf, int | float) for leaf in tree.flatten(value)):
-        return as_tensor(value)
-    return value
 
 
 def _named_build(build: Callable[..., None]) -> Callable[..., None]:

@@ -16,22 +16,16 @@ from graphc.tracing import Array, Tensor, current_trace
 
 
 @dataclass(frozen=True)
-class Lookup:
-    """Rows of a table that a layer reads.
+class Table:
+    """The table of a layer.
 
     Args:
         layer: The layer's name.
-        indices: The indices of the rows: a tensor of integers.
-        rows: The number of rows of the table.
-        owner: The identity of the layer.
-        nodes: The nodes that compute the indices from data alone; None if they depend on anything else.
+        rows: The number of rows.
     """
 
     layer: str
-    indices: Tensor
     rows: int
-    owner: int
-    nodes: tuple[Node, ...] | None = None
 
     def check(self, indices: Array, where: str | None, name: str = "the inputs", first: int = 0) -> None:
         """Checks the values of the indices.
@@ -57,6 +51,23 @@ class Lookup:
             expected=f"from 0 to {self.rows - 1}: the table has {self.rows} rows",
             hint="give the layer a larger input_dim, or count from 0",
         )
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Rows of a table that a layer reads.
+
+    Args:
+        table: The table.
+        indices: The indices of the rows: a tensor of integers.
+        owner: The identity of the layer.
+        nodes: The nodes that compute the indices from data alone; None if they depend on anything else.
+    """
+
+    table: Table
+    indices: Tensor
+    owner: int
+    nodes: tuple[Node, ...] | None = None
 
 
 # The scope in which a step gathers its batch from the data.

@@ -19,6 +19,9 @@ from graphc.tracing import Array, Operation, Variable, describe, scope
 # The identities of the layers whose `build` or `call` is running, outermost first.
 active_layers: ContextVar[tuple[int, ...]] = ContextVar("graphc_running_layers", default=())
 
+# Attributes that say how weights begin and change, not what a call computes.
+_OF_WEIGHTS = ("_initializer", "_regularizer", "_constraint")
+
 
 class WeightOwner(Operation):
     """The methods of a layer that create and collect weights."""
@@ -30,7 +33,15 @@ class WeightOwner(Operation):
     _weights: list[Variable]
 
     # Attributes whose contents are not parts of the layer.
-    _internal = frozenset({"_inbound_nodes", "_init_args", "_losses", "_build_args"})
+    _internal = frozenset({"_inbound_nodes", "_init_args", "_losses", "_build_args", "_repeated_calls"})
+    # How often attributes were set that its calls may read.
+    _attribute_changes = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets an attribute; what was compiled of the layer's calls is then out of date."""
+        if name not in self._internal and self.__dict__.get(name, self) is not value:
+            self.__dict__["_attribute_changes"] = self._attribute_changes + 1
+        super().__setattr__(name, value)
 
     def add_weight(
         self,
@@ -93,6 +104,12 @@ class WeightOwner(Operation):
         """The scope to enter for its weights: its name, or none if its own `build` or `call` has entered it."""
         return "" if active_layers.get()[-1:] == (id(self),) else self.name
 
+    def _functions(self) -> Iterator[Any]:
+        """The functions in its attributes that its calls may run."""
+        for name, value in vars(self).items():
+            if callable(value) and name not in self._internal and not name.endswith(_OF_WEIGHTS):
+                yield value
+
     def _parts(self) -> Iterator[Any]:
         return parts(self, self._internal)
 
@@ -146,8 +163,17 @@ class WeightOwner(Operation):
     @property
     def metrics(self) -> list[Any]:
         """The metrics in its attributes and those of its sublayers."""
-        own = [part for part in self._parts() if is_metric(part)]
-        return unique([*own, *(m for layer in self._layers for m in layer.metrics)])
+        return unique([*self._own_metrics(), *self._metrics_of_layers()])
+
+    def _own_metrics(self) -> list[Any]:
+        return [part for part in self._parts() if is_metric(part)]
+
+    def _metrics_of_layers(self) -> list[Any]:
+        return [metric for layer in self._layers for metric in layer._metrics_within()]
+
+    def _metrics_within(self) -> list[Any]:
+        """What it contributes to the metrics of a layer that contains it."""
+        return self.metrics
 
     @property
     def trainable(self) -> bool:

@@ -47,10 +47,14 @@ class DataSpec:
     Args:
         leaves: A spec for each array.
         structures: The tree spec of each role, for `tree.unflatten`; None for a role without data.
+        form: The tree spec of a batch that reaches a step as it came. None: the roles, packed.
+        rows: Whether the first axis of all arrays counts samples. If not, shapes are those of whole arrays.
     """
 
     leaves: tuple[ArraySpec, ...]
     structures: tuple[Any, ...]
+    form: Any = None
+    rows: bool = True
 
     @property
     def shapes(self) -> tuple[tuple[Any, ...], ...]:
@@ -60,12 +64,13 @@ class DataSpec:
     @property
     def without_sizes(self) -> Any:
         """What is equal for specs that differ in sizes only."""
-        return self.structures, tuple([(leaf.name, len(leaf.shape), leaf.dtype) for leaf in self.leaves])
+        leaves = tuple([(leaf.name, len(leaf.shape), leaf.dtype) for leaf in self.leaves])
+        return self.structures, self.form, self.rows, leaves
 
     def with_shapes(self, shapes: Sequence[tuple[Any, ...]]) -> DataSpec:
         """The spec with other shapes of samples."""
         leaves = [replace(leaf, shape=shape) for leaf, shape in zip(self.leaves, shapes, strict=True)]
-        return DataSpec(tuple(leaves), self.structures)
+        return replace(self, leaves=tuple(leaves))
 
     def display_name(self, name: str) -> str:
         """The name of an array in messages."""
@@ -81,6 +86,12 @@ class DataSpec:
         if structure is None:
             return None
         return tree.unflatten(structure, [values[leaf.name] for leaf in self.of(role)])
+
+    def data(self, values: Mapping[str, Any]) -> Any:
+        """The values as a step takes them: as the batch came, or `x`, `(x, y)` or `(x, y, sample_weight)`."""
+        if self.form is not None:
+            return tree.unflatten(self.form, [values[leaf.name] for leaf in self.leaves])
+        return pack_x_y_sample_weight(*(self.unflatten(role, values) for role in ROLES))
 
 
 @dataclass
@@ -177,6 +188,38 @@ def arrays_of(x: Any, y: Any = None, sample_weight: Any = None, may_be_empty: bo
             arrays[f"{role}{i}"] = array
             leaves.append(ArraySpec(f"{role}{i}", array.shape[1:], dtypes.as_dtype(array.dtype)))
     return Batch(arrays, DataSpec(tuple(leaves), tuple(structures)), _count(arrays, may_be_empty))
+
+
+def batch_as_it_came(data: Any) -> Batch:
+    """A batch for a step of the user's own, which takes it as it came: arrays in any structure.
+
+    Where all arrays have equally many rows, they are samples, of which a program takes any number.
+
+    Args:
+        data: The batch. A tuple of up to three parts is inputs, targets and weights for what may read them.
+
+    Raises:
+        DataError: if there are no arrays in it.
+        DTypeError: if elements are no numbers.
+    """
+    has_roles = isinstance(data, tuple) and len(data) <= len(ROLES)
+    arrays: dict[str, Array] = {}
+    structures: list[Any] = [None] * len(ROLES)
+    for i, (role, part) in enumerate(zip(ROLES, data if has_roles else (data,), strict=False)):
+        if part is None:
+            continue
+        parts, structures[i] = tree.flatten_with_spec(part)
+        arrays |= {f"{role}{j}": as_array(x, _display_name(role, j, len(parts))) for j, x in enumerate(parts)}
+    if not arrays:
+        raise DataError("there are no arrays in a batch", where=describe(user_line()), got=repr(data)[:80])
+    sizes = {array.shape[:1] for array in arrays.values()}
+    rows = len(sizes) == 1 and () not in sizes
+    leaves = tuple(
+        ArraySpec(name, array.shape[1:] if rows else array.shape, dtypes.as_dtype(array.dtype))
+        for name, array in arrays.items()
+    )
+    spec = DataSpec(leaves, tuple(structures), tree.flatten_with_spec(data)[1], rows)
+    return Batch(arrays, spec, _count(arrays, may_be_empty=False) if rows else 1)
 
 
 def _display_name(role: str, index: int, count: int) -> str:
@@ -421,10 +464,10 @@ class Batches:
 
     Args:
         source: The iterable.
-        make_batch: Creates and checks a batch from inputs, targets and sample weights.
+        make_batch: Creates and checks a batch from what the iterable gives.
     """
 
-    def __init__(self, source: Any, make_batch: Callable[[Any, Any, Any], Batch]) -> None:
+    def __init__(self, source: Any, make_batch: Callable[[Any], Batch]) -> None:
         self.source, self.make_batch = source, make_batch
         self.indexed = hasattr(source, "__getitem__") and (hasattr(source, "__len__") or hasattr(source, "num_batches"))
         if not self.indexed and not isinstance(source, Iterable):
@@ -460,7 +503,7 @@ class Batches:
             self._peeked = [next(self._iterator, _END)]
         if self._peeked[0] is _END:
             raise DataError("the data are empty", where=describe(user_line()), got="an iterable without batches")
-        return self.make_batch(*unpack_x_y_sample_weight(self._peeked[0]))
+        return self.make_batch(self._peeked[0])
 
     def begin(self, order: Sequence[int] | None = None) -> None:
         """Starts from the first batch, if the iterable can be iterated again.
@@ -478,7 +521,7 @@ class Batches:
         """The next batch; None at the end."""
         assert self._iterator is not None
         data = self._peeked.pop() if self._peeked else next(self._iterator, _END)
-        return None if data is _END else self.make_batch(*unpack_x_y_sample_weight(data))
+        return None if data is _END else self.make_batch(data)
 
     def _new_iterator(self, order: Sequence[int] | None) -> Iterator[Any]:
         if not self.indexed:

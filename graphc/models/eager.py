@@ -10,9 +10,9 @@ import numpy as np
 from graphc import config as settings
 from graphc import dtypes, tree
 from graphc.layers.layer import training_mode
-from graphc.models.data import Batch, DataSpec, pack_x_y_sample_weight
+from graphc.models.data import Batch, DataSpec
 from graphc.models.objectives import noted_labels
-from graphc.models.program import Prediction, Program, StepProgram, Trainable, run_step
+from graphc.models.program import Prediction, Program, RowsProgram, Trainable, run_step
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import Array, Tensor, as_tensor, cast, scope
 
@@ -42,7 +42,7 @@ class _Eager(Program):
     def _step(self, arrays: Mapping[str, Array]) -> Any:
         """What the model's step returns for a batch."""
         tensors = {name: _converted(array) for name, array in arrays.items()}
-        data = pack_x_y_sample_weight(*(self._spec.unflatten(role, tensors) for role in "xyw"))
+        data = self._spec.data(tensors)
         where = scope("", self._model.compile_origin, absolute=True)
         with where, training_mode(self.mode == "train"), noted_labels() as labels:
             step = getattr(self._model, f"{self.mode}_step")
@@ -56,7 +56,7 @@ class _Eager(Program):
         return found
 
 
-class EagerStep(_Eager, StepProgram):
+class EagerStep(_Eager, RowsProgram):
     """A step of training or evaluation."""
 
     logs: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class EagerStep(_Eager, StepProgram):
         repeat: int = 1,
         start: int = 0,
     ) -> list[Array]:
-        """Runs steps on consecutive batches of the order of visits (see `StepProgram`)."""
+        """Runs steps on consecutive batches of the order of visits (see `RowsProgram`)."""
         visits = _host(order)
         outputs: list[Array] = []
         for first in range(start, start + repeat * batch, batch):
@@ -85,7 +85,7 @@ class EagerStep(_Eager, StepProgram):
     def _outputs(self, arrays: Mapping[str, Array]) -> list[Array]:
         found = self._step(arrays)
         self.logs = tuple(found)
-        return [np.asarray(as_tensor(value).array) for value in found.values()]
+        return [np.asarray(value.array) for value in found.values()]
 
 
 class EagerPrediction(_Eager, Prediction):

@@ -364,7 +364,7 @@ class Fitting(Trainer):
             used = _validation_arrays(validation_data) is not None  # for validation
             source = self._source("train", x, None, None, None if used else batch_size, shuffle, class_weight)
             return source, None
-        data = self._checked(arrays_of(x, y, sample_weight))
+        data = self._checked(arrays_of(x, y, sample_weight), "train")
         held_out = None
         if validation_split:
             data, held_out = split_validation(data, validation_split)
@@ -398,22 +398,22 @@ class Fitting(Trainer):
         steps: int | None = None,
     ) -> Source:
         if x is not None and is_arrays(x):
-            data = self._checked(arrays_of(x, y, sample_weight))
+            data = self._checked(arrays_of(x, y, sample_weight), mode)
             return ArraySource(self, mode, data, batch_size, shuffle, steps)
         if batch_size is not None:
             warnings.warn("batch_size has no effect: the iterable gives the batches itself", stacklevel=4)
 
-        def make_batch(x: Any, y: Any, weight: Any) -> Batch:
-            if class_weight is not None and y is not None:
-                weight = with_class_weight(y, weight, class_weight, self._output_names)
-            batch = arrays_of(x, y, weight) if mode != "predict" else arrays_of(x)
-            self.check_batch(batch)
-            return batch
+        def make_batch(data: Any) -> Batch:
+            if class_weight is not None:
+                x, y, weight = unpack_x_y_sample_weight(data)
+                if y is not None:
+                    data = x, y, with_class_weight(y, weight, class_weight, self._output_names)
+            return self._batch_of(mode, data)
 
         return IterableSource(self, mode, Batches(x, make_batch), bool(shuffle))
 
-    def _checked(self, data: Batch) -> Batch:
-        self.check_batch(data)
+    def _checked(self, data: Batch, mode: str) -> Batch:
+        self.check_batch(data, mode)
         warn_of_nan(data)
         return data
 

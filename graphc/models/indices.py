@@ -57,7 +57,7 @@ class DataLookup:
         for start in range(0, batch.size, step):
             part = {name: array[start : start + step] for name, array in arrays.items()}
             found = self.indices(part, min(step, batch.size - start))
-            self.lookup.check(found, describe(user_line()), self.name, start)
+            self.lookup.table.check(found, describe(user_line()), self.name, start)
 
     def indices(self, arrays: dict[str, Array], rows: int) -> Array:
         """The indices of some rows of the data."""
@@ -89,8 +89,11 @@ def data_lookups(model: Any, data_spec: DataSpec) -> tuple[DataLookup, ...] | No
     with recorded_lookups() as lookups:
         try:
             trace_step(model, data_spec, "predict", None)
-        except (GraphcError, NotImplementedError):
-            return None  # the error is raised when the program is compiled
+        except Exception as error:
+            # The error is raised when the program is compiled. A model with steps of its own may not take such data.
+            if isinstance(error, GraphcError | NotImplementedError) or model._has_own_steps:
+                return None
+            raise
         finally:
             model._clear_losses()
     found = (_of_data(lookup, data_spec) for lookup in lookups)
@@ -109,5 +112,5 @@ def _of_data(lookup: Lookup, data_spec: DataSpec) -> DataLookup | None:
         name = f"the indices made of {name}"  # the reported index is one into these
     data_lookup = DataLookup(lookup, nodes, value.ref, inputs, name)
     if not inputs:
-        lookup.check(np.asarray(data_lookup.indices({}, 1)), describe(user_line()), name)
+        lookup.table.check(np.asarray(data_lookup.indices({}, 1)), describe(user_line()), name)
     return data_lookup

@@ -142,6 +142,13 @@ class Model(Inspectable):
             yield from graph.operations
         yield from super()._parts()
 
+    def _functions(self) -> Iterator[Any]:
+        """The functions in its attributes, and those among the arguments in its graph."""
+        yield from super()._functions()
+        for node in self._graph.nodes if self._graph is not None else ():
+            leaves = tree.flatten((node.args, node.kwargs))
+            yield from (leaf for leaf in leaves if callable(leaf))
+
     @property
     def operations(self) -> list[Any]:
         """The layers and the functions of `graphc.ops` between inputs and outputs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -201,10 +201,12 @@ class CompileMetrics(Metric):
     Args:
         specs: The metrics, as given to `compile`.
         weighted: The metrics that apply sample weights, as given to `compile`.
+        names: Returns the names of the outputs that are known now; None: they have none.
     """
 
-    def __init__(self, specs: Any, weighted: Any) -> None:
+    def __init__(self, specs: Any, weighted: Any, names: Callable[[], Sequence[str] | None]) -> None:
         super().__init__(name="compile_metrics")
+        self._output_names = names
         for what, given in (("metrics", specs), ("weighted_metrics", weighted)):
             if given and not isinstance(given, list | tuple | Mapping):
                 raise ArgumentError(f"{what} is a list or a dictionary", got=repr(given), hint=f"pass [{given!r}]")
@@ -248,14 +250,27 @@ class CompileMetrics(Metric):
                     members.append((i, metric, _counted(name, counts), weighted))
         self.members = members
 
-    def update_state(self, y_true: list[Any], outputs: Outputs, weights: list[Any]) -> None:
-        """Updates the metrics with a batch."""
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Updates the metrics with a batch.
+
+        Args:
+            y_true: The targets, one for each output.
+            y_pred: The outputs.
+            sample_weight: Weights of samples, one for all outputs or one for each; or None.
+
+        Raises:
+            ArgumentError: if targets or metrics do not fit the outputs.
+            DataError: if an output with a metric has no target.
+        """
+        outputs = Outputs(y_pred, self._output_names())
+        wanted, weights = outputs.per_output(y_true, "targets"), weights_of(sample_weight, outputs)
+        self.build(outputs, wanted)
         for i, metric, name, weighted in self.members or ():
-            if y_true[i] is None:
+            if wanted[i] is None:
                 raise missing_target(outputs, i, "metric")
             with scope(f"metrics/{name}"):
                 try:
-                    for_trace(metric.update_state)(y_true[i], outputs.leaves[i], **_weight_of(weights[i], weighted))
+                    for_trace(metric.update_state)(wanted[i], outputs.leaves[i], **_weight_of(weights[i], weighted))
                 except GraphcError as error:
                     origin = current_origin()
                     raise error.locate(layer=origin.layer, where=describe(origin)) from None

@@ -17,15 +17,15 @@ import numpy as np
 
 from graphc import config as settings
 from graphc import dims, dtypes, ops, tree
-from graphc.collection import paused
-from graphc.compiler import Executable, prepare
-from graphc.errors import ArgumentError, ShapeError
+from graphc.compiler import Executable, preparing
+from graphc.dims import Shape
+from graphc.errors import ArgumentError, GraphcError, ShapeError
 from graphc.graph.core import Graph
 from graphc.graph.own import are_current, own_rules
 from graphc.graph.types import Origin, TensorType, resolve
 from graphc.layers.layer import training_mode
 from graphc.layers.lookups import DATA, checked_lookups
-from graphc.models.data import ArraySpec, Batch, Classes, DataSpec, pack_x_y_sample_weight
+from graphc.models.data import ArraySpec, Batch, Classes, DataSpec
 from graphc.models.objectives import noted_labels
 from graphc.models.steps_per_execution import StepsPerExecution
 from graphc.runtime.state import StateBuffer
@@ -109,6 +109,10 @@ class StepProgram(Program):
 
     logs: tuple[str, ...]
 
+
+class RowsProgram(StepProgram):
+    """A step of training or evaluation on some of the rows of arrays."""
+
     @abstractmethod
     def run(
         self,
@@ -176,7 +180,7 @@ class Compiled:
             str(dim): (name, axis)
             for name, node in self.graph.inputs.items()
             for axis, dim in enumerate(node.outs[0].shape)
-            if axis and not isinstance(dim, int)
+            if not isinstance(dim, int) and str(dim) not in (BATCH, SAMPLES, VISITS)
         }
 
     def _sizes_of(self, arrays: Mapping[str, Array | StateBuffer]) -> dict[str, int]:
@@ -213,7 +217,7 @@ def step_sizes(batch: int, samples: int, visits: int) -> dict[str, int]:
 
 
 @dataclass
-class CompiledStep(Compiled, StepProgram):
+class CompiledStep(Compiled, RowsProgram):
     """A compiled step of training or evaluation.
 
     Args:
@@ -241,7 +245,7 @@ class CompiledStep(Compiled, StepProgram):
         repeat: int = 1,
         start: int = 0,
     ) -> list[Array]:
-        """Runs steps on consecutive batches of the order of visits (see `StepProgram`)."""
+        """Runs steps on consecutive batches of the order of visits (see `RowsProgram`)."""
         self._check_size(batch)
         self.start(start)
         inputs = {name: array for name, array in {**data, "order": order}.items() if name in self._used}
@@ -253,6 +257,22 @@ class CompiledStep(Compiled, StepProgram):
         if len(self._everything) != batch.size:
             self._everything = np.arange(batch.size, dtype=np.int32)
         return self.run(batch.arrays, self._everything, batch.size, batch.size)
+
+
+@dataclass
+class CompiledBatchStep(Compiled, StepProgram):
+    """A compiled step of the user's own on a batch whose arrays have no rows in common.
+
+    Args:
+        logs: The names of the outputs.
+    """
+
+    logs: tuple[str, ...]
+
+    def run_once(self, batch: Batch) -> list[Array]:
+        """Runs a step on a batch."""
+        inputs = {name: array for name, array in batch.arrays.items() if name in self._used}
+        return self.executable.run(inputs, self._states, self._sizes_of(inputs))
 
 
 @dataclass
@@ -280,9 +300,11 @@ class CompiledPrediction(Compiled, Prediction):
 
     def run_once(self, batch: Batch) -> list[Array]:
         """The outputs for all samples of a batch."""
-        self._check_size(batch.size)
+        if batch.spec.rows:
+            self._check_size(batch.size)
         inputs = {name: array for name, array in batch.arrays.items() if name in self._used}
-        outputs = self.executable.run(inputs, self._states, {BATCH: batch.size} | self._sizes_of(inputs))
+        rows = {BATCH: batch.size} if batch.spec.rows else {}
+        outputs = self.executable.run(inputs, self._states, rows | self._sizes_of(inputs))
         return [np.array(output) for output in outputs]  # an output may share memory with inputs or weights
 
     def empty_outputs(self) -> list[Array]:
@@ -328,7 +350,7 @@ class CompiledPrediction(Compiled, Prediction):
         self.executable.sweep(taken, self._states, sizes, steps, [result[part] for result in results])
 
 
-@paused()
+@preparing()
 def make(
     model: Trainable,
     data_spec: DataSpec,
@@ -348,14 +370,13 @@ def make(
     Raises:
         GraphcError: if the data do not fit the model, with the layer and the user's line.
     """
-    prepare()
-    cursor = cursors.get(mode)
+    cursor = cursors.get(mode) if data_spec.rows else None
     step = trace_step(model, data_spec, mode, cursor, model.checked_layers(data_spec))
     executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {}, sizes)
     common = (mode, step.graph, executable, step.variables, model.stateful_batch_size, step.classes)
-    if cursor is None:
+    if mode == "predict":
         return CompiledPrediction(*common, step.structure)
-    return CompiledStep(*common, cursor, step.logs)
+    return CompiledBatchStep(*common, step.logs) if cursor is None else CompiledStep(*common, cursor, step.logs)
 
 
 @dataclass(frozen=True)
@@ -392,18 +413,18 @@ def trace_step(
         model: The model.
         data_spec: The shapes and dtypes of the data, and how they nest.
         mode: `"train"`, `"test"` or `"predict"`.
-        cursor: The cursor into the order of visits; None for a prediction.
+        cursor: The cursor into the order of visits; None for a prediction, and for batches that have no rows.
         checked: The layers whose lookups are checked before the step runs, by identity.
     """
-    symbols = dict.fromkeys((BATCH,) if cursor is None else (BATCH, SAMPLES, VISITS), ANY_SIZE)
+    counts = (BATCH, SAMPLES, VISITS) if cursor is not None else (BATCH,) if data_spec.rows else ()
+    symbols = dict.fromkeys(counts, ANY_SIZE)
     lengths = {str(dim) for shape in data_spec.shapes for dim in shape if not isinstance(dim, int)}
     session = Trace(symbols | dict.fromkeys(sorted(lengths), SYMBOL_RANGE))
     where = scope("", model.compile_origin, absolute=True)
     with session.active(), where, training_mode(mode == "train"), checked_lookups(checked), noted_labels() as labels:
         with scope(DATA):
             batch = _input_batch(session, data_spec) if cursor is None else _next_batch(session, data_spec, cursor)
-        data = pack_x_y_sample_weight(*(data_spec.unflatten(role, batch) for role in "xyw"))
-        found = run_step(model, mode, data, for_trace(getattr(model, f"{mode}_step")))
+        found = run_step(model, mode, data_spec.data(batch), for_trace(getattr(model, f"{mode}_step")))
         leaves, structure = tree.flatten_with_spec(found)
         graph = session.finish([lift(as_tensor(leaf), session) for leaf in leaves])
     classes = {name: among for name, array in batch.items() for target, among in labels if target is array}
@@ -415,10 +436,10 @@ def run_step(model: Trainable, mode: str, data: Any, step: Callable[[Any], Any])
     """Runs a model's step on a batch.
 
     Returns:
-        The outputs of a prediction, else the logs by name, without nesting, in the order of their names.
+        The outputs of a prediction, else the logs by name: tensors, without nesting, in the order of their names.
 
     Raises:
-        ArgumentError: if a step of training or evaluation does not return a dictionary.
+        ArgumentError: if a step of training or evaluation does not return a dictionary of what can be tensors.
     """
     found = step(data)
     if mode == "predict":
@@ -430,7 +451,20 @@ def run_step(model: Trainable, mode: str, data: Any, step: Callable[[Any], Any])
             got=repr(found)[:80],
             hint='return {"loss": loss}, or {m.name: m.result() for m in self.metrics}',
         )
-    return dict(flattened_logs(found))
+    return {name: _log(model, mode, name, value) for name, value in flattened_logs(found)}
+
+
+def _log(model: Trainable, mode: str, name: str, value: Any) -> Tensor:
+    try:
+        return as_tensor(value)
+    except GraphcError as error:
+        raise ArgumentError(
+            f"the log {name!r} of `{mode}_step` is no tensor",
+            where=describe(model.compile_origin),
+            got=repr(value)[:80],
+            expected="a number, an array or a tensor",
+            hint="leave it out of what the step returns",
+        ) from error
 
 
 def flattened_logs(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -444,7 +478,8 @@ def flattened_logs(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _input_batch(session: Trace, data_spec: DataSpec) -> dict[str, Tensor]:
     """The arrays of a batch as inputs of the graph."""
-    return {leaf.name: _converted(_array(session, leaf, BATCH)) for leaf in data_spec.leaves}
+    rows = (dims.size(BATCH),) if data_spec.rows else ()
+    return {leaf.name: _converted(_array(session, leaf, rows)) for leaf in data_spec.leaves}
 
 
 def _next_batch(session: Trace, data_spec: DataSpec, cursor: Variable) -> dict[str, Tensor]:
@@ -454,15 +489,15 @@ def _next_batch(session: Trace, data_spec: DataSpec, cursor: Variable) -> dict[s
     order = Tensor(session.builder.input("order", visits))
     counting = bind("iota", shape=(batch,), axis=0, dtype=dtypes.int32)
     rows = bind("gather", order, ops.add(counting, cursor.value), axis=0)
-    result = {}
+    result, samples = {}, (dims.size(SAMPLES),)
     for leaf in data_spec.leaves:
-        result[leaf.name] = _converted(bind("gather", _array(session, leaf, SAMPLES), rows, axis=0))
+        result[leaf.name] = _converted(bind("gather", _array(session, leaf, samples), rows, axis=0))
     cursor.assign(cursor.value + as_tensor(batch, dtypes.int32))
     return result
 
 
-def _array(session: Trace, leaf: ArraySpec, samples: str) -> Tensor:
-    return Tensor(session.builder.input(leaf.name, TensorType((dims.size(samples), *leaf.shape), leaf.dtype)))
+def _array(session: Trace, leaf: ArraySpec, rows: Shape) -> Tensor:
+    return Tensor(session.builder.input(leaf.name, TensorType((*rows, *leaf.shape), leaf.dtype)))
 
 
 def _converted(array: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.models.arguments import shuffle_mode
 from graphc.models.data import Batch, Batches
-from graphc.models.program import Program, StepProgram, step_sizes
+from graphc.models.program import Program, RowsProgram, step_sizes
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import Array
 from graphc.utils.arguments import whole_number
@@ -87,13 +87,13 @@ class ArraySource:
         self.steps: int = -(-data.size // self.batch_size)
         self._order = StateBuffer(np.arange(data.size, dtype=np.int32))
         self._done = self.steps
-        self._program: StepProgram | None = None
+        self._program: RowsProgram | None = None
 
-    def prepare(self) -> StepProgram:
+    def prepare(self) -> RowsProgram:
         """Compiles the step."""
         sizes = step_sizes(self.batch_size, self.data.size, self.data.size)
         program = self.model.program(self.mode, self.data.spec, sizes)
-        assert isinstance(program, StepProgram)
+        assert isinstance(program, RowsProgram)
         if program is not self._program:
             program.check(self.data)
             self._program = program

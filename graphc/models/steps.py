@@ -17,14 +17,14 @@ from graphc.graph.types import Origin
 from graphc.layers import Layer
 from graphc.metrics import Mean
 from graphc.models.data import unpack_x_y_sample_weight
-from graphc.models.objectives import CompileLoss, CompileMetrics, weights_of
+from graphc.models.objectives import CompileLoss, CompileMetrics
 from graphc.models.outputs import Outputs
 from graphc.models.program import flattened_logs
 from graphc.tracing import Tensor, as_tensor, current_trace, describe, scope, user_line
 from graphc.transforms.autograph import for_trace
 from graphc.transforms.tape import GradientTape
 
-STEPS = ("train_step", "test_step", "predict_step")
+MODES = ("train", "test", "predict")
 
 
 class Steps(Layer):
@@ -151,11 +151,9 @@ class Steps(Layer):
     def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
         if self._compile_metrics is not None:
             self._require_targets(y)
-            outputs = self._outputs(y_pred)
             loss = self._compile_loss
-            wanted = loss.targets(y, outputs) if loss is not None else outputs.per_output(y, "targets")
-            self._compile_metrics.build(outputs, wanted)
-            self._compile_metrics.update_state(wanted, outputs, weights_of(sample_weight, outputs))
+            wanted = y if loss is None else loss.targets(y, self._outputs(y_pred))
+            self._compile_metrics.update_state(wanted, y_pred, sample_weight)
 
     def _outputs(self, y_pred: Any) -> Outputs:
         return Outputs(y_pred, self._output_names)

@@ -13,14 +13,23 @@ from graphc.errors import StateError
 from graphc.graph.types import Origin
 from graphc.layers import Layer
 from graphc.layers.layer import training_mode
+from graphc.layers.tracking import unique
 from graphc.metrics import Mean
-from graphc.models.data import ArraySpec, Batch, DataSpec, arrays_of, unpack_x_y_sample_weight, with_class_weight
+from graphc.models.data import (
+    ArraySpec,
+    Batch,
+    DataSpec,
+    arrays_of,
+    batch_as_it_came,
+    unpack_x_y_sample_weight,
+    with_class_weight,
+)
 from graphc.models.eager import eager_program
 from graphc.models.functional import check_input_shape
 from graphc.models.indices import DataLookup, data_lookups
 from graphc.models.objectives import CompileLoss, CompileMetrics
 from graphc.models.program import CompiledPrediction, Prediction, Program, StepProgram, make
-from graphc.models.steps import STEPS, Steps, as_number
+from graphc.models.steps import MODES, Steps, as_number
 from graphc.tracing import (
     Array,
     KerasTensor,
@@ -118,7 +127,7 @@ class Trainer(Steps):
         chosen = optimizers.get(optimizer)
         compile_loss = CompileLoss(loss, loss_weights) if loss is not None else None
         has_metrics = metrics is not None or weighted_metrics is not None
-        compile_metrics = CompileMetrics(metrics, weighted_metrics) if has_metrics else None
+        compile_metrics = CompileMetrics(metrics, weighted_metrics, self._names_of_outputs) if has_metrics else None
         self.compile_origin = user_line()
         self.optimizer, self._compile_loss, self._compile_metrics = chosen, compile_loss, compile_metrics
         self.steps_per_execution, self.run_eagerly = steps_per_execution, bool(run_eagerly)
@@ -135,6 +144,9 @@ class Trainer(Steps):
             "jit_compile": jit_compile,
         }
 
+    def _names_of_outputs(self) -> list[str] | None:
+        return self._output_names
+
     @property
     def loss(self) -> Any:
         """The loss, as it was given to `compile`."""
@@ -142,14 +154,16 @@ class Trainer(Steps):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics: the loss, those given to `compile`, and those of layers."""
+        """The metrics: the loss, those given to `compile`, its own, and those of layers."""
         if not self.compiled:
             return super().metrics
-        own = [m for m in super().metrics if m is not self._loss_tracker and m is not self._compile_metrics]
         trackers = self._compile_loss.trackers if self._compile_loss is not None else []
-        own = [m for m in own if not any(m is tracker for tracker in trackers)]
         named = [self._compile_metrics] if self._compile_metrics is not None else []
-        return [self._loss_tracker, *named, *trackers, *own]
+        return unique([self._loss_tracker, *named, *trackers, *super().metrics])
+
+    def _metrics_within(self) -> list[Any]:
+        """Those of its layers: its own are results of its own steps, as its loss is."""
+        return self._metrics_of_layers()
 
     def _collected_metrics(self) -> list[Any]:
         return self.metrics if self._collected is None else self._collected[1]
@@ -285,12 +299,21 @@ class Trainer(Steps):
         return None if getattr(type(self), name) is getattr(Trainer, name) else getattr(self, name)()
 
     def _on_next(self, mode: str, iterator: Iterator[Any]) -> Any:
-        batch = arrays_of(*unpack_x_y_sample_weight(next(iterator)))
-        self.check_batch(batch)
+        batch = self._batch_of(mode, next(iterator))
         program = self.program(mode, batch.spec)
         program.check(batch)
         outputs = program.run_once(batch)
         return program.unflatten(outputs) if isinstance(program, Prediction) else self._logs(program, outputs)
+
+    def _batch_of(self, mode: str, data: Any) -> Batch:
+        """A batch of an iterable, checked; a step that a subclass defines takes it as it came."""
+        if self._has_own_step(mode):
+            batch = batch_as_it_came(data)
+        else:
+            x, y, weight = unpack_x_y_sample_weight(data)
+            batch = arrays_of(x, y, weight) if mode != "predict" else arrays_of(x)
+        self.check_batch(batch, mode)
+        return batch
 
     def clear_programs(self) -> None:
         """Drops the compiled programs, because the model has changed."""
@@ -301,6 +324,8 @@ class Trainer(Steps):
         """Creates the weights of a model that infers its shapes from the data."""
         if self.built and all(layer.built for layer in self._flatten_layers()):
             return
+        if not (data_spec.rows and data_spec.structures[0] is not None):
+            return  # a step of a subclass's own creates what it needs
         stand_ins = {leaf.name: KerasTensor((None, *leaf.shape), _floatx(leaf.dtype)) for leaf in data_spec.of("x")}
         with scope("", self.compile_origin, absolute=True), training_mode(False):
             try:
@@ -315,7 +340,15 @@ class Trainer(Steps):
     @property
     def _has_own_steps(self) -> bool:
         """Whether a subclass defines steps."""
-        return any(getattr(type(self), step) is not getattr(Steps, step) for step in STEPS)
+        return any(map(self._has_own_step, MODES))
+
+    def _has_own_step(self, mode: str) -> bool:
+        """Whether a subclass defines what runs the steps of a mode."""
+        step, function = f"{mode}_step", f"make_{mode}_function"
+        kind = type(self)
+        return getattr(kind, step) is not getattr(Steps, step) or (
+            getattr(kind, function) is not getattr(Trainer, function)
+        )
 
     def _require_compiled(self, method: str) -> None:
         if not self.compiled:
@@ -328,13 +361,13 @@ class Trainer(Steps):
 
     # ---- checks on the host
 
-    def check_batch(self, batch: Batch) -> None:
-        """Checks data against the model before anything runs.
+    def check_batch(self, batch: Batch, mode: str) -> None:
+        """Checks data against the model before anything runs; what a subclass's own step does with them is not known.
 
         Raises:
             ShapeError: if an input does not fit.
         """
-        for leaf, wanted in self._match_inputs(batch.spec):
+        for leaf, wanted in () if self._has_own_step(mode) else self._match_inputs(batch.spec):
             shape = (None, *leaf.shape)
             if len(shape) == wanted.ndim and not (leaf.shape[-1:] == (1,) and wanted.shape[-1] != 1):
                 check_input_shape(shape, wanted, batch.spec.display_name(leaf.name), describe(user_line()))
@@ -400,7 +433,7 @@ class Trainer(Steps):
         return self._on_batch("test", arrays_of(x, y, sample_weight), return_dict)
 
     def _on_batch(self, mode: str, batch: Batch, return_dict: bool) -> Any:
-        self.check_batch(batch)
+        self.check_batch(batch, mode)
         program = self.program(mode, batch.spec)
         program.check(batch)
         self.reset_metrics()  # as in Keras, the results are those of this batch alone
@@ -427,7 +460,7 @@ class Trainer(Steps):
 
     def _prediction(self, x: Any, data: Batch) -> Prediction:
         """The program that predicts for the user's data `x`, which are checked."""
-        self.check_batch(data)
+        self.check_batch(data, "predict")
         program = self.program("predict", data.spec)
         assert isinstance(program, Prediction)
         known = type(x) is np.ndarray and data.arrays["x0"] is x

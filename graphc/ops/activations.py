@@ -12,6 +12,7 @@ from graphc.ops.shaping import split
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
+from graphc.tracing.large import pointwise
 from graphc.tracing.shapes import axes_of
 
 _SELU_SCALE = 1.0507009873554805
@@ -19,9 +20,8 @@ _SELU_ALPHA = 1.6732632423543772
 
 
 def _plus_exp(x: Tensor) -> Tensor:
-    """`log(1 + exp(x))` without overflow."""
-    small = bind("log1p", bind("exp", minus_abs(x)))
-    return bind("add", elementwise("maximum", x, 0), small)
+    """`log(1 + exp(x))` without overflow; both terms have the derivatives from below at 0."""
+    return bind("add", bind("relu", x), bind("log1p", bind("exp", minus_abs(x))))
 
 
 @operation
@@ -37,14 +37,14 @@ def relu(x: Any) -> Tensor:
     return bind("relu", _cast(tensor, dtypes.int32) if tensor.type.dtype.is_bool else tensor)
 
 
-@operation
+@pointwise
 def relu6(x: Any) -> Tensor:
     """`min(max(x, 0), 6)`; its gradient at 0 and at 6 is 0."""
     tensor = in_float(x)
     return where(elementwise("ge", tensor, 6), 6, relu(tensor))
 
 
-@operation
+@pointwise
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
     """`x` where it is positive, else `negative_slope * x`."""
     tensor = in_float(x)
@@ -66,39 +66,39 @@ def sigmoid(x: Any) -> Tensor:
     return result
 
 
-@operation
+@pointwise
 def softplus(x: Any) -> Tensor:
     """`log(1 + exp(x))`, without overflow."""
     return _plus_exp(in_float(x))
 
 
-@operation
+@pointwise
 def log_sigmoid(x: Any) -> Tensor:
     """`log(sigmoid(x)) = -log(1 + exp(-x))`, without overflow."""
     return bind("neg", _plus_exp(bind("neg", in_float(x))))
 
 
-@operation
+@pointwise
 def silu(x: Any) -> Tensor:
     """`x * sigmoid(x)`."""
     return operate("mul", in_float(x), sigmoid(x))
 
 
-@operation
+@pointwise
 def tanh_shrink(x: Any) -> Tensor:
     """`x - tanh(x)`."""
     tensor = in_float(x)
     return operate("sub", tensor, bind("tanh", tensor))
 
 
-@operation
+@pointwise
 def softsign(x: Any) -> Tensor:
     """`x / (1 + abs(x))`."""
     tensor = in_float(x)
     return operate("div", tensor, 1 + abs(tensor))
 
 
-@operation
+@pointwise
 def elu(x: Any, alpha: float = 1.0) -> Tensor:
     """`x` where it is positive, else `alpha * (exp(x) - 1)`."""
     tensor = in_float(x)
@@ -107,13 +107,13 @@ def elu(x: Any, alpha: float = 1.0) -> Tensor:
     return where(positive, tensor, alpha * bind("expm1", where(positive, 0, tensor)))
 
 
-@operation
+@pointwise
 def selu(x: Any) -> Tensor:
     """`scale * elu(x, alpha)` with constants that preserve mean and variance (Klambauer et al., 2017)."""
     return operate("mul", _SELU_SCALE, elu(x, _SELU_ALPHA))
 
 
-@operation
+@pointwise
 def celu(x: Any, alpha: float = 1.0) -> Tensor:
     """`max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))`."""
     tensor = in_float(x)
@@ -121,7 +121,7 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
     return where(positive, tensor, alpha * bind("expm1", where(positive, 0, tensor) / alpha))
 
 
-@operation
+@pointwise
 def gelu(x: Any, approximate: bool = True) -> Tensor:
     """`x * P(X <= x)` for a standard normal `X` (Hendrycks and Gimpel, 2016).
 
@@ -141,33 +141,33 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
     return 0.5 * tensor * (1 + bind("erf", tensor * math.sqrt(0.5)))  # type: ignore[no-any-return]
 
 
-@operation
+@pointwise
 def hard_sigmoid(x: Any) -> Tensor:
     """`min(max(x / 6 + 1 / 2, 0), 1)`."""
     return operate("div", relu6(operate("add", in_float(x), 3)), 6)
 
 
-@operation
+@pointwise
 def hard_silu(x: Any) -> Tensor:
     """`x * hard_sigmoid(x)`."""
     return operate("mul", in_float(x), hard_sigmoid(x))
 
 
-@operation
+@pointwise
 def hard_tanh(x: Any) -> Tensor:
     """`min(max(x, -1), 1)`."""
     tensor = as_tensor(x)
     return bind("clip", tensor, low=-1.0, high=1.0) if tensor.type.dtype.is_float else clip(tensor, -1, 1)
 
 
-@operation
+@pointwise
 def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     """`x` where `abs(x) > threshold`, else 0."""
     tensor = in_float(x)
     return where(elementwise("gt", abs(tensor), threshold), tensor, 0)
 
 
-@operation
+@pointwise
 def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     """`x` moved by `threshold` towards 0, and 0 where it would cross it."""
     tensor = in_float(x)
@@ -175,20 +175,20 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     return where(elementwise("gt", tensor, threshold), tensor - threshold, lower)
 
 
-@operation
+@pointwise
 def threshold(x: Any, threshold: float, default_value: float) -> Tensor:
     """`x` where it is above the threshold, else `default_value`."""
     return where(elementwise("gt", x, threshold), x, default_value)
 
 
-@operation
+@pointwise
 def squareplus(x: Any, b: float = 4) -> Tensor:
     """`(x + sqrt(x * x + b)) / 2` (Barron, 2021)."""
     tensor = in_float(x)
     return (tensor + bind("sqrt", tensor * tensor + b)) / 2  # type: ignore[no-any-return]
 
 
-@operation
+@pointwise
 def sparse_plus(x: Any) -> Tensor:
     """0 up to -1, `x` from 1 on, and `(x + 1) ** 2 / 4` between."""
     tensor = in_float(x)
@@ -196,7 +196,7 @@ def sparse_plus(x: Any) -> Tensor:
     return where(elementwise("le", tensor, -1), 0, where(elementwise("lt", tensor, 1), middle, tensor))
 
 
-@operation
+@pointwise
 def sparse_sigmoid(x: Any) -> Tensor:
     """0 up to -1, 1 from 1 on, and `(x + 1) / 2` between."""
     tensor = in_float(x)
@@ -210,7 +210,7 @@ def glu(x: Any, axis: int = -1) -> Tensor:
     return operate("mul", first, sigmoid(second))
 
 
-@operation
+@pointwise
 def mish(x: Any) -> Tensor:
     """`x * tanh(log(1 + exp(x)))`."""
     tensor = in_float(x)

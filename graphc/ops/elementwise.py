@@ -37,8 +37,12 @@ def in_wide(x: Any) -> Tensor:
 
 
 def minus_abs(x: Tensor) -> Tensor:
-    """`-abs(x)` with a gradient of 0 at 0, for functions that are even in `x`; `abs` has the gradient 1 there."""
-    return bind("minimum", x, bind("neg", x))
+    """`-abs(x)`, which is `x` itself where `x` is 0: derivatives of every order at 0 are those from below.
+
+    A function that is smooth at 0 has the right ones there, if all its parts are those from below; an average of both
+    sides would be right for the first derivative alone.
+    """
+    return where(elementwise("gt", x, 0), bind("neg", x), x)
 
 
 def float_function(op: str, x: Any) -> Tensor:

@@ -12,6 +12,7 @@ from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing.arithmetic import operate, rounded
 from graphc.tracing.conversion import float_dtype
 from graphc.tracing.elementwise import broadcast_operands
+from graphc.tracing.large import pointwise
 
 
 def _rounding(op: str, x: Any) -> Tensor:
@@ -152,13 +153,13 @@ def arctanh(x: Any) -> Tensor:
     return float_function("atanh", x)
 
 
-@operation
+@pointwise
 def erf(x: Any) -> Tensor:
     """The error function `2 / sqrt(pi) * integral from 0 to x of exp(-t * t)`, elementwise."""
     return float_function("erf", x)
 
 
-@operation
+@pointwise
 def erfc(x: Any) -> Tensor:
     """`1 - erf(x)`, exact also for large `x`, elementwise."""
     return float_function("erfc", x)
@@ -205,8 +206,11 @@ def logaddexp(x1: Any, x2: Any) -> Tensor:
     """`log(exp(x1) + exp(x2))`, elementwise, without overflow."""
     a, b = broadcast_operands(*(as_tensor(x) for x in (x1, x2)), dtype=float_dtype(as_tensor(x1), as_tensor(x2)))
     # The difference of equal infinities would be NaN.
-    difference = where(bind("eq", a, b), 0, bind("sub", a, b))
-    return bind("add", bind("maximum", a, b), bind("log1p", bind("exp", minus_abs(difference))))
+    endless = bind("logical_and", bind("eq", a, b), bind("isinf", a))
+    difference = where(endless, 0, bind("sub", a, b))
+    larger = where(bind("logical_or", bind("gt", a, b), bind("ne", a, a)), a, b)
+    larger = where(endless, bind("maximum", a, b), larger)  # its slope by each is a half there
+    return bind("add", larger, bind("log1p", bind("exp", minus_abs(difference))))
 
 
 @operation
@@ -216,11 +220,14 @@ def hypot(x1: Any, x2: Any) -> Tensor:
     Its gradient at (0, 0) is 0.
     """
     a, b = (bind("neg", minus_abs(x)) for x in broadcast_operands(x1, x2, dtype=float_dtype(x1, x2)))
-    longer, shorter = bind("maximum", a, b), bind("minimum", a, b)
+    # Where both are equal, one is the longer in all derivatives.
+    swapped = bind("logical_or", bind("lt", a, b), bind("ne", b, b))
+    longer, shorter = where(swapped, b, a), where(swapped, a, b)
     # The quotient is not used where it would be NaN.
     plain = bind("logical_and", elementwise("gt", longer, 0), bind("isfinite", longer))
     ratio = bind("div", where(plain, shorter, 0), where(plain, longer, 1))
     length = bind("mul", longer, bind("sqrt", elementwise("add", bind("mul", ratio, ratio), 1)))
+    length = where(elementwise("eq", longer, 0), 0, length)
     return where(bind("logical_or", bind("isinf", a), bind("isinf", b)), bind("maximum", *_endless(a, b)), length)
 
 

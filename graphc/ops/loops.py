@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc import dtypes, tree
 from graphc.dims import IntExpr
-from graphc.errors import ArgumentError, ShapeError, StateError
+from graphc.errors import ArgumentError, DTypeError, ShapeError, StateError
 from graphc.graph.builder import Value, inline
 from graphc.graph.core import Graph
 from graphc.graph.types import TensorType
@@ -318,6 +318,11 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     >>> fori_loop(1, 4, lambda i, total: total + i, 0).numpy().item()
     6
     """
+    for bound in (lower, upper):
+        if not as_tensor(bound).type.dtype.is_integer:
+            raise DTypeError(
+                "the bounds of `fori_loop` are integers", where=describe(user_line()), got=repr(bound)[:80]
+            )
     if current_trace() is None or (isinstance(lower, int) and isinstance(upper, int)):
         first, count = int(lower), int(upper) - int(lower)
         if count < 1:
@@ -389,8 +394,17 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
         return [x[(slice(None),) * place + (slice(start, stop, step),)] for x, place in zip(xs, axes, strict=True)]
 
     def combined(a: list[Tensor], b: list[Tensor]) -> list[Tensor]:
-        found = f(tree.unflatten(spec, a), tree.unflatten(spec, b))
-        return [as_tensor(leaf) for leaf in tree.flatten_with_spec(found)[0]]
+        leaves, structure = tree.flatten_with_spec(f(tree.unflatten(spec, a), tree.unflatten(spec, b)))
+        found = [as_tensor(leaf) for leaf in leaves]
+        if structure != spec or [x.shape for x in found] != [x.shape for x in a]:
+            raise ShapeError(
+                "the function of `associative_scan` returns something else than it takes",
+                where=describe(user_line()),
+                got=", ".join(str(x.type) for x in found) or "nothing",
+                expected=", ".join(str(x.type) for x in a),
+                hint="combine elementwise: it gets several steps at once",
+            )
+        return found
 
     def joined(*parts: list[Tensor]) -> list[Tensor]:
         return [concatenate(list(xs), axis=place) for *xs, place in zip(*parts, axes, strict=True)]

@@ -188,9 +188,10 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     if wanted.shape != predicted.shape:
         raise ShapeError("targets and outputs differ in shape", got=f"{wanted.type} and {predicted.type}")
     if from_logits:
-        # -target * log(sigmoid(x)) - (1 - target) * log(sigmoid(-x)), written so that at most one term can be infinite.
+        # -target * log(sigmoid(x)) - (1 - target) * log(sigmoid(-x)), written so that at most one term can be infinite,
+        # and that all have the derivatives from below at 0.
         tail = bind("log1p", bind("exp", minus_abs(predicted)))
-        above, below = elementwise("maximum", predicted, 0), elementwise("minimum", predicted, 0)
+        above, below = bind("relu", predicted), where(elementwise("gt", predicted, 0), 0, predicted)
         return _cast((1 - wanted) * above - wanted * below + tail, given.type.dtype)
     clipped = _clipped(predicted)
     return _cast(-(wanted * bind("log", clipped) + (1 - wanted) * bind("log", 1 - clipped)), given.type.dtype)

@@ -81,7 +81,7 @@ class Adagrad(Optimizer):
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Updates one weight by its gradient."""
-        total = self.accumulators[self._index(variable)]
+        total = self.accumulators[self._get_variable_index(variable)]
         total.assign_add(ops.square(gradient))
         variable.assign_sub(learning_rate * gradient / ops.sqrt(total.value + self.epsilon))
 

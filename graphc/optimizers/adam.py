@@ -91,7 +91,7 @@ class Adam(Optimizer):
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Updates one weight by its gradient."""
-        index, dtype = self._index(variable), variable.type.dtype.name
+        index, dtype = self._get_variable_index(variable), variable.type.dtype.name
         # These scalars are the same for every weight, and so are one node in the graph.
         step = ops.cast(self.iterations + 1, dtype)
         bias = ops.sqrt(1 - ops.power(self.beta_2, step)) / (1 - ops.power(self.beta_1, step))

@@ -85,7 +85,7 @@ class Adamax(Optimizer):
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Updates one weight by its gradient."""
-        index, dtype = self._index(variable), variable.type.dtype.name
+        index, dtype = self._get_variable_index(variable), variable.type.dtype.name
         step = ops.cast(self.iterations + 1, dtype)
         mean, largest = self.means[index], self.largest[index]
         mean.assign_add((gradient - mean.value) * (1 - self.beta_1))

@@ -82,7 +82,7 @@ class Lion(Optimizer):
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Updates one weight by its gradient."""
-        mean = self.momentums[self._index(variable)]
+        mean = self.momentums[self._get_variable_index(variable)]
         variable.assign_sub(learning_rate * ops.sign(mean.value * self.beta_1 + gradient * (1 - self.beta_1)))
         mean.assign(mean.value * self.beta_2 + gradient * (1 - self.beta_2))
 

@@ -66,6 +66,14 @@ class LossScaleOptimizer(Optimizer):
         self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
         inner_optimizer.loss_scale_factor = None  # gradients would be scaled twice
         self._variables: list[Variable] = []
+        # They exist before the weights are known: a step whose trace builds the optimizer scales its loss before that.
+        with scope(self.name, absolute=True):
+            self.step_counter = self._track(
+                Variable("zeros", shape=(), dtype="int32", trainable=False, name="step_counter")
+            )
+            self.dynamic_scale = self._track(
+                Variable(float(initial_scale), dtype="float32", trainable=False, name="dynamic_scale")
+            )
 
     @staticmethod
     def get_names() -> list[str]:
@@ -76,13 +84,6 @@ class LossScaleOptimizer(Optimizer):
         """Creates the variables of both optimizers for some weights."""
         if self.built:
             return
-        with scope(self.name, absolute=True):
-            self.step_counter = self._track(
-                Variable("zeros", shape=(), dtype="int32", trainable=False, name="step_counter")
-            )
-            self.dynamic_scale = self._track(
-                Variable(float(self.initial_scale), dtype="float32", trainable=False, name="dynamic_scale")
-            )
         self.inner_optimizer.build(variables)
         super().build(variables)
 
@@ -107,7 +108,7 @@ class LossScaleOptimizer(Optimizer):
 
     def scale_loss(self, loss: Any) -> Any:
         """The loss multiplied by the scale."""
-        return ops.multiply(loss, self.dynamic_scale if self.built else self.initial_scale)
+        return ops.multiply(loss, self.dynamic_scale)
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
         """Runs a step of the inner optimizer, if all gradients are finite.

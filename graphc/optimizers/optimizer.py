@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc import initializers, ops
-from graphc.errors import ArgumentError, StateError
+from graphc.errors import ArgumentError, ShapeError, StateError
 from graphc.optimizers.schedules import LearningRateSchedule
 from graphc.registration import Configurable, choices, deserialize_keras_object, serialize_keras_object
 from graphc.tracing import Tensor, Variable, as_tensor, describe, given_name, scope, snake_case, user_line
@@ -149,6 +149,31 @@ class Optimizer(Configurable):
             self._accumulated = self.add_optimizer_variables(variables, "gradient_accumulator")
         self.built = True
 
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "none",
+        layout: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Creates a variable of the optimizer, such as a count.
+
+        Args:
+            shape: Tuple of integers.
+            initializer: Name or object of an initializer.
+            dtype: Name of a dtype. None: the default float dtype.
+            aggregation: Accepted as in Keras; not used without distribution.
+            layout: Likewise.
+            name: Its name.
+        """
+        with scope(self.name, absolute=True):
+            variable = Variable(
+                initializers.get(initializer), shape=tuple(shape), dtype=dtype, trainable=False, name=name
+            )
+        return self._track(variable)
+
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
     ) -> Variable:
@@ -160,15 +185,7 @@ class Optimizer(Configurable):
             initializer: Its initial value.
         """
         full = "_".join(part for part in (reference_variable.path.replace("/", "_"), name) if part)
-        with scope(self.name, absolute=True):
-            variable = Variable(
-                initializers.get(initializer),
-                shape=reference_variable.shape,
-                dtype=reference_variable.type.dtype.name,
-                trainable=False,
-                name=full,
-            )
-        return self._track(variable)
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.type.dtype.name, name=full)
 
     def add_optimizer_variables(
         self, trainable_variables: Sequence[Variable], name: str, initializer: str = "zeros"
@@ -176,12 +193,13 @@ class Optimizer(Configurable):
         """Creates a variable for each weight."""
         return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
 
-    def _index(self, variable: Variable) -> int:
+    def _get_variable_index(self, variable: Variable) -> int:
         for index, known in enumerate(self._trainable):
             if known is variable:
                 return index
         raise StateError(
             "the optimizer was built for other weights",
+            where=describe(user_line()),
             got=variable.path,
             expected=", ".join(v.path for v in self._trainable[:5]),
             hint="compile the model again after changing which weights are trainable",
@@ -195,7 +213,15 @@ class Optimizer(Configurable):
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
         """Runs a step: `apply` for pairs of gradient and weight."""
-        pairs = list(grads_and_vars)
+        pairs = list(grads_and_vars) if isinstance(grads_and_vars, Iterable) else [grads_and_vars]
+        for pair in pairs:
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise ArgumentError(
+                    "`apply_gradients` takes pairs of a gradient and a weight",
+                    where=describe(user_line()),
+                    got=repr(pair)[:80],
+                    hint="pass zip(gradients, weights)",
+                )
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
         return self._iterations
 
@@ -212,14 +238,21 @@ class Optimizer(Configurable):
         """
         weights = self._trainable if trainable_variables is None else list(trainable_variables)
         if len(grads) != len(weights):
-            raise ArgumentError("there is not one gradient for each weight", got=f"{len(grads)} and {len(weights)}")
+            raise ArgumentError(
+                "there is not one gradient for each weight",
+                where=describe(user_line()),
+                got=f"{len(grads)} and {len(weights)}",
+            )
+        given = [None if g is None else as_tensor(g) for g in grads]
+        for gradient, weight in zip(given, weights, strict=True):
+            self._check_pair(gradient, weight)
         self._check_missing([v for g, v in zip(grads, weights, strict=True) if g is None], weights)
         if not self.built:
             self.build(weights)
         for weight in weights:
-            self._index(weight)
+            self._get_variable_index(weight)
         with scope("optimizer", absolute=True):
-            self._update([(as_tensor(g), v) for g, v in zip(grads, weights, strict=True) if g is not None])
+            self._update([(g, v) for g, v in zip(given, weights, strict=True) if g is not None])
 
     def _update(self, pairs: list[tuple[Tensor, Variable]]) -> None:
         pairs = [(g if not self.loss_scale_factor else g / self.loss_scale_factor, v) for g, v in pairs]
@@ -242,7 +275,7 @@ class Optimizer(Configurable):
 
     def _accumulate(self, pairs: list[tuple[Tensor, Variable]], steps: int) -> None:
         """Adds gradients to those of earlier steps; every so many steps, weights are updated by their mean."""
-        sums = [(self._accumulated[self._index(v)], g) for g, v in pairs]
+        sums = [(self._accumulated[self._get_variable_index(v)], g) for g, v in pairs]
 
         def update() -> None:
             self._update_weights([((g + total) / steps, v) for (total, g), (_, v) in zip(sums, pairs, strict=True)])
@@ -282,6 +315,23 @@ class Optimizer(Configurable):
         with StatelessScope(mapping) as state:
             self.apply(grads, self._trainable)
         return [state.read(v) for v in self._trainable], [state.read(v) for v in self.variables]
+
+    @staticmethod
+    def _check_pair(gradient: Tensor | None, weight: Any) -> None:
+        if not isinstance(weight, Variable):
+            raise ArgumentError(
+                "an optimizer updates variables",
+                where=describe(user_line()),
+                got=repr(weight)[:80],
+                hint="pass the gradient first, and make what it updates a Variable",
+            )
+        if gradient is not None and tuple(gradient.shape) != weight.shape:
+            raise ShapeError(
+                f"the gradient of {weight.path!r} has another shape than the weight",
+                where=describe(user_line()),
+                got=str(gradient.type),
+                expected=str(weight.type),
+            )
 
     def _check_missing(self, missing: list[Variable], weights: list[Variable]) -> None:
         if missing and len(missing) == len(weights):

@@ -88,7 +88,7 @@ class RMSprop(Optimizer):
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Updates one weight by its gradient."""
-        index = self._index(variable)
+        index = self._get_variable_index(variable)
         velocity = self.velocities[index]
         velocity.assign(self.rho * velocity.value + (1 - self.rho) * ops.square(gradient))
         power = velocity.value + self.epsilon

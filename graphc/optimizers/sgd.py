@@ -89,7 +89,7 @@ class SGD(Optimizer):
         if not self.momentum:
             variable.assign_sub(change)
             return
-        velocity = self.momentums[self._index(variable)]
+        velocity = self.momentums[self._get_variable_index(variable)]
         velocity.assign(self.momentum * velocity.value - change)
         variable.assign_add(self.momentum * velocity.value - change if self.nesterov else velocity.value)
 

@@ -43,7 +43,7 @@ from graphc.primitives.base import (
 )
 from graphc.primitives.batching import over_elements
 from graphc.primitives.rewrites import operand_itself
-from graphc.special_functions import erf, erfc, erfinv
+from graphc.special_functions import cospi, erf, erfc, erfinv
 
 Grads = Sequence[Value | None]
 
@@ -283,6 +283,7 @@ def _functions() -> Iterable[tuple[str, Any, Any, float, float]]:
     yield "cbrt", np.cbrt, lambda x, y: _scale(_reciprocal(_square(y)), 1 / 3), 0.1, 3
     yield "sin", np.sin, lambda x, y: _op("cos", x), -3, 3
     yield "cos", np.cos, lambda x, y: _op("neg", _op("sin", x)), -3, 3
+    yield "cospi", cospi, lambda x, y: _scale(_op("sin", _scale(x, math.pi)), -math.pi), -3, 3
     yield "tan", np.tan, lambda x, y: _one_plus(y, "add", _square(y)), -1, 1
     yield "asin", np.arcsin, lambda x, y: _op("rsqrt", _one_plus(x, "sub", _square(x))), -0.9, 0.9
     yield "acos", np.arccos, lambda x, y: _op("neg", _op("rsqrt", _one_plus(x, "sub", _square(x)))), -0.9, 0.9
@@ -302,7 +303,7 @@ def _functions() -> Iterable[tuple[str, Any, Any, float, float]]:
 _OF_ZERO_ZERO = ("expm1", "log1p", "sqrt", "cbrt", "sin", "tan", "asin", "atan", "sinh", "tanh", "asinh", "atanh") + (
     ("erf", "erfinv")
 )
-_OF_REALS = ("cbrt", "erf", "erfc", "erfinv")
+_OF_REALS = ("cbrt", "cospi", "erf", "erfc", "erfinv")
 for _name, _eval, _rule, _low, _high in _functions():
     _traits: dict[str, Any] = {"keeps_zero": (0,)} if _name in _OF_ZERO_ZERO else {}
     _allowed = FLOATS if _name in _OF_REALS else INEXACT

@@ -7,26 +7,15 @@ layer.
 
 from __future__ import annotations
 
-import os
 import sys
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
 from types import FrameType
 
-import numpy as np
-import optree
-
+from graphc.frames import user_frame
 from graphc.graph.types import Origin
-
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-# It calls functions on the leaves of structures.
-_OPTREE = os.path.dirname(optree.__file__) + os.sep
-_STDLIB = sysconfig.get_paths()["stdlib"] + os.sep
-_NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +37,14 @@ _OUTSIDE = Scope("", Origin(), None)
 _scope: ContextVar[Scope] = ContextVar("graphc_scope", default=_OUTSIDE)
 
 
-@lru_cache(maxsize=4096)
-def is_users(file: str) -> bool:
-    """Whether a file is neither of graphc nor of the standard library."""
-    if file.startswith((_OURS, _OPTREE, _NUMPY, "<frozen")):
-        return False
-    return not file.startswith(_STDLIB) or "site-packages" in file
-
-
 def user_line(stop: FrameType | None = None) -> Origin:
     """The line of the innermost frame outside graphc, not searching beyond the frame `stop`.
 
     Returns:
         An origin without a layer; an empty one if there is no such frame.
     """
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if is_users(frame.f_code.co_filename):
-            return Origin("", frame.f_code.co_filename, frame.f_lineno)
-        if frame is stop:
-            break
-        frame = frame.f_back
-    return Origin()
+    frame = user_frame(stop)
+    return Origin() if frame is None else Origin("", frame.f_code.co_filename, frame.f_lineno)
 
 
 @contextmanager

@@ -6,11 +6,10 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from graphc import config, tree
-from graphc.codegen.compilation import Compilation
-from graphc.compiler import Executable
+from graphc.compiler import Executable, preparing
 from graphc.dtypes import as_dtype
 from graphc.errors import ArgumentError, StateError
 from graphc.graph.core import Graph
@@ -33,6 +32,9 @@ from graphc.tracing.state import in_stateless_scope
 from graphc.transforms.autograph import convert, converting
 from graphc.transforms.programs import SYMBOL_RANGE, Family, Pattern
 from graphc.transforms.signature import Call, call_of, difference
+
+if TYPE_CHECKING:
+    from graphc.codegen.compilation import Compilation  # imported by what compiles, not by what builds a model
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,6 +60,10 @@ class CompiledCall:
     rules: OwnRules
     buffers: Mapping[str, StateBuffer]
     names: tuple[str, ...]
+
+
+# A program, and the symbolic sizes of a call that it takes.
+Found = tuple[CompiledCall, dict[str, int]]
 
 
 class Function(Generic[P, R]):
@@ -105,10 +111,7 @@ class Function(Generic[P, R]):
         if current_trace() is not None or eager_recording() is not None or in_stateless_scope():
             return cast(R, tree.map_structure(_as_tensor, self._run(args, kwargs), none_is_leaf=False))
         call = call_of(args, kwargs)
-        program, sizes = self._program(call)
-        inputs = dict(zip(program.names, call.arrays, strict=True))
-        outputs = program.executable.run(inputs, program.buffers, sizes)
-        return cast(R, tree.unflatten(program.traced.structure, [Tensor(output) for output in outputs]))
+        return cast(R, self.run(call, self.find(call) or self.compile(call)))
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Runs the Python function."""
@@ -122,28 +125,37 @@ class Function(Generic[P, R]):
     def _key(self, call: Call) -> tuple[Any, ...]:
         return call.structure, call.parts, config.current()
 
-    def _program(self, call: Call) -> tuple[CompiledCall, dict[str, int]]:
-        """The program for a call, and its symbolic sizes; compiled if there is none."""
+    def find(self, call: Call) -> Found | None:
+        """The program for a call, and its symbolic sizes; None if there is none yet."""
+        family = self._families.get(self._key(call))
+        found = None if family is None else family.find(call.shapes)
+        return None if found is None or not are_current(found[0].rules) else found
+
+    def compile(self, call: Call) -> Found:
+        """Compiles a program for a call that no program takes; returns it, and its symbolic sizes.
+
+        Raises:
+            StateError: if the function must not compile again.
+        """
+        self._note_compilation(call)
         key, shapes = self._key(call), call.shapes
         family = self._families.get(key)
-        found = None if family is None else family.find(shapes)
-        if found is None or not are_current(found[0].rules):
-            if found is not None:
-                family = None  # compiled with other rules of users' primitives
-            found = self._compiled(call, key, family)
-        self._last = (call.structure, call.parts, shapes), *found
-        return found
-
-    def _compiled(
-        self, call: Call, key: tuple[Any, ...], family: Family[CompiledCall] | None
-    ) -> tuple[CompiledCall, dict[str, int]]:
-        self._note_compilation(call)
-        family = Family() if family is None else family
-        found = family.add(call.shapes, lambda pattern, sizes: self._compile(call, pattern, sizes))
+        if family is None or family.find(shapes) is not None:  # compiled with other rules of users' primitives
+            family = Family()
+        found = family.add(shapes, lambda pattern, sizes: self._compile(call, pattern, sizes))
         self._families[key] = family
         self._compilations += 1
         return found
 
+    def run(self, call: Call, found: Found) -> Any:
+        """Runs a program that takes a call, and returns the function's results."""
+        program, sizes = found
+        inputs = dict(zip(program.names, call.arrays, strict=True))
+        outputs = program.executable.run(inputs, program.buffers, sizes)
+        self._last = call.kind, program, sizes
+        return tree.unflatten(program.traced.structure, [Tensor(output) for output in outputs])
+
+    @preparing()
     def _compile(self, call: Call, pattern: Pattern, sizes: Mapping[str, int]) -> CompiledCall:
         dtypes = [as_dtype(array.dtype) for array in call.arrays]
         types = [TensorType(shape, dtype) for shape, dtype in zip(pattern, dtypes, strict=True)]
@@ -160,7 +172,7 @@ class Function(Generic[P, R]):
         """Says what changed, where a function compiles again and again, or must not compile again."""
         if self._last is None or (self.recompile == "allow" and self._compilations < _MANY):
             return
-        changed = difference(self.function, self._last[0], (call.structure, call.parts, call.shapes))
+        changed = difference(self.function, self._last[0], call.kind)
         name = getattr(self.function, "__qualname__", repr(self.function))
         if self.recompile == "error":
             raise StateError(
@@ -179,7 +191,9 @@ class Function(Generic[P, R]):
 
     def _shown(self, args: Any, kwargs: Any) -> tuple[CompiledCall, dict[str, int]]:
         if args or kwargs or self._last is None:
-            return self._program(call_of(args, kwargs))
+            call = call_of(args, kwargs)
+            found = self.find(call) or self.compile(call)
+            self._last = call.kind, *found
         return self._last[1], self._last[2]
 
     def graph(self, *args: Any, **kwargs: Any) -> Graph:

@@ -54,6 +54,11 @@ class Call:
         """The shapes of the tensors."""
         return tuple([array.shape for array in self.arrays])
 
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What calls have in common that differ in the tensors' values alone."""
+        return self.structure, self.parts, self.shapes
+
     def filled(self, tensors: Sequence[Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The positional and keyword arguments, with tensors in the places of the arrays."""
         given = iter(tensors)

@@ -10,7 +10,7 @@ from typing import Any
 from graphc import autodiff, tree
 from graphc.errors import ArgumentError, ShapeError, StateError
 from graphc.graph.builder import Value
-from graphc.graph.types import Ref
+from graphc.graph.types import Ref, TensorType
 from graphc.tracing import Tensor, Variable, as_tensor, broadcast_to, current_origin, describe, user_line
 from graphc.tracing.recording import Recording, Tape, current_recording
 from graphc.tracing.trace import current_trace
@@ -265,7 +265,7 @@ class GradientTape:
             known = [(i, value) for i, value in known if value.dtype.is_inexact]
             wanted = [recording.value(source) for source in sources]
             changes = [
-                recording.value(broadcast_to(as_tensor(change, x.type.dtype), x.shape))
+                recording.value(_factor(change, x.type, "a tangent"))
                 for change, x in zip(tangents, sources, strict=True)
             ]
             found = autodiff.jvp(recording.builder, [value for _, value in known], wanted, changes, tape.has)
@@ -325,7 +325,7 @@ class GradientTape:
             if factor is None:
                 part = builder.full(1, value.shape, value.dtype)
             else:
-                part = tape.recording.value(broadcast_to(as_tensor(factor, value.dtype), value.shape))
+                part = tape.recording.value(_factor(factor, value.type, "one of `output_gradients`"))
             sums[value.ref] = builder.apply("add", sums[value.ref], part) if value.ref in sums else part
         return sums
 
@@ -401,6 +401,16 @@ def _connected(found: Tensor | None, source: Any, zero: bool, before: tuple[Any,
     if found is not None or not zero:
         return found
     return _zeros((*before, *source.shape), source)
+
+
+def _factor(given: Any, type: TensorType, what: str) -> Tensor:
+    """A factor of the shape and dtype of what it multiplies; one number stands for all elements."""
+    factor = as_tensor(given, type.dtype)
+    if factor.ndim and factor.shape != type.shape:
+        raise _located(
+            ShapeError(f"{what} has another shape than what it belongs to", got=str(factor.type), expected=str(type))
+        )
+    return broadcast_to(factor, type.shape)
 
 
 def _zeros(shape: tuple[Any, ...], like: Any) -> Tensor:

@@ -232,15 +232,40 @@ def test_an_error_in_a_step_changes_nothing() -> None:
                 np.testing.assert_array_equal(old, new)
 
 
-def test_logs_are_a_dictionary() -> None:
-    class Wrong(Plain):
+@EAGERLY
+@pytest.mark.parametrize(
+    ("logs", "shown"),
+    [
+        ({"a": [1.0, 2.0], "b": 3.0}, {"a": [1.0, 2.0], "b": 3.0}),
+        ({"b": {"inner": 1.0}, "a": np.ones(2)}, {"a": [1.0, 1.0], "inner": 1.0}),
+        ({1: 2}, {"1": 2.0}),
+        ({}, {}),
+        (None, "returns a dictionary of logs"),
+        (3.0, "returns a dictionary of logs"),
+        ([1.0], "returns a dictionary of logs"),
+        ({"a": None, "b": [1.0, 2.0]}, "the log 'a' of `train_step` is no tensor"),
+        ({"a": {"inner": "text"}}, "the log 'inner' of `train_step` is no tensor"),
+        ({"a": object()}, "the log 'a' of `train_step` is no tensor"),
+    ],
+)
+def test_logs_are_tensors_by_name(logs: Any, shown: Any, eagerly: bool) -> None:
+    class Own(Plain):
         def train_step(self, data: Any) -> Any:
-            return super().train_step(data)["loss"]
+            super().train_step(data)
+            return logs
 
-    model = Wrong()
-    model.compile("sgd")
-    with pytest.raises(ArgumentError, match=r"(?s)returns a dictionary of logs.*test_own_steps\.py"):
-        model.fit(X, Y, verbose=0)
+    model = Own()
+    model.compile("sgd", run_eagerly=eagerly)
+    model.build((None, 4))
+    before = model.get_weights()
+    if isinstance(shown, str):
+        with pytest.raises(ArgumentError, match=r"(?s)" + shown + r".*test_own_steps\.py"):
+            model.fit(X, Y, verbose=0)
+        for old, new in zip(before, model.get_weights(), strict=True):
+            assert eagerly or np.array_equal(old, new)
+        return
+    history = model.fit(X, Y, verbose=0).history
+    assert {name: np.asarray(values[-1]).tolist() for name, values in history.items()} == shown
 
 
 def test_callbacks_see_the_logs_of_each_batch() -> None:
@@ -283,3 +308,84 @@ def test_an_own_train_function_is_called_for_each_batch() -> None:
     model = Own([graphc.Input((4,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     assert sorted(model.fit(X, Y, batch_size=16, verbose=0).history) == ["loss"] and model.calls == 4
+
+
+def _two_outputs(structure: str) -> graphc.Model:
+    class Own(graphc.Model):
+        def train_step(self, data: Any) -> Any:
+            x, y, *weights = data
+            with graphc.GradientTape() as tape:
+                y_pred = self(x, training=True)
+                loss = self.compute_loss(y=y, y_pred=y_pred, sample_weight=weights[0] if weights else None)
+            self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+            for metric in self.metrics:
+                if metric.name == "loss":
+                    metric.update_state(loss)
+                elif metric.name == "compile_metrics":
+                    metric.update_state(y, y_pred, sample_weight=weights[0] if weights else None)
+            return {m.name: m.result() for m in self.metrics}
+
+    inputs = graphc.Input((4,))
+    first = layers.Dense(1, kernel_initializer="ones", name="first")(inputs)
+    second = layers.Dense(1, kernel_initializer="zeros", name="second")(inputs)
+    return Own(inputs, {"one": first, "list": [first, second], "dict": {"b": first, "a": second}}[structure])
+
+
+@EAGERLY
+@pytest.mark.parametrize("structure", ["one", "list", "dict"])
+def test_own_steps_update_the_metrics_of_compile(structure: str, eagerly: bool) -> None:
+    model = _two_outputs(structure)
+    y = {"one": Y, "list": [Y, 2.0 * Y], "dict": {"b": Y, "a": 2.0 * Y}}[structure]
+    wanted = {"one": ["mae"], "list": [["mae"], ["mse"]], "dict": {"b": ["mae"]}}[structure]
+    weights = np.linspace(0.0, 1.0, len(Y), dtype="float32")
+    reference = graphc.Model(model.input, model.output)
+    histories = []
+    for one in (model, reference):
+        one.set_weights([np.full(w.shape, 0.5, "float32") for w in one.get_weights()])
+        one.compile(optimizers.SGD(0.01), "mse", metrics=wanted, weighted_metrics=wanted, run_eagerly=eagerly)
+        histories.append(
+            one.fit(X, y, sample_weight=weights, batch_size=64, epochs=2, shuffle=False, verbose=0).history
+        )
+    # The losses of single outputs are tracked by the built-in step only.
+    shown = sorted(name for name in histories[1] if not name.endswith("_loss"))
+    assert len(shown) > 2
+    for name in shown:
+        np.testing.assert_allclose(histories[0][name], histories[1][name], rtol=1e-5, err_msg=name)
+
+
+@EAGERLY
+@pytest.mark.parametrize("inside", ["attribute", "layer", "own tracker"])
+def test_models_within_keep_their_results_to_themselves(inside: str, eagerly: bool) -> None:
+    teacher = graphc.Sequential([graphc.Input((4,)), layers.Dense(1)], name="teacher")
+    teacher.compile("sgd", "mae", metrics=["mse"])
+    teacher.fit(X, Y, verbose=0)
+    if inside == "own tracker":
+        teacher.tracker = metrics.Mean(name="loss")
+
+    class Holding(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = teacher
+
+        def call(self, x: Any) -> Any:
+            return self.inner(x)
+
+    class Distiller(graphc.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.teacher = Holding() if inside == "layer" else teacher
+            self.student = graphc.Sequential([graphc.Input((4,)), layers.Dense(1, kernel_initializer="zeros")])
+
+        def call(self, x: Any) -> Any:
+            return self.student(x)
+
+        def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
+            return ops.mean(ops.square(self.teacher(x) - y_pred))
+
+    model = Distiller()
+    model.compile(optimizers.SGD(0.0), metrics=["mae"], run_eagerly=eagerly)
+    assert model.metrics_names == ["loss", "compile_metrics"]
+    history = model.fit(X, Y, batch_size=64, verbose=0).history
+    np.testing.assert_allclose(history["loss"], np.square(teacher.predict(X, verbose=0)).mean(), rtol=1e-5)
+    np.testing.assert_allclose(history["mae"], np.abs(Y).mean(), rtol=1e-5)
+    assert model.evaluate(X, Y, batch_size=64, verbose=0) == pytest.approx([history["loss"][0], history["mae"][0]])

@@ -165,3 +165,50 @@ def test_bad_arguments() -> None:
         ops.custom_gradient(lambda x: x)(1.0)
     with pytest.raises(ArgumentError, match="one cotangent for each argument"):
         graphc.grad(lambda a: ops.custom_gradient(lambda x, y: (x * y, lambda up: up))(a, a))(1.0)
+
+
+# ---- smooth functions where their parts have a corner
+
+# By function its derivatives from the second on, at a point where the expression that computes it changes its branch.
+SMOOTH = {
+    "softplus": (ops.softplus, 0.0, (0.25, 0.0, -0.125)),
+    "log_sigmoid": (ops.log_sigmoid, 0.0, (-0.25, 0.0, 0.125)),
+    "silu": (ops.silu, 0.0, (0.5, 0.0, -0.5)),
+    "gelu": (lambda x: ops.gelu(x, approximate=False), 0.0, (0.7978846, 0.0, -1.5957691)),
+    "squareplus": (ops.squareplus, 0.0, (0.25, 0.0, -0.1875)),
+    "logaddexp": (lambda x: ops.logaddexp(x, 2.0), 2.0, (0.25, 0.0, -0.125)),
+    "logaddexp of itself": (lambda x: ops.logaddexp(x, -x), 0.0, (1.0, 0.0, -2.0)),
+    "hypot at 0": (lambda x: ops.hypot(x, 2.0), 0.0, (0.5, 0.0, -0.375)),
+    "hypot of equals": (lambda x: ops.hypot(x, -1.0), 1.0, (0.3535534, -0.5303301, 0.7954951)),
+    "binary cross-entropy": (
+        lambda x: graphc.losses.binary_crossentropy([1.0], x[None], from_logits=True),
+        0.0,
+        (0.25, 0.0, -0.125),
+    ),
+    "log_cosh": (lambda x: graphc.losses.log_cosh([1.0], x[None]), 1.0, (1.0, 0.0, -2.0)),
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_smooth_functions_have_all_derivatives_where_their_expressions_change_branch(name: str) -> None:
+    function, point, wanted = SMOOTH[name]
+
+    def summed(x: Any) -> Any:
+        return ops.sum(function(x))
+
+    derivative: Any = graphc.grad(summed)
+    for order, expected in enumerate(wanted, 2):
+        derivative = graphc.grad(derivative)
+        for sign in (1.0, -1.0) if point == 0 else (1.0,):  # 0 and -0
+            assert float(derivative(np.float32(sign * point))) == pytest.approx(expected, abs=2e-4), order
+
+
+def test_newtons_method_starts_at_zeros_in_a_compiled_function() -> None:
+    x = np.random.default_rng(0).standard_normal((50, 3), np.float32)
+    target = (x[:, 0] > 0).astype(np.float32)
+
+    @graphc.function
+    def curvature(w: Any) -> Any:
+        return graphc.hessian(lambda w: ops.sum(ops.softplus(x @ w) - target * (x @ w)))(w)
+
+    np.testing.assert_allclose(curvature(np.zeros(3, np.float32)), 0.25 * x.T @ x, rtol=1e-5, atol=1e-5)

@@ -15,8 +15,8 @@ from functools import lru_cache
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MappingProxyType, MethodType, SimpleNamespace
 from typing import Any, Final, TypeVar
 
+from graphc.frames import is_users
 from graphc.tracing import current_trace
-from graphc.tracing.origins import is_users
 from graphc.transforms.autograph import runtime
 from graphc.transforms.autograph.rows import enumerate_, len_, range_, zip_
 from graphc.transforms.autograph.source import Source, find
