@@ -140,9 +140,17 @@ class Recording:
                 return value
         return self.fresh(tensor)
 
-    def note_read(self, variable: Stateful, tensor: Tensor) -> None:
-        """Records that a tensor was read from a variable."""
-        value = self.fresh(tensor)
+    def note_read(self, variable: Stateful, tensor: Tensor, *, is_new: bool = False) -> None:
+        """Records that a tensor was read from a variable.
+
+        Args:
+            variable: The variable.
+            tensor: The tensor.
+            is_new: Whether it is a value of the graph that no other read gave. A fresh one in its place would hide from
+                tapes around a region what a tape in the region has seen.
+        """
+        value = tensor.traced if is_new else self.fresh(tensor)
+        assert value is not None
         for tape in self.tapes:
             tape.note_read(variable, value)
 
@@ -169,6 +177,17 @@ class TraceRecording(Recording):
     def __init__(self, trace: Trace) -> None:
         super().__init__(trace.builder)
         self.trace = trace
+
+    def watch(self, tensor: Tensor) -> Value:
+        """The value of a tensor; in a region, the input for one of around it, of which tapes around it know, too."""
+        if self.find(tensor) is None:
+            value = self.trace.watched(tensor)
+            if value is None and tensor.traced is not None:
+                value = self.trace.capture(tensor.traced)
+            if value is not None:
+                self.link(tensor, value)
+                return value
+        return super().watch(tensor)
 
     def fresh(self, tensor: Tensor) -> Value:
         """A new node that equals a tensor."""
