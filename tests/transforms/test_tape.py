@@ -371,18 +371,19 @@ AROUND: dict[str, Callable[[Callable[[Any], Any], Any], Any]] = {
 @pytest.mark.parametrize("assigned", [False, True], ids=["read", "assigned"])
 @pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
 def test_a_tape_in_a_region_hides_nothing_from_one_around_it(around: Any, assigned: bool) -> None:
-    """Variables that both read, and tensors from around the region that the inner one watches."""
+    """Variables that both read, and tensors that the inner one watches: from around the region, or computed in it."""
     v = graphc.Variable(0.5)
 
     def both(x: Any) -> Any:
         def body(h: Any) -> Any:
+            z = y * h
             with graphc.GradientTape() as inner:
-                inner.watch(y)
-                k = ops.sin(v * y) * h
+                inner.watch([y, z])
+                k = ops.sin(v * y) * h * ops.cos(z)
             if assigned:
                 v.assign(v * 0.9)
-            by_v, by_y = inner.gradient(k, [v, y])
-            return ops.tanh(k + by_v + by_y)
+            by_v, by_y, by_z = inner.gradient(k, [v, y, z])
+            return ops.tanh(k + by_v + by_y + by_z)
 
         with graphc.GradientTape() as outer:
             outer.watch(x)
