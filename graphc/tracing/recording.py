@@ -134,15 +134,25 @@ class Recording:
     def watch(self, tensor: Tensor) -> Value:
         """The value of a tensor in the graph, which equals no other tensor's."""
         value = self.find(tensor)
-        if value is not None:
-            node = self.builder.node(value.ref)
-            if node.op == "input" or self.linked(tensor) or any(tape.has(node.id) for tape in self.tapes):
-                return value
-        return self.fresh(tensor)
+        return value if value is not None and self.stands_for_itself(tensor, value) else self.fresh(tensor)
 
-    def note_read(self, variable: Stateful, tensor: Tensor) -> None:
-        """Records that a tensor was read from a variable."""
-        value = self.fresh(tensor)
+    def stands_for_itself(self, tensor: Tensor, value: Value) -> bool:
+        """Whether the value of a tensor is one that tapes tell from others."""
+        node = self.builder.node(value.ref)
+        linked = self.linked(tensor) is not None
+        return node.op == "input" or linked or any(tape.has(node.id) for tape in self.tapes)
+
+    def note_read(self, variable: Stateful, tensor: Tensor, *, is_new: bool = False) -> None:
+        """Records that a tensor was read from a variable.
+
+        Args:
+            variable: The variable.
+            tensor: The tensor.
+            is_new: Whether it is a value of the graph that no other read gave. A fresh one in its place would hide from
+                tapes around a region what a tape in the region has seen.
+        """
+        value = tensor.traced if is_new else self.fresh(tensor)
+        assert value is not None
         for tape in self.tapes:
             tape.note_read(variable, value)
 
@@ -169,6 +179,22 @@ class TraceRecording(Recording):
     def __init__(self, trace: Trace) -> None:
         super().__init__(trace.builder)
         self.trace = trace
+
+    def watch(self, tensor: Tensor) -> Value:
+        """The value of a tensor; in a region, one through which the gradients of tapes around it flow."""
+        value = self.find(tensor)
+        if value is None:
+            known = self.trace.watched(tensor)
+            if known is None and tensor.traced is not None:
+                known = self.trace.capture(tensor.traced)
+        elif self.trace.reads_are_new and not self.stands_for_itself(tensor, value):
+            known = self.builder.apply("identity", value)
+        else:
+            known = None
+        if known is None:
+            return super().watch(tensor)
+        self.link(tensor, known)
+        return known
 
     def fresh(self, tensor: Tensor) -> Value:
         """A new node that equals a tensor."""

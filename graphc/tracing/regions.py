@@ -93,6 +93,11 @@ class RegionTrace(Trace):
         self.initial[id(variable)] = cast("Variable", variable), value
         return value
 
+    @property
+    def reads_are_new(self) -> bool:
+        """Whether each `read` gives an input of its own."""
+        return self.recorded
+
     def read(self, variable: Stateful) -> Value:
         """The value of a variable; an input that stands for it, where a tape must not see through an assignment."""
         value = self.current(variable)

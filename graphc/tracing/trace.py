@@ -93,6 +93,11 @@ class Trace:
         self.state(variable)
         return self._current[id(variable)]
 
+    @property
+    def reads_are_new(self) -> bool:
+        """Whether each `read` gives a value of its own."""
+        return False
+
     def read(self, variable: Stateful) -> Value:
         """The value of a variable for code that reads it now."""
         return self.current(variable)

@@ -36,7 +36,7 @@ def _check_in_parts(programs: Sequence[Program], way: str, folder: Path, count: 
 
 @pytest.mark.parametrize("first", range(0, 40, 10))
 def test_programs_compute_the_same_interpreted_as_eagerly(first: int, tmp_path: Path) -> None:
-    _check_in_parts(_programs(range(first, first + 10)), "interpreter", tmp_path, 1)
+    _check_in_parts(_programs(range(first, first + 10), most=60), "interpreter", tmp_path, 1)
 
 
 @pytest.mark.parametrize("way", ["cpu", CUDA])
@@ -45,7 +45,7 @@ def test_programs_compute_the_same_compiled_as_eagerly(way: str, tmp_path: Path)
 
 
 def test_programs_compute_the_same_by_jax(tmp_path: Path) -> None:
-    check(_programs(range(46, 49), most=40), "jax", tmp_path)
+    check(_programs(range(46, 48), most=40), "jax", tmp_path)
 
 
 def test_a_fault_is_found_and_shown_by_a_short_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,6 +70,6 @@ def test_a_wrong_gradient_is_told_by_jax(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("first", range(0, PROGRAMS, TOGETHER))
 @pytest.mark.parametrize("way", ["interpreter", "cpu", CUDA, "jax"])
 def test_many_programs_compute_the_same_as_eagerly(way: str, first: int, tmp_path: Path) -> None:
-    """2,000 programs: all interpreted, 500 in C, up to 200 in CUDA (without sorts), 100 by JAX (without draws)."""
+    """2,000 programs: all interpreted, 520 in C, up to 200 in CUDA (without sorts), 120 by JAX (without draws)."""
     seeds = range(1000 + first, 1000 + first + TOGETHER, SHARES[way])
     _check_in_parts(_programs(seeds), way, tmp_path, 1)

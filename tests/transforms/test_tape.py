@@ -355,3 +355,46 @@ def test_assignments_in_regions(loop: Callable[[Any, Any], Any]) -> None:
         "through_while": [224.0, 0.0, 244.0, 10.0],
     }
     assert eager == expected[loop.__name__]
+
+
+# Regions that run a function of a carry.
+AROUND: dict[str, Callable[[Callable[[Any], Any], Any], Any]] = {
+    "fori_loop": lambda f, h: ops.fori_loop(0, 3, lambda i, carry: f(carry), h),
+    "scan": lambda f, h: ops.scan(lambda carry, row: (f(carry), row), h, ops.ones((2,)))[0],
+    "while_loop": lambda f, h: ops.while_loop(lambda c: ops.max(c) < 99.0, f, (h,), maximum_iterations=2)[0],
+    "map": lambda f, h: ops.map(lambda row: f(h * row), ops.ones((2,))),
+    "cond": lambda f, h: ops.cond(ops.sum(h) > -99.0, lambda: f(h), lambda: h),
+    "nested": lambda f, h: ops.fori_loop(0, 2, lambda i, c: ops.cond(ops.sum(c) > -99.0, lambda: f(c), lambda: c), h),
+}
+
+
+@pytest.mark.parametrize("assigned", [False, True], ids=["read", "assigned"])
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
+def test_a_tape_in_a_region_hides_nothing_from_one_around_it(around: Any, assigned: bool) -> None:
+    """Variables that both read, and tensors that the inner one watches: from around the region, or computed in it."""
+    v = graphc.Variable(0.5)
+
+    def both(x: Any) -> Any:
+        def body(h: Any) -> Any:
+            z = y * h
+            with graphc.GradientTape() as inner:
+                inner.watch([y, z])
+                k = ops.sin(v * y) * h * ops.cos(z)
+            if assigned:
+                v.assign(v * 0.9)
+            by_v, by_y, by_z = inner.gradient(k, [v, y, z])
+            return ops.tanh(k + by_v + by_y + by_z)
+
+        with graphc.GradientTape() as outer:
+            outer.watch(x)
+            y = x * 0.7
+            result = around(body, x)
+        return outer.gradient(result, [x, v])
+
+    x = ops.convert_to_tensor(np.array([0.1, 0.2, 0.3], "float32"))
+    with graphc.backend("numpy"):
+        expected = both(x)
+        v.assign(0.5)
+        found = graphc.function(both)(x)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
