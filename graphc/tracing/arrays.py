@@ -72,7 +72,7 @@ def _from_gpu(x: Any) -> Array:
             f"this {type(x).__name__} is in the memory of a GPU, and models run elsewhere",
             where=describe(current_origin()),
             got=f"the backend {chosen_backend()[0]}",
-            hint='graphc.set_backend("cuda"), or copy it to the host first',
+            hint='graphc.config.set_backend("cuda"), or copy it to the host first',
         )
     return runtime.cuda.copied_to_host(x.__cuda_array_interface__)
 
