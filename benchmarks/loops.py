@@ -65,7 +65,9 @@ def _steps(run: dict[str, Any], names: Sequence[str]) -> list[str]:
         cells = [f"{table[name]['ms']:.3g}" if "ms" in table.get(name, {}) else "-" for name in names]
         peers, fit = (ratio(run["rows"], row, "ms", OURS, others) for others in (PEERS, (FIT,)))
         ours = table.get(OURS, {}).get("ms", 0.0)
-        ahead = ours < LONGEST_CALL_MS if row == CALL else peers is not None and peers >= 1
+        ahead = None if row == CALL else peers is not None and peers >= 1
+        if row == CALL and ours:
+            cells[names.index(OURS)] = f"{MET if ours < LONGEST_CALL_MS else MISSED} {ours:.3g}"
         enough = fit >= SHARE_OF_FIT if fit is not None and ours >= FROM_MS else None
         lines.append([TITLES[row], *cells, _marked(peers, ahead), _marked(fit, enough)])
     return markdown(heads, lines)
