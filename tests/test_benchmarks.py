@@ -350,7 +350,7 @@ def test_loops_are_told_beside_fit_and_the_fastest_peer() -> None:
     good, bad = targets.MET, targets.MISSED
     assert f"| 2 | 1.7 | 3 | {good} 1.50 | {bad} 0.85 |" in text
     assert f"| 0.5 | 0.3 | 0.4 | {bad} 0.80 | 0.60 |" in text  # too short a step for a share of fit's speed
-    assert f"| 0.02 | - | 0.01 | {good} 0.50 | - |" in text  # a call has a bound of its own
+    assert f"| {good} 0.02 | - | 0.01 | 0.50 | - |" in text  # a call has a bound of its own
     assert f"| 1.00 (0.50) | 1.01 (0.40) | 2.00 | {good} 1.01 ({bad} 0.80) |" in text
 
 
