@@ -187,7 +187,7 @@ class TraceRecording(Recording):
             known = self.trace.watched(tensor)
             if known is None and tensor.traced is not None:
                 known = self.trace.capture(tensor.traced)
-        elif self.trace.reads_are_new and not self.stands_for_itself(tensor, value):
+        elif self.trace.recorded and not self.stands_for_itself(tensor, value):
             known = self.builder.apply("identity", value)
         else:
             known = None

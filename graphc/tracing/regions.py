@@ -51,8 +51,8 @@ class RegionTrace(Trace):
         self.initial: dict[int, tuple[Variable, Value]] = {}
         self.reads: dict[str, tuple[Variable, Value]] = {}
         # In a `StatelessScope` variables are values, through which gradients flow.
-        self.recorded: bool = not isinstance(state, StatelessScope) and (
-            active_recording(enclosing) is not None or (isinstance(enclosing, RegionTrace) and enclosing.recorded)
+        self.recorded = not isinstance(state, StatelessScope) and (
+            active_recording(enclosing) is not None or enclosing.recorded
         )
         self._perturbations: dict[int, Value] = {}
 
@@ -92,11 +92,6 @@ class RegionTrace(Trace):
         value = self._current[id(variable)] = self.input(variable.type)
         self.initial[id(variable)] = cast("Variable", variable), value
         return value
-
-    @property
-    def reads_are_new(self) -> bool:
-        """Whether each `read` gives an input of its own."""
-        return self.recorded
 
     def read(self, variable: Stateful) -> Value:
         """The value of a variable; an input that stands for it, where a tape must not see through an assignment."""

@@ -62,7 +62,7 @@ class GraphState:
         tensor = Tensor(self._trace.read(variable))
         recording = active_recording(self._trace)
         if recording is not None:
-            recording.note_read(variable, tensor, is_new=self._trace.reads_are_new)
+            recording.note_read(variable, tensor, is_new=self._trace.recorded)
         return tensor
 
     def carry(self, variable: Variable) -> Tensor:

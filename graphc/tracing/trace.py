@@ -45,11 +45,14 @@ class Trace:
 
     Attributes:
         infers: Whether it only infers the shapes of a call's results (see `InferenceTrace`).
+        recorded: Whether tapes around it record what it computes: each `read` gives an input of its own, through which
+            their gradients flow.
         forward: The graph of what was differentiated first; None before the first gradient.
         recording: What tapes record of it (see `graphc.tracing.recording`); None before the first tape.
     """
 
     infers = False
+    recorded: bool = False
 
     def __init__(self, symbols: Mapping[str, tuple[int, int]] | None = None) -> None:
         self.builder = Builder(symbols)
@@ -92,11 +95,6 @@ class Trace:
         """The value that a variable has so far."""
         self.state(variable)
         return self._current[id(variable)]
-
-    @property
-    def reads_are_new(self) -> bool:
-        """Whether each `read` gives a value of its own."""
-        return False
 
     def read(self, variable: Stateful) -> Value:
         """The value of a variable for code that reads it now."""

@@ -15,7 +15,7 @@ from graphc.tracing.conversion import as_tensor
 from graphc.tracing.recording import eager_recording
 from graphc.tracing.state import current_state
 from graphc.tracing.tensor import Tensor, bind_many, lift
-from graphc.tracing.trace import Trace
+from graphc.tracing.trace import Stateful, Trace
 from graphc.tracing.variable import Variable
 
 
@@ -96,6 +96,20 @@ class _EagerTrace(Trace):
         super().__init__()
         self.read_tensors: list[Tensor] = []
         self._inputs: dict[int, Value] = {}
+        self._around = current_state()
+        self.recorded = eager_recording() is not None
+
+    def read(self, variable: Stateful) -> Value:
+        """The value of a variable: where eager tapes record, an input that they see read, until it is assigned."""
+        value = self.current(variable)
+        if not self.recorded or value.ref != self.state(variable).ref:
+            return value
+        return self._input(self._around.read(cast(Variable, variable)))
+
+    def _input(self, tensor: Tensor) -> Value:
+        given = sum(node.op == "input" for node in self.builder.nodes)
+        self.read_tensors.append(tensor)
+        return self.builder.input(f"x{given}", tensor.type)
 
     def watched(self, tensor: Any) -> Value | None:
         """The value of a tensor that a tape watches: an input for one that an eager tape watches."""
@@ -104,9 +118,7 @@ class _EagerTrace(Trace):
         if own is not None or recording is None or recording.linked(tensor) is None:
             return own
         if id(tensor) not in self._inputs:
-            given = sum(node.op == "input" for node in self.builder.nodes)
-            self._inputs[id(tensor)] = self.builder.input(f"x{given}", tensor.type)
-            self.read_tensors.append(tensor)
+            self._inputs[id(tensor)] = self._input(tensor)
         return self._inputs[id(tensor)]
 
 

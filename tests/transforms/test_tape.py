@@ -398,3 +398,29 @@ def test_a_tape_in_a_region_hides_nothing_from_one_around_it(around: Any, assign
         found = graphc.function(both)(x)
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("through", ["value", "variable"])
+def test_a_tape_in_an_eager_vectorized_map_hides_nothing_from_one_around_it(through: str) -> None:
+    """The map is traced, also eagerly; its tape and the one around it both read the variable."""
+    v = graphc.Variable([0.5, 2.0])
+
+    def both(x: Any) -> Any:
+        def row(r: Any) -> Any:
+            read = v.value if through == "value" else v
+            with graphc.GradientTape() as inner:
+                y = ops.sin(read) * r * v
+            return inner.gradient(y, v)
+
+        with graphc.GradientTape() as outer:
+            result = ops.vectorized_map(row, x)
+        return outer.gradient(result, v)
+
+    x = np.array([1.0, 2.0, 3.0], "float32")
+    with graphc.backend("numpy"):
+        eager, compiled = both(x).numpy(), graphc.function(both)(x).numpy()
+    values = np.array([0.5, 2.0])
+    expected = 6 * (np.cos(values) - values * np.sin(values) + np.cos(values))
+    if through == "variable":
+        np.testing.assert_allclose(eager, expected, rtol=1e-5)
+    np.testing.assert_allclose(eager, compiled, rtol=1e-5)
