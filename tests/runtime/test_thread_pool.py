@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from threading import Thread
@@ -20,6 +21,22 @@ from graphc.runtime.cpu import thread_pool
 # Where a slot tells which processor its thread is on: behind its state, the padding, and two pointers.
 PROCESSOR = 4 + 124 + 2 * ctypes.sizeof(ctypes.c_void_p)
 X = np.random.default_rng(0).random((64, 16), dtype=np.float32)
+# Says so on stderr when the memory that the threads poll is freed.
+EXIT = """
+import os, sys
+import numpy as np, graphc
+from graphc.runtime.cpu import thread_pool
+class Watched(np.ndarray):
+    def __del__(self, write=os.write, is_finalizing=sys.is_finalizing):
+        if is_finalizing():
+            write(2, b"freed")
+empty = thread_pool.aligned_empty
+thread_pool.aligned_empty = lambda *arguments: empty(*arguments).view(Watched)
+with graphc.config.override(backend="cpu", threads=2):
+    model = graphc.Sequential([graphc.Input((256,)), graphc.layers.Dense(256)])
+    model.predict(np.ones((4096, 256), "float32"), batch_size=4096, verbose=0)
+assert thread_pool._pool()._threads
+"""
 
 
 @pytest.fixture
@@ -61,6 +78,11 @@ def test_a_child_of_fork_has_a_thread_pool_of_its_own(model: keras.Model) -> Non
     if child == 0:
         os._exit(0 if np.array_equal(model.predict(X, verbose=0), expected) else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_what_threads_poll_outlives_the_interpreter() -> None:
+    done = subprocess.run([sys.executable, "-c", EXIT], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no interval timer")

@@ -94,6 +94,8 @@ class _ThreadPool:
     def __init__(self) -> None:
         self._memory = aligned_empty((MOST_THREADS * SLOT_BYTES,), np.dtype(np.uint8))
         self._memory[:] = 0
+        # Threads may poll it until the process ends, after Python has torn down this module: it is never freed.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._memory))
         self._slots = address(self._memory)
         self._threads: list[_PoolThread] = []
 
