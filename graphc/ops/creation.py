@@ -116,7 +116,7 @@ def stop_gradient(variable: Any) -> Tensor:
 def copy(x: Any) -> Tensor:
     """A copy of a tensor."""
     tensor = as_tensor(x)
-    return tensor if tensor.traced is not None else bind("copy", tensor)
+    return bind("copy", tensor)
 
 
 @operation

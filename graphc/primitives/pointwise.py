@@ -574,6 +574,7 @@ copy = register(
         cheap=True,
         keeps_zero=(0,),
         linear=together,
+        simplify=operand_itself,
         batch=over_elements("copy"),
     )
 )
