@@ -37,9 +37,10 @@ def without_empty(graph: Graph) -> Graph:
 
 def _known(builder: Builder, node: Node, operands: list[Value]) -> Value | None:
     """The value of a node that has no elements, or an operand without elements; None where it is not known."""
-    rule, type = primitive(node.op), node.outs[0]
-    if len(node.outs) > 1 or (rule.kind is Kind.SOURCE and not rule.literal):
+    rule = primitive(node.op)
+    if len(node.outs) != 1 or (rule.kind is Kind.SOURCE and not rule.literal):
         return None
+    (type,) = node.outs
     if is_empty(type):
         return builder.full(0, type.shape, type.dtype)
     if rule.of_empty is None or not any(is_empty(operand.type) for operand in operands):

@@ -424,3 +424,26 @@ def test_a_tape_in_an_eager_vectorized_map_hides_nothing_from_one_around_it(thro
     slopes = {"value": np.cos(values), "variable": 2 * np.cos(values) - values * np.sin(values)}
     np.testing.assert_allclose(eager, 6 * slopes[through], rtol=1e-5)
     np.testing.assert_allclose(compiled, 6 * slopes[through], rtol=1e-5)
+
+
+def test_a_copy_is_a_value_of_its_own() -> None:
+    def program() -> list[Any]:
+        x = ops.convert_to_tensor(3.0)
+        with graphc.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = x * x
+            z = ops.copy(y)
+        return [tape.gradient(y, z), tape.gradient(z, y), tape.gradient(z, x)]
+
+    assert both(program) == [None, 1.0, 6.0]
+
+
+def test_a_loop_whose_gradients_nobody_needs_beside_tensors_without_elements() -> None:
+    def program() -> list[Any]:
+        x = ops.convert_to_tensor([1.0, 2.0, 3.0])
+        with graphc.GradientTape() as tape:
+            tape.watch(x)
+            y = ops.map(lambda row: ops.ones((2,)), ops.exp(x))
+        return [tape.gradient(y, x, unconnected_gradients="zero"), ops.zeros((0,)) * 2]
+
+    assert both(program) == [[0.0, 0.0, 0.0], []]
