@@ -6,6 +6,7 @@ from typing import Any
 
 from graphc import activations, constraints, initializers, ops, regularizers
 from graphc.errors import ArgumentError
+from graphc.frames import warn
 from graphc.layers.core import optional_config
 from graphc.layers.layer import Layer
 from graphc.registration import exported
@@ -69,6 +70,9 @@ class LeakyReLU(Layer):
     _passes_masks = True
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        if "alpha" in kwargs:
+            negative_slope = kwargs.pop("alpha")
+            warn("alpha of LeakyReLU is now negative_slope")
         super().__init__(**kwargs)
         if negative_slope is None or negative_slope < 0:
             raise ArgumentError("negative_slope is 0 or more", layer=self.name, got=repr(negative_slope))

@@ -10,6 +10,8 @@ import numpy as np
 
 from graphc import activations, constraints, initializers, ops, regularizers
 from graphc.errors import ArgumentError
+from graphc.frames import warn
+from graphc.layers.arguments import legacy_shape
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
 from graphc.layers.lookups import Lookup, Table, is_checked, nodes_from_data, record
@@ -57,10 +59,11 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, dtype=None, **{k: v for k, v in kwargs.items() if k != "input_shape"})
+        if shape is None and batch_shape is None:
+            batch_shape = legacy_shape(kwargs)
+        super().__init__(name=name, dtype=None, **kwargs)
         if sparse or ragged or optional:
             raise ArgumentError("sparse, ragged and optional inputs are not supported yet", layer=self.name)
-        shape = kwargs.get("input_shape") if shape is None else shape
         if input_tensor is not None:
             shape, batch_shape = None, input_tensor.shape
             dtype = dtype or input_tensor.dtype
@@ -293,7 +296,8 @@ class Embedding(Layer):
     ) -> None:
         if kwargs.pop("lora_rank", None) or kwargs.pop("quantization_config", None):
             raise ArgumentError("low-rank updates and quantization are not supported yet")
-        kwargs.pop("input_length", None)
+        if kwargs.pop("input_length", None) is not None:
+            warn("input_length of an Embedding is not used any more: leave it out")
         super().__init__(**kwargs)
         self.input_dim, self.output_dim, self.mask_zero = input_dim, output_dim, mask_zero
         self.embeddings_initializer = initializers.get(embeddings_initializer)

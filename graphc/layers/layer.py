@@ -14,7 +14,7 @@ import numpy as np
 from graphc import dtype_policies, dtypes, ops, regularizers, tree
 from graphc.dtype_policies import DTypePolicy
 from graphc.errors import ArgumentError, GraphcError, StateError
-from graphc.layers.arguments import given_arguments, signature_of, tensor_of_list
+from graphc.layers.arguments import given_arguments, legacy_shape, signature_of, tensor_of_list
 from graphc.layers.input_spec import check_inputs
 from graphc.layers.masks import fill_in_masks, propagate_masks
 from graphc.layers.repeated_calls import RepeatedCalls, is_counted
@@ -72,6 +72,8 @@ class Layer(WeightOwner):
         dtype: Name of a dtype, or a `DTypePolicy`. None: the default float dtype.
         autocast: Whether floating-point inputs are cast to the compute dtype of the layer.
         name: Its name. None: one derived from the name of the class.
+        **kwargs: `input_shape` (without the batch), `input_dim` or `batch_input_shape`, with a warning: the shape of
+            the inputs, if the layer is the first of a `Sequential`.
 
     Raises:
         ArgumentError: if an argument is unknown.
@@ -89,6 +91,8 @@ class Layer(WeightOwner):
     _losses: list[Tensor]
     _build_args: dict[str, Any] | None
     _repeated_calls: RepeatedCalls | None
+    # The shape of the inputs, batch included, with which a `Sequential` begins that has the layer first.
+    _first_shape: tuple[int | None, ...] | None = None
     # Whether the layer supports masks; a layer that overrides `compute_mask` does, too.
     _passes_masks = False
 
@@ -124,6 +128,7 @@ class Layer(WeightOwner):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        self._first_shape = legacy_shape(kwargs)
         if kwargs:
             known = inspect.signature(type(self).__init__).parameters
             raise ArgumentError(

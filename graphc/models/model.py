@@ -361,9 +361,8 @@ class Sequential(Model):
             raise ArgumentError("there is a layer of this name already", where=describe(user_line()), got=layer.name)
         if isinstance(layer, InputLayer) and self._stack:
             raise ArgumentError("an Input comes first", where=describe(user_line()), got=layer.name)
-        shape = layer.__dict__.get("_first_shape")
-        if shape is not None and not self._stack:
-            self.add(InputLayer(batch_shape=shape))
+        if layer._first_shape is not None and not self._stack:
+            self.add(InputLayer(batch_shape=layer._first_shape))
         self._stack.append(layer)
         self._grow(layer)
 
