@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ClassVar, ParamSpec, TypeVar, cast
 
 from graphc import dims, dtypes, tree
 from graphc.dims import Shape
@@ -173,8 +173,11 @@ class Operation:
         name: Its name. None: one derived from the name of the class.
     """
 
+    # The prefix of automatic names, if it is not the name of the class.
+    _name_prefix: ClassVar[str | None] = None
+
     def __init__(self, name: str | None = None) -> None:
-        self.name = given_name(name, snake_case(type(self).__name__))
+        self.name = given_name(name, self._name_prefix or snake_case(type(self).__name__))
         self._inbound_nodes: list[Node] = []
 
     def __getstate__(self) -> dict[str, Any]:
