@@ -21,6 +21,33 @@ from graphc.tracing.shapes import axis_of, dims_of
 from graphc.tracing.shapes import reshape as _reshape
 from graphc.tracing.symbolic import KerasTensor
 
+__all__ = [
+    "arange",
+    "array",
+    "cast",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "copy",
+    "dtype",
+    "empty",
+    "empty_like",
+    "eye",
+    "full",
+    "full_like",
+    "identity",
+    "is_tensor",
+    "linspace",
+    "ndim",
+    "ones",
+    "ones_like",
+    "shape",
+    "size",
+    "stop_gradient",
+    "tri",
+    "zeros",
+    "zeros_like",
+]
+
 
 def _float_or(dtype: Any) -> DType:
     return default_float() if dtype is None else dtypes.as_dtype(dtype)

@@ -14,6 +14,43 @@ from graphc.tracing.conversion import float_dtype
 from graphc.tracing.elementwise import broadcast_operands
 from graphc.tracing.large import pointwise
 
+__all__ = [
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "cbrt",
+    "ceil",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "erf",
+    "erfc",
+    "erfinv",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "hypot",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "nan_to_num",
+    "rad2deg",
+    "round",
+    "rsqrt",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+    "trunc",
+]
+
 
 def _rounding(op: str, x: Any) -> Tensor:
     """Applies a rounding primitive; integers are returned unchanged."""

@@ -12,6 +12,8 @@ from graphc.ops.shaping import stack
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
 
+__all__ = ["angle", "conj", "conjugate", "imag", "isreal", "real", "view_as_complex", "view_as_real"]
+
 
 @operation
 def real(x: Any) -> Tensor:

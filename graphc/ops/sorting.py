@@ -8,6 +8,8 @@ from graphc.ops.shaping import moveaxis, ravel
 from graphc.tracing import Tensor, as_tensor, bind_many, operation
 from graphc.tracing.shapes import axis_of
 
+__all__ = ["argsort", "sort"]
+
 
 def _sorted(x: Any, axis: int | None, op: str) -> tuple[Tensor, Tensor]:
     """The elements in ascending order, and where each was."""

@@ -17,6 +17,8 @@ from graphc.tracing import Tensor, as_tensor, bind, elementwise, infers, operati
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 
+__all__ = ["average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool", "separable_conv"]
+
 Padding = tuple[tuple[Dim, Dim], ...]
 
 
