@@ -7,23 +7,36 @@ from typing import TYPE_CHECKING
 
 from graphc import lazy
 from graphc.ops.activations import *
+from graphc.ops.alignment import *
 from graphc.ops.attention import *
+from graphc.ops.blocks import *
 from graphc.ops.branches import *
 from graphc.ops.creation import *
 from graphc.ops.crossentropies import *
+from graphc.ops.cumulative import *
 from graphc.ops.decompositions import *
+from graphc.ops.diagonals import *
 from graphc.ops.einstein import *
 from graphc.ops.elementwise import *
 from graphc.ops.functions import *
 from graphc.ops.gradients import *
 from graphc.ops.linear import *
 from graphc.ops.loops import *
+from graphc.ops.nan_reductions import *
 from graphc.ops.normalizations import *
+from graphc.ops.numbers import *
+from graphc.ops.ordering import *
 from graphc.ops.parts import *
 from graphc.ops.placing import *
+from graphc.ops.quantiles import *
+from graphc.ops.rearrangement import *
 from graphc.ops.reductions import *
+from graphc.ops.segments import *
 from graphc.ops.shaping import *
-from graphc.ops.sorting import *
+from graphc.ops.signal_windows import *
+from graphc.ops.stacking import *
+from graphc.ops.statistics import *
+from graphc.ops.vectorizing import *
 from graphc.ops.windows import *
 
 if TYPE_CHECKING:
