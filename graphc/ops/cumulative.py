@@ -137,7 +137,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
     >>> trapezoid([1.0, 2.0, 3.0]).numpy().item()
     4.0
     """
-    dtype = float_dtype(*(as_tensor(part) for part in (y, dx if x is None else x)))
+    dtype = float_dtype(as_tensor(y)) if x is None else float_dtype(as_tensor(y), as_tensor(x))
     values = as_tensor(y, dtype.accumulator)
     axis = axis_of(axis, values.ndim, "trapezoid")
     before, after = _neighbours(values, axis)

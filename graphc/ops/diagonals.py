@@ -141,7 +141,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
     power = power if increasing else elementwise("sub", columns - 1, power)
     base = _reshape(tensor, (*tensor.shape, 1))
     kind = tensor.type.dtype
-    return operate("pow", base, as_tensor(power, kind if kind.is_inexact else None))
+    return operate("pow", base, power if kind.is_bool else as_tensor(power, kind))
 
 
 @operation

@@ -219,7 +219,7 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Tenso
 
 @operation
 def digitize(x: Any, bins: Any) -> Tensor:
-    """The number of the bin in which each value is: `bins[i - 1] <= x < bins[i]`.
+    """The number of the bin in which each value is: `bins[i - 1] <= x < bins[i]`, or `bins[i - 1] > x >= bins[i]`.
 
     Args:
         x: Tensor.
@@ -240,7 +240,7 @@ def digitize(x: Any, bins: Any) -> Tensor:
     if extent == 0:
         return _broadcast_to(as_tensor(0, dtypes.int32), values.shape)
     upward = searchsorted(edges, values, side="right")
-    downward = elementwise("sub", extent, searchsorted(flip(edges, 0), values, side="left"))
+    downward = elementwise("sub", extent, searchsorted(flip(edges, 0), values, side="right"))
     ascending = elementwise("ge", edges[-1], edges[0])
     return where(ascending, upward, downward)
 

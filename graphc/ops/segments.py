@@ -55,15 +55,12 @@ def _segmented(op: str, data: Any, segment_ids: Any, num_segments: Any) -> Tenso
     if dtype.is_bool:
         rows = _cast(rows, dtypes.int32)
     wide = _cast(rows, rows.type.dtype.accumulator)
-    # Rows of no segment go to one that is cut off. Negative numbers count from the end, as in Keras on JAX.
-    ids = where(elementwise("lt", ids, 0), elementwise("add", ids, num_segments), ids)
+    # Rows of no segment go to one that is cut off.
     places = where(in_axis(ids, num_segments), ids, num_segments)
     total = bind(f"scatter_{_SCATTERS[op]}", places, wide, size=num_segments + 1)
     start, step = (0,) * total.ndim, (1,) * total.ndim
-    return _cast(
-        bind("slice", total, start=start, stop=(num_segments, *total.shape[1:]), step=step),
-        dtype,
-    )
+    total = bind("slice", total, start=start, stop=(num_segments, *total.shape[1:]), step=step)
+    return elementwise("gt", total, 0) if dtype.is_bool else _cast(total, dtype)
 
 
 _SCATTERS = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}
