@@ -17,6 +17,7 @@ from graphc.ops.shaping import expand_dims, flip, moveaxis, ravel, take_along_ax
 from graphc.tracing import Tensor, as_tensor, bind, bind_many, elementwise, infers, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
+from graphc.tracing.indexing import sliced
 from graphc.tracing.shapes import assumed, axis_of
 
 __all__ = [
@@ -131,9 +132,8 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
         raise ShapeError("`top_k` finds at most as many elements as there are", got=f"{k} of {extent}")
     # Sorting is stable: the last of equal elements comes last, which is the first of them when both ends are exchanged.
     values, order = bind_many("sort", flip(tensor, -1))
-    start, stop = (*(0 for _ in tensor.shape[:-1]), extent - k), tensor.shape
-    step = (1,) * tensor.ndim
-    values, order = (flip(bind("slice", part, start=start, stop=stop, step=step), -1) for part in (values, order))
+    start = (*(0 for _ in tensor.shape[:-1]), extent - k)
+    values, order = (flip(sliced(part, start, tensor.shape), -1) for part in (values, order))
     return values, elementwise("sub", extent - 1, order)
 
 

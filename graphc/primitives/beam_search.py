@@ -94,7 +94,7 @@ def _lower(types: Sequence[TensorType], beam_width: int, top_paths: int, blank: 
 
 
 def _vjp(g: Value | tuple[Value | None, ...], n: Applied) -> Sequence[Value | None]:
-    """As in Keras on JAX there is no gradient by the scores."""
+    """Decoding has no gradient: which sequences are best changes in jumps."""
     return None, None
 
 

@@ -189,6 +189,31 @@ def test_compiled(backend: str, dtype: str) -> None:
         check(graphc.function(run)(operands), wanted)
 
 
+# The number of components of a vector cannot be unknown.
+KNOWN = ("cross of two and three", "cross along axes", "vectorize", "vectorize of rows")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_symbolic(table: str) -> None:
+    """Symbolic tensors, of known shapes and with an unknown first axis, tell the shapes and dtypes of the results."""
+    wrong = []
+    for name, call in TABLES[table].items():
+        dtype = call.dtypes[0]
+        concrete = list(tree.flatten(call.run(ops, *arrays(name, call, dtype))))
+        for unknown in (False, True) if call.operands and name not in KNOWN else ():
+            shapes = [
+                (None, *of.shape[1:]) if unknown and of.shape and not i else of.shape
+                for i, of in enumerate(call.operands)
+            ]
+            inputs = [graphc.KerasTensor(s, of.dtype or dtype) for s, of in zip(shapes, call.operands, strict=True)]
+            results = list(tree.flatten(call.run(ops, *inputs)))
+            for found, wanted in zip(results, concrete, strict=not unknown):
+                sizes = zip(found.shape, wanted.shape, strict=True)
+                if found.dtype != wanted.dtype or not all(a == b or (unknown and a is None) for a, b in sizes):
+                    wrong.append(f"{name}: {found.dtype} {found.shape}, not {wanted.dtype} {wanted.shape}")
+    assert not wrong, "\n".join(wrong)
+
+
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_sparsemax(axis: int) -> None:
     """The projection onto the simplex: Keras's is right only where one element is not 0."""
