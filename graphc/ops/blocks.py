@@ -28,8 +28,8 @@ def _image(op: str, x: Any, data_format: str, block_size: int) -> tuple[Tensor, 
     tensor = as_tensor(x)
     if tensor.ndim != 4:
         raise ShapeError(f"`{op}` takes a batch of images", got=str(tensor.type), expected="rank 4")
-    if block_size < 1:
-        raise ArgumentError("a block has a size of 1 or more", got=block_size)
+    if block_size < 2:
+        raise ArgumentError("`block_size` must be at least 2", got=block_size)
     if data_format not in ("channels_last", "channels_first"):
         raise ArgumentError("unknown `data_format`", got=repr(data_format), expected="channels_last or channels_first")
     return tensor, data_format == "channels_first"
