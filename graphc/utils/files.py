@@ -1,0 +1,4 @@
+from typing import Any
+
+
+def get_file(*args: Any) -> Any: ...
