@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc import ops
 from graphc.errors import DataError
 from graphc.tracing import Tensor
 from graphc.utils.arguments import argument_error, whole_number
@@ -15,11 +16,11 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     """One-hot encoding of integer labels.
 
     Args:
-        x: Array of integers.
+        x: Array or tensor of integers.
         num_classes: The number of classes. None: one more than the largest label.
 
     Returns:
-        A NumPy array of floats, with a further axis.
+        A NumPy array of floats with a further axis, or for a tensor a tensor.
 
     Raises:
         ArgumentError: if `x` holds no integers.
@@ -40,19 +41,27 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     if labels.size and (labels.min() < 0 or labels.max() >= count):
         wrong = labels[(labels < 0) | (labels >= count)][0]
         raise DataError("a label is out of range", got=f"label {wrong}", expected=f"from 0 to {count - 1}")
-    codes = np.zeros((labels.size, count))
+    codes = np.zeros((labels.size, count), np.float32 if isinstance(x, Tensor) else np.float64)
     codes[np.arange(labels.size), labels.reshape(-1)] = 1
-    return codes.reshape(*labels.shape, count)
+    result = codes.reshape(*labels.shape, count)
+    return Tensor(result) if isinstance(x, Tensor) else result
 
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
-    """Normalizes vectors of a NumPy array to norm one; zero vectors remain zero.
+    """Vectors of an array or tensor divided by their norms; zero vectors remain zero.
+
+    Args:
+        x: Array or tensor.
+        axis: The axis of the vectors.
+        order: The order of the norm, such as 2 for that of Euclid.
 
     Example:
 
     >>> normalize([[3.0, 4.0]]).round(2).tolist()
     [[0.6, 0.8]]
     """
+    if isinstance(x, Tensor):
+        return ops.normalize(x, axis, order)
     array = np.asarray(x)
     length = np.atleast_1d(np.linalg.norm(array, order, axis))
     length[length == 0] = 1
