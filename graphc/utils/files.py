@@ -143,7 +143,7 @@ def _folder(cache_dir: Any, cache_subdir: Any) -> Path:
     home = cache_dir if cache_dir is not None else os.environ.get("KERAS_HOME")
     if home is None:
         return cache.folder(os.fspath(cache_subdir))
-    return Path(home).expanduser().absolute() / os.fspath(cache_subdir)
+    return Path(home, os.fspath(cache_subdir)).expanduser().absolute()
 
 
 def _is_there(file: Path, wanted: tuple[str, str] | None) -> bool:
