@@ -1,4 +1,4 @@
-"""Fetches the files of a data set: from the cache, else from installed packages, else from the network.
+"""Fetches the files of a data set: from the cache, installed packages, the cache of Keras, else from the network.
 
 Each file is verified by the SHA-256 (or MD5) sum of its decompressed content, which does not depend on the compression.
 A file with another sum is not used, whatever its source.
@@ -19,6 +19,8 @@ from graphc.errors import CacheWarning, DataError, FileError
 from graphc.runtime import cache
 from graphc.utils.downloads import receive
 
+# Where the authors of Keras keep data sets.
+KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 # How long the download of a file of a data set may take.
 WHOLE_SECONDS = 1800.0
 
@@ -83,6 +85,10 @@ def fetch(resource: Resource, *, group: str, installed: Path | None = None, down
         content = _read(installed / resource.name, resource)
         if content is not None:
             return Found(content, f"installed in {installed}")
+    keras = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets" / group
+    content = _read(keras / resource.name, resource)
+    if content is not None:
+        return Found(content, f"cache of Keras {keras}")
     if not download:
         raise FileError(
             f"{resource.name} is not on this machine", expected=f"the file {cached}", hint="allow downloads"
