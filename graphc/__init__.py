@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         backend,
         callbacks,
         constraints,
+        data,
         datasets,
         dtype_policies,
         errors,
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
         layers,
         losses,
         metrics,
+        mixed_precision,
         models,
         ops,
         optimizers,
+        preprocessing,
         random,
         regularizers,
         saving,
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from graphc.transforms.function import function
     from graphc.transforms.gradients import grad, hessian, jacobian, jvp, value_and_grad, vjp
     from graphc.transforms.tape import GradientTape
+    from graphc.utils.scopes import device, name_scope
 
 # What is imported when it is first used; the block above tells the same to type checkers.
 _SUBMODULES = (
@@ -50,14 +54,15 @@ _SUBMODULES = (
         "backend",
         "callbacks",
         "constraints",
+        "data",
         "datasets",
         "dtype_policies",
         "errors",
         "initializers",
         "inspect",
     ),
-    *("layers", "losses", "metrics", "models", "ops", "optimizers", "random", "regularizers", "saving", "tree"),
-    "utils",
+    *("layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random"),
+    *("regularizers", "saving", "tree", "utils"),
 )
 _MEMBERS = {
     **dict.fromkeys(("DTypePolicy", "FloatDTypePolicy"), "graphc.dtype_policies"),
@@ -77,6 +82,7 @@ _MEMBERS = {
     **dict.fromkeys(("grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"), "graphc.transforms.gradients"),
     "GradientTape": "graphc.transforms.tape",
     "function": "graphc.transforms.function",
+    **dict.fromkeys(("device", "name_scope"), "graphc.utils.scopes"),
 }
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.attributes(__name__, _SUBMODULES, _MEMBERS)
@@ -114,7 +120,9 @@ __all__ = [
     "callbacks",
     "config",
     "constraints",
+    "data",
     "datasets",
+    "device",
     "dtype_policies",
     "errors",
     "function",
@@ -127,9 +135,12 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
+    "name_scope",
     "ops",
     "optimizers",
+    "preprocessing",
     "primitive",
     "random",
     "regularizers",

@@ -1,4 +1,6 @@
-"""The functions of `keras.backend`: settings, dtypes and names. The module can be called to choose a backend.
+"""The functions of `keras.backend`: settings, dtypes and names, and those from before Keras 3.
+
+The module can be called to choose a backend.
 
 Example:
 
@@ -19,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc import config, dtypes, tracing
+from graphc import config, dtypes, lazy, ops, tracing
 from graphc.compiler import chosen_backend
 from graphc.config import (
     epsilon,
@@ -29,7 +31,7 @@ from graphc.config import (
     set_floatx,
     set_image_data_format,
 )
-from graphc.utils import clear_session
+from graphc.utils.session import clear_session, is_keras_tensor, standardize_dtype
 
 
 class _Callable(ModuleType):
@@ -50,6 +52,49 @@ class _Callable(ModuleType):
 sys.modules[__name__].__class__ = _Callable
 
 
+# Functions of `keras.backend` from before Keras 3, which programs still use: functions of `ops` under the same name, or
+# under another one, and those with a definition of their own. Imported when they are used.
+_OPS = (
+    *("abs", "cast", "cos", "exp", "log", "sin", "tanh", "sigmoid", "softplus", "softsign", "softmax", "sign"),
+    *("round", "square", "sum", "prod", "max", "min", "maximum", "minimum", "equal", "not_equal", "greater"),
+    *("greater_equal", "less", "less_equal", "dot", "transpose", "reshape", "squeeze", "stack", "shape"),
+    *("stop_gradient", "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"),
+    "one_hot",
+)
+_RENAMED = {
+    **{"conv2d": "conv", "conv3d": "conv", "depthwise_conv2d": "depthwise_conv"},
+    **{"separable_conv2d": "separable_conv", "eval": "convert_to_numpy"},
+}
+_LEGACY = (
+    *("constant", "variable", "eye", "zeros", "ones", "zeros_like", "ones_like", "arange", "cast_to_floatx"),
+    *("get_value", "batch_get_value", "set_value", "batch_set_value", "update", "update_add", "update_sub"),
+    *("moving_average_update", "dtype", "int_shape", "ndim", "count_params", "is_sparse", "to_dense", "gradients"),
+    *("all", "any", "mean", "std", "var", "argmax", "argmin", "cumsum", "cumprod", "in_top_k", "clip", "sqrt"),
+    *("pow", "elu", "relu", "hard_sigmoid", "dropout", "l2_normalize", "bias_add", "switch", "concatenate"),
+    *("expand_dims", "flatten", "batch_flatten", "permute_dimensions", "repeat", "repeat_elements", "reverse"),
+    *("gather", "tile", "temporal_padding", "spatial_2d_padding", "spatial_3d_padding", "batch_dot", "conv1d"),
+    *("pool2d", "random_normal", "random_uniform", "truncated_normal", "random_bernoulli"),
+    *("random_normal_variable", "random_uniform_variable", "map_fn", "foldl", "foldr"),
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        return getattr(ops, _RENAMED[name])
+    return _get(name)
+
+
+_get, __dir__ = lazy.attributes(
+    __name__,
+    (),
+    {
+        **dict.fromkeys(_OPS, "graphc.ops"),
+        **dict.fromkeys(_LEGACY, "graphc.legacy_backend"),
+        "name_scope": "graphc.utils.scopes",
+    },
+)
+
+
 def backend() -> str:
     """The name of the current backend.
 
@@ -57,32 +102,6 @@ def backend() -> str:
         BackendError: if the requested one is absent.
     """
     return chosen_backend()[0]
-
-
-def is_keras_tensor(x: Any) -> bool:
-    """Whether a value is a symbolic tensor.
-
-    Example:
-
-    >>> import graphc
-    >>> is_keras_tensor(graphc.Input((2,))), is_keras_tensor(graphc.ops.ones(2))
-    (True, False)
-    """
-    return isinstance(x, tracing.KerasTensor)
-
-
-def standardize_dtype(dtype: Any) -> str:
-    """The name of a dtype, given as a name, a NumPy dtype or a Python type; None: the default float dtype.
-
-    Raises:
-        DTypeError: if there is no such dtype.
-
-    Example:
-
-    >>> standardize_dtype(None), standardize_dtype(float), standardize_dtype(int)
-    ('float32', 'float32', 'int32')
-    """
-    return config.floatx() if dtype is None else dtypes.as_dtype(dtype).name
 
 
 def is_float_dtype(dtype: Any) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from graphc.datasets import idx
 from graphc.datasets.common import Images, Split, checked
-from graphc.datasets.fetch import Resource, fetch
+from graphc.datasets.fetch import KERAS, Resource, fetch
 from graphc.errors import FileError
 
 CLASSES = (
@@ -26,14 +26,13 @@ CLASSES = (
     "Ankle boot",
 )
 
-_ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 # Debian's package dataset-fashion-mnist. Its files are recompressed; with the file name and time that the authors' own
 # had in their gzip headers they have the MD5 sums that the authors publish, so the content is the same.
 _DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 
-def _file(name: str, sha256: str, size: int) -> Resource:
-    return Resource(name, _ORIGIN + name, sha256, size, packed=True)
+def _file(name: str, digest: str, size: int) -> Resource:
+    return Resource(name, KERAS + name, digest, size, packed=True)
 
 
 FILES = (

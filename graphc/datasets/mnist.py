@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graphc.datasets.common import Images, Split, checked, read_npz
-from graphc.datasets.fetch import Resource, fetch
+from graphc.datasets.fetch import KERAS, Resource, fetch
 
 CLASSES = tuple("0123456789")
 
 FILE = Resource(
     "mnist.npz",
-    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+    f"{KERAS}mnist.npz",
     "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
     limit=16 << 20,
     packed=False,

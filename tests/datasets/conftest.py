@@ -21,5 +21,6 @@ def server() -> Iterator[Server]:
 def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))  # not the user's
     with config.override(cache_dir=tmp_path / "cache"):
         yield tmp_path / "cache/datasets"
