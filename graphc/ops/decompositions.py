@@ -14,6 +14,8 @@ from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.shapes import reshape as _reshape
 
+__all__ = ["cholesky", "solve_triangular"]
+
 
 def _inexact(*operands: Any) -> list[Tensor]:
     """Operands as libraries compute them: in float32, or in float64 where one is."""

@@ -15,6 +15,52 @@ from graphc.tracing.arithmetic import operate
 from graphc.tracing.conversion import dtype_of, float_dtype
 from graphc.tracing.elementwise import broadcast_operands, in_floats, on_numbers
 
+__all__ = [
+    "abs",
+    "absolute",
+    "add",
+    "arctan2",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "clip",
+    "divide",
+    "divide_no_nan",
+    "equal",
+    "floor_divide",
+    "greater",
+    "greater_equal",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "left_shift",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "matmul",
+    "maximum",
+    "minimum",
+    "mod",
+    "multiply",
+    "negative",
+    "not_equal",
+    "power",
+    "reciprocal",
+    "right_shift",
+    "sign",
+    "square",
+    "subtract",
+    "true_divide",
+    "where",
+]
+
 
 def in_float(x: Any) -> Tensor:
     """The operand as a real or complex float: unchanged if it is one, else in the default float dtype."""

@@ -13,6 +13,8 @@ from graphc.tracing.arithmetic import operate
 from graphc.tracing.shapes import axis_of
 from graphc.tracing.shapes import reshape as _reshape
 
+__all__ = ["dot", "inner", "outer", "tensordot", "vdot"]
+
 
 def _pair(x1: Any, x2: Any) -> tuple[Tensor, Tensor, DType]:
     """Two operands in the dtype in which their products are accumulated, and the dtype of the result."""

@@ -34,6 +34,8 @@ from graphc.tracing.shapes import axis_of
 from graphc.tracing.trace import required_trace
 from graphc.tracing.traced import run_traced
 
+__all__ = ["associative_scan", "fori_loop", "map", "scan", "vectorized_map", "while_loop"]
+
 
 @operation
 def scan(

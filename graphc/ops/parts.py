@@ -11,6 +11,10 @@ from graphc.ops.elementwise import in_float
 from graphc.ops.shaping import stack
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
+from graphc.tracing.conversion import float_dtype
+from graphc.tracing.elementwise import broadcast_operands
+
+__all__ = ["angle", "conj", "conjugate", "imag", "isreal", "polar", "real", "view_as_complex", "view_as_real"]
 
 
 @operation
@@ -151,3 +155,21 @@ def view_as_real(x: Any) -> Tensor:
     """
     tensor = in_float(x)
     return stack([real(tensor), imag(tensor)], -1)
+
+
+@operation
+def polar(abs_: Any, angle: Any) -> Tensor:
+    """The complex numbers with given magnitudes and angles: `abs_ * cos(angle) + i abs_ * sin(angle)`.
+
+    Args:
+        abs_: Tensor of real numbers.
+        angle: Tensor of real numbers, in radians.
+
+    Example:
+
+    >>> polar(2.0, 0.0).numpy().item()
+    (2+0j)
+    """
+    dtype = dtypes.promote(float_dtype(as_tensor(abs_), as_tensor(angle)), dtypes.float32)
+    size, turn = broadcast_operands(as_tensor(abs_), as_tensor(angle), dtype=dtype)
+    return bind("complex", *(bind("mul", size, bind(part, turn)) for part in ("cos", "sin")))

@@ -16,6 +16,8 @@ from graphc.tracing.shapes import assumed, dims_of
 from graphc.tracing.trace import infers
 from graphc.tracing.updates import How, update
 
+__all__ = ["nonzero", "scatter", "scatter_update", "slice", "slice_update"]
+
 
 def _starts(start_indices: Any, x: Tensor, op: str) -> list[Tensor]:
     """The start of a block in each axis, as scalars; negative ones count from the end."""

@@ -20,6 +20,27 @@ from graphc.tracing.conversion import float_dtype
 from graphc.tracing.shapes import axes_of, axis_of
 from graphc.tracing.shapes import reshape as _reshape
 
+__all__ = [
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "average",
+    "count_nonzero",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "norm",
+    "prod",
+    "ptp",
+    "std",
+    "sum",
+    "var",
+]
+
 
 def remaining_axes(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
     """The axes that remain after a reduction."""

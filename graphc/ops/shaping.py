@@ -20,6 +20,31 @@ from graphc.tracing.indexing import wrapped as _wrapped
 from graphc.tracing.shapes import axes_of, axis_of, dims_of, may_be_equal, reshaped, squeezed, unify_sizes
 from graphc.tracing.shapes import reshape as _reshape
 
+__all__ = [
+    "broadcast_to",
+    "concatenate",
+    "expand_dims",
+    "flip",
+    "get_item",
+    "moveaxis",
+    "pad",
+    "ravel",
+    "repeat",
+    "reshape",
+    "roll",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "take",
+    "take_along_axis",
+    "tile",
+    "transpose",
+    "tril",
+    "triu",
+    "unstack",
+]
+
 
 @operation
 def reshape(x: Any, newshape: Any) -> Tensor:

@@ -1,6 +1,7 @@
 """The primitive operations; importing this package registers them all."""
 
 from graphc.primitives import (
+    beam_search,
     boundary,
     conditional,
     contraction,
@@ -14,6 +15,7 @@ from graphc.primitives import (
     pointwise,
     random,
     reductions,
+    representation,
     scatter,
     sorting,
     sources,
@@ -22,6 +24,7 @@ from graphc.primitives import (
 )
 
 __all__ = [
+    "beam_search",
     "boundary",
     "conditional",
     "contraction",
@@ -35,6 +38,7 @@ __all__ = [
     "pointwise",
     "random",
     "reductions",
+    "representation",
     "scatter",
     "sorting",
     "sources",
