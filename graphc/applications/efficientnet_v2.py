@@ -24,8 +24,8 @@ __all__ = [
 def _stages(*rows: tuple[int, ...]) -> tuple[Stage, ...]:
     """Stages of kernels of 3, from `(repeats, before, filters, expansion, strides)`; the first three are fused."""
     return tuple(
-        Stage(3, *row, squeeze=0.0 if i < 3 else 0.25, fused=i < 3)  # type: ignore[arg-type]
-        for i, row in enumerate(rows)
+        Stage(3, repeats, before, filters, expansion, strides, squeeze=0.0 if i < 3 else 0.25, fused=i < 3)
+        for i, (repeats, before, filters, expansion, strides) in enumerate(rows)
     )
 
 

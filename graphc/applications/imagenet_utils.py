@@ -58,17 +58,24 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
     over, mean, deviation = _MODES[mode]
     if isinstance(x, np.ndarray):
         images: Any = x if issubclass(x.dtype.type, np.floating) else x.astype(config.floatx())
-        images, like = images / np.asarray(over, images.dtype), lambda numbers: np.asarray(numbers, images.dtype)
     else:
-        floats = x if "float" in str(x.dtype) else ops.cast(x, config.floatx())
-        images, like = floats / over if over != 1 else floats, lambda numbers: np.asarray(numbers, config.floatx())
+        images = x if "float" in str(x.dtype) else ops.cast(x, config.floatx())
     rank = len(images.shape)
     axis = rank - 3 if first else rank - 1
     if mode == "caffe":
         images = images[tuple(slice(None, None, -1) if a == axis else slice(None) for a in range(rank))]
-    spread = [-1 if a == axis else 1 for a in range(rank)]
-    images = images - like(mean).reshape(spread)
-    return images if deviation is None else images / like(deviation).reshape(spread)
+    else:
+        images = images / over
+    images = images - _along(axis, images, mean)
+    return images if deviation is None else images / _along(axis, images, deviation)
+
+
+def _along(axis: int, images: Any, numbers: tuple[float, ...]) -> Any:
+    """Numbers for the positions along an axis of images, in their dtype."""
+    shape = [-1 if a == axis else 1 for a in range(len(images.shape))]
+    if isinstance(images, np.ndarray):
+        return np.asarray(numbers, images.dtype).reshape(shape)
+    return ops.reshape(ops.convert_to_tensor(numbers, images.dtype), shape)
 
 
 def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, Any]]]:
@@ -166,7 +173,7 @@ def validate_activation(classifier_activation: Any, weights: Any) -> None:
     """
     if weights is None:
         return
-    if activations.get(classifier_activation) not in (activations.softmax, activations.linear):
+    if activations.get(classifier_activation) not in (activations.get("softmax"), activations.get(None)):
         raise ArgumentError(
             "a classifier with trained weights has this activation",
             where=describe(user_line()),

@@ -14,8 +14,8 @@ Branches = tuple[Chain, ...]
 
 def chained(x: Any, chain: Chain) -> Any:
     """Convolutions one after the other; those that halve the image are not padded."""
-    for filters, kernel, *strides in chain:
-        x = conv_norm_relu(x, filters, kernel, *strides, padding="valid" if strides else "same")
+    for filters, kernel, *halving in chain:
+        x = conv_norm_relu(x, filters, kernel, 2 if halving else 1, "valid" if halving else "same")
     return x
 
 
@@ -34,8 +34,10 @@ def mixed(x: Any, branches: Branches, pooled_filters: int | None, name: str) -> 
         name: The name of the result.
     """
     parts = [chained(x, chain) for chain in branches]
-    shrinks = pooled_filters is None
-    parts.append(layers.MaxPooling2D(3, strides=2)(x) if shrinks else averaged(x, pooled_filters))
+    if pooled_filters is None:
+        parts.append(layers.MaxPooling2D(3, strides=2)(x))
+    else:
+        parts.append(averaged(x, pooled_filters))
     return concatenated(parts, name)
 
 

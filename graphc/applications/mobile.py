@@ -22,10 +22,10 @@ def image_shape(request: Request, sizes: tuple[int, ...]) -> tuple[tuple[Any, ..
     data_format = config.image_data_format()
     first = 1 if data_format == "channels_first" else 0
     given = request.input_shape
-    known = tuple(request.input_tensor.shape)[1:] if given is None and request.input_tensor is not None else given
-    rows = known[first] if known is not None and len(known) == 3 else None
-    square = rows is not None and rows == known[first + 1] and rows in sizes
-    size = rows if square else 224
+    known = given
+    if given is None and request.input_tensor is not None:
+        known = tuple(request.input_tensor.shape)[1:]
+    size = next((size for size in sizes if known is not None and tuple(known[first : first + 2]) == (size, size)), 224)
     shape = obtain_input_shape(given, size, 32, data_format, request.include_top, request.weights)
     return shape, shape[first]
 

@@ -78,7 +78,7 @@ def _block(inputs: Any, row: Row, number: int) -> Any:
     if strides == 2:
         x = padded_for_stride(x, kernel, f"{prefix}depthwise_pad")
     padding = "same" if strides == 1 else "valid"
-    options = {"strides": strides, "padding": padding, "use_bias": False, "name": f"{prefix}depthwise"}
+    options: dict[str, Any] = {"strides": strides, "padding": padding, "use_bias": False, "name": f"{prefix}depthwise"}
     x = layers.DepthwiseConv2D(kernel, **options)(x)
     x = _active(norm(x, f"{prefix}depthwise_bn", **_NORM), swish)
     if excites:

@@ -21,7 +21,7 @@ _LAYERS, _WEIGHTS, _INNER = "layer_names", "weight_names", "model_weights"
 
 def is_legacy(path: Path) -> bool:
     """Whether a file is an HDF5 file with the attributes of the old form."""
-    import h5py  # noqa: PLC0415
+    import h5py  # type: ignore[import-untyped]  # noqa: PLC0415
 
     try:
         with h5py.File(path, "r") as file:
@@ -108,7 +108,7 @@ def _matched(
             expected=f"{len(layers)}",
             hint="is it the file of another model, or with a classifier (include_top)? by_name=True loads what fits",
         )
-    chosen = []
+    chosen: list[tuple[Variable, Entry]] = []
     for layer, weights in pairs:
         variables = _ordered(layer)
         if _fits(variables, weights):
