@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphc import activations, config, ops
-from graphc.datasets.fetch import Resource, fetch
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.reshaping import data_format_of
 from graphc.tracing import Array, describe, user_line
 from graphc.tracing.arrays import array_of
+from graphc.utils.files import get_file
 
 CLASSES = 1000
-_CLASS_INDEX = Resource(
-    "imagenet_class_index.json",
-    "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json",
-    sha256="",
-    md5="c2c37ea517e94d9795004a39431a14cb",
-    limit=1 << 20,
-    packed=False,
-)
+_CLASS_INDEX = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
+_CLASS_INDEX_SUM = "c2c37ea517e94d9795004a39431a14cb"
 # For each mode: what images are divided by, then the means and the deviations of their channels.
 _MODES: dict[str, tuple[float, Any, Any]] = {
     "caffe": (1.0, (103.939, 116.779, 123.68), None),
@@ -100,7 +95,8 @@ def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, An
             got=f"shape {shape}",
             expected=f"(samples, {CLASSES})",
         )
-    names = json.loads(fetch(_CLASS_INDEX, group="models").content)
+    path = get_file("imagenet_class_index.json", _CLASS_INDEX, file_hash=_CLASS_INDEX_SUM, cache_subdir="models")
+    names = json.loads(Path(path).read_bytes())
     return [[(*names[str(i)], row[i]) for i in _best(row, top)] for row in array_of(preds)]
 
 

@@ -7,14 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from graphc.datasets.fetch import Resource, fetch_file
 from graphc.saving import legacy
+from graphc.utils.files import get_file
 
 _SITE = "https://storage.googleapis.com/"
 _FOLDER = "tensorflow/keras-applications/"
 _KERNELS = "_weights_tf_dim_ordering_tf_kernels"
-# More than the largest file has; what ends a server's endless answer.
-_LIMIT = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +191,7 @@ def weights_of(key: str, with_top: bool) -> Path:
     pair = FILES[key]
     which = 0 if with_top else 1
     name, digest = pair.names[which], pair.digests[which]
-    resource = Resource(
-        name,
-        f"{_SITE}{pair.folder}{name}",
-        sha256=digest if len(digest) == 64 else "",
-        md5=digest if len(digest) == 32 else "",
-        limit=_LIMIT,
-        packed=False,
-    )
-    return fetch_file(resource, group="models")
+    return Path(get_file(name, f"{_SITE}{pair.folder}{name}", file_hash=digest or None, cache_subdir="models"))
 
 
 def load(model: Any, path: Path) -> None:
