@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.errors import ArgumentError, ShapeError
+from graphc.ops.shaping import transpose
 from graphc.ops.windows import channels_first
 from graphc.tracing import Tensor, as_tensor
 
@@ -30,12 +31,12 @@ def batched(op: str, images: Any, data_format: str | None) -> tuple[Tensor, bool
     image_axes(op, x, data_format)
     first = channels_first(data_format)
     x = x if x.ndim == 4 else x.reshape((1, *x.shape))
-    return (x.transpose(0, 2, 3, 1) if first else x), first
+    return (transpose(x, (0, 2, 3, 1)) if first else x), first
 
 
 def unbatched(x: Tensor, first: bool, rank: int) -> Tensor:
     """Images in the format and rank that they had."""
-    x = x.transpose(0, 3, 1, 2) if first else x
+    x = transpose(x, (0, 3, 1, 2)) if first else x
     return x if rank == 4 else x.reshape(x.shape[1:])
 
 
