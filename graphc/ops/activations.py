@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from graphc import dtypes
+from graphc.errors import DataWarning
 from graphc.ops.elementwise import clip, in_float, in_wide, minus_abs, where
 from graphc.ops.reductions import broadcast_reduced, is_empty
 from graphc.ops.shaping import moveaxis, split
@@ -278,6 +280,12 @@ def softmax(x: Any, axis: Any = -1) -> Tensor:
     axes = axes_of(axis, tensor.ndim, "softmax")
     if is_empty(tensor, axes):
         return tensor
+    if len(axes) == 1 and tensor.shape[axes[0]] == 1:
+        warnings.warn(
+            f"the softmax along axis {axis} of {tensor.type}, which has one element, is 1: did you mean `sigmoid`?",
+            DataWarning,
+            stacklevel=3,
+        )
     powers, factor = softmax_parts(tensor, axes)
     result = _cast(bind("mul", powers, broadcast_reduced(factor, tensor, axes)), tensor.type.dtype)
     if len(axes) == 1:

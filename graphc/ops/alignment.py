@@ -17,6 +17,7 @@ from graphc.ops.shaping import concatenate, expand_dims, pad, take_along_axis, t
 from graphc.tracing import Tensor, as_tensor, bind, bind_many, broadcast_to, elementwise, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.indexing import as_indices
+from graphc.tracing.shapes import unify_sizes
 
 __all__ = ["ctc_decode", "ctc_loss"]
 
@@ -57,6 +58,8 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     lengths, times = as_indices(target_length), as_indices(output_length)
     if labels.ndim != 2:
         raise ShapeError("`ctc_loss` takes labels of shape (batch, labels)", got=str(labels.type))
+    names = [["batch", "time", "class"], ["batch", "label"], ["batch"], ["batch"]]
+    scores, labels, lengths, times = unify_sizes([scores, labels, lengths, times], names)
     dtype = scores.type.dtype
     batch, count = labels.shape
     log = log_softmax(scores, -1)
@@ -127,7 +130,8 @@ def ctc_decode(
     >>> ctc_decode([[[0.1, 2.0], [2.0, 0.1], [0.1, 3.0]]], [3])[0].numpy().tolist()
     [[[1, 1, -1]]]
     """
-    scores, lengths = _scores("ctc_decode", inputs), as_indices(sequence_lengths)
+    names = [["batch", "time", "class"], ["batch"]]
+    scores, lengths = unify_sizes([_scores("ctc_decode", inputs), as_indices(sequence_lengths)], names)
     classes = int(scores.shape[-1])
     blank = classes - 1 if mask_index is None else mask_index
     if strategy == "greedy":

@@ -17,6 +17,7 @@ from graphc.ops.windows import channels_first, channels_last, restore_format, tu
 from graphc.tracing import Tensor, as_tensor, bind, infers, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
+from graphc.tracing.indexing import sliced
 from graphc.tracing.shapes import reshape as _reshape
 
 __all__ = ["adaptive_average_pool", "adaptive_max_pool", "depth_to_space", "fold", "space_to_depth", "unfold"]
@@ -27,8 +28,8 @@ def _image(op: str, x: Any, data_format: str, block_size: int) -> tuple[Tensor, 
     tensor = as_tensor(x)
     if tensor.ndim != 4:
         raise ShapeError(f"`{op}` takes a batch of images", got=str(tensor.type), expected="rank 4")
-    if block_size < 1:
-        raise ArgumentError("a block has a size of 1 or more", got=block_size)
+    if block_size < 2:
+        raise ArgumentError("`block_size` must be at least 2", got=block_size)
     if data_format not in ("channels_last", "channels_first"):
         raise ArgumentError("unknown `data_format`", got=repr(data_format), expected="channels_last or channels_first")
     return tensor, data_format == "channels_first"
@@ -147,7 +148,7 @@ def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride
     for place in np.ndindex(*window):
         start = [i * d for i, d in zip(place, spacing, strict=True)]
         stop = [at + (m - 1) * s + 1 for at, m, s in zip(start, count, step, strict=True)]
-        blocks.append(bind("slice", tensor, start=(0, 0, *start), stop=(n, c, *stop), step=(1, 1, *step)))
+        blocks.append(sliced(tensor, (0, 0, *start), (n, c, *stop), (1, 1, *step)))
     return _reshape(stack(blocks, 2), (n, c * len(blocks), dims.product(count)))
 
 
@@ -198,7 +199,7 @@ def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding:
         total = placed if total is None else operate("add", total, placed)
     assert total is not None
     low, high = (0, 0, *border), (n, c, *(p + z for p, z in zip(border, size, strict=True)))
-    return bind("slice", total, start=low, stop=high, step=(1,) * 4)
+    return sliced(total, low, high)
 
 
 def _adaptive(op: str, inputs: Any, output_size: Any, data_format: str | None, largest: bool) -> Tensor:

@@ -13,6 +13,7 @@ from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.conversion import float_dtype
+from graphc.tracing.indexing import sliced
 from graphc.tracing.shapes import axis_of
 from graphc.tracing.shapes import reshape as _reshape
 
@@ -89,8 +90,7 @@ def _neighbours(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     if extent == 0:
         return x, x
     short = tuple(dim - 1 if a == axis else dim for a, dim in enumerate(x.shape))
-    step = (1,) * x.ndim
-    return bind("slice", x, start=none, stop=short, step=step), bind("slice", x, start=one, stop=x.shape, step=step)
+    return sliced(x, none, short), sliced(x, one, x.shape)
 
 
 @operation
@@ -137,7 +137,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
     >>> trapezoid([1.0, 2.0, 3.0]).numpy().item()
     4.0
     """
-    dtype = float_dtype(*(as_tensor(part) for part in (y, dx if x is None else x)))
+    dtype = float_dtype(as_tensor(y)) if x is None else float_dtype(as_tensor(y), as_tensor(x))
     values = as_tensor(y, dtype.accumulator)
     axis = axis_of(axis, values.ndim, "trapezoid")
     before, after = _neighbours(values, axis)

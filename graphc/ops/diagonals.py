@@ -10,9 +10,10 @@ from graphc.errors import ShapeError
 from graphc.ops.elementwise import where
 from graphc.ops.reductions import sum as _sum
 from graphc.ops.shaping import moveaxis, pad, ravel
-from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
+from graphc.tracing import Tensor, as_tensor, bind, elementwise, infers, operation
 from graphc.tracing.arithmetic import operate
-from graphc.tracing.shapes import axes_of
+from graphc.tracing.indexing import sliced
+from graphc.tracing.shapes import assumed, axes_of
 from graphc.tracing.shapes import reshape as _reshape
 
 __all__ = ["diag", "diagflat", "diagonal", "kron", "trace", "vander"]
@@ -81,13 +82,15 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     *lead, rows, columns = matrices.shape
     size = _length(rows, columns, offset)
     flat = _reshape(matrices, (*lead, rows * columns))
+    if infers() and not isinstance(size, int):
+        return assumed(flat, (*lead, size))
     start = offset if offset >= 0 else columns * -offset
     if size == 0:
         start = 0
     stop = start + (size - 1) * (columns + 1) + 1 if size != 0 else 0
     if isinstance(columns, int):
         first, each = (0,) * len(lead), (1,) * len(lead)
-        return bind("slice", flat, start=(*first, start), stop=(*lead, stop), step=(*each, columns + 1))
+        return sliced(flat, (*first, start), (*lead, stop), (*each, columns + 1))
     along = bind("iota", shape=(size,), axis=0, dtype=dtypes.int32)
     places = elementwise("add", elementwise("mul", along, columns + 1), start)
     return bind("gather", flat, places, axis=len(lead))
@@ -96,11 +99,13 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 def _length(rows: Dim, columns: Dim, offset: int) -> Dim:
     """The number of elements of a diagonal."""
     below, beside = rows - max(-offset, 0), columns - max(offset, 0)
-    if isinstance(below, int) and isinstance(beside, int):
-        return max(0, min(below, beside))
+    if dims.nonnegative(-below) or dims.nonnegative(-beside):
+        return 0
     for shorter, longer in ((below, beside), (beside, below)):
         if dims.nonnegative(longer - shorter):
             return shorter
+    if infers():
+        return dims.size(f"diagonal_{offset}".replace("-", "_"))
     raise ShapeError("the length of the diagonal is not known", got=f"matrices of {rows} by {columns}")
 
 
@@ -141,7 +146,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
     power = power if increasing else elementwise("sub", columns - 1, power)
     base = _reshape(tensor, (*tensor.shape, 1))
     kind = tensor.type.dtype
-    return operate("pow", base, as_tensor(power, kind if kind.is_inexact else None))
+    return operate("pow", base, power if kind.is_bool else as_tensor(power, kind))
 
 
 @operation

@@ -17,6 +17,7 @@ from graphc.ops.shaping import expand_dims, flip, moveaxis, ravel, take_along_ax
 from graphc.tracing import Tensor, as_tensor, bind, bind_many, elementwise, infers, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
+from graphc.tracing.indexing import sliced
 from graphc.tracing.shapes import assumed, axis_of
 
 __all__ = [
@@ -131,9 +132,8 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
         raise ShapeError("`top_k` finds at most as many elements as there are", got=f"{k} of {extent}")
     # Sorting is stable: the last of equal elements comes last, which is the first of them when both ends are exchanged.
     values, order = bind_many("sort", flip(tensor, -1))
-    start, stop = (*(0 for _ in tensor.shape[:-1]), extent - k), tensor.shape
-    step = (1,) * tensor.ndim
-    values, order = (flip(bind("slice", part, start=start, stop=stop, step=step), -1) for part in (values, order))
+    start = (*(0 for _ in tensor.shape[:-1]), extent - k)
+    values, order = (flip(sliced(part, start, tensor.shape), -1) for part in (values, order))
     return values, elementwise("sub", extent - 1, order)
 
 
@@ -219,7 +219,7 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Tenso
 
 @operation
 def digitize(x: Any, bins: Any) -> Tensor:
-    """The number of the bin in which each value is: `bins[i - 1] <= x < bins[i]`.
+    """The number of the bin in which each value is: `bins[i - 1] <= x < bins[i]`, or `bins[i - 1] > x >= bins[i]`.
 
     Args:
         x: Tensor.
@@ -240,7 +240,7 @@ def digitize(x: Any, bins: Any) -> Tensor:
     if extent == 0:
         return _broadcast_to(as_tensor(0, dtypes.int32), values.shape)
     upward = searchsorted(edges, values, side="right")
-    downward = elementwise("sub", extent, searchsorted(flip(edges, 0), values, side="left"))
+    downward = elementwise("sub", extent, searchsorted(flip(edges, 0), values, side="right"))
     ascending = elementwise("ge", edges[-1], edges[0])
     return where(ascending, upward, downward)
 

@@ -20,8 +20,8 @@ from graphc.tracing import Tensor, as_tensor, bind, elementwise, infers, operati
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
-from graphc.tracing.indexing import as_indices, in_axis
-from graphc.tracing.shapes import assumed
+from graphc.tracing.indexing import as_indices, in_axis, sliced
+from graphc.tracing.shapes import assumed, unify_sizes
 from graphc.tracing.shapes import reshape as _reshape
 
 __all__ = ["bincount", "histogram", "segment_max", "segment_min", "segment_prod", "segment_sum"]
@@ -45,7 +45,7 @@ def _segmented(op: str, data: Any, segment_ids: Any, num_segments: Any) -> Tenso
         raise DTypeError("the numbers of segments are integers", got=ids.dtype, hint='ops.cast(segment_ids, "int32")')
     if ids.ndim != 1 or rows.ndim < 1:
         raise ShapeError("there is a vector of segments, one for each row", got=f"{rows.type} and {ids.type}")
-    ids = as_indices(ids)
+    rows, ids = unify_sizes([rows, as_indices(ids)], [["row", *range(1, rows.ndim)], ["row"]])
     if num_segments is None:
         if infers():
             num_segments = dims.size("segments")
@@ -55,15 +55,11 @@ def _segmented(op: str, data: Any, segment_ids: Any, num_segments: Any) -> Tenso
     if dtype.is_bool:
         rows = _cast(rows, dtypes.int32)
     wide = _cast(rows, rows.type.dtype.accumulator)
-    # Rows of no segment go to one that is cut off. Negative numbers count from the end, as in Keras on JAX.
-    ids = where(elementwise("lt", ids, 0), elementwise("add", ids, num_segments), ids)
+    # Rows of no segment go to one that is cut off.
     places = where(in_axis(ids, num_segments), ids, num_segments)
     total = bind(f"scatter_{_SCATTERS[op]}", places, wide, size=num_segments + 1)
-    start, step = (0,) * total.ndim, (1,) * total.ndim
-    return _cast(
-        bind("slice", total, start=start, stop=(num_segments, *total.shape[1:]), step=step),
-        dtype,
-    )
+    total = sliced(total, (0,) * total.ndim, (num_segments, *total.shape[1:]))
+    return elementwise("gt", total, 0) if dtype.is_bool else _cast(total, dtype)
 
 
 _SCATTERS = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}

@@ -73,8 +73,8 @@ def _window(op: str, x: Any, make: Callable[[int], Any]) -> Tensor:
     length = as_tensor(x)
     if length.traced is not None:
         raise ShapeError(f"the length of a window is a known number: `{op}`", got=f"{length.type}, from a graph")
-    if length.ndim or not length.type.dtype.is_integer:
-        raise ArgumentError(f"the length of a window is an integer: `{op}`", got=repr(x)[:80])
+    if length.ndim or float(length) != int(length):
+        raise ArgumentError(f"the length of a window is a whole number: `{op}`", got=repr(x)[:80])
     return as_tensor(np.asarray(make(int(length))), default_float())
 
 
@@ -86,7 +86,7 @@ def bartlett(x: Any) -> Tensor:
         x: The length of the window.
 
     Raises:
-        ArgumentError: if it is no integer.
+        ArgumentError: if it is no whole number.
 
     Example:
 

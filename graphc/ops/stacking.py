@@ -9,8 +9,8 @@ from graphc import dims
 from graphc.dims import Dim
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.shaping import concatenate, flip, split, transpose
-from graphc.tracing import Tensor, as_tensor, bind, operation
-from graphc.tracing.shapes import axis_of
+from graphc.tracing import Tensor, as_tensor, bind, infers, operation
+from graphc.tracing.shapes import assumed, axis_of
 from graphc.tracing.shapes import reshape as _reshape
 
 __all__ = [
@@ -113,6 +113,9 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]
     extent, parts = tensor.shape[axis], indices_or_sections
     if not isinstance(parts, int) or parts < 1 or dims.mod(extent, parts) == 0:
         return split(tensor, parts, axis)
+    if infers() and not isinstance(extent, int):
+        sizes = [dims.size(f"array_split_{i}") for i in range(parts)]
+        return [assumed(tensor, (*tensor.shape[:axis], size, *tensor.shape[axis + 1 :])) for size in sizes]
     if not isinstance(extent, int):
         raise ShapeError(
             "`array_split` makes parts of unequal sizes only of an axis of known size",

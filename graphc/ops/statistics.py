@@ -16,6 +16,7 @@ from graphc.tracing import Tensor, as_tensor, bind, infers, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.conversion import float_dtype
+from graphc.tracing.shapes import assumed
 from graphc.tracing.shapes import reshape as _reshape
 
 __all__ = ["cdist", "corrcoef", "correlate", "cross", "psnr"]
@@ -124,6 +125,8 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Tensor:
     if swapped:
         a, b = b, a
     taps: Dim = b.shape[0]
+    if infers() and not (isinstance(taps, int) and isinstance(a.shape[0], int)):
+        return _cast(assumed(a, (dims.size("correlate"),)), dtype)
     if not isinstance(taps, int):
         raise ShapeError("`correlate` takes a shorter vector of known length", got=f"{a.type} and {b.type}")
     low, high = {"valid": (0, 0), "same": (taps // 2, taps - taps // 2 - 1), "full": (taps - 1, taps - 1)}[mode]

@@ -9,7 +9,7 @@ import numpy as np
 from graphc import dtypes
 from graphc.dims import Dim
 from graphc.errors import ShapeError
-from graphc.graph.builder import Builder
+from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batched, Case, Kind, LibraryRule, Primitive, register
 from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import Array, check_dtype
@@ -93,6 +93,11 @@ def _lower(types: Sequence[TensorType], beam_width: int, top_paths: int, blank: 
     return LibraryRule(types[0].elements * (20 * beam_width))
 
 
+def _vjp(g: Value | tuple[Value | None, ...], n: Applied) -> Sequence[Value | None]:
+    """Decoding has no gradient: which sequences are best changes in jumps."""
+    return None, None
+
+
 def _batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> tuple[Batched, ...]:
     scores, lengths = (operand.spread(length) for operand in operands)
     _, batch, times, classes = scores.shape
@@ -110,5 +115,5 @@ def _cases() -> Iterable[Case]:
 
 
 ctc_beam_search = register(
-    Primitive("ctc_beam_search", Kind.LIBRARY, _infer, _eval, _lower, None, _cases, _DTYPES, batch=_batch)
+    Primitive("ctc_beam_search", Kind.LIBRARY, _infer, _eval, _lower, _vjp, _cases, _DTYPES, batch=_batch)
 )

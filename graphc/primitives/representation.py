@@ -121,7 +121,7 @@ bitcast = register(
         _bitcast_infer,
         _bitcast_eval,
         _bitcast_lower,
-        None,
+        lambda g, n: (None,),
         _bitcast_cases,
         ANY,
         batch=_bitcast_batch,

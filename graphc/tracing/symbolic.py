@@ -82,6 +82,8 @@ class KerasTensor(Operators):
     ) -> None:
         if sparse or ragged or kwargs:
             raise ArgumentError("sparse and ragged tensors are not supported yet", hint="pass dense ones")
+        if not isinstance(shape, Iterable):
+            raise ArgumentError("a shape is a tuple of sizes", got=repr(shape), hint=f"({shape},)")
         self.dims: Shape = tuple(
             dims.size(BATCH if axis == 0 else f"N{axis}") if size is None else size for axis, size in enumerate(shape)
         )
