@@ -192,15 +192,18 @@ class Layer(WeightOwner):
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Builds the layer with a configuration that `get_build_config` returned."""
-        shapes = {key: _as_shape(shape) for key, shape in config.items()}
+        shapes = {key: _as_shape(shape) for key, shape in config.get("shapes_dict", config).items()}
         if set(shapes) == {"input_shape"}:
             self.build(shapes["input_shape"])
         else:
             self.build(**shapes)
 
     def get_build_config(self) -> dict[str, Any] | None:
-        """The shapes for which it was built; None if it is not built."""
-        return self._build_args
+        """The shapes for which it was built, as in Keras: `input_shape`, or a dictionary; None if it is not built."""
+        shapes = {name: shape for name, shape in (self._build_args or {}).items() if shape is not None}
+        if not shapes:
+            return None
+        return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
 
     def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.built:

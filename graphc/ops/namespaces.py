@@ -44,6 +44,27 @@ _NAMES = {
     """,
 }
 
+# Functions that Keras defines in its module `math`.
+_MATH = frozenset(
+    {
+        *("erf", "erfinv", "extract_sequences", "fft", "fft2", "ifft2", "in_top_k", "irfft", "istft", "logdet"),
+        *("logsumexp", "rfft", "rsqrt", "segment_max", "segment_min", "segment_prod", "segment_sum", "stft", "top_k"),
+        *("view_as_complex", "view_as_real"),
+    }
+)
+
+
+def home(name: str) -> str:
+    """The module of Keras that defines an operation.
+
+    Example:
+
+    >>> home("reshape"), home("logsumexp"), home("cond")
+    ('numpy', 'math', 'core')
+    """
+    found = [module for module, names in _NAMES.items() if name in names.split()]
+    return found[-1] if found else "math" if name in _MATH else "core"
+
 
 def members(module: str) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
     """The `__all__`, `__getattr__` and `__dir__` of the module that is a namespace.

@@ -238,6 +238,8 @@ class FunctionOperation(Operation):
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__(auto_name(name))
         self.function = function
+        # The name of the public function.
+        self.public = name
         # Its class in summaries: Keras has a class for each function.
         self.shown_class = "".join(part.capitalize() for part in name.split("_"))
 
