@@ -285,6 +285,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
     array([4, 1, 2, 3], dtype=int32)
     """
     tensor = as_tensor(x)
+    shift = shift.tolist() if isinstance(shift, np.ndarray | np.generic) else shift
     if axis is None:
         return _reshape(roll(ravel(tensor), shift, 0), tensor.shape)
     if isinstance(axis, list | tuple) or isinstance(shift, list | tuple):
@@ -357,7 +358,7 @@ def tile(x: Any, repeats: Any) -> Tensor:
     array([1, 2, 1, 2], dtype=int32)
     """
     tensor = as_tensor(x)
-    counts = dims_of(repeats if isinstance(repeats, list | tuple) else (repeats,))
+    counts = dims_of(repeats if isinstance(repeats, list | tuple | np.ndarray) else (repeats,))
     rank = max(tensor.ndim, len(counts))
     counts = (1,) * (rank - len(counts)) + counts
     source = (1,) * (rank - tensor.ndim) + tuple(tensor.shape)
