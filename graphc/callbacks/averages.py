@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.callbacks.callback import Callback, Logs
-from graphc.errors import StateError
+from graphc.errors import ArgumentError
 from graphc.tracing import Array, Variable
 
 
@@ -19,7 +19,7 @@ class SwapEMAWeights(Callback):
             one, too: callbacks that come after this one then see, and save, averages.
 
     Raises:
-        StateError: if the optimizer keeps no averages.
+        ArgumentError: if the optimizer keeps no averages.
 
     Example:
 
@@ -40,7 +40,7 @@ class SwapEMAWeights(Callback):
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         found = [one for one in getattr(optimizer, "optimizers", [optimizer]) if getattr(one, "use_ema", False)]
         if not found:
-            raise StateError(
+            raise ArgumentError(
                 "SwapEMAWeights needs an optimizer that keeps moving averages",
                 got=type(optimizer).__name__,
                 hint="pass `use_ema=True` to the optimizer",

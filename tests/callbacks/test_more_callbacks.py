@@ -168,7 +168,7 @@ def test_averages_are_in_the_model_for_evaluation(on_epoch: bool, scaled: bool) 
 
 
 def test_averages_that_are_not_kept_are_missed() -> None:
-    with pytest.raises(StateError, match="use_ema=True"):
+    with pytest.raises(ArgumentError, match="use_ema=True"):
         model().fit(X, Y, verbose=0, callbacks=[callbacks.SwapEMAWeights()])
 
 
