@@ -8,11 +8,12 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from graphc import dtypes, tree
+from graphc import config, dtypes, tree
 from graphc.data.prefetch import Prefetched
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DataError, DataWarning, DTypeError
@@ -146,6 +147,8 @@ def as_array(x: Any, name: str) -> Array:
     array = np.asarray(x.array if isinstance(x, Tensor) else x)
     if array.ndim == 1 and hasattr(x, "to_frame"):  # a column of pandas or polars is one of a table, as in Keras
         array = array[:, None]
+    if array.dtype == object and hasattr(x, "to_numpy") and all(isinstance(v, Real | np.bool_) for v in array.flat):
+        array = array.astype(config.floatx())  # a table of columns of different dtypes, or that may have gaps
     if array.dtype.kind in "OSUMmcV" and array.dtype not in (t.numpy for t in dtypes.ALL):
         raise DTypeError(
             f"the elements of {name} are no numbers",
