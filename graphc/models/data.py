@@ -144,6 +144,8 @@ def as_array(x: Any, name: str) -> Array:
     Raises:
         DTypeError: if its elements are no numbers.
     """
+    if hasattr(x, "detach") and hasattr(x, "cpu"):  # a tensor of PyTorch with a gradient, or on a device, is no array
+        x = x.detach().cpu()
     array = np.asarray(x.array if isinstance(x, Tensor) else x)
     if array.ndim == 1 and hasattr(x, "to_frame"):  # a column of pandas or polars is one of a table, as in Keras
         array = array[:, None]
