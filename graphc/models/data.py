@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -431,6 +430,8 @@ def split_validation(batch: Batch, validation_split: float) -> tuple[Batch, Batc
 
 
 _END = object()
+# Grain says that there is no end by the largest number that there is, or by a part of it.
+_ENDLESS = 1 << 40
 
 
 class Batches:
@@ -464,7 +465,7 @@ class Batches:
             count = len(self.source)
         except (TypeError, NotImplementedError):  # loaders of PyTorch, TensorFlow and our own say so that none is known
             return None
-        return None if count >= sys.maxsize else count  # Grain's way to say that there is no end
+        return count if count < _ENDLESS else None
 
     def can_restart(self) -> bool:
         """Whether the batches can be iterated again; an iterator can only continue."""

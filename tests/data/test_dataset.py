@@ -356,6 +356,21 @@ def test_loaders_of_others_are_iterated_in_a_thread(known: bool) -> None:
     assert set(names) == {"graphc-prefetch"}
 
 
+class Endless:
+    """Batches by index, as Grain has them where they are repeated: as many as there are numbers."""
+
+    def __len__(self) -> int:
+        return 2**63 // 5
+
+    def __getitem__(self, i: int) -> Any:
+        return X[:4] + i % 3, Y[:4]
+
+
+def test_endless_batches_by_index() -> None:
+    with graphc.backend("numpy"):
+        assert model().fit(Endless(), steps_per_epoch=3, epochs=2, verbose=0).epoch == [0, 1]
+
+
 def test_nothing_is_taken_from_a_generator_that_is_not_used() -> None:
     numbers = iter(range(10))
     batches = ((X[:4] + i, Y[:4]) for i in numbers)
