@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         saving,
         tree,
         utils,
+        wrappers,
     )
     from graphc.dtype_policies import DTypePolicy, FloatDTypePolicy
     from graphc.initializers import Initializer
@@ -64,7 +65,7 @@ _SUBMODULES = (
         "inspect",
     ),
     *("layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random"),
-    *("regularizers", "saving", "tree", "utils"),
+    *("regularizers", "saving", "tree", "utils", "wrappers"),
 )
 _MEMBERS = {
     **dict.fromkeys(("DTypePolicy", "FloatDTypePolicy"), "graphc.dtype_policies"),
@@ -154,4 +155,5 @@ __all__ = [
     "value_and_grad",
     "version",
     "vjp",
+    "wrappers",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from graphc import config as settings
 from graphc import dtypes
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, DTypeError
 from graphc.registration import Configurable, deserialize_keras_object, exported, serialize_keras_object
 
 
@@ -33,7 +33,14 @@ class DTypePolicy(Configurable):
         if not isinstance(self.name, str):
             raise ArgumentError("a dtype policy has a name", got=repr(name), expected="such as 'float32'")
         mixed = self.name.removeprefix("mixed_")
-        self.compute_dtype = dtypes.as_dtype(mixed).name
+        try:
+            self.compute_dtype = dtypes.as_dtype(mixed).name
+        except DTypeError as error:
+            raise ArgumentError(
+                "there is no such dtype policy",
+                got=repr(name)[:80],
+                expected="a dtype, mixed_float16 or mixed_bfloat16",
+            ) from error
         self.variable_dtype = "float32" if mixed != self.name else self.compute_dtype
 
     def get_config(self) -> dict[str, Any]:
@@ -75,7 +82,9 @@ def set_dtype_policy(policy: Any) -> None:
     'bfloat16'
     >>> config.set_default_policy(None)
     """
-    name = policy.name if isinstance(policy, DTypePolicy) else policy
+    name = get(policy).name if policy is not None else None
+    if name is None:
+        raise ArgumentError("a dtype policy has a name", got=repr(policy), expected="such as 'float32'")
     settings.set_default_policy(name)
 
 
@@ -86,7 +95,7 @@ def get(identifier: Any) -> DTypePolicy:
     if isinstance(identifier, dict):
         policy: DTypePolicy = deserialize_keras_object(identifier)
         return policy
-    if identifier is None or (isinstance(identifier, str) and identifier.startswith("mixed_")):
+    if identifier is None or isinstance(identifier, str):
         return DTypePolicy(identifier)
     return DTypePolicy(dtypes.as_dtype(identifier).name)
 

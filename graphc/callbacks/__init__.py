@@ -1,5 +1,7 @@
 """Callbacks, which are called at the beginnings and ends of training, epochs and batches."""
 
+from graphc.callbacks.averages import SwapEMAWeights
+from graphc.callbacks.backup import BackupAndRestore
 from graphc.callbacks.callback import Callback, History
 from graphc.callbacks.callback_list import CallbackList
 from graphc.callbacks.logging import CSVLogger, LambdaCallback
@@ -11,8 +13,11 @@ from graphc.callbacks.monitoring import (
     TerminateOnNaN,
 )
 from graphc.callbacks.progress import ProgbarLogger
+from graphc.callbacks.remote import RemoteMonitor
+from graphc.callbacks.tensorboard import TensorBoard
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -23,5 +28,8 @@ __all__ = [
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]

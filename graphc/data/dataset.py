@@ -7,6 +7,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from graphc.data import elements
 from graphc.data.elements import as_element
 from graphc.data.prefetch import DEFAULT_AHEAD, Prefetched
 from graphc.errors import ArgumentError, DataWarning, SizeError
-from graphc.tracing import Tensor, describe, user_line
+from graphc.tracing import Array, Tensor, describe, user_line
 from graphc.utils.arguments import argument_error, whole_number
 
 AUTOTUNE = -1
@@ -55,6 +56,8 @@ class Dataset(Iterable[Any]):
         self._rows_vary = False
         # The number of elements in a batch, right after `batch`; else None.
         self.batch_size: int | None = None
+        # The arrays whose rows the elements are: batches are then taken from them at once.
+        self._table: _Table | None = None
         # Whether a thread makes its elements, so that who iterates need not start one.
         self.prefetches = False
 
@@ -69,7 +72,8 @@ class Dataset(Iterable[Any]):
             name: Accepted as in TensorFlow.
         """
         whole = as_element(_lists_are_arrays(tensors))
-        return Dataset(lambda: elements.rows(whole), elements.row_count(whole))
+        count = elements.row_count(whole)
+        return _of_table(_Table(whole, lambda: np.arange(count)), count)
 
     @staticmethod
     def from_tensors(tensors: Any, name: str | None = None) -> Dataset:
@@ -179,9 +183,9 @@ class Dataset(Iterable[Any]):
         count = {INFINITE_CARDINALITY: "infinite", UNKNOWN_CARDINALITY: "unknown"}.get(self._count, self._count)
         return f"<Dataset elements={count}>"
 
-    def _next(self, make: _MakeIterator, count: int) -> Dataset:
+    def _next(self, make: _MakeIterator, count: int, table: _Table | None = None) -> Dataset:
         result = Dataset(make, count)
-        result._rows_vary = self._rows_vary
+        result._rows_vary, result._table = self._rows_vary, table
         if hasattr(self, "class_names"):
             result.class_names = self.class_names
         return result
@@ -255,7 +259,7 @@ class Dataset(Iterable[Any]):
         Raises:
             DataError: where elements differ in structure or shape.
         """
-        return self._batched(batch_size, drop_remainder, elements.stacked)
+        return self._batched(batch_size, drop_remainder, elements.stacked, self._table)
 
     def padded_batch(
         self,
@@ -278,10 +282,18 @@ class Dataset(Iterable[Any]):
             raise argument_error("padded_shapes", padded_shapes, "None: elements are padded to the largest of a batch")
         return self._batched(batch_size, drop_remainder, lambda group: elements.padded(group, padding_values))
 
-    def _batched(self, batch_size: Any, drop_remainder: bool, combine: Callable[[list[Any]], Any]) -> Dataset:
+    def _batched(
+        self,
+        batch_size: Any,
+        drop_remainder: bool,
+        combine: Callable[[list[Any]], Any],
+        table: _Table | None = None,
+    ) -> Dataset:
         size = _whole("batch_size", batch_size, 1)
 
         def make() -> Iterator[Any]:
+            if table is not None:
+                return table.batches(size, drop_remainder)
             return (combine(group) for group in _groups(iter(self), size) if len(group) == size or not drop_remainder)
 
         count = self._count if self._count < 0 else self._count // size if drop_remainder else -(-self._count // size)
@@ -334,11 +346,14 @@ class Dataset(Iterable[Any]):
         base = int(np.random.randint(2**31 - 1)) if seed is None else abs(_whole("seed", seed, None))
         iterations = itertools.count()
 
-        def make() -> Iterator[Any]:
-            key = [base, next(iterations)] if reshuffle_each_iteration else base
-            return _shuffled(iter(self), size, np.random.default_rng(key))
+        def generator() -> np.random.Generator:
+            return np.random.default_rng([base, next(iterations)] if reshuffle_each_iteration else base)
 
-        return self._next(make, self._count)
+        if self._table is not None and size >= self._count:
+            table = self._table
+            made = _of_table(_Table(table.rows, lambda: generator().permutation(table.order())), self._count)
+            return self._next(made._make, self._count, made._table)
+        return self._next(lambda: _shuffled(iter(self), size, generator()), self._count)
 
     def take(self, count: int, name: str | None = None) -> Dataset:
         """The first `count` elements; all, if it is -1."""
@@ -425,6 +440,31 @@ class Dataset(Iterable[Any]):
     def with_options(self, options: Any, name: str | None = None) -> Dataset:
         """The data set itself: TensorFlow's options are about its own runtime."""
         return self
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Arrays, whose rows are the elements of a data set.
+
+    Args:
+        rows: The arrays, in the structure of an element.
+        order: Gives the indices of the rows, anew for each iteration.
+    """
+
+    rows: Any
+    order: Callable[[], Array]
+
+    def batches(self, size: int, drop_remainder: bool) -> Iterator[Any]:
+        """The rows in batches."""
+        order = self.order()
+        end = len(order) // size * size if drop_remainder else len(order)
+        return (elements.row(self.rows, order[start : start + size]) for start in range(0, end, size))
+
+
+def _of_table(table: _Table, count: int) -> Dataset:
+    result = Dataset(lambda: (elements.row(table.rows, i) for i in table.order()), count)
+    result._table = table
+    return result
 
 
 def _call(function: Callable[..., Any], element: Any) -> Any:

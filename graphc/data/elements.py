@@ -168,12 +168,7 @@ def padded(elements: Sequence[Any], padding: Any = None) -> Any:
 
 
 def _combined(function: Callable[..., Any], elements: Sequence[Any]) -> Any:
-    try:
-        return tree.map_structure(lambda *leaves: None if leaves[-1] is None else function(*leaves), *elements)
-    except DataError:
-        raise
-    except (ValueError, TypeError) as error:
-        raise DataError("the elements of a batch differ in structure", got=str(error).splitlines()[0]) from error
+    return tree.map_structure(lambda *leaves: None if leaves[-1] is None else function(*leaves), *elements)
 
 
 def _stacked_leaves(*leaves: Any) -> Any:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from graphc import dtypes, tree
+from graphc import config, dtypes, tree
 from graphc.data.prefetch import Prefetched
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DataError, DataWarning, DTypeError
@@ -143,9 +143,13 @@ def as_array(x: Any, name: str) -> Array:
     Raises:
         DTypeError: if its elements are no numbers.
     """
+    if hasattr(x, "detach") and hasattr(x, "cpu"):  # a tensor of PyTorch with a gradient, or on a device, is no array
+        x = x.detach().cpu()
     array = np.asarray(x.array if isinstance(x, Tensor) else x)
     if array.ndim == 1 and hasattr(x, "to_frame"):  # a column of pandas or polars is one of a table, as in Keras
         array = array[:, None]
+    if array.dtype == object and hasattr(x, "to_numpy") and all(isinstance(v, Real | np.bool_) for v in array.flat):
+        array = array.astype(config.floatx())  # a table of columns of different dtypes, or that may have gaps
     if array.dtype.kind in "OSUMmcV" and array.dtype not in (t.numpy for t in dtypes.ALL):
         raise DTypeError(
             f"the elements of {name} are no numbers",
@@ -426,6 +430,8 @@ def split_validation(batch: Batch, validation_split: float) -> tuple[Batch, Batc
 
 
 _END = object()
+# Grain says that there is no end by the largest number that there is, or by a part of it.
+_ENDLESS = 1 << 40
 
 
 class Batches:
@@ -459,7 +465,7 @@ class Batches:
             count = len(self.source)
         except (TypeError, NotImplementedError):  # loaders of PyTorch, TensorFlow and our own say so that none is known
             return None
-        return None if count >= sys.maxsize else count  # Grain's way to say that there is no end
+        return count if count < _ENDLESS else None
 
     def can_restart(self) -> bool:
         """Whether the batches can be iterated again; an iterator can only continue."""

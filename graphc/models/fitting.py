@@ -131,7 +131,9 @@ class Fitting(Trainer):
         validation_steps: int | None,
         validation_freq: Any,
     ) -> None:
+        self._initial_epoch: int | None = None
         callbacks.on_train_begin()
+        first = self._initial_epoch or first  # where a backup goes on
         per_execution = self._per_execution(callbacks, "train")
         last_logs: dict[str, Any] = {}
         for epoch in range(first, last):

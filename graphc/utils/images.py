@@ -240,7 +240,7 @@ def save_img(
         raise _no_image(x, image, data_format)
     pixels = _pixels(image, scale, where)
     if chosen == "png" and not kwargs:
-        content = _png(pixels)
+        content = png(pixels)
     else:
         content = _encoded(pixels, chosen, kwargs)
     if not isinstance(path, str | os.PathLike):
@@ -287,7 +287,8 @@ def _pixels(image: NDArray[Any], scale: bool, where: str | None) -> NDArray[np.u
     return values.astype(np.uint8)
 
 
-def _png(pixels: NDArray[np.uint8]) -> bytes:
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """The content of a PNG file of pixels of shape (height, width, channels)."""
     height, width, channels = pixels.shape
 
     def chunk(kind: bytes, data: bytes) -> bytes:

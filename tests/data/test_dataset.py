@@ -156,6 +156,17 @@ def test_shuffled_elements_are_all_there_each_time_in_another_order() -> None:
     assert listed(TEN.shuffle(10)) == drawn
 
 
+@pytest.mark.parametrize("drop", [False, True])
+def test_batches_of_arrays_are_those_of_their_elements(drop: bool) -> None:
+    arrays = {"x": np.arange(20).reshape(10, 2), "t": np.array(list("abcdefghij"))}
+    one = Dataset.from_tensor_slices(arrays).shuffle(10, seed=3)
+    other = Dataset.from_tensor_slices(arrays).map(lambda x: x).shuffle(10, seed=3)
+    for _ in range(2):
+        assert listed(one.batch(4, drop)) == listed(other.batch(4, drop))
+    assert listed(one) == listed(other)
+    assert [type(batch["t"]) for batch in one.batch(4)] == [Strings] * 3
+
+
 def test_cached_elements_are_made_once() -> None:
     made: list[int] = []
     ds = TEN.map(lambda x: made.append(int(x)) or x).cache()
@@ -180,7 +191,8 @@ def test_cached_elements_are_made_once() -> None:
         (DataError, "one number of rows", lambda: Dataset.from_tensor_slices(([1, 2], [1, 2, 3]))),
         (DataError, "one number of rows", lambda: Dataset.from_tensor_slices(3)),
         (DataError, "differ in shape", lambda: listed(TEN.map(lambda x: [1] * int(x)).batch(2))),
-        (DataError, "differ in structure", lambda: listed(TEN.map(lambda x: (x,) if x > 0 else x).batch(2))),
+        (DataError, "differ in their nesting", lambda: listed(TEN.map(lambda x: (x,) if x > 0 else x).batch(2))),
+        (DataError, "differ in structure", lambda: listed(TEN.map(lambda x: "a" if x > 0 else x).batch(2))),
         (DataError, "numbers or text", lambda: Dataset.from_tensors(object())),
         (DataError, "numbers or text", lambda: Dataset.from_tensors(np.array(["2020-01-01"], "datetime64[D]"))),
     ],
@@ -342,6 +354,21 @@ def test_loaders_of_others_are_iterated_in_a_thread(known: bool) -> None:
         other.fit(X, Y, 4, 2, shuffle=False, verbose=0)
     np.testing.assert_allclose(one.get_weights()[0], other.get_weights()[0], rtol=1e-5)
     assert set(names) == {"graphc-prefetch"}
+
+
+class Endless:
+    """Batches by index, as Grain has them where they are repeated: as many as there are numbers."""
+
+    def __len__(self) -> int:
+        return 2**63 // 5
+
+    def __getitem__(self, i: int) -> Any:
+        return X[:4] + i % 3, Y[:4]
+
+
+def test_endless_batches_by_index() -> None:
+    with graphc.backend("numpy"):
+        assert model().fit(Endless(), steps_per_epoch=3, epochs=2, verbose=0).epoch == [0, 1]
 
 
 def test_nothing_is_taken_from_a_generator_that_is_not_used() -> None:

@@ -174,6 +174,50 @@ class Column:
         raise NotImplementedError
 
 
+class Table(Column):
+    """A table, which has an array of objects where its columns differ in dtype."""
+
+    to_frame = None
+
+    def to_numpy(self) -> Any:
+        return self.data
+
+
+def test_tables_of_numbers_of_different_dtypes_are_numbers() -> None:
+    rows = np.empty((4, 2), object)
+    rows[:] = [[1.5, True], [2, False], [np.float32(3), np.bool_(True)], [np.int8(4), False]]
+    with graphc.backend("numpy"):
+        model = graphc.Sequential([graphc.Input((2,)), layers.Dense(1)])
+        expected = model.predict(rows.astype("float32"), verbose=0)
+        np.testing.assert_array_equal(model.predict(Table(rows), verbose=0), expected)
+        rows[0, 0] = "1.5"
+        with pytest.raises(DTypeError, match="no numbers"):
+            model.predict(Table(rows), verbose=0)
+
+
+class WithGradient:
+    """What PyTorch's tensors are: arrays only once they are detached, and on the host."""
+
+    shape = (6, 3)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise RuntimeError("Use tensor.detach().numpy() instead.")
+
+    def detach(self) -> Any:
+        return self
+
+    def cpu(self) -> Any:
+        return np.ones((6, 3), "float32")
+
+
+def test_tensors_of_others_are_detached() -> None:
+    with graphc.backend("numpy"):
+        model = graphc.Sequential([graphc.Input((3,)), layers.Dense(1)])
+        np.testing.assert_array_equal(
+            model.predict(WithGradient(), verbose=0), model.predict(np.ones((6, 3)), verbose=0)
+        )
+
+
 def test_columns_are_tables_of_one_column() -> None:
     data = {"a": np.arange(6.0), "b": np.ones(6)}
     inputs = {name: graphc.Input((1,), name=name) for name in data}

@@ -258,8 +258,12 @@ def test_the_default_policy() -> None:
         assert (layer.compute_dtype, layer.variable_dtype) == ("float16", "float32")
         config.set_dtype_policy(mixed_precision.DTypePolicy("float64"))
         assert layers.Dense(2).variable_dtype == "float64"
-        with pytest.raises(ArgumentError, match="mixed_int8"):
-            config.set_dtype_policy("mixed_int8")
+        for name in ("mixed_int8", "float15", "", None, "mixed_"):
+            with pytest.raises(ArgumentError):
+                config.set_dtype_policy(name)
+            if name is not None:
+                with pytest.raises(ArgumentError):
+                    layers.Dense(2, dtype=name)
     finally:
         config.set_default_policy(None)
     assert layers.Dense(2).compute_dtype == "float32"
