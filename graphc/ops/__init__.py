@@ -18,10 +18,12 @@ from graphc.ops.decompositions import *
 from graphc.ops.diagonals import *
 from graphc.ops.einstein import *
 from graphc.ops.elementwise import *
+from graphc.ops.fourier import *
 from graphc.ops.functions import *
 from graphc.ops.gradients import *
 from graphc.ops.linear import *
 from graphc.ops.loops import *
+from graphc.ops.matrices import *
 from graphc.ops.nan_reductions import *
 from graphc.ops.normalizations import *
 from graphc.ops.numbers import *

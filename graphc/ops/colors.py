@@ -24,7 +24,7 @@ def _planes(op: str, images: Any, data_format: str | None) -> tuple[list[Tensor]
     axis = image_axes(op, x, data_format)[2]
     if not x.type.dtype.is_float:
         raise DTypeError(f"`{op}` takes images of floats", got=str(x.type))
-    if x.shape[axis] != 3:
+    if isinstance(x.shape[axis], int) and x.shape[axis] != 3:
         raise ShapeError(f"`{op}` takes images with 3 channels", got=str(x.type))
     return [x[tuple([slice(None)] * axis + [i])] for i in range(3)], axis
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc import dims
+from graphc import dims, dtypes
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import in_wide
 from graphc.ops.functions import exp
@@ -25,18 +25,17 @@ __all__ = ["extract_patches", "extract_patches_3d", "gaussian_blur", "sobel_edge
 
 def _filtered(x: Tensor, kernel: Tensor, axis: int, padding: str) -> Tensor:
     """Images with the channels last, each of which is filtered along an axis."""
-    shape = [1, 1, 1, 1]
-    shape[axis - 1] = kernel.shape[0]
-    weights = bind("broadcast", _reshape(kernel, shape[:2]), shape=(*shape[:2], x.shape[3], 1), axes=(0, 1))
+    window = (kernel.shape[0], 1) if axis == 1 else (1, kernel.shape[0])
+    weights = bind("broadcast", _reshape(kernel, window), shape=(*window, x.shape[3], 1), axes=(0, 1))
     return depthwise_conv(x, weights, padding=padding, data_format="channels_last")
 
 
 def _bell(size: int, width: Any) -> Tensor:
     """A normal curve over a number of positions, of sum 1."""
     places = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)
-    ratio = as_tensor(places) / as_tensor(width, "float32")
+    ratio = as_tensor(places) / as_tensor(width, dtypes.float32)
     weights = exp(-0.5 * ratio * ratio)
-    return weights / _sum(weights)
+    return as_tensor(weights / _sum(weights))
 
 
 @operation
@@ -65,7 +64,7 @@ def gaussian_blur(
     """
     x, first = batched("gaussian_blur", images, data_format)
     widths = tuple_of(kernel_size, 2, "kernel_size")
-    spread = as_tensor(sigma, "float32")
+    spread = as_tensor(sigma, dtypes.float32)
     if spread.ndim == 0:
         spread = bind("broadcast", spread, shape=(2,), axes=())
     blurred = in_wide(x)
@@ -256,8 +255,10 @@ def ssim(
     k2: float = 0.03,
     data_format: str | None = None,
 ) -> Tensor:
-    """The structural similarity of images (Wang et al., 2004), 1 for equal ones: the mean over windows of
-    `(2 m1 m2 + c1) (2 s12 + c2) / ((m1^2 + m2^2 + c1) (s1^2 + s2^2 + c2))`, with means, variances and covariances.
+    """The structural similarity of images (Wang et al., 2004), 1 for equal ones.
+
+    It is the mean over windows of `(2 m1 m2 + c1) (2 s12 + c2) / ((m1^2 + m2^2 + c1) (s1^2 + s2^2 + c2))`, with
+    means `m`, variances `s^2` and the covariance `s12`.
 
     Args:
         image1: An image or a batch of them.

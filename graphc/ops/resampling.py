@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from graphc import dtypes
 from graphc.dims import Dim
 from graphc.errors import ArgumentError, ShapeError
-from graphc.ops.elementwise import in_float, in_wide, logical_and, maximum, where
+from graphc.ops.elementwise import in_float, in_wide, maximum, where
 from graphc.ops.functions import floor, sin
 from graphc.ops.functions import round as _round
 from graphc.ops.image_parts import image_axes, known, one_of
 from graphc.ops.numbers import saturate_cast
 from graphc.ops.reductions import sum as _sum
 from graphc.ops.shaping import moveaxis
-from graphc.tracing import Tensor, as_tensor, bind, elementwise, infers, operation
+from graphc.tracing import Tensor, as_tensor, bind, infers, operation
 from graphc.tracing import cast as _cast
 
 __all__ = ["crop_images", "pad_images", "resize", "scale_and_translate"]
@@ -28,66 +31,85 @@ _NEIGHBOURS = 4
 _NONE = 1000 * float(np.finfo(np.float32).eps)
 
 
+@dataclass(frozen=True, slots=True)
+class _Functions:
+    """What weights are computed with: NumPy, where all is known, or operations."""
+
+    maximum: Callable[..., Any]
+    where: Callable[..., Any]
+    sin: Callable[..., Any]
+    sum: Callable[..., Any]
+
+
+_OF_ARRAYS, _OF_TENSORS = _Functions(np.maximum, np.where, np.sin, np.sum), _Functions(maximum, where, sin, _sum)
+
+
 # ---- kernels: the weight of a neighbour at a distance
 
 
-def _triangle(x: Any) -> Any:
-    return maximum(1.0 - x, 0.0)
+def _triangle(x: Any, f: _Functions) -> Any:
+    return f.maximum(1.0 - x, 0.0)
 
 
-def _cubic(x: Any) -> Any:
+def _cubic(x: Any, f: _Functions) -> Any:
     """Keys's kernel."""
     near, far = ((1.5 * x - 2.5) * x) * x + 1.0, ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
-    return where(elementwise("ge", x, 2.0), 0.0, where(elementwise("ge", x, 1.0), far, near))
+    return f.where(x >= 2.0, 0.0, f.where(x >= 1.0, far, near))
 
 
-def _lanczos(radius: float) -> Callable[[Any], Any]:
-    def kernel(x: Any) -> Any:
-        wave = radius * sin(math.pi * x) * sin(math.pi * x / radius)
-        apart = elementwise("gt", x, 1e-3)
-        weight = where(apart, wave / where(apart, math.pi**2 * x * x, 1.0), 1.0)
-        return where(elementwise("gt", x, radius), 0.0, weight)
+def _lanczos(radius: float) -> Callable[[Any, _Functions], Any]:
+    def kernel(x: Any, f: _Functions) -> Any:
+        wave = radius * f.sin(math.pi * x) * f.sin(math.pi * x / radius)
+        weight = f.where(x > 1e-3, wave / f.where(x > 1e-3, math.pi**2 * x * x, 1.0), 1.0)
+        return f.where(x > radius, 0.0, weight)
 
     return kernel
 
 
-_LINEAR = dict.fromkeys(("linear", "bilinear", "trilinear", "triangle"), _triangle)
-_KERNELS: dict[str, Callable[[Any], Any]] = {
-    **_LINEAR,
-    **dict.fromkeys(("cubic", "bicubic", "tricubic"), _cubic),
-    "lanczos3": _lanczos(3.0),
-    "lanczos5": _lanczos(5.0),
-}
+_KERNELS: Mapping[str, Callable[[Any, _Functions], Any]] = MappingProxyType(
+    {
+        **dict.fromkeys(("linear", "bilinear", "trilinear", "triangle"), _triangle),
+        **dict.fromkeys(("cubic", "bicubic", "tricubic"), _cubic),
+        "lanczos3": _lanczos(3.0),
+        "lanczos5": _lanczos(5.0),
+    }
+)
 
 
-def _weights(kernel: Callable[[Any], Any], size: Dim, count: int, scale: Any, shift: Any, antialias: bool) -> Tensor:
-    """The weights `[count, size]` of the positions along an axis in each of the resampled ones."""
-    step = 1.0 / as_tensor(scale, "float32")
-    width = maximum(step, 1.0) if antialias else 1.0
-    places = np.arange(count, dtype=np.float32).reshape(-1, 1) + 0.5
-    sampled = places * step - shift * step - 0.5
-    positions = _cast(bind("iota", shape=(1, size), dtype=as_tensor(1).type.dtype, axis=1), sampled.type.dtype)
-    weights = kernel(abs(sampled - positions) / width)
-    total = _sum(weights, axis=1, keepdims=True)
-    some = elementwise("gt", abs(total), _NONE)
-    weights = where(some, weights / where(some, total, 1.0), 0.0)
-    last = as_tensor(size, "float32") - 0.5
-    inside = logical_and(elementwise("ge", sampled, -0.5), elementwise("le", sampled, last))
-    return where(inside, weights, 0.0)
+def _weights(method: str, size: Dim, count: int, scale: Any, shift: Any, antialias: bool) -> Any:
+    """The weights `[count, size]` of the positions along an axis in each of the resampled ones.
+
+    They are an array where the size, the scale and the shift are known, else a tensor.
+    """
+    known_size = isinstance(size, int) and not isinstance(scale, Tensor)
+    f = _OF_ARRAYS if known_size else _OF_TENSORS
+    positions: Any = (
+        np.arange(float(size), dtype=np.float32).reshape(1, -1) if isinstance(size, int) else _positions(size)
+    )
+    step = np.float32(1.0) / np.float32(scale) if known_size else 1.0 / scale
+    width = f.maximum(step, 1.0) if antialias else 1.0
+    places: Any = np.arange(count, dtype=np.float32).reshape(-1, 1) + np.float32(0.5)
+    sampled = (places if known_size else as_tensor(places)) * step - shift * step - 0.5
+    weights = _KERNELS[method](abs(sampled - positions) / width, f)
+    total = f.sum(weights, axis=1, keepdims=True)
+    some = abs(total) > _NONE
+    weights = f.where(some, weights / f.where(some, total, 1.0), 0.0)
+    last = size - 0.5 if isinstance(size, int) else as_tensor(size, dtypes.float32) - 0.5
+    return f.where((sampled >= -0.5) & (sampled <= last), weights, 0.0)
 
 
-def _resampled(x: Tensor, axis: int, weights: Tensor) -> Tensor:
+def _positions(size: Dim) -> Tensor:
+    return _cast(bind("iota", shape=(1, size), dtype=dtypes.int32, axis=1), dtypes.float32)
+
+
+def _resampled(x: Tensor, axis: int, weights: Any) -> Tensor:
     """The sums of the positions along an axis by their weights."""
-    weights = _cast(weights, x.type.dtype)
-    if not weights._has_values():
-        return _multiplied(x, axis, weights)
-    array = weights.array
-    most = int(np.max(np.count_nonzero(array, axis=1), initial=0))
-    if not 0 < most <= _NEIGHBOURS or most >= array.shape[1]:
-        return _multiplied(x, axis, weights)
+    most = 0 if isinstance(weights, Tensor) else int(np.max(np.count_nonzero(weights, axis=1), initial=0))
+    if not 0 < most <= _NEIGHBOURS or most >= weights.shape[1]:
+        return _multiplied(x, axis, as_tensor(weights, x.type.dtype))
     # The neighbours with weights come first; the others have the weight 0.
-    order = np.argsort(array == 0, axis=1, kind="stable")[:, :most]
-    factors = np.take_along_axis(array, order, axis=1)
+    order = np.argsort(weights == 0, axis=1, kind="stable")[:, :most]
+    factors = np.take_along_axis(weights, order, axis=1)
     shape = [-1 if a == axis else 1 for a in range(x.ndim)]
     total: Any = None
     for i in range(most):
@@ -109,7 +131,7 @@ def _nearest(x: Tensor, axis: int, count: int) -> Tensor:
         indices = as_tensor(np.floor(places).astype(np.int32))
     else:
         halves = as_tensor(np.arange(count, dtype=np.float32) + np.float32(0.5))
-        indices = _cast(floor(halves * as_tensor(size, "float32") / float(count)), as_tensor(1).type.dtype)
+        indices = _cast(floor(halves * as_tensor(size, dtypes.float32) / float(count)), dtypes.int32)
     return bind("gather", x, indices, axis=axis)
 
 
@@ -117,7 +139,7 @@ def _nearest(x: Tensor, axis: int, count: int) -> Tensor:
 
 
 def _sizes(size: Any) -> tuple[int, int]:
-    parts = tuple(size) if isinstance(size, list | tuple) or isinstance(size, np.ndarray) else ()
+    parts = tuple(size) if isinstance(size, list | tuple | np.ndarray) else ()
     if len(parts) != 2 or not all(isinstance(part, int | np.integer) and part > 0 for part in parts):
         raise ArgumentError("`size` is a height and a width", got=repr(size), expected="two positive integers")
     return int(parts[0]), int(parts[1])
@@ -205,8 +227,8 @@ def resize(
     dtype, resized = x.type.dtype, in_wide(x)
     for axis, count in changed:
         whole = x.shape[axis]
-        scale = count / whole if isinstance(whole, int) else float(count) / as_tensor(whole, "float32")
-        weights = _weights(_KERNELS[interpolation], whole, count, scale, 0.0, antialias)
+        scale = count / whole if isinstance(whole, int) else float(count) / as_tensor(whole, dtypes.float32)
+        weights = _weights(interpolation, whole, count, scale, 0.0, antialias)
         resized = _resampled(resized, axis, weights)
     return saturate_cast(_round(resized) if dtype.is_integer else resized, dtype)
 
@@ -250,7 +272,7 @@ def scale_and_translate(
     one_of("method", method, _KERNELS)
     x = as_tensor(images)
     shape, axes = tuple(output_shape), tuple(int(axis) % max(x.ndim, 1) for axis in spatial_dims)
-    scales, shifts = (as_tensor(part, "float32") for part in (scale, translation))
+    scales, shifts = (as_tensor(part, dtypes.float32) for part in (scale, translation))
     if len(shape) != x.ndim or scales.shape != (len(axes),) or shifts.shape != (len(axes),):
         raise ShapeError(
             "`scale_and_translate` takes a scale and a translation for each of its axes",
@@ -260,7 +282,7 @@ def scale_and_translate(
     dtype = resized.type.dtype
     resized = in_wide(resized)
     for i, axis in enumerate(axes):
-        weights = _weights(_KERNELS[method], x.shape[axis], int(shape[axis]), scales[i], shifts[i], antialias)
+        weights = _weights(method, x.shape[axis], int(shape[axis]), scales[i], shifts[i], antialias)
         resized = _resampled(resized, axis, weights)
     return _cast(resized, dtype)
 
@@ -327,8 +349,9 @@ def pad_images(
     names = ("top_padding", "bottom_padding", "target_height"), ("left_padding", "right_padding", "target_width")
     top, bottom, _ = _ends("pad_images", x.shape[rows], top_padding, bottom_padding, target_height, names[0])
     left, right, _ = _ends("pad_images", x.shape[columns], left_padding, right_padding, target_width, names[1])
-    low, high = [0] * x.ndim, [0] * x.ndim
-    low[rows], high[rows], low[columns], high[columns] = top, bottom, left, right  # type: ignore[call-overload]
+    low: list[Dim] = [0] * x.ndim
+    high: list[Dim] = [0] * x.ndim
+    low[rows], high[rows], low[columns], high[columns] = top, bottom, left, right
     zero = False if x.type.dtype.is_bool else 0
     return bind("pad", x, low=tuple(low), high=tuple(high), interior=(0,) * x.ndim, value=zero)
 

@@ -9,14 +9,15 @@ from typing import Any
 from graphc import dtypes
 from graphc.dims import Dim
 from graphc.errors import ArgumentError, ShapeError
-from graphc.ops.decompositions import solve
 from graphc.ops.elementwise import where
 from graphc.ops.functions import floor
 from graphc.ops.image_parts import batched, one_of, unbatched
-from graphc.ops.shaping import broadcast_to, concatenate, stack
+from graphc.ops.matrices import solve
+from graphc.ops.shaping import broadcast_to, concatenate, ravel, stack
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.shapes import reshape as _reshape
+from graphc.tracing.shapes import unify_sizes
 
 __all__ = ["affine_transform", "map_coordinates", "perspective_transform"]
 
@@ -153,7 +154,7 @@ def map_coordinates(
         raise ArgumentError("unknown `order`", got=repr(order), expected="0 or 1")
     floats = places if places.type.dtype.is_float else _cast(places, dtypes.float32)
     parts = [floats[i] for i in range(x.ndim)]
-    return _interpolated(_reshape(x, (-1,)), 0, list(x.shape), parts, order, fill_mode, fill_value)
+    return _interpolated(ravel(x), 0, list(x.shape), parts, order, fill_mode, fill_value)
 
 
 # ---- transforms of images
@@ -185,10 +186,12 @@ def _projected(x: Tensor, numbers: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 def _moved(x: Tensor, transforms: Tensor, order: int, mode: str, value: Any) -> Tensor:
     """A batch of images projected by 8 numbers each, or all by the same: `[batch or 1, 8]`."""
+    if transforms.shape[0] != 1:
+        x, transforms = unify_sizes((x, transforms), [["image", 1, 2, 3], ["image", "number"]])
     batch = x.shape[0]
     if transforms.shape[0] not in (1, batch):
         raise ShapeError("there is a transform for each image, or one", got=f"{transforms.shape[0]} for {batch} images")
-    rows, columns = _projected(x, [_reshape(transforms[:, i], (-1, 1, 1)) for i in range(8)])
+    rows, columns = _projected(x, [_reshape(transforms[:, i], (transforms.shape[0], 1, 1)) for i in range(8)])
     shape = tuple(x.shape[:3])
     return warped(x, broadcast_to(rows, shape), broadcast_to(columns, shape), order, mode, value)
 

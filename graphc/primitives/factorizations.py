@@ -337,7 +337,7 @@ def _svd_infer(x: TensorType, full: bool) -> tuple[TensorType, TensorType, Tenso
 def _svd_eval(x: Array, full: bool) -> tuple[Array, Array, Array]:
     if not np.isfinite(x).all():
         empty = np.linalg.svd(np.zeros_like(x), full_matrices=full)
-        return tuple(np.full_like(part, np.nan) for part in empty)  # type: ignore[return-value]
+        return tuple(np.full_like(part, np.nan) for part in empty)
     u, s, vt = np.linalg.svd(x, full_matrices=full)
     return np.asarray(u, x.dtype), np.asarray(s, x.dtype), np.asarray(vt, x.dtype)
 

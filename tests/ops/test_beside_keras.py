@@ -16,7 +16,8 @@ import pytest
 import graphc
 from graphc import ops, tree
 from graphc.tracing import Tensor
-from tests.support.keras_cases import ALL, TABLES, Call
+from tests.support.keras_cases import ALL, Call
+from tests.support.keras_tables import TABLES
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")

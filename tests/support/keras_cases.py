@@ -1,4 +1,4 @@
-"""Calls of operations that Keras has, too, with the operands that they take: the table of `tests/ops/test_beside_keras.py`."""
+"""Calls of operations that Keras has, too, with their operands: the table of `tests/ops/test_beside_keras.py`."""
 
 from __future__ import annotations
 
@@ -175,7 +175,9 @@ STACKING: dict[str, Call] = {
     },
     "append": Call(lambda o, x, y: o.append(x, y), (Of((2, 3)), Of((4,), dtype="float32"))),
     "append along an axis": Call(lambda o, x, y: o.append(x, y, axis=1), (Of((2, 3)), Of((2, 1)))),
-    **_with("array_split", *({"indices_or_sections": n} for n in (2, 3, 5, [1, 3])), {"indices_or_sections": 3, "axis": 1}),
+    **_with(
+        "array_split", *({"indices_or_sections": n} for n in (2, 3, 5, [1, 3])), {"indices_or_sections": 3, "axis": 1}
+    ),
     **_with("hsplit", {"indices_or_sections": 2}, {"indices_or_sections": [1, 3]}),
     **_with("vsplit", {"indices_or_sections": 3}, {"indices_or_sections": [1]}),
     **_with("dsplit", {"indices_or_sections": 2}, {"indices_or_sections": [1, 3]}, on=(Of((2, 3, 4)),)),
@@ -209,15 +211,21 @@ NUMBER_CALLS: dict[str, Call] = {
     **_named("gcd lcm", Of((4, 5), -30, 30), Of((5,), -30, 30), dtypes=INTEGERS),
     **_named("ldexp", Of((4, 5)), Of((5,), -9, 9, "int32")),
     "ldexp far": Call(
-        lambda o, x, e: o.ldexp(x, e), (Of((4, 6), special=(0.0, INF, NAN)), Of((6,), -60, 160, "int32")), ("float32",),
+        lambda o, x, e: o.ldexp(x, e),
+        (Of((4, 6), special=(0.0, INF, NAN)), Of((6,), -60, 160, "int32")),
+        ("float32",),
         slopes=False,
     ),
     **_named("nextafter", Of((3, 4), special=(0.0, 1.0, INF, NAN)), Of((3, 4)), dtypes=FLOATS, slopes=False),
     "select": Call(
-        lambda o, c, d, x, y: o.select([c, d], [x, y], default=0.5), (Of(dtype="bool"), Of(dtype="bool"), Of(), Of((4,)))
+        lambda o, c, d, x, y: o.select([c, d], [x, y], default=0.5),
+        (Of(dtype="bool"), Of(dtype="bool"), Of(), Of((4,))),
     ),
     "select of a number": Call(lambda o, c, x: o.select([c], [x]), (Of(dtype="bool"), Of())),
-    **{f"saturate_cast to {d}": Call(lambda o, x, d=d: o.saturate_cast(x, d), (Of((9,), -90, 900),), FLOATS) for d in ALL},
+    **{
+        f"saturate_cast to {d}": Call(lambda o, x, d=d: o.saturate_cast(x, d), (Of((9,), -90, 900),), FLOATS)
+        for d in ALL
+    },
     # Of integers that are cast to floats Keras returns the least number of their dtype.
     **{
         f"saturate_cast of integers to {d}": Call(
@@ -358,7 +366,9 @@ NEURAL: dict[str, Call] = {
     },
     "vectorize": Call(lambda o, x, y: o.vectorize(lambda a, b: a * b + a)(x, y), (Of((3, 1)), Of((4,))), FLOATS),
     "vectorize of rows": Call(
-        lambda o, x, y: o.vectorize(lambda a, b: o.sum(a * b), signature="(n),(n)->()")(x, y), (Of((3, 4)), Of((4,))), FLOATS
+        lambda o, x, y: o.vectorize(lambda a, b: o.sum(a * b), signature="(n),(n)->()")(x, y),
+        (Of((3, 4)), Of((4,))),
+        FLOATS,
     ),
 }
 TABLES: dict[str, dict[str, Call]] = {
