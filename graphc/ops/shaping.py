@@ -205,12 +205,24 @@ def stack(x: Sequence[Any], axis: int = 0) -> Tensor:
 
 @operation
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
-    """Splits a tensor along an axis into tensors without that axis."""
+    """Splits a tensor along an axis into tensors without that axis.
+
+    Args:
+        x: Tensor.
+        num: The size of the axis. None: as it is.
+        axis: The axis.
+
+    Raises:
+        ShapeError: if the size is not known.
+    """
     tensor = as_tensor(x)
     axis = axis_of(axis, tensor.ndim, "unstack")
     if num is None and tensor.shape[axis] == 0:
         return []
-    return [squeeze(part, axis) for part in split(tensor, num or int(tensor.shape[axis]), axis)]
+    count = num or tensor.shape[axis]
+    if not isinstance(count, int):
+        raise ShapeError("how many tensors `unstack` returns is not known", got=str(tensor.type), hint="give `num`")
+    return [squeeze(part, axis) for part in split(tensor, count, axis)]
 
 
 @operation
