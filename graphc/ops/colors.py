@@ -46,8 +46,8 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
 
     Example:
 
-    >>> rgb_to_grayscale([[[100.0, 0.0, 0.0]]]).numpy().round(2).tolist()
-    [[[29.89]]]
+    >>> rgb_to_grayscale([[[10000.0, 0.0, 0.0]]]).numpy().round().tolist()
+    [[[2989.0]]]
     """
     x = as_tensor(images)
     axis = image_axes("rgb_to_grayscale", x, data_format)[2]
@@ -78,8 +78,8 @@ def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
 
     Example:
 
-    >>> rgb_to_hsv([[[0.0, 0.5, 0.0]]]).numpy().round(4).tolist()
-    [[[0.3333, 1.0, 0.5]]]
+    >>> rgb_to_hsv([[[0.0, 0.5, 0.5]]]).numpy().tolist()
+    [[[0.5, 1.0, 0.5]]]
     """
     planes, axis = _planes("rgb_to_hsv", images, data_format)
     tiny = float(ml_dtypes.finfo(planes[0].type.dtype.numpy).eps)  # type: ignore[no-untyped-call]

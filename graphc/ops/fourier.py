@@ -34,13 +34,14 @@ def _floats(x: Any) -> Tensor:
 def _complex(op: str, x: Any, rank: int = 1) -> Tensor:
     """A pair as one tensor of complex numbers."""
     if not isinstance(x, list | tuple) or len(x) != 2:
-        raise ArgumentError(f"`{op}` takes a pair of tensors: the real and the imaginary parts", got=type(x).__name__)
+        problem = f"Input `x` should be a tuple of two tensors in `{op}`: the real and the imaginary parts"
+        raise ArgumentError(problem, got=type(x).__name__)
     real, imag = as_tensor(x[0]), as_tensor(x[1])
     if real.ndim == imag.ndim:
         real, imag = unify_sizes((real, imag), [range(real.ndim)] * 2)
     if real.shape != imag.shape or real.ndim < rank:
         raise ShapeError(
-            f"`{op}` takes a pair of tensors of equal shape",
+            f"Both the real and imaginary parts should have the same shape in `{op}`",
             got=f"{real.type} and {imag.type}",
             expected=f"rank {rank} or more",
         )
@@ -289,7 +290,7 @@ def stft(
 
     Example:
 
-    >>> stft(np.ones(8, dtypes.float32), 4, 2, 4)[0].shape
+    >>> stft(np.ones(8, "float32"), 4, 2, 4)[0].shape
     (5, 3)
     """
     signal = as_tensor(x)

@@ -26,7 +26,7 @@ from graphc.tracing import cast as _cast
 __all__ = ["crop_images", "pad_images", "resize", "scale_and_translate"]
 
 # With more neighbours than this, all of which have weights, a product with a matrix is quicker than sums.
-_NEIGHBOURS = 4
+_NEIGHBOURS = 8
 # The largest sum of weights that counts as none.
 _NONE = 1000 * float(np.finfo(np.float32).eps)
 
