@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         register_keras_serializable,
         serialize_keras_object,
     )
+    from graphc.utils import bounding_boxes
     from graphc.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
     from graphc.utils.config_container import Config
     from graphc.utils.files import get_file
@@ -80,7 +81,7 @@ _MEMBERS = {
     for name in names
 }
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy.attributes(__name__, (), _MEMBERS)
+    __getattr__, __dir__ = lazy.attributes(__name__, ("bounding_boxes",), _MEMBERS)
 
 __all__ = [
     "Config",
@@ -90,6 +91,7 @@ __all__ = [
     "Sequence",
     "array_to_img",
     "audio_dataset_from_directory",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
