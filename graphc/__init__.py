@@ -7,6 +7,7 @@ from graphc import config, lazy
 if TYPE_CHECKING:
     from graphc import (
         activations,
+        applications,
         backend,
         callbacks,
         constraints,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 _SUBMODULES = (
     *(
         "activations",
+        "applications",
         "backend",
         "callbacks",
         "constraints",
@@ -118,6 +120,7 @@ __all__ = [
     "Tensor",
     "Variable",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",

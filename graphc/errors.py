@@ -84,6 +84,10 @@ class ArgumentError(GraphcError, ValueError):
     """An argument has a value that cannot be used: an unknown name, a number out of range, a wrong count."""
 
 
+class CallError(GraphcError, TypeError):
+    """Something was called with arguments that it does not take, or without one that it needs."""
+
+
 class DataError(GraphcError, ValueError):
     """The user's data cannot be used: empty, of unequal lengths, labels out of range."""
 

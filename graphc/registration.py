@@ -170,11 +170,18 @@ def serialize_keras_object(obj: Any) -> Any:
     if isinstance(obj, list):
         return [serialize_keras_object(part) for part in obj]
     if isinstance(obj, tuple):
-        return {"class_name": "__tuple__", "config": {"value": [serialize_keras_object(part) for part in obj]}}
+        return tuple(serialize_keras_object(part) for part in obj)
     if isinstance(obj, dict):
         return {key: serialize_keras_object(part) for key, part in obj.items()}
     if isinstance(obj, np.ndarray):
         return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
+    if isinstance(obj, slice):
+        parts = {name: serialize_keras_object(getattr(obj, name)) for name in ("start", "stop", "step")}
+        return {"class_name": "__slice__", "config": parts}
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(obj, bytes):
+        return {"class_name": "__bytes__", "config": {"value": obj.decode()}}
     if isinstance(obj, FunctionType):
         return _function_config(obj)
     if hasattr(obj, "get_config"):
@@ -202,12 +209,15 @@ def _object_config(obj: Any) -> dict[str, Any]:
         build = obj.get_build_config()
         if build is not None:
             result["build_config"] = serialize_build_config(build)
+    if getattr(obj, "compiled", False) and hasattr(obj, "get_compile_config"):
+        result["compile_config"] = obj.get_compile_config()
     return result
 
 
 def serialize_build_config(config: dict[str, Any]) -> dict[str, Any]:
     """Converts tuples to lists, as in JSON."""
-    return {key: list(part) if isinstance(part, tuple) else part for key, part in config.items()}
+    parts = {key: serialize_build_config(part) if isinstance(part, dict) else part for key, part in config.items()}
+    return {key: list(part) if isinstance(part, tuple) else part for key, part in parts.items()}
 
 
 def deserialize_keras_object(config: Any, custom_objects: Any = None, safe_mode: bool = True, **kwargs: Any) -> Any:
@@ -223,16 +233,22 @@ def deserialize_keras_object(config: Any, custom_objects: Any = None, safe_mode:
     """
     if not safe_mode:
         raise ArgumentError("code in configurations is never run", hint="leave safe_mode on, and pass custom_objects")
-    if isinstance(config, list):
+    if isinstance(config, list | tuple):
         return [deserialize_keras_object(part, custom_objects) for part in config]
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:
         return {key: deserialize_keras_object(part, custom_objects) for key, part in config.items()}
     inner = config["config"]
-    if config["class_name"] == "__tuple__":
+    if config["class_name"] == "__tuple__":  # of earlier versions
         return tuple(deserialize_keras_object(part, custom_objects) for part in inner["value"])
-    if config["class_name"] == "__numpy__":
+    if config["class_name"] == "__slice__":
+        return slice(*(deserialize_keras_object(inner[name]) for name in ("start", "stop", "step")))
+    if config["class_name"] == "__ellipsis__":
+        return Ellipsis
+    if config["class_name"] == "__bytes__":
+        return str(inner["value"]).encode()
+    if config["class_name"] in ("__numpy__", "__tensor__"):
         return np.array(inner["value"], dtype=inner["dtype"])
     if config["class_name"] == "function":
         return _find(config.get("module"), str(inner), inner, custom_objects)

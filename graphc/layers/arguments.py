@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from graphc import tree
+from graphc.frames import warn
 from graphc.tracing import as_tensor
 
 
@@ -55,3 +56,17 @@ def tensor_of_list(value: Any) -> Any:
     if isinstance(value, list) and value and all(isinstance(leaf, int | float) for leaf in tree.flatten(value)):
         return as_tensor(value)
     return value
+
+
+def legacy_shape(given: dict[str, Any]) -> tuple[int | None, ...] | None:
+    """Takes the shape of the inputs, batch included, out of a layer's arguments that have it under an old name."""
+    found = [name for name in ("input_dim", "input_shape", "batch_input_shape") if given.get(name) is not None]
+    old = {name: given.pop(name, None) for name in ("input_dim", "input_shape", "batch_input_shape")}
+    if not found:
+        return None
+    warn(f"do not pass {found[0]} to a layer: begin the Sequential with an Input instead")
+    if found[0] == "input_dim":
+        return (None, old["input_dim"])
+    sizes = old[found[0]]
+    shape = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+    return shape if found[0] == "batch_input_shape" else (None, *shape)

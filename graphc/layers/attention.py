@@ -10,6 +10,7 @@ from graphc import ops, random
 from graphc.errors import ArgumentError
 from graphc.layers.layer import Layer
 from graphc.ops.attention import attend, causal_mask
+from graphc.parameters import configured
 from graphc.registration import exported
 from graphc.tracing import describe
 
@@ -17,6 +18,7 @@ _MODULE = "keras.layers"
 
 
 @exported(_MODULE)
+@configured
 class Attention(Layer):
     """`softmax(scores) @ value`, the scores being products of queries and keys (Luong et al., 2015).
 
@@ -24,7 +26,6 @@ class Attention(Layer):
         use_scale: Whether the scores are multiplied by a trainable scalar.
         score_mode: `"dot"`: `query @ key`; `"concat"`: the sum of `tanh(query + key)`, times a trainable scalar.
         dropout: The fraction of the attention weights that is set to 0 in training.
-        seed: Integer for dropout, or None.
 
     Call arguments:
         inputs: List of a query of shape `(batch, queries, size)`, a value of shape `(batch, keys, size)`, and
@@ -44,22 +45,21 @@ class Attention(Layer):
     (2, 3, 4)
     """
 
-    def __init__(
-        self,
-        use_scale: bool = False,
-        score_mode: str = "dot",
-        dropout: float = 0.0,
-        seed: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if score_mode not in ("dot", "concat"):
+    use_scale: bool = False
+    score_mode: str = "dot"
+    dropout: float = 0.0
+    seed: Any = None
+
+    def _prepare(self) -> None:
+        if self.score_mode not in ("dot", "concat"):
             raise ArgumentError(
-                "unknown score_mode", where=describe(self._origin), got=repr(score_mode), expected="'dot' or 'concat'"
+                "unknown score_mode",
+                where=describe(self._origin),
+                got=repr(self.score_mode),
+                expected="'dot' or 'concat'",
             )
-        self.use_scale, self.score_mode, self.dropout, self.seed = use_scale, score_mode, dropout, seed
-        if dropout > 0:
-            self.seed_generator = random.SeedGenerator(seed)
+        if self.dropout > 0:
+            self.seed_generator = random.SeedGenerator(self.seed)
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the trainable scalars."""
@@ -132,25 +132,15 @@ class Attention(Layer):
         """The shape of the query, with the last size of the value."""
         return (*input_shape[0][:-1], input_shape[1][-1])
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {
-            **super().get_config(),
-            "use_scale": self.use_scale,
-            "score_mode": self.score_mode,
-            "dropout": self.dropout,
-            "seed": self.seed,
-        }
-
 
 @exported(_MODULE)
+@configured(without=("score_mode",))
 class AdditiveAttention(Attention):
     """`softmax(sum(scale * tanh(query + key))) @ value` (Bahdanau et al., 2015).
 
     Args:
         use_scale: Whether there is a trainable vector `scale`.
         dropout: The fraction of the attention weights that is set to 0 in training.
-        seed: Integer for dropout, or None.
 
     Call arguments: as of `Attention`.
 
@@ -160,8 +150,8 @@ class AdditiveAttention(Attention):
     (2, 3, 4)
     """
 
-    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
+    score_mode = "dot"
+    use_scale: bool = True
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the vector `scale`."""
@@ -174,7 +164,3 @@ class AdditiveAttention(Attention):
         """The scores of queries and keys: a tensor of shape `(batch, queries, keys)`."""
         total = ops.tanh(ops.expand_dims(query, -2) + ops.expand_dims(key, -3))
         return ops.sum(total if self.scale is None else self.scale * total, axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {name: part for name, part in super().get_config().items() if name != "score_mode"}

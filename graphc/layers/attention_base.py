@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
-from graphc import constraints, initializers, ops, regularizers
+from graphc import ops, regularizers
 from graphc.errors import ArgumentError
-from graphc.layers.core import optional_config
 from graphc.layers.einsum_dense import EinsumDense
 from graphc.layers.layer import Layer
 from graphc.layers.regularization import Dropout
@@ -20,32 +19,17 @@ class BaseMultiHeadAttention(Layer):
     _passes_masks = True
     _score_axes: tuple[int, ...]
     _dropout_layer: Dropout
-    # The prefix of the attributes that hold the options.
-    _prefix = ""
+    _flash_attention: Any
+    _prefix: ClassVar[str] = ""
 
-    def _set_options(
-        self, dropout: float, use_bias: bool, use_gate: bool, window: Any, flash: Any, **parts: Any
-    ) -> None:
+    def _prepare(self) -> None:
+        window, dropout = self._option("sliding_window"), self._option("dropout")
         if window is not None and (not isinstance(window, int) or window < 1):
             raise ArgumentError("sliding_window is a positive integer, or None", layer=self.name, got=repr(window))
-        if flash and dropout > 0:
+        if self._flash_attention and dropout > 0:
             raise ArgumentError("there is no dropout with flash attention", layer=self.name, got=dropout, expected=0)
-        self.supports_masking = True
-        self._flash_attention = bool(flash)
-        found = {
-            "kernel_initializer": initializers.get(parts["kernel_initializer"]),
-            "bias_initializer": initializers.get(parts["bias_initializer"]),
-            "kernel_regularizer": regularizers.get(parts["kernel_regularizer"]),
-            "bias_regularizer": regularizers.get(parts["bias_regularizer"]),
-            "kernel_constraint": constraints.get(parts["kernel_constraint"]),
-            "bias_constraint": constraints.get(parts["bias_constraint"]),
-        }
-        own = {"dropout": dropout, "use_bias": use_bias, "use_gate": use_gate, "sliding_window": window}
-        for name, part in {**found, **own}.items():
-            setattr(self, f"{self._prefix}{name}", part)
         # The penalty on outputs is that of the projections.
-        self._projection_penalty = regularizers.get(parts["activity_regularizer"])
-        self.seed = parts["seed"]
+        self._projection_penalty, self.activity_regularizer = self.activity_regularizer, None
 
     def _option(self, name: str) -> Any:
         return getattr(self, f"{self._prefix}{name}")
@@ -123,13 +107,6 @@ class BaseMultiHeadAttention(Layer):
         drop = partial(self._dropout_layer, training=training) if self._option("dropout") > 0 else None
         return attend(scores, value, equations[1], self._score_axes, drop)
 
-    def _shared_config(self) -> dict[str, Any]:
-        names = [f"{part}_{kind}" for part in ("kernel", "bias") for kind in ("regularizer", "constraint")]
-        firsts = ("kernel_initializer", "bias_initializer")
-        return {
-            **{name: self._option(name) for name in ("dropout", "use_bias", "use_gate", "sliding_window")},
-            **{name: initializers.serialize(self._option(name)) for name in firsts},
-            **{name: optional_config(self, f"{self._prefix}{name}") for name in names},
-            "activity_regularizer": regularizers.serialize(self._projection_penalty),
-            "seed": self.seed,
-        }
+    def get_config(self) -> dict[str, Any]:
+        """The configuration, from which `from_config` creates an equal layer."""
+        return {**super().get_config(), "activity_regularizer": regularizers.serialize(self._projection_penalty)}

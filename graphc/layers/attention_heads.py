@@ -12,14 +12,44 @@ from graphc.layers.attention_base import BaseMultiHeadAttention
 from graphc.layers.einsum_dense import EinsumDense
 from graphc.layers.masks import without_mask
 from graphc.layers.regularization import Dropout
+from graphc.parameters import configured
 from graphc.registration import exported
 from graphc.tracing import describe
 
 _MODULE = "keras.layers"
 
 
+class _WithProperties(BaseMultiHeadAttention):
+    """The arguments of `MultiHeadAttention` can be read, and not set."""
+
+    _prefix = "_"
+    _num_heads: int
+    _key_dim: int
+    _value_dim: Any
+    _dropout: float
+    _use_bias: bool
+    _use_gate: bool
+    _output_shape: Any
+    _attention_axes: Any
+    _sliding_window: int | None
+
+    num_heads = property(lambda self: self._num_heads, doc="The number of heads.")
+    key_dim = property(lambda self: self._key_dim, doc="The size of a head of queries and keys.")
+    value_dim = property(lambda self: self._value_dim, doc="The size of a head of values.")
+    dropout = property(
+        lambda self: self._dropout, doc="The fraction of the attention weights that is set to 0 in training."
+    )
+    use_bias = property(lambda self: self._use_bias, doc="Whether the projections have biases.")
+    attention_axes = property(lambda self: self._attention_axes, doc="The axes that attention runs over.")
+    query_dense = property(lambda self: self._query_dense, doc="The projection of the queries.")
+    key_dense = property(lambda self: self._key_dense, doc="The projection of the keys.")
+    value_dense = property(lambda self: self._value_dense, doc="The projection of the values.")
+    output_dense = property(lambda self: self._output_dense, doc="The output projection.")
+
+
 @exported(_MODULE)
-class MultiHeadAttention(BaseMultiHeadAttention):
+@configured
+class MultiHeadAttention(_WithProperties):
     """Attention with several heads, each with its own projections, and an output projection (Vaswani et al., 2017).
 
     With `q = query @ W_q`, `k = key @ W_k` and `v = value @ W_v` for each head, biases added:
@@ -33,8 +63,6 @@ class MultiHeadAttention(BaseMultiHeadAttention):
         use_bias: Whether the projections have biases.
         output_shape: The last sizes of the output, an integer or a tuple. None: the last size of the query.
         attention_axes: The axes that attention runs over. None: all but the batch and the features.
-        sliding_window: The maximum distance of a key from a query is `sliding_window - 1`. None: any distance.
-        flash_attention: Accepted as in Keras; the compiler decides how attention is computed.
         kernel_initializer: Initializer of the projections' kernels.
         bias_initializer: Initializer of their biases.
         kernel_regularizer: Regularizer of the kernels.
@@ -42,8 +70,6 @@ class MultiHeadAttention(BaseMultiHeadAttention):
         activity_regularizer: Regularizer of the outputs of the projections.
         kernel_constraint: Constraint on the kernels.
         bias_constraint: Constraint on the biases.
-        use_gate: Whether the heads are multiplied with a gate, `sigmoid(query @ W_g)`, before the output projection.
-        seed: Integer for dropout, or None.
 
     Call arguments:
         query: Tensor of shape `(batch, queries, features)`.
@@ -68,72 +94,37 @@ class MultiHeadAttention(BaseMultiHeadAttention):
     (2, 5, 16)
     """
 
-    _prefix = "_"
-    _dropout: float
-    _use_bias: bool
-    _use_gate: bool
-    _sliding_window: int | None
+    num_heads: int
+    key_dim: int
+    value_dim: int | None = None
+    dropout: float = 0.0
+    use_bias: bool = True
+    output_shape: Any = None
+    attention_axes: Any = None
+    sliding_window: int | None = None
+    flash_attention: Any = None
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    activity_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
+    use_gate: bool = False
+    seed: Any = None
 
-    def __init__(
-        self,
-        num_heads: int,
-        key_dim: int,
-        value_dim: int | None = None,
-        dropout: float = 0.0,
-        use_bias: bool = True,
-        output_shape: Any = None,
-        attention_axes: Any = None,
-        sliding_window: int | None = None,
-        flash_attention: Any = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        use_gate: bool = False,
-        seed: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        for name, size in (("num_heads", num_heads), ("key_dim", key_dim), ("value_dim", value_dim or 1)):
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._value_dim = self._value_dim or self._key_dim
+        for name in ("num_heads", "key_dim", "value_dim"):
+            size = getattr(self, f"_{name}")
             if not isinstance(size, int) or isinstance(size, bool) or size < 1:
                 raise ArgumentError(f"{name} is a positive integer", where=describe(self._origin), got=repr(size))
-        self._set_options(
-            dropout,
-            use_bias,
-            use_gate,
-            sliding_window,
-            flash_attention,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            seed=seed,
-        )
-        self._num_heads, self._key_dim, self._value_dim = num_heads, key_dim, value_dim or key_dim
-        self._output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape or ()) or None
-        axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
-        if axes is not None and not isinstance(axes, list | tuple):
+        shape, axes = self._output_shape, self._attention_axes
+        self._output_shape = (shape,) if isinstance(shape, int) else tuple(shape or ()) or None
+        self._attention_axes = (axes,) if isinstance(axes, int) else axes
+        if axes is not None and not isinstance(self._attention_axes, list | tuple):
             raise ArgumentError("attention_axes is an integer, or several", layer=self.name, got=repr(axes))
-        self._attention_axes: Any = axes
-
-    num_heads = property(lambda self: self._num_heads, doc="The number of heads.")
-    key_dim = property(lambda self: self._key_dim, doc="The size of a head of queries and keys.")
-    value_dim = property(lambda self: self._value_dim, doc="The size of a head of values.")
-    dropout = property(
-        lambda self: self._dropout, doc="The fraction of the attention weights that is set to 0 in training."
-    )
-    use_bias = property(lambda self: self._use_bias, doc="Whether the projections have biases.")
-    attention_axes = property(lambda self: self._attention_axes, doc="The axes that attention runs over.")
-    query_dense = property(lambda self: self._query_dense, doc="The projection of the queries.")
-    key_dense = property(lambda self: self._key_dense, doc="The projection of the keys.")
-    value_dense = property(lambda self: self._value_dense, doc="The projection of the values.")
-    output_dense = property(lambda self: self._output_dense, doc="The output projection.")
 
     def build(  # type: ignore[override]
         self, query_shape: Any, value_shape: Any, key_shape: Any = None
@@ -271,15 +262,3 @@ class MultiHeadAttention(BaseMultiHeadAttention):
         """The shape of the outputs."""
         self._check_keys(value_shape, value_shape if key_shape is None else key_shape)
         return (*query_shape[:-1], *self._output_shape) if self._output_shape else tuple(query_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {
-            **super().get_config(),
-            "num_heads": self._num_heads,
-            "key_dim": self._key_dim,
-            "value_dim": self._value_dim,
-            "output_shape": self._output_shape,
-            "attention_axes": self._attention_axes,
-            **self._shared_config(),
-        }

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from graphc import activations, constraints, initializers, ops, regularizers
+from graphc import ops, regularizers
 from graphc.errors import ArgumentError
+from graphc.layers.arguments import legacy_shape
 from graphc.layers.input_spec import InputSpec
+from graphc.layers.kinds import refuse_unsupported
 from graphc.layers.layer import Layer
 from graphc.layers.lookups import Lookup, Table, is_checked, nodes_from_data, record
+from graphc.parameters import configured
 from graphc.registration import deserialize_keras_object, exported
 from graphc.tracing import KerasTensor, Node, bind, current_origin, describe, user_line
 from graphc.transforms.autograph import for_trace
@@ -57,10 +61,11 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, dtype=None, **{k: v for k, v in kwargs.items() if k != "input_shape"})
+        if shape is None and batch_shape is None:
+            batch_shape = legacy_shape(kwargs)
+        super().__init__(name=name, dtype=None, **kwargs)
         if sparse or ragged or optional:
             raise ArgumentError("sparse, ragged and optional inputs are not supported yet", layer=self.name)
-        shape = kwargs.get("input_shape") if shape is None else shape
         if input_tensor is not None:
             shape, batch_shape = None, input_tensor.shape
             dtype = dtype or input_tensor.dtype
@@ -146,26 +151,10 @@ def Input(
     return layer.output
 
 
-def optional_config(layer: Layer, name: str) -> Any:
-    """The configuration of a regularizer or constraint of a layer."""
-    return regularizers.serialize(getattr(layer, name))
-
-
 @exported(_MODULE)
+@configured
 class Dense(Layer):
     """`activation(inputs @ kernel + bias)`: every output is connected to every input.
-
-    Args:
-        units: The number of outputs.
-        activation: Name or function. None: none.
-        use_bias: Whether a bias is added.
-        kernel_initializer: Initializer of the kernel.
-        bias_initializer: Initializer of the bias.
-        kernel_regularizer: Regularizer of the kernel.
-        bias_regularizer: Regularizer of the bias.
-        activity_regularizer: Regularizer of the outputs.
-        kernel_constraint: Constraint on the kernel.
-        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if `units` is not a positive integer.
@@ -178,53 +167,30 @@ class Dense(Layer):
 
     _passes_masks = True
 
-    def __init__(
-        self,
-        units: int,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        if kwargs.pop("lora_rank", None) is not None or kwargs.pop("quantization_config", None) is not None:
-            raise ArgumentError("low-rank updates and quantization are not supported yet")
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
-            raise ArgumentError("units is a positive integer", where=describe(self._origin), got=repr(units))
-        self.units, self.use_bias = units, use_bias
-        self.activation = activations.get(activation)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+    units: int
+    activation: Any = None
+    use_bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    activity_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
+    lora_rank: Any = None
+    lora_alpha: Any = None
+    quantization_config: Any = None
+
+    _unwritten = frozenset({"activity_regularizer", "lora_rank", "lora_alpha"})
+
+    def _prepare(self) -> None:
+        refuse_unsupported(self, "lora_rank", "quantization_config")
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Any = None) -> None:
         """Creates kernel and bias."""
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(input_shape[-1], self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self.kernel = self._new_weight("kernel", (input_shape[-1], self.units))
+        self.bias = self._new_weight("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -234,36 +200,15 @@ class Dense(Layer):
             outputs = ops.add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        config = {
-            **super().get_config(),
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": optional_config(self, "kernel_regularizer"),
-            "bias_regularizer": optional_config(self, "bias_regularizer"),
-            "kernel_constraint": optional_config(self, "kernel_constraint"),
-            "bias_constraint": optional_config(self, "bias_constraint"),
-            "quantization_config": None,
-        }
-        if self.activity_regularizer is not None:
-            config["activity_regularizer"] = optional_config(self, "activity_regularizer")
-        return config
-
 
 @exported(_MODULE)
+@configured
 class Embedding(Layer):
     """A table of vectors, indexed by integers.
 
     Args:
         input_dim: The number of vectors.
         output_dim: The size of a vector.
-        embeddings_initializer: Initializer of the table.
-        embeddings_regularizer: Regularizer of the table.
-        embeddings_constraint: Constraint on the table.
         mask_zero: Whether 0 is padding: steps with the index 0 are masked.
         weights: A list with the initial value of the table, in place of the initializer.
 
@@ -280,39 +225,30 @@ class Embedding(Layer):
     (1, 3, 4)
     """
 
-    def __init__(
-        self,
-        input_dim: int,
-        output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
-        mask_zero: bool = False,
-        weights: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        if kwargs.pop("lora_rank", None) or kwargs.pop("quantization_config", None):
-            raise ArgumentError("low-rank updates and quantization are not supported yet")
-        kwargs.pop("input_length", None)
-        super().__init__(**kwargs)
-        self.input_dim, self.output_dim, self.mask_zero = input_dim, output_dim, mask_zero
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
+    input_dim: int
+    output_dim: int
+    embeddings_initializer: Any = "uniform"
+    embeddings_regularizer: Any = None
+    embeddings_constraint: Any = None
+    mask_zero: bool = False
+    weights: Any = None
+    lora_rank: Any = None
+    lora_alpha: Any = None
+    quantization_config: Any = None
+
+    _initial_weights: Any
+    _former = MappingProxyType({"input_length": None})
+    _unwritten = frozenset({"lora_rank", "lora_alpha"})
+
+    def _prepare(self) -> None:
+        refuse_unsupported(self, "lora_rank", "quantization_config")
         # Indices must not be rounded to a lower precision.
         self.autocast = False
-        self._initial_weights = weights
-        self.supports_masking = mask_zero
+        self.supports_masking = self.mask_zero
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the table."""
-        self.embeddings = self.add_weight(
-            name="embeddings",
-            shape=(self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
+        self.embeddings = self._new_weight("embeddings", (self.input_dim, self.output_dim))
         if self._initial_weights is not None:
             several = isinstance(self._initial_weights, list | tuple)
             self.embeddings.assign(self._initial_weights[0] if several else self._initial_weights)
@@ -337,17 +273,7 @@ class Embedding(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal layer."""
-        return {
-            **super().get_config(),
-            "input_dim": self.input_dim,
-            "output_dim": self.output_dim,
-            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
-            "embeddings_regularizer": optional_config(self, "embeddings_regularizer"),
-            "activity_regularizer": optional_config(self, "activity_regularizer"),
-            "embeddings_constraint": optional_config(self, "embeddings_constraint"),
-            "mask_zero": self.mask_zero,
-            "quantization_config": None,
-        }
+        return {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
 
 
 @exported(_MODULE)
@@ -368,6 +294,7 @@ class Identity(Layer):
 
 
 @exported(_MODULE)
+@configured
 class Activation(Layer):
     """An activation function as a layer.
 
@@ -382,20 +309,15 @@ class Activation(Layer):
 
     _passes_masks = True
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+    activation: Any
 
     def call(self, inputs: Any) -> Any:
         """The function of the inputs."""
         return self.activation(inputs)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "activation": activations.serialize(self.activation)}
-
 
 @exported(_MODULE)
+@configured
 class Masking(Layer):
     """Masks the steps of sequences all of whose features equal a value, and sets these to 0.
 
@@ -411,9 +333,10 @@ class Masking(Layer):
     array([[ True, False]])
     """
 
-    def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.mask_value = deserialize_keras_object(mask_value) if isinstance(mask_value, dict) else mask_value
+    mask_value: Any = 0.0
+
+    def _prepare(self) -> None:
+        self.mask_value = deserialize_keras_object(self.mask_value)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Whether steps have a feature of another value."""
@@ -422,10 +345,6 @@ class Masking(Layer):
     def call(self, inputs: Any) -> Any:
         """The inputs, with masked steps set to 0."""
         return ops.where(ops.expand_dims(self.compute_mask(inputs), -1), inputs, 0)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "mask_value": self.mask_value}
 
 
 @exported(_MODULE)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from graphc import activations, constraints, initializers, ops, regularizers
+from graphc import ops, regularizers
 from graphc.errors import ArgumentError, ShapeError
 from graphc.initializers import VarianceScaling
-from graphc.layers.core import optional_config
 from graphc.layers.input_spec import InputSpec
+from graphc.layers.kinds import KINDS, refuse_unsupported
 from graphc.layers.layer import Layer
+from graphc.parameters import Kind, configured
 from graphc.registration import exported
-from graphc.tracing import describe
 
 _MODULE = "keras.layers"
 
@@ -103,20 +104,14 @@ def _bias(axes: str | None, y: str, wanted: dict[str, Any], behind: int) -> tupl
 
 
 @exported(_MODULE)
+@configured
 class EinsumDense(Layer):
     """`activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
         equation: An einsum equation, such as `"abc,cd->abd"`, possibly with an ellipsis, as in `"...x,xy->...y"`.
         output_shape: The sizes of the output without the batch and the ellipsis; None for a size that is the input's.
-        activation: Name or function. None: none.
         bias_axes: The indices of the output that the bias has, such as `"d"`. None: no bias.
-        kernel_initializer: Initializer of the kernel.
-        bias_initializer: Initializer of the bias.
-        kernel_regularizer: Regularizer of the kernel.
-        bias_regularizer: Regularizer of the bias.
-        kernel_constraint: Constraint on the kernel.
-        bias_constraint: Constraint on the bias.
 
     Raises:
         ArgumentError: if low-rank updates or quantization are requested.
@@ -127,33 +122,29 @@ class EinsumDense(Layer):
     (2, 32, 64)
     """
 
-    def __init__(
-        self,
-        equation: str,
-        output_shape: Any,
-        activation: Any = None,
-        bias_axes: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        extra = ("lora_rank", "lora_alpha", "gptq_unpacked_column_size", "quantization_config")
-        if any(part is not None for part in [kwargs.pop(name, None) for name in extra]):
-            raise ArgumentError("low-rank updates and quantization are not supported yet", where=describe(self._origin))
-        super().__init__(**kwargs)
-        self.equation, self.bias_axes = equation, bias_axes
-        self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
-        self.activation = activations.get(activation)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+    # `output_shape` is a property of layers.
+    _kinds = MappingProxyType({**KINDS, "output_shape": Kind("", attribute="partial_output_shape")})
+    _unwritten = frozenset({"lora_rank", "lora_alpha", "gptq_unpacked_column_size"})
+
+    equation: str
+    output_shape: Any
+    activation: Any = None
+    bias_axes: str | None = None
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
+    lora_rank: Any = None
+    lora_alpha: Any = None
+    gptq_unpacked_column_size: Any = None
+    quantization_config: Any = None
+
+    def _prepare(self) -> None:
+        refuse_unsupported(self, "lora_rank", "gptq_unpacked_column_size", "quantization_config")
+        shape: Any = vars(self)["partial_output_shape"]
+        self.partial_output_shape: tuple[Any, ...] = (shape,) if isinstance(shape, int) else tuple(shape)
 
     def _plan(self, input_shape: Any) -> Plan:
         return plan(self.equation, self.bias_axes, input_shape, self.partial_output_shape)
@@ -169,15 +160,7 @@ class EinsumDense(Layer):
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
-        self.bias = None
-        if shapes.bias is not None:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=shapes.bias,
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self.bias = None if shapes.bias is None else self._new_weight("bias", shapes.bias)
 
     def _scaled(self, shapes: Plan) -> Any:
         """The kernel's initializer, with the input and output axes of the kernel."""
@@ -200,16 +183,4 @@ class EinsumDense(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal layer."""
-        names = [f"{part}_{kind}" for part in ("kernel", "bias") for kind in ("regularizer", "constraint")]
-        return {
-            **super().get_config(),
-            "output_shape": self.partial_output_shape,
-            "equation": self.equation,
-            "activation": activations.serialize(self.activation),
-            "bias_axes": self.bias_axes,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            **{name: optional_config(self, name) for name in names},
-            "activity_regularizer": optional_config(self, "activity_regularizer"),
-            "quantization_config": None,
-        }
+        return {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}

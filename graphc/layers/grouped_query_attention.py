@@ -10,13 +10,15 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.attention_base import BaseMultiHeadAttention
 from graphc.layers.masks import without_mask
 from graphc.layers.regularization import Dropout
+from graphc.parameters import configured
 from graphc.registration import exported
-from graphc.tracing import auto_name, describe
+from graphc.tracing import describe
 
 _MODULE = "keras.layers"
 
 
 @exported(_MODULE)
+@configured
 class GroupQueryAttention(BaseMultiHeadAttention):
     """Attention whose heads share keys and values in groups (Ainslie et al., 2023).
 
@@ -26,8 +28,6 @@ class GroupQueryAttention(BaseMultiHeadAttention):
         num_key_value_heads: The number of key and value heads; it divides `num_query_heads`.
         dropout: The fraction of the attention weights that is set to 0 in training.
         use_bias: Whether the projections have biases.
-        sliding_window: The maximum distance of a key from a query is `sliding_window - 1`. None: any distance.
-        flash_attention: Accepted as in Keras; the compiler decides how attention is computed.
         kernel_initializer: Initializer of the projections' kernels.
         bias_initializer: Initializer of their biases.
         kernel_regularizer: Regularizer of the kernels.
@@ -35,8 +35,6 @@ class GroupQueryAttention(BaseMultiHeadAttention):
         activity_regularizer: Regularizer of the outputs of the projections.
         kernel_constraint: Constraint on the kernels.
         bias_constraint: Constraint on the biases.
-        use_gate: Whether the heads are multiplied with a gate, `sigmoid(query @ W_g)`, before the output projection.
-        seed: Integer for dropout, or None.
 
     Call arguments:
         query: Tensor of shape `(batch, queries, features)`.
@@ -61,55 +59,34 @@ class GroupQueryAttention(BaseMultiHeadAttention):
     (2, 5, 16)
     """
 
-    dropout: float
-    use_gate: bool
+    _name_prefix = "grouped_query_attention"
 
-    def __init__(
-        self,
-        head_dim: int,
-        num_query_heads: int,
-        num_key_value_heads: int,
-        dropout: float = 0.0,
-        use_bias: bool = True,
-        sliding_window: int | None = None,
-        flash_attention: Any = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        use_gate: bool = False,
-        seed: Any = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        # Keras derives the automatic name from the alias of the class.
-        super().__init__(name=name or auto_name("grouped_query_attention"), **kwargs)
-        if num_query_heads % num_key_value_heads:
+    head_dim: int
+    num_query_heads: int
+    num_key_value_heads: int
+    dropout: float = 0.0
+    use_bias: bool = True
+    sliding_window: int | None = None
+    flash_attention: Any = None
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    activity_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
+    use_gate: bool = False
+    seed: Any = None
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        if self.num_query_heads % self.num_key_value_heads:
             raise ArgumentError(
                 "num_key_value_heads divides num_query_heads",
                 where=describe(self._origin),
-                got=f"{num_key_value_heads} and {num_query_heads}",
+                got=f"{self.num_key_value_heads} and {self.num_query_heads}",
             )
-        self._set_options(
-            dropout,
-            use_bias,
-            use_gate,
-            sliding_window,
-            flash_attention,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            seed=seed,
-        )
-        self.head_dim, self.num_query_heads, self.num_key_value_heads = head_dim, num_query_heads, num_key_value_heads
-        self.num_repeats = num_query_heads // num_key_value_heads
+        self.num_repeats = self.num_query_heads // self.num_key_value_heads
 
     def build(  # type: ignore[override]
         self, query_shape: Any, value_shape: Any, key_shape: Any = None
@@ -174,16 +151,6 @@ class GroupQueryAttention(BaseMultiHeadAttention):
                 got=f"queries {tuple(query_shape)}, keys {tuple(key_shape)}, values {tuple(value_shape)}",
             )
         return tuple(query_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {
-            **super().get_config(),
-            "head_dim": self.head_dim,
-            "num_query_heads": self.num_query_heads,
-            "num_key_value_heads": self.num_key_value_heads,
-            **self._shared_config(),
-        }
 
 
 GroupedQueryAttention = GroupQueryAttention

@@ -13,12 +13,14 @@ import numpy as np
 
 from graphc import dtype_policies, dtypes, ops, regularizers, tree
 from graphc.dtype_policies import DTypePolicy
-from graphc.errors import ArgumentError, GraphcError, StateError
-from graphc.layers.arguments import given_arguments, signature_of, tensor_of_list
+from graphc.errors import ArgumentError, CallError, GraphcError, StateError
+from graphc.layers.arguments import given_arguments, legacy_shape, signature_of, tensor_of_list
 from graphc.layers.input_spec import check_inputs
+from graphc.layers.kinds import KINDS
 from graphc.layers.masks import fill_in_masks, propagate_masks
 from graphc.layers.repeated_calls import RepeatedCalls, is_counted
 from graphc.layers.weights import WeightOwner, active_layers
+from graphc.parameters import declared_config, declared_of
 from graphc.registration import choices, deserialize_keras_object, serialize_keras_object
 from graphc.tracing import (
     KerasTensor,
@@ -72,6 +74,9 @@ class Layer(WeightOwner):
         dtype: Name of a dtype, or a `DTypePolicy`. None: the default float dtype.
         autocast: Whether floating-point inputs are cast to the compute dtype of the layer.
         name: Its name. None: one derived from the name of the class.
+        *args: None; type checkers see here that subclasses may declare some.
+        **kwargs: `input_shape` (without the batch), `input_dim` or `batch_input_shape`, with a warning: the shape of
+            the inputs, if the layer is the first of a `Sequential`.
 
     Raises:
         ArgumentError: if an argument is unknown.
@@ -89,6 +94,9 @@ class Layer(WeightOwner):
     _losses: list[Tensor]
     _build_args: dict[str, Any] | None
     _repeated_calls: RepeatedCalls | None
+    # The shape of the inputs, batch included, with which a `Sequential` begins that has the layer first.
+    _first_shape: tuple[int | None, ...] | None = None
+    _kinds = KINDS
     # Whether the layer supports masks; a layer that overrides `compute_mask` does, too.
     _passes_masks = False
 
@@ -116,7 +124,7 @@ class Layer(WeightOwner):
 
     def __init__(
         self,
-        *,
+        *args: Any,
         activity_regularizer: Any = None,
         trainable: bool = True,
         dtype: Any = None,
@@ -124,6 +132,9 @@ class Layer(WeightOwner):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if args:
+            raise CallError(f"{type(self).__name__} takes its arguments by name", got=repr(args)[:80])
+        self._first_shape = legacy_shape(kwargs)
         if kwargs:
             known = inspect.signature(type(self).__init__).parameters
             raise ArgumentError(
@@ -143,6 +154,9 @@ class Layer(WeightOwner):
         self._trainable = bool(trainable)
         # A layer without a `build` of its own needs no building.
         self.built = type(self).build is Layer.build
+
+    def _prepare(self) -> None:
+        """Checks the arguments that the class declares, which are attributes now, and derives others."""
 
     # ---- dtypes
 
@@ -178,15 +192,18 @@ class Layer(WeightOwner):
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Builds the layer with a configuration that `get_build_config` returned."""
-        shapes = {key: _as_shape(shape) for key, shape in config.items()}
+        shapes = {key: _as_shape(shape) for key, shape in config.get("shapes_dict", config).items()}
         if set(shapes) == {"input_shape"}:
             self.build(shapes["input_shape"])
         else:
             self.build(**shapes)
 
     def get_build_config(self) -> dict[str, Any] | None:
-        """The shapes for which it was built; None if it is not built."""
-        return self._build_args
+        """The shapes for which it was built, as in Keras: `input_shape`, or a dictionary; None if it is not built."""
+        shapes = {name: shape for name, shape in (self._build_args or {}).items() if shape is not None}
+        if not shapes:
+            return None
+        return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
 
     def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.built:
@@ -443,7 +460,9 @@ class Layer(WeightOwner):
             StateError: if an argument cannot be serialized.
         """
         base = {"name": self.name, "trainable": self.trainable, "dtype": serialize_keras_object(self._dtype_policy)}
-        if type(self).get_config is not Layer.get_config or type(self).__init__ is Layer.__init__:
+        base |= declared_config(self)
+        written = type(self).__init__ is Layer.__init__ or declared_of(type(self))
+        if type(self).get_config is not Layer.get_config or written:
             return base
         args, kwargs = self._init_args
         signature = inspect.signature(type(self).__init__)

@@ -9,6 +9,7 @@ from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
 from graphc.layers.masks import mask_list, merge_masks
+from graphc.parameters import configured
 from graphc.registration import exported
 from graphc.tracing import Tensor, get_mask
 
@@ -168,6 +169,7 @@ class Minimum(Merge):
 
 
 @exported(_MODULE)
+@configured
 class Concatenate(Layer):
     """Concatenates tensors along an axis.
 
@@ -182,9 +184,7 @@ class Concatenate(Layer):
 
     _passes_masks = True
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.axis = axis
+    axis: int = -1
 
     def call(self, inputs: Any) -> Any:
         """The concatenated inputs."""
@@ -205,12 +205,9 @@ class Concatenate(Layer):
         ]
         return ops.any(ops.concatenate(whole, self.axis), axis=-1)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "axis": self.axis}
-
 
 @exported(_MODULE)
+@configured
 class Dot(Layer):
     """Sums of products of two tensors, sample by sample.
 
@@ -226,9 +223,8 @@ class Dot(Layer):
 
     _passes_masks = True
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.axes, self.normalize = axes, normalize
+    axes: Any
+    normalize: bool = False
 
     def call(self, inputs: Any) -> Any:
         """The sums."""
@@ -251,10 +247,6 @@ class Dot(Layer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """None: the result has no axis of steps."""
         return None
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "axes": self.axes, "normalize": self.normalize}
 
 
 def _functional(cls: type[Layer], doc: str) -> Any:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from graphc import config as settings
-from graphc import constraints, initializers, ops, regularizers
+from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
-from graphc.layers.core import optional_config
 from graphc.layers.input_spec import InputSpec
+from graphc.layers.kinds import refuse_unsupported
 from graphc.layers.layer import Layer
 from graphc.ops.elementwise import in_wide
+from graphc.parameters import configured
 from graphc.registration import exported
 from graphc.tracing.shapes import axes_of
 
@@ -23,42 +24,19 @@ class _Normalization(Layer):
     Inputs are not cast to the compute dtype: they are normalized in float32, and only the results are halves.
     """
 
-    def _set_options(
-        self,
-        center: bool,
-        scale: bool,
-        beta: tuple[Any, Any, Any],
-        gamma: tuple[Any, Any, Any],
-    ) -> None:
-        self.center, self.scale = center, scale
-        self.beta_initializer, self.gamma_initializer = initializers.get(beta[0]), initializers.get(gamma[0])
-        self.beta_regularizer, self.gamma_regularizer = regularizers.get(beta[1]), regularizers.get(gamma[1])
-        self.beta_constraint, self.gamma_constraint = constraints.get(beta[2]), constraints.get(gamma[2])
+    center: bool
+    scale: bool
+
+    def _prepare(self) -> None:
+        self.autocast = False
 
     def _add_scale_and_offset(self, shape: tuple[Any, ...]) -> None:
-        self.gamma, self.beta = (
-            self.add_weight(
-                name=name,
-                shape=shape,
-                initializer=getattr(self, f"{name}_initializer"),
-                regularizer=getattr(self, f"{name}_regularizer"),
-                constraint=getattr(self, f"{name}_constraint"),
-                autocast=False,
-            )
-            if wanted
-            else None
-            for name, wanted in (("gamma", self.scale), ("beta", self.center))
-        )
-
-    def _initializers(self, *names: str) -> dict[str, Any]:
-        return {f"{name}_initializer": initializers.serialize(getattr(self, f"{name}_initializer")) for name in names}
-
-    def _penalties(self) -> dict[str, Any]:
-        names = ("beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint")
-        return {name: optional_config(self, name) for name in names}
+        self.gamma = self._new_weight("gamma", shape, autocast=False) if self.scale else None
+        self.beta = self._new_weight("beta", shape, autocast=False) if self.center else None
 
 
 @exported(_MODULE)
+@configured
 class BatchNormalization(_Normalization):
     """`gamma * (x - mean) / sqrt(variance + epsilon) + beta` (Ioffe and Szegedy, 2015).
 
@@ -69,17 +47,6 @@ class BatchNormalization(_Normalization):
     Args:
         axis: The axis of the channels, each of which has its own statistics.
         momentum: The momentum of the moving averages.
-        epsilon: A small number that prevents division by 0.
-        center: Whether there is a `beta`.
-        scale: Whether there is a `gamma`.
-        beta_initializer: Initializer of `beta`.
-        gamma_initializer: Initializer of `gamma`.
-        moving_mean_initializer: Initializer of the moving mean.
-        moving_variance_initializer: Initializer of the moving variance.
-        beta_regularizer: Regularizer of `beta`.
-        gamma_regularizer: Regularizer of `gamma`.
-        beta_constraint: Constraint on `beta`.
-        gamma_constraint: Constraint on `gamma`.
         renorm: Not supported yet.
         renorm_clipping: Not supported yet.
         renorm_momentum: Not used yet.
@@ -97,52 +64,38 @@ class BatchNormalization(_Normalization):
 
     _passes_masks = True
 
-    def __init__(
-        self,
-        axis: int = -1,
-        momentum: float = 0.99,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        renorm: bool = False,
-        renorm_clipping: Any = None,
-        renorm_momentum: float = 0.99,
-        synchronized: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.autocast = False
-        if renorm or renorm_clipping is not None or synchronized:
-            raise ArgumentError("renorm and synchronized statistics are not supported yet", layer=self.name)
-        self.axis, self.momentum, self.epsilon = int(axis), float(momentum), epsilon
-        self.renorm_momentum = renorm_momentum
-        beta = (beta_initializer, beta_regularizer, beta_constraint)
-        self._set_options(center, scale, beta, (gamma_initializer, gamma_regularizer, gamma_constraint))
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+    axis: int = -1
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Any = "zeros"
+    gamma_initializer: Any = "ones"
+    moving_mean_initializer: Any = "zeros"
+    moving_variance_initializer: Any = "ones"
+    beta_regularizer: Any = None
+    gamma_regularizer: Any = None
+    beta_constraint: Any = None
+    gamma_constraint: Any = None
+    renorm: bool = False
+    renorm_clipping: Any = None
+    renorm_momentum: float = 0.99
+    synchronized: bool = False
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        refuse_unsupported(self, "renorm", "renorm_clipping", "synchronized")
+        self.axis, self.momentum = int(self.axis), float(self.momentum)
 
     def build(self, input_shape: Any = None) -> None:
         """Creates scale, offset and moving averages."""
         size = input_shape[self.axis]
         self._add_scale_and_offset((size,))
-        self.moving_mean, self.moving_variance = (
-            self.add_weight(
-                name=name,
-                shape=(size,),
-                initializer=getattr(self, f"{name}_initializer"),
-                trainable=False,
-                autocast=False,
-            )
+        averages = [
+            self._new_weight(name, (size,), trainable=False, autocast=False)
             for name in ("moving_mean", "moving_variance")
-        )
+        ]
+        self.moving_mean, self.moving_variance = averages
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: size})
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -174,39 +127,15 @@ class BatchNormalization(_Normalization):
         variance = ops.sum(distance * distance, axes, keepdims=True) / number
         return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {
-            **super().get_config(),
-            "axis": self.axis,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            **self._initializers("beta", "gamma", "moving_mean", "moving_variance"),
-            **self._penalties(),
-            "synchronized": False,
-            "renorm": False,
-            "renorm_clipping": None,
-            "renorm_momentum": self.renorm_momentum,
-        }
-
 
 @exported(_MODULE)
+@configured
 class LayerNormalization(_Normalization):
     """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, separately for each sample (Ba et al., 2016).
 
     Args:
         axis: Axis or axes over which the statistics are computed.
-        epsilon: A small number that prevents division by 0.
-        center: Whether there is a `beta`.
-        scale: Whether there is a `gamma`.
-        beta_initializer: Initializer of `beta`.
-        gamma_initializer: Initializer of `gamma`.
-        beta_regularizer: Regularizer of `beta`.
-        gamma_regularizer: Regularizer of `gamma`.
-        beta_constraint: Constraint on `beta`.
-        gamma_constraint: Constraint on `gamma`.
+        rms_scaling: Not supported: see `RMSNormalization`.
 
     Example:
 
@@ -216,28 +145,22 @@ class LayerNormalization(_Normalization):
 
     _passes_masks = True
 
-    def __init__(
-        self,
-        axis: Any = -1,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        if kwargs.pop("rms_scaling", False):
-            raise ArgumentError("rms_scaling is not supported", hint="use RMSNormalization")
-        super().__init__(**kwargs)
-        self.autocast = False
-        self.axis = list(axis) if isinstance(axis, list | tuple) else axis
-        self.epsilon = epsilon
-        beta = (beta_initializer, beta_regularizer, beta_constraint)
-        self._set_options(center, scale, beta, (gamma_initializer, gamma_regularizer, gamma_constraint))
+    axis: Any = -1
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Any = "zeros"
+    gamma_initializer: Any = "ones"
+    beta_regularizer: Any = None
+    gamma_regularizer: Any = None
+    beta_constraint: Any = None
+    gamma_constraint: Any = None
+    rms_scaling: bool = False
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        if self.rms_scaling:
+            raise ArgumentError("rms_scaling is not supported", layer=self.name, hint="use RMSNormalization")
 
     def build(self, input_shape: Any = None) -> None:
         """Creates scale and offset."""
@@ -251,21 +174,9 @@ class LayerNormalization(_Normalization):
         result = ops.layer_normalization(inputs, self.gamma, self.beta, self.axis, self.epsilon)
         return ops.cast(result, self.compute_dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {
-            **super().get_config(),
-            "axis": self.axis,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "rms_scaling": False,
-            **self._initializers("beta", "gamma"),
-            **self._penalties(),
-        }
-
 
 @exported(_MODULE)
+@configured
 class GroupNormalization(_Normalization):
     """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, by groups of channels (Wu and He, 2018).
 
@@ -275,15 +186,6 @@ class GroupNormalization(_Normalization):
     Args:
         groups: The number of groups; -1: each channel is a group.
         axis: The axis of the channels.
-        epsilon: A small number that prevents division by 0.
-        center: Whether there is a `beta`.
-        scale: Whether there is a `gamma`.
-        beta_initializer: Initializer of `beta`.
-        gamma_initializer: Initializer of `gamma`.
-        beta_regularizer: Regularizer of `beta`.
-        gamma_regularizer: Regularizer of `gamma`.
-        beta_constraint: Constraint on `beta`.
-        gamma_constraint: Constraint on `gamma`.
 
     Raises:
         ArgumentError: if the number of groups does not divide the channels.
@@ -294,28 +196,22 @@ class GroupNormalization(_Normalization):
     [[-1.0, 1.0, -1.0, 1.0]]
     """
 
-    def __init__(
-        self,
-        groups: int = 32,
-        axis: int = -1,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.autocast = False
-        if not isinstance(groups, int) or (groups < 1 and groups != -1):
-            raise ArgumentError("groups is a positive integer, or -1", layer=self.name, got=repr(groups))
-        self.groups, self.axis, self.epsilon = groups, axis, epsilon
-        beta = (beta_initializer, beta_regularizer, beta_constraint)
-        self._set_options(center, scale, beta, (gamma_initializer, gamma_regularizer, gamma_constraint))
+    groups: int = 32
+    axis: int = -1
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Any = "zeros"
+    gamma_initializer: Any = "ones"
+    beta_regularizer: Any = None
+    gamma_regularizer: Any = None
+    beta_constraint: Any = None
+    gamma_constraint: Any = None
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        if not isinstance(self.groups, int) or (self.groups < 1 and self.groups != -1):
+            raise ArgumentError("groups is a positive integer, or -1", layer=self.name, got=repr(self.groups))
 
     def build(self, input_shape: Any = None) -> None:
         """Creates scale and offset."""
@@ -346,27 +242,14 @@ class GroupNormalization(_Normalization):
             result = result + ops.reshape(self.beta, around)
         return ops.cast(ops.reshape(result, x.shape), self.compute_dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {
-            **super().get_config(),
-            "groups": self.groups,
-            "axis": self.axis,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            **self._initializers("beta", "gamma"),
-            **self._penalties(),
-        }
-
 
 @exported(_MODULE)
+@configured
 class RMSNormalization(Layer):
     """`scale * x / sqrt(mean(x * x) + epsilon)` (Zhang and Sennrich, 2019).
 
     Args:
         axis: Axis over which the mean is computed.
-        epsilon: A small number that prevents division by 0.
 
     Example:
 
@@ -374,11 +257,11 @@ class RMSNormalization(Layer):
     [[1.0, 1.0]]
     """
 
-    def __init__(self, axis: int = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    axis: Any = -1
+    epsilon: float = 1e-6
+
+    def _prepare(self) -> None:
         self.autocast = False
-        self.axis: Any = axis
-        self.epsilon = epsilon
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the scale."""
@@ -390,12 +273,9 @@ class RMSNormalization(Layer):
         """The normalized inputs."""
         return ops.cast(ops.rms_normalization(inputs, self.scale, self.axis, self.epsilon), self.compute_dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "axis": self.axis, "epsilon": self.epsilon}
-
 
 @exported(_MODULE)
+@configured
 class UnitNormalization(Layer):
     """Normalizes vectors to norm one.
 
@@ -410,15 +290,11 @@ class UnitNormalization(Layer):
 
     _passes_masks = True
 
-    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    axis: Any = -1
+
+    def _prepare(self) -> None:
         self.autocast = False
-        self.axis = list(axis) if isinstance(axis, list | tuple) else axis
 
     def call(self, inputs: Any) -> Any:
         """The scaled inputs."""
         return ops.cast(ops.normalize(inputs, self.axis, 2, 1e-12), self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "axis": self.axis}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from graphc import ops
 from graphc.errors import ArgumentError
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
-from graphc.layers.reshaping import data_format_of
 from graphc.ops.elementwise import in_wide
 from graphc.ops.windows import tuple_of
+from graphc.parameters import configured
 from graphc.registration import exported
 from graphc.tracing import describe
 
@@ -18,77 +18,81 @@ _MODULE = "keras.layers"
 
 
 class _Pooling(Layer):
-    """The base class of pooling over windows.
+    """The base class of pooling over windows."""
 
-    Args:
-        rank: The number of spatial axes.
-        pool_size: The size of the window.
-        strides: Stride of the window. None: its size.
-        padding: `"valid"` or `"same"`.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-    """
+    axes: ClassVar[int]
+    pool_size: Any
+    strides: Any
+    padding: str
+    data_format: Any
 
-    def __init__(
-        self, rank: int, pool_size: Any, strides: Any, padding: str, data_format: Any, name: Any, **kwargs: Any
-    ) -> None:
-        super().__init__(name=name, **kwargs)
-        padding = padding.lower() if isinstance(padding, str) else padding
-        if padding not in ("valid", "same"):
-            raise ArgumentError("padding is 'valid' or 'same'", where=describe(self._origin), got=repr(padding))
-        self.pool_size = tuple_of(pool_size, rank, "pool_size")
-        self.strides = self.pool_size if strides is None else tuple_of(strides, rank, "strides")
-        self.padding, self.data_format = padding, data_format_of(data_format)
-        self.input_spec = InputSpec(ndim=rank + 2)
+    def _prepare(self) -> None:
+        if self.padding not in ("valid", "same"):
+            raise ArgumentError("padding is 'valid' or 'same'", where=describe(self._origin), got=repr(self.padding))
+        self.pool_size = tuple_of(self.pool_size, self.axes, "pool_size")
+        self.strides = self.pool_size if self.strides is None else tuple_of(self.strides, self.axes, "strides")
+        self.input_spec = InputSpec(ndim=self.axes + 2)
 
-    def _pool(self, inputs: Any) -> Any:
-        raise NotImplementedError
+
+@configured
+class _MaxPooling(_Pooling):
+    pool_size: Any = 2
+    strides: Any = None
+    padding: str = "valid"
+    data_format: Any = None
+    name: Any = None
 
     def call(self, inputs: Any) -> Any:
         """The outputs."""
-        return self._pool(inputs)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {
-            **super().get_config(),
-            "pool_size": self.pool_size,
-            "padding": self.padding,
-            "strides": self.strides,
-            "data_format": self.data_format,
-        }
+        return ops.max_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
 
+@configured
+class _AveragePooling(_Pooling):
+    pool_size: Any
+    strides: Any = None
+    padding: str = "valid"
+    data_format: Any = None
+    name: Any = None
+
+    def call(self, inputs: Any) -> Any:
+        """The outputs."""
+        return ops.average_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
+
+
+@configured
 class _Global(Layer):
-    """The base class of pooling over all spatial axes.
+    """The base class of pooling over all spatial axes."""
 
-    Args:
-        rank: The number of spatial axes.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes remain, with size 1.
-    """
+    axes: ClassVar[int]
+    data_format: Any = None
+    keepdims: bool = False
 
-    def __init__(self, rank: int, data_format: Any, keepdims: bool, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.data_format, self.keepdims = data_format_of(data_format), keepdims
-        self.input_spec = InputSpec(ndim=rank + 2)
+    def _prepare(self) -> None:
+        self.input_spec = InputSpec(ndim=self.axes + 2)
         first = 2 if self.data_format == "channels_first" else 1
-        self._spatial = tuple(range(first, first + rank))
+        self._spatial = tuple(range(first, first + self.axes))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "data_format": self.data_format, "keepdims": self.keepdims}
+
+class _GlobalMax(_Global):
+    def call(self, inputs: Any) -> Any:
+        """The outputs."""
+        return ops.max(inputs, axis=self._spatial, keepdims=self.keepdims)
+
+
+class _GlobalAverage(_Global):
+    def call(self, inputs: Any) -> Any:
+        """The outputs."""
+        return ops.mean(inputs, axis=self._spatial, keepdims=self.keepdims)
 
 
 @exported(_MODULE, "MaxPool1D")
-class MaxPooling1D(_Pooling):
+@configured
+class MaxPooling1D(_MaxPooling):
     """The maximum of each window, in sequences.
 
     Args:
-        pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: Stride of the window. None: its size.
-        padding: `"valid"` or `"same"`.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        name: Its name.
+        strides: How far the window moves. None: by its size.
 
     Example:
 
@@ -96,31 +100,16 @@ class MaxPooling1D(_Pooling):
     (1, 2, 3)
     """
 
-    def __init__(
-        self,
-        pool_size: Any = 2,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: Any = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(1, pool_size, strides, padding, data_format, name, **kwargs)
-
-    def _pool(self, inputs: Any) -> Any:
-        return ops.max_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
+    axes = 1
 
 
 @exported(_MODULE, "MaxPool2D")
-class MaxPooling2D(_Pooling):
+@configured
+class MaxPooling2D(_MaxPooling):
     """The maximum of each window, in images.
 
     Args:
-        pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: Stride of the window. None: its size.
-        padding: `"valid"` or `"same"`.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        name: Its name.
+        strides: How far the window moves. None: by its size.
 
     Example:
 
@@ -128,31 +117,17 @@ class MaxPooling2D(_Pooling):
     (1, 2, 2, 3)
     """
 
-    def __init__(
-        self,
-        pool_size: Any = (2, 2),
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: Any = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(2, pool_size, strides, padding, data_format, name, **kwargs)
-
-    def _pool(self, inputs: Any) -> Any:
-        return ops.max_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
+    axes = 2
+    pool_size: Any = (2, 2)
 
 
 @exported(_MODULE, "MaxPool3D")
-class MaxPooling3D(_Pooling):
+@configured
+class MaxPooling3D(_MaxPooling):
     """The maximum of each window, in volumes.
 
     Args:
-        pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: Stride of the window. None: its size.
-        padding: `"valid"` or `"same"`.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        name: Its name.
+        strides: How far the window moves. None: by its size.
 
     Example:
 
@@ -160,31 +135,17 @@ class MaxPooling3D(_Pooling):
     (1, 2, 2, 2, 3)
     """
 
-    def __init__(
-        self,
-        pool_size: Any = (2, 2, 2),
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: Any = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(3, pool_size, strides, padding, data_format, name, **kwargs)
-
-    def _pool(self, inputs: Any) -> Any:
-        return ops.max_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
+    axes = 3
+    pool_size: Any = (2, 2, 2)
 
 
 @exported(_MODULE, "AvgPool1D")
-class AveragePooling1D(_Pooling):
+@configured
+class AveragePooling1D(_AveragePooling):
     """The mean of each window, in sequences.
 
     Args:
-        pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: Stride of the window. None: its size.
-        padding: `"valid"` or `"same"`.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        name: Its name.
+        strides: How far the window moves. None: by its size.
 
     Example:
 
@@ -192,31 +153,16 @@ class AveragePooling1D(_Pooling):
     (1, 2, 3)
     """
 
-    def __init__(
-        self,
-        pool_size: Any,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: Any = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(1, pool_size, strides, padding, data_format, name, **kwargs)
-
-    def _pool(self, inputs: Any) -> Any:
-        return ops.average_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
+    axes = 1
 
 
 @exported(_MODULE, "AvgPool2D")
-class AveragePooling2D(_Pooling):
+@configured
+class AveragePooling2D(_AveragePooling):
     """The mean of each window, in images.
 
     Args:
-        pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: Stride of the window. None: its size.
-        padding: `"valid"` or `"same"`.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        name: Its name.
+        strides: How far the window moves. None: by its size.
 
     Example:
 
@@ -224,31 +170,16 @@ class AveragePooling2D(_Pooling):
     (1, 2, 2, 3)
     """
 
-    def __init__(
-        self,
-        pool_size: Any,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: Any = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(2, pool_size, strides, padding, data_format, name, **kwargs)
-
-    def _pool(self, inputs: Any) -> Any:
-        return ops.average_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
+    axes = 2
 
 
 @exported(_MODULE, "AvgPool3D")
-class AveragePooling3D(_Pooling):
+@configured
+class AveragePooling3D(_AveragePooling):
     """The mean of each window, in volumes.
 
     Args:
-        pool_size: The size of the window: a number, or one for each spatial axis.
-        strides: Stride of the window. None: its size.
-        padding: `"valid"` or `"same"`.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        name: Its name.
+        strides: How far the window moves. None: by its size.
 
     Example:
 
@@ -256,28 +187,13 @@ class AveragePooling3D(_Pooling):
     (1, 2, 2, 2, 3)
     """
 
-    def __init__(
-        self,
-        pool_size: Any,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: Any = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(3, pool_size, strides, padding, data_format, name, **kwargs)
-
-    def _pool(self, inputs: Any) -> Any:
-        return ops.average_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
+    axes = 3
 
 
 @exported(_MODULE, "GlobalMaxPool1D")
-class GlobalMaxPooling1D(_Global):
+@configured
+class GlobalMaxPooling1D(_GlobalMax):
     """The maximum of each channel, in sequences.
-
-    Args:
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes remain, with size 1.
 
     Example:
 
@@ -285,21 +201,13 @@ class GlobalMaxPooling1D(_Global):
     (1, 3)
     """
 
-    def __init__(self, data_format: Any = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(1, data_format, keepdims, **kwargs)
-
-    def call(self, inputs: Any) -> Any:
-        """The outputs."""
-        return ops.max(inputs, axis=self._spatial, keepdims=self.keepdims)
+    axes = 1
 
 
 @exported(_MODULE, "GlobalMaxPool2D")
-class GlobalMaxPooling2D(_Global):
+@configured
+class GlobalMaxPooling2D(_GlobalMax):
     """The maximum of each channel, in images.
-
-    Args:
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes remain, with size 1.
 
     Example:
 
@@ -307,21 +215,13 @@ class GlobalMaxPooling2D(_Global):
     (1, 3)
     """
 
-    def __init__(self, data_format: Any = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(2, data_format, keepdims, **kwargs)
-
-    def call(self, inputs: Any) -> Any:
-        """The outputs."""
-        return ops.max(inputs, axis=self._spatial, keepdims=self.keepdims)
+    axes = 2
 
 
 @exported(_MODULE, "GlobalMaxPool3D")
-class GlobalMaxPooling3D(_Global):
+@configured
+class GlobalMaxPooling3D(_GlobalMax):
     """The maximum of each channel, in volumes.
-
-    Args:
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes remain, with size 1.
 
     Example:
 
@@ -329,21 +229,13 @@ class GlobalMaxPooling3D(_Global):
     (1, 3)
     """
 
-    def __init__(self, data_format: Any = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(3, data_format, keepdims, **kwargs)
-
-    def call(self, inputs: Any) -> Any:
-        """The outputs."""
-        return ops.max(inputs, axis=self._spatial, keepdims=self.keepdims)
+    axes = 3
 
 
 @exported(_MODULE, "GlobalAvgPool1D")
-class GlobalAveragePooling1D(_Global):
+@configured
+class GlobalAveragePooling1D(_GlobalAverage):
     """The mean of each channel, in sequences.
-
-    Args:
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes remain, with size 1.
 
     Example:
 
@@ -351,13 +243,12 @@ class GlobalAveragePooling1D(_Global):
     (1, 3)
     """
 
-    def __init__(self, data_format: Any = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(1, data_format, keepdims, **kwargs)
+    axes = 1
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """The outputs; masked steps of sequences are excluded from the mean."""
         if mask is None:
-            return ops.mean(inputs, axis=self._spatial, keepdims=self.keepdims)
+            return super().call(inputs)
         counts = ops.expand_dims(ops.cast(mask, "bool"), 3 - self._spatial[0])
         wide = in_wide(inputs)
         total = ops.sum(ops.where(counts, wide, 0), axis=self._spatial, keepdims=self.keepdims)
@@ -370,12 +261,9 @@ class GlobalAveragePooling1D(_Global):
 
 
 @exported(_MODULE, "GlobalAvgPool2D")
-class GlobalAveragePooling2D(_Global):
+@configured
+class GlobalAveragePooling2D(_GlobalAverage):
     """The mean of each channel, in images.
-
-    Args:
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes remain, with size 1.
 
     Example:
 
@@ -383,21 +271,13 @@ class GlobalAveragePooling2D(_Global):
     (1, 3)
     """
 
-    def __init__(self, data_format: Any = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(2, data_format, keepdims, **kwargs)
-
-    def call(self, inputs: Any) -> Any:
-        """The outputs."""
-        return ops.mean(inputs, axis=self._spatial, keepdims=self.keepdims)
+    axes = 2
 
 
 @exported(_MODULE, "GlobalAvgPool3D")
-class GlobalAveragePooling3D(_Global):
+@configured
+class GlobalAveragePooling3D(_GlobalAverage):
     """The mean of each channel, in volumes.
-
-    Args:
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        keepdims: Whether the spatial axes remain, with size 1.
 
     Example:
 
@@ -405,12 +285,7 @@ class GlobalAveragePooling3D(_Global):
     (1, 3)
     """
 
-    def __init__(self, data_format: Any = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(3, data_format, keepdims, **kwargs)
-
-    def call(self, inputs: Any) -> Any:
-        """The outputs."""
-        return ops.mean(inputs, axis=self._spatial, keepdims=self.keepdims)
+    axes = 3
 
 
 MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D

@@ -10,7 +10,8 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
 from graphc.layers.recurrent_cell_base import DropoutRNNCell, accepts_argument, output_size_of, state_list
 from graphc.layers.stacked_cells import StackedRNNCells
-from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
+from graphc.parameters import configured
+from graphc.registration import exported
 from graphc.tracing import Variable, bind, describe, scope
 
 _MODULE = "keras.layers"
@@ -19,6 +20,7 @@ Step = Callable[[Any, list[Any]], tuple[Any, list[Any]]]
 
 
 @exported(_MODULE)
+@configured
 class RNN(Layer):
     """A loop over the steps of sequences: a cell is called on each step and on the states of the previous step.
 
@@ -29,12 +31,6 @@ class RNN(Layer):
         cell: A layer with `state_size` (an integer, or a list of them) and `call(inputs, states)`, which returns the
             output and the next states. It may have `output_size` and `get_initial_state(batch_size)`. A list of cells
             becomes `StackedRNNCells`.
-        return_sequences: Whether the outputs of all steps are returned, or the last one.
-        return_state: Whether the last states are returned as well.
-        go_backwards: Whether the loop runs from the last step to the first; sequences are returned in that order.
-        stateful: Whether the last states are the initial states of the next batch.
-        unroll: Whether the loop is unrolled; the number of steps must then be known.
-        zero_output_for_mask: Whether the output of a masked step is 0, or that of the previous step.
 
     Call arguments:
         sequences: Tensor of shape `(batch, steps, ...)`.
@@ -54,19 +50,16 @@ class RNN(Layer):
 
     _internal = Layer._internal | {"states"}
 
-    def __init__(
-        self,
-        cell: Any,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
-        unroll: bool = False,
-        zero_output_for_mask: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        if isinstance(cell, list | tuple):
-            cell = StackedRNNCells(cell)
+    cell: Any
+    return_sequences: bool = False
+    return_state: bool = False
+    go_backwards: bool = False
+    stateful: bool = False
+    unroll: bool = False
+    zero_output_for_mask: bool = False
+
+    def _prepare(self) -> None:
+        cell = StackedRNNCells(self.cell) if isinstance(self.cell, list | tuple) else self.cell
         if not callable(getattr(cell, "call", None)):
             raise ArgumentError("a cell has a method `call`", where=describe(self._origin), got=repr(cell))
         size = getattr(cell, "state_size", None)
@@ -77,11 +70,7 @@ class RNN(Layer):
                 got=repr(size),
                 expected="an integer, or a list of integers",
             )
-        super().__init__(**kwargs)
         self.cell = cell
-        self.return_sequences, self.return_state = return_sequences, return_state
-        self.go_backwards, self.stateful, self.unroll = go_backwards, stateful, unroll
-        self.zero_output_for_mask = zero_output_for_mask
         self.supports_masking = True
         self.states: list[Any] | None = None
         self.single_state = isinstance(size, int)
@@ -279,25 +268,6 @@ class RNN(Layer):
                 self._reset_masks(inner)
 
     # ---- configuration
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {
-            **super().get_config(),
-            "return_sequences": self.return_sequences,
-            "return_state": self.return_state,
-            "go_backwards": self.go_backwards,
-            "stateful": self.stateful,
-            "unroll": self.unroll,
-            "zero_output_for_mask": self.zero_output_for_mask,
-            "cell": serialize_keras_object(self.cell),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Creates a layer from a configuration that `get_config` returned."""
-        rest = {name: part for name, part in config.items() if name != "cell"}
-        return cls(deserialize_keras_object(config["cell"]), **rest)
 
 
 def _steps_first(x: Any) -> Any:

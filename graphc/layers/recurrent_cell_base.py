@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from graphc import activations, constraints, initializers, ops, random, regularizers
-from graphc.errors import ArgumentError
-from graphc.layers.core import optional_config
+from graphc import ops, random
 from graphc.layers.layer import Layer
-from graphc.tracing import Trace, describe, outermost_trace
+from graphc.tracing import Trace, outermost_trace
 
 
 def state_list(states: Any) -> list[Any]:
@@ -80,41 +77,31 @@ class BaseCell(DropoutRNNCell, Layer):
     """The base class of cells: a kernel for the inputs, one for the state, a bias, and dropout."""
 
     _internal = Layer._internal | {"_masks"}
-    bias_initializer: Any
     # The number of gates; their kernels are concatenated.
-    gates = 1
+    gates: ClassVar[int] = 1
 
-    def _set_options(self, units: int, seed: Any, dropout: float, recurrent_dropout: float, **parts: Any) -> None:
-        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
-            raise ArgumentError("units is a positive integer", where=describe(self._origin), got=repr(units))
-        self.units = units
-        self.use_bias = parts["use_bias"]
-        self.activation = activations.get(parts["activation"])
-        for name in ("kernel", "recurrent", "bias"):
-            setattr(self, f"{name}_initializer", initializers.get(parts[f"{name}_initializer"]))
-            setattr(self, f"{name}_regularizer", regularizers.get(parts[f"{name}_regularizer"]))
-            setattr(self, f"{name}_constraint", constraints.get(parts[f"{name}_constraint"]))
-        self.dropout = min(1.0, max(0.0, dropout))
-        self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
-        self.seed = seed
-        self.seed_generator = random.SeedGenerator(seed)
+    units: int
+    activation: Any
+    use_bias: bool
+    bias_initializer: Any
+    seed: Any
+
+    def _prepare(self) -> None:
+        self.dropout = min(1.0, max(0.0, self.dropout))
+        self.recurrent_dropout = min(1.0, max(0.0, self.recurrent_dropout))
+        self.seed_generator = random.SeedGenerator(self.seed)
         self._masks = {}
-        self.state_size: Any = units
-        self.output_size = units
-
-    def _weight(self, name: str, part: str, shape: Sequence[int], initializer: Any = None) -> Any:
-        return self.add_weight(
-            name=name,
-            shape=tuple(shape),
-            initializer=initializer or getattr(self, f"{part}_initializer"),
-            regularizer=getattr(self, f"{part}_regularizer"),
-            constraint=getattr(self, f"{part}_constraint"),
-        )
+        self.state_size: Any = self.units
+        self.output_size = self.units
 
     def _add_weights(self, input_size: int, bias_shape: tuple[int, ...], bias_initializer: Any = None) -> None:
-        self.kernel = self._weight("kernel", "kernel", (input_size, self.units * self.gates))
-        self.recurrent_kernel = self._weight("recurrent_kernel", "recurrent", (self.units, self.units * self.gates))
-        self.bias = self._weight("bias", "bias", bias_shape, bias_initializer) if self.use_bias else None
+        size = self.units * self.gates
+        self.kernel = self._new_weight("kernel", (input_size, size))
+        self.recurrent_kernel = self._new_weight("recurrent_kernel", (self.units, size), arguments="recurrent")
+        self.bias = None
+        if self.use_bias:
+            given = {} if bias_initializer is None else {"initializer": bias_initializer}
+            self.bias = self._new_weight("bias", bias_shape, **given)
 
     def _gate(self, weight: Any, gate: int) -> Any:
         """The columns of a weight that belong to a gate."""
@@ -125,31 +112,16 @@ class BaseCell(DropoutRNNCell, Layer):
         sizes = state_list(self.state_size)
         return [ops.zeros((batch_size, size), self.compute_dtype) for size in sizes]
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        names = [f"{part}_{kind}" for part in ("kernel", "recurrent", "bias") for kind in ("regularizer", "constraint")]
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            **{
-                f"{part}_initializer": initializers.serialize(getattr(self, f"{part}_initializer"))
-                for part in ("kernel", "recurrent", "bias")
-            },
-            **{name: optional_config(self, name) for name in names},
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "seed": self.seed,
-        }
-
 
 class GatedCell(BaseCell):
     """The base class of gated cells: the recurrent activation, and dropout masks for each gate."""
 
-    def _set_gate_options(self, recurrent_activation: Any, implementation: int) -> None:
-        self.recurrent_activation = activations.get(recurrent_activation)
-        self.implementation = 1 if self.recurrent_dropout != 0 else implementation
+    recurrent_activation: Any
+    implementation: int
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.implementation = 1 if self.recurrent_dropout != 0 else self.implementation
         if self.implementation == 1:
             self.dropout_mask_count = self.gates
 
@@ -174,7 +146,3 @@ class GatedCell(BaseCell):
     def _state_gate_inputs(self, state: Any, training: bool | None) -> list[Any]:
         drops = training and 0 < self.recurrent_dropout < 1
         return self._dropped(state, self.get_recurrent_dropout_mask(state) if drops else None)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "recurrent_activation": activations.serialize(self.recurrent_activation)}

@@ -6,31 +6,20 @@ from typing import Any
 
 from graphc import ops
 from graphc.layers.recurrent_cell_base import BaseCell, GatedCell, state_list
+from graphc.parameters import configured
 from graphc.registration import exported
 
 _MODULE = "keras.layers"
 
 
 @exported(_MODULE)
+@configured
 class SimpleRNNCell(BaseCell):
     """`h = activation(x @ kernel + h @ recurrent_kernel + bias)`: a step whose output is its state (Elman, 1990).
 
     Args:
         units: The size of the output and of the state.
         activation: Function of the new state, by name or itself. None: none.
-        use_bias: Whether a bias is added.
-        kernel_initializer: Initializer of the kernel of the inputs.
-        recurrent_initializer: Initializer of the kernel of the state.
-        bias_initializer: Initializer of the bias.
-        kernel_regularizer: Regularizer of the kernel of the inputs.
-        recurrent_regularizer: Regularizer of the kernel of the state.
-        bias_regularizer: Regularizer of the bias.
-        kernel_constraint: Constraint on the kernel of the inputs.
-        recurrent_constraint: Constraint on the kernel of the state.
-        bias_constraint: Constraint on the bias.
-        dropout: The fraction of the inputs that is set to 0 in training, with one mask for all steps.
-        recurrent_dropout: The fraction of the state that is set to 0 in training, likewise.
-        seed: Integer for dropout, or None.
 
     Call arguments:
         inputs: Tensor of shape `(batch, features)`.
@@ -47,43 +36,21 @@ class SimpleRNNCell(BaseCell):
     (2, 4)
     """
 
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self._set_options(
-            units,
-            seed,
-            dropout,
-            recurrent_dropout,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            kernel_regularizer=kernel_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_initializer=recurrent_initializer,
-            recurrent_regularizer=recurrent_regularizer,
-            recurrent_constraint=recurrent_constraint,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            bias_constraint=bias_constraint,
-        )
+    units: int
+    activation: Any = "tanh"
+    use_bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    recurrent_initializer: Any = "orthogonal"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    recurrent_regularizer: Any = None
+    bias_regularizer: Any = None
+    kernel_constraint: Any = None
+    recurrent_constraint: Any = None
+    bias_constraint: Any = None
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    seed: Any = None
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the kernels and the bias."""
@@ -104,6 +71,7 @@ class SimpleRNNCell(BaseCell):
 
 
 @exported(_MODULE)
+@configured
 class GRUCell(GatedCell):
     """A step of a gated recurrent unit (Cho et al., 2014).
 
@@ -115,22 +83,8 @@ class GRUCell(GatedCell):
     Args:
         units: The size of the output and of the state.
         activation: Function of the candidate, by name or itself. None: none.
-        recurrent_activation: Function of the gates.
-        use_bias: Whether biases are added.
-        kernel_initializer: Initializer of the kernel of the inputs.
-        recurrent_initializer: Initializer of the kernel of the state.
-        bias_initializer: Initializer of the bias.
-        kernel_regularizer: Regularizer of the kernel of the inputs.
-        recurrent_regularizer: Regularizer of the kernel of the state.
-        bias_regularizer: Regularizer of the bias.
-        kernel_constraint: Constraint on the kernel of the inputs.
-        recurrent_constraint: Constraint on the kernel of the state.
-        bias_constraint: Constraint on the bias.
-        dropout: The fraction of the inputs that is set to 0 in training, with one mask for all steps.
-        recurrent_dropout: The fraction of the state that is set to 0 in training, likewise.
         reset_after: Whether the reset gate acts after the product with the state's kernel; there is then a bias for
             each kernel.
-        seed: Integer for dropout, or None.
 
     Call arguments:
         inputs: Tensor of shape `(batch, features)`.
@@ -149,48 +103,24 @@ class GRUCell(GatedCell):
 
     gates = 3
 
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        reset_after: bool = True,
-        seed: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        implementation = kwargs.pop("implementation", 2)
-        super().__init__(**kwargs)
-        self._set_options(
-            units,
-            seed,
-            dropout,
-            recurrent_dropout,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            kernel_regularizer=kernel_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_initializer=recurrent_initializer,
-            recurrent_regularizer=recurrent_regularizer,
-            recurrent_constraint=recurrent_constraint,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            bias_constraint=bias_constraint,
-        )
-        self._set_gate_options(recurrent_activation, implementation)
-        self.reset_after = reset_after
+    units: int
+    activation: Any = "tanh"
+    recurrent_activation: Any = "sigmoid"
+    use_bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    recurrent_initializer: Any = "orthogonal"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    recurrent_regularizer: Any = None
+    bias_regularizer: Any = None
+    kernel_constraint: Any = None
+    recurrent_constraint: Any = None
+    bias_constraint: Any = None
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    reset_after: bool = True
+    seed: Any = None
+    implementation: int = 2
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the kernels and the biases."""
@@ -220,12 +150,9 @@ class GRUCell(GatedCell):
         h = z * state + (1 - z) * candidate
         return h, [h] if isinstance(states, list | tuple) else h
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "reset_after": self.reset_after}
-
 
 @exported(_MODULE)
+@configured
 class LSTMCell(GatedCell):
     """A step of a long short-term memory (Hochreiter and Schmidhuber, 1997; with the forget gate of Gers et al., 2000).
 
@@ -236,21 +163,7 @@ class LSTMCell(GatedCell):
     Args:
         units: The size of the output and of each of the two states.
         activation: Function of the candidate and of the cell's state, by name or itself. None: none.
-        recurrent_activation: Function of the gates.
-        use_bias: Whether a bias is added.
-        kernel_initializer: Initializer of the kernel of the inputs.
-        recurrent_initializer: Initializer of the kernel of the state.
-        bias_initializer: Initializer of the bias.
         unit_forget_bias: Whether the bias of the forget gate starts at 1 (Jozefowicz et al., 2015).
-        kernel_regularizer: Regularizer of the kernel of the inputs.
-        recurrent_regularizer: Regularizer of the kernel of the state.
-        bias_regularizer: Regularizer of the bias.
-        kernel_constraint: Constraint on the kernel of the inputs.
-        recurrent_constraint: Constraint on the kernel of the state.
-        bias_constraint: Constraint on the bias.
-        dropout: The fraction of the inputs that is set to 0 in training, with one mask for all steps.
-        recurrent_dropout: The fraction of the state that is set to 0 in training, likewise.
-        seed: Integer for dropout, or None.
 
     Call arguments:
         inputs: Tensor of shape `(batch, features)`.
@@ -269,49 +182,28 @@ class LSTMCell(GatedCell):
 
     gates = 4
 
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        implementation = kwargs.pop("implementation", 2)
-        super().__init__(**kwargs)
-        self._set_options(
-            units,
-            seed,
-            dropout,
-            recurrent_dropout,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            kernel_regularizer=kernel_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_initializer=recurrent_initializer,
-            recurrent_regularizer=recurrent_regularizer,
-            recurrent_constraint=recurrent_constraint,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            bias_constraint=bias_constraint,
-        )
-        self._set_gate_options(recurrent_activation, implementation)
-        self.unit_forget_bias = unit_forget_bias
-        self.state_size = [units, units]
+    units: int
+    activation: Any = "tanh"
+    recurrent_activation: Any = "sigmoid"
+    use_bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    recurrent_initializer: Any = "orthogonal"
+    bias_initializer: Any = "zeros"
+    unit_forget_bias: bool = True
+    kernel_regularizer: Any = None
+    recurrent_regularizer: Any = None
+    bias_regularizer: Any = None
+    kernel_constraint: Any = None
+    recurrent_constraint: Any = None
+    bias_constraint: Any = None
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    seed: Any = None
+    implementation: int = 2
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.state_size = [self.units, self.units]
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the kernels and the bias."""
@@ -333,7 +225,3 @@ class LSTMCell(GatedCell):
         c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
         h = self.recurrent_activation(o) * self.activation(c)
         return h, [h, c]
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "unit_forget_bias": self.unit_forget_bias}

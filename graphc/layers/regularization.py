@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
-from graphc import random, regularizers
+from graphc import ops, random, regularizers
 from graphc.errors import ArgumentError
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
-from graphc.layers.reshaping import data_format_of
+from graphc.parameters import configured, declared_config
 from graphc.registration import exported
 
 _MODULE = "keras.layers"
@@ -19,27 +19,25 @@ class _Random(Layer):
     """The base class of random layers, with a seed generator."""
 
     _passes_masks = True
+    seed: Any
 
-    def _set_seed(self, seed: Any) -> None:
-        self.seed = seed
-        self.seed_generator = seed if isinstance(seed, random.SeedGenerator) else random.SeedGenerator(seed)
-
-    def _rate(self, rate: Any) -> float:
+    def _prepare(self) -> None:
+        is_generator = isinstance(self.seed, random.SeedGenerator)
+        self.seed_generator = self.seed if is_generator else random.SeedGenerator(self.seed)
+        rate = getattr(self, "rate", 0)
         if not isinstance(rate, int | float) or not 0 <= rate <= 1:
             raise ArgumentError("rate is a number from 0 to 1", layer=self.name, got=repr(rate))
-        return rate
 
 
 @exported(_MODULE)
+@configured
 class Dropout(_Random):
     """In training, sets a random fraction `rate` of the inputs to 0 and divides the others by `1 - rate`.
 
     (Srivastava et al., 2014)
 
     Args:
-        rate: The fraction that is set to 0.
         noise_shape: The shape of the mask, with 1 where it is the same along an axis, and None for the inputs' size.
-        seed: Integer, or None.
 
     Raises:
         ArgumentError: if the rate is not from 0 to 1.
@@ -50,11 +48,13 @@ class Dropout(_Random):
     array([[1., 2.]], dtype=float32)
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.rate = self._rate(rate)
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        self._set_seed(seed)
+    rate: float
+    noise_shape: Any = None
+    seed: Any = None
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.noise_shape = None if self.noise_shape is None else tuple(self.noise_shape)
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """The inputs, with dropout in training."""
@@ -62,36 +62,35 @@ class Dropout(_Random):
             return inputs
         return random.dropout(inputs, self.rate, self.noise_shape, self.seed_generator)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}
 
-
-class _SpatialDropout(Dropout):
+class _SpatialDropout(_Random):
     """Dropout of whole channels: the mask is the same at all spatial positions."""
 
-    def __init__(self, rank: int, rate: float, data_format: Any, seed: Any, name: Any, dtype: Any) -> None:
-        self._rank, self.data_format = rank, data_format_of(data_format)
-        ones = (1,) * rank
+    axes: ClassVar[int]
+    rate: float
+    data_format = "channels_last"
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.input_spec = InputSpec(ndim=self.axes + 2)
+
+    def call(self, inputs: Any, training: bool | None = False) -> Any:
+        """The inputs, with dropout in training."""
+        if not training or self.rate == 0:
+            return inputs
+        ones = (1,) * self.axes
         shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
-        super().__init__(rate, shape, seed, name=name, dtype=dtype)
-        self.input_spec = InputSpec(ndim=rank + 2)
+        return random.dropout(inputs, self.rate, shape, self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal layer."""
-        config = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype_policy.name}
-        return config | ({"data_format": self.data_format} if self._rank > 1 else {})
+        return declared_config(self) | {"dtype": self.dtype_policy.name}
 
 
 @exported(_MODULE)
+@configured
 class SpatialDropout1D(_SpatialDropout):
     """Dropout of whole channels of sequences (Tompson et al., 2014).
-
-    Args:
-        rate: The fraction that is set to 0.
-        seed: Integer, or None.
-        name: Its name.
-        dtype: Name of a dtype.
 
     Example:
 
@@ -100,20 +99,26 @@ class SpatialDropout1D(_SpatialDropout):
     (1, 2, 3)
     """
 
-    def __init__(self, rate: float, seed: Any = None, name: Any = None, dtype: Any = None) -> None:
-        super().__init__(1, rate, "channels_last", seed, name, dtype)
+    axes = 1
+    rate: float
+    seed: Any = None
+    name: Any = None
+    dtype: Any = None
+
+
+@configured
+class _SpatialDropoutOfImages(_SpatialDropout):
+    rate: float
+    data_format: Any = None
+    seed: Any = None
+    name: Any = None
+    dtype: Any = None
 
 
 @exported(_MODULE)
-class SpatialDropout2D(_SpatialDropout):
+@configured
+class SpatialDropout2D(_SpatialDropoutOfImages):
     """Dropout of whole channels of images (Tompson et al., 2014).
-
-    Args:
-        rate: The fraction that is set to 0.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        seed: Integer, or None.
-        name: Its name.
-        dtype: Name of a dtype.
 
     Example:
 
@@ -122,22 +127,13 @@ class SpatialDropout2D(_SpatialDropout):
     (1, 2, 2, 3)
     """
 
-    def __init__(
-        self, rate: float, data_format: Any = None, seed: Any = None, name: Any = None, dtype: Any = None
-    ) -> None:
-        super().__init__(2, rate, data_format, seed, name, dtype)
+    axes = 2
 
 
 @exported(_MODULE)
-class SpatialDropout3D(_SpatialDropout):
+@configured
+class SpatialDropout3D(_SpatialDropoutOfImages):
     """Dropout of whole channels of volumes (Tompson et al., 2014).
-
-    Args:
-        rate: The fraction that is set to 0.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
-        seed: Integer, or None.
-        name: Its name.
-        dtype: Name of a dtype.
 
     Example:
 
@@ -146,19 +142,16 @@ class SpatialDropout3D(_SpatialDropout):
     (1, 2, 2, 2, 3)
     """
 
-    def __init__(
-        self, rate: float, data_format: Any = None, seed: Any = None, name: Any = None, dtype: Any = None
-    ) -> None:
-        super().__init__(3, rate, data_format, seed, name, dtype)
+    axes = 3
 
 
 @exported(_MODULE)
+@configured
 class GaussianNoise(_Random):
     """In training, adds normal noise of mean 0 to the inputs.
 
     Args:
         stddev: The standard deviation of the noise.
-        seed: Integer, or None.
 
     Example:
 
@@ -166,12 +159,13 @@ class GaussianNoise(_Random):
     array([[1.]], dtype=float32)
     """
 
-    def __init__(self, stddev: float, seed: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if not 0 <= stddev <= 1:
-            raise ArgumentError("stddev is a number from 0 to 1", layer=self.name, got=repr(stddev))
-        self.stddev = stddev
-        self._set_seed(seed)
+    stddev: float
+    seed: Any = None
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        if not 0 <= self.stddev <= 1:
+            raise ArgumentError("stddev is a number from 0 to 1", layer=self.name, got=repr(self.stddev))
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """The inputs, with noise in training."""
@@ -179,12 +173,9 @@ class GaussianNoise(_Random):
             return inputs
         return inputs + random.normal(inputs.shape, 0.0, self.stddev, inputs.dtype, self.seed_generator)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "stddev": self.stddev, "seed": self.seed}
-
 
 @exported(_MODULE)
+@configured
 class GaussianDropout(_Random):
     """In training, multiplies the inputs by normal noise of mean 1 and variance `rate / (1 - rate)`.
 
@@ -192,7 +183,6 @@ class GaussianDropout(_Random):
 
     Args:
         rate: As of `Dropout`.
-        seed: Integer, or None.
 
     Example:
 
@@ -200,10 +190,8 @@ class GaussianDropout(_Random):
     array([[1.]], dtype=float32)
     """
 
-    def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.rate = self._rate(rate)
-        self._set_seed(seed)
+    rate: float
+    seed: Any = None
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """The inputs, with noise in training."""
@@ -212,12 +200,42 @@ class GaussianDropout(_Random):
         spread = math.sqrt(self.rate / (1.0 - self.rate))
         return inputs * random.normal(inputs.shape, 1.0, spread, inputs.dtype, self.seed_generator)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+@exported(_MODULE)
+@configured
+class AlphaDropout(_Random):
+    """Dropout that keeps mean and variance: a random fraction `rate` is set to the negative limit of `selu`.
+
+    The others are kept, and all are scaled and shifted: `a * x + b` with `b = -a * m * rate` and
+    `a = 1 / sqrt((1 - rate) * (1 + rate * m * m))`, where `m` is that limit (Klambauer et al., 2017).
+
+    Args:
+        noise_shape: As of `Dropout`.
+
+    Example:
+
+    >>> AlphaDropout(0.1)([[1.0]]).numpy()
+    array([[1.]], dtype=float32)
+    """
+
+    rate: float
+    noise_shape: Any = None
+    seed: Any = None
+
+    def call(self, inputs: Any, training: bool | None = False) -> Any:
+        """The inputs, with dropout in training."""
+        if not training or self.rate == 0:
+            return inputs
+        limit = -1.6732632423543772 * 1.0507009873554805
+        sizes = tuple(inputs.shape)
+        shape = tuple(n if m is None else m for n, m in zip(sizes, self.noise_shape or sizes, strict=True))
+        kept = ops.greater_equal(random.uniform(shape, seed=self.seed_generator), self.rate)
+        factor = ((1 - self.rate) * (1 + self.rate * limit * limit)) ** -0.5
+        return factor * ops.where(kept, inputs, limit) - factor * limit * self.rate
 
 
 @exported(_MODULE)
+@configured
 class ActivityRegularization(Layer):
     """Returns the inputs unchanged, and adds a penalty on them to the loss.
 
@@ -235,15 +253,12 @@ class ActivityRegularization(Layer):
     """
 
     _passes_masks = True
+    l1: float = 0.0
+    l2: float = 0.0
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
-        self.l1, self.l2 = l1, l2
+    def _prepare(self) -> None:
+        self.activity_regularizer = regularizers.L1L2(l1=self.l1, l2=self.l2)
 
     def call(self, inputs: Any) -> Any:
         """The inputs."""
         return inputs
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "l1": self.l1, "l2": self.l2}

@@ -5,29 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from graphc import config as settings
 from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
+from graphc.parameters import configured
 from graphc.registration import exported
 
 _MODULE = "keras.layers"
 
 
-def data_format_of(data_format: Any) -> str:
-    """The data format: the given one, else the configured one.
-
-    Raises:
-        ArgumentError: if it is unknown.
-    """
-    chosen = settings.image_data_format() if data_format is None else str(data_format).lower()
-    if chosen not in ("channels_first", "channels_last"):
-        raise ArgumentError("unknown data_format", got=repr(data_format), expected="channels_first or channels_last")
-    return str(chosen)
-
-
 @exported(_MODULE)
+@configured
 class Flatten(Layer):
     """Flattens all axes except the batch.
 
@@ -40,9 +29,9 @@ class Flatten(Layer):
     (2, 12)
     """
 
-    def __init__(self, data_format: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.data_format = data_format_of(data_format)
+    data_format: Any = None
+
+    def _prepare(self) -> None:
         self.input_spec = InputSpec(min_ndim=1)
         self._first = self.data_format == "channels_first"
 
@@ -52,12 +41,9 @@ class Flatten(Layer):
         size = math.prod(x.shape[1:]) if x.ndim > 1 else 1
         return ops.reshape(x, (x.shape[0], size))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "data_format": self.data_format}
-
 
 @exported(_MODULE)
+@configured
 class Reshape(Layer):
     """Reshapes each sample.
 
@@ -70,9 +56,10 @@ class Reshape(Layer):
     (3, 2, 2)
     """
 
-    def __init__(self, target_shape: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.target_shape = tuple(int(size) for size in target_shape)
+    target_shape: Any
+
+    def _prepare(self) -> None:
+        self.target_shape = tuple(int(size) for size in self.target_shape)
 
     def call(self, inputs: Any) -> Any:
         """The inputs in the other shape."""
@@ -87,12 +74,9 @@ class Reshape(Layer):
         shape = tuple(size // known if dim == -1 else dim for dim in self.target_shape)
         return ops.reshape(inputs, (inputs.shape[0], *shape))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "target_shape": self.target_shape}
-
 
 @exported(_MODULE)
+@configured
 class Permute(Layer):
     """Permutes the axes of each sample.
 
@@ -108,9 +92,10 @@ class Permute(Layer):
     (1, 4, 3)
     """
 
-    def __init__(self, dims: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.dims = tuple(dims)
+    dims: Any
+
+    def _prepare(self) -> None:
+        self.dims = tuple(self.dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ArgumentError("the axes of Permute count from 1 without a gap", layer=self.name, got=self.dims)
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
@@ -119,12 +104,9 @@ class Permute(Layer):
         """The inputs with their axes in the other order."""
         return ops.transpose(inputs, (0, *self.dims))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "dims": self.dims}
-
 
 @exported(_MODULE)
+@configured
 class RepeatVector(Layer):
     """Repeats each vector along a new axis.
 
@@ -137,23 +119,20 @@ class RepeatVector(Layer):
     (2, 3, 4)
     """
 
-    def __init__(self, n: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if not isinstance(n, int):
-            raise ArgumentError("n is an integer", layer=self.name, got=repr(n))
-        self.n = n
+    n: int
+
+    def _prepare(self) -> None:
+        if not isinstance(self.n, int):
+            raise ArgumentError("n is an integer", layer=self.name, got=repr(self.n))
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs: Any) -> Any:
         """The inputs with three axes."""
         return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "n": self.n}
-
 
 @exported(_MODULE)
+@configured
 class Rescaling(Layer):
     """`inputs * scale + offset`, in floats.
 
@@ -169,9 +148,8 @@ class Rescaling(Layer):
 
     _passes_masks = True
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.scale, self.offset = scale, offset
+    scale: Any
+    offset: Any = 0.0
 
     def call(self, inputs: Any) -> Any:
         """The scaled inputs."""
@@ -180,7 +158,3 @@ class Rescaling(Layer):
         # No addition if the offset is 0.
         plain = isinstance(self.offset, int | float) and self.offset == 0
         return scaled if plain else scaled + ops.cast(self.offset, self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "scale": self.scale, "offset": self.offset}

@@ -9,7 +9,7 @@ from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
-from graphc.layers.reshaping import data_format_of
+from graphc.parameters import configured
 from graphc.registration import exported
 from graphc.tracing import describe
 
@@ -22,10 +22,9 @@ class _Spatial(Layer):
     """The base class of layers over a number of spatial axes, with the channels first or last."""
 
     axes: ClassVar[int]
-    data_format: str
+    data_format: Any = "channels_last"
 
-    def _spatial(self, data_format: Any) -> None:
-        self.data_format = data_format_of(data_format)
+    def _prepare(self) -> None:
         self.input_spec = InputSpec(ndim=self.axes + 2)
 
     @property
@@ -87,12 +86,12 @@ class _UpSampling(_Spatial):
 
 
 @exported(_MODULE)
+@configured
 class ZeroPadding1D(_ZeroPadding):
     """Sequences `[batch, steps, channels]` with zeros around them.
 
     Args:
         padding: The number of steps: a number, or a pair (before and after).
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Raises:
         ArgumentError: if `padding` is invalid.
@@ -105,27 +104,25 @@ class ZeroPadding1D(_ZeroPadding):
 
     axes = 1
 
-    def __init__(self, padding: Any = 1, data_format: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.padding = self._pairs(padding, "padding")[0]
-        self._spatial(data_format)
+    padding: Any = 1
+    data_format: Any = None
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.padding = self._pairs(self.padding, "padding")[0]
 
     def call(self, inputs: Any) -> Any:
         """The larger sequences."""
         return self._padded(inputs, (self.padding,))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "padding": self.padding, "data_format": self.data_format}
-
 
 @exported(_MODULE)
+@configured
 class ZeroPadding2D(_ZeroPadding):
     """Images with zeros around them.
 
     Args:
         padding: The rows and columns to add: a number, two numbers, or two pairs (top and bottom, left and right).
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Raises:
         ArgumentError: if `padding` is invalid.
@@ -138,27 +135,25 @@ class ZeroPadding2D(_ZeroPadding):
 
     axes = 2
 
-    def __init__(self, padding: Any = (1, 1), data_format: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.padding = self._pairs(padding, "padding")
-        self._spatial(data_format)
+    padding: Any = (1, 1)
+    data_format: Any = None
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.padding = self._pairs(self.padding, "padding")
 
     def call(self, inputs: Any) -> Any:
         """The larger images."""
         return self._padded(inputs, self.padding)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "padding": self.padding, "data_format": self.data_format}
-
 
 @exported(_MODULE)
+@configured
 class ZeroPadding3D(_ZeroPadding):
     """Volumes with zeros around them.
 
     Args:
         padding: The planes, rows and columns to add: a number, three numbers, or three pairs.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Raises:
         ArgumentError: if `padding` is invalid.
@@ -171,21 +166,20 @@ class ZeroPadding3D(_ZeroPadding):
 
     axes = 3
 
-    def __init__(self, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.padding = self._pairs(padding, "padding")
-        self._spatial(data_format)
+    padding: Any = ((1, 1), (1, 1), (1, 1))
+    data_format: Any = None
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.padding = self._pairs(self.padding, "padding")
 
     def call(self, inputs: Any) -> Any:
         """The larger volumes."""
         return self._padded(inputs, self.padding)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "padding": self.padding, "data_format": self.data_format}
-
 
 @exported(_MODULE)
+@configured
 class Cropping1D(_Cropping):
     """Sequences `[batch, steps, channels]` without some steps at their borders.
 
@@ -203,27 +197,24 @@ class Cropping1D(_Cropping):
 
     axes = 1
 
-    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cropping = self._pairs(cropping, "cropping")[0]
-        self._spatial("channels_last")
+    cropping: Any = (1, 1)
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.cropping = self._pairs(self.cropping, "cropping")[0]
 
     def call(self, inputs: Any) -> Any:
         """The smaller sequences."""
         return self._cropped(inputs, (self.cropping,))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "cropping": self.cropping}
-
 
 @exported(_MODULE)
+@configured
 class Cropping2D(_Cropping):
     """Images without some rows and columns at their borders.
 
     Args:
         cropping: The rows and columns to remove: a number, two numbers, or two pairs (top and bottom, left and right).
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Raises:
         ArgumentError: if `cropping` is invalid.
@@ -236,27 +227,25 @@ class Cropping2D(_Cropping):
 
     axes = 2
 
-    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cropping = self._pairs(cropping, "cropping")
-        self._spatial(data_format)
+    cropping: Any = ((0, 0), (0, 0))
+    data_format: Any = None
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.cropping = self._pairs(self.cropping, "cropping")
 
     def call(self, inputs: Any) -> Any:
         """The smaller images."""
         return self._cropped(inputs, self.cropping)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "cropping": self.cropping, "data_format": self.data_format}
-
 
 @exported(_MODULE)
+@configured
 class Cropping3D(_Cropping):
     """Volumes without some planes, rows and columns at their borders.
 
     Args:
         cropping: The planes, rows and columns to remove: a number, three numbers, or three pairs.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Raises:
         ArgumentError: if `cropping` is invalid.
@@ -269,21 +258,20 @@ class Cropping3D(_Cropping):
 
     axes = 3
 
-    def __init__(self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cropping = self._pairs(cropping, "cropping")
-        self._spatial(data_format)
+    cropping: Any = ((1, 1), (1, 1), (1, 1))
+    data_format: Any = None
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.cropping = self._pairs(self.cropping, "cropping")
 
     def call(self, inputs: Any) -> Any:
         """The smaller volumes."""
         return self._cropped(inputs, self.cropping)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "cropping": self.cropping, "data_format": self.data_format}
-
 
 @exported(_MODULE)
+@configured
 class UpSampling1D(_UpSampling):
     """Sequences with each step repeated.
 
@@ -301,21 +289,19 @@ class UpSampling1D(_UpSampling):
 
     axes = 1
 
-    def __init__(self, size: int = 2, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.size = self._sizes(size)[0]
-        self._spatial("channels_last")
+    size: Any = 2
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.size = self._sizes(self.size)[0]
 
     def call(self, inputs: Any) -> Any:
         """The longer sequences."""
         return self._repeated(inputs, (self.size,))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "size": self.size}
-
 
 @exported(_MODULE)
+@configured
 class UpSampling2D(_UpSampling):
     """Upsampling of images, by repetition of rows and columns or by interpolation.
 
@@ -324,7 +310,6 @@ class UpSampling2D(_UpSampling):
 
     Args:
         size: The upsampling factor: a number, or one for rows and one for columns.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
         interpolation: `"nearest"` or `"bilinear"`.
 
     Raises:
@@ -338,19 +323,20 @@ class UpSampling2D(_UpSampling):
 
     axes = 2
 
-    def __init__(
-        self, size: Any = (2, 2), data_format: Any = None, interpolation: str = "nearest", **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        if interpolation not in ("nearest", "bilinear"):
+    size: Any = (2, 2)
+    data_format: Any = None
+    interpolation: str = "nearest"
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        if self.interpolation not in ("nearest", "bilinear"):
             raise ArgumentError(
                 "this interpolation is not supported",
                 where=describe(self._origin),
-                got=repr(interpolation),
+                got=repr(self.interpolation),
                 expected="nearest or bilinear",
             )
-        self.size, self.interpolation = self._sizes(size), interpolation
-        self._spatial(data_format)
+        self.size = self._sizes(self.size)
 
     def call(self, inputs: Any) -> Any:
         """The larger images."""
@@ -359,11 +345,6 @@ class UpSampling2D(_UpSampling):
         for axis, size in enumerate(self.size, self._first):
             inputs = _interpolated(inputs, axis, size)
         return inputs
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        rest = {"size": self.size, "data_format": self.data_format, "interpolation": self.interpolation}
-        return {**super().get_config(), **rest}
 
 
 def _interpolated(x: Any, axis: int, size: int) -> Any:
@@ -394,12 +375,12 @@ def _interpolated(x: Any, axis: int, size: int) -> Any:
 
 
 @exported(_MODULE)
+@configured
 class UpSampling3D(_UpSampling):
     """Volumes with each plane, row and column repeated.
 
     Args:
         size: The upsampling factor: a number, or one for each spatial axis.
-        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
 
     Raises:
         ArgumentError: if `size` has another form.
@@ -412,15 +393,13 @@ class UpSampling3D(_UpSampling):
 
     axes = 3
 
-    def __init__(self, size: Any = (2, 2, 2), data_format: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.size = self._sizes(size)
-        self._spatial(data_format)
+    size: Any = (2, 2, 2)
+    data_format: Any = None
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.size = self._sizes(self.size)
 
     def call(self, inputs: Any) -> Any:
         """The larger volumes."""
         return self._repeated(inputs, self.size)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "size": self.size, "data_format": self.data_format}

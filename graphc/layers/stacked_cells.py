@@ -8,12 +8,14 @@ from graphc import ops, tree
 from graphc.errors import ArgumentError
 from graphc.layers.layer import Layer
 from graphc.layers.recurrent_cell_base import accepts_argument, output_size_of, state_list
-from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
+from graphc.parameters import configured
+from graphc.registration import exported
 
 _MODULE = "keras.layers"
 
 
 @exported(_MODULE)
+@configured
 class StackedRNNCells(Layer):
     """A sequence of cells as one cell: the input of each is the output of the previous one.
 
@@ -31,14 +33,14 @@ class StackedRNNCells(Layer):
     ([[4, 4], 3], 3)
     """
 
-    def __init__(self, cells: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        for cell in cells:
+    cells: Any
+
+    def _prepare(self) -> None:
+        for cell in self.cells:
             if not callable(getattr(cell, "call", None)) or not hasattr(cell, "state_size"):
                 raise ArgumentError(
                     "a cell has a method `call` and an attribute `state_size`", layer=self.name, got=repr(cell)
                 )
-        self.cells = cells
 
     @property
     def state_size(self) -> list[Any]:
@@ -77,13 +79,3 @@ class StackedRNNCells(Layer):
             single = not isinstance(part, list | tuple)
             new.append(state_list(after)[0] if single else state_list(after))
         return inputs, new
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal layer."""
-        return {**super().get_config(), "cells": [serialize_keras_object(cell) for cell in self.cells]}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Creates a layer from a configuration that `get_config` returned."""
-        rest = {name: part for name, part in config.items() if name != "cells"}
-        return cls([deserialize_keras_object(cell) for cell in config["cells"]], **rest)

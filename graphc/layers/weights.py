@@ -100,6 +100,19 @@ class WeightOwner(Operation):
         self._weights.append(variable)
         return variable
 
+    def _new_weight(self, name: str, shape: Any, arguments: str | None = None, **options: Any) -> Variable:
+        """Creates a weight as arguments of the layer say: `<name>_initializer`, `..._regularizer` and `..._constraint`.
+
+        Args:
+            name: Its name.
+            shape: Tuple of integers.
+            arguments: The name with which these arguments begin, if it is another one.
+            **options: Further arguments of `add_weight`.
+        """
+        kinds = ("initializer", "regularizer", "constraint")
+        given: dict[str, Any] = {kind: getattr(self, f"{arguments or name}_{kind}", None) for kind in kinds}
+        return self.add_weight(name=name, shape=shape, **(given | options))
+
     def _enclosing_scope(self) -> str:
         """The scope to enter for its weights: its name, or none if its own `build` or `call` has entered it."""
         return "" if active_layers.get()[-1:] == (id(self),) else self.name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from typing import Any
 
 from graphc import dtypes, ops, tree
@@ -108,12 +108,13 @@ class LayerGraph:
         """The operations, each once, in topological order."""
         return unique(node.operation for node in self.nodes)
 
-    def run(self, inputs: Any, mask: Any = None) -> Any:
+    def run(self, inputs: Any, mask: Any = None, replaced: Callable[..., Any] | None = None) -> Any:
         """Computes the outputs for inputs.
 
         Args:
             inputs: Tensors or symbolic tensors that nest like the model's inputs, or a flat list of them.
             mask: The masks of the inputs, which nest alike; None: the masks that the inputs carry.
+            replaced: What calls an operation in its place: `replaced(operation, *args, **kwargs)`.
         """
         flat = self._flat(inputs)
         for x, one in zip(flat, tree.flatten(mask) if mask is not None else (), strict=False):
@@ -126,7 +127,8 @@ class LayerGraph:
             args, kwargs = tree.map_structure(
                 lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf, (node.args, node.kwargs)
             )
-            results = tree.flatten(node.operation(*args, **kwargs))
+            called = node.operation if replaced is None else partial(replaced, node.operation)
+            results = tree.flatten(called(*args, **kwargs))
             for x, result in zip(node.outputs, [r for r in results if r is not None], strict=True):
                 values[id(x)] = result
         results = tree.map_structure(lambda x: values[id(x)], self.outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,10 +13,12 @@ from graphc.layers import InputLayer, Layer
 from graphc.layers.layer import map_shapes
 from graphc.models.data import ArraySpec, DataSpec
 from graphc.models.functional import LayerGraph
+from graphc.models.graph_config import graph_config, graph_from_config
 from graphc.models.inspection import Inspectable
 from graphc.models.summary import print_summary
-from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
+from graphc.registration import custom_object_scope, deserialize_keras_object, exported, serialize_keras_object
 from graphc.saving import weights as files
+from graphc.saving.model_files import save_model
 from graphc.tracing import KerasTensor, auto_name, describe, scope, user_line
 
 
@@ -238,6 +241,10 @@ class Model(Inspectable):
 
     # ---- files
 
+    def save(self, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any) -> None:
+        """Writes the model to a file: see `graphc.saving.save_model`."""
+        save_model(self, filepath, overwrite, zipped, **kwargs)
+
     def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
         """Writes the weights to a file.
 
@@ -273,12 +280,26 @@ class Model(Inspectable):
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal model.
 
-        Raises:
-            StateError: if the model is functional: its graph cannot be written yet.
+        That of a functional model is its graph of layers; that of a subclass with an `__init__` of its own are the
+        arguments with which it was created.
         """
-        if self._graph is not None:
-            raise StateError("the configuration of functional models cannot be written yet", layer=self.name)
-        return super().get_config()
+        if self._graph is None or not _takes_graph(type(self)):
+            return super().get_config()
+        return {"name": self.name, "trainable": self.trainable, **graph_config(self._graph, _is_functional_model)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Creates a model from a configuration that `get_config` returned.
+
+        Raises:
+            FileError: if the layers of the configuration do not fit each other.
+        """
+        if not {"layers", "input_layers", "output_layers"} <= set(config) or not _takes_graph(cls):
+            return super().from_config(config)
+        with custom_object_scope(custom_objects or {}):
+            inputs, outputs = graph_from_config(config, custom_objects, _is_functional_model)
+        others = {name: config[name] for name in ("name", "trainable") if config.get(name) is not None}
+        return cls(inputs=inputs, outputs=outputs, **others)
 
     def to_json(self, **kwargs: Any) -> str:
         """The configuration as JSON text."""
@@ -297,6 +318,7 @@ class Model(Inspectable):
         self.compile(**{name: deserialize_keras_object(value) for name, value in config.items()})
 
 
+@exported("keras.src.models.functional")
 class Functional(Model):
     """A functional model, the graph of layers between symbolic tensors: what `Model(inputs, outputs)` creates.
 
@@ -308,6 +330,20 @@ class Functional(Model):
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(inputs, outputs, name=name, **kwargs)
+
+
+def _is_functional_model(layer: Any) -> bool:
+    return isinstance(layer, Functional)
+
+
+def _takes_graph(cls: type[Model]) -> bool:
+    """Whether a class of models is created from inputs and outputs."""
+    parameters = inspect.signature(cls.__init__).parameters
+    variadic = {p.kind for p in parameters.values()} >= {
+        inspect.Parameter.VAR_POSITIONAL,
+        inspect.Parameter.VAR_KEYWORD,
+    }
+    return variadic or {"inputs", "outputs"} <= set(parameters)
 
 
 def _output_names(graph: LayerGraph) -> list[str]:
@@ -361,9 +397,8 @@ class Sequential(Model):
             raise ArgumentError("there is a layer of this name already", where=describe(user_line()), got=layer.name)
         if isinstance(layer, InputLayer) and self._stack:
             raise ArgumentError("an Input comes first", where=describe(user_line()), got=layer.name)
-        shape = layer.__dict__.get("_first_shape")
-        if shape is not None and not self._stack:
-            self.add(InputLayer(batch_shape=shape))
+        if layer._first_shape is not None and not self._stack:
+            self.add(InputLayer(batch_shape=layer._first_shape))
         self._stack.append(layer)
         self._grow(layer)
 
@@ -419,6 +454,11 @@ class Sequential(Model):
     def layers(self) -> list[Any]:
         """The layers, without the input layer."""
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shape of the inputs; None if it is not known."""
+        known = self._graph is not None and len(self._graph.flat_inputs) == 1
+        return {"input_shape": self._graph.flat_inputs[0].shape} if known and self._graph is not None else None
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal model."""

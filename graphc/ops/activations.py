@@ -3,17 +3,51 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from graphc import dtypes
+from graphc.errors import DataWarning
 from graphc.ops.elementwise import clip, in_float, in_wide, minus_abs, where
 from graphc.ops.reductions import broadcast_reduced, is_empty
-from graphc.ops.shaping import split
-from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
+from graphc.ops.shaping import moveaxis, split
+from graphc.tracing import Tensor, as_tensor, bind, bind_many, elementwise, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.large import pointwise
-from graphc.tracing.shapes import axes_of
+from graphc.tracing.shapes import axes_of, axis_of
+
+__all__ = [
+    "celu",
+    "elu",
+    "gelu",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh_shrink",
+    "threshold",
+]
 
 _SELU_SCALE = 1.0507009873554805
 _SELU_ALPHA = 1.6732632423543772
@@ -246,6 +280,12 @@ def softmax(x: Any, axis: Any = -1) -> Tensor:
     axes = axes_of(axis, tensor.ndim, "softmax")
     if is_empty(tensor, axes):
         return tensor
+    if len(axes) == 1 and tensor.shape[axes[0]] == 1:
+        warnings.warn(
+            f"the softmax along axis {axis} of {tensor.type}, which has one element, is 1: did you mean `sigmoid`?",
+            DataWarning,
+            stacklevel=3,
+        )
     powers, factor = softmax_parts(tensor, axes)
     result = _cast(bind("mul", powers, broadcast_reduced(factor, tensor, axes)), tensor.type.dtype)
     if len(axes) == 1:
@@ -277,3 +317,33 @@ def swish(x: Any) -> Tensor:
 def hard_swish(x: Any) -> Tensor:
     """`x * hard_sigmoid(x)`: an alias of `hard_silu`."""
     return hard_silu(x)
+
+
+@operation
+def sparsemax(x: Any, axis: int = -1) -> Tensor:
+    """The nearest point of the probability simplex along an axis: `max(x - tau, 0)` (Martins and Astudillo, 2016).
+
+    Args:
+        x: Tensor.
+        axis: The axis.
+
+    Example:
+
+    >>> sparsemax([1.0, 0.5, -1.0]).numpy()
+    array([0.75, 0.25, 0.  ], dtype=float32)
+    """
+    given = in_float(x)
+    tensor = in_wide(given)
+    axis = axis_of(axis, tensor.ndim, "sparsemax")
+    rows = moveaxis(tensor, axis, -1)
+    descending = bind("reverse", bind_many("sort", rows)[0], axes=(rows.ndim - 1,))
+    total = bind("cumsum", descending, axis=rows.ndim - 1, reverse=False)
+    rank = elementwise("add", bind("iota", shape=rows.shape, axis=rows.ndim - 1, dtype=rows.type.dtype), 1)
+    # The largest elements are in the support: as many as exceed what would be subtracted from them.
+    inside = elementwise("gt", bind("sub", descending, bind("div", elementwise("sub", total, 1), rank)), 0)
+    last = bind("cast", inside, dtype=rows.type.dtype)
+    number = bind("sum", last, axes=(rows.ndim - 1,))
+    kept = bind("sum", where(inside, descending, 0), axes=(rows.ndim - 1,))
+    tau = bind("div", elementwise("sub", kept, 1), number)
+    spread = bind("broadcast", tau, shape=rows.shape, axes=tuple(range(rows.ndim - 1)))
+    return _cast(moveaxis(bind("relu", bind("sub", rows, spread)), -1, axis), given.type.dtype)

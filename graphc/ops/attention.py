@@ -18,6 +18,8 @@ from graphc.ops.shaping import expand_dims, reshape
 from graphc.tracing import Tensor, as_tensor, cast, elementwise, operation, result_dtype
 from graphc.tracing.arithmetic import operate
 
+__all__ = ["dot_product_attention"]
+
 
 def causal_mask(rows: Any, columns: Any) -> Tensor:
     """The causal mask: whether a query, by row, attends to a key, by column; not to later keys.

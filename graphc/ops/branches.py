@@ -13,6 +13,8 @@ from graphc.tracing.elementwise import elementwise
 from graphc.tracing.regions import Closure, Region, check_types, trace_region
 from graphc.tracing.shapes import reshape
 
+__all__ = ["cond", "switch"]
+
 
 def as_condition(pred: Any) -> Tensor | None:
     """A condition as a scalar Boolean: numbers hold if they are not zero. None: it has more than one element."""
@@ -154,6 +156,3 @@ def _check_results(what: str, first: tuple[str, Region], other: tuple[str, Regio
     types: list[list[TensorType]] = [[value.type for value in x.results] for x in (compared, region)]
     results = [f"result {i}" for i in range(len(types[0]))]
     check_types(f"{other_name} of {what}, compared with {name},", results, *types)
-
-
-__all__ = ["cond", "condition", "switch"]

@@ -10,9 +10,10 @@ from graphc import dims, dtypes
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DTypeError
 from graphc.graph.registry import primitive
+from graphc.ops.elementwise import where
 from graphc.ops.reductions import default_float
+from graphc.ops.shaping import broadcast_to
 from graphc.tracing import Array, Tensor, as_tensor, bind, elementwise, operation, result_dtype
-from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.arrays import array_of, holds_complex
@@ -20,6 +21,35 @@ from graphc.tracing.conversion import float_dtype
 from graphc.tracing.shapes import axis_of, dims_of
 from graphc.tracing.shapes import reshape as _reshape
 from graphc.tracing.symbolic import KerasTensor
+
+__all__ = [
+    "arange",
+    "array",
+    "cast",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "copy",
+    "dtype",
+    "empty",
+    "empty_like",
+    "eye",
+    "full",
+    "full_like",
+    "geomspace",
+    "identity",
+    "is_tensor",
+    "linspace",
+    "logspace",
+    "ndim",
+    "ones",
+    "ones_like",
+    "shape",
+    "size",
+    "stop_gradient",
+    "tri",
+    "zeros",
+    "zeros_like",
+]
 
 
 def _float_or(dtype: Any) -> DType:
@@ -128,7 +158,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     >>> full((2,), 7).numpy()
     array([7., 7.], dtype=float32)
     """
-    return _broadcast_to(as_tensor(fill_value, _float_or(dtype)), dims_of(shape))
+    return broadcast_to(as_tensor(fill_value, _float_or(dtype)), dims_of(shape))
 
 
 @operation
@@ -238,9 +268,69 @@ def linspace(
     rank = max(first.ndim, last.ndim) + 1
     position = axis_of(axis, rank, "linspace")
     along = _reshape(arange(num, dtype=wide), tuple(num if a == position else 1 for a in range(rank)))
-    widened = [_reshape(t, (*t.shape[:position], 1, *t.shape[position:])) if t.ndim else t for t in (first, step)]
-    result = _cast(operate("add", widened[0], operate("mul", along, widened[1])), dtype)
+    low, high, width = (
+        _reshape(t, (*t.shape[:position], 1, *t.shape[position:])) if t.ndim else t for t in (first, last, step)
+    )
+    result = operate("add", low, operate("mul", along, width))
+    if endpoint and num > 1:  # the end itself, not what the sum of steps is rounded to
+        result = where(elementwise("eq", along, num - 1), high, result)
+    result = _cast(result, dtype)
     return (result, step) if retstep else result
+
+
+@operation
+def logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10, dtype: Any = None, axis: int = 0
+) -> Tensor:
+    """`base ** linspace(start, stop, num)`: numbers from `base ** start` to `base ** stop` at equal ratios.
+
+    Args:
+        start: The first exponent, or a tensor of them.
+        stop: The last exponent.
+        num: The number of numbers.
+        endpoint: Whether `base ** stop` is the last number; else the numbers end one step before it.
+        base: The base.
+        dtype: The dtype. None: that of `start` and `stop` together, or the default float dtype.
+        axis: The position of the new axis, for tensors.
+
+    Example:
+
+    >>> logspace(0, 3, 4).numpy()
+    array([   1.,   10.,  100., 1000.], dtype=float32)
+    """
+    wanted = float_dtype(start, stop) if dtype is None else dtypes.as_dtype(dtype)
+    wide = wanted.accumulator if wanted.is_inexact else default_float()
+    exponents = linspace(start, stop, num, endpoint, dtype=wide, axis=axis)
+    return _cast(operate("pow", _cast(as_tensor(base), wide), exponents), wanted)
+
+
+@operation
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Tensor:
+    """`num` numbers from `start` to `stop` at equal ratios.
+
+    Args:
+        start: The first number, or a tensor of them; not 0.
+        stop: The last, of the same sign.
+        num: The number of numbers.
+        endpoint: Whether `stop` is the last number; else the numbers end one step before it.
+        dtype: The dtype. None: that of `start` and `stop` together, or the default float dtype.
+        axis: The position of the new axis, for tensors.
+
+    Example:
+
+    >>> geomspace(1, 8, 4).numpy().round(3)
+    array([1., 2., 4., 8.], dtype=float32)
+    """
+    wanted = float_dtype(start, stop) if dtype is None else dtypes.as_dtype(dtype)
+    wide = wanted.accumulator if wanted.is_inexact else default_float()
+    first, last = as_tensor(start, wide), as_tensor(stop, wide)
+    sign = bind("sign", first)
+    low, high = (bind("log10", operate("mul", end, sign)) for end in (first, last))
+    powers = logspace(low, high, num, endpoint, dtype=wide, axis=axis)
+    position = axis_of(axis, powers.ndim, "geomspace")
+    if sign.ndim:
+        sign = _reshape(sign, (*sign.shape[:position], 1, *sign.shape[position:]))
+    return _cast(operate("mul", powers, sign), wanted)
 
 
 @operation

@@ -15,6 +15,8 @@ from graphc.tracing import cast as _cast
 from graphc.tracing.conversion import product_dtypes
 from graphc.tracing.shapes import unify_sizes
 
+__all__ = ["einsum"]
+
 
 @operation
 def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:

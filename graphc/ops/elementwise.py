@@ -9,11 +9,58 @@ from typing import Any
 
 from graphc import config, dtypes
 from graphc.errors import ArgumentError
+from graphc.ops.placing import nonzero
 from graphc.tracing import Tensor, as_tensor, bind, broadcast_shapes, broadcast_to, elementwise, operation, result_dtype
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.conversion import dtype_of, float_dtype
 from graphc.tracing.elementwise import broadcast_operands, in_floats, on_numbers
+
+__all__ = [
+    "abs",
+    "absolute",
+    "add",
+    "arctan2",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "clip",
+    "divide",
+    "divide_no_nan",
+    "equal",
+    "floor_divide",
+    "greater",
+    "greater_equal",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "left_shift",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "matmul",
+    "maximum",
+    "minimum",
+    "mod",
+    "multiply",
+    "negative",
+    "not_equal",
+    "power",
+    "reciprocal",
+    "right_shift",
+    "sign",
+    "square",
+    "subtract",
+    "true_divide",
+    "where",
+]
 
 
 def in_float(x: Any) -> Tensor:
@@ -384,19 +431,21 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Tensor:
 
     Args:
         condition: Tensor of booleans; numbers are True if they are not zero.
-        x1: The values where the condition is True.
+        x1: The values where the condition is True. None, as `x2`: the result is `nonzero(condition)`.
         x2: The values where it is False.
 
     Raises:
-        ArgumentError: if `x1` or `x2` is missing; the positions where a condition holds have no fixed shape.
+        ArgumentError: if only one of `x1` and `x2` is given.
 
     Example:
 
     >>> where([True, False], 1.0, 2.0).numpy()
     array([1., 2.], dtype=float32)
     """
+    if x1 is None and x2 is None:
+        return nonzero(condition)  # type: ignore[return-value]
     if x1 is None or x2 is None:
-        raise ArgumentError("`where` needs x1 and x2", hint="the positions where a condition holds have no fixed shape")
+        raise ArgumentError("`where` takes both x1 and x2, or none of them")
     then, otherwise = broadcast_operands(x1, x2)
     test = _truth(condition)
     shape = broadcast_shapes(test.shape, then.shape)

@@ -14,6 +14,44 @@ from graphc.tracing.conversion import float_dtype
 from graphc.tracing.elementwise import broadcast_operands
 from graphc.tracing.large import pointwise
 
+__all__ = [
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "cbrt",
+    "ceil",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "erf",
+    "erfc",
+    "erfinv",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "hypot",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logaddexp2",
+    "nan_to_num",
+    "rad2deg",
+    "round",
+    "rsqrt",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+    "trunc",
+]
+
 
 def _rounding(op: str, x: Any) -> Tensor:
     """Applies a rounding primitive; integers are returned unchanged."""
@@ -201,16 +239,34 @@ def round(x: Any, decimals: int = 0) -> Tensor:
     return rounded(x, decimals)
 
 
-@operation
-def logaddexp(x1: Any, x2: Any) -> Tensor:
-    """`log(exp(x1) + exp(x2))`, elementwise, without overflow."""
+def _log_of_sum(power: str, x1: Any, x2: Any) -> Tensor:
+    """The logarithm of the sum of two powers of a base, without overflow: the larger one, and what the other adds."""
     a, b = broadcast_operands(*(as_tensor(x) for x in (x1, x2)), dtype=float_dtype(as_tensor(x1), as_tensor(x2)))
     # The difference of equal infinities would be NaN.
     endless = bind("logical_and", bind("eq", a, b), bind("isinf", a))
     difference = where(endless, 0, bind("sub", a, b))
     larger = where(bind("logical_or", bind("gt", a, b), bind("ne", a, a)), a, b)
     larger = where(endless, bind("maximum", a, b), larger)  # its slope by each is a half there
-    return bind("add", larger, bind("log1p", bind("exp", minus_abs(difference))))
+    more = bind("log1p", bind(power, minus_abs(difference)))
+    return bind("add", larger, more if power == "exp" else operate("mul", more, 1 / math.log(2)))
+
+
+@operation
+def logaddexp(x1: Any, x2: Any) -> Tensor:
+    """`log(exp(x1) + exp(x2))`, elementwise, without overflow."""
+    return _log_of_sum("exp", x1, x2)
+
+
+@operation
+def logaddexp2(x1: Any, x2: Any) -> Tensor:
+    """`log2(2 ** x1 + 2 ** x2)`, elementwise, without overflow.
+
+    Example:
+
+    >>> logaddexp2(3.0, 3.0).numpy().item()
+    4.0
+    """
+    return _log_of_sum("exp2", x1, x2)
 
 
 @operation

@@ -24,6 +24,8 @@ from graphc.tracing.recording import eager_recording
 from graphc.tracing.regions import Closure, trace_region
 from graphc.tracing.traced import run_traced
 
+__all__ = ["custom_gradient"]
+
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a function a gradient of its own.

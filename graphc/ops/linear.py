@@ -6,12 +6,15 @@ from typing import Any
 
 from graphc import dtypes
 from graphc.dtypes import DType
+from graphc.errors import ShapeError
 from graphc.ops.shaping import ravel
 from graphc.tracing import Tensor, as_tensor, bind, operation, result_dtype
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
-from graphc.tracing.shapes import axis_of
+from graphc.tracing.shapes import axis_of, may_be_equal, unify_sizes
 from graphc.tracing.shapes import reshape as _reshape
+
+__all__ = ["dot", "inner", "outer", "tensordot", "vdot"]
 
 
 def _pair(x1: Any, x2: Any) -> tuple[Tensor, Tensor, DType]:
@@ -33,8 +36,7 @@ def dot(x1: Any, x2: Any) -> Tensor:
     a, b, dtype = _pair(x1, x2)
     if a.ndim == 0 or b.ndim == 0:
         return _cast(operate("mul", a, b), dtype)
-    axes = {"lhs_contract": (a.ndim - 1,), "rhs_contract": (max(0, b.ndim - 2),)}
-    return _cast(bind("contract", a, b, lhs_batch=(), rhs_batch=(), **axes), dtype)
+    return _cast(_contracted(a, b, (a.ndim - 1,), (max(0, b.ndim - 2),)), dtype)
 
 
 @operation
@@ -58,7 +60,16 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Tensor:
         sides = [side if isinstance(side, list | tuple) else (side,) for side in axes]
         left = tuple(axis_of(axis, a.ndim, "tensordot") for axis in sides[0])
         right = tuple(axis_of(axis, b.ndim, "tensordot") for axis in sides[1])
-    return _cast(bind("contract", a, b, lhs_batch=(), rhs_batch=(), lhs_contract=left, rhs_contract=right), dtype)
+    return _cast(_contracted(a, b, left, right), dtype)
+
+
+def _contracted(a: Tensor, b: Tensor, left: tuple[int, ...], right: tuple[int, ...]) -> Tensor:
+    """Sums of products over pairs of axes, whose sizes are equal."""
+    names: list[list[Any]] = [[(side, axis) for axis in range(x.ndim)] for side, x in enumerate((a, b))]
+    for i, j in zip(left, right, strict=False):
+        names[0][i] = names[1][j] = ("summed", i)
+    a, b = unify_sizes((a, b), names)
+    return bind("contract", a, b, lhs_batch=(), rhs_batch=(), lhs_contract=left, rhs_contract=right)
 
 
 @operation
@@ -70,8 +81,14 @@ def outer(x1: Any, x2: Any) -> Tensor:
 
 @operation
 def inner(x1: Any, x2: Any) -> Tensor:
-    """Contracts the last axes of both."""
+    """Contracts the last axes of both.
+
+    Raises:
+        ShapeError: if they differ in size.
+    """
     a, b, dtype = _pair(x1, x2)
+    if a.ndim and b.ndim and a.shape[-1] != b.shape[-1] and not may_be_equal((a.shape[-1], b.shape[-1])):
+        raise ShapeError("`inner` takes tensors with the same last dimension", got=f"{a.type} and {b.type}")
     return _cast(operate("mul", a, b) if a.ndim == 0 or b.ndim == 0 else tensordot(a, b, [[-1], [-1]]), dtype)
 
 

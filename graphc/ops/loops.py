@@ -24,6 +24,7 @@ from graphc.tracing import (
     current_trace,
     describe,
     elementwise,
+    infers,
     keras_shape,
     lift,
     operation,
@@ -33,6 +34,8 @@ from graphc.tracing.regions import Closure, Region, check_types, trace_region
 from graphc.tracing.shapes import axis_of
 from graphc.tracing.trace import required_trace
 from graphc.tracing.traced import run_traced
+
+__all__ = ["associative_scan", "fori_loop", "map", "scan", "vectorized_map", "while_loop"]
 
 
 @operation
@@ -387,6 +390,10 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     tensors = [as_tensor(leaf) for leaf in leaves]
     axes = [axis_of(axis, x.ndim, "associative_scan") for x in tensors]
     lengths = {x.shape[place] for x, place in zip(tensors, axes, strict=True)}
+    if infers() and not all(isinstance(length, int) for length in lengths):
+        # A function of neighbours, which keeps shapes, tells what there is to be known.
+        pair = tree.unflatten(spec, tensors)
+        return tree.map_structure(as_tensor, f(pair, pair))
     if len(lengths) != 1 or not all(isinstance(length, int) for length in lengths):
         raise ShapeError("`associative_scan` takes tensors of one known length", got=str(keras_shape(tuple(lengths))))
 

@@ -11,6 +11,10 @@ from graphc.ops.elementwise import in_float
 from graphc.ops.shaping import stack
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
+from graphc.tracing.conversion import float_dtype
+from graphc.tracing.elementwise import broadcast_operands
+
+__all__ = ["angle", "conj", "conjugate", "imag", "isreal", "polar", "real", "view_as_complex", "view_as_real"]
 
 
 @operation
@@ -141,7 +145,7 @@ def view_as_real(x: Any) -> Tensor:
         x: Tensor of complex numbers; real ones have imaginary parts of 0.
 
     Returns:
-        A tensor with one more axis: float32 of complex64, float64 of complex128.
+        A tensor with one more axis: float32 of complex64, float64 of complex128, else of the dtype of `x`.
 
     Example:
 
@@ -149,5 +153,23 @@ def view_as_real(x: Any) -> Tensor:
     array([[1., 2.],
            [3., 0.]], dtype=float32)
     """
-    tensor = in_float(x)
+    tensor = as_tensor(x)
     return stack([real(tensor), imag(tensor)], -1)
+
+
+@operation
+def polar(abs_: Any, angle: Any) -> Tensor:
+    """The complex numbers with given magnitudes and angles: `abs_ * cos(angle) + i abs_ * sin(angle)`.
+
+    Args:
+        abs_: Tensor of real numbers.
+        angle: Tensor of real numbers, in radians.
+
+    Example:
+
+    >>> polar(2.0, 0.0).numpy().item()
+    (2+0j)
+    """
+    dtype = dtypes.promote(float_dtype(as_tensor(abs_), as_tensor(angle)), dtypes.float32)
+    size, turn = broadcast_operands(as_tensor(abs_), as_tensor(angle), dtype=dtype)
+    return bind("complex", *(bind("mul", size, bind(part, turn)) for part in ("cos", "sin")))

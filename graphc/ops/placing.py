@@ -9,12 +9,15 @@ import numpy as np
 from graphc import dims
 from graphc.dims import Dim, IntExpr, Shape
 from graphc.errors import ArgumentError, DTypeError, ShapeError
-from graphc.tracing import Tensor, as_tensor, bind, operation, result_dtype
+from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
+from graphc.tracing import cast as _cast
 from graphc.tracing.indexing import as_indices, wrapped
 from graphc.tracing.shapes import assumed, dims_of
 from graphc.tracing.trace import infers
 from graphc.tracing.updates import How, update
+
+__all__ = ["nonzero", "scatter", "scatter_update", "slice", "slice_update", "unravel_index"]
 
 
 def _starts(start_indices: Any, x: Tensor, op: str) -> list[Tensor]:
@@ -264,3 +267,34 @@ def nonzero(x: Any) -> tuple[Tensor, ...]:
             hint="keep the shape: ops.where(x != 0, ..., 0)",
         )
     return tuple(Tensor(found.astype(np.int32)) for found in np.nonzero(np.atleast_1d(tensor.array)))
+
+
+@operation
+def unravel_index(indices: Any, shape: Any) -> tuple[Tensor, ...]:
+    """The indices in each axis of elements whose places in row-major order are given.
+
+    Args:
+        indices: Tensor of integers; negative ones count from the end, those out of bounds are moved inside.
+        shape: The shape of the tensor that has the elements.
+
+    Returns:
+        A tensor for each axis.
+
+    Raises:
+        DTypeError: if the places are not integers.
+
+    Example:
+
+    >>> [part.numpy().tolist() for part in unravel_index([5, 7], (3, 4))]
+    [[1, 1], [1, 3]]
+    """
+    places, sizes = as_tensor(indices), dims_of(shape)
+    if not (infers() or places.type.dtype.is_integer):
+        raise DTypeError("places are integers", got=places.dtype, hint='ops.cast(indices, "int32")')
+    total = dims.product(sizes)
+    inside = elementwise("maximum", elementwise("minimum", wrapped(as_indices(places), total), total - 1), 0)
+    found = []
+    for size in reversed(sizes):
+        found.append(elementwise("mod", inside, size))
+        inside = elementwise("floordiv", inside, size)
+    return tuple(_cast(part, places.type.dtype) for part in reversed(found))

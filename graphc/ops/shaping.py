@@ -12,13 +12,38 @@ from graphc import dims, dtypes
 from graphc.dims import Dim, Shape
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import where
-from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation, result_dtype
+from graphc.tracing import Tensor, as_tensor, bind, elementwise, infers, operation, result_dtype
 from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing.arrays import check_kind
-from graphc.tracing.indexing import all_in_bounds, as_indices, getitem
+from graphc.tracing.indexing import all_in_bounds, as_indices, getitem, sliced
 from graphc.tracing.indexing import wrapped as _wrapped
-from graphc.tracing.shapes import axes_of, axis_of, dims_of, may_be_equal, reshaped, squeezed, unify_sizes
+from graphc.tracing.shapes import assumed, axes_of, axis_of, dims_of, may_be_equal, reshaped, squeezed, unify_sizes
 from graphc.tracing.shapes import reshape as _reshape
+
+__all__ = [
+    "broadcast_to",
+    "concatenate",
+    "expand_dims",
+    "flip",
+    "get_item",
+    "moveaxis",
+    "pad",
+    "ravel",
+    "repeat",
+    "reshape",
+    "roll",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "take",
+    "take_along_axis",
+    "tile",
+    "transpose",
+    "tril",
+    "triu",
+    "unstack",
+]
 
 
 @operation
@@ -206,19 +231,36 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
     if isinstance(indices_or_sections, int):
         if indices_or_sections < 1:
             raise ArgumentError("`split` makes one part or more", got=indices_or_sections)
-        if dims.mod(extent, indices_or_sections) != 0:
+        rest = dims.mod(extent, indices_or_sections)
+        if rest != 0 and not may_be_equal((rest, 0)):
             raise ShapeError("the axis does not divide into equal parts", got=f"{extent} by {indices_or_sections}")
         size = dims.floordiv(extent, indices_or_sections)
         boundaries: list[Dim] = [size * i for i in range(indices_or_sections + 1)]
     else:
-        boundaries = [0, *dims_of(indices_or_sections), extent]
-    return [_slice_axis(tensor, axis, a, b) for a, b in pairwise(boundaries)]
+        boundaries = [0, *(_inside(index, extent) for index in dims_of(indices_or_sections)), extent]
+    return [_part(tensor, axis, a, b) for a, b in pairwise(boundaries)]
+
+
+def _part(x: Tensor, axis: int, start: Dim, stop: Dim) -> Tensor:
+    """What is between two boundaries; while shapes are inferred, an axis is taken to be long enough."""
+    if infers() and isinstance(start, int) and isinstance(stop, int):
+        return assumed(x, (*x.shape[:axis], max(0, stop - start), *x.shape[axis + 1 :]))
+    return _slice_axis(x, axis, start, stop)
+
+
+def _inside(index: Dim, extent: Dim) -> Dim:
+    """An index at which to split, counted from the start, and not after the end."""
+    if isinstance(index, int) and index < 0:
+        index = extent + index
+    if isinstance(index, int) and isinstance(extent, int):
+        return min(max(index, 0), extent)
+    return index
 
 
 def _slice_axis(x: Tensor, axis: int, start: Dim, stop: Dim) -> Tensor:
     low = tuple(start if a == axis else 0 for a in range(x.ndim))
     high = tuple(stop if a == axis else dim for a, dim in enumerate(x.shape))
-    return x if (start, stop) == (0, x.shape[axis]) else bind("slice", x, start=low, stop=high, step=(1,) * x.ndim)
+    return x if (start, stop) == (0, x.shape[axis]) else sliced(x, low, high)
 
 
 @operation
@@ -243,6 +285,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
     array([4, 1, 2, 3], dtype=int32)
     """
     tensor = as_tensor(x)
+    shift = shift.tolist() if isinstance(shift, np.ndarray | np.generic) else shift
     if axis is None:
         return _reshape(roll(ravel(tensor), shift, 0), tensor.shape)
     if isinstance(axis, list | tuple) or isinstance(shift, list | tuple):
@@ -291,6 +334,11 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
         if not any(low + high):
             return tensor
         return bind("pad", tensor, low=low, high=high, interior=(0,) * tensor.ndim, value=value)
+    if constant_values is not None:
+        raise ArgumentError(
+            "Argument `constant_values` can only be provided when `mode == 'constant'`",
+            got=f"mode {mode!r}, constant_values {constant_values!r}"[:120],
+        )
     if mode not in ("reflect", "symmetric", "edge"):
         raise ArgumentError("unknown mode of `pad`", got=mode, expected="constant, reflect, symmetric or edge")
     for axis, (before, after) in enumerate(pairs):
@@ -310,7 +358,7 @@ def tile(x: Any, repeats: Any) -> Tensor:
     array([1, 2, 1, 2], dtype=int32)
     """
     tensor = as_tensor(x)
-    counts = dims_of(repeats if isinstance(repeats, list | tuple) else (repeats,))
+    counts = dims_of(repeats if isinstance(repeats, list | tuple | np.ndarray) else (repeats,))
     rank = max(tensor.ndim, len(counts))
     counts = (1,) * (rank - len(counts)) + counts
     source = (1,) * (rank - tensor.ndim) + tuple(tensor.shape)
@@ -343,7 +391,9 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
         raise ArgumentError("`repeat` takes whole numbers", got=repr(repeats)[:80])
     counts = counts.astype(np.int64)
     if counts.size != 1:
-        if shape[axis] != counts.size:
+        if infers() and shape[axis] != counts.size:
+            (tensor,) = unify_sizes([tensor, as_tensor(counts.astype(np.int32))], [[*range(tensor.ndim)], [axis]])[:1]
+        if tensor.shape[axis] != counts.size:
             raise ShapeError(
                 "`repeat` takes one number for all positions, or one for each",
                 got=f"{counts.size} for an axis of size {shape[axis]}",
@@ -428,6 +478,9 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         return take_along_axis(ravel(tensor), ravel(indices), 0)
     axis = axis_of(axis, tensor.ndim, "take_along_axis")
+    if indices.ndim == tensor.ndim:
+        names = [[("of", i, a) if a == axis else a for a in range(tensor.ndim)] for i in range(2)]
+        tensor, indices = unify_sizes([tensor, indices], names)
     extent = tensor.shape[axis]
     rows = moveaxis(tensor, axis, -1)
     wanted = moveaxis(_wrapped(indices, extent), axis, -1)

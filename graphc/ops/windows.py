@@ -17,18 +17,21 @@ from graphc.tracing import Tensor, as_tensor, bind, elementwise, infers, operati
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 
+__all__ = ["average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool", "separable_conv"]
+
 Padding = tuple[tuple[Dim, Dim], ...]
 
 
-def tuple_of(value: Any, count: int, name: str) -> tuple[int, ...]:
+def tuple_of(value: Any, count: int, name: str, least: int = 1) -> tuple[int, ...]:
     """A number for each spatial axis, from a single number or a tuple.
 
     Raises:
-        ArgumentError: if the number of them differs, or one is not positive.
+        ArgumentError: if the number of them differs, or one is too small.
     """
     parts = (value,) * count if isinstance(value, int | np.integer) else tuple(value)
-    if len(parts) != count or not all(isinstance(part, int | np.integer) and part > 0 for part in parts):
-        raise ArgumentError(f"{name} is a positive integer, or {count} of them", got=repr(value))
+    if len(parts) != count or not all(isinstance(part, int | np.integer) and part >= least for part in parts):
+        kind = "a positive integer" if least else "an integer of 0 or more"
+        raise ArgumentError(f"{name} is {kind}, or {count} of them", got=repr(value))
     return tuple(int(part) for part in parts)
 
 
@@ -71,18 +74,18 @@ def padding_of(padding: str, sizes: Sequence[Dim], window: Sequence[int], stride
     return tuple(pairs)
 
 
-def _is_first(data_format: str | None) -> bool:
+def channels_first(data_format: str | None) -> bool:
     chosen = config.image_data_format() if data_format is None else str(data_format).lower()
     if chosen not in ("channels_first", "channels_last"):
         raise ArgumentError("unknown data_format", got=repr(data_format), expected="channels_first or channels_last")
     return chosen == "channels_first"
 
 
-def _channels_last(x: Tensor, first: bool) -> Tensor:
+def channels_last(x: Tensor, first: bool) -> Tensor:
     return moveaxis(x, 1, -1) if first else x
 
 
-def _restore_format(x: Tensor, first: bool) -> Tensor:
+def restore_format(x: Tensor, first: bool) -> Tensor:
     return moveaxis(x, -1, 1) if first else x
 
 
@@ -125,9 +128,9 @@ def conv(
     >>> conv([[[1.0], [2.0], [3.0]]], [[[1.0]], [[1.0]]]).numpy().reshape(-1)
     array([3., 5.], dtype=float32)
     """
-    first = _is_first(data_format)
+    first = channels_first(data_format)
     x, w = _images(inputs, kernel)
-    x = _channels_last(x, first)
+    x = channels_last(x, first)
     rank = x.ndim - 2
     channels, per_group = x.shape[-1], w.shape[-2]
     if per_group == 0 or dims.mod(channels, per_group) != 0:
@@ -146,7 +149,7 @@ def conv(
         rhs_dilation=dilation,
         groups=dims.floordiv(channels, per_group),
     )
-    return _restore_format(result, first)
+    return restore_format(result, first)
 
 
 def _transposed_padding(kernel: int, stride: int, padding: str, extra: int | None) -> tuple[int, int]:
@@ -192,9 +195,9 @@ def conv_transpose(
     >>> conv_transpose([[[1.0], [2.0]]], [[[1.0]], [[10.0]]]).numpy().reshape(-1)
     array([ 1., 12., 20.], dtype=float32)
     """
-    first = _is_first(data_format)
+    first = channels_first(data_format)
     x, w = _images(inputs, kernel)
-    x = _channels_last(x, first)
+    x = channels_last(x, first)
     rank = x.ndim - 2
     if x.shape[-1] != w.shape[-1]:
         raise ShapeError("the channels do not fit the kernel", got=f"{x.shape[-1]} channels", expected=f"{w.shape[-1]}")
@@ -214,7 +217,7 @@ def conv_transpose(
         rhs_dilation=dilation,
         groups=1,
     )
-    return _restore_format(result, first)
+    return restore_format(result, first)
 
 
 def _extra(output_padding: Any, rank: int) -> tuple[int, ...]:
@@ -307,9 +310,9 @@ def max_pool(
     >>> max_pool([[[1.0], [4.0], [3.0], [2.0]]], 2).numpy().reshape(-1)
     array([4., 3.], dtype=float32)
     """
-    first = _is_first(data_format)
-    return _restore_format(
-        _pooled("max", _channels_last(as_tensor(inputs), first), pool_size, strides, padding)[0], first
+    first = channels_first(data_format)
+    return restore_format(
+        _pooled("max", channels_last(as_tensor(inputs), first), pool_size, strides, padding)[0], first
     )
 
 
@@ -331,12 +334,12 @@ def average_pool(
     >>> average_pool([[[1.0], [4.0], [3.0], [2.0]]], 2).numpy().reshape(-1)
     array([2.5, 2.5], dtype=float32)
     """
-    first = _is_first(data_format)
+    first = channels_first(data_format)
     given = in_float(inputs)
-    x = _channels_last(in_wide(given), first)
+    x = channels_last(in_wide(given), first)
     total, window, stride, padding_pairs = _pooled("sum", x, pool_size, strides, padding)
     if all(low == high == 0 for low, high in padding_pairs):
-        return _restore_format(_cast(operate("mul", total, 1.0 / math.prod(window)), given.type.dtype), first)
+        return restore_format(_cast(operate("mul", total, 1.0 / math.prod(window)), given.type.dtype), first)
     counts = [
         _window_counts(int(size), extent, step, *_numbers(low, high))
         for size, extent, step, (low, high) in zip(x.shape[1:-1], window, stride, padding_pairs, strict=True)
@@ -346,7 +349,7 @@ def average_pool(
     for axis, along in enumerate(counts, 1):
         number = number * along.reshape([-1 if a == axis else 1 for a in range(len(shape))])
     share = as_tensor((1.0 / number).astype(np.float32), x.type.dtype)
-    return _restore_format(_cast(elementwise("mul", total, share), given.type.dtype), first)
+    return restore_format(_cast(elementwise("mul", total, share), given.type.dtype), first)
 
 
 def _window_counts(size: int, window: int, stride: int, low: int, high: int) -> Any:

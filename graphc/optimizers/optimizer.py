@@ -11,6 +11,7 @@ import numpy as np
 
 from graphc import initializers, ops
 from graphc.errors import ArgumentError, ShapeError, StateError
+from graphc.frames import warn
 from graphc.optimizers.schedules import LearningRateSchedule
 from graphc.registration import Configurable, choices, deserialize_keras_object, serialize_keras_object
 from graphc.tracing import Tensor, Variable, as_tensor, describe, given_name, scope, snake_case, user_line
@@ -53,6 +54,8 @@ class Optimizer(Configurable):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if kwargs.pop("decay", None) is not None:
+            warn("decay of an optimizer has no effect: use a schedule of optimizers.schedules")
         if kwargs:
             raise ArgumentError(
                 f"{type(self).__name__} takes no such argument",

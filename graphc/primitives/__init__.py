@@ -1,6 +1,7 @@
 """The primitive operations; importing this package registers them all."""
 
 from graphc.primitives import (
+    beam_search,
     boundary,
     conditional,
     contraction,
@@ -8,12 +9,15 @@ from graphc.primitives import (
     convolution,
     cumulative,
     dynamic,
+    factorizations,
+    fourier,
     indexing,
     linalg,
     parts,
     pointwise,
     random,
     reductions,
+    representation,
     scatter,
     sorting,
     sources,
@@ -22,6 +26,7 @@ from graphc.primitives import (
 )
 
 __all__ = [
+    "beam_search",
     "boundary",
     "conditional",
     "contraction",
@@ -29,12 +34,15 @@ __all__ = [
     "convolution",
     "cumulative",
     "dynamic",
+    "factorizations",
+    "fourier",
     "indexing",
     "linalg",
     "parts",
     "pointwise",
     "random",
     "reductions",
+    "representation",
     "scatter",
     "sorting",
     "sources",

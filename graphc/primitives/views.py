@@ -278,12 +278,18 @@ def _slice_lower(reader: Reader, index: Points, start: Points, stop: Points, ste
     return reader.read(0, tuple(first + i * stride for i, first, stride in zip(index, start, step, strict=True)))
 
 
+def _ends(start: Points, counts: Shape, step: tuple[int, ...]) -> Points:
+    """One after the last of so many elements at equal distances; the start, if there are none."""
+    return tuple(
+        first if count == 0 else first + (count - 1) * stride + 1
+        for first, count, stride in zip(start, counts, step, strict=True)
+    )
+
+
 def _slice_vjp(g: Value, n: Applied) -> Grads:
     start, step = n.attrs["start"], n.attrs["step"]
-    high = tuple(
-        extent - first - (count - 1) * stride - 1
-        for extent, first, count, stride in zip(n.operands[0].shape, start, g.shape, step, strict=True)
-    )
+    ends = _ends(start, g.shape, step)
+    high = tuple(extent - end for extent, end in zip(n.operands[0].shape, ends, strict=True))
     interior = tuple(stride - 1 for stride in step)
     return (g.builder.apply("pad", g, low=start, high=high, interior=interior, value=0),)
 
@@ -291,6 +297,7 @@ def _slice_vjp(g: Value, n: Applied) -> Grads:
 def _slice_cases() -> Iterable[Case]:
     yield Case(((5, 6),), {"start": (1, 0), "stop": (4, 6), "step": (1, 1)})
     yield Case(((5, 7),), {"start": (0, 1), "stop": (5, 7), "step": (2, 3)})
+    yield Case(((5, 7),), {"start": (1, 2), "stop": (1, 7), "step": (3, 2)}, differentiable=False)
 
 
 def _slice_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:
@@ -363,8 +370,7 @@ def _pad_lower(
 def _pad_vjp(g: Value, n: Applied) -> Grads:
     x, low, interior = n.operands[0], n.attrs["low"], n.attrs["interior"]
     step = tuple(between + 1 for between in interior)
-    stop = tuple(before + (extent - 1) * stride + 1 for before, extent, stride in zip(low, x.shape, step, strict=True))
-    return (g.builder.apply("slice", g, start=low, stop=stop, step=step),)
+    return (g.builder.apply("slice", g, start=low, stop=_ends(low, x.shape, step), step=step),)
 
 
 def _pad_cases() -> Iterable[Case]:

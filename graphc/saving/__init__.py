@@ -1,5 +1,8 @@
 """Saving: files of weights, and serialization of objects to configurations."""
 
+from typing import TYPE_CHECKING
+
+from graphc import lazy
 from graphc.errors import ArgumentError
 from graphc.registration import (
     custom_object_scope,
@@ -13,7 +16,14 @@ from graphc.registration import (
 from graphc.saving.weights import load as _load
 from graphc.saving.weights import save as _save
 
+if TYPE_CHECKING:
+    from graphc.models import load_model, save_model
+
 CustomObjectScope = custom_object_scope
+# With the models, so that all that a file may name is registered.
+__getattr__, __dir__ = lazy.attributes(
+    "graphc.saving", (), dict.fromkeys(("load_model", "save_model"), "graphc.models")
+)
 
 
 def save_weights(model: object, filepath: object, overwrite: bool = True, max_shard_size: object = None) -> None:
@@ -45,8 +55,10 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "load_model",
     "load_weights",
     "register_keras_serializable",
+    "save_model",
     "save_weights",
     "serialize_keras_object",
 ]

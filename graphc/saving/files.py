@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -151,7 +151,7 @@ def write(path: Path, arrays: Mapping[str, Array], kind: str) -> None:
 
     try:
         with written_aside(path) as aside:
-            (_write_safetensors if kind == "safetensors" else _write_h5)(aside, arrays)
+            (_write_safetensors if kind == "safetensors" else write_h5)(aside, arrays)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         # The libraries report a full disk with various exceptions.
         raise FileError(
@@ -171,7 +171,8 @@ def _write_safetensors(path: Path, arrays: Mapping[str, Array]) -> None:
     save_file({key: np.ascontiguousarray(array) for key, array in bits.items()}, path, metadata=metadata)
 
 
-def _write_h5(path: Path, arrays: Mapping[str, Array]) -> None:
+def write_h5(path: Path | BinaryIO, arrays: Mapping[str, Array]) -> None:
+    """Writes arrays to an HDF5 file, in Keras's form."""
     import h5py  # type: ignore[import-untyped]  # noqa: PLC0415
 
     with h5py.File(path, "w") as file:
@@ -252,10 +253,10 @@ def _h5(path: Path) -> Iterator[dict[str, Entry]]:
     import h5py  # noqa: PLC0415
 
     with h5py.File(path, "r") as file:
-        yield _datasets(file)
+        yield h5_entries(file)
 
 
-def _datasets(file: Any) -> dict[str, Entry]:
+def h5_entries(file: Any) -> dict[str, Entry]:
     """The arrays of an HDF5 file. Links, external and repeated objects are rejected, and never followed."""
     import h5py  # noqa: PLC0415
 

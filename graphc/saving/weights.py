@@ -21,6 +21,7 @@ from graphc.layers.weights import WeightOwner
 from graphc.optimizers import Optimizer
 from graphc.random import SeedGenerator
 from graphc.registration import choices
+from graphc.saving import legacy
 from graphc.saving.files import Entry, kind_of, opened, write
 from graphc.tracing import Array, Variable, describe, snake_case, user_line
 
@@ -156,33 +157,47 @@ def load(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
 
     Args:
         model: The model.
-        filepath: Path of the file.
+        filepath: Path of the file; `.h5` and `.hdf5` without `.weights` are of the form before Keras 3.
         skip_mismatch: Whether to skip weights that are missing or have another shape.
 
     Raises:
         FileError: if the file does not hold exactly the model's weights; no weight is then changed.
     """
     path = _path(filepath)
-    kind = kind_of(path)
-    walk = _Walk(model)
-    if not walk.variables:
-        raise FileError("the model has no weights yet", got=model.name, hint="build it before loading weights")
-    with opened(path, kind) as entries:
-        weights = {key: entry for key, entry in entries.items() if not key.startswith(tuple(walk.optimizers))}
-        chosen = [
-            (variable, weights[key])
-            for key, variable in walk.variables.items()
-            if _fits(path, key, variable, weights, skip_mismatch or (key in walk.optional and key not in weights))
-        ]
-        if not skip_mismatch:
-            _reject_unknown(model, walk, weights)
+    if path.name.endswith((".h5", ".hdf5")) and not path.name.endswith(".weights.h5"):
+        legacy.load(model, path, skip_mismatch)
+        return
+    with opened(path, kind_of(path)) as entries:
+        chosen = matched(model, path, entries, skip_mismatch)
         # All arrays are read before the first weight is changed, since the file may be damaged.
         arrays: list[tuple[Variable, Array]] = [(variable, entry.read()) for variable, entry in chosen]
     for variable, array in arrays:
         variable.assign(array)
 
 
-def _fits(path: Path, key: str, variable: Variable, entries: Mapping[str, Entry], lenient: bool) -> bool:
+def matched(
+    model: Any, path: Path, entries: Mapping[str, Entry], skip_mismatch: bool = False
+) -> list[tuple[Variable, Entry]]:
+    """The variables of a model, each with its entry in a file.
+
+    Raises:
+        FileError: if the file does not hold exactly the model's weights.
+    """
+    walk = _Walk(model)
+    if not walk.variables:
+        raise FileError("the model has no weights yet", got=model.name, hint="build it before loading weights")
+    weights = {key: entry for key, entry in entries.items() if not key.startswith(tuple(walk.optimizers))}
+    chosen = [
+        (variable, weights[key])
+        for key, variable in walk.variables.items()
+        if fits(path, key, variable, weights, skip_mismatch or (key in walk.optional and key not in weights))
+    ]
+    if not skip_mismatch:
+        _reject_unknown(model, walk, weights)
+    return chosen
+
+
+def fits(path: Path, key: str, variable: Variable, entries: Mapping[str, Entry], lenient: bool) -> bool:
     """Whether the file has a fitting array for a variable; an error if it has not, unless `lenient`."""
     entry = entries.get(key)
     if entry is not None and entry.shape == variable.shape and _converts(entry, variable):

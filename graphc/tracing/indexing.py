@@ -120,10 +120,16 @@ def _reversal(axes: tuple[int, ...]) -> Step:
     return Step(lambda x: bind("reverse", x, axes=axes), lambda x, part: bind("reverse", part, axes=axes))
 
 
+def sliced(x: Tensor, start: Shape, stop: Shape, step: tuple[int, ...] | None = None) -> Tensor:
+    """The elements from `start` to before `stop`; while shapes are inferred, they may reach outside or be none."""
+    step = (1,) * x.ndim if step is None else step
+    shape = _assumed_shape(x.shape, start, stop, step)
+    return bind("slice", x, start=start, stop=stop, step=step) if shape is None else assumed(x, shape)
+
+
 def _slicing(start: Shape, stop: Shape, step: tuple[int, ...]) -> Step:
     def get(x: Tensor) -> Tensor:
-        shape = _assumed_shape(x.shape, start, stop, step)
-        return bind("slice", x, start=start, stop=stop, step=step) if shape is None else assumed(x, shape)
+        return sliced(x, start, stop, step)
 
     def put(x: Tensor, part: Tensor) -> Tensor:
         if 0 in part.shape or _assumed_shape(x.shape, start, stop, step) is not None:
@@ -160,10 +166,10 @@ def _assumed_shape(shape: Shape, start: Shape, stop: Shape, step: tuple[int, ...
 def _strides(strides: tuple[int, ...]) -> Step:
     """Every n-th position from the first of an axis."""
 
-    def sliced(x: Tensor) -> Step:
+    def step(x: Tensor) -> Step:
         return _slicing((0,) * x.ndim, x.shape, strides)
 
-    return Step(lambda x: sliced(x).get(x), lambda x, part: sliced(x).put(x, part))
+    return Step(lambda x: step(x).get(x), lambda x, part: step(x).put(x, part))
 
 
 def _block(blocks: dict[int, keys.Block]) -> Step:

@@ -120,7 +120,11 @@ def axis_of(axis: Any, rank: int, op: str) -> int:
     except TypeError:
         raise ArgumentError(f"an axis of `{op}` is an integer", got=repr(axis)[:80]) from None
     if not -rank <= position < rank:
-        raise ShapeError(f"`{op}` has no such axis", got=position, expected=f"from {-rank} to {rank - 1}")
+        raise ShapeError(
+            f"axis {position} is out of bounds for `{op}` of rank {rank}",
+            got=position,
+            expected=f"from {-rank} to {rank - 1}" if rank else "no axis",
+        )
     return position % rank
 
 
@@ -143,7 +147,9 @@ def reshaped(x: Tensor, newshape: Any) -> Tensor:
     shape = dims_of(newshape)
     unknown = [axis for axis, dim in enumerate(shape) if isinstance(dim, int) and dim == -1]
     if len(unknown) > 1:
-        raise ShapeError("only one size of a new shape can be -1", got=shape)
+        raise ShapeError(f"a new shape has at most one unknown dimension, -1: newshape={shape}", got=str(x.type))
+    if any(isinstance(dim, int) and dim < -1 for dim in shape):
+        raise ShapeError(f"a size is a non-negative integer, and one may be -1: newshape={shape}", got=str(x.type))
     if unknown:
         known = dims.product(dim for axis, dim in enumerate(shape) if axis not in unknown)
         total = dims.product(x.shape)

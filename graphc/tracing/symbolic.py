@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ClassVar, ParamSpec, TypeVar, cast
 
 from graphc import dims, dtypes, tree
 from graphc.dims import Shape
@@ -82,6 +82,8 @@ class KerasTensor(Operators):
     ) -> None:
         if sparse or ragged or kwargs:
             raise ArgumentError("sparse and ragged tensors are not supported yet", hint="pass dense ones")
+        if not isinstance(shape, Iterable):
+            raise ArgumentError("a shape is a tuple of sizes", got=repr(shape), hint=f"({shape},)")
         self.dims: Shape = tuple(
             dims.size(BATCH if axis == 0 else f"N{axis}") if size is None else size for axis, size in enumerate(shape)
         )
@@ -173,8 +175,11 @@ class Operation:
         name: Its name. None: one derived from the name of the class.
     """
 
+    # The prefix of automatic names, if it is not the name of the class.
+    _name_prefix: ClassVar[str | None] = None
+
     def __init__(self, name: str | None = None) -> None:
-        self.name = given_name(name, snake_case(type(self).__name__))
+        self.name = given_name(name, self._name_prefix or snake_case(type(self).__name__))
         self._inbound_nodes: list[Node] = []
 
     def __getstate__(self) -> dict[str, Any]:
@@ -233,6 +238,8 @@ class FunctionOperation(Operation):
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__(auto_name(name))
         self.function = function
+        # The name of the public function.
+        self.public = name
         # Its class in summaries: Keras has a class for each function.
         self.shown_class = "".join(part.capitalize() for part in name.split("_"))
 
