@@ -35,12 +35,11 @@ class DTypePolicy(Configurable):
         mixed = self.name.removeprefix("mixed_")
         try:
             self.compute_dtype = dtypes.as_dtype(mixed).name
-        except DTypeError as error:
-            raise ArgumentError(
-                "there is no such dtype policy",
-                got=repr(name)[:80],
-                expected="a dtype, mixed_float16 or mixed_bfloat16",
-            ) from error
+        except DTypeError:
+            self.compute_dtype = ""
+        if not self.compute_dtype or (mixed != self.name and self.compute_dtype not in ("float16", "bfloat16")):
+            known = "a dtype, mixed_float16 or mixed_bfloat16"
+            raise ArgumentError("there is no such dtype policy", got=repr(name)[:80], expected=known)
         self.variable_dtype = "float32" if mixed != self.name else self.compute_dtype
 
     def get_config(self) -> dict[str, Any]:
