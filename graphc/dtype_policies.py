@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from graphc import config as settings
-from graphc import dtypes
+from graphc import dtypes, ops
 from graphc.errors import ArgumentError, DTypeError
 from graphc.registration import Configurable, deserialize_keras_object, exported, serialize_keras_object
+from graphc.tracing import KerasTensor, Tensor
 
 
 @exported("keras", "FloatDTypePolicy")
@@ -41,6 +42,27 @@ class DTypePolicy(Configurable):
             known = "a dtype, mixed_float16 or mixed_bfloat16"
             raise ArgumentError("there is no such dtype policy", got=repr(name)[:80], expected=known)
         self.variable_dtype = "float32" if mixed != self.name else self.compute_dtype
+
+    @property
+    def quantization_mode(self) -> None:
+        """None: nothing is quantized."""
+        return None
+
+    def convert_input(self, x: Any, autocast: bool, dtype: Any) -> Any:
+        """An input of a layer in its compute dtype, if it is one of floats; arrays become tensors.
+
+        Args:
+            x: Tensor, array or number; anything else stays as it is.
+            autocast: Whether tensors of floats are cast.
+            dtype: The dtype.
+        """
+        if isinstance(x, Tensor | KerasTensor) or hasattr(x, "__tensor__"):
+            floats = dtypes.as_dtype(x.dtype).is_float
+            return ops.cast(x, dtype) if autocast and floats and x.dtype != dtype else x
+        if not hasattr(x, "__array__"):
+            return x
+        tensor = ops.convert_to_tensor(x)
+        return ops.cast(tensor, dtype) if autocast and tensor.type.dtype.is_float else tensor
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal object."""

@@ -269,6 +269,21 @@ def test_the_default_policy() -> None:
     assert layers.Dense(2).compute_dtype == "float32"
 
 
+def test_inputs_are_converted_as_in_keras() -> None:
+    values = [np.ones(2, "float64"), np.ones(2, "int32"), 1.5, "text", None]
+    for name in ("float32", "mixed_float16", "bfloat16"):
+        ours, theirs = mixed_precision.DTypePolicy(name), keras.DTypePolicy(name)
+        for autocast in (True, False):
+            pairs = [(x, x) for x in values]
+            pairs += [(graphc.ops.array(x), keras.ops.array(x)) for x in (np.ones(2, "float32"), np.ones(2, "int32"))]
+            for x, y in pairs:
+                found, expected = (p.convert_input(v, autocast, p.compute_dtype) for p, v in ((ours, x), (theirs, y)))
+                assert str(getattr(found, "dtype", None)) == str(getattr(expected, "dtype", None)), (name, autocast, x)
+        assert ours.quantization_mode is theirs.quantization_mode is None
+    symbolic = ours.convert_input(graphc.Input((2,)), True, "bfloat16")
+    assert symbolic.dtype == "bfloat16"
+
+
 def test_scopes_name_variables() -> None:
     with graphc.name_scope("a"), graphc.name_scope("b"):
         assert graphc.Variable([1.0], name="v").path == "a/b/v"
