@@ -284,6 +284,40 @@ def test_inputs_are_converted_as_in_keras() -> None:
     assert symbolic.dtype == "bfloat16"
 
 
+def test_maps_of_policies() -> None:
+    for module in (graphc, keras):
+        kind = module.dtype_policies.DTypePolicyMap
+        policies = kind("float32", {"a": module.dtype_policies.DTypePolicy("bfloat16")})
+        policies["b/.*"] = "mixed_float16"
+        assert [policies[path].name for path in ("a", "b/c", "b", "x")] == [
+            *("bfloat16", "mixed_float16", "float32", "float32")
+        ]
+        assert (len(policies), list(policies), "a" in policies, policies.name) == (
+            2,
+            ["a", "b/.*"],
+            True,
+            "map_float32",
+        )
+        assert (policies.compute_dtype, policies.variable_dtype) == ("float32", "float32")
+        again = kind.from_config(policies.get_config())
+        assert again["b/c"].compute_dtype == "float16" and again.default_policy.name == "float32"
+        del policies["a"]
+        assert policies["a"].name == "float32"
+        policies["b/c.*"] = "float32"
+        for refused in (
+            lambda p=policies: p["b/cd"],
+            lambda p=policies: p.__setitem__("b/.*", "float32"),
+            lambda p=policies, k=kind: k(p),
+        ):
+            with pytest.raises(ValueError):
+                refused()
+        with pytest.raises(TypeError):
+            kind(policy_map=[1])
+    assert graphc.dtype_policies.DTypePolicyMap("float16") == graphc.dtype_policies.DTypePolicyMap("float16")
+    with pytest.raises(ArgumentError, match="one policy"):
+        layers.Dense(2, dtype=graphc.dtype_policies.DTypePolicyMap())
+
+
 def test_scopes_name_variables() -> None:
     with graphc.name_scope("a"), graphc.name_scope("b"):
         assert graphc.Variable([1.0], name="v").path == "a/b/v"
