@@ -340,3 +340,41 @@ def test_devices() -> None:
     for name in ("tpu:0", "cpu:1", 3):
         with pytest.raises(ArgumentError, match="no such device"), graphc.device(name):
             pass
+
+
+# ---- configurations of old, and the graph of symbolic tensors
+
+
+def activation(x: Any) -> Any:
+    return x
+
+
+def test_old_configurations() -> None:
+    table = {"Dense": layers.Dense, "L1": graphc.regularizers.L1, "relu": graphc.activations.relu}
+    old = utils.legacy.serialize_keras_object(layers.Dense(3, name="d"))
+    assert old["class_name"] == "Dense" and old["config"]["units"] == 3
+    assert utils.legacy.deserialize_keras_object(old, table).units == 3
+    assert utils.legacy.deserialize_keras_object("relu", table) is graphc.activations.relu
+    assert isinstance(utils.legacy.deserialize_keras_object("L1", table), graphc.regularizers.L1)
+    assert utils.legacy.deserialize_keras_object("mine", table, {"mine": activation}) is activation
+    with utils.custom_object_scope({"mine": activation}):
+        assert utils.legacy.deserialize_keras_object("mine") is activation
+    for nothing in (None, activation):
+        assert utils.legacy.deserialize_keras_object(nothing) is nothing
+    assert utils.legacy.serialize_keras_object(None) is None
+    assert utils.legacy.serialize_keras_object(graphc.activations.relu) == "relu"
+    for refused in ("Dens", {"class_name": "Dense"}, 3):
+        with pytest.raises(ArgumentError, match="no known layer"):
+            utils.legacy.deserialize_keras_object(refused, table, printable_module_name="layer")
+    with pytest.raises(ArgumentError, match="cannot be serialized"):
+        utils.legacy.serialize_keras_object(3)
+
+
+def test_source_inputs() -> None:
+    for module in (graphc, keras):
+        a, b, c = (module.Input((2,), name=name) for name in "abc")
+        hidden = module.layers.Dense(2)(module.layers.Concatenate()([b, a]))
+        found = module.utils.get_source_inputs(module.layers.Add()([hidden, b]))
+        assert len(found) == 2 and found[0] is b and found[1] is a
+        assert module.utils.get_source_inputs(c)[0] is c
+    assert utils.get_source_inputs(3) == 3
