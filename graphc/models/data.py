@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphc import config, dtypes, tree
-from graphc.data.prefetch import Prefetched
+from graphc.data.prefetch import AheadIfSlow
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DataError, DataWarning, DTypeError
 from graphc.runtime.state import StateBuffer
@@ -495,7 +495,7 @@ class Batches:
         if self._peeked and order is None and not hasattr(self.source, "on_epoch_begin"):
             return
         if self._iterator is None or self.can_restart():
-            if isinstance(self._iterator, Prefetched):
+            if isinstance(self._iterator, AheadIfSlow):
                 self._iterator.close()
             self._peeked, self._iterator = [], self._new_iterator(order)
 
@@ -512,10 +512,10 @@ class Batches:
             iterator: Iterator[Any] = (self.source[i] for i in positions)
         else:
             iterator = iter(self.source)
-        return Prefetched(iterator) if ahead and self._is_fetched_ahead() else iterator
+        return AheadIfSlow(iterator) if ahead and self._is_fetched_ahead() else iterator
 
     def _is_fetched_ahead(self) -> bool:
-        """Whether a thread fetches batches while others are used.
+        """Whether a thread may fetch batches while others are used.
 
         From an iterator, nothing is taken that may not be used: it is the user's, who may go on with it. A list has its
         batches already. A `PyDataset` says by its `workers` whether it can be asked by another thread, as in Keras.
