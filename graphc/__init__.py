@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         saving,
         tree,
         utils,
+        visualization,
         wrappers,
     )
     from graphc.dtype_policies import DTypePolicy, FloatDTypePolicy
@@ -65,7 +66,7 @@ _SUBMODULES = (
         "inspect",
     ),
     *("layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random"),
-    *("regularizers", "saving", "tree", "utils", "wrappers"),
+    *("regularizers", "saving", "tree", "utils", "visualization", "wrappers"),
 )
 _MEMBERS = {
     **dict.fromkeys(("DTypePolicy", "FloatDTypePolicy"), "graphc.dtype_policies"),
@@ -154,6 +155,7 @@ __all__ = [
     "utils",
     "value_and_grad",
     "version",
+    "visualization",
     "vjp",
     "wrappers",
 ]

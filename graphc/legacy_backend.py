@@ -194,24 +194,19 @@ def argmin(x: Any, axis: int = -1) -> Tensor:
     return ops.argmin(x, axis)
 
 
-def _op(name: str) -> Callable[..., Tensor]:
-    found: Callable[..., Tensor] = getattr(ops, name)
-    return found
-
-
 def cumsum(x: Any, axis: int = 0) -> Tensor:
     """Sums of the elements up to each along an axis."""
-    return _op("cumsum")(x, axis)
+    return ops.cumsum(x, axis)
 
 
 def cumprod(x: Any, axis: int = 0) -> Tensor:
     """Products of the elements up to each along an axis."""
-    return _op("cumprod")(x, axis)
+    return ops.cumprod(x, axis)
 
 
 def in_top_k(predictions: Any, targets: Any, k: int) -> Tensor:
     """Whether each target is among the `k` largest predictions."""
-    return _op("in_top_k")(targets, predictions, k)
+    return ops.in_top_k(targets, predictions, k)
 
 
 # ---- elements

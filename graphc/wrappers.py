@@ -13,8 +13,10 @@ from graphc.models import Model
 from graphc.tracing import Array, describe, user_line
 
 try:
+    from sklearn import get_config
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
     from sklearn.preprocessing import OneHotEncoder
+    from sklearn.utils.metadata_routing import MetadataRequest
     from sklearn.utils.multiclass import type_of_target
     from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -108,6 +110,36 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "model_")
         outputs: Array = self.model_.predict(validate_data(self, X, reset=False), verbose=0)
         return outputs
+
+    def predict(self, X: Any) -> Array:
+        """The outputs of the model: a number for each sample, or as many as the targets had columns."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self._target_ndim == 1 and outputs.ndim == 2 and outputs.shape[1] == 1 else outputs
+
+    @property
+    def epoch_(self) -> int:
+        """How many epochs the last `fit` ran."""
+        return len(self.history_.epoch) if hasattr(self, "history_") else 0
+
+    def set_fit_request(self, **kwargs: Any) -> Any:
+        """Says which metadata `fit` takes, for scikit-learn's routing of metadata.
+
+        Args:
+            **kwargs: True, False, None or an alias, by the name of an argument.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            StateError: if routing is not enabled.
+        """
+        if not get_config().get("enable_metadata_routing", False):
+            hint = "call sklearn.set_config(enable_metadata_routing=True)"
+            raise StateError("the routing of metadata is not enabled", where=describe(user_line()), hint=hint)
+        self._metadata_request = MetadataRequest(owner=type(self).__name__)
+        for name, alias in kwargs.items():
+            self._metadata_request.fit.add_request(param=name, alias=alias)
+        return self
 
     def _learned_targets(self, y: Array) -> Array:
         """The targets as the model takes them; what is needed to turn its outputs back is kept."""

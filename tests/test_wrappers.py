@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -62,7 +63,17 @@ def test_regressors() -> None:
 
 def test_transformers() -> None:
     transformer = wrappers.SKLearnTransformer(make, fit_kwargs=QUICK)
-    assert transformer.fit_transform(X, X[:, :2]).shape == (60, 2)
+    assert transformer.epoch_ == 0 and transformer.fit_transform(X, X[:, :2]).shape == (60, 2)
+    assert transformer.predict(X).shape == (60, 2) and transformer.epoch_ == 30
+
+
+def test_routing_of_metadata() -> None:
+    with pytest.raises(StateError, match="routing"):
+        wrappers.SKLearnRegressor(make).set_fit_request(sample_weight=True)
+    with config_context(enable_metadata_routing=True):
+        regressor = wrappers.SKLearnRegressor(make, fit_kwargs=QUICK).set_fit_request(sample_weight=True)
+        pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), regressor)
+        pipeline.fit(X, X.sum(1), sample_weight=np.ones(60))
 
 
 def test_models_are_copied_unless_they_go_on() -> None:

@@ -67,6 +67,10 @@ class Monitor(Callback):
             return value - self.min_delta > than
         return value + self.min_delta < than
 
+    def get_monitor_value(self, logs: Logs) -> float | None:
+        """The value of the metric; None, with a warning, if the logs do not contain it."""
+        return self.current(logs)
+
     def current(self, logs: Logs) -> float | None:
         """The value of the metric; None, with a warning, if the logs do not contain it."""
         value = (logs or {}).get(self.monitor)
@@ -193,6 +197,10 @@ class ReduceLROnPlateau(Monitor):
         self.larger_is_better()
         self.best, self.wait, self.cooldown_counter = None, 0, 0
 
+    def in_cooldown(self) -> bool:
+        """Whether the rate was reduced so recently that epochs without improvement do not count."""
+        return self.cooldown_counter > 0
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Compares the metric, and reduces the rate if it does not improve."""
         value = self.current(logs)
@@ -201,11 +209,11 @@ class ReduceLROnPlateau(Monitor):
         rate = float(np.asarray(self.model.optimizer.learning_rate))
         if isinstance(logs, dict):
             logs["learning_rate"] = rate
-        if self.cooldown_counter > 0:
+        if self.in_cooldown():
             self.cooldown_counter, self.wait = self.cooldown_counter - 1, 0
         if self.is_better(value, self.best):
             self.best, self.wait = value, 0
-        elif self.cooldown_counter == 0:
+        elif not self.in_cooldown():
             self.wait += 1
             if self.wait >= self.patience and rate > np.float32(self.min_lr):
                 lower = max(rate * self.factor, self.min_lr)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphc import config, dtypes, tree
-from graphc.data.prefetch import Prefetched
+from graphc.data.prefetch import AheadIfSlow
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DataError, DataWarning, DTypeError
 from graphc.runtime.state import StateBuffer
@@ -478,7 +478,8 @@ class Batches:
             DataError: if there is none.
         """
         if not self._peeked:
-            self._iterator = self._new_iterator(None)
+            # What may change at the beginning of an epoch is not fetched ahead of it.
+            self._iterator = self._new_iterator(None, ahead=not hasattr(self.source, "on_epoch_begin"))
             self._peeked = [next(self._iterator, _END)]
         if self._peeked[0] is _END:
             raise DataError("the data are empty", where=describe(user_line()), got="an iterable without batches")
@@ -494,6 +495,8 @@ class Batches:
         if self._peeked and order is None and not hasattr(self.source, "on_epoch_begin"):
             return
         if self._iterator is None or self.can_restart():
+            if isinstance(self._iterator, AheadIfSlow):
+                self._iterator.close()
             self._peeked, self._iterator = [], self._new_iterator(order)
 
     def next(self) -> Batch | None:
@@ -502,11 +505,23 @@ class Batches:
         data = self._peeked.pop() if self._peeked else next(self._iterator, _END)
         return None if data is _END else self.make_batch(data)
 
-    def _new_iterator(self, order: Sequence[int] | None) -> Iterator[Any]:
-        if not self.indexed:
-            # An iterator is the user's, who may go on with it: nothing is taken from it ahead of time.
-            ahead = self.can_restart() and not getattr(self.source, "prefetches", False)
-            return Prefetched(iter(self.source)) if ahead else iter(self.source)
-        count = self.steps
-        positions = order if order is not None else range(count) if count is not None else itertools.count()
-        return (self.source[i] for i in positions)
+    def _new_iterator(self, order: Sequence[int] | None, ahead: bool = True) -> Iterator[Any]:
+        if self.indexed:
+            count = self.steps
+            positions = order if order is not None else range(count) if count is not None else itertools.count()
+            iterator: Iterator[Any] = (self.source[i] for i in positions)
+        else:
+            iterator = iter(self.source)
+        return AheadIfSlow(iterator) if ahead and self._is_fetched_ahead() else iterator
+
+    def _is_fetched_ahead(self) -> bool:
+        """Whether a thread may fetch batches while others are used.
+
+        From an iterator, nothing is taken that may not be used: it is the user's, who may go on with it. A list has its
+        batches already. A `PyDataset` says by its `workers` whether it can be asked by another thread, as in Keras.
+        """
+        source = self.source
+        if isinstance(source, Iterator | list | tuple) or getattr(source, "prefetches", False):
+            return False
+        workers = getattr(source, "workers", None)
+        return workers is None or workers > 1 or bool(getattr(source, "use_multiprocessing", False))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         register_keras_serializable,
         serialize_keras_object,
     )
+    from graphc.utils import bounding_boxes, legacy
     from graphc.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
     from graphc.utils.config_container import Config
     from graphc.utils.files import get_file
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         set_random_seed,
         standardize_dtype,
     )
+    from graphc.utils.symbolic import get_source_inputs
 
 # Where each name is: imported when it is first used, since few programs use more than a few of them.
 _MEMBERS = {
@@ -69,6 +71,7 @@ _MEMBERS = {
         ("graphc.utils.progbar", ("Progbar",)),
         ("graphc.utils.py_dataset", ("PyDataset", "Sequence")),
         ("graphc.utils.sequences", ("pad_sequences",)),
+        ("graphc.utils.symbolic", ("get_source_inputs",)),
         (
             "graphc.utils.session",
             (
@@ -80,7 +83,7 @@ _MEMBERS = {
     for name in names
 }
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy.attributes(__name__, (), _MEMBERS)
+    __getattr__, __dir__ = lazy.attributes(__name__, ("bounding_boxes", "legacy"), _MEMBERS)
 
 __all__ = [
     "Config",
@@ -90,6 +93,7 @@ __all__ = [
     "Sequence",
     "array_to_img",
     "audio_dataset_from_directory",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -99,10 +103,12 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
     "image_dataset_from_directory",
     "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "legacy",
     "load_img",
     "normalize",
     "pack_x_y_sample_weight",

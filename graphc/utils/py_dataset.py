@@ -14,9 +14,9 @@ class PyDataset:
     Batches may change between epochs, in `on_epoch_begin` or `on_epoch_end`.
 
     Args:
-        workers: Accepted as in Keras; batches are fetched in the training thread.
-        use_multiprocessing: Likewise.
-        max_queue_size: Likewise.
+        workers: With more than 1, batches are fetched by a thread while others are used; else in the training thread.
+        use_multiprocessing: Whether batches are fetched by a thread in any case.
+        max_queue_size: Accepted as in Keras; two batches wait at most.
     """
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:

@@ -338,13 +338,15 @@ class Loader:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_loaders_of_others_are_iterated_in_a_thread(known: bool) -> None:
+@pytest.mark.parametrize("seconds", [0, 0.002])
+def test_loaders_of_others_are_iterated_in_a_thread_if_they_are_slow(known: bool, seconds: float) -> None:
     loader, names = Loader(known), []
     made = loader.__iter__
 
     class Watched(Loader):
         def __iter__(self) -> Iterator[Any]:
             for batch in made():
+                time.sleep(seconds)
                 names.append(threading.current_thread().name)
                 yield batch
 
@@ -353,7 +355,42 @@ def test_loaders_of_others_are_iterated_in_a_thread(known: bool) -> None:
         one.fit(Watched(known), epochs=2, verbose=0)
         other.fit(X, Y, 4, 2, shuffle=False, verbose=0)
     np.testing.assert_allclose(one.get_weights()[0], other.get_weights()[0], rtol=1e-5)
-    assert set(names) == {"graphc-prefetch"}
+    threads = ["MainThread"] * 3 + ["graphc-prefetch"] * 2  # the first tells nothing, two more tell that it is slow
+    assert not seconds or names == threads * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "ahead"),
+    [({}, False), ({"workers": 1}, False), ({"workers": 4}, True), ({"use_multiprocessing": True}, True)],
+)
+def test_workers_of_a_py_dataset(options: Any, ahead: bool) -> None:
+    names: set[str] = set()
+    epochs: list[int] = []
+    fetched: list[tuple[int, int]] = []
+
+    class Batches(graphc.utils.PyDataset):
+        def __len__(self) -> int:
+            return 5
+
+        def __getitem__(self, i: int) -> Any:
+            time.sleep(0.002)
+            names.add(threading.current_thread().name)
+            fetched.append((len(epochs), i))
+            return X[4 * i : 4 * i + 4], Y[:4]
+
+        def on_epoch_begin(self) -> None:
+            epochs.append(len(fetched))
+
+    before = prefetching()
+    with graphc.backend("numpy"):
+        one, other = model(), model()
+        one.fit(Batches(**options), epochs=2, shuffle=False, verbose=0)
+        other.fit(X, Y, 4, 2, shuffle=False, verbose=0)
+    np.testing.assert_allclose(one.get_weights()[0], other.get_weights()[0], rtol=1e-5)
+    assert ("graphc-prefetch" in names) is ahead
+    # The first batch, to see its shape; then each once in each epoch, and none of an epoch before it begins.
+    assert sorted(fetched) == [(0, 0), *((epoch, i) for epoch in (1, 2) for i in range(5))]
+    assert ended(before)
 
 
 class Endless:

@@ -269,6 +269,55 @@ def test_the_default_policy() -> None:
     assert layers.Dense(2).compute_dtype == "float32"
 
 
+def test_inputs_are_converted_as_in_keras() -> None:
+    values = [np.ones(2, "float64"), np.ones(2, "int32"), 1.5, "text", None]
+    for name in ("float32", "mixed_float16", "bfloat16"):
+        ours, theirs = mixed_precision.DTypePolicy(name), keras.DTypePolicy(name)
+        for autocast in (True, False):
+            pairs = [(x, x) for x in values]
+            pairs += [(graphc.ops.array(x), keras.ops.array(x)) for x in (np.ones(2, "float32"), np.ones(2, "int32"))]
+            for x, y in pairs:
+                found, expected = (p.convert_input(v, autocast, p.compute_dtype) for p, v in ((ours, x), (theirs, y)))
+                assert str(getattr(found, "dtype", None)) == str(getattr(expected, "dtype", None)), (name, autocast, x)
+        assert ours.quantization_mode is theirs.quantization_mode is None
+    symbolic = ours.convert_input(graphc.Input((2,)), True, "bfloat16")
+    assert symbolic.dtype == "bfloat16"
+
+
+def test_maps_of_policies() -> None:
+    for module in (graphc, keras):
+        kind = module.dtype_policies.DTypePolicyMap
+        policies = kind("float32", {"a": module.dtype_policies.DTypePolicy("bfloat16")})
+        policies["b/.*"] = "mixed_float16"
+        assert [policies[path].name for path in ("a", "b/c", "b", "x")] == [
+            *("bfloat16", "mixed_float16", "float32", "float32")
+        ]
+        assert (len(policies), list(policies), "a" in policies, policies.name) == (
+            2,
+            ["a", "b/.*"],
+            True,
+            "map_float32",
+        )
+        assert (policies.compute_dtype, policies.variable_dtype) == ("float32", "float32")
+        again = kind.from_config(policies.get_config())
+        assert again["b/c"].compute_dtype == "float16" and again.default_policy.name == "float32"
+        del policies["a"]
+        assert policies["a"].name == "float32"
+        policies["b/c.*"] = "float32"
+        for refused in (
+            lambda p=policies: p["b/cd"],
+            lambda p=policies: p.__setitem__("b/.*", "float32"),
+            lambda p=policies, k=kind: k(p),
+        ):
+            with pytest.raises(ValueError):
+                refused()
+        with pytest.raises(TypeError):
+            kind(policy_map=[1])
+    assert graphc.dtype_policies.DTypePolicyMap("float16") == graphc.dtype_policies.DTypePolicyMap("float16")
+    with pytest.raises(ArgumentError, match="one policy"):
+        layers.Dense(2, dtype=graphc.dtype_policies.DTypePolicyMap())
+
+
 def test_scopes_name_variables() -> None:
     with graphc.name_scope("a"), graphc.name_scope("b"):
         assert graphc.Variable([1.0], name="v").path == "a/b/v"
@@ -291,3 +340,41 @@ def test_devices() -> None:
     for name in ("tpu:0", "cpu:1", 3):
         with pytest.raises(ArgumentError, match="no such device"), graphc.device(name):
             pass
+
+
+# ---- configurations of old, and the graph of symbolic tensors
+
+
+def activation(x: Any) -> Any:
+    return x
+
+
+def test_old_configurations() -> None:
+    table = {"Dense": layers.Dense, "L1": graphc.regularizers.L1, "relu": graphc.activations.relu}
+    old = utils.legacy.serialize_keras_object(layers.Dense(3, name="d"))
+    assert old["class_name"] == "Dense" and old["config"]["units"] == 3
+    assert utils.legacy.deserialize_keras_object(old, table).units == 3
+    assert utils.legacy.deserialize_keras_object("relu", table) is graphc.activations.relu
+    assert isinstance(utils.legacy.deserialize_keras_object("L1", table), graphc.regularizers.L1)
+    assert utils.legacy.deserialize_keras_object("mine", table, {"mine": activation}) is activation
+    with utils.custom_object_scope({"mine": activation}):
+        assert utils.legacy.deserialize_keras_object("mine") is activation
+    for nothing in (None, activation):
+        assert utils.legacy.deserialize_keras_object(nothing) is nothing
+    assert utils.legacy.serialize_keras_object(None) is None
+    assert utils.legacy.serialize_keras_object(graphc.activations.relu) == "relu"
+    for refused in ("Dens", {"class_name": "Dense"}, 3):
+        with pytest.raises(ArgumentError, match="no known layer"):
+            utils.legacy.deserialize_keras_object(refused, table, printable_module_name="layer")
+    with pytest.raises(ArgumentError, match="cannot be serialized"):
+        utils.legacy.serialize_keras_object(3)
+
+
+def test_source_inputs() -> None:
+    for module in (graphc, keras):
+        a, b, c = (module.Input((2,), name=name) for name in "abc")
+        hidden = module.layers.Dense(2)(module.layers.Concatenate()([b, a]))
+        found = module.utils.get_source_inputs(module.layers.Add()([hidden, b]))
+        assert len(found) == 2 and found[0] is b and found[1] is a
+        assert module.utils.get_source_inputs(c)[0] is c
+    assert utils.get_source_inputs(3) == 3
