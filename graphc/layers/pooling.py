@@ -288,6 +288,133 @@ class GlobalAveragePooling3D(_GlobalAverage):
     axes = 3
 
 
+@configured
+class _Adaptive(Layer):
+    """The base class of pooling over as many windows as the result has elements."""
+
+    axes: ClassVar[int]
+    output_size: Any
+    data_format: Any = None
+
+    def _prepare(self) -> None:
+        self.output_size = tuple_of(self.output_size, self.axes, "output_size")
+        self.input_spec = InputSpec(ndim=self.axes + 2)
+
+
+class _AdaptiveMax(_Adaptive):
+    def call(self, inputs: Any) -> Any:
+        """The outputs."""
+        return ops.adaptive_max_pool(inputs, self.output_size, self.data_format)
+
+
+class _AdaptiveAverage(_Adaptive):
+    def call(self, inputs: Any) -> Any:
+        """The outputs."""
+        return ops.adaptive_average_pool(inputs, self.output_size, self.data_format)
+
+
+@exported(_MODULE)
+@configured
+class AdaptiveMaxPooling1D(_AdaptiveMax):
+    """The maxima of as many windows as the result has elements, spread evenly over sequences.
+
+    Args:
+        output_size: The size of the result: a number, or one for each spatial axis.
+
+    Example:
+
+    >>> AdaptiveMaxPooling1D(2)(ops.ones((1, 5, 3))).shape
+    (1, 2, 3)
+    """
+
+    axes = 1
+
+
+@exported(_MODULE)
+@configured
+class AdaptiveMaxPooling2D(_AdaptiveMax):
+    """The maxima of as many windows as the result has elements, spread evenly over images.
+
+    Args:
+        output_size: The size of the result: a number, or one for each spatial axis.
+
+    Example:
+
+    >>> AdaptiveMaxPooling2D(2)(ops.ones((1, 5, 7, 3))).shape
+    (1, 2, 2, 3)
+    """
+
+    axes = 2
+
+
+@exported(_MODULE)
+@configured
+class AdaptiveMaxPooling3D(_AdaptiveMax):
+    """The maxima of as many windows as the result has elements, spread evenly over volumes.
+
+    Args:
+        output_size: The size of the result: a number, or one for each spatial axis.
+
+    Example:
+
+    >>> AdaptiveMaxPooling3D(2)(ops.ones((1, 5, 7, 4, 3))).shape
+    (1, 2, 2, 2, 3)
+    """
+
+    axes = 3
+
+
+@exported(_MODULE)
+@configured
+class AdaptiveAveragePooling1D(_AdaptiveAverage):
+    """The means of as many windows as the result has elements, spread evenly over sequences.
+
+    Args:
+        output_size: The size of the result: a number, or one for each spatial axis.
+
+    Example:
+
+    >>> AdaptiveAveragePooling1D(2)(ops.ones((1, 5, 3))).shape
+    (1, 2, 3)
+    """
+
+    axes = 1
+
+
+@exported(_MODULE)
+@configured
+class AdaptiveAveragePooling2D(_AdaptiveAverage):
+    """The means of as many windows as the result has elements, spread evenly over images.
+
+    Args:
+        output_size: The size of the result: a number, or one for each spatial axis.
+
+    Example:
+
+    >>> AdaptiveAveragePooling2D(2)(ops.ones((1, 5, 7, 3))).shape
+    (1, 2, 2, 3)
+    """
+
+    axes = 2
+
+
+@exported(_MODULE)
+@configured
+class AdaptiveAveragePooling3D(_AdaptiveAverage):
+    """The means of as many windows as the result has elements, spread evenly over volumes.
+
+    Args:
+        output_size: The size of the result: a number, or one for each spatial axis.
+
+    Example:
+
+    >>> AdaptiveAveragePooling3D(2)(ops.ones((1, 5, 7, 4, 3))).shape
+    (1, 2, 2, 2, 3)
+    """
+
+    axes = 3
+
+
 MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
 GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D

@@ -17,8 +17,8 @@ import graphc
 from graphc import ops, tree
 from graphc.tracing import Tensor
 from tests.support.keras_calls import ALL, Call
-from tests.support.keras_tables import TABLES
 from tests.support.keras_cases_basic import BASIC
+from tests.support.keras_tables import TABLES
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
