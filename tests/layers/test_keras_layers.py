@@ -53,7 +53,6 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("CenterCrop", {"height": 12, "width": 5}, (2, 9, 7, 3)),
     ("CenterCrop", {"height": 3, "width": 3, "data_format": "channels_first"}, (2, 3, 9, 7)),
     ("AlphaDropout", {"rate": 0.5}, (2, 3)),
-    ("CategoryEncoding", {"num_tokens": 3}, (2, 2)),
     ("Discretization", {"bin_boundaries": [0.25, 0.5, 0.75], "output_mode": "count"}, (2, 5)),
     ("GlobalAveragePooling2D", {"keepdims": True}, (2, 4, 5, 3)),
     ("GlobalAveragePooling1D", {}, (2, 4, 3)),
