@@ -23,6 +23,10 @@ T = TypeVar("T")
 # The registry of the objects that configurations can name. It is filled by imports and by users' decorators.
 _BUILTIN: dict[str, Any] = {}
 _CUSTOM: dict[str, Any] = {}
+_HOMES = (
+    *("keras.layers", "keras", "keras.initializers", "keras.regularizers", "keras.constraints", "keras.optimizers"),
+    *("keras.losses", "keras.metrics", "keras.optimizers.schedules"),
+)
 _scoped: ContextVar[Mapping[str, Any] | None] = ContextVar("graphc_custom_objects", default=None)
 
 
@@ -266,9 +270,10 @@ def _find(module: str | None, name: str, registered: Any, custom_objects: Any) -
         found = get_registered_object(known, custom_objects) if known else None
         if found is not None:
             return found
-    table = {key.rpartition(".")[2]: thing for key, thing in _BUILTIN.items() if key == f"{module}.{name}"}
-    if name in table:
-        return table[name]
+    # Configurations of before Keras 3 name no module.
+    for home in (module,) if module is not None else _HOMES:
+        if f"{home}.{name}" in _BUILTIN:
+            return _BUILTIN[f"{home}.{name}"]
     raise ArgumentError(
         "a configuration names something unknown",
         got=f"{module}.{name}",

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc import activations, config, ops
 from graphc.errors import ArgumentError, ShapeError
-from graphc.layers.reshaping import data_format_of
+from graphc.layers.kinds import data_format_of
 from graphc.tracing import Array, describe, user_line
 from graphc.tracing.arrays import array_of
 from graphc.utils.files import get_file

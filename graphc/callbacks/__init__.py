@@ -4,11 +4,11 @@ from graphc.callbacks.averages import SwapEMAWeights
 from graphc.callbacks.backup import BackupAndRestore
 from graphc.callbacks.callback import Callback, History
 from graphc.callbacks.callback_list import CallbackList
+from graphc.callbacks.checkpoint import ModelCheckpoint
 from graphc.callbacks.logging import CSVLogger, LambdaCallback
 from graphc.callbacks.monitoring import (
     EarlyStopping,
     LearningRateScheduler,
-    ModelCheckpoint,
     ReduceLROnPlateau,
     TerminateOnNaN,
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
@@ -277,66 +276,3 @@ class TerminateOnNaN(Callback):
                 raise RuntimeError(f"NaN or Inf loss encountered at batch {batch}.")
             write(f"Batch {batch}: Invalid loss, terminating training\n")
             self.model.stop_training = True
-
-
-class ModelCheckpoint(Monitor):
-    """Saves the weights after epochs.
-
-    Args:
-        filepath: The path; `{epoch}` and names of metrics in braces are replaced by their values.
-        monitor: Name of the metric.
-        verbose: 0: silent, 1: prints a message when it saves.
-        save_best_only: Whether to save only if the metric has improved.
-        save_weights_only: Must be True: whole models cannot be saved yet.
-        mode: `"min"`, `"max"`, or `"auto"`: determined by the metric.
-        save_freq: `"epoch"`; a number of batches is not supported yet.
-        initial_value_threshold: The initial best value.
-
-    Raises:
-        ArgumentError: if an option is not supported.
-    """
-
-    def __init__(
-        self,
-        filepath: Any,
-        monitor: str = "val_loss",
-        verbose: int = 0,
-        save_best_only: bool = False,
-        save_weights_only: bool = False,
-        mode: str = "auto",
-        save_freq: Any = "epoch",
-        initial_value_threshold: float | None = None,
-    ) -> None:
-        super().__init__(monitor, mode)
-        if not save_weights_only:
-            raise ArgumentError("whole models cannot be saved yet", hint="pass save_weights_only=True")
-        if save_freq != "epoch":
-            raise ArgumentError("save_freq other than 'epoch' is not supported yet", got=repr(save_freq))
-        if not isinstance(filepath, str | PathLike):
-            raise argument_error("filepath", filepath, "a path")
-        self.filepath, self.verbose, self.save_best_only = fspath(filepath), verbose, save_best_only
-        self.best = initial_value_threshold
-
-    def on_train_begin(self, logs: Logs = None) -> None:
-        """Checks that the direction of improvement is known."""
-        if self.save_best_only:
-            self.larger_is_better()
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Saves the weights."""
-        try:
-            path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
-        except (KeyError, IndexError, ValueError) as error:
-            raise ArgumentError(
-                "the file name of ModelCheckpoint cannot be filled in",
-                got=f"{self.filepath!r}: {error}",
-                expected=f"names in braces among epoch, {', '.join(logs or {})}",
-            ) from None
-        if self.save_best_only:
-            value = self.current(logs)
-            if value is None or not self.is_better(value, self.best):
-                return
-            self.best = value
-        self.model.save_weights(path, overwrite=True)
-        if self.verbose > 0:
-            write(f"\nEpoch {epoch + 1}: saving model to {path}\n")

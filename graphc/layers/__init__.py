@@ -50,6 +50,10 @@ from graphc.layers.grouped_query_attention import (
     GroupedQueryAttention,
     GroupQueryAttention,
 )
+from graphc.layers.images import (
+    CenterCrop,
+    Resizing,
+)
 from graphc.layers.input_spec import (
     InputSpec,
 )
@@ -122,6 +126,7 @@ from graphc.layers.recurrent_layers import (
 )
 from graphc.layers.regularization import (
     ActivityRegularization,
+    AlphaDropout,
     Dropout,
     GaussianDropout,
     GaussianNoise,
@@ -173,6 +178,7 @@ __all__ = [
     "ActivityRegularization",
     "Add",
     "AdditiveAttention",
+    "AlphaDropout",
     "Attention",
     "Average",
     "AveragePooling1D",
@@ -183,6 +189,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -253,6 +260,7 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",

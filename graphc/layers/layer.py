@@ -97,6 +97,8 @@ class Layer(WeightOwner):
     # The shape of the inputs, batch included, with which a `Sequential` begins that has the layer first.
     _first_shape: tuple[int | None, ...] | None = None
     _kinds = KINDS
+    # Whether `get_config` here is for any class.
+    _has_generic_config = True
     # Whether the layer supports masks; a layer that overrides `compute_mask` does, too.
     _passes_masks = False
 
@@ -210,7 +212,7 @@ class Layer(WeightOwner):
             return
         parameters = list(signature_of(type(self).build).parameters)[1:]
         given = given_arguments(type(self).call, self, args, kwargs)
-        shapes = {f"{name}_shape": _shapes(value) for name, value in given.items() if _shapes(value) is not None}
+        shapes = {f"{name}_shape": shapes_of(value) for name, value in given.items() if shapes_of(value) is not None}
         if len(parameters) <= 1 or "input_shape" in parameters:
             self.build(next(iter(shapes.values()), None))
         else:
@@ -282,7 +284,7 @@ class Layer(WeightOwner):
 
     def _outputs_from_shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self._ensure_built(args, kwargs)
-        shapes = [shape for shape in map(_shapes, (*args, *kwargs.values())) if shape is not None]
+        shapes = [shape for shape in map(shapes_of, (*args, *kwargs.values())) if shape is not None]
         shapes_of_outputs = self.compute_output_shape(*shapes)
         symbolic = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes_of_outputs)
         return tuple(symbolic) if isinstance(shapes_of_outputs, tuple) and isinstance(symbolic, list) else symbolic
@@ -461,8 +463,7 @@ class Layer(WeightOwner):
         """
         base = {"name": self.name, "trainable": self.trainable, "dtype": serialize_keras_object(self._dtype_policy)}
         base |= declared_config(self)
-        written = type(self).__init__ is Layer.__init__ or declared_of(type(self))
-        if type(self).get_config is not Layer.get_config or written:
+        if not _is_written_automatically(type(self)):
             return base
         args, kwargs = self._init_args
         signature = inspect.signature(type(self).__init__)
@@ -485,13 +486,20 @@ class Layer(WeightOwner):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Creates a layer from a configuration that `get_config` returned."""
-        if cls.get_config is Layer.get_config:
+        if _is_written_automatically(cls):
             # Arguments that are objects were serialized, too.
             config = {name: deserialize_keras_object(value) for name, value in config.items()}
         return cls(**config)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _is_written_automatically(cls: type[Layer]) -> bool:
+    """Whether the configurations of a class are the arguments of its `__init__`, since it has no `get_config`."""
+    defining = next(base for base in cls.__mro__ if "get_config" in vars(base))
+    generic = "_has_generic_config" in vars(defining)
+    return generic and cls.__init__ is not Layer.__init__ and not declared_of(cls)
 
 
 def _named_build(build: Callable[..., None]) -> Callable[..., None]:
@@ -543,14 +551,14 @@ def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
     return [map_shapes(function, part) for part in shapes]
 
 
-def _shapes(value: Any) -> Any:
+def shapes_of(value: Any) -> Any:
     """The shapes of the tensors in a structure; None if there are no tensors."""
     if isinstance(value, Tensor | KerasTensor | Variable):
         return keras_shape(value.shape)
     if isinstance(value, Mapping):
-        found = {key: _shapes(part) for key, part in value.items()}
+        found = {key: shapes_of(part) for key, part in value.items()}
         return found if any(part is not None for part in found.values()) else None
     if isinstance(value, list | tuple):
-        shapes = [_shapes(part) for part in value]
+        shapes = [shapes_of(part) for part in value]
         return shapes if shapes and all(part is not None for part in shapes) else None
     return None

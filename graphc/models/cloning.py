@@ -67,10 +67,9 @@ class _Cloning:
             inputs = tree.map_structure(lambda x: fresh[id(x)], graph.inputs)
         else:
             inputs = input_tensors
-        outputs = graph.run(inputs, replaced=self._called)
         if hasattr(model, "_stack"):
             return self._sequential(model, inputs)
-        return type(model)(inputs, outputs, name=model.name)
+        return type(model)(inputs, graph.run(inputs, replaced=self._called), name=model.name)
 
     def _sequential(self, model: Any, inputs: Any) -> Any:
         first = tree.flatten(inputs)[0].node.operation

@@ -10,7 +10,7 @@ from typing import Any
 from graphc import optimizers, tree
 from graphc.errors import ArgumentError, NotCalledError, StateError
 from graphc.layers import InputLayer, Layer
-from graphc.layers.layer import map_shapes
+from graphc.layers.layer import map_shapes, shapes_of
 from graphc.models.data import ArraySpec, DataSpec
 from graphc.models.functional import LayerGraph
 from graphc.models.graph_config import graph_config, graph_from_config
@@ -48,6 +48,8 @@ class Model(Inspectable):
     >>> model.count_params()
     8
     """
+
+    _has_generic_config = True
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """`Model(inputs, outputs)` is a `Functional`."""
@@ -129,6 +131,8 @@ class Model(Inspectable):
         # A model without a `build` of its own is built by its first call, in which its layers are built.
         if type(self).build is not Model.build:
             super()._ensure_built(args, kwargs)
+        elif self._build_args is None and self._graph is None and args:
+            self._build_args = {"input_shape": shapes_of(args[0])}
         self.built = True
 
     # ---- parts

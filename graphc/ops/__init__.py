@@ -44,5 +44,7 @@ from graphc.ops.windows import *
 if TYPE_CHECKING:
     from graphc.ops import image, linalg, nn, numpy
 else:
-    __all__ = sorted(name for name, value in globals().items() if callable(value))
-    __getattr__, __dir__ = lazy.attributes(__name__, ("image", "linalg", "nn", "numpy"))
+    # What is defined in modules of a higher rank.
+    _ABOVE = {"jvp": "graphc.transforms.gradients"}
+    __all__ = sorted([*_ABOVE, *(name for name, value in globals().items() if callable(value))])
+    __getattr__, __dir__ = lazy.attributes(__name__, ("image", "linalg", "nn", "numpy"), _ABOVE)

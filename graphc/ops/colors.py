@@ -7,7 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from graphc.errors import DTypeError, ShapeError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import in_float, maximum, minimum, where
 from graphc.ops.image_parts import image_axes
 from graphc.ops.reductions import sum as _sum
@@ -23,9 +23,10 @@ def _planes(op: str, images: Any, data_format: str | None) -> tuple[list[Tensor]
     x = as_tensor(images)
     axis = image_axes(op, x, data_format)[2]
     if not x.type.dtype.is_float:
-        raise DTypeError(f"`{op}` takes images of floats", got=str(x.type))
+        raise ArgumentError(f"Invalid images dtype: expected float dtype by `{op}`", got=str(x.type))
     if isinstance(x.shape[axis], int) and x.shape[axis] != 3:
-        raise ShapeError(f"`{op}` takes images with 3 channels", got=str(x.type))
+        problem = f"Input images must have 3 channels, but received images with {x.shape[axis]} channels."
+        raise ShapeError(problem, got=str(x.type))
     return [x[tuple([slice(None)] * axis + [i])] for i in range(3)], axis
 
 
@@ -45,8 +46,8 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
 
     Example:
 
-    >>> rgb_to_grayscale([[[100.0, 0.0, 0.0]]]).numpy().round(2).tolist()
-    [[[29.89]]]
+    >>> rgb_to_grayscale([[[10000.0, 0.0, 0.0]]]).numpy().round().tolist()
+    [[[2989.0]]]
     """
     x = as_tensor(images)
     axis = image_axes("rgb_to_grayscale", x, data_format)[2]
@@ -73,12 +74,12 @@ def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
 
     Raises:
         ShapeError: if the rank or the number of channels is another.
-        DTypeError: if the images are no floats.
+        ArgumentError: if the images are no floats.
 
     Example:
 
-    >>> rgb_to_hsv([[[0.0, 0.5, 0.0]]]).numpy().round(4).tolist()
-    [[[0.3333, 1.0, 0.5]]]
+    >>> rgb_to_hsv([[[0.0, 0.5, 0.5]]]).numpy().tolist()
+    [[[0.5, 1.0, 0.5]]]
     """
     planes, axis = _planes("rgb_to_hsv", images, data_format)
     tiny = float(ml_dtypes.finfo(planes[0].type.dtype.numpy).eps)  # type: ignore[no-untyped-call]
@@ -107,7 +108,7 @@ def hsv_to_rgb(images: Any, data_format: str | None = None) -> Tensor:
 
     Raises:
         ShapeError: if the rank or the number of channels is another.
-        DTypeError: if the images are no floats.
+        ArgumentError: if the images are no floats.
 
     Example:
 

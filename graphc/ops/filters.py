@@ -59,8 +59,8 @@ def gaussian_blur(
 
     Example:
 
-    >>> gaussian_blur(np.eye(3)[..., None]).numpy()[1, 1].round(3).tolist()
-    [0.36]
+    >>> gaussian_blur(np.ones((3, 3, 1))).numpy()[1, 1].round(3).tolist()
+    [1.0]
     """
     x, first = batched("gaussian_blur", images, data_format)
     widths = tuple_of(kernel_size, 2, "kernel_size")

@@ -34,18 +34,19 @@ def _floats(x: Any) -> Tensor:
 def _complex(op: str, x: Any, rank: int = 1) -> Tensor:
     """A pair as one tensor of complex numbers."""
     if not isinstance(x, list | tuple) or len(x) != 2:
-        raise ArgumentError(f"`{op}` takes a pair of tensors: the real and the imaginary parts", got=type(x).__name__)
+        problem = f"Input `x` should be a tuple of two tensors in `{op}`: the real and the imaginary parts"
+        raise ArgumentError(problem, got=type(x).__name__)
     real, imag = as_tensor(x[0]), as_tensor(x[1])
-    if not real.type.dtype.is_float or not imag.type.dtype.is_float:
-        raise DTypeError(f"`{op}` takes a pair of floats", got=f"{real.type} and {imag.type}")
     if real.ndim == imag.ndim:
         real, imag = unify_sizes((real, imag), [range(real.ndim)] * 2)
     if real.shape != imag.shape or real.ndim < rank:
         raise ShapeError(
-            f"`{op}` takes a pair of tensors of equal shape",
+            f"Both the real and imaginary parts should have the same shape in `{op}`",
             got=f"{real.type} and {imag.type}",
             expected=f"rank {rank} or more",
         )
+    if not real.type.dtype.is_float or not imag.type.dtype.is_float:
+        raise ArgumentError(f"`{op}` takes a pair of floats", got=f"{real.type} and {imag.type}")
     real, imag = _floats(real), _floats(imag)
     wide = dtypes.promote(real.type.dtype, imag.type.dtype)
     return bind("complex", _cast(real, wide), _cast(imag, wide))
@@ -247,7 +248,8 @@ def _framed(x: Tensor, length: int, stride: int) -> Tensor:
 def _window(op: str, window: Any, length: int, fft_length: int, dtype: Any) -> Tensor | None:
     """The weights of a part's samples, with zeros at both ends up to the length of the transform."""
     if fft_length < length:
-        raise ArgumentError(f"`fft_length` of `{op}` is less than `sequence_length`", got=f"{fft_length} and {length}")
+        problem = f"`fft_length` must equal or exceed `sequence_length` in `{op}`"
+        raise ArgumentError(problem, got=f"{fft_length} and {length}")
     low = (fft_length - length) // 2
     around = ((low, fft_length - length - low),)
     if window is None:
@@ -288,7 +290,7 @@ def stft(
 
     Example:
 
-    >>> stft(np.ones(8, dtypes.float32), 4, 2, 4)[0].shape
+    >>> stft(np.ones(8, "float32"), 4, 2, 4)[0].shape
     (5, 3)
     """
     signal = as_tensor(x)

@@ -19,7 +19,8 @@ def image_axes(op: str, x: Tensor, data_format: str | None) -> tuple[int, int, i
         ShapeError: if the rank is neither 3 nor 4.
     """
     if x.ndim not in (3, 4):
-        raise ShapeError(f"`{op}` takes an image or a batch of images", got=str(x.type), expected="rank 3 or 4")
+        problem = f"Invalid images rank: expected rank 3 or rank 4 by `{op}`"
+        raise ShapeError(problem, got=str(x.type), expected="an image or a batch of images")
     if channels_first(data_format):
         return x.ndim - 2, x.ndim - 1, x.ndim - 3
     return x.ndim - 3, x.ndim - 2, x.ndim - 1

@@ -26,7 +26,7 @@ from graphc.tracing import cast as _cast
 __all__ = ["crop_images", "pad_images", "resize", "scale_and_translate"]
 
 # With more neighbours than this, all of which have weights, a product with a matrix is quicker than sums.
-_NEIGHBOURS = 4
+_NEIGHBOURS = 8
 # The largest sum of weights that counts as none.
 _NONE = 1000 * float(np.finfo(np.float32).eps)
 
@@ -141,7 +141,7 @@ def _nearest(x: Tensor, axis: int, count: int) -> Tensor:
 def _sizes(size: Any) -> tuple[int, int]:
     parts = tuple(size) if isinstance(size, list | tuple | np.ndarray) else ()
     if len(parts) != 2 or not all(isinstance(part, int | np.integer) and part > 0 for part in parts):
-        raise ArgumentError("`size` is a height and a width", got=repr(size), expected="two positive integers")
+        raise ArgumentError("`size` must have positive height and width", got=repr(size), expected="two integers")
     return int(parts[0]), int(parts[1])
 
 
@@ -295,7 +295,8 @@ def _ends(op: str, whole: Dim, low: Any, high: Any, target: Any, names: tuple[st
     given = {name: part for name, part in zip(names, (low, high, target), strict=True) if part is not None}
     if len(given) != 2:
         raise ArgumentError(
-            f"`{op}` takes two of {', '.join(names)}", got=", ".join(f"{n}={p}" for n, p in given.items()) or "none"
+            f"Must specify exactly two of {', '.join(names)} in `{op}`",
+            got=", ".join(f"{n}={p}" for n, p in given.items()) or "none",
         )
     difference = whole - target if target is not None and op == "crop_images" else None
     if op == "pad_images":
@@ -308,7 +309,7 @@ def _ends(op: str, whole: Dim, low: Any, high: Any, target: Any, names: tuple[st
         high = difference - low
     for name, part in zip(names, (low, high, target), strict=True):
         if isinstance(part, int) and part < 0:
-            raise ArgumentError(f"`{op}`: {name} must be 0 or more", got=part, expected=f"what fits a size of {whole}")
+            raise ArgumentError(f"{name} must be >= 0 in `{op}`", got=part, expected=f"what fits a size of {whole}")
     return low, high, target
 
 
@@ -347,12 +348,16 @@ def pad_images(
     x = as_tensor(images)
     rows, columns, _ = image_axes("pad_images", x, data_format)
     names = ("top_padding", "bottom_padding", "target_height"), ("left_padding", "right_padding", "target_width")
-    top, bottom, _ = _ends("pad_images", x.shape[rows], top_padding, bottom_padding, target_height, names[0])
-    left, right, _ = _ends("pad_images", x.shape[columns], left_padding, right_padding, target_width, names[1])
+    zero = False if x.type.dtype.is_bool else 0
+    top, bottom, height = _ends("pad_images", x.shape[rows], top_padding, bottom_padding, target_height, names[0])
+    left, right, width = _ends("pad_images", x.shape[columns], left_padding, right_padding, target_width, names[1])
+    if infers() and not all(isinstance(end, int) for end in (top, bottom, left, right)):
+        # That the result is not smaller is known when the sizes are.
+        shape = tuple(height if a == rows else width if a == columns else x.shape[a] for a in range(x.ndim))
+        return bind("broadcast", as_tensor(zero, x.type.dtype), shape=shape, axes=())
     low: list[Dim] = [0] * x.ndim
     high: list[Dim] = [0] * x.ndim
     low[rows], high[rows], low[columns], high[columns] = top, bottom, left, right
-    zero = False if x.type.dtype.is_bool else 0
     return bind("pad", x, low=tuple(low), high=tuple(high), interior=(0,) * x.ndim, value=zero)
 
 

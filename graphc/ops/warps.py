@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from graphc import dtypes
+from graphc import dtypes, random
 from graphc.dims import Dim
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import where
+from graphc.ops.filters import gaussian_blur
 from graphc.ops.functions import floor
 from graphc.ops.image_parts import batched, one_of, unbatched
 from graphc.ops.matrices import solve
@@ -19,7 +20,7 @@ from graphc.tracing import cast as _cast
 from graphc.tracing.shapes import reshape as _reshape
 from graphc.tracing.shapes import unify_sizes
 
-__all__ = ["affine_transform", "map_coordinates", "perspective_transform"]
+__all__ = ["affine_transform", "elastic_transform", "map_coordinates", "perspective_transform"]
 
 _ORDERS = {"nearest": 0, "bilinear": 1}
 _FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
@@ -284,10 +285,59 @@ def perspective_transform(
     points = [_cast(as_tensor(part), dtypes.float32) for part in (start_points, end_points)]
     if points[0].shape != points[1].shape or points[0].ndim not in (2, 3) or points[0].shape[-2:] != (4, 2):
         raise ShapeError(
-            "a perspective is given by four points and where they go",
+            "Invalid start_points shape: expected (4, 2) or (batch, 4, 2), as that of end_points",
             got=f"{points[0].type} and {points[1].type}",
-            expected="[4, 2] or [batch, 4, 2], both",
+            expected="four points and where they go",
         )
     before, after = (part if part.ndim == 3 else _reshape(part, (1, 4, 2)) for part in points)
     moved = _moved(x, _homography(before, after), _ORDERS[interpolation], "constant", fill_value)
+    return unbatched(moved, first, as_tensor(images).ndim)
+
+
+@operation
+def elastic_transform(
+    images: Any,
+    alpha: Any = 20.0,
+    sigma: float = 5.0,
+    interpolation: str = "bilinear",
+    fill_mode: str = "reflect",
+    fill_value: Any = 0.0,
+    seed: Any = None,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images whose pixels are moved at random, neighbours alike (Simard et al., 2003).
+
+    Args:
+        images: An image or a batch of them.
+        alpha: By what displacements are multiplied.
+        sigma: The standard deviation of the normal curve that smooths them, and of the numbers that are smoothed.
+        interpolation: `"nearest"` or `"bilinear"`.
+        fill_mode: What is outside: see `map_coordinates`.
+        fill_value: Where that is a constant.
+        seed: Integer, `SeedGenerator`, or None.
+        data_format: `"channels_last"` or `"channels_first"`. None: as configured.
+
+    Returns:
+        A tensor of the same shape and dtype.
+
+    Raises:
+        ArgumentError: if `interpolation` or `fill_mode` is unknown.
+        ShapeError: if the rank is neither 3 nor 4.
+
+    Example:
+
+    >>> elastic_transform([[[1.0]] * 8] * 8, seed=1).numpy().mean().round(4).item()
+    1.0
+    """
+    one_of("interpolation", interpolation, _ORDERS)
+    one_of("fill_mode", fill_mode, _FILL_MODES)
+    x, first = batched("elastic_transform", images, data_format)
+    width = int(6 * float(sigma)) | 1
+    shape = (*x.shape[:3], 1)
+    places = []
+    for key, grid in zip(random.two_seeds(seed), _grid(x), strict=True):
+        noise = random.normal(shape, stddev=float(sigma), dtype="float32", seed=key)
+        smooth = gaussian_blur(noise, (width, width), (float(sigma), float(sigma)), data_format="channels_last")
+        places.append(as_tensor(grid + _cast(as_tensor(alpha), dtypes.float32) * smooth[..., 0]))
+    moved = warped(x, places[0], places[1], _ORDERS[interpolation], fill_mode, fill_value)
     return unbatched(moved, first, as_tensor(images).ndim)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from graphc.errors import FileError
+from graphc.errors import FileError, GraphcError
 from graphc.saving.files import Entry, h5_entries, write_h5, written_aside
 from graphc.tracing import Array
 
@@ -57,7 +57,7 @@ def opened(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Entry]]]:
     Raises:
         FileError: if it is no such file.
     """
-    import h5py  # noqa: PLC0415
+    import h5py  # type: ignore[import-untyped]  # noqa: PLC0415
 
     if not path.is_file():
         raise FileError("there is no such file", got=str(path), hint="check the path")
@@ -66,7 +66,7 @@ def opened(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Entry]]]:
             config = _json(path, _member(path, archive, CONFIG, _MOST_TEXT))
             with h5py.File(io.BytesIO(_member(path, archive, WEIGHTS, None)), "r") as file:
                 yield config, h5_entries(file)
-    except FileError:
+    except GraphcError:
         raise
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, KeyError, ValueError) as error:
         raise FileError(

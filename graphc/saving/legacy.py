@@ -76,6 +76,12 @@ def _names(group: Any, name: str) -> list[str]:
     return [text.decode("utf8") if isinstance(text, bytes) else str(text) for part in parts for text in part]
 
 
+def arrays_of(file: Any, name: str) -> list[Array]:
+    """The arrays of a group of an open file, in the order of its attribute with their names."""
+    entries = h5_entries(file)
+    return [entries[f"{name}/{weight}"].read() for weight in _names(file[name], _WEIGHTS)]
+
+
 def _stored(root: Any, prefix: str, entries: dict[str, Entry]) -> dict[str, list[Entry]]:
     """The weights of each layer that has any, in the file's order."""
     found = {}
@@ -93,7 +99,7 @@ def _stored(root: Any, prefix: str, entries: dict[str, Entry]) -> dict[str, list
 def _matched(
     model: Any, path: Path, stored: dict[str, list[Entry]], skip: bool, by_name: bool
 ) -> list[tuple[Variable, Entry]]:
-    layers = [layer for layer in model.layers if _ordered(layer)]
+    layers = [layer for layer in model.layers if ordered(layer)]
     if not layers:
         raise FileError("the model has no weights yet", got=model.name, hint="build it before loading weights")
     if by_name:
@@ -110,7 +116,7 @@ def _matched(
         )
     chosen: list[tuple[Variable, Entry]] = []
     for layer, weights in pairs:
-        variables = _ordered(layer)
+        variables = ordered(layer)
         if _fits(variables, weights):
             chosen.extend(zip(variables, weights, strict=True))
         elif not skip:
@@ -128,6 +134,6 @@ def _fits(variables: Sequence[Variable], weights: Sequence[Entry]) -> bool:
     return [variable.shape for variable in variables] == [entry.shape for entry in weights]
 
 
-def _ordered(layer: Any) -> list[Variable]:
+def ordered(layer: Any) -> list[Variable]:
     """The weights of a layer in the order of such files: those that are trained come first."""
     return [*layer.trainable_weights, *layer.non_trainable_weights]

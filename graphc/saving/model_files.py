@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graphc.errors import ArgumentError, FileError, GraphcError
+from graphc.errors import ArgumentError, FileError, GraphcError, WeightsError
 from graphc.frames import warn
 from graphc.layers import Layer
 from graphc.registration import deserialize_keras_object, serialize_keras_object
-from graphc.saving import archive, weights
+from graphc.saving import archive, legacy, legacy_models, weights
 from graphc.saving.files import Entry
 from graphc.tracing import Array, Variable
 
 _OPTIMIZER = "optimizer/vars/"
+_LEGACY = (".h5", ".hdf5")
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any) -> None:
@@ -23,7 +24,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: Any = 
 
     Args:
         model: The model.
-        filepath: Path that ends with `.keras`.
+        filepath: Path that ends with `.keras`, or with `.h5`: the form before Keras 3.
         overwrite: Whether an existing file may be replaced.
         zipped: Accepted as in Keras; the file is a ZIP archive.
         **kwargs: `include_optimizer`: whether the optimizer is written.
@@ -39,8 +40,12 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: Any = 
     path = _model_path(filepath)
     if not overwrite and path.exists():
         raise FileError("the file is there already", got=str(path), hint="pass overwrite=True")
-    arrays = {key: variable.numpy() for key, variable in weights.named_variables(model).items()}
     config = _config(model, include_optimizer)
+    if path.suffix != ".keras":
+        training = config.pop("compile_config", None)
+        legacy_models.write(path, model, config, training)
+        return
+    arrays = {key: variable.numpy() for key, variable in weights.named_variables(model).items()}
     if include_optimizer and model.compiled and model.optimizer is not None:
         arrays |= {f"{_OPTIMIZER}{i}": v.numpy() for i, v in enumerate(model.optimizer.variables)}
     archive.write(path, config, arrays)
@@ -51,9 +56,9 @@ def _model_path(filepath: Any) -> Path:
         path = Path(filepath)
     except TypeError:
         raise ArgumentError("this is no path", got=repr(filepath)[:80]) from None
-    if path.suffix != ".keras":
+    if path.suffix not in (".keras", *_LEGACY) or ".weights." in path.name:
         raise ArgumentError(
-            "the name of a model file ends with .keras",
+            "the name of a model file ends with .keras, or .h5",
             got=path.name,
             hint="use `save_weights` for weights alone" if ".weights." in path.name else None,
         )
@@ -80,14 +85,41 @@ def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True, 
         FileError: if it is no such file, or does not hold what it should.
     """
     path = _model_path(filepath)
+    if path.suffix in _LEGACY:
+        return _load_legacy(path, custom_objects, compile, safe_mode)
     with archive.opened(path) as (config, entries):
         model = _model_of(config, custom_objects, compile, safe_mode, path)
-        chosen = weights.matched(model, path, entries) if weights.named_variables(model) else []
+        chosen = weights.matched(model, path, entries) if _has_weights(model, entries) else []
         if compile and model.compiled:
             chosen += _state_of_optimizer(model, path, entries)
         arrays: list[tuple[Variable, Array]] = [(variable, entry.read()) for variable, entry in chosen]
     for variable, array in arrays:
         variable.assign(array)
+    return model
+
+
+def _has_weights(model: Any, entries: Mapping[str, Entry]) -> bool:
+    """Whether a model has weights to read; an error if only the file has some."""
+    if weights.named_variables(model):
+        return True
+    if any(not key.startswith("optimizer/") for key in entries):
+        raise WeightsError(
+            "the file holds weights, and the model has none before it is built",
+            layer=model.name,
+            hint="save it after its first call, or define `build`",
+        )
+    return False
+
+
+def _load_legacy(path: Path, custom_objects: Any, compiles: bool, safe_mode: bool) -> Any:
+    config, training = legacy_models.configurations(path)
+    model = _model_of({**config, "compile_config": training}, custom_objects, compiles, safe_mode, path)
+    if model.weights:
+        legacy.load(model, path)
+    if compiles and model.compiled and model.optimizer is not None:
+        model.optimizer.build(model.trainable_variables)
+        for variable, array in legacy_models.optimizer_state(path, model.optimizer):
+            variable.assign(array)
     return model
 
 
