@@ -1,4 +1,4 @@
-"""Callbacks: hooks into training, evaluation and prediction."""
+"""Callbacks, which are called at the beginnings and ends of training, epochs and batches."""
 
 from typing import TYPE_CHECKING
 
