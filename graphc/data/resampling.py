@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
 
+from graphc.ops.resampling import KERNELS, OF_ARRAYS
 from graphc.tracing import Array
 
-
-def _triangle(x: Array) -> Array:
-    result: Array = np.maximum(0, 1 - x)
-    return result
-
-
-def _cubic(x: Array) -> Array:
-    near = ((1.5 * x - 2.5) * x) * x + 1
-    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return np.where(x >= 2, 0, np.where(x >= 1, far, near))
-
-
-def _lanczos(radius: int) -> Callable[[Array], Array]:
-    def kernel(x: Array) -> Array:
-        return np.where(x > radius, 0, np.sinc(x) * np.sinc(x / radius))
-
-    return kernel
-
-
-# How far a kernel reaches, and its values at distances.
-_KERNELS = MappingProxyType(
-    {
-        "bilinear": (1, _triangle),
-        "bicubic": (2, _cubic),
-        "lanczos3": (3, _lanczos(3)),
-        "lanczos5": (5, _lanczos(5)),
-    }
-)
-METHODS = ("nearest", *_KERNELS)
+# How far the kernel of a method reaches.
+_RADIUS = MappingProxyType({"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5})
+METHODS = ("nearest", *_RADIUS)
 
 
 @lru_cache(maxsize=256)
@@ -48,10 +22,10 @@ def _taps(source: int, target: int, method: str) -> tuple[Array, Array]:
         places = np.floor((np.arange(target, dtype=np.float32) + 0.5) * source / target).astype(np.intp)
         return places[:, None], np.ones((target, 1), np.float32)
     centers = (np.arange(target) + 0.5) * source / target - 0.5
-    radius, kernel = _KERNELS[method]
+    radius = _RADIUS[method]
     places = np.floor(centers).astype(np.intp)[:, None] + np.arange(1 - radius, radius + 1)
     inside = (places >= 0) & (places < source)
-    weights = np.where(inside, kernel(np.abs(centers[:, None] - places)), 0)
+    weights = np.where(inside, KERNELS[method](np.abs(centers[:, None] - places), OF_ARRAYS), 0)
     weights = weights / weights.sum(1, keepdims=True)
     return np.clip(places, 0, source - 1), weights.astype(np.float32)
 

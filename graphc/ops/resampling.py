@@ -41,7 +41,7 @@ class _Functions:
     sum: Callable[..., Any]
 
 
-_OF_ARRAYS, _OF_TENSORS = _Functions(np.maximum, np.where, np.sin, np.sum), _Functions(maximum, where, sin, _sum)
+OF_ARRAYS, _OF_TENSORS = _Functions(np.maximum, np.where, np.sin, np.sum), _Functions(maximum, where, sin, _sum)
 
 
 # ---- kernels: the weight of a neighbour at a distance
@@ -66,7 +66,7 @@ def _lanczos(radius: float) -> Callable[[Any, _Functions], Any]:
     return kernel
 
 
-_KERNELS: Mapping[str, Callable[[Any, _Functions], Any]] = MappingProxyType(
+KERNELS: Mapping[str, Callable[[Any, _Functions], Any]] = MappingProxyType(
     {
         **dict.fromkeys(("linear", "bilinear", "trilinear", "triangle"), _triangle),
         **dict.fromkeys(("cubic", "bicubic", "tricubic"), _cubic),
@@ -82,7 +82,7 @@ def _weights(method: str, size: Dim, count: int, scale: Any, shift: Any, antiali
     They are an array where the size, the scale and the shift are known, else a tensor.
     """
     known_size = isinstance(size, int) and not isinstance(scale, Tensor)
-    f = _OF_ARRAYS if known_size else _OF_TENSORS
+    f = OF_ARRAYS if known_size else _OF_TENSORS
     positions: Any = (
         np.arange(float(size), dtype=np.float32).reshape(1, -1) if isinstance(size, int) else _positions(size)
     )
@@ -90,7 +90,7 @@ def _weights(method: str, size: Dim, count: int, scale: Any, shift: Any, antiali
     width = f.maximum(step, 1.0) if antialias else 1.0
     places: Any = np.arange(count, dtype=np.float32).reshape(-1, 1) + np.float32(0.5)
     sampled = (places if known_size else as_tensor(places)) * step - shift * step - 0.5
-    weights = _KERNELS[method](abs(sampled - positions) / width, f)
+    weights = KERNELS[method](abs(sampled - positions) / width, f)
     total = f.sum(weights, axis=1, keepdims=True)
     some = abs(total) > _NONE
     weights = f.where(some, weights / f.where(some, total, 1.0), 0.0)
@@ -269,7 +269,7 @@ def scale_and_translate(
     >>> scale_and_translate([[1.0, 2.0]], (1, 4), [2.0], [0.0], (1,), "linear").numpy().tolist()
     [[1.0, 1.25, 1.75, 2.0]]
     """
-    one_of("method", method, _KERNELS)
+    one_of("method", method, KERNELS)
     x = as_tensor(images)
     shape, axes = tuple(output_shape), tuple(int(axis) % max(x.ndim, 1) for axis in spatial_dims)
     scales, shifts = (as_tensor(part, dtypes.float32) for part in (scale, translation))

@@ -136,25 +136,34 @@ def test_messages_go_where_logging_is_set_to(texts: Path, capsys: pytest.Capture
 # ---- images
 
 
-@pytest.mark.parametrize("interpolation", ["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"])
 @pytest.mark.parametrize(
-    ("ratio", "size"),
-    [(None, (20, 5)), ("crop_to_aspect_ratio", (9, 31)), ("pad_to_aspect_ratio", (8, 8))],
+    ("interpolation", "ratio", "size", "color"),
+    [
+        ("bilinear", None, (20, 5), "rgb"),
+        ("bilinear", "crop_to_aspect_ratio", (9, 31), "rgb"),
+        ("bilinear", "pad_to_aspect_ratio", (8, 8), "rgb"),
+        ("bilinear", None, (10, 10), "grayscale"),
+        ("nearest", "pad_to_aspect_ratio", (9, 31), "rgba"),
+        ("bicubic", "crop_to_aspect_ratio", (20, 5), "rgb"),
+        ("lanczos3", None, (9, 31), "grayscale"),
+        ("lanczos5", None, (5, 20), "grayscale"),
+    ],
 )
-def test_images_are_resized_as_in_keras(images: Path, interpolation: str, ratio: str | None, size: Any) -> None:
+def test_images_are_resized_as_in_keras(
+    images: Path, interpolation: str, ratio: str | None, size: Any, color: str
+) -> None:
     options = {} if ratio is None else {ratio: True}
-    every = (("rgb", 3), ("grayscale", 1), ("rgba", 4))
-    for color, channels in every if interpolation == "bilinear" else every[:1]:
-        ds = image_dataset_from_directory(
-            images, None, None, None, color, 3, size, False, interpolation=interpolation, verbose=False, **options
-        )
-        expected = [
-            image_dataset_utils._load_image_grain(path, size, channels, interpolation, "channels_last", **options)
-            for path in ds.file_paths
-        ]
-        found = all_of(ds)
-        assert found.dtype == "float32" and found.shape == (4, *size, channels)
-        np.testing.assert_allclose(found, np.stack(expected), atol=2e-3)
+    channels = {"rgb": 3, "grayscale": 1, "rgba": 4}[color]
+    ds = image_dataset_from_directory(
+        images, None, None, None, color, 3, size, False, interpolation=interpolation, verbose=False, **options
+    )
+    expected = [
+        image_dataset_utils._load_image_grain(path, size, channels, interpolation, "channels_last", **options)
+        for path in ds.file_paths
+    ]
+    found = all_of(ds)
+    assert found.dtype == "float32" and found.shape == (4, *size, channels)
+    np.testing.assert_allclose(found, np.stack(expected), atol=2e-3)
 
 
 def test_layout_of_images_and_what_a_program_does_with_them(images: Path) -> None:

@@ -73,7 +73,7 @@ def test_boxes_with_their_images() -> None:
         same(lambda m, centre=centre: m.affine_transform(given, scale=scale, height=30, width=40, **parts, **centre))
 
 
-@pytest.mark.parametrize("format", ["xyxy", "center_xywh", "yxyx"])
+@pytest.mark.parametrize("format", ["xyxy", "center_xywh"])
 def test_overlaps(format: str) -> None:
     a, b = (np.asarray(theirs.convert_format(boxes(*shape), "xyxy", format)) for shape in ((2, 3), (2, 4)))
     same(lambda m: m.compute_iou(a, b, format))
