@@ -46,7 +46,7 @@ class IndexLookup(HostLayer, Encoding):
         self.salt = [self.salt, self.salt] if isinstance(self.salt, int) else self.salt
         self._tokens: list[Any] = []
         self._indices: dict[Any, int] = {}
-        self._weights: Array | None = None
+        self._idf: Array | None = None
         self.input_vocabulary, self._is_given = self.vocabulary, self.vocabulary is not None
         self.reset_state()
         if self.vocabulary is not None:
@@ -150,7 +150,7 @@ class IndexLookup(HostLayer, Encoding):
     def _keep_weights(self, weights: Array, in_front: int) -> None:
         behind = (self.max_tokens or 0) - in_front - len(weights) if self.pad_to_max_tokens else 0
         front = np.full(in_front, weights.mean() if len(weights) else 0, weights.dtype)
-        self._weights = np.concatenate([front, weights, np.zeros(behind, weights.dtype)])
+        self._idf = np.concatenate([front, weights, np.zeros(behind, weights.dtype)])
 
     # ---- adapting
 
@@ -224,10 +224,10 @@ class IndexLookup(HostLayer, Encoding):
         depth = self.max_tokens if self.pad_to_max_tokens and self.max_tokens else self.vocabulary_size()
         if self.output_mode != "tf_idf":
             return ops.convert_to_tensor(self._encoded(indices, depth))
-        if self._weights is None:
+        if self._idf is None:
             raise StateError("the weights of the tokens are not known", layer=self.name, hint="call `adapt` first")
         one_hot = ops.one_hot(indices, depth, dtype=self.compute_dtype)
-        return ops.sum(one_hot, axis=1 if indices.ndim > 1 else 0) * self._weights
+        return ops.multiply(ops.sum(one_hot, axis=1 if indices.ndim > 1 else 0), self._idf)
 
     def indices_of(self, tokens: Array) -> Array:
         """The index of each token."""
@@ -265,7 +265,7 @@ class IndexLookup(HostLayer, Encoding):
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal layer, with its vocabulary."""
         known = self.get_vocabulary() if self._tokens else None
-        weights = self._weights.tolist() if self._weights is not None else None
+        weights = self._idf.tolist() if self._idf is not None else None
         return {**super().get_config(), "vocabulary": known, "idf_weights": weights}
 
 
