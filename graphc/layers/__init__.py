@@ -165,6 +165,9 @@ from graphc.layers.resizing import (
 from graphc.layers.serialization import deserialize, serialize
 from graphc.layers.spectral_normalization import SpectralNormalization
 from graphc.layers.stacked_cells import StackedRNNCells
+from graphc.layers.text import (
+    TextVectorization,
+)
 from graphc.layers.transposed import (
     Conv1DTranspose,
     Conv2DTranspose,
@@ -172,6 +175,10 @@ from graphc.layers.transposed import (
     Convolution1DTranspose,
     Convolution2DTranspose,
     Convolution3DTranspose,
+)
+from graphc.layers.vocabulary import (
+    IntegerLookup,
+    StringLookup,
 )
 from graphc.layers.wrappers import (
     Bidirectional,
@@ -254,6 +261,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "LSTMCell",
     "Lambda",
     "Layer",
@@ -291,7 +299,9 @@ __all__ = [
     "SpatialDropout3D",
     "SpectralNormalization",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",

@@ -1,4 +1,4 @@
-"""Hashes of bytes that do not depend on the process: FarmHash's 64-bit fingerprint, and SipHash-2-4 for those with keys.
+"""Hashes of bytes that do not depend on the process: FarmHash's 64-bit fingerprint, and SipHash-2-4 with a key.
 
 Sources: G. Pike, FarmHash (2014), the function `Fingerprint64`; Aumasson and Bernstein, SipHash (2012). TensorFlow's
 `to_hash_bucket_fast` and `to_hash_bucket_strong` are these, modulo the number of buckets.

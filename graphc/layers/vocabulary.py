@@ -25,7 +25,7 @@ _FORMER_MODES = MappingProxyType({"binary": "multi_hot", "tf-idf": "tf_idf"})
 
 
 class IndexLookup(HostLayer, Encoding):
-    """The base class of lookups in a vocabulary: first a mask token, then indices of unknown tokens, then the tokens."""
+    """The base class of lookups in a vocabulary: a mask token, then indices of unknown tokens, then the tokens."""
 
     _modes = ("int", "one_hot", "multi_hot", "count", "tf_idf")
     max_tokens: int | None
@@ -264,9 +264,23 @@ class IndexLookup(HostLayer, Encoding):
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal layer, with its vocabulary."""
-        known = self.get_vocabulary() if self._tokens else None
-        weights = self._idf.tolist() if self._idf is not None else None
-        return {**super().get_config(), "vocabulary": known, "idf_weights": weights}
+        config = super().get_config() | {"vocabulary_size": self.vocabulary_size() if self._tokens else None}
+        if self._is_given:
+            return config | {name: _plain(config[name]) for name in ("vocabulary", "idf_weights")}
+        return config | {
+            "vocabulary": self.get_vocabulary() if self._tokens else None,
+            "idf_weights": None if self._idf is None else self._idf[: self.vocabulary_size()].tolist(),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Creates a layer from a configuration that `get_config` returned."""
+        return cls(**{name: value for name, value in config.items() if name != "vocabulary_size"})
+
+
+def _plain(values: Any) -> Any:
+    """Values as a list, as in JSON."""
+    return np.asarray(values).tolist() if isinstance(values, list | tuple | np.ndarray) else values
 
 
 def _lines(path: str | Path) -> list[str]:
@@ -291,8 +305,8 @@ class StringLookup(IndexLookup):
         vocabulary: The tokens, or the path of a file with one in each line. None: `adapt` collects them.
         idf_weights: The weight of each token, for `"tf_idf"`.
         invert: Whether to look up the strings of indices.
-        output_mode: `"int"`: indices; `"one_hot"`, `"multi_hot"`, `"count"`: see `CategoryEncoding`; `"tf_idf"`: counts,
-            times weights that are larger for tokens in few samples.
+        output_mode: `"int"`: indices; `"one_hot"`, `"multi_hot"`, `"count"`: see `CategoryEncoding`; `"tf_idf"`:
+            counts, times weights that are larger for tokens in few samples.
         pad_to_max_tokens: Whether encodings have `max_tokens` elements.
         sparse: Not supported.
         encoding: How bytes are decoded.
@@ -320,9 +334,6 @@ class StringLookup(IndexLookup):
     name: Any = None
     salt: Any = None
     oov_method: str = "floormod"
-    vocabulary_size: Any = None
-
-    _kinds = MappingProxyType({**Encoding._kinds, "vocabulary_size": Encoding._kinds["weights"]})
 
     def _array(self, values: Any) -> Array:
         return text_array(values, self.encoding)
@@ -345,7 +356,8 @@ class IntegerLookup(IndexLookup):
         output_mode: As of `StringLookup`.
         sparse: Not supported.
         pad_to_max_tokens: Whether encodings have `max_tokens` elements.
-        oov_method: How the index of unknown integers is chosen: `"floormod"` by their remainder, `"farmhash"` by a hash.
+        oov_method: How the index of unknown integers is chosen: by their remainder (`"floormod"`) or a hash
+            (`"farmhash"`).
         salt: Two integers, the key of the hash. None: a hash without a key.
         name: Its name.
 
@@ -369,9 +381,6 @@ class IntegerLookup(IndexLookup):
     oov_method: str = "floormod"
     salt: Any = None
     name: Any = None
-    vocabulary_size: Any = None
-
-    _kinds = StringLookup._kinds
 
     def _prepare(self) -> None:
         if self.vocabulary_dtype != "int64":

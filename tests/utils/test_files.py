@@ -74,11 +74,6 @@ def test_the_cache_of_keras_is_used_where_it_is_named(tmp_path: Path, monkeypatc
     assert get_file(origin=origin(tmp_path, "a", CONTENT)) == str(tmp_path / "home/datasets/a")
 
 
-def _without_bytes(value: Any) -> str:
-    """The name of a parameter: archives hold the time at which they were made."""
-    return "" if isinstance(value, bytes) else str(value)
-
-
 @pytest.mark.parametrize("algorithm", ["md5", "sha256"])
 def test_sums_are_checked(tmp_path: Path, folder: Path, algorithm: str) -> None:
     url, digest = origin(tmp_path, "a", CONTENT), hashlib.new(algorithm, CONTENT).hexdigest()
@@ -107,7 +102,6 @@ FILES = {"a/1.txt": b"one", "a/b/2.txt": b"two"}
         ("x.tar.bz2", tar(FILES, "w:bz2")),
         ("x.zip", zipped(FILES)),
     ],
-    ids=_without_bytes,
 )
 @pytest.mark.parametrize(
     ("fname", "target"), [(None, "{name}"), ("photos", "photos"), ("photos.tar.gz", "photos_extracted")]
@@ -155,7 +149,6 @@ NOISE = b"".join(hashlib.sha256(bytes([i])).digest() for i in range(40))
         ("damaged", zipped({"a": NOISE}).replace(NOISE[100:110], bytes(10))),
         ("no archive", b"nothing of the kind"),
     ],
-    ids=_without_bytes,
 )
 def test_archives_that_are_refused_leave_nothing(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, content: bytes
