@@ -238,7 +238,8 @@ def deserialize_keras_object(config: Any, custom_objects: Any = None, safe_mode:
     if not safe_mode:
         raise ArgumentError("code in configurations is never run", hint="leave safe_mode on, and pass custom_objects")
     if isinstance(config, list | tuple):
-        return [deserialize_keras_object(part, custom_objects) for part in config]
+        parts = [deserialize_keras_object(part, custom_objects) for part in config]
+        return tuple(parts) if isinstance(config, tuple) else parts
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:

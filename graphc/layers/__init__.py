@@ -54,6 +54,9 @@ from graphc.layers.grouped_query_attention import (
     GroupedQueryAttention,
     GroupQueryAttention,
 )
+from graphc.layers.hashing import (
+    Hashing,
+)
 from graphc.layers.images import (
     CenterCrop,
     Resizing,
@@ -257,6 +260,7 @@ __all__ = [
     "GroupNormalization",
     "GroupQueryAttention",
     "GroupedQueryAttention",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",

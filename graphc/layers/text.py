@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import string
+from collections.abc import Callable, Iterable
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +21,9 @@ from graphc.tracing import Array, Tensor, describe
 
 _MODULE = "keras.layers"
 _PUNCTUATION = re.compile(r"[!\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']")
+# As in TensorFlow, letters and white space are those of ASCII.
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_WORDS = re.compile(r"[^ \t\n\r\f\v]+")
 _STANDARDIZE = ("lower_and_strip_punctuation", "lower", "strip_punctuation", None)
 _SPLIT = ("whitespace", "character", None)
 _FUNCTION = Kind("", deserialize_keras_object, serialize_keras_object)
@@ -36,7 +40,7 @@ class TextVectorization(HostLayer):
     Args:
         max_tokens: The largest number of indices. None: any.
         standardize: `"lower_and_strip_punctuation"`, `"lower"`, `"strip_punctuation"`, None, or a function of an array
-            of texts.
+            of texts. Only letters of ASCII are lowered.
         split: `"whitespace"`, `"character"`, None, or a function of an array of texts that returns lists of words.
         ngrams: The lengths of the sequences of words that are tokens: a tuple, or the largest one.
         output_mode: `"int"`: indices; `"multi_hot"`, `"count"`, `"tf_idf"`: as of `StringLookup`.
@@ -123,10 +127,9 @@ class TextVectorization(HostLayer):
         if callable(self.standardize):
             return text_array(self.standardize(texts), self.encoding)
         if self.standardize in ("lower", "lower_and_strip_punctuation"):
-            texts = np.char.lower(texts)
+            texts = _each(texts, lambda text: text.translate(_LOWER))
         if self.standardize in ("strip_punctuation", "lower_and_strip_punctuation"):
-            plain = [_PUNCTUATION.sub("", text) for text in texts.ravel().tolist()]
-            texts = np.array(plain, dtype=str).reshape(texts.shape)
+            texts = _each(texts, lambda text: _PUNCTUATION.sub("", text))
         return texts
 
     def _split_texts(self, texts: Array) -> list[list[str]]:
@@ -134,7 +137,7 @@ class TextVectorization(HostLayer):
             rows: Iterable[Any] = self.split(texts)
             return [text_array(list(row), self.encoding).tolist() for row in rows]
         if self.split == "whitespace":
-            return [text.split() for text in texts.tolist()]
+            return [_WORDS.findall(text) for text in texts.tolist()]
         if self.split == "character":
             return [list(text) for text in texts.tolist()]
         return [np.atleast_1d(row).tolist() for row in texts]
@@ -207,6 +210,11 @@ class TextVectorization(HostLayer):
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Creates a layer from a configuration that `get_config` returned."""
         return cls(**{name: value for name, value in config.items() if name != "vocabulary_size"})
+
+
+def _each(texts: Array, function: Callable[[str], str]) -> Array:
+    """A function of each text of an array."""
+    return np.array([function(text) for text in texts.ravel().tolist()], dtype=str).reshape(texts.shape)
 
 
 def _grams(words: list[str], size: int) -> list[str]:
