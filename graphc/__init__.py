@@ -7,9 +7,11 @@ from graphc import config, lazy
 if TYPE_CHECKING:
     from graphc import (
         activations,
+        applications,
         backend,
         callbacks,
         constraints,
+        data,
         datasets,
         dtype_policies,
         errors,
@@ -47,9 +49,11 @@ if TYPE_CHECKING:
 _SUBMODULES = (
     *(
         "activations",
+        "applications",
         "backend",
         "callbacks",
         "constraints",
+        "data",
         "datasets",
         "dtype_policies",
         "errors",
@@ -110,10 +114,12 @@ __all__ = [
     "Tensor",
     "Variable",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",
     "constraints",
+    "data",
     "datasets",
     "dtype_policies",
     "errors",

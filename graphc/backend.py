@@ -29,7 +29,7 @@ from graphc.config import (
     set_floatx,
     set_image_data_format,
 )
-from graphc.utils import clear_session
+from graphc.utils.session import clear_session, is_keras_tensor, standardize_dtype
 
 
 class _Callable(ModuleType):
@@ -57,32 +57,6 @@ def backend() -> str:
         BackendError: if the requested one is absent.
     """
     return chosen_backend()[0]
-
-
-def is_keras_tensor(x: Any) -> bool:
-    """Whether a value is a symbolic tensor.
-
-    Example:
-
-    >>> import graphc
-    >>> is_keras_tensor(graphc.Input((2,))), is_keras_tensor(graphc.ops.ones(2))
-    (True, False)
-    """
-    return isinstance(x, tracing.KerasTensor)
-
-
-def standardize_dtype(dtype: Any) -> str:
-    """The name of a dtype, given as a name, a NumPy dtype or a Python type; None: the default float dtype.
-
-    Raises:
-        DTypeError: if there is no such dtype.
-
-    Example:
-
-    >>> standardize_dtype(None), standardize_dtype(float), standardize_dtype(int)
-    ('float32', 'float32', 'int32')
-    """
-    return config.floatx() if dtype is None else dtypes.as_dtype(dtype).name
 
 
 def is_float_dtype(dtype: Any) -> bool:

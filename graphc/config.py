@@ -19,13 +19,17 @@ config folder of this platform (on Linux `~/.config/graphc/`), or the file that 
 | `dump` | `GRAPHC_DUMP` | folder for dumps of every stage of compilations; not set: none |
 | `compiler` | `GRAPHC_CC` | the C compiler; not set: `$CC`, then the machine's own |
 | `products` | `GRAPHC_PRODUCTS` | on `cpu`: `generated`, by a `library`, or as `measured`, on which bits then depend |
+| `interactive_logging` | `GRAPHC_INTERACTIVE_LOGGING` | whether messages are printed; if not, they are logged |
+| `max_epochs` | `GRAPHC_MAX_EPOCHS` | how many epochs `fit` runs at most; not set: as many as it is asked for |
+| `max_steps_per_epoch` | `GRAPHC_MAX_STEPS_PER_EPOCH` | how many steps a pass over data has at most |
+| `traceback_filtering` | `GRAPHC_TRACEBACK_FILTERING` | kept for programs that ask; tracebacks are always whole |
+| `dtype_policy` | `GRAPHC_DTYPE_POLICY` | the dtype policy of layers without one; not set: `floatx` |
 | `verify` | `GRAPHC_VERIFY` | whether graphs and kernels are checked after each pass of a compilation; not set: no |
 """
 
 from __future__ import annotations
 
 import difflib
-import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -33,18 +37,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from graphc.dtypes import FLOATS
+from graphc import lazy
+from graphc.config_checks import BACKENDS as BACKENDS
+from graphc.config_checks import CHECKS, OPTIONAL
+from graphc.config_checks import DATA_FORMATS as DATA_FORMATS
+from graphc.config_checks import FLOATX as FLOATX
+from graphc.config_checks import PRODUCTS as PRODUCTS
 from graphc.errors import ArgumentError, FileError
-
-BACKENDS = ("numpy", "cpu", "cuda")
-DATA_FORMATS = ("channels_last", "channels_first")
-PRODUCTS = ("generated", "library", "measured")
-FLOATX = tuple(t.name for t in FLOATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,11 @@ class Config:
     dump: Path | None = None
     compiler: str | None = None
     products: str = "generated"
+    interactive_logging: bool = True
+    max_epochs: int | None = None
+    max_steps_per_epoch: int | None = None
+    traceback_filtering: bool = True
+    dtype_policy: str | None = None
     verify: bool = False
 
 
@@ -76,6 +84,11 @@ _VARIABLES = MappingProxyType(
         "dump": "GRAPHC_DUMP",
         "compiler": "GRAPHC_CC",
         "products": "GRAPHC_PRODUCTS",
+        "interactive_logging": "GRAPHC_INTERACTIVE_LOGGING",
+        "max_epochs": "GRAPHC_MAX_EPOCHS",
+        "max_steps_per_epoch": "GRAPHC_MAX_STEPS_PER_EPOCH",
+        "traceback_filtering": "GRAPHC_TRACEBACK_FILTERING",
+        "dtype_policy": "GRAPHC_DTYPE_POLICY",
         "verify": "GRAPHC_VERIFY",
     }
 )
@@ -85,72 +98,9 @@ _VARIABLES = MappingProxyType(
 _TOOLS = frozenset(f"GRAPHC_{name}" for name in ("NVCC", "REQUIRE_CUDA", "EMULATE", "WHEELS", "CI_VENV"))
 
 
-# Checks of the fields' values. Each returns the value in its final type or raises a ValueError with the expected value;
-# the caller adds the file, variable or argument.
-
-
-def _one_of(names: tuple[str, ...]) -> Callable[[object], str]:
-    def check(value: object) -> str:
-        if isinstance(value, str) and value in names:
-            return value
-        raise ValueError("one of " + ", ".join(names))
-
-    return check
-
-
-def _count(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
-        return value
-    raise ValueError("a whole number, 1 or more")
-
-
-def _switch(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise ValueError("1 or 0 in a variable, true or false in a file")
-
-
-def _small(value: object) -> float:
-    if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) and float(value) > 0:
-        return float(value)
-    raise ValueError("a number above 0")
-
-
-def _folder(value: object) -> Path:
-    if isinstance(value, str | os.PathLike) and isinstance(text := os.fspath(value), str) and text:
-        try:
-            return Path(text).expanduser()
-        except RuntimeError:  # `~nobody`: no such user
-            pass
-    raise ValueError("the path of a folder")
-
-
-def _command(value: object) -> str:
-    if isinstance(value, str | os.PathLike) and isinstance(text := os.fspath(value), str) and text.strip():
-        return text
-    raise ValueError("the name or path of a C compiler")
-
-
-_CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
-    {
-        "backend": _one_of(BACKENDS),
-        "threads": _count,
-        "floatx": _one_of(FLOATX),
-        "epsilon": _small,
-        "image_data_format": _one_of(DATA_FORMATS),
-        "cache_dir": _folder,
-        "dump": _folder,
-        "compiler": _command,
-        "products": _one_of(PRODUCTS),
-        "verify": _switch,
-    }
-)
-_OPTIONAL = frozenset({"backend", "threads", "cache_dir", "dump", "compiler"})
-
-
 def _checked(name: str, value: object, source: str) -> Any:
     """The value in its final type, or an `ArgumentError` that names the source and the field."""
-    if name not in _CHECKS:
+    if name not in CHECKS:
         near = difflib.get_close_matches(name, FIELDS, n=1)
         raise ArgumentError(
             f"{source}: there is no setting {name!r}",
@@ -158,10 +108,10 @@ def _checked(name: str, value: object, source: str) -> Any:
             expected="one of " + ", ".join(FIELDS),
             hint=f"did you mean {near[0]!r}?" if near else None,
         )
-    if value is None and name in _OPTIONAL:
+    if value is None and name in OPTIONAL:
         return None
     try:
-        return _CHECKS[name](value)
+        return CHECKS[name](value)
     except ValueError as error:
         raise ArgumentError(f"{source}: bad value for {name!r}", got=repr(value), expected=str(error)) from None
 
@@ -279,7 +229,11 @@ def _as_switch(text: str) -> object:
 
 def _parse(name: str, text: str) -> object:
     """Converts a variable's text to the type of its field; text that is no number stays text and fails the check."""
-    kinds: dict[str, Callable[[str], object]] = {"threads": int, "epsilon": float, "verify": _as_switch}
+    kinds: dict[str, Callable[[str], object]] = {
+        **dict.fromkeys(("threads", "max_epochs", "max_steps_per_epoch"), int),
+        **dict.fromkeys(("verify", "interactive_logging", "traceback_filtering"), _as_switch),
+        "epsilon": float,
+    }
     try:
         return kinds.get(name, str)(text)
     except ValueError:
@@ -474,3 +428,122 @@ def set_image_data_format(data_format: str) -> None:
         ArgumentError: if it is neither.
     """
     _set("image_data_format", data_format, "set_image_data_format()")
+
+
+def enable_interactive_logging() -> None:
+    """Has messages printed, which is the default."""
+    _set("interactive_logging", True, "enable_interactive_logging()")
+
+
+def disable_interactive_logging() -> None:
+    """Has messages given to the logger `graphc` of Python's `logging`, for programs that nobody watches."""
+    _set("interactive_logging", False, "disable_interactive_logging()")
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether messages are printed.
+
+    Example:
+
+    >>> is_interactive_logging_enabled()
+    True
+    """
+    return current().interactive_logging
+
+
+def max_epochs() -> int | None:
+    """How many epochs `fit` runs at most; None: as many as it is asked for."""
+    return current().max_epochs
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Bounds the number of epochs of each `fit`, to try a long program quickly.
+
+    Args:
+        max_epochs: A positive integer. None: no bound.
+
+    Raises:
+        ArgumentError: if it is neither.
+    """
+    _set("max_epochs", max_epochs, "set_max_epochs()")
+
+
+def max_steps_per_epoch() -> int | None:
+    """How many steps `fit`, `evaluate` and `predict` run at most in a pass over the data; None: all."""
+    return current().max_steps_per_epoch
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Bounds the number of steps in a pass over the data of `fit`, `evaluate` and `predict`.
+
+    Args:
+        max_steps_per_epoch: A positive integer. None: no bound.
+
+    Raises:
+        ArgumentError: if it is neither.
+    """
+    _set("max_steps_per_epoch", max_steps_per_epoch, "set_max_steps_per_epoch()")
+
+
+def enable_traceback_filtering() -> None:
+    """Accepted as in Keras: errors name the user's line, and tracebacks are whole in any case."""
+    _set("traceback_filtering", True, "enable_traceback_filtering()")
+
+
+def disable_traceback_filtering() -> None:
+    """Accepted as in Keras: tracebacks are whole in any case."""
+    _set("traceback_filtering", False, "disable_traceback_filtering()")
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Which of the two functions was called last."""
+    return current().traceback_filtering
+
+
+def enable_unsafe_deserialization() -> None:
+    """Refused: code in files is never run.
+
+    Raises:
+        ArgumentError: always.
+    """
+    raise ArgumentError(
+        "code in files is never run",
+        got="enable_unsafe_deserialization()",
+        hint="register the functions of your model with `register_keras_serializable`, or pass `custom_objects`",
+    )
+
+
+def enable_flash_attention() -> None:
+    """Accepted as in Keras: attention is always fused with its softmax where that is faster."""
+
+
+def disable_flash_attention() -> None:
+    """Refused: there is no other implementation.
+
+    Raises:
+        ArgumentError: always.
+    """
+    raise ArgumentError("there is one implementation of attention", hint="leave this call out")
+
+
+def is_flash_attention_enabled() -> bool | None:
+    """None, as in Keras where attention decides by itself."""
+    return None
+
+
+def is_nnx_enabled() -> bool:
+    """False: there is no JAX."""
+    return False
+
+
+def set_default_policy(name: str | None) -> None:
+    """Sets the name of the dtype policy of layers without one; `set_dtype_policy` takes policies, too."""
+    _set("dtype_policy", name, "set_dtype_policy()")
+
+
+# The functions of dtype policies are in a module of a higher rank, and imported when they are used.
+__getattr__, __dir__ = lazy.attributes(
+    __name__,
+    (),
+    dict.fromkeys(("dtype_policy", "set_dtype_policy"), "graphc.dtype_policies") | {"backend": "graphc.backend"},
+)

@@ -29,7 +29,7 @@ class DTypePolicy(Configurable):
     """
 
     def __init__(self, name: str | None = None) -> None:
-        self.name = settings.floatx() if name is None else name
+        self.name = (settings.current().dtype_policy or settings.floatx()) if name is None else name
         if not isinstance(self.name, str):
             raise ArgumentError("a dtype policy has a name", got=repr(name), expected="such as 'float32'")
         mixed = self.name.removeprefix("mixed_")
@@ -51,6 +51,32 @@ class DTypePolicy(Configurable):
 
 
 FloatDTypePolicy = DTypePolicy
+
+
+def dtype_policy() -> DTypePolicy:
+    """The policy of layers that are made without one."""
+    return DTypePolicy()
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Sets the policy of layers that are made without one.
+
+    Args:
+        policy: A `DTypePolicy`, or its name, such as `"mixed_float16"`.
+
+    Raises:
+        ArgumentError: if it is neither.
+
+    Example:
+
+    >>> from graphc import config
+    >>> config.set_dtype_policy("mixed_bfloat16")
+    >>> config.dtype_policy().compute_dtype
+    'bfloat16'
+    >>> config.set_default_policy(None)
+    """
+    name = policy.name if isinstance(policy, DTypePolicy) else policy
+    settings.set_default_policy(name)
 
 
 def get(identifier: Any) -> DTypePolicy:

@@ -88,6 +88,14 @@ class DataError(GraphcError, ValueError):
     """The user's data cannot be used: empty, of unequal lengths, labels out of range."""
 
 
+class SizeError(GraphcError, TypeError):
+    """Something has no number of elements: it is infinite, or would have to be counted."""
+
+
+class MissingPackageError(GraphcError, ImportError):
+    """An optional package is needed, and is not installed."""
+
+
 class StateError(GraphcError, RuntimeError):
     """A call came at the wrong time, such as `fit` before `compile`."""
 

@@ -282,10 +282,157 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     """
     rows = ops.convert_to_tensor(logits)
     shape = (rows.shape[0], num_samples, rows.shape[1])
-    # Shifted away from 0, where the logarithm is infinite.
-    numbers = operate("add", operate("mul", _fractions(shape, seed, dtypes.float32), 1 - 2.0**-24), 2.0**-25)
+    numbers = _positive(_fractions(shape, seed, dtypes.float32))
     noise = bind("neg", bind("log", bind("neg", bind("log", numbers))))
     return ops.cast(ops.argmax(operate("add", ops.expand_dims(rows, 1), noise), axis=-1), dtype)
+
+
+# How often a candidate of a gamma distribution is drawn anew: at least 95 of 100 are accepted, the last one always.
+_CANDIDATES = 8
+
+
+def _log_gamma(shape: Shape, alpha: Any, seed: Any) -> Tensor:
+    """Logarithms of gamma-distributed numbers, by the method of Marsaglia and Tsang (2000).
+
+    There is no loop: of a few candidates, the first that is accepted is taken.
+    """
+    key = _key(seed)
+    wanted = ops.broadcast_to(cast(as_tensor(alpha), dtypes.float32), shape)
+    # Below 1, a number of alpha + 1 is multiplied by `u ** (1 / alpha)`.
+    small = elementwise("lt", wanted, 1)
+    least = operate("sub", operate("add", wanted, cast(small, dtypes.float32)), 1 / 3)
+    slope = operate("div", 1.0, bind("sqrt", operate("mul", least, 9.0)))
+    normals = _normal((_CANDIDATES, *shape), dtypes.float32, _derived(key, 1), 0.0, 1.0)
+    fractions = _positive(_fractions((_CANDIDATES + 1, *shape), _derived(key, 2), dtypes.float32))
+    found: Any = None
+    for i in reversed(range(_CANDIDATES)):
+        root = operate("add", operate("mul", normals[i], slope), 1.0)
+        fits = elementwise("gt", root, 0)
+        log_cube = operate("mul", bind("log", ops.where(fits, root, 1.0)), 3.0)
+        square = operate("mul", operate("mul", normals[i], normals[i]), 0.5)
+        room = operate("add", operate("sub", 1.0, bind("exp", log_cube)), log_cube)
+        bound = operate("add", square, operate("mul", least, room))
+        fits = ops.logical_and(fits, elementwise("lt", bind("log", fractions[i]), bound))
+        found = log_cube if found is None else ops.where(fits, log_cube, found)
+    numbers = operate("add", bind("log", least), found)
+    lower = operate("div", bind("log", fractions[_CANDIDATES]), ops.where(small, wanted, 1.0))
+    return as_tensor(operate("add", numbers, ops.where(small, lower, 0.0)))
+
+
+def _positive(fractions: Tensor) -> Tensor:
+    """Fractions shifted away from 0, where the logarithm is infinite."""
+    return as_tensor(operate("add", operate("mul", fractions, 1 - 2.0**-24), 2.0**-25))
+
+
+def _derived(key: Tensor, number: Any) -> Tensor:
+    """A seed for one of several parts of a use of the generator; numbers are added up where parts have parts."""
+    step = as_tensor(np.array([0x9E3779B9, 0], np.uint32))
+    return as_tensor(operate("add", key, operate("mul", step, cast(as_tensor(number), dtypes.uint32))))
+
+
+def two_seeds(seed: Any) -> tuple[Tensor, Tensor]:
+    """Two seeds of one, for random numbers that do not depend on each other."""
+    key = _key(seed)
+    return _derived(key, 5), _derived(key, 6)
+
+
+def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Tensor:
+    """Gamma-distributed numbers: of the density `x ** (alpha - 1) * exp(-x) / gamma(alpha)`.
+
+    Args:
+        shape: Tuple of sizes.
+        alpha: The parameter, a positive number or a tensor that broadcasts to the shape.
+        dtype: A dtype of floats. None: the default one.
+        seed: Integer, `SeedGenerator`, or None.
+
+    Example:
+
+    >>> gamma((2, 3), 0.5, seed=1).shape
+    (2, 3)
+    """
+    return cast(bind("exp", _log_gamma(dims_of(shape), alpha, seed)), _float(dtype))
+
+
+def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Tensor:
+    """Beta-distributed numbers: of a density in proportion to `x ** (alpha - 1) * (1 - x) ** (beta - 1)`.
+
+    Args:
+        shape: Tuple of sizes.
+        alpha: The first parameter, a positive number or a tensor that broadcasts to the shape.
+        beta: The second.
+        dtype: A dtype of floats. None: the default one.
+        seed: Integer, `SeedGenerator`, or None.
+
+    Example:
+
+    >>> beta((2, 3), 2.0, 3.0, seed=1).shape
+    (2, 3)
+    """
+    return cast(_beta(dims_of(shape), alpha, beta, _key(seed)), _float(dtype))
+
+
+def _beta(shape: Shape, alpha: Any, beta: Any, key: Tensor) -> Tensor:
+    """`x / (x + y)` of two gamma-distributed numbers, which may both be too small for a float."""
+    first, second = (_log_gamma(shape, part, _derived(key, 16 << i)) for i, part in enumerate((alpha, beta)))
+    return bind("sigmoid", as_tensor(operate("sub", first, second)))
+
+
+# Up to so many trials are counted one by one.
+_TRIALS = 16
+# How often more trials are halved where their number is not known: enough for 2 ** 24 of them.
+_HALVINGS = 20
+
+
+def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None) -> Tensor:
+    """Numbers of successes in independent trials.
+
+    Many trials are halved by the median of their order statistics, which is beta-distributed (Devroye, 1986), until a
+    few are left.
+
+    Args:
+        shape: Tuple of sizes.
+        counts: The number of trials, or a tensor of them that broadcasts to the shape.
+        probabilities: The probability of a success, likewise.
+        dtype: A dtype of floats. None: the default one.
+        seed: Integer, `SeedGenerator`, or None.
+
+    Example:
+
+    >>> binomial((3,), 10, 1.0, seed=1).numpy()
+    array([10., 10., 10.], dtype=float32)
+    """
+    sizes, key = dims_of(shape), _key(seed)
+    given = as_tensor(counts)
+    most = int(np.max(given.array, initial=0)) if given._has_values else None
+    left = ops.broadcast_to(cast(given, dtypes.float32), sizes)
+    chance = ops.broadcast_to(cast(as_tensor(probabilities), dtypes.float32), sizes)
+    total = ops.zeros(sizes, "float32")
+    halvings = _HALVINGS if most is None else math.ceil(math.log2(most / _TRIALS)) + 1 if most > _TRIALS else 0
+    if halvings:
+
+        def halve(i: Any, parts: Any) -> Any:
+            number = operate("mul", operate("add", as_tensor(i), 1), 64)
+            return _halved(*parts, _derived(key, number))
+
+        total, left, chance = ops.fori_loop(0, halvings, halve, (total, left, chance))
+    numbers = _fractions((_TRIALS, *sizes), _derived(key, 7), dtypes.float32)
+    places = bind("iota", shape=(_TRIALS, *sizes), dtype=dtypes.int32, axis=0)
+    counted = ops.logical_and(elementwise("lt", numbers, chance), elementwise("lt", cast(places, dtypes.float32), left))
+    return cast(as_tensor(operate("add", total, ops.sum(cast(counted, dtypes.float32), axis=0))), _float(dtype))
+
+
+def _halved(total: Tensor, left: Tensor, chance: Tensor, key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Trials of which half are decided by the number in their middle, where there are many."""
+    many = elementwise("gt", left, _TRIALS)
+    below = operate("add", bind("floor", as_tensor(operate("mul", left, 0.5))), 1.0)
+    above = operate("add", operate("sub", left, below), 1.0)
+    middle = bind("clip", _beta(tuple(left.shape), below, ops.maximum(above, 1.0), key), low=1e-7, high=1 - 1e-7)
+    success = elementwise("le", middle, chance)
+    beyond = operate("div", operate("sub", chance, middle), operate("sub", 1.0, middle))
+    within = bind("clip", as_tensor(operate("div", chance, middle)), low=0.0, high=1.0)
+    rest = ops.where(success, operate("sub", above, 1.0), operate("sub", below, 1.0))
+    found = ops.where(ops.logical_and(many, success), operate("add", total, below), total)
+    return found, ops.where(many, rest, left), ops.where(many, ops.where(success, beyond, within), chance)
 
 
 def bernoulli(shape: Shape, probability: float, seed: Any) -> Tensor:

@@ -46,8 +46,9 @@ GREY = np.zeros((4, 4, 1))
 @pytest.mark.parametrize(
     ("error", "text", "name", "image", "options"),
     [
-        (ArgumentError, "PNG only", "a.jpg", GREY, {}),
-        (ArgumentError, "PNG only", "a.png", GREY, {"file_format": "jpeg"}),
+        (ArgumentError, "in this format", "a.xyz", GREY, {}),
+        (ArgumentError, "in this format", "a", GREY, {}),
+        (ArgumentError, "in this format", "a.png", GREY, {"file_format": "film"}),
         (ArgumentError, "data_format", "a.png", GREY, {"data_format": "last"}),
         (DataError, r"shape \(4, 4\)", "a.png", GREY[..., 0], {}),
         (DataError, r"\(4, 4, 2\)", "a.png", np.zeros((4, 4, 2)), {}),

@@ -45,7 +45,7 @@ def imported_by(code: str) -> set[str]:
 def test_importing_graphc_imports_little() -> None:
     modules = imported_by("import graphc")
     assert {name for name in modules if name.startswith("graphc.")} <= {
-        *("graphc.config", "graphc.dtypes", "graphc.errors", "graphc.frames", "graphc.lazy")
+        *("graphc.config", "graphc.config_checks", "graphc.dtypes", "graphc.errors", "graphc.frames", "graphc.lazy")
     }
 
 

@@ -32,8 +32,8 @@ _ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 _DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 
-def _file(name: str, sha256: str, size: int) -> Resource:
-    return Resource(name, _ORIGIN + name, sha256, size, packed=True)
+def _file(name: str, digest: str, size: int) -> Resource:
+    return Resource(name, _ORIGIN + name, digest, size, packed=True)
 
 
 FILES = (

@@ -1,7 +1,7 @@
 """Fetches the files of a data set: from the cache, else from installed packages, else from the network.
 
-Each file is verified by the SHA-256 of its decompressed content, which does not depend on the compression. A file with
-another digest is not used, whatever its source.
+Each file is verified by the SHA-256 (or MD5) sum of its decompressed content, which does not depend on the compression.
+A file with another sum is not used, whatever its source.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import time
 import warnings
 import zlib
 from contextlib import suppress
@@ -18,12 +17,11 @@ from pathlib import Path
 
 from graphc.errors import CacheWarning, DataError, FileError
 from graphc.runtime import cache
+from graphc.utils.downloads import receive
 
-# Timeouts for a silent server, and for a whole file over a slow connection.
-SILENCE_SECONDS = 15.0
+# How long the download of a file of a data set may take.
 WHOLE_SECONDS = 1800.0
 
-_CHUNK = 1 << 16
 _GZIP = 16 + zlib.MAX_WBITS
 # The maximum overhead of a compressed file: a header with a file name, and incompressible blocks.
 _PACKING = 1 << 16
@@ -36,16 +34,21 @@ class Resource:
     Args:
         name: Its file name, in the cache and in installed packages.
         url: Its URL.
-        sha256: The digest of its decompressed content.
+        digest: The SHA-256 sum of its decompressed content, or the MD5 sum where only that is known.
         limit: The maximum size of the content in bytes, which bounds the memory that a wrong file can take.
         packed: Whether it is compressed with gzip.
     """
 
     name: str
     url: str
-    sha256: str
+    digest: str
     limit: int
     packed: bool
+
+    @property
+    def algorithm(self) -> str:
+        """The name of the sum."""
+        return "md5" if len(self.digest) == 32 else "sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def fetch(resource: Resource, *, group: str, installed: Path | None = None, down
             f"the download of {resource.name} is not the file that it should be",
             where=resource.url,
             got=f"{len(raw)} bytes, another content than expected",
-            expected=f"SHA-256 {resource.sha256} of the content",
+            expected=f"{resource.algorithm} {resource.digest} of the content",
             hint=f"try again later, or put a sound copy at {cached}",
         )
     _store(cached, raw)
@@ -117,7 +120,7 @@ def _unpack(raw: bytes, resource: Resource) -> bytes | None:
             content = stream.decompress(raw, resource.limit + 1)
         except zlib.error:
             return None
-    sound = len(content) <= resource.limit and hashlib.sha256(content).hexdigest() == resource.sha256
+    sound = len(content) <= resource.limit and hashlib.new(resource.algorithm, content).hexdigest() == resource.digest
     return content if sound else None
 
 
@@ -125,7 +128,9 @@ def _download(resource: Resource, cached: Path) -> bytes:
     import http.client  # noqa: PLC0415
 
     try:
-        return _receive(resource)
+        data = bytearray()
+        receive(resource.url, resource.name, data.extend, resource.limit + _PACKING, WHOLE_SECONDS)
+        return bytes(data)
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an address that is none
         raise FileError(
             f"{resource.name} could not be downloaded",
@@ -133,36 +138,6 @@ def _download(resource: Resource, cached: Path) -> bytes:
             got=str(error) or type(error).__name__,
             hint=f"check the network, or put the file at {cached}",
         ) from error
-
-
-def _receive(resource: Resource) -> bytes:
-    # Slow to import, and rarely needed.
-    from urllib.request import Request, urlopen  # noqa: PLC0415
-
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    deadline = time.monotonic() + WHOLE_SECONDS
-    data = bytearray()
-    request = Request(resource.url, headers={"User-Agent": "graphc"})
-    with (
-        urlopen(request, timeout=SILENCE_SECONDS) as reply,
-        Progress(*columns, console=Console(stderr=True)) as progress,
-    ):
-        length = reply.headers.get("Content-Length", "")
-        total = int(length) if length.isdecimal() else None
-        task = progress.add_task(f"Downloading {resource.name}", total=total)
-        while chunk := reply.read(_CHUNK):
-            data += chunk
-            progress.update(task, completed=len(data))
-            if len(data) > resource.limit + _PACKING:
-                raise OSError(f"the server sends more than the {resource.limit} bytes that the file has")
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(data)} bytes came in {WHOLE_SECONDS:.0f} s")
-    if total is not None and len(data) != total:
-        raise OSError(f"the connection ended after {len(data)} of {total} bytes")
-    return bytes(data)
 
 
 def _store(path: Path, raw: bytes) -> None:

@@ -43,6 +43,9 @@ from graphc.layers.depthwise import (
 from graphc.layers.einsum_dense import (
     EinsumDense,
 )
+from graphc.layers.feature_normalization import (
+    Normalization,
+)
 from graphc.layers.grouped_query_attention import (
     GroupedQueryAttention,
     GroupQueryAttention,
@@ -242,6 +245,7 @@ __all__ = [
     "Minimum",
     "MultiHeadAttention",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
     "RMSNormalization",

@@ -6,12 +6,25 @@ from typing import Any
 
 import numpy as np
 
+from graphc import config
 from graphc.utils.arguments import argument_error, number, whole_number
 
 
 def checked_steps(name: str, value: Any) -> int | None:
     """A number of steps; None if the data determine it. As in Keras, 0 means None."""
     return whole_number(name, value, 0, optional=True) or None
+
+
+def limited_steps(steps: int | None) -> int | None:
+    """A number of steps, at most `config.max_steps_per_epoch()`; None: not known before they have run."""
+    limit = config.max_steps_per_epoch()
+    return steps if limit is None else limit if steps is None else min(steps, limit)
+
+
+def limited_epochs(epochs: int) -> int:
+    """A number of epochs, at most `config.max_epochs()`."""
+    limit = config.max_epochs()
+    return epochs if limit is None else min(epochs, limit)
 
 
 def validation_fraction(value: Any) -> float:

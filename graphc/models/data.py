@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from graphc import dtypes, tree
+from graphc.data.prefetch import Prefetched
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DataError, DataWarning, DTypeError
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import Array, Tensor, describe, user_line
 from graphc.utils.arguments import argument_error, number
+from graphc.utils.batches import pack_x_y_sample_weight
 
 ROLES = ("x", "y", "w")
 # Up to so many elements, a dot product is faster than the setup of a reduction.
@@ -141,6 +144,8 @@ def as_array(x: Any, name: str) -> Array:
         DTypeError: if its elements are no numbers.
     """
     array = np.asarray(x.array if isinstance(x, Tensor) else x)
+    if array.ndim == 1 and hasattr(x, "to_frame"):  # a column of pandas or polars is one of a table, as in Keras
+        array = array[:, None]
     if array.dtype.kind in "OSUMmcV" and array.dtype not in (t.numpy for t in dtypes.ALL):
         raise DTypeError(
             f"the elements of {name} are no numbers",
@@ -406,42 +411,6 @@ def _class_weights(y: Any, class_weight: Mapping[Any, Any]) -> Array:
     return weights
 
 
-def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
-    """Splits a batch into inputs, targets and sample weights; the last two may be None.
-
-    Args:
-        data: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
-
-    Raises:
-        ArgumentError: if it is a longer tuple.
-
-    Example:
-
-    >>> unpack_x_y_sample_weight((1, 2))
-    (1, 2, None)
-    """
-    if isinstance(data, list):
-        data = tuple(data)
-    if not isinstance(data, tuple):
-        return data, None, None
-    if not 1 <= len(data) <= 3:
-        raise ArgumentError("a batch is x, (x, y) or (x, y, sample_weight)", got=f"a tuple of {len(data)}")
-    return (*data, None, None)[:3]
-
-
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """Inputs, targets and sample weights as a batch: the inverse of `unpack_x_y_sample_weight`.
-
-    Example:
-
-    >>> pack_x_y_sample_weight(1, 2)
-    (1, 2)
-    """
-    if y is None:
-        return x if not isinstance(x, tuple | list) else (x,)
-    return (x, y) if sample_weight is None else (x, y, sample_weight)
-
-
 def split_validation(batch: Batch, validation_split: float) -> tuple[Batch, Batch]:
     """Splits samples into the first ones, for training, and the last ones, for validation.
 
@@ -486,11 +455,15 @@ class Batches:
         if hasattr(self.source, "num_batches"):
             count: int | None = self.source.num_batches
             return count
-        return len(self.source) if hasattr(self.source, "__len__") else None
+        try:
+            count = len(self.source)
+        except (TypeError, NotImplementedError):  # loaders of PyTorch, TensorFlow and our own say so that none is known
+            return None
+        return None if count >= sys.maxsize else count  # Grain's way to say that there is no end
 
     def can_restart(self) -> bool:
         """Whether the batches can be iterated again; an iterator can only continue."""
-        return self.indexed or iter(self.source) is not self.source
+        return self.indexed or not isinstance(self.source, Iterator)
 
     def peek(self) -> Batch:
         """The first batch, without consuming it.
@@ -525,7 +498,9 @@ class Batches:
 
     def _new_iterator(self, order: Sequence[int] | None) -> Iterator[Any]:
         if not self.indexed:
-            return iter(self.source)
+            # An iterator is the user's, who may go on with it: nothing is taken from it ahead of time.
+            ahead = self.can_restart() and not getattr(self.source, "prefetches", False)
+            return Prefetched(iter(self.source)) if ahead else iter(self.source)
         count = self.steps
         positions = order if order is not None else range(count) if count is not None else itertools.count()
         return (self.source[i] for i in positions)

@@ -13,6 +13,8 @@ from graphc.callbacks import CallbackList, History
 from graphc.errors import ArgumentError, DataError
 from graphc.models.arguments import (
     checked_steps,
+    limited_epochs,
+    limited_steps,
     validation_fraction,
     validation_frequency,
     verbosity,
@@ -24,7 +26,6 @@ from graphc.models.data import (
     is_arrays,
     may_hold_nan,
     split_validation,
-    unpack_x_y_sample_weight,
     warn_of_nan,
     with_class_weight,
 )
@@ -34,6 +35,7 @@ from graphc.models.steps_per_execution import StepsPerExecution
 from graphc.models.trainer import Trainer
 from graphc.tracing import Array, describe, user_line
 from graphc.utils.arguments import whole_number
+from graphc.utils.batches import unpack_x_y_sample_weight
 
 _PREDICTED = "so will be what is predicted from it"
 
@@ -95,7 +97,7 @@ class Fitting(Trainer):
             GraphcError: if the data do not fit; the weights are then those after the last complete step.
         """
         self._require_compiled("fit")
-        whole_number("epochs", epochs, 0)
+        epochs = limited_epochs(whole_number("epochs", epochs, 0))
         whole_number("initial_epoch", initial_epoch, 0)
         steps = checked_steps("steps_per_epoch", steps_per_epoch)
         validation_steps = checked_steps("validation_steps", validation_steps)
@@ -110,7 +112,9 @@ class Fitting(Trainer):
         train.prepare()
         if validation is not None:
             validation.prepare()
-        callback_list = _callback_list(callbacks, self, verbose, epochs, steps or train.steps, history=True)
+        callback_list = _callback_list(
+            callbacks, self, verbose, epochs, limited_steps(steps or train.steps), history=True
+        )
         self.stop_training = False
         self._epochs(train, validation, callback_list, initial_epoch, epochs, steps, validation_steps, validation_freq)
         assert callback_list.history is not None
@@ -161,7 +165,7 @@ class Fitting(Trainer):
         Returns:
             The number of steps that ran, and the logs, which are empty if there was no step.
         """
-        done, limit = 0, steps if steps is not None else source.steps
+        done, limit = 0, limited_steps(steps if steps is not None else source.steps)
         logs: dict[str, Any] = {}
         begin, end = getattr(callbacks, f"on_{mode}_batch_begin"), getattr(callbacks, f"on_{mode}_batch_end")
         reports_batches = callbacks.has_batch_hooks(mode)
@@ -226,7 +230,7 @@ class Fitting(Trainer):
         steps = checked_steps("steps", steps)
         source = self._source("test", x, y, sample_weight, batch_size, steps=steps)
         source.prepare()
-        callback_list = _callback_list(callbacks, self, verbose, 1, steps or source.steps)
+        callback_list = _callback_list(callbacks, self, verbose, 1, limited_steps(steps or source.steps))
         logs = self._evaluate(source, callback_list, steps)
         return logs if return_dict else self._as_list(logs)
 
@@ -282,9 +286,9 @@ class Fitting(Trainer):
             return prediction.unflatten(prediction.empty_outputs())
         size = resolve_batch_size(batch_size, data.size, steps)
         whole = -(-data.size // size)
-        limit = whole if steps is None else min(steps, whole)
+        limit = limited_steps(whole if steps is None else min(steps, whole))
         callback_list = _callback_list(callbacks, self, verbose, 1, limit)
-        reports = steps is not None or callback_list.has_batch_hooks("predict")
+        reports = steps is not None or limit != whole or callback_list.has_batch_hooks("predict")
         if isinstance(prediction, CompiledPrediction) and prediction.per_sample and not reports:
             callback_list.on_predict_begin()
             results = prediction.allocate(data.size)
@@ -301,7 +305,7 @@ class Fitting(Trainer):
         source = self._source("predict", x, None, None, batch_size)
         first = source.prepare()
         assert isinstance(first, Prediction)
-        limit = steps if steps is not None else source.steps
+        limit = limited_steps(steps if steps is not None else source.steps)
         source.begin()
         # A batch is fetched only if it will be predicted: an iterator would lose it otherwise.
         batches = islice(iter(source.has_next, False), limit)

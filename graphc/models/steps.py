@@ -16,13 +16,13 @@ from graphc.errors import DataError, StateError
 from graphc.graph.types import Origin
 from graphc.layers import Layer
 from graphc.metrics import Mean
-from graphc.models.data import unpack_x_y_sample_weight
 from graphc.models.objectives import CompileLoss, CompileMetrics
 from graphc.models.outputs import Outputs
 from graphc.models.program import flattened_logs
 from graphc.tracing import Tensor, as_tensor, current_trace, describe, scope, user_line
 from graphc.transforms.autograph import for_trace
 from graphc.transforms.tape import GradientTape
+from graphc.utils.batches import unpack_x_y_sample_weight
 
 MODES = ("train", "test", "predict")
 

@@ -21,7 +21,6 @@ from graphc.models.data import (
     DataSpec,
     arrays_of,
     batch_as_it_came,
-    unpack_x_y_sample_weight,
     with_class_weight,
 )
 from graphc.models.eager import eager_program
@@ -41,6 +40,7 @@ from graphc.tracing import (
 from graphc.tracing.symbolic import infer_outputs
 from graphc.transforms.programs import Family
 from graphc.utils.arguments import whole_number
+from graphc.utils.batches import unpack_x_y_sample_weight
 
 
 class Trainer(Steps):
@@ -476,7 +476,7 @@ class Trainer(Steps):
             return None
         found = self._prediction_cache.get((x.shape[1:], x.dtype))
         cached = found is not None and found[0] is settings.current() and found[1].is_current
-        return found[1] if found is not None and cached else None
+        return found[1] if found is not None and cached and found[0].max_steps_per_epoch is None else None
 
 
 def _floatx(dtype: Any) -> str:

@@ -18,10 +18,12 @@ from graphc.ops.decompositions import *
 from graphc.ops.diagonals import *
 from graphc.ops.einstein import *
 from graphc.ops.elementwise import *
+from graphc.ops.fourier import *
 from graphc.ops.functions import *
 from graphc.ops.gradients import *
 from graphc.ops.linear import *
 from graphc.ops.loops import *
+from graphc.ops.matrices import *
 from graphc.ops.nan_reductions import *
 from graphc.ops.normalizations import *
 from graphc.ops.numbers import *
@@ -42,5 +44,7 @@ from graphc.ops.windows import *
 if TYPE_CHECKING:
     from graphc.ops import image, linalg, nn, numpy
 else:
-    __all__ = sorted(name for name, value in globals().items() if callable(value))
-    __getattr__, __dir__ = lazy.attributes(__name__, ("image", "linalg", "nn", "numpy"))
+    # What is defined in modules of a higher rank.
+    _ABOVE = {"jvp": "graphc.transforms.gradients"}
+    __all__ = sorted([*_ABOVE, *(name for name, value in globals().items() if callable(value))])
+    __getattr__, __dir__ = lazy.attributes(__name__, ("image", "linalg", "nn", "numpy"), _ABOVE)

@@ -295,12 +295,13 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
         x: Tensor.
         ord: None: the root of the sum of squares over the axes. Of vectors: a number; 0 counts what is not zero,
             `inf` and `-inf` are the largest and the least absolute value. Of matrices: `"fro"`, the same as None; 1 and
-            `inf`: the largest sum of absolute values of a column, and of a row; -1 and `-inf`: the least.
+            `inf`: the largest sum of absolute values of a column, and of a row; -1 and `-inf`: the least; 2 and -2: the
+            largest and the least singular value; `"nuc"`: the sum of all.
         axis: One axis, for vectors, or two, for matrices. None: all, which are then one or two where `ord` is given.
         keepdims: Whether the reduced axes remain, with size 1.
 
     Raises:
-        ArgumentError: if there is no such norm, or it takes singular values: 2, -2 and `"nuc"` of matrices.
+        ArgumentError: if there is no such norm.
 
     Example:
 
@@ -322,13 +323,24 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
         sums = sum(bind("abs", wide), along, keepdims=True)
         result = (max if ord > 0 else min)(sums, other, keepdims=True)
         result = result if keepdims else _reshape(result, tuple(wide.shape[a] for a in remaining_axes(wide, axes)))
+    elif len(axes) == 2 and ord in (2, -2, "nuc"):
+        result = _of_singular_values(wide, ord, axes, keepdims)
     else:
         raise ArgumentError(
             "`norm` has no such norm",
             got=f"ord {ord!r} over {len(axes)} axes",
-            expected='None; over one axis a number; over two axes "fro", 1, -1, inf or -inf',
+            expected='None; over one axis a number; over two axes "fro", "nuc", 1, -1, 2, -2, inf or -inf',
         )
     return _cast(result, float_dtype(x).real)
+
+
+def _of_singular_values(x: Tensor, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Tensor:
+    """The largest, the least or the sum of the singular values of matrices, whose axes are given."""
+    others = remaining_axes(x, axes)
+    values = bind("singular_values", bind("transpose", x, order=(*others, *axes)))
+    result = (sum if ord == "nuc" else max if ord > 0 else min)(values, axis=-1)
+    shape = tuple(1 if axis in axes else x.shape[axis] for axis in range(x.ndim))
+    return _reshape(result, shape) if keepdims else result
 
 
 def _vector_norm(size: Tensor, ord: float, axes: tuple[int, ...], keepdims: bool) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
@@ -28,33 +29,40 @@ def _check_square(name: str, x: TensorType) -> None:
         raise ShapeError(f"`{name}` takes square matrices", got=str(x), expected="equal last two axes")
 
 
-def _transposed(x: Value) -> Value:
+def matrices_of(x: Array) -> Array:
+    """The matrices along the last two axes, one after the other; also those without elements."""
+    return x.reshape(math.prod(x.shape[:-2]), *x.shape[-2:])
+
+
+def turned(x: Value) -> Value:
+    """Transposed matrices."""
     order = (*range(x.rank - 2), x.rank - 1, x.rank - 2)
     return x.builder.apply("transpose", x, order=order)
 
 
-def _product(x: Value, y: Value) -> Value:
+def product(x: Value, y: Value) -> Value:
+    """Products of matrices."""
     batch = tuple(range(x.rank - 2))
     axes = {"lhs_batch": batch, "rhs_batch": batch, "lhs_contract": (x.rank - 1,), "rhs_contract": (y.rank - 2,)}
     return x.builder.apply("contract", x, y, **axes)
 
 
-def _compared(op: str, x: Value) -> Value:
+def compared(op: str, x: Value) -> Value:
     """For each element of the matrices, the comparison of its row index with its column index."""
     sides = [x.builder.apply("iota", shape=x.shape, dtype=dtypes.int32, axis=axis) for axis in (x.rank - 2, x.rank - 1)]
     return x.builder.apply(op, *sides)
 
 
-def _triangle(x: Value, lower: bool = True) -> Value:
+def triangle(x: Value, lower: bool = True) -> Value:
     """The lower or upper triangle of each matrix, zeros elsewhere."""
-    inside = _compared("ge" if lower else "le", x)
+    inside = compared("ge" if lower else "le", x)
     return x.builder.apply("select", inside, x, x.builder.full(0, x.shape, x.dtype))
 
 
 def _half_triangle(x: Value) -> Value:
     """The lower triangle with half the diagonal, zeros elsewhere."""
     halved = x.builder.apply("mul", x, x.builder.full(0.5, x.shape, x.dtype))
-    return x.builder.apply("select", _compared("eq", x), halved, _triangle(x))
+    return x.builder.apply("select", compared("eq", x), halved, triangle(x))
 
 
 def _solved(factor: Value, x: Value, transposed: bool) -> Value:
@@ -83,7 +91,7 @@ def _cholesky_eval(x: Array) -> Array:
     try:
         return np.asarray(np.linalg.cholesky(x))
     except np.linalg.LinAlgError:
-        return np.stack([_factor(matrix) for matrix in x.reshape(-1, *x.shape[-2:])]).reshape(x.shape)
+        return np.stack([_factor(matrix) for matrix in matrices_of(x)]).reshape(x.shape)
 
 
 def _factor(matrix: Array) -> Array:
@@ -124,10 +132,10 @@ def _cholesky_vjp(g: Value, n: Applied) -> Grads:
     Murray, "Differentiation of the Cholesky decomposition" (2016). The lower triangle of the matrix alone is read.
     """
     factor = n.result
-    inner = _half_triangle(_product(_transposed(factor), _triangle(g)))
+    inner = _half_triangle(product(turned(factor), triangle(g)))
     left = _solved(factor, inner, transposed=True)
-    both = _transposed(_solved(factor, _transposed(left), transposed=True))
-    return (_half_triangle(g.builder.apply("add", both, _transposed(both))),)
+    both = turned(_solved(factor, turned(left), transposed=True))
+    return (_half_triangle(g.builder.apply("add", both, turned(both))),)
 
 
 def _cholesky_cases() -> Iterable[Case]:
@@ -187,7 +195,7 @@ def _solve_lower(types: Sequence[TensorType], lower: bool, transposed: bool) -> 
     name = f"gc_triangular_solve_{a.dtype.name}_{a.rank}_{'lower' if lower else 'upper'}{'_transposed' * transposed}"
     matrices = " * ".join(f"extents[{axis}]" for axis in range(a.rank - 2)) or "1"
     # To BLAS, whose matrices are column-major, this is `x' op(a') = b'` of the transposed matrices.
-    triangle, operation = "U" if lower else "L", "T" if transposed else "N"
+    part, operation = "U" if lower else "L", "T" if transposed else "N"
     pointers = f"const int *, const int *, const {c_type} *, const {c_type} *, const int *, {c_type} *, const int *"
     definition = f"""static void {name}(void *const *places, const long *extents, const gc_worker *self) {{
 const long n = extents[{a.rank - 1}], k = extents[{2 * a.rank - 1}], count = {matrices};
@@ -197,7 +205,7 @@ const {c_type} *const a = ({c_type} *)places[0] + i * n * n, *const b = ({c_type
 for (long e = 0; e < n * k; ++e) x[e] = b[e];
 const int rows = (int)n, columns = (int)k;
 ((void (*)(const char *, const char *, const char *, const char *, {pointers}))graphc_{letter}trsm)
-("R", "{triangle}", "{operation}", "N", &columns, &rows, &one, a, &rows, x, &columns);
+("R", "{part}", "{operation}", "N", &columns, &rows, &one, a, &rows, x, &columns);
 }}
 }}"""
     return LibraryRule(count * size * size * columns, NativeFunction(f"{letter}trsm", name, definition))
@@ -207,8 +215,8 @@ def _solve_vjp(g: Value, n: Applied) -> Grads:
     a, x = n.operands[0], n.result
     lower, transposed = n.attrs["lower"], n.attrs["transposed"]
     b_grad = g.builder.apply("triangular_solve", a, g, lower=lower, transposed=not transposed)
-    outer = _product(x, _transposed(b_grad)) if transposed else _product(b_grad, _transposed(x))
-    return _triangle(g.builder.apply("neg", outer), lower), b_grad
+    outer = product(x, turned(b_grad)) if transposed else product(b_grad, turned(x))
+    return triangle(g.builder.apply("neg", outer), lower), b_grad
 
 
 def _solve_cases() -> Iterable[Case]:

@@ -252,10 +252,10 @@ def _h5(path: Path) -> Iterator[dict[str, Entry]]:
     import h5py  # noqa: PLC0415
 
     with h5py.File(path, "r") as file:
-        yield _datasets(file)
+        yield h5_entries(file)
 
 
-def _datasets(file: Any) -> dict[str, Entry]:
+def h5_entries(file: Any) -> dict[str, Entry]:
     """The arrays of an HDF5 file. Links, external and repeated objects are rejected, and never followed."""
     import h5py  # noqa: PLC0415
 

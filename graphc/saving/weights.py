@@ -21,6 +21,7 @@ from graphc.layers.weights import WeightOwner
 from graphc.optimizers import Optimizer
 from graphc.random import SeedGenerator
 from graphc.registration import choices
+from graphc.saving import legacy
 from graphc.saving.files import Entry, kind_of, opened, write
 from graphc.tracing import Array, Variable, describe, snake_case, user_line
 
@@ -156,13 +157,16 @@ def load(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
 
     Args:
         model: The model.
-        filepath: Path of the file.
+        filepath: Path of the file; `.h5` and `.hdf5` without `.weights` are of the form before Keras 3.
         skip_mismatch: Whether to skip weights that are missing or have another shape.
 
     Raises:
         FileError: if the file does not hold exactly the model's weights; no weight is then changed.
     """
     path = _path(filepath)
+    if path.name.endswith((".h5", ".hdf5")) and not path.name.endswith(".weights.h5"):
+        legacy.load(model, path, skip_mismatch)
+        return
     kind = kind_of(path)
     walk = _Walk(model)
     if not walk.variables:

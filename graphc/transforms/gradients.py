@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc import tree
 from graphc.errors import ArgumentError, DTypeError
-from graphc.tracing import Tensor, Variable, as_tensor, bind, current_origin, describe, user_line
+from graphc.tracing import Tensor, Variable, as_tensor, bind, current_origin, describe, operation, user_line
 from graphc.transforms.tape import GradientTape
 
 Argnums = int | Sequence[int]
@@ -109,16 +109,20 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[
     return (outputs, vjp_fun, aux) if has_aux else (outputs, vjp_fun)
 
 
-def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+@operation
+def jvp(
+    fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
+) -> tuple[Any, ...]:
     """The value of a function, and its change when its arguments change: `J t`, forward mode.
 
     Args:
         fun: A function of tensors and structures of them.
         primals: A tuple of its arguments: floats.
         tangents: A tuple of changes, nested and shaped like the arguments.
+        has_aux: Whether `fun` returns `(value, aux)`, where `aux` is anything.
 
     Returns:
-        `(value, change)`, nested alike.
+        `(value, change)`, nested alike; with `has_aux` also `aux`.
 
     Example:
 
@@ -133,11 +137,13 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     with tape:
         inputs, given = _watched(tape, tuple(primals), range(len(primals)))
         found = fun(*given)
+    found, aux = found if has_aux else (found, None)
     leaves, spec = tree.flatten_with_spec(tree.map_structure(as_tensor, found, none_is_leaf=False))
     sources, changes = tree.flatten_with_spec(inputs)[0], tree.flatten_with_spec(list(tangents))[0]
     if len(sources) != len(changes):
         raise _error(ArgumentError("tangents are nested like primals", got=len(changes), expected=len(sources)))
-    return tree.unflatten(spec, leaves), tree.unflatten(spec, tape.forward(leaves, sources, changes))
+    change = tree.unflatten(spec, tape.forward(leaves, sources, changes))
+    return (tree.unflatten(spec, leaves), change, *((aux,) if has_aux else ()))
 
 
 def jacobian(fun: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:

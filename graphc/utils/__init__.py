@@ -1,178 +1,120 @@
-"""Helpers: seeds, labels, progress, data, images."""
+"""Helpers: seeds, labels, progress, data, images, files."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-import itertools
-import random as _python_random
-from collections.abc import Iterator
-from typing import Any
+from graphc import lazy
 
-import numpy as np
+if TYPE_CHECKING:
+    from graphc.config import (
+        disable_interactive_logging,
+        enable_interactive_logging,
+        is_interactive_logging_enabled,
+    )
+    from graphc.data.audio import audio_dataset_from_directory
+    from graphc.data.images import image_dataset_from_directory
+    from graphc.data.splitting import split_dataset
+    from graphc.data.texts import text_dataset_from_directory
+    from graphc.data.timeseries import timeseries_dataset_from_array
+    from graphc.registration import (
+        custom_object_scope,
+        deserialize_keras_object,
+        get_custom_objects,
+        get_registered_name,
+        get_registered_object,
+        register_keras_serializable,
+        serialize_keras_object,
+    )
+    from graphc.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
+    from graphc.utils.config_container import Config
+    from graphc.utils.files import get_file
+    from graphc.utils.images import array_to_img, img_to_array, load_img, save_img
+    from graphc.utils.numerical import normalize, to_categorical
+    from graphc.utils.progbar import Progbar
+    from graphc.utils.py_dataset import PyDataset
+    from graphc.utils.py_dataset import PyDataset as Sequence
+    from graphc.utils.sequences import pad_sequences
+    from graphc.utils.session import (
+        CustomObjectScope,
+        clear_session,
+        is_keras_tensor,
+        set_random_seed,
+        standardize_dtype,
+    )
 
-from graphc.errors import ArgumentError, DataError
-from graphc.random import reset_default_generator
-from graphc.registration import (
-    custom_object_scope,
-    deserialize_keras_object,
-    get_custom_objects,
-    get_registered_name,
-    get_registered_object,
-    register_keras_serializable,
-    serialize_keras_object,
-)
-from graphc.tracing import KerasTensor, Tensor, reset_names
-from graphc.utils.arguments import argument_error, whole_number
-from graphc.utils.images import save_img
-from graphc.utils.progbar import Progbar
-
-CustomObjectScope = custom_object_scope
-
-
-def set_random_seed(seed: int) -> None:
-    """Makes random numbers reproducible: initial weights, dropout, the order of samples.
-
-    It seeds Python's `random` and NumPy's `numpy.random`, from which other seeds are drawn, and the default generator
-    of random operations without a seed.
-
-    Args:
-        seed: Integer from 0 to `2 ** 32 - 1`.
-
-    Raises:
-        ArgumentError: if it is not such an integer.
-
-    Example:
-
-    >>> from graphc import initializers
-    >>> set_random_seed(7)
-    >>> a = initializers.GlorotUniform()((2,)).numpy()
-    >>> set_random_seed(7)
-    >>> bool((a == initializers.GlorotUniform()((2,)).numpy()).all())
-    True
-    """
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= int(seed) < 2**32:
-        raise ArgumentError("a seed is an integer from 0 to 2 ** 32 - 1", got=repr(seed))
-    _python_random.seed(int(seed))
-    np.random.seed(int(seed))
-    reset_default_generator(int(seed))
-
-
-def clear_session(free_memory: bool = True) -> None:
-    """Resets the counters of automatic names, so that the next `Dense` is `dense` again.
-
-    Args:
-        free_memory: Accepted as in Keras; memory is freed with the last reference to it.
-    """
-    reset_names()
-
-
-def to_categorical(x: Any, num_classes: int | None = None) -> Any:
-    """One-hot encoding of integer labels.
-
-    Args:
-        x: Array of integers.
-        num_classes: The number of classes. None: one more than the largest label.
-
-    Returns:
-        A NumPy array of floats, with a further axis.
-
-    Raises:
-        ArgumentError: if `x` holds no integers.
-        DataError: if a label is out of range.
-
-    Example:
-
-    >>> to_categorical([0, 2]).tolist()
-    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
-    """
-    given = np.asarray(x.array if isinstance(x, Tensor) else x)
-    if given.dtype.kind not in "biuf" or (given.dtype.kind == "f" and not np.isfinite(given).all()):
-        raise argument_error("x", x, "an array of integers")
-    labels = given.astype(np.int64)
-    if labels.ndim > 1 and labels.shape[-1] == 1:
-        labels = labels[..., 0]
-    count = int(labels.max(initial=-1)) + 1 if num_classes is None else whole_number("num_classes", num_classes, 0)
-    if labels.size and (labels.min() < 0 or labels.max() >= count):
-        wrong = labels[(labels < 0) | (labels >= count)][0]
-        raise DataError("a label is out of range", got=f"label {wrong}", expected=f"from 0 to {count - 1}")
-    codes = np.zeros((labels.size, count))
-    codes[np.arange(labels.size), labels.reshape(-1)] = 1
-    return codes.reshape(*labels.shape, count)
-
-
-def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
-    """Normalizes vectors of a NumPy array to norm one; zero vectors remain zero.
-
-    Example:
-
-    >>> normalize([[3.0, 4.0]]).round(2).tolist()
-    [[0.6, 0.8]]
-    """
-    array = np.asarray(x)
-    length = np.atleast_1d(np.linalg.norm(array, order, axis))
-    length[length == 0] = 1
-    return array / np.expand_dims(length, axis)
-
-
-def is_keras_tensor(x: Any) -> bool:
-    """Whether a value is a symbolic tensor."""
-    return isinstance(x, KerasTensor)
-
-
-class PyDataset:
-    """A data set with indexed batches.
-
-    Subclasses define `__getitem__` and `__len__`; an infinite one defines `num_batches` as None in place of `__len__`.
-    Batches may change between epochs, in `on_epoch_begin` or `on_epoch_end`.
-
-    Args:
-        workers: Accepted as in Keras; batches are fetched in the training thread.
-        use_multiprocessing: Likewise.
-        max_queue_size: Likewise.
-    """
-
-    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
-        self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
-
-    def __getitem__(self, index: int) -> Any:
-        raise NotImplementedError("a PyDataset defines `__getitem__`")
-
-    def __iter__(self) -> Iterator[Any]:
-        count = self.num_batches
-        for index in itertools.count() if count is None else range(count):
-            yield self[index]
-
-    @property
-    def num_batches(self) -> int | None:
-        """The number of batches; None: infinite."""
-        if hasattr(self, "__len__"):
-            return len(self)
-        raise NotImplementedError("a PyDataset defines `__len__` or `num_batches`")
-
-    def on_epoch_begin(self) -> None:
-        """Called before an epoch of training, and before each evaluation or prediction."""
-
-    def on_epoch_end(self) -> None:
-        """Called after an epoch of training, and after each evaluation or prediction."""
-
-
-Sequence = PyDataset
+# Where each name is: imported when it is first used, since few programs use more than a few of them.
+_MEMBERS = {
+    name: module
+    for module, names in (
+        (
+            "graphc.config",
+            ("disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled"),
+        ),
+        ("graphc.data.audio", ("audio_dataset_from_directory",)),
+        ("graphc.data.images", ("image_dataset_from_directory",)),
+        ("graphc.data.splitting", ("split_dataset",)),
+        ("graphc.data.texts", ("text_dataset_from_directory",)),
+        ("graphc.data.timeseries", ("timeseries_dataset_from_array",)),
+        (
+            "graphc.registration",
+            (
+                *("custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_registered_name"),
+                *("get_registered_object", "register_keras_serializable", "serialize_keras_object"),
+            ),
+        ),
+        ("graphc.utils.batches", ("pack_x_y_sample_weight", "unpack_x_y_sample_weight")),
+        ("graphc.utils.config_container", ("Config",)),
+        ("graphc.utils.files", ("get_file",)),
+        ("graphc.utils.images", ("array_to_img", "img_to_array", "load_img", "save_img")),
+        ("graphc.utils.numerical", ("normalize", "to_categorical")),
+        ("graphc.utils.progbar", ("Progbar",)),
+        ("graphc.utils.py_dataset", ("PyDataset", "Sequence")),
+        ("graphc.utils.sequences", ("pad_sequences",)),
+        (
+            "graphc.utils.session",
+            (
+                *("CustomObjectScope", "clear_session", "is_keras_tensor", "set_random_seed"),
+                "standardize_dtype",
+            ),
+        ),
+    )
+    for name in names
+}
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy.attributes(__name__, (), _MEMBERS)
 
 __all__ = [
+    "Config",
     "CustomObjectScope",
     "Progbar",
     "PyDataset",
     "Sequence",
+    "array_to_img",
+    "audio_dataset_from_directory",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
     "get_custom_objects",
+    "get_file",
     "get_registered_name",
     "get_registered_object",
+    "image_dataset_from_directory",
+    "img_to_array",
+    "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "load_img",
     "normalize",
+    "pack_x_y_sample_weight",
+    "pad_sequences",
     "register_keras_serializable",
     "save_img",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
+    "standardize_dtype",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]

@@ -16,6 +16,7 @@ from dataset_helpers import Server
 from graphc.datasets import fetch as module
 from graphc.datasets.fetch import Found, Resource, fetch
 from graphc.errors import CacheWarning, DataError, FileError
+from graphc.utils import downloads
 
 CONTENT = bytes(range(256)) * 40
 PACKED = gzip.compress(CONTENT, mtime=0)
@@ -104,9 +105,9 @@ def test_a_damaged_download_is_an_error(server: Server, cache_folder: Path, chan
 def test_a_bad_line_is_an_error(
     server: Server, monkeypatch: pytest.MonkeyPatch, cache_folder: Path, fault: str, said: str
 ) -> None:
-    monkeypatch.setattr(module, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "SILENCE_SECONDS", 0.2)
     monkeypatch.setattr(module, "WHOLE_SECONDS", 0.2)
-    monkeypatch.setattr(module, "_CHUNK", 1)
+    monkeypatch.setattr(downloads, "_CHUNK", 1)
     server.files["data.gz"] = PACKED
     server.fault = fault
     with pytest.raises(FileError, match="could not be downloaded") as caught:

@@ -1,6 +1,6 @@
 """Operations beside those of Keras on JAX: values, dtypes, shapes and gradients, eagerly and compiled.
 
-`tests/support/keras_cases.py` and `keras_cases_basic.py` have the calls.
+`tests/support/keras_tables.py` has the calls.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import graphc
 from graphc import ops, tree
 from graphc.tracing import Tensor
 from tests.support.keras_calls import ALL, Call
-from tests.support.keras_cases import TABLES
 from tests.support.keras_cases_basic import BASIC
+from tests.support.keras_tables import TABLES
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from tests.support.keras_calls import ALL, FLOATS, INF, INTEGERS, NAN, NUMBERS, Call, Of, named, with_
-from tests.support.keras_cases_basic import BASIC
 
 AXES = ({"axis": None}, {"axis": 0}, {"axis": -1}, {"axis": 1, "keepdims": True}, {"axis": (0, 1), "keepdims": True})
 GAPS = (Of((3, 4), special=(NAN, NAN, NAN)),)
@@ -287,7 +286,6 @@ NEURAL: dict[str, Call] = {
     ),
 }
 TABLES: dict[str, dict[str, Call]] = {
-    **BASIC,
     "cumulative": CUMULATIVE,
     "nan": WITHOUT_NAN,
     "quantiles": QUANTILES,
