@@ -133,9 +133,8 @@ def rows(table: str) -> list[str]:
             continue
         dtype = "float32" if "float32" in call.dtypes else call.dtypes[0]
         gradient = "yes" if call.operands and _has_gradient(key, call, dtype) else "-"
-        found[name] = (
-            f"| `{name}` | {_on_gpu(call, dtype)} | {gradient} | {_sizes(call, dtype) if call.operands else '–'} |"
-        )
+        sizes = _sizes(call, dtype) if call.operands else "-"
+        found[name] = f"| `{name}` | {_on_gpu(call, dtype)} | {gradient} | {sizes} |"
     return [found[name] for name in sorted(found)]
 
 
