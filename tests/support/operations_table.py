@@ -41,6 +41,10 @@ TITLES = {
     "statistics": "Distances and correlations",
     "blocks": "Blocks of images",
     "neural": "Alignment, patterns, vectorization",
+    "linear": "Linear algebra",
+    "fourier": "Fourier transforms",
+    "resized": "Images resized and cut",
+    "warped": "Images warped",
 }
 HEAD = """# Operations
 
