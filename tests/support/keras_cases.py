@@ -260,7 +260,6 @@ NEURAL: dict[str, Call] = {
         {},
         {"merge_repeated": False},
         {"mask_index": 4},
-        {"strategy": "beam_search", "beam_width": 10, "top_paths": 3},
         {"strategy": "beam_search", "beam_width": 4, "top_paths": 2, "mask_index": 2},
         on=(LOGITS, Of((3,), 3, 7, "int32")),
         dtypes=("float32",),
