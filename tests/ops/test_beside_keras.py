@@ -1,6 +1,6 @@
 """Operations beside those of Keras on JAX: values, dtypes, shapes and gradients, eagerly and compiled.
 
-`tests/support/keras_cases.py` and `keras_cases_basic.py` have the calls.
+`tests/support/keras_tables.py` has the calls.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pytest
 import graphc
 from graphc import ops, tree
 from graphc.tracing import Tensor
+from tests.support import keras_cases
 from tests.support.keras_calls import ALL, Call
-from tests.support.keras_cases_basic import BASIC
 from tests.support.keras_tables import TABLES
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -26,9 +26,6 @@ jax = pytest.importorskip("jax")
 
 # Relative and absolute tolerance by the dtype of the result; all other results are equal.
 TOLERANCES = {"float32": (2e-5, 5e-6), "float16": (4e-3, 4e-3), "bfloat16": (2e-2, 3e-2), "complex64": (2e-5, 5e-6)}
-
-# The others are for the slow tests.
-QUICK = ("float32", "bfloat16", "int32")
 
 
 def slowly(cases: Iterable[Any], quick: Iterable[Any]) -> list[Any]:
@@ -158,8 +155,11 @@ def slope(found: Any, wanted: Any) -> str:
     return "" if close.all() else f"{a.tolist()}, not {b.tolist()}"
 
 
-@pytest.mark.parametrize("table", TABLES)
-@pytest.mark.parametrize("dtype", [*QUICK, *(pytest.param(d, marks=pytest.mark.slow) for d in ALL if d not in QUICK)])
+EAGER = [(table, dtype) for table in TABLES for dtype in ALL]
+QUICK = [(table, d) for table, d in EAGER if d == "float32" or (d == "int32" and table in keras_cases.TABLES)]
+
+
+@pytest.mark.parametrize(("table", "dtype"), slowly(EAGER, QUICK))
 def test_eager(table: str, dtype: str) -> None:
     wanted = expected(table, dtype)
     found: dict[str, Any] = {}
@@ -173,17 +173,16 @@ def test_eager(table: str, dtype: str) -> None:
     check(found, wanted)
 
 
-PROGRAMS = [
-    (backend, dtype, tables) for backend in ("numpy", "cpu") for dtype in ALL for tables in ("basic", "further")
-]
-# The basic operations have tests in programs elsewhere.
-QUICK_PROGRAMS = [(b, d, "further") for b, d in (("numpy", "float32"), ("cpu", "float32"), ("cpu", "int32"))]
+GROUPS = {"further": keras_cases.TABLES, "all": TABLES}
+PROGRAMS = [(b, d, group) for b in ("numpy", "cpu") for d in ALL for group in GROUPS]
+# The others have tests in programs elsewhere.
+QUICK_PROGRAMS = [("numpy", "float32", "further"), ("cpu", "float32", "further")]
 
 
-@pytest.mark.parametrize(("backend", "dtype", "tables"), slowly(PROGRAMS, QUICK_PROGRAMS))
-def test_compiled(backend: str, dtype: str, tables: str) -> None:
+@pytest.mark.parametrize(("backend", "dtype", "group"), slowly(PROGRAMS, QUICK_PROGRAMS))
+def test_compiled(backend: str, dtype: str, group: str) -> None:
     """All calls with a dtype in one program."""
-    chosen = {name: rows for name, rows in TABLES.items() if (name in BASIC) == (tables == "basic")}
+    chosen = GROUPS[group]
     wanted = {f"{table} {name}": both for table in chosen for name, both in expected(table, dtype).items()}
     named = {f"{table} {name}": (name, call) for table, rows in chosen.items() for name, call in rows.items()}
     operands = {key: arrays(*named[key], dtype) for key in wanted}

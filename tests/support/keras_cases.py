@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from tests.support.keras_calls import ALL, FLOATS, INF, INTEGERS, NAN, NUMBERS, Call, Of, named, with_
-from tests.support.keras_cases_basic import BASIC
 
 AXES = ({"axis": None}, {"axis": 0}, {"axis": -1}, {"axis": 1, "keepdims": True}, {"axis": (0, 1), "keepdims": True})
 GAPS = (Of((3, 4), special=(NAN, NAN, NAN)),)
@@ -261,7 +260,6 @@ NEURAL: dict[str, Call] = {
         {},
         {"merge_repeated": False},
         {"mask_index": 4},
-        {"strategy": "beam_search", "beam_width": 10, "top_paths": 3},
         {"strategy": "beam_search", "beam_width": 4, "top_paths": 2, "mask_index": 2},
         on=(LOGITS, Of((3,), 3, 7, "int32")),
         dtypes=("float32",),
@@ -287,7 +285,6 @@ NEURAL: dict[str, Call] = {
     ),
 }
 TABLES: dict[str, dict[str, Call]] = {
-    **BASIC,
     "cumulative": CUMULATIVE,
     "nan": WITHOUT_NAN,
     "quantiles": QUANTILES,

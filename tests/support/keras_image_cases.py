@@ -1,4 +1,4 @@
-"""Calls of operations on images that Keras has, too (see `keras_cases`)."""
+"""Calls of operations on images that Keras has, too (see `keras_calls`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls of linear algebra and Fourier transforms that Keras has, too (see `keras_cases`)."""
+"""Calls of linear algebra and Fourier transforms that Keras has, too (see `keras_calls`)."""
 
 from __future__ import annotations
 
