@@ -160,7 +160,12 @@ def _dilated(keras: Any) -> Any:
     return keras.Model(inputs, layers.Conv1D(1, 1)(x))
 
 
-_RGB = images(32, 32, 3)
+def _application(name: str) -> Build:
+    """A model of images that is known by name."""
+    return lambda keras: getattr(keras.applications, name)(weights=None, classes=10)
+
+
+_RGB, _PHOTOS = images(32, 32, 3), images(224, 224, 3)
 VARIETY = {
     "gru": Workload("two GRUs of 96, 60 words, batch 32", 32, 1024, _words(5000, 60, 2), _gru, "yes or no"),
     "separable": Workload("depthwise separable convolutions, 32x32, batch 64", 64, 512, _RGB, _separable),
@@ -181,4 +186,6 @@ VARIETY = {
     "unet": Workload("U-Net of 16 to 64 channels, 64x64, batch 16", 16, 256, _masks, _unet, "yes or no"),
     "decoder": Workload("GPT of 3 blocks, 192 wide, 256 tokens, batch 8", 8, 128, _text, _decoder, "logits"),
     "dilated": Workload("dilated causal Conv1D, 128 steps, batch 32", 32, 1024, _series, _dilated, "squares"),
+    "resnet50": Workload("ResNet50, 224x224, batch 16", 16, 64, _PHOTOS, _application("ResNet50")),
+    "mobilenet_v2": Workload("MobileNetV2, 224x224, batch 16", 16, 64, _PHOTOS, _application("MobileNetV2")),
 }

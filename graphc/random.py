@@ -410,7 +410,7 @@ def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, see
     halvings = _HALVINGS if most is None else math.ceil(math.log2(most / _TRIALS)) + 1 if most > _TRIALS else 0
     if halvings:
 
-        def halve(i: Any, parts: Any) -> Any:
+        def halve(i: Any, parts: tuple[Tensor, Tensor, Tensor]) -> Any:
             number = operate("mul", operate("add", as_tensor(i), 1), 64)
             return _halved(*parts, _derived(key, number))
 

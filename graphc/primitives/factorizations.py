@@ -15,10 +15,10 @@ from graphc.dims import Dim
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
 from graphc.graph.builder import Applied, Builder, Value
-from graphc.graph.registry import Batched, Case, Kind, LibraryRule, Primitive, register
+from graphc.graph.registry import Batched, Case, Kind, LibraryRule, NativeFunction, Primitive, register
 from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import COMPLEX, Array, check_dtype, linear_in
-from graphc.primitives.linalg import LAPACK_DTYPES, compared, matrices_of, product, triangle, turned
+from graphc.primitives.linalg import LAPACK_DTYPES, LETTERS, compared, matrices_of, product, triangle, turned
 
 Grads = Sequence[Value | None]
 Given = Value | tuple[Value | None, ...]
@@ -118,7 +118,7 @@ def _each(function: Callable[[Array], Any], x: Array) -> list[Any]:
 
 
 def _library(name: str, infer: Any, reference: Any, vjp: Any, cases: Any, dtypes_: Any, **traits: Any) -> Primitive:
-    parts = (Kind.LIBRARY, infer, reference, _work, vjp, cases, dtypes_)
+    parts = (Kind.LIBRARY, infer, reference, traits.pop("lower", _work), vjp, cases, dtypes_)
     return register(Primitive(name, *parts, batch=_batch(name), **traits))
 
 
@@ -144,6 +144,42 @@ def _solve_eval(a: Array, b: Array) -> Array:
         return np.stack([none if x is None else x for x in found]).reshape(b.shape).astype(b.dtype)
 
 
+def _solve_lower(types: Sequence[TensorType]) -> LibraryRule:
+    a, b = types
+    size, columns, count = a.shape[-1], b.shape[-1], dims.product(a.shape[:-2])
+    work = count * size * size * (size + columns)
+    if a.dtype.is_complex:
+        return LibraryRule(work)
+    letter, c_type = LETTERS[a.dtype.name]
+    name = f"gc_solve_{a.dtype.name}_{a.rank}"
+    matrices = " * ".join(f"extents[{axis}]" for axis in range(a.rank - 2)) or "1"
+    pointers = f"const int *, const int *, {c_type} *, const int *, int *, {c_type} *, const int *, int *"
+    # LAPACK's matrices are column-major, and it overwrites both.
+    definition = f"""#include <stdlib.h>
+static void {name}(void *const *places, const long *extents, const gc_worker *self) {{
+const long n = extents[{a.rank - 1}], k = extents[{2 * a.rank - 1}], count = {matrices};
+{c_type} *const copy = ({c_type} *)malloc((size_t)(n * n + n * k + 1) * sizeof({c_type}));
+int *const rows = (int *)malloc((size_t)(n + 1) * sizeof(int));
+for (long i = self->thread; i < count; i += self->threads) {{
+const {c_type} *const a = ({c_type} *)places[0] + i * n * n, *const b = ({c_type} *)places[1] + i * n * k;
+{c_type} *const x = ({c_type} *)places[2] + i * n * k, *const right = copy + n * n;
+int failed = !copy || !rows;
+if (!failed) {{
+for (long r = 0; r < n; ++r) for (long c = 0; c < n; ++c) copy[c * n + r] = a[r * n + c];
+for (long r = 0; r < n; ++r) for (long c = 0; c < k; ++c) right[c * n + r] = b[r * k + c];
+const int size = (int)n, columns = (int)k;
+((void (*)({pointers}))graphc_{letter}gesv)
+(&size, &columns, copy, &size, rows, right, &size, &failed);
+}}
+for (long r = 0; r < n; ++r)
+for (long c = 0; c < k; ++c) x[r * k + c] = failed ? ({c_type})GC_NAN : right[c * n + r];
+}}
+free(copy);
+free(rows);
+}}"""
+    return LibraryRule(work, NativeFunction(f"{letter}gesv", name, definition))
+
+
 def _solve_vjp(g: Value, n: Applied) -> Grads:
     right = _op("solve", turned(n.operands[0]), g)
     return _op("neg", product(right, turned(n.result))), right
@@ -155,7 +191,9 @@ def _solve_cases() -> Iterable[Case]:
     yield Case(((0, 2, 2), (0, 2, 1)), {}, differentiable=False)
 
 
-solve = _library("solve", _solve_infer, _solve_eval, _solve_vjp, _solve_cases, _INEXACT, linear=linear_in(1))
+solve = _library(
+    "solve", _solve_infer, _solve_eval, _solve_vjp, _solve_cases, _INEXACT, lower=_solve_lower, linear=linear_in(1)
+)
 
 
 # ---- determinants

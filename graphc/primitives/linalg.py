@@ -20,7 +20,7 @@ Grads = Sequence[Value | None]
 # The dtypes of LAPACK.
 LAPACK_DTYPES = ("float32", "float64")
 # By dtype: the first letter of the names of LAPACK's functions, and the type in C.
-_LETTERS = MappingProxyType({"float32": ("s", "float"), "float64": ("d", "double")})
+LETTERS = MappingProxyType({"float32": ("s", "float"), "float64": ("d", "double")})
 
 
 def _check_square(name: str, x: TensorType) -> None:
@@ -104,7 +104,7 @@ def _factor(matrix: Array) -> Array:
 def _cholesky_lower(types: Sequence[TensorType]) -> LibraryRule:
     (x,) = types
     size, count = x.shape[-1], dims.product(x.shape[:-2])
-    letter, c_type = _LETTERS[x.dtype.name]
+    letter, c_type = LETTERS[x.dtype.name]
     name = f"gc_cholesky_{x.dtype.name}_{x.rank}"
     matrices = " * ".join(f"extents[{axis}]" for axis in range(x.rank - 2)) or "1"
     # LAPACK's matrices are column-major: its upper triangle is the lower one of a row-major matrix.
@@ -191,7 +191,7 @@ def _solve_eval(a: Array, b: Array, lower: bool, transposed: bool) -> Array:
 def _solve_lower(types: Sequence[TensorType], lower: bool, transposed: bool) -> LibraryRule:
     a, b = types
     size, columns, count = a.shape[-1], b.shape[-1], dims.product(a.shape[:-2])
-    letter, c_type = _LETTERS[a.dtype.name]
+    letter, c_type = LETTERS[a.dtype.name]
     name = f"gc_triangular_solve_{a.dtype.name}_{a.rank}_{'lower' if lower else 'upper'}{'_transposed' * transposed}"
     matrices = " * ".join(f"extents[{axis}]" for axis in range(a.rank - 2)) or "1"
     # To BLAS, whose matrices are column-major, this is `x' op(a') = b'` of the transposed matrices.

@@ -188,12 +188,6 @@ def test_attributes_at_their_extremes(traced: bool) -> None:
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("order", [2, -2, "nuc"])
-def test_norms_by_singular_values_are_refused(order: Any) -> None:
-    with pytest.raises(ArgumentError, match="no such norm"):
-        ops.norm(X, order)
-
-
 @pytest.mark.parametrize("padding", ["SAME", "Same", "VALID"])
 def test_paddings_in_any_case(padding: str) -> None:
     kernel = np.ones((2, 2, 2, 3), "float32")

@@ -165,6 +165,28 @@ def test_a_projection_is_divided_by_its_depth() -> None:
     assert halved[0, 0] == 0 and np.isclose(halved[4, 1], 4 / 2 * 5 + 0.5)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+def test_compiled_images_are_those_of_eager_calls(backend: str) -> None:
+    def run(x: Any) -> Any:
+        turned = ops.image.affine_transform(x, [0.9, 0.3, 0.1, -0.2, 1.1, 0.4, 0.0, 0.0], fill_mode="reflect")
+        blurred = ops.image.gaussian_blur(ops.image.resize(turned, (9, 7), "bicubic"), (3, 5))
+        return (
+            blurred,
+            ops.image.extract_patches(x, 2),
+            ops.image.rgb_to_hsv(x),
+            graphc.grad(lambda a: ops.sum(turn(a)))(x),
+        )
+
+    def turn(x: Any) -> Any:
+        return ops.image.resize(ops.image.sobel_edges(x)[..., 0], (4, 4)) ** 2
+
+    x = RNG.uniform(size=(2, 6, 8, 3)).astype("float32")
+    with graphc.backend(backend):
+        found = graphc.function(run)(x)
+    for a, b in zip(found, run(x), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-4)
+
+
 WRONG: dict[str, tuple[Callable[[], Any], type[GraphcError], str]] = {
     "resize method": (lambda: ops.image.resize(np.ones((2, 2, 1)), (2, 2), "cubic"), ArgumentError, "interpolation"),
     "resize both": (
