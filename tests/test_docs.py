@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from graphc import utils
+from tests.support import operations_table
 
 ROOT = Path(__file__).parent.parent
 EXCERPT = re.compile(r"```text from=(\S+)\n(.*?)```", re.S)
@@ -41,6 +42,11 @@ def test_excerpts_are_in_the_dump_in_order(name: str, text: str, dumped: Path) -
     for line in text.splitlines():
         if line != "...":
             assert any(found.startswith(line) for found in written), f"{name} lacks, or has elsewhere: {line}"
+
+
+def test_the_table_of_operations_is_current() -> None:
+    written = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert written == operations_table.page(), "python -m tests.support.operations_table > docs/operations.md"
 
 
 def test_no_file_of_the_package_is_too_long() -> None:

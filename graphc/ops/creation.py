@@ -12,8 +12,8 @@ from graphc.errors import ArgumentError, DTypeError
 from graphc.graph.registry import primitive
 from graphc.ops.elementwise import where
 from graphc.ops.reductions import default_float
+from graphc.ops.shaping import broadcast_to
 from graphc.tracing import Array, Tensor, as_tensor, bind, elementwise, operation, result_dtype
-from graphc.tracing import broadcast_to as _broadcast_to
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.arrays import array_of, holds_complex
@@ -158,7 +158,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     >>> full((2,), 7).numpy()
     array([7., 7.], dtype=float32)
     """
-    return _broadcast_to(as_tensor(fill_value, _float_or(dtype)), dims_of(shape))
+    return broadcast_to(as_tensor(fill_value, _float_or(dtype)), dims_of(shape))
 
 
 @operation

@@ -17,7 +17,7 @@ from graphc.ops.shaping import squeeze
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.indexing import as_indices
-from graphc.tracing.shapes import axis_of
+from graphc.tracing.shapes import axis_of, unify_sizes
 
 __all__ = [
     "binary_crossentropy",
@@ -107,6 +107,15 @@ def _clipped(probabilities: Tensor) -> Tensor:
     return bind("clip", probabilities, low=epsilon, high=1 - epsilon)
 
 
+def _of_one_shape(target: Tensor, output: Tensor) -> list[Tensor]:
+    """Targets and outputs, whose shapes are equal; sizes that are not known are taken to be."""
+    if target.ndim == output.ndim:
+        target, output = unify_sizes((target, output), [[*range(output.ndim)]] * 2)
+    if target.shape != output.shape:
+        raise ShapeError("targets and outputs differ in shape", got=f"{target.type} and {output.type}")
+    return [target, output]
+
+
 @operation
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
     """`-sum(target * log(output))` along the axis of classes.
@@ -130,9 +139,7 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     """
     given = in_float(output)
     predicted = in_wide(given)
-    wanted = as_tensor(target, predicted.type.dtype)
-    if wanted.shape != predicted.shape or predicted.ndim < 1:
-        raise ShapeError("targets and outputs differ in shape", got=f"{wanted.type} and {predicted.type}")
+    wanted, predicted = _of_one_shape(as_tensor(target, predicted.type.dtype), predicted)
     axis = axis_of(axis, predicted.ndim, "categorical_crossentropy")
     log = _log_probabilities(predicted, from_logits, axis)
     return _cast(bind("neg", bind("sum", bind("mul", wanted, log), axes=(axis,))), given.type.dtype)
@@ -163,6 +170,9 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     if labels.ndim == predicted.ndim and labels.ndim and labels.shape[-1] == 1:
         labels = squeeze(labels, -1)
     axis = axis_of(axis, predicted.ndim, "sparse_categorical_crossentropy")
+    if labels.ndim == predicted.ndim - 1:
+        others = [a for a in range(predicted.ndim) if a != axis]
+        labels, predicted = unify_sizes((labels, predicted), (others, [*range(predicted.ndim)]))
     if labels.shape != tuple(dim for a, dim in enumerate(predicted.shape) if a != axis):
         raise ShapeError(
             "the labels do not fit the outputs",
@@ -190,9 +200,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     """
     given = in_float(output)
     predicted = in_wide(given)
-    wanted = as_tensor(target, predicted.type.dtype)
-    if wanted.shape != predicted.shape:
-        raise ShapeError("targets and outputs differ in shape", got=f"{wanted.type} and {predicted.type}")
+    wanted, predicted = _of_one_shape(as_tensor(target, predicted.type.dtype), predicted)
     if from_logits:
         # -target * log(sigmoid(x)) - (1 - target) * log(sigmoid(-x)), written so that at most one term can be infinite,
         # and that all have the derivatives from below at 0.

@@ -326,10 +326,11 @@ def unique(
 
 def _unique_of_known(rows: np.ndarray[Any, Any], size: int | None, fill_value: Any) -> list[Tensor]:
     """The distinct rows of an array, where they are first, which of them each row is, and how often each occurs."""
-    flat = rows if rows.ndim == 1 else rows.reshape(rows.shape[0], -1)
-    wide = flat.astype(dtypes.as_dtype(flat.dtype).accumulator.numpy, copy=False)
+    wide = rows.astype(dtypes.as_dtype(rows.dtype).accumulator.numpy, copy=False)
+    # NumPy sorts numbers much faster than rows.
+    flat, along = (wide, None) if rows.ndim == 1 else (wide.reshape(len(rows), math.prod(rows.shape[1:])), 0)
     _, index, inverse, counts = np.unique(
-        wide, return_index=True, return_inverse=True, return_counts=True, axis=0, equal_nan=False
+        flat, return_index=True, return_inverse=True, return_counts=True, axis=along, equal_nan=False
     )
     values, inverse = rows[index], inverse.reshape(-1)
     if size is not None:

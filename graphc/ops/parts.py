@@ -145,7 +145,7 @@ def view_as_real(x: Any) -> Tensor:
         x: Tensor of complex numbers; real ones have imaginary parts of 0.
 
     Returns:
-        A tensor with one more axis: float32 of complex64, float64 of complex128.
+        A tensor with one more axis: float32 of complex64, float64 of complex128, else of the dtype of `x`.
 
     Example:
 
@@ -153,7 +153,7 @@ def view_as_real(x: Any) -> Tensor:
     array([[1., 2.],
            [3., 0.]], dtype=float32)
     """
-    tensor = in_float(x)
+    tensor = as_tensor(x)
     return stack([real(tensor), imag(tensor)], -1)
 
 

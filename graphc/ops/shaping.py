@@ -205,12 +205,24 @@ def stack(x: Sequence[Any], axis: int = 0) -> Tensor:
 
 @operation
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
-    """Splits a tensor along an axis into tensors without that axis."""
+    """Splits a tensor along an axis into tensors without that axis.
+
+    Args:
+        x: Tensor.
+        num: The size of the axis. None: as it is.
+        axis: The axis.
+
+    Raises:
+        ShapeError: if the size is not known.
+    """
     tensor = as_tensor(x)
     axis = axis_of(axis, tensor.ndim, "unstack")
     if num is None and tensor.shape[axis] == 0:
         return []
-    return [squeeze(part, axis) for part in split(tensor, num or int(tensor.shape[axis]), axis)]
+    count = num or tensor.shape[axis]
+    if not isinstance(count, int):
+        raise ShapeError("how many tensors `unstack` returns is not known", got=str(tensor.type), hint="give `num`")
+    return [squeeze(part, axis) for part in split(tensor, count, axis)]
 
 
 @operation
@@ -285,6 +297,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
     array([4, 1, 2, 3], dtype=int32)
     """
     tensor = as_tensor(x)
+    shift = shift.tolist() if isinstance(shift, np.ndarray | np.generic) else shift
     if axis is None:
         return _reshape(roll(ravel(tensor), shift, 0), tensor.shape)
     if isinstance(axis, list | tuple) or isinstance(shift, list | tuple):
@@ -342,9 +355,24 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
         raise ArgumentError("unknown mode of `pad`", got=mode, expected="constant, reflect, symmetric or edge")
     for axis, (before, after) in enumerate(pairs):
         if before or after:
-            indices = np.pad(np.arange(int(tensor.shape[axis])), (before, after), mode)  # type: ignore[call-overload]
-            tensor = bind("gather", tensor, Tensor(indices.astype(np.int32)), axis=axis)
+            places = _places_around(tensor.shape[axis], int(before), int(after), mode)
+            tensor = bind("gather", tensor, places, axis=axis)
     return tensor
+
+
+def _places_around(extent: Dim, before: int, after: int, mode: str) -> Tensor:
+    """The places of an axis whose elements a padded axis has."""
+    if isinstance(extent, int):
+        indices = np.pad(np.arange(extent), (before, after), mode)  # type: ignore[call-overload]
+        return Tensor(indices.astype(np.int32))
+    place = bind("iota", shape=(extent + before + after,), axis=0, dtype=dtypes.int32)
+    place = elementwise("sub", place, before)
+    if mode == "edge":
+        return elementwise("maximum", elementwise("minimum", place, extent - 1), 0)
+    # Mirrored again and again, the elements repeat: without the border every `2 n - 2` places, with it every `2 n`.
+    period = 2 * extent - 2 if mode == "reflect" else 2 * extent
+    place = elementwise("mod", place, period)
+    return elementwise("minimum", place, elementwise("sub", period - (mode == "symmetric"), place))
 
 
 @operation
@@ -357,7 +385,7 @@ def tile(x: Any, repeats: Any) -> Tensor:
     array([1, 2, 1, 2], dtype=int32)
     """
     tensor = as_tensor(x)
-    counts = dims_of(repeats if isinstance(repeats, list | tuple) else (repeats,))
+    counts = dims_of(repeats if isinstance(repeats, list | tuple | np.ndarray) else (repeats,))
     rank = max(tensor.ndim, len(counts))
     counts = (1,) * (rank - len(counts)) + counts
     source = (1,) * (rank - tensor.ndim) + tuple(tensor.shape)

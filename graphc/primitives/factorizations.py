@@ -18,7 +18,7 @@ from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batched, Case, Kind, LibraryRule, NativeFunction, Primitive, register
 from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import COMPLEX, Array, check_dtype, linear_in
-from graphc.primitives.linalg import LAPACK_DTYPES, LETTERS, compared, product, triangle, turned
+from graphc.primitives.linalg import LAPACK_DTYPES, LETTERS, compared, matrices_of, product, triangle, turned
 
 Grads = Sequence[Value | None]
 Given = Value | tuple[Value | None, ...]
@@ -109,7 +109,7 @@ def _batch(op: str) -> Callable[[Builder, Attrs, Sequence[Batched], Dim], Any]:
 def _each(function: Callable[[Array], Any], x: Array) -> list[Any]:
     """A function of each matrix, and None where it has no result."""
     found = []
-    for matrix in x.reshape(-1, *x.shape[-2:]):
+    for matrix in matrices_of(x):
         try:
             found.append(function(matrix))
         except np.linalg.LinAlgError:
@@ -138,7 +138,7 @@ def _solve_eval(a: Array, b: Array) -> Array:
     try:
         return np.asarray(np.linalg.solve(a, b), b.dtype)
     except np.linalg.LinAlgError:
-        rights = iter(b.reshape(-1, *b.shape[-2:]))
+        rights = iter(matrices_of(b))
         found = _each(lambda matrix: np.linalg.solve(matrix, next(rights)), a)
         none = np.full(b.shape[-2:], np.nan, b.dtype)
         return np.stack([none if x is None else x for x in found]).reshape(b.shape).astype(b.dtype)
@@ -529,7 +529,7 @@ def _lu_infer(x: TensorType) -> tuple[TensorType, TensorType, TensorType]:
 def _lu_eval(x: Array) -> tuple[Array, Array, Array]:
     """Both factors in one matrix, the row with which each was exchanged, and the order of the rows in the end."""
     *lead, rows, columns = x.shape
-    lu = np.array(x).reshape(-1, rows, columns)
+    lu = matrices_of(np.array(x))
     order = np.tile(np.arange(rows, dtype=np.int32), (len(lu), 1))
     pivots = np.zeros((len(lu), min(rows, columns)), np.int32)
     each = np.arange(len(lu))

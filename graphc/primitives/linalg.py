@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
@@ -26,6 +27,11 @@ def _check_square(name: str, x: TensorType) -> None:
     check_dtype(name, x, LAPACK_DTYPES)
     if x.rank < 2 or x.shape[-1] != x.shape[-2]:
         raise ShapeError(f"`{name}` takes square matrices", got=str(x), expected="equal last two axes")
+
+
+def matrices_of(x: Array) -> Array:
+    """The matrices along the last two axes, one after the other; also those without elements."""
+    return x.reshape(math.prod(x.shape[:-2]), *x.shape[-2:])
 
 
 def turned(x: Value) -> Value:
@@ -85,7 +91,7 @@ def _cholesky_eval(x: Array) -> Array:
     try:
         return np.asarray(np.linalg.cholesky(x))
     except np.linalg.LinAlgError:
-        return np.stack([_factor(matrix) for matrix in x.reshape(-1, *x.shape[-2:])]).reshape(x.shape)
+        return np.stack([_factor(matrix) for matrix in matrices_of(x)]).reshape(x.shape)
 
 
 def _factor(matrix: Array) -> Array:

@@ -163,7 +163,7 @@ def squeezed(x: Tensor, axis: Any = None) -> Tensor:
     """The tensor without some axes of size 1; None: without all of them."""
     ones = tuple(a for a, dim in enumerate(x.shape) if dim == 1)
     drop = ones if axis is None else axes_of(axis, x.ndim, "squeeze")
-    if any(x.shape[a] != 1 for a in drop):
+    if any(x.shape[a] != 1 and not may_be_equal((x.shape[a], 1)) for a in drop):
         raise ShapeError("only axes of size 1 can be squeezed", got=f"axes {drop} of {x.type}")
     return reshape(x, tuple(dim for a, dim in enumerate(x.shape) if a not in drop))
 

@@ -1,6 +1,6 @@
 """Operations beside those of Keras on JAX: values, dtypes, shapes and gradients, eagerly and compiled.
 
-`tests/support/keras_cases.py` has the calls.
+`tests/support/keras_tables.py` has the calls.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import pytest
 import graphc
 from graphc import ops, tree
 from graphc.tracing import Tensor
-from tests.support.keras_cases import ALL, Call
+from tests.support import keras_image_cases
+from tests.support.keras_calls import ALL, Call
+from tests.support.keras_cases_basic import BASIC
 from tests.support.keras_tables import TABLES
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -28,7 +30,6 @@ TOLERANCES = {"float32": (2e-5, 5e-6), "float16": (4e-3, 4e-3), "bfloat16": (2e-
 
 # The others are for the slow tests.
 QUICK = ("float32", "bfloat16", "int32")
-QUICKLY_COMPILED = (("numpy", "float32"), ("cpu", "float32"), ("cpu", "int32"))
 
 
 def slowly(cases: Iterable[Any], quick: Iterable[Any]) -> list[Any]:
@@ -173,14 +174,22 @@ def test_eager(table: str, dtype: str) -> None:
     check(found, wanted)
 
 
-PAIRS = [(backend, dtype) for backend in ("numpy", "cpu") for dtype in ALL]
+def kind_of(table: str) -> str:
+    return "basic" if table in BASIC else "images" if table in keras_image_cases.TABLES else "further"
 
 
-@pytest.mark.parametrize(("backend", "dtype"), slowly(PAIRS, QUICKLY_COMPILED))
-def test_compiled(backend: str, dtype: str) -> None:
+KINDS = ("basic", "further", "images")
+PROGRAMS = [(backend, dtype, kind) for backend in ("numpy", "cpu") for dtype in ALL for kind in KINDS]
+# The basic operations and images have tests in programs elsewhere.
+QUICK_PROGRAMS = [(b, d, "further") for b, d in (("numpy", "float32"), ("cpu", "float32"), ("cpu", "int32"))]
+
+
+@pytest.mark.parametrize(("backend", "dtype", "tables"), slowly(PROGRAMS, QUICK_PROGRAMS))
+def test_compiled(backend: str, dtype: str, tables: str) -> None:
     """All calls with a dtype in one program."""
-    wanted = {f"{table} {name}": both for table in TABLES for name, both in expected(table, dtype).items()}
-    named = {f"{table} {name}": (name, call) for table, rows in TABLES.items() for name, call in rows.items()}
+    chosen = {name: rows for name, rows in TABLES.items() if kind_of(name) == tables}
+    wanted = {f"{table} {name}": both for table in chosen for name, both in expected(table, dtype).items()}
+    named = {f"{table} {name}": (name, call) for table, rows in chosen.items() for name, call in rows.items()}
     operands = {key: arrays(*named[key], dtype) for key in wanted}
 
     def run(operands: Any) -> Any:
@@ -190,8 +199,9 @@ def test_compiled(backend: str, dtype: str) -> None:
         check(graphc.function(run)(operands), wanted)
 
 
-# The number of components of a vector cannot be unknown.
+# What needs to know the size of the first axis: components, how many results there are, whether it is squeezed.
 KNOWN = ("cross of two and three", "cross along axes", "vectorize", "vectorize of rows")
+KNOWN += ("squeeze of (1,3,1) ", "unstack of (2,3,4) ")
 
 
 @pytest.mark.parametrize("table", TABLES)

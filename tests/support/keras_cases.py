@@ -1,96 +1,10 @@
-"""Calls of operations that Keras has, too, with their operands: the table of `tests/ops/test_beside_keras.py`."""
+"""Operations of NumPy's kind, and neural ones, that are called beside those of Keras."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-import ml_dtypes
 import numpy as np
 
-HALVES = ("float16", "bfloat16")
-FLOATS = ("float32", *HALVES)
-INTEGERS = ("int32", "uint8", "int8")
-ALL = (*FLOATS, *INTEGERS, "bool")
-NUMBERS = (*FLOATS, *INTEGERS)
-NAN, INF = float("nan"), float("inf")
-
-
-@dataclass(frozen=True)
-class Of:
-    """An operand of random numbers in the dtype that is tried, or in one of its own.
-
-    Args:
-        shape: Its shape.
-        low: The least number; booleans and unsigned integers have none below 0.
-        high: The largest.
-        dtype: Its own dtype. None: that which is tried.
-        special: Floats that are among the numbers.
-        order: Whether the numbers are sorted.
-    """
-
-    shape: tuple[int, ...] = (3, 4)
-    low: float = -3
-    high: float = 3
-    dtype: str | None = None
-    special: tuple[float, ...] = ()
-    order: bool = False
-
-    def array(self, name: str, position: int, tried: str) -> np.ndarray[Any, Any]:
-        """The numbers, the same ones each time."""
-        rng = np.random.default_rng(zlib.crc32(f"{name} {position}".encode()))
-        dtype = self.dtype or tried
-        kind = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
-        if dtype == "bool":
-            return rng.uniform(size=self.shape) < 0.6
-        if "int" in dtype:
-            low = max(self.low, 0) if dtype.startswith("u") else self.low
-            values: Any = rng.integers(int(np.ceil(low)), max(int(self.high), int(np.ceil(low))) + 1, self.shape)
-        else:
-            values = rng.uniform(self.low, self.high, self.shape)
-            flat = values.reshape(-1)
-            places = rng.permutation(flat.size)[: len(self.special)]
-            flat[places] = self.special[: len(places)]
-        return np.asarray(np.sort(values) if self.order else values).astype(kind)
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call of an operation.
-
-    Args:
-        run: The operations (`graphc.ops`, or Keras's) and the operands to the results.
-        operands: What the operands are.
-        dtypes: The dtypes that are tried.
-        slopes: Whether its gradients are compared.
-    """
-
-    run: Callable[..., Any]
-    operands: tuple[Of, ...] = (Of(),)
-    dtypes: tuple[str, ...] = ALL
-    slopes: bool = True
-
-
-def _named(names: str, *operands: Of, **fields: Any) -> dict[str, Call]:
-    """Operations that are called on the operands alone."""
-    return {
-        name: Call(lambda o, *xs, name=name: getattr(o, name)(*xs), operands or (Of(),), **fields)
-        for name in names.split()
-    }
-
-
-def _with(name: str, *variants: dict[str, Any], on: tuple[Of, ...] = (Of(),), **fields: Any) -> dict[str, Call]:
-    """An operation with keyword arguments, once for each variant of them."""
-    shapes = " ".join(str(of.shape).replace(" ", "") for of in on)
-    return {
-        f"{name} of {shapes} {', '.join(f'{k}={v}' for k, v in given.items())}": Call(
-            lambda o, *xs, given=given: getattr(o, name)(*xs, **given), on, **fields
-        )
-        for given in variants
-    }
-
+from tests.support.keras_calls import ALL, FLOATS, INF, INTEGERS, NAN, NUMBERS, Call, Of, named, with_
 
 AXES = ({"axis": None}, {"axis": 0}, {"axis": -1}, {"axis": 1, "keepdims": True}, {"axis": (0, 1), "keepdims": True})
 GAPS = (Of((3, 4), special=(NAN, NAN, NAN)),)
@@ -98,29 +12,29 @@ ROWS = (Of((2, 3, 5)),)
 SMALL = Of((3, 4), 1, 3)
 
 CUMULATIVE: dict[str, Call] = {
-    **_with("cumsum", {"axis": None}, {"axis": 0}, {"axis": -1}, {"axis": 1, "dtype": "float32"}, on=ROWS),
-    **_with("cumprod", {"axis": None}, {"axis": 0}, {"axis": -1}, on=(Of((2, 3), 0.5, 1.5),)),
-    **_with("cumprod", {"axis": 1, "dtype": "int32"}, on=(Of((2, 3), 0.5, 1.5),), slopes=False),
-    **_with("nancumsum", {"axis": None}, {"axis": 0}, on=GAPS),
-    **_with("nancumprod", {"axis": None}, {"axis": 0}, on=(Of((2, 3), 0.5, 1.5, special=(NAN, NAN)),)),
+    **with_("cumsum", {"axis": None}, {"axis": 0}, {"axis": -1}, {"axis": 1, "dtype": "float32"}, on=ROWS),
+    **with_("cumprod", {"axis": None}, {"axis": 0}, {"axis": -1}, on=(Of((2, 3), 0.5, 1.5),)),
+    **with_("cumprod", {"axis": 1, "dtype": "int32"}, on=(Of((2, 3), 0.5, 1.5),), slopes=False),
+    **with_("nancumsum", {"axis": None}, {"axis": 0}, on=GAPS),
+    **with_("nancumprod", {"axis": None}, {"axis": 0}, on=(Of((2, 3), 0.5, 1.5, special=(NAN, NAN)),)),
     "cumsum of a scalar": Call(lambda o, x: o.cumsum(x), (Of(()),)),
     "cumsum of none": Call(lambda o, x: o.cumsum(x, 1), (Of((2, 0)),), slopes=False),
-    **_with("diff", {}, {"n": 2, "axis": 0}, {"n": 0}, {"n": 7}, {"axis": 1}),
-    **_with("trapezoid", {}, {"dx": 0.5, "axis": 0}, on=(Of((4, 5)),)),
+    **with_("diff", {}, {"n": 2, "axis": 0}, {"n": 0}, {"n": 7}, {"axis": 1}),
+    **with_("trapezoid", {}, {"dx": 0.5, "axis": 0}, on=(Of((4, 5)),)),
     # Keras takes the differences of points in halves.
     "trapezoid over points": Call(lambda o, y, x: o.trapezoid(y, x), (Of((4, 5)), Of((5,))), ("float32", *INTEGERS)),
     "trapezoid over rows": Call(lambda o, y, x: o.trapezoid(y, x, axis=0), (Of((4, 5)), Of((4, 5))), ("float32",)),
 }
 WITHOUT_NAN: dict[str, Call] = {
-    **_with("nansum", *AXES, on=GAPS),
-    **_with("nanprod", *AXES[:4], on=(Of((3, 4), 0.5, 1.5, special=(NAN, NAN)),)),
-    **_with("nanmean", *AXES, on=GAPS),
-    **_with("nanmax", *AXES, on=GAPS),
-    **_with("nanmin", *AXES, on=GAPS),
-    **_with("nanvar", *AXES, on=GAPS),
-    **_with("nanstd", *AXES, on=GAPS),
-    **_with("nanargmax", {}, {"axis": 1}, {"axis": 0, "keepdims": True}, on=GAPS),
-    **_with("nanargmin", {}, {"axis": 1}, {"axis": 0, "keepdims": True}, on=GAPS),
+    **with_("nansum", *AXES, on=GAPS),
+    **with_("nanprod", *AXES[:4], on=(Of((3, 4), 0.5, 1.5, special=(NAN, NAN)),)),
+    **with_("nanmean", *AXES, on=GAPS),
+    **with_("nanmax", *AXES, on=GAPS),
+    **with_("nanmin", *AXES, on=GAPS),
+    **with_("nanvar", *AXES, on=GAPS),
+    **with_("nanstd", *AXES, on=GAPS),
+    **with_("nanargmax", {}, {"axis": 1}, {"axis": 0, "keepdims": True}, on=GAPS),
+    **with_("nanargmin", {}, {"axis": 1}, {"axis": 0, "keepdims": True}, on=GAPS),
     **{
         f"{name} of nothing else": Call(
             lambda o, x, name=name: getattr(o, name)(x, axis=1), (Of((1, 3), special=(NAN,) * 3),), FLOATS, slopes=False
@@ -130,19 +44,19 @@ WITHOUT_NAN: dict[str, Call] = {
 }
 METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
 QUANTILES: dict[str, Call] = {
-    **_with("median", *AXES, on=(Of((3, 5)),)),
-    **_with("median", {"axis": 1}, {"axis": (0, 2)}, on=(Of((2, 4, 3)),)),
-    **_with("nanmedian", *AXES, on=GAPS),
-    **_with("quantile", *({"q": 0.3, "axis": -1, "method": m} for m in METHODS), on=ROWS),
-    **_with("quantile", {"q": [0.0, 0.4, 1.0]}, {"q": [0.25, 0.75], "axis": (0, 2), "keepdims": True}, on=ROWS),
-    **_with("percentile", {"q": 35.0, "axis": 0}, {"q": [10.0, 90.0], "axis": 1}, on=(Of((4, 5)),)),
-    **_with("nanquantile", {"q": 0.3, "axis": 1}, {"q": [0.2, 0.9]}, {"q": 0.5, "axis": 0, "keepdims": True}, on=GAPS),
-    **_with("nanpercentile", {"q": [20.0, 60.0], "axis": -1}, {"q": 50.0, "method": "nearest"}, on=GAPS),
+    **with_("median", *AXES, on=(Of((3, 5)),)),
+    **with_("median", {"axis": 1}, {"axis": (0, 2)}, on=(Of((2, 4, 3)),)),
+    **with_("nanmedian", *AXES, on=GAPS),
+    **with_("quantile", *({"q": 0.3, "axis": -1, "method": m} for m in METHODS), on=ROWS),
+    **with_("quantile", {"q": [0.0, 0.4, 1.0]}, {"q": [0.25, 0.75], "axis": (0, 2), "keepdims": True}, on=ROWS),
+    **with_("percentile", {"q": 35.0, "axis": 0}, {"q": [10.0, 90.0], "axis": 1}, on=(Of((4, 5)),)),
+    **with_("nanquantile", {"q": 0.3, "axis": 1}, {"q": [0.2, 0.9]}, {"q": 0.5, "axis": 0, "keepdims": True}, on=GAPS),
+    **with_("nanpercentile", {"q": [20.0, 60.0], "axis": -1}, {"q": 50.0, "method": "nearest"}, on=GAPS),
     "quantile of a row with NaN": Call(lambda o, x: o.quantile(x, 0.5, axis=1), GAPS, FLOATS, slopes=False),
     "quantile of one": Call(lambda o, x: o.quantile(x, [0.1, 0.9], axis=0), (Of((1, 3)),)),
 }
 ORDERING: dict[str, Call] = {
-    **_with("top_k", {"k": 1}, {"k": 3}, {"k": 5, "sorted": False}, {"k": 0}, on=ROWS),
+    **with_("top_k", {"k": 1}, {"k": 3}, {"k": 5, "sorted": False}, {"k": 0}, on=ROWS),
     "top_k of equal ones": Call(lambda o, x: o.top_k(x, 3), (Of((4, 6), 0, 1),), ("int32", "bool", "uint8")),
     **{
         f"searchsorted {side}": Call(
@@ -175,48 +89,48 @@ STACKING: dict[str, Call] = {
     },
     "append": Call(lambda o, x, y: o.append(x, y), (Of((2, 3)), Of((4,), dtype="float32"))),
     "append along an axis": Call(lambda o, x, y: o.append(x, y, axis=1), (Of((2, 3)), Of((2, 1)))),
-    **_with(
+    **with_(
         "array_split", *({"indices_or_sections": n} for n in (2, 3, 5, [1, 3])), {"indices_or_sections": 3, "axis": 1}
     ),
-    **_with("hsplit", {"indices_or_sections": 2}, {"indices_or_sections": [1, 3]}),
-    **_with("vsplit", {"indices_or_sections": 3}, {"indices_or_sections": [1]}),
-    **_with("dsplit", {"indices_or_sections": 2}, {"indices_or_sections": [1, 3]}, on=(Of((2, 3, 4)),)),
-    **_named("fliplr flipud", Of((2, 3, 4))),
-    **_with("rot90", *({"k": k} for k in range(-1, 5)), {"axes": (2, 0)}, on=(Of((2, 3, 4)),)),
+    **with_("hsplit", {"indices_or_sections": 2}, {"indices_or_sections": [1, 3]}),
+    **with_("vsplit", {"indices_or_sections": 3}, {"indices_or_sections": [1]}),
+    **with_("dsplit", {"indices_or_sections": 2}, {"indices_or_sections": [1, 3]}, on=(Of((2, 3, 4)),)),
+    **named("fliplr flipud", Of((2, 3, 4))),
+    **with_("rot90", *({"k": k} for k in range(-1, 5)), {"axes": (2, 0)}, on=(Of((2, 3, 4)),)),
     "meshgrid": Call(lambda o, x, y: o.meshgrid(x, y), (Of((3,)), Of((4,)))),
     "meshgrid of three": Call(lambda o, x, y, z: o.meshgrid(x, y, z, indexing="ij"), (Of((3,)), Of((2,)), Of(()))),
     "meshgrid xy of three": Call(lambda o, x, y, z: o.meshgrid(x, y, z), (Of((3,)), Of((2,)), Of((1,)))),
 }
 DIAGONALS: dict[str, Call] = {
-    **_with("diag", *({"k": k} for k in (-2, 0, 1, 5)), on=(Of((3,)),)),
-    **_with("diag", *({"k": k} for k in (-1, 0, 2, 9)), on=(Of((3, 5)),)),
-    **_with("diagflat", {}, {"k": 1}, on=(Of((2, 2)),)),
-    **_with("diagonal", {}, {"offset": 1, "axis1": 2, "axis2": 0}, {"offset": -1, "axis1": -2, "axis2": -1}, on=ROWS),
-    **_with("diagonal", {"offset": 9}, {"offset": -3}, on=(Of((3, 5)),)),
-    **_with("trace", {}, {"offset": -1}, {"axis1": 1, "axis2": 2}, on=ROWS),
-    **_with("vander", {}, {"N": 2}, {"N": 5, "increasing": True}, on=(Of((3,), 0.5, 2),)),
-    **_named("kron", Of((2, 3)), Of((3, 2))),
+    **with_("diag", *({"k": k} for k in (-2, 0, 1, 5)), on=(Of((3,)),)),
+    **with_("diag", *({"k": k} for k in (-1, 0, 2, 9)), on=(Of((3, 5)),)),
+    **with_("diagflat", {}, {"k": 1}, on=(Of((2, 2)),)),
+    **with_("diagonal", {}, {"offset": 1, "axis1": 2, "axis2": 0}, {"offset": -1, "axis1": -2, "axis2": -1}, on=ROWS),
+    **with_("diagonal", {"offset": 9}, {"offset": -3}, on=(Of((3, 5)),)),
+    **with_("trace", {}, {"offset": -1}, {"axis1": 1, "axis2": 2}, on=ROWS),
+    **with_("vander", {}, {"N": 2}, {"N": 5, "increasing": True}, on=(Of((3,), 0.5, 2),)),
+    **named("kron", Of((2, 3)), Of((3, 2))),
     "kron of ranks": Call(lambda o, x, y: o.kron(x, y), (Of((2, 3)), Of((4,)))),
 }
 PAIR = (Of((3, 4)), Of((4,)))
 NUMBER_CALLS: dict[str, Call] = {
-    **_named("fabs isneginf isposinf signbit sinc", Of((4, 3), special=(INF, -INF, NAN, 0.0, -0.0))),
-    **_named("fmax fmin", Of((4, 3), special=(INF, -INF, NAN, 0.0)), Of((4, 3), special=(NAN, 1.0, NAN))),
-    **_named("fmod", Of((4, 3)), Of((4, 3), 1, 4), dtypes=NUMBERS),
-    **_named("heaviside", Of((4, 3), special=(0.0, NAN, INF, -INF)), Of((3,))),
-    **_named("isclose", Of((4, 3), special=(INF, NAN, INF)), Of((4, 3), special=(INF, NAN, 0.0))),
-    **_named("allclose logaddexp2", Of(), Of((4,))),
+    **named("fabs isneginf isposinf signbit sinc", Of((4, 3), special=(INF, -INF, NAN, 0.0, -0.0))),
+    **named("fmax fmin", Of((4, 3), special=(INF, -INF, NAN, 0.0)), Of((4, 3), special=(NAN, 1.0, NAN))),
+    **named("fmod", Of((4, 3)), Of((4, 3), 1, 4), dtypes=NUMBERS),
+    **named("heaviside", Of((4, 3), special=(0.0, NAN, INF, -INF)), Of((3,))),
+    **named("isclose", Of((4, 3), special=(INF, NAN, INF)), Of((4, 3), special=(INF, NAN, 0.0))),
+    **named("allclose logaddexp2", Of(), Of((4,))),
     "isclose widely": Call(lambda o, x, y: o.isclose(x, y, rtol=0.5, atol=0.5, equal_nan=True), (Of(), Of())),
     "allclose to itself": Call(lambda o, x: o.allclose(x, x, equal_nan=True), GAPS),
-    **_named("gcd lcm", Of((4, 5), -30, 30), Of((5,), -30, 30), dtypes=INTEGERS),
-    **_named("ldexp", Of((4, 5)), Of((5,), -9, 9, "int32")),
+    **named("gcd lcm", Of((4, 5), -30, 30), Of((5,), -30, 30), dtypes=INTEGERS),
+    **named("ldexp", Of((4, 5)), Of((5,), -9, 9, "int32")),
     "ldexp far": Call(
         lambda o, x, e: o.ldexp(x, e),
         (Of((4, 6), special=(0.0, INF, NAN)), Of((6,), -60, 160, "int32")),
         ("float32",),
         slopes=False,
     ),
-    **_named("nextafter", Of((3, 4), special=(0.0, 1.0, INF, NAN)), Of((3, 4)), dtypes=FLOATS, slopes=False),
+    **named("nextafter", Of((3, 4), special=(0.0, 1.0, INF, NAN)), Of((3, 4)), dtypes=FLOATS, slopes=False),
     "select": Call(
         lambda o, c, d, x, y: o.select([c, d], [x, y], default=0.5),
         (Of(dtype="bool"), Of(dtype="bool"), Of(), Of((4,))),
@@ -280,9 +194,9 @@ SEGMENTS: dict[str, Call] = {
     "histogram of equal ones": Call(lambda o, x: o.histogram(x * 0 + 1, bins=3), (Of((5,)),), FLOATS, slopes=False),
 }
 STATISTICS: dict[str, Call] = {
-    **_named("cdist", Of((3, 2)), Of((4, 2), 4, 6)),
+    **named("cdist", Of((3, 2)), Of((4, 2), 4, 6)),
     "cdist of batches": Call(lambda o, x, y: o.cdist(x, y), (Of((2, 3, 4)), Of((1, 5, 4), 4, 6))),
-    **_named("corrcoef", Of((3, 6)), dtypes=("float32", "int32", "bool")),
+    **named("corrcoef", Of((3, 6)), dtypes=("float32", "int32", "bool")),
     "corrcoef of one": Call(lambda o, x: o.corrcoef(x), (Of((6,)),), ("float32",)),
     **{
         f"correlate {mode} {m} {n}": Call(lambda o, x, y, mode=mode: o.correlate(x, y, mode), (Of((m,)), Of((n,))))
@@ -302,7 +216,7 @@ BLOCKS: dict[str, Call] = {
         for name in ("depth_to_space", "space_to_depth")
         for f in ("channels_last", "channels_first")
     },
-    **_with(
+    **with_(
         "unfold",
         {"kernel_size": 2},
         {"kernel_size": (3, 2), "stride": 2, "padding": 1},
@@ -341,7 +255,7 @@ NEURAL: dict[str, Call] = {
         (LOGITS, Of((3, 3), 0, 3, "int32"), Of((3,), 1, 2, "int32"), Of((3,), 5, 7, "int32")),
         FLOATS,
     ),
-    **_with(
+    **with_(
         "ctc_decode",
         {},
         {"merge_repeated": False},

@@ -1,4 +1,4 @@
-"""Calls of operations on images that Keras has, too (see `keras_cases`)."""
+"""Calls of operations on images that Keras has, too (see `keras_calls`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.keras_cases import Call, Of
+from tests.support.keras_calls import Call, Of
 
 REAL = ("float32",)
 WHOLE = ("float32", "int32", "uint8")
