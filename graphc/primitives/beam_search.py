@@ -25,7 +25,9 @@ def _infer(
     check_dtype("ctc_beam_search", lengths, ("int32",))
     if scores.rank != 3 or lengths.shape != scores.shape[:1]:
         raise ShapeError("`ctc_beam_search` takes scores and lengths of sequences", got=f"{scores} and {lengths}")
-    batch, times, _ = scores.shape
+    batch, times, classes = scores.shape
+    if classes == 0 or (isinstance(classes, int) and not 0 <= blank < classes):
+        raise ShapeError("`ctc_beam_search` needs a class that is the blank", got=f"{classes} classes, blank {blank}")
     return TensorType((top_paths, batch, times), dtypes.int32), TensorType((batch, top_paths), scores.dtype)
 
 

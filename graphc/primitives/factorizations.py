@@ -542,7 +542,7 @@ def _lu_eval(x: Array) -> tuple[Array, Array, Array]:
             pivot = lu[:, k, k][:, None]
             lu[:, k + 1 :, k] = np.where(pivot == 0, lu[:, k + 1 :, k], lu[:, k + 1 :, k] / pivot)
             lu[:, k + 1 :, k + 1 :] -= lu[:, k + 1 :, k, None] * lu[:, None, k, k + 1 :]
-    return lu.reshape(x.shape), pivots.reshape(*lead, -1) if lead else pivots[0], order.reshape(*lead, rows)
+    return lu.reshape(x.shape), pivots.reshape(*lead, min(rows, columns)), order.reshape(*lead, rows)
 
 
 def _lu_vjp(given: Given, n: Applied) -> Grads:
