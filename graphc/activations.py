@@ -30,6 +30,7 @@ from graphc.ops import (
     softsign,
     sparse_plus,
     sparse_sigmoid,
+    sparsemax,
     squareplus,
     swish,
     tanh,
@@ -99,7 +100,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
 _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     *(celu, elu, exponential, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh, leaky_relu),
     *(linear, log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu, soft_shrink, softmax, softplus),
-    *(softsign, sparse_plus, sparse_sigmoid, squareplus, swish, tanh, tanh_shrink, threshold),
+    *(softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus, swish, tanh, tanh_shrink, threshold),
 )
 _NAMES: Mapping[str, Any] = MappingProxyType({function.__name__: function for function in _FUNCTIONS})
 

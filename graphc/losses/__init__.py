@@ -5,11 +5,14 @@ from types import MappingProxyType
 from typing import Any
 
 from graphc.losses.classes import (
+    CTC,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     CategoricalHinge,
+    Circle,
     CosineSimilarity,
     Dice,
     Hinge,
@@ -30,7 +33,10 @@ from graphc.losses.functions import (
     binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
     categorical_hinge,
+    circle,
+    ctc,
     dice,
     hinge,
     huber,
@@ -53,13 +59,13 @@ _CLASSES = (
     *(BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy),
     *(CategoricalHinge, CosineSimilarity, Dice, Hinge, Huber, KLDivergence, LogCosh, MeanAbsoluteError),
     *(MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, Poisson),
-    *(SparseCategoricalCrossentropy, SquaredHinge, Tversky),
+    *(SparseCategoricalCrossentropy, SquaredHinge, Tversky, Circle, CategoricalGeneralizedCrossEntropy, CTC),
 )
 _FUNCTIONS = (
     *(binary_crossentropy, binary_focal_crossentropy, categorical_crossentropy, categorical_focal_crossentropy),
     *(categorical_hinge, dice, hinge, huber, kl_divergence, log_cosh, mean_absolute_error),
     *(mean_absolute_percentage_error, mean_squared_error, mean_squared_logarithmic_error, poisson),
-    *(sparse_categorical_crossentropy, squared_hinge, tversky),
+    *(sparse_categorical_crossentropy, squared_hinge, tversky, circle, categorical_generalized_cross_entropy, ctc),
 )
 _SHORT = {
     "mse": mean_squared_error,
@@ -113,11 +119,14 @@ def deserialize(name: Any, custom_objects: Any = None) -> Any:
 
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
     "Dice",
     "Hinge",
@@ -138,8 +147,11 @@ __all__ = [
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
+    "circle",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "get",

@@ -1,24 +1,44 @@
-"""Losses as classes."""
+"""Losses as classes: each declares the arguments of its function."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
+from graphc.errors import ArgumentError, CallError
 from graphc.losses import functions
 from graphc.losses.loss import LossFunctionWrapper
+from graphc.parameters import configured, declared_of
 from graphc.registration import exported
 
 _MODULE = "keras.losses"
 
 
-@exported(_MODULE)
-class MeanSquaredError(LossFunctionWrapper):
-    """`mean(square(y_true - y_pred))`.
+class FunctionLoss(LossFunctionWrapper):
+    """The base class of losses whose function is known; the arguments that they declare are its options."""
 
-    Args:
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
+    _function: ClassVar[Callable[..., Any]]
+
+    def __init__(
+        self,
+        reduction: Any = "sum_over_batch_size",
+        name: Any = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs:
+            raise CallError(f"{type(self).__name__} takes no such argument", got=", ".join(kwargs))
+        super().__init__(type(self)._function, reduction, name, dtype)
+
+    def _prepare(self) -> None:
+        options = [name for name in declared_of(type(self)) if name not in ("reduction", "name", "dtype")]
+        self._fn_kwargs = {name: getattr(self, name) for name in options}
+
+
+@exported(_MODULE)
+@configured(name="mean_squared_error")
+class MeanSquaredError(FunctionLoss):
+    """`mean(square(y_true - y_pred))`.
 
     Example:
 
@@ -26,106 +46,54 @@ class MeanSquaredError(LossFunctionWrapper):
     2.5
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_squared_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.mean_squared_error, reduction, name, dtype)
+    _function = staticmethod(functions.mean_squared_error)
 
 
 @exported(_MODULE)
-class MeanAbsoluteError(LossFunctionWrapper):
-    """`mean(abs(y_true - y_pred))`.
+@configured(name="mean_absolute_error")
+class MeanAbsoluteError(FunctionLoss):
+    """`mean(abs(y_true - y_pred))`."""
 
-    Args:
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_absolute_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.mean_absolute_error, reduction, name, dtype)
+    _function = staticmethod(functions.mean_absolute_error)
 
 
 @exported(_MODULE)
-class MeanAbsolutePercentageError(LossFunctionWrapper):
-    """`100 * mean(abs((y_true - y_pred) / y_true))`.
+@configured(name="mean_absolute_percentage_error")
+class MeanAbsolutePercentageError(FunctionLoss):
+    """`100 * mean(abs((y_true - y_pred) / y_true))`."""
 
-    Args:
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_absolute_percentage_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.mean_absolute_percentage_error, reduction, name, dtype)
+    _function = staticmethod(functions.mean_absolute_percentage_error)
 
 
 @exported(_MODULE)
-class MeanSquaredLogarithmicError(LossFunctionWrapper):
-    """`mean(square(log(y_true + 1) - log(y_pred + 1)))`.
+@configured(name="mean_squared_logarithmic_error")
+class MeanSquaredLogarithmicError(FunctionLoss):
+    """`mean(square(log(y_true + 1) - log(y_pred + 1)))`."""
 
-    Args:
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_squared_logarithmic_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.mean_squared_logarithmic_error, reduction, name, dtype)
+    _function = staticmethod(functions.mean_squared_logarithmic_error)
 
 
 @exported(_MODULE)
-class CosineSimilarity(LossFunctionWrapper):
+@configured(name="cosine_similarity")
+class CosineSimilarity(FunctionLoss):
     """The negative cosine of the angle between vectors.
 
     Args:
         axis: The axis of the vectors.
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
     """
 
-    def __init__(
-        self,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "cosine_similarity",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.negative_cosine_similarity, reduction, name, dtype, axis=axis)
+    axis: int = -1
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal loss, as in Keras without the axis."""
-        return {key: value for key, value in super().get_config().items() if key != "axis"}
+    _function = staticmethod(functions.negative_cosine_similarity)
 
 
 @exported(_MODULE)
-class Huber(LossFunctionWrapper):
+@configured(name="huber_loss")
+class Huber(FunctionLoss):
     """`0.5 * d * d` for distances `d` up to `delta`, and `delta * (d - 0.5 * delta)` beyond.
 
     Args:
         delta: The distance at which the loss changes from quadratic to linear.
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
 
     Example:
 
@@ -133,169 +101,80 @@ class Huber(LossFunctionWrapper):
     1.5
     """
 
-    def __init__(
-        self,
-        delta: float = 1.0,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "huber_loss",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.huber, reduction, name, dtype, delta=delta)
+    delta: float = 1.0
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal loss."""
-        return {key: value for key, value in super().get_config().items() if key not in ("delta",)}
+    _function = staticmethod(functions.huber)
 
 
 @exported(_MODULE)
-class LogCosh(LossFunctionWrapper):
-    """`mean(log(cosh(y_pred - y_true)))`.
+@configured(name="log_cosh")
+class LogCosh(FunctionLoss):
+    """`mean(log(cosh(y_pred - y_true)))`."""
 
-    Args:
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "log_cosh",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.log_cosh, reduction, name, dtype)
+    _function = staticmethod(functions.log_cosh)
 
 
 @exported(_MODULE)
-class Hinge(LossFunctionWrapper):
-    """`mean(max(1 - y_true * y_pred, 0))`.
+@configured(name="hinge")
+class Hinge(FunctionLoss):
+    """`mean(max(1 - y_true * y_pred, 0))`."""
 
-    Args:
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.hinge, reduction, name, dtype)
+    _function = staticmethod(functions.hinge)
 
 
 @exported(_MODULE)
-class SquaredHinge(LossFunctionWrapper):
-    """`mean(square(max(1 - y_true * y_pred, 0)))`.
+@configured(name="squared_hinge")
+class SquaredHinge(FunctionLoss):
+    """`mean(square(max(1 - y_true * y_pred, 0)))`."""
 
-    Args:
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "squared_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.squared_hinge, reduction, name, dtype)
+    _function = staticmethod(functions.squared_hinge)
 
 
 @exported(_MODULE)
-class CategoricalHinge(LossFunctionWrapper):
-    """`max(neg - pos + 1, 0)`, `pos = sum(y_true * y_pred)`, `neg = max((1 - y_true) * y_pred)`.
+@configured(name="categorical_hinge")
+class CategoricalHinge(FunctionLoss):
+    """`max(neg - pos + 1, 0)`, `pos = sum(y_true * y_pred)`, `neg = max((1 - y_true) * y_pred)`."""
 
-    Args:
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "categorical_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.categorical_hinge, reduction, name, dtype)
+    _function = staticmethod(functions.categorical_hinge)
 
 
 @exported(_MODULE)
-class KLDivergence(LossFunctionWrapper):
-    """`sum(y_true * log(y_true / y_pred))`.
+@configured(name="kl_divergence")
+class KLDivergence(FunctionLoss):
+    """`sum(y_true * log(y_true / y_pred))`."""
 
-    Args:
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "kl_divergence",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.kl_divergence, reduction, name, dtype)
+    _function = staticmethod(functions.kl_divergence)
 
 
 @exported(_MODULE)
-class Poisson(LossFunctionWrapper):
-    """`mean(y_pred - y_true * log(y_pred))`.
+@configured(name="poisson")
+class Poisson(FunctionLoss):
+    """`mean(y_pred - y_true * log(y_pred))`."""
 
-    Args:
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "poisson",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.poisson, reduction, name, dtype)
+    _function = staticmethod(functions.poisson)
 
 
 @exported(_MODULE)
-class BinaryCrossentropy(LossFunctionWrapper):
+@configured(name="binary_crossentropy")
+class BinaryCrossentropy(FunctionLoss):
     """`mean(-y_true * log(y_pred) - (1 - y_true) * log(1 - y_pred))`.
 
     Args:
         from_logits: Whether `y_pred` is logits.
         label_smoothing: The fraction by which labels are moved towards equal probabilities.
         axis: The axis that the mean is over.
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
     """
 
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "binary_crossentropy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            functions.binary_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+
+    _function = staticmethod(functions.binary_crossentropy)
 
 
 @exported(_MODULE)
-class BinaryFocalCrossentropy(LossFunctionWrapper):
+@configured(name="binary_focal_crossentropy")
+class BinaryFocalCrossentropy(FunctionLoss):
     """Binary cross-entropy in which correctly classified samples count less.
 
     Args:
@@ -305,72 +184,39 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         from_logits: Whether `y_pred` is logits.
         label_smoothing: The fraction by which labels are moved towards equal probabilities.
         axis: The axis that the mean is over.
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
     """
 
-    def __init__(
-        self,
-        apply_class_balancing: bool = False,
-        alpha: float = 0.25,
-        gamma: float = 2.0,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "binary_focal_crossentropy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            functions.binary_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            apply_class_balancing=apply_class_balancing,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    apply_class_balancing: bool = False
+    alpha: float = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+
+    _function = staticmethod(functions.binary_focal_crossentropy)
 
 
 @exported(_MODULE)
-class CategoricalCrossentropy(LossFunctionWrapper):
+@configured(name="categorical_crossentropy")
+class CategoricalCrossentropy(FunctionLoss):
     """`-sum(y_true * log(y_pred))` over the axis of classes.
 
     Args:
         from_logits: Whether `y_pred` is logits.
         label_smoothing: The fraction by which labels are moved towards equal probabilities.
         axis: The axis of the classes.
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
     """
 
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            functions.categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+
+    _function = staticmethod(functions.categorical_crossentropy)
 
 
 @exported(_MODULE)
-class CategoricalFocalCrossentropy(LossFunctionWrapper):
+@configured(name="categorical_focal_crossentropy")
+class CategoricalFocalCrossentropy(FunctionLoss):
     """Categorical cross-entropy in which correctly classified samples count less.
 
     Args:
@@ -379,46 +225,26 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         from_logits: Whether `y_pred` is logits.
         label_smoothing: The fraction by which labels are moved towards equal probabilities.
         axis: The axis of the classes.
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
-        dtype: As of `Loss`.
     """
 
-    def __init__(
-        self,
-        alpha: float = 0.25,
-        gamma: float = 2.0,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "categorical_focal_crossentropy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            functions.categorical_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    alpha: float = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+
+    _function = staticmethod(functions.categorical_focal_crossentropy)
 
 
 @exported(_MODULE)
-class SparseCategoricalCrossentropy(LossFunctionWrapper):
+@configured
+class SparseCategoricalCrossentropy(FunctionLoss):
     """`-log(y_pred[y_true])` along the axis of classes, for integer labels.
 
     Args:
         from_logits: Whether `y_pred` is logits.
         ignore_class: A label whose samples have a loss of 0.
-        reduction: The reduction of the samples' losses, as of `Loss`.
         axis: The axis of the classes.
-        name: Its name.
-        dtype: As of `Loss`.
 
     Example:
 
@@ -426,71 +252,120 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     1.3863
     """
 
-    def __init__(
-        self,
-        from_logits: bool = False,
-        ignore_class: int | None = None,
-        reduction: str | None = "sum_over_batch_size",
-        axis: int = -1,
-        name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            functions.sparse_categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
+    from_logits: bool = False
+    ignore_class: int | None = None
+    reduction: str | None = "sum_over_batch_size"
+    axis: int = -1
+    name: Any = "sparse_categorical_crossentropy"
+    dtype: Any = None
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal loss."""
-        return {key: value for key, value in super().get_config().items() if key not in ("axis",)}
+    _function = staticmethod(functions.sparse_categorical_crossentropy)
 
 
 @exported(_MODULE)
-class Dice(LossFunctionWrapper):
+@configured
+class Dice(FunctionLoss):
     """`1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred))`.
 
     Args:
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
         axis: Axes of the sums.
-        dtype: As of `Loss`.
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "dice",
-        axis: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.dice, reduction, name, dtype, axis=axis)
+    reduction: str | None = "sum_over_batch_size"
+    name: Any = "dice"
+    axis: Any = None
+    dtype: Any = None
+
+    _function = staticmethod(functions.dice)
 
 
 @exported(_MODULE)
-class Tversky(LossFunctionWrapper):
+@configured
+class Tversky(FunctionLoss):
     """One minus the Tversky index.
 
     Args:
         alpha: The weight of false positives.
         beta: The weight of false negatives.
-        reduction: The reduction of the samples' losses, as of `Loss`.
-        name: Its name.
         axis: Axes of the sums.
-        dtype: As of `Loss`.
     """
 
-    def __init__(
-        self,
-        alpha: float = 0.5,
-        beta: float = 0.5,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "tversky",
-        axis: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(functions.tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
+    alpha: float = 0.5
+    beta: float = 0.5
+    reduction: str | None = "sum_over_batch_size"
+    name: Any = "tversky"
+    axis: Any = None
+    dtype: Any = None
+
+    _function = staticmethod(functions.tversky)
+
+
+@exported(_MODULE)
+@configured(name="circle")
+class Circle(FunctionLoss):
+    """The circle loss of embeddings, which pulls those of one label together and pushes others apart.
+
+    `log(1 + sum(exp(gamma * n * (1 - margin - d_n))) * sum(exp(-gamma * p * (margin - d_p))))` for each embedding, with
+    its distances `d_p` from those of the same label and `d_n` from others, `p = margin + d_p` and
+    `n = max(1 + margin - d_n, 0)` (Sun et al., 2020).
+
+    Args:
+        gamma: The factor of the distances.
+        margin: How far embeddings of one label may be apart.
+        remove_diagonal: Whether the distance of an embedding from itself is left out.
+
+    Example:
+
+    >>> round(float(Circle(gamma=1.0)([0, 0], [[1.0, 0.0], [1.0, 0.0]])), 4)
+    0.0
+    """
+
+    gamma: float = 80.0
+    margin: float = 0.4
+    remove_diagonal: bool = True
+
+    _function = staticmethod(functions.circle)
+
+
+@exported(_MODULE)
+@configured(name="categorical_generalized_cross_entropy")
+class CategoricalGeneralizedCrossEntropy(FunctionLoss):
+    """`(1 - p ** q) / q` with the probability `p` of the true class (Zhang and Sabuncu, 2018): for wrong labels.
+
+    Args:
+        q: From the cross-entropy (near 0) to the absolute error (near 1).
+
+    Raises:
+        ArgumentError: if `q` is not between 0 and 1.
+
+    Example:
+
+    >>> float(CategoricalGeneralizedCrossEntropy(q=0.5)([1], [[0.75, 0.25]]))
+    1.0
+    """
+
+    q: float = 0.5
+
+    _function = staticmethod(functions.categorical_generalized_cross_entropy)
+
+    def _prepare(self) -> None:
+        if not 0 < self.q < 1:
+            raise ArgumentError("q is a number between 0 and 1", got=repr(self.q))
+        super()._prepare()
+
+
+@exported(_MODULE)
+@configured(name="ctc")
+class CTC(FunctionLoss):
+    """The loss of connectionist temporal classification: `-log P(y_true)` of sequences (Graves et al., 2006).
+
+    Labels are from 1 on; 0 is padding, and the blank in `y_pred`, which are logits.
+
+    Example:
+
+    >>> from graphc import ops
+    >>> round(float(CTC()([[1, 2]], ops.zeros((1, 3, 3)))), 4)
+    1.6864
+    """
+
+    _function = staticmethod(functions.ctc)

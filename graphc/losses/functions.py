@@ -367,6 +367,80 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     return ops.subtract(1.0, ops.divide(both, total + settings.epsilon()))
 
 
+@_in_wide
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Tensor:
+    """`(1 - p ** q) / q` with the probability `p` of the true class.
+
+    Args:
+        y_true: Integers, `[batch]`.
+        y_pred: Probabilities, `[batch, classes]`.
+        q: Between 0 and 1.
+    """
+    labels, probabilities = as_tensor(y_true), as_tensor(y_pred)
+    if labels.ndim > 1 and labels.ndim == probabilities.ndim and labels.shape[-1] == 1:
+        labels = ops.squeeze(labels, -1)
+    true = ops.one_hot(ops.cast(labels, "int32"), probabilities.shape[-1], dtype=probabilities.dtype)
+    return ops.divide(1 - ops.power(ops.sum(probabilities * true, axis=-1), q), q)
+
+
+@_in_wide
+def circle(
+    y_true: Any,
+    y_pred: Any,
+    ref_labels: Any = None,
+    ref_embeddings: Any = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80,
+    margin: float = 0.4,
+) -> Tensor:
+    """The circle loss of embeddings: see the class `Circle`.
+
+    Args:
+        y_true: Integer labels, `[batch]`.
+        y_pred: Embeddings of norm one, `[batch, size]`.
+        ref_labels: The labels of the embeddings to compare with. None: `y_true`.
+        ref_embeddings: These. None: `y_pred`.
+        remove_diagonal: Whether the distance of an embedding from itself is left out.
+        gamma: The factor of the distances.
+        margin: How far embeddings of one label may be apart.
+    """
+    embeddings, labels = as_tensor(y_pred), ops.reshape(ops.cast(y_true, "int32"), (-1, 1))
+    others = embeddings if ref_embeddings is None else as_tensor(ref_embeddings, embeddings.type.dtype)
+    of_others = labels if ref_labels is None else ops.reshape(ops.cast(ref_labels, "int32"), (-1, 1))
+    distances = ops.maximum(1 - ops.matmul(embeddings, ops.transpose(others)), 0.0)
+    same = ops.equal(labels, ops.transpose(of_others))
+    different = ops.logical_not(same)
+    if remove_diagonal:
+        rows, columns = (ops.reshape(ops.arange(x.shape[0]), (-1, 1)) for x in (labels, of_others))
+        same = ops.logical_and(same, ops.not_equal(rows, ops.transpose(columns)))
+    near = -gamma * (margin + distances) * (margin - distances)
+    far = gamma * ops.maximum(1 + margin - distances, 0.0) * (1 - margin - distances)
+    nothing = float("-inf")
+    near, far = (ops.logsumexp(ops.where(w, x, nothing), axis=1) for w, x in ((same, near), (different, far)))
+    loss = ops.softplus(near + far)
+    set_mask(loss, ops.greater(loss, 0))
+    return loss
+
+
+@_in_wide
+def ctc(y_true: Any, y_pred: Any) -> Tensor:
+    """The loss of connectionist temporal classification: see the class `CTC`.
+
+    Args:
+        y_true: Integer labels, `[batch, labels]`, padded with 0.
+        y_pred: Logits, `[batch, times, classes]`; class 0 is the blank.
+
+    Raises:
+        ShapeError: if the ranks are others.
+    """
+    labels, logits = as_tensor(y_true), as_tensor(y_pred)
+    if labels.ndim != 2 or logits.ndim != 3:
+        raise ShapeError("ctc takes labels of rank 2 and logits of rank 3", got=f"{labels.type} and {logits.type}")
+    lengths = ops.cast(ops.sum(ops.cast(ops.not_equal(labels, 0), "int32"), axis=-1), "int32")
+    times = ops.broadcast_to(ops.cast(logits.shape[1], "int32"), lengths.shape)
+    return ops.ctc_loss(labels, logits, lengths, times, mask_index=0)
+
+
 def check_probability(name: str, value: float) -> float:
     """A number from 0 to 1.
 
