@@ -72,11 +72,6 @@ class Declared:
     kind: Kind
     attribute: str
 
-    @property
-    def doc(self) -> str:
-        """What a docstring says of it."""
-        return self.kind.doc.format(self.name.rpartition("_")[0].replace("_", " "))
-
 
 def _kind(cls: type, name: str) -> Kind:
     kinds: Mapping[str, Kind] = getattr(cls, "_kinds", {})
@@ -222,7 +217,7 @@ class _Documentation:
     def _complete(self) -> str:
         lines = self._text.rstrip().split("\n")
         mentioned, end = _arguments(lines)
-        known = {name: field.doc for name, field in declared_of(self._cls).items()}
+        known = {name: _doc(self._cls, name) for name in _signature_of(self._cls).parameters}
         added = [line for name, doc in known.items() if doc and name not in mentioned for line in _entry(name, doc)]
         if not added:
             return self._text
@@ -241,6 +236,17 @@ def _arguments(lines: list[str]) -> tuple[set[str], int]:
         return names, first + count
     sections = ("    Returns:", "    Raises:", "    Example:")
     return set(), next((i for i, line in enumerate(lines) if line in sections), len(lines))
+
+
+def _signature_of(cls: type) -> inspect.Signature:
+    init = vars(cls)["__init__"]
+    assert isinstance(init, _Constructor)
+    return init.__signature__
+
+
+def _doc(cls: type, name: str) -> str:
+    """What docstrings say of an argument."""
+    return _kind(cls, name).doc.format(name.rpartition("_")[0].replace("_", " "))
 
 
 def _entry(name: str, doc: str) -> Iterator[str]:

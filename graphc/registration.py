@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from graphc.errors import ArgumentError
+from graphc.parameters import declared_config
 
 T = TypeVar("T")
 
@@ -287,7 +288,10 @@ class Configurable:
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal object."""
-        return {}
+        return declared_config(self)
+
+    def _prepare(self) -> None:
+        """Checks the arguments that the class declares, which are attributes now, and derives others."""
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

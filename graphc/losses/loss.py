@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 from graphc import config as settings
@@ -10,6 +11,7 @@ from graphc import dims, dtypes, ops, tree
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, ShapeError
 from graphc.losses.functions import same_rank
+from graphc.parameters import Kind
 from graphc.registration import Configurable
 from graphc.tracing import Tensor, as_tensor, cast, get_mask, given_name, set_mask, snake_case
 from graphc.transforms.autograph import for_trace
@@ -83,6 +85,14 @@ class Loss(Configurable):
     Raises:
         ArgumentError: if the reduction is unknown.
     """
+
+    _kinds = MappingProxyType(
+        {
+            "reduction": Kind("How the samples' losses become one number: see `Loss`."),
+            "name": Kind("Its name."),
+            "dtype": Kind("The dtype of floating-point targets and predictions. None: the default one."),
+        }
+    )
 
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None

@@ -7,11 +7,13 @@ from typing import Any
 
 from graphc import ops
 from graphc.optimizers.optimizer import Optimizer
+from graphc.parameters import configured
 from graphc.registration import exported
 from graphc.tracing import Variable
 
 
 @exported("keras.optimizers")
+@configured
 class Adam(Optimizer):
     """`m = m + (1 - beta_1) * (g - m); v = v + (1 - beta_2) * (g * g - v)`, and
 
@@ -19,21 +21,10 @@ class Adam(Optimizer):
     (Kingma and Ba, 2014).
 
     Args:
-        learning_rate: A number or a schedule.
         beta_1: Decay rate of the first moment, the mean of the gradients.
         beta_2: Decay rate of the second moment, the mean of the squared gradients.
         epsilon: A small number that prevents division by 0.
         amsgrad: Whether to divide by the largest mean of squares so far (Reddi et al., 2018).
-        weight_decay: The fraction of the weights, times the learning rate, that each step subtracts.
-        clipnorm: The maximum norm of a gradient.
-        clipvalue: The maximum absolute value of a gradient's elements.
-        global_clipnorm: The maximum norm of all gradients together.
-        use_ema: Whether to keep moving averages of the weights.
-        ema_momentum: The momentum of these averages.
-        ema_overwrite_frequency: The number of steps after which weights are set to their averages.
-        loss_scale_factor: Factor by which the loss is multiplied and gradients are divided.
-        gradient_accumulation_steps: The number of steps whose mean gradient is one update.
-        name: Its name.
 
     Example:
 
@@ -43,40 +34,11 @@ class Adam(Optimizer):
     True
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        amsgrad: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-            **kwargs,
-        )
-        self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
+    learning_rate: Any = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    amsgrad: bool = False
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Creates the optimizer's variables for some weights."""
@@ -104,8 +66,3 @@ class Adam(Optimizer):
             self.largest[index].assign(ops.maximum(self.largest[index].value, size))
             size = self.largest[index].value
         variable.assign_sub(mean.value * rate / (ops.sqrt(size) + self.epsilon))
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal optimizer."""
-        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
-        return {**super().get_config(), **own}

@@ -7,32 +7,23 @@ from typing import Any
 
 from graphc import ops
 from graphc.optimizers.optimizer import Optimizer
+from graphc.parameters import configured
 from graphc.registration import exported
 from graphc.tracing import Variable
 
 
 @exported("keras.optimizers")
+@configured
 class RMSprop(Optimizer):
     """`v = rho * v + (1 - rho) * g * g; w = w - learning_rate * g / sqrt(v + epsilon)`.
 
     (Hinton, 2012)
 
     Args:
-        learning_rate: A number or a schedule.
         rho: Decay rate of the second moment, the mean of the squared gradients.
         momentum: The fraction of the last update that is added to the next one.
         epsilon: A small number that prevents division by 0.
         centered: Whether to normalize by the estimated variance in place of the second moment.
-        weight_decay: The fraction of the weights, times the learning rate, that each step subtracts.
-        clipnorm: The maximum norm of a gradient.
-        clipvalue: The maximum absolute value of a gradient's elements.
-        global_clipnorm: The maximum norm of all gradients together.
-        use_ema: Whether to keep moving averages of the weights.
-        ema_momentum: The momentum of these averages.
-        ema_overwrite_frequency: The number of steps after which weights are set to their averages.
-        loss_scale_factor: Factor by which the loss is multiplied and gradients are divided.
-        gradient_accumulation_steps: The number of steps whose mean gradient is one update.
-        name: Its name.
 
     Example:
 
@@ -42,40 +33,11 @@ class RMSprop(Optimizer):
     True
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        rho: float = 0.9,
-        momentum: float = 0.0,
-        epsilon: float = 1e-7,
-        centered: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-            **kwargs,
-        )
-        self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
+    learning_rate: Any = 0.001
+    rho: float = 0.9
+    momentum: float = 0.0
+    epsilon: float = 1e-7
+    centered: bool = False
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Creates the optimizer's variables for some weights."""
@@ -102,8 +64,3 @@ class RMSprop(Optimizer):
             momentum.assign(self.momentum * momentum.value + change)
             change = momentum.value
         variable.assign_sub(change)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal optimizer."""
-        own = {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": self.centered}
-        return {**super().get_config(), **own}

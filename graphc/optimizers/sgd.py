@@ -8,30 +8,21 @@ from typing import Any
 from graphc import ops
 from graphc.errors import ArgumentError
 from graphc.optimizers.optimizer import Optimizer
+from graphc.parameters import configured
 from graphc.registration import exported
 from graphc.tracing import Variable
 
 
 @exported("keras.optimizers")
+@configured
 class SGD(Optimizer):
     """`w = w - learning_rate * g`, with momentum `v = momentum * v - learning_rate * g; w = w + v`.
 
     With Nesterov's momentum `w = w + momentum * v - learning_rate * g` (Sutskever et al., 2013).
 
     Args:
-        learning_rate: A number or a schedule.
         momentum: The fraction of the last update that is added to the next one.
         nesterov: Whether to use Nesterov's momentum.
-        weight_decay: The fraction of the weights, times the learning rate, that each step subtracts.
-        clipnorm: The maximum norm of a gradient.
-        clipvalue: The maximum absolute value of a gradient's elements.
-        global_clipnorm: The maximum norm of all gradients together.
-        use_ema: Whether to keep moving averages of the weights.
-        ema_momentum: The momentum of these averages.
-        ema_overwrite_frequency: The number of steps after which weights are set to their averages.
-        loss_scale_factor: Factor by which the loss is multiplied and gradients are divided.
-        gradient_accumulation_steps: The number of steps whose mean gradient is one update.
-        name: Its name.
 
     Example:
 
@@ -41,40 +32,13 @@ class SGD(Optimizer):
     True
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.01,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-            **kwargs,
-        )
-        if not isinstance(momentum, int | float) or not 0 <= momentum <= 1:
-            raise ArgumentError("momentum is a number from 0 to 1", got=repr(momentum))
-        self.momentum, self.nesterov = momentum, nesterov
+    learning_rate: Any = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def _prepare(self) -> None:
+        if not isinstance(self.momentum, int | float) or not 0 <= self.momentum <= 1:
+            raise ArgumentError("momentum is a number from 0 to 1", got=repr(self.momentum))
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Creates the optimizer's variables for some weights."""
@@ -92,8 +56,3 @@ class SGD(Optimizer):
         velocity = self.momentums[self._get_variable_index(variable)]
         velocity.assign(self.momentum * velocity.value - change)
         variable.assign_add(self.momentum * velocity.value - change if self.nesterov else velocity.value)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal optimizer."""
-        own = {"momentum": self.momentum, "nesterov": self.nesterov}
-        return {**super().get_config(), **own}
