@@ -5,18 +5,25 @@ from types import MappingProxyType
 from typing import Any
 
 from graphc.optimizers import schedules
+from graphc.optimizers.adadelta import Adadelta
+from graphc.optimizers.adafactor import Adafactor
 from graphc.optimizers.adagrad import Adagrad
 from graphc.optimizers.adam import Adam
 from graphc.optimizers.adamax import Adamax
 from graphc.optimizers.adamw import AdamW
+from graphc.optimizers.ftrl import Ftrl
+from graphc.optimizers.lamb import Lamb
 from graphc.optimizers.lion import Lion
 from graphc.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from graphc.optimizers.nadam import Nadam
 from graphc.optimizers.optimizer import Optimizer
 from graphc.optimizers.rmsprop import RMSprop
 from graphc.optimizers.sgd import SGD
 from graphc.registration import deserialize_keras_object, resolve, serialize_keras_object
 
-_CLASSES: tuple[Any, ...] = (Adagrad, Adam, AdamW, Adamax, Lion, LossScaleOptimizer, RMSprop, SGD)
+_CLASSES: tuple[Any, ...] = (
+    *(Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, LossScaleOptimizer, Nadam, RMSprop, SGD),
+)
 _NAMES: Mapping[str, Any] = MappingProxyType(
     {cls.__name__: cls for cls in _CLASSES} | {cls.__name__.lower(): cls for cls in _CLASSES}
 )
@@ -48,12 +55,17 @@ def deserialize(config: Any, custom_objects: Any = None) -> Any:
 
 __all__ = [
     "SGD",
+    "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Ftrl",
+    "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "Nadam",
     "Optimizer",
     "RMSprop",
     "deserialize",

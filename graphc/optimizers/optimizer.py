@@ -223,10 +223,26 @@ class Optimizer(Configurable):
         return self.add_variable(reference_variable.shape, initializer, reference_variable.type.dtype.name, name=full)
 
     def add_optimizer_variables(
-        self, trainable_variables: Sequence[Variable], name: str, initializer: str = "zeros"
-    ) -> list[Variable]:
-        """Creates a variable for each weight."""
-        return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
+        self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"
+    ) -> Any:
+        """Creates a variable, or several, for each weight.
+
+        Args:
+            trainable_variables: The weights.
+            name: The purpose of the variables; or a list of them.
+            initializer: Their initial value; or a list with one for each purpose.
+
+        Returns:
+            The list of variables; or a tuple with a list for each purpose.
+        """
+        if isinstance(name, str):
+            return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
+        firsts = initializer if isinstance(initializer, list | tuple) else [initializer] * len(name)
+        made = [
+            [self.add_variable_from_reference(v, n, first) for n, first in zip(name, firsts, strict=True)]
+            for v in trainable_variables
+        ]
+        return tuple([variables[i] for variables in made] for i in range(len(name)))
 
     def _get_variable_index(self, variable: Variable) -> int:
         for index, known in enumerate(self._trainable):

@@ -26,6 +26,13 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Adagrad", {}),
     ("Adamax", {}),
     ("Lion", {}),
+    ("Adadelta", {"rho": 0.9}),
+    ("Adafactor", {}),
+    ("Adafactor", {"learning_rate": 0.5, "clip_threshold": 0.5}),
+    ("Ftrl", {"learning_rate": 0.1, "beta": 0.2, "l2_regularization_strength": 0.1}),
+    ("Ftrl", {"l1_regularization_strength": 0.3, "l2_shrinkage_regularization_strength": 0.1, "learning_rate": 0.5}),
+    ("Lamb", {"weight_decay": 0.01}),
+    ("Nadam", {"learning_rate": 0.1}),
 ]
 SCHEDULES: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("ExponentialDecay", (0.1, 10, 0.9), {"staircase": True}),
