@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc import ops
 from graphc.errors import ArgumentError
+from graphc.parameters import configured
 from graphc.registration import Configurable, deserialize_keras_object, exported, serialize_keras_object
 
 _MODULE = "keras.optimizers.schedules"
@@ -25,6 +26,7 @@ def _float(x: Any) -> Any:
 
 
 @exported(_MODULE)
+@configured
 class ExponentialDecay(LearningRateSchedule):
     """`initial_learning_rate * decay_rate ** (step / decay_steps)`.
 
@@ -41,16 +43,11 @@ class ExponentialDecay(LearningRateSchedule):
     0.25
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "ExponentialDecay",
-    ) -> None:
-        self.initial_learning_rate, self.decay_steps, self.decay_rate = initial_learning_rate, decay_steps, decay_rate
-        self.staircase, self.name = staircase, name
+    initial_learning_rate: float
+    decay_steps: int
+    decay_rate: float
+    staircase: bool = False
+    name: str = "ExponentialDecay"
 
     def __call__(self, step: Any) -> Any:
         """The learning rate of a step."""
@@ -58,18 +55,9 @@ class ExponentialDecay(LearningRateSchedule):
         passed = ops.floor(passed) if self.staircase else passed
         return self.initial_learning_rate * ops.power(float(self.decay_rate), passed)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal schedule."""
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "decay_rate": self.decay_rate,
-            "staircase": self.staircase,
-            "name": self.name,
-        }
-
 
 @exported(_MODULE)
+@configured
 class InverseTimeDecay(ExponentialDecay):
     """`initial_learning_rate / (1 + decay_rate * step / decay_steps)`.
 
@@ -86,15 +74,11 @@ class InverseTimeDecay(ExponentialDecay):
     0.5
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "InverseTimeDecay",
-    ) -> None:
-        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
+    initial_learning_rate: float
+    decay_steps: int
+    decay_rate: float
+    staircase: bool = False
+    name: str = "InverseTimeDecay"
 
     def __call__(self, step: Any) -> Any:
         """The learning rate of a step."""
@@ -104,6 +88,7 @@ class InverseTimeDecay(ExponentialDecay):
 
 
 @exported(_MODULE)
+@configured
 class PiecewiseConstantDecay(LearningRateSchedule):
     """A rate for each range of steps.
 
@@ -122,10 +107,15 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     (1.0, 0.5)
     """
 
-    def __init__(self, boundaries: Any, values: Any, name: str = "PiecewiseConstant") -> None:
-        if len(boundaries) != len(values) - 1:
-            raise ArgumentError("there is one more rate than boundaries", got=f"{len(boundaries)} and {len(values)}")
-        self.boundaries, self.values, self.name = list(boundaries), list(values), name
+    boundaries: Any
+    values: Any
+    name: str = "PiecewiseConstant"
+
+    def _prepare(self) -> None:
+        self.boundaries, self.values = list(self.boundaries), list(self.values)
+        if len(self.boundaries) != len(self.values) - 1:
+            got = f"{len(self.boundaries)} and {len(self.values)}"
+            raise ArgumentError("there is one more rate than boundaries", got=got)
 
     def __call__(self, step: Any) -> Any:
         """The learning rate of a step."""
@@ -134,12 +124,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
             rate = ops.where(ops.greater(step, boundary), float(value), rate)
         return rate
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal schedule."""
-        return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
-
 
 @exported(_MODULE)
+@configured
 class PolynomialDecay(LearningRateSchedule):
     """`(initial - end) * (1 - step / decay_steps) ** power + end` up to `decay_steps`, then `end`.
 
@@ -157,17 +144,12 @@ class PolynomialDecay(LearningRateSchedule):
     0.5
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        end_learning_rate: float = 0.0001,
-        power: float = 1.0,
-        cycle: bool = False,
-        name: str = "PolynomialDecay",
-    ) -> None:
-        self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
-        self.end_learning_rate, self.power, self.cycle, self.name = end_learning_rate, power, cycle, name
+    initial_learning_rate: float
+    decay_steps: int
+    end_learning_rate: float = 0.0001
+    power: float = 1.0
+    cycle: bool = False
+    name: str = "PolynomialDecay"
 
     def __call__(self, step: Any) -> Any:
         """The learning rate of a step."""
@@ -179,19 +161,9 @@ class PolynomialDecay(LearningRateSchedule):
         left = ops.power(1.0 - now / length, float(self.power))
         return (self.initial_learning_rate - self.end_learning_rate) * left + self.end_learning_rate
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal schedule."""
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "end_learning_rate": self.end_learning_rate,
-            "power": self.power,
-            "cycle": self.cycle,
-            "name": self.name,
-        }
-
 
 @exported(_MODULE)
+@configured
 class CosineDecay(LearningRateSchedule):
     """`initial * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2 + alpha)` (Loshchilov and Hutter, 2016).
 
@@ -209,17 +181,12 @@ class CosineDecay(LearningRateSchedule):
     0.5
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        alpha: float = 0.0,
-        name: str = "CosineDecay",
-        warmup_target: float | None = None,
-        warmup_steps: int = 0,
-    ) -> None:
-        self.initial_learning_rate, self.decay_steps, self.alpha = initial_learning_rate, decay_steps, alpha
-        self.name, self.warmup_target, self.warmup_steps = name, warmup_target, warmup_steps
+    initial_learning_rate: float
+    decay_steps: int
+    alpha: float = 0.0
+    name: str = "CosineDecay"
+    warmup_target: float | None = None
+    warmup_steps: int = 0
 
     def __call__(self, step: Any) -> Any:
         """The learning rate of a step."""
@@ -233,16 +200,58 @@ class CosineDecay(LearningRateSchedule):
         rise = (first - self.initial_learning_rate) * (now / float(max(1, start))) + self.initial_learning_rate
         return ops.where(now < float(start), rise, rate)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal schedule."""
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "alpha": self.alpha,
-            "name": self.name,
-            "warmup_target": self.warmup_target,
-            "warmup_steps": self.warmup_steps,
-        }
+
+@exported(_MODULE)
+@configured
+class CosineDecayRestarts(LearningRateSchedule):
+    """Cosine decay again and again, each time over more steps and from a smaller rate (Loshchilov and Hutter, 2016).
+
+    In the `i`-th decay, of `first_decay_steps * t_mul ** i` steps, the rate falls from `initial * m_mul ** i` as in
+    `CosineDecay`.
+
+    Args:
+        initial_learning_rate: The rate of step 0.
+        first_decay_steps: The number of steps of the first decay.
+        t_mul: The ratio of the numbers of steps of a decay and of the one before.
+        m_mul: The ratio of the first rates of a decay and of the one before.
+        alpha: The last rate of a decay, as a fraction of the first of all.
+        name: Its name.
+
+    Raises:
+        ArgumentError: if a number is out of its range.
+
+    Example:
+
+    >>> schedule = CosineDecayRestarts(1.0, 10)
+    >>> [round(float(schedule(step)), 4) for step in (0, 5, 10, 20)]
+    [1.0, 0.5, 1.0, 0.5]
+    """
+
+    initial_learning_rate: float
+    first_decay_steps: int
+    t_mul: float = 2.0
+    m_mul: float = 1.0
+    alpha: float = 0.0
+    name: str = "SGDRDecay"
+
+    def _prepare(self) -> None:
+        if self.first_decay_steps <= 0 or self.t_mul < 1:
+            raise ArgumentError(
+                "first_decay_steps is positive, and t_mul 1 or more", got=f"{self.first_decay_steps}, {self.t_mul}"
+            )
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of a step."""
+        done = _float(step) / float(self.first_decay_steps)
+        if self.t_mul == 1:
+            number = ops.floor(done)
+            part = done - number
+        else:
+            number = ops.floor(ops.log(1.0 - done * (1.0 - self.t_mul)) / math.log(self.t_mul))
+            length = ops.power(float(self.t_mul), number)
+            part = (done - (1.0 - length) / (1.0 - self.t_mul)) / length
+        height = 0.5 * ops.power(float(self.m_mul), number) * (1.0 + ops.cos(math.pi * part))
+        return self.initial_learning_rate * ((1 - self.alpha) * height + self.alpha)
 
 
 def serialize(learning_rate_schedule: Any) -> Any:

@@ -40,6 +40,8 @@ SCHEDULES: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("PiecewiseConstantDecay", ([5, 10], [0.1, 0.05, 0.01]), {}),
     ("PolynomialDecay", (0.1, 10), {"power": 2.0, "cycle": True}),
     ("CosineDecay", (0.1, 10), {"warmup_target": 0.2, "warmup_steps": 4}),
+    ("CosineDecayRestarts", (0.1, 7), {"m_mul": 0.8, "alpha": 0.1}),
+    ("CosineDecayRestarts", (0.1, 5), {"t_mul": 1.0}),
 ]
 
 
