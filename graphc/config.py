@@ -22,6 +22,7 @@ config folder of this platform (on Linux `~/.config/graphc/`), or the file that 
 | `interactive_logging` | `GRAPHC_INTERACTIVE_LOGGING` | whether messages are printed; if not, they are logged |
 | `max_epochs` | `GRAPHC_MAX_EPOCHS` | how many epochs `fit` runs at most; not set: as many as it is asked for |
 | `max_steps_per_epoch` | `GRAPHC_MAX_STEPS_PER_EPOCH` | how many steps a pass over data has at most |
+| `flash_attention` | `GRAPHC_FLASH_ATTENTION` | kept for programs that ask; the compiler chooses |
 | `traceback_filtering` | `GRAPHC_TRACEBACK_FILTERING` | kept for programs that ask; tracebacks are always whole |
 | `dtype_policy` | `GRAPHC_DTYPE_POLICY` | the dtype policy of layers without one; not set: `floatx` |
 | `verify` | `GRAPHC_VERIFY` | whether graphs and kernels are checked after each pass of a compilation; not set: no |
@@ -67,6 +68,7 @@ class Config:
     max_epochs: int | None = None
     max_steps_per_epoch: int | None = None
     traceback_filtering: bool = True
+    flash_attention: bool = True
     dtype_policy: str | None = None
     verify: bool = False
 
@@ -88,6 +90,7 @@ _VARIABLES = MappingProxyType(
         "max_epochs": "GRAPHC_MAX_EPOCHS",
         "max_steps_per_epoch": "GRAPHC_MAX_STEPS_PER_EPOCH",
         "traceback_filtering": "GRAPHC_TRACEBACK_FILTERING",
+        "flash_attention": "GRAPHC_FLASH_ATTENTION",
         "dtype_policy": "GRAPHC_DTYPE_POLICY",
         "verify": "GRAPHC_VERIFY",
     }
@@ -231,7 +234,7 @@ def _parse(name: str, text: str) -> object:
     """Converts a variable's text to the type of its field; text that is no number stays text and fails the check."""
     kinds: dict[str, Callable[[str], object]] = {
         **dict.fromkeys(("threads", "max_epochs", "max_steps_per_epoch"), int),
-        **dict.fromkeys(("verify", "interactive_logging", "traceback_filtering"), _as_switch),
+        **dict.fromkeys(("verify", "interactive_logging", "traceback_filtering", "flash_attention"), _as_switch),
         "epsilon": float,
     }
     try:
@@ -515,20 +518,17 @@ def enable_unsafe_deserialization() -> None:
 
 def enable_flash_attention() -> None:
     """Accepted as in Keras: attention is always fused with its softmax where that is faster."""
+    _set("flash_attention", True, "enable_flash_attention()")
 
 
 def disable_flash_attention() -> None:
-    """Refused: there is no other implementation.
-
-    Raises:
-        ArgumentError: always.
-    """
-    raise ArgumentError("there is one implementation of attention", hint="leave this call out")
+    """Accepted as in Keras: the compiler decides how attention is computed; the results are the same."""
+    _set("flash_attention", False, "disable_flash_attention()")
 
 
 def is_flash_attention_enabled() -> bool | None:
-    """None, as in Keras where attention decides by itself."""
-    return None
+    """False after `disable_flash_attention`, else None, as in Keras where attention decides by itself."""
+    return None if current().flash_attention else False
 
 
 def is_nnx_enabled() -> bool:

@@ -79,6 +79,7 @@ CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
         "max_epochs": _count,
         "max_steps_per_epoch": _count,
         "traceback_filtering": _switch,
+        "flash_attention": _switch,
         "dtype_policy": _one_of(POLICIES),
         "verify": _switch,
     }

@@ -94,10 +94,10 @@ def test_the_users_config_folder_is_read(tmp_path: Path) -> None:
 
 def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     values = ("numpy", "2", "bfloat16", "1e-3", "channels_first", str(tmp_path / "c"), str(tmp_path / "d"), "gcc-12")
-    values += ("library", "0", "3", "4", "0", "mixed_float16", "1")
+    values += ("library", "0", "3", "4", "0", "0", "mixed_float16", "1")
     for variable, value in zip(config._VARIABLES.values(), values, strict=True):
         monkeypatch.setenv(variable, value)
-    after = ("library", False, 3, 4, False, "mixed_float16", True)
+    after = ("library", False, 3, 4, False, False, "mixed_float16", True)
     assert config.current() == config.Config(
         "numpy", 2, "bfloat16", 1e-3, "channels_first", tmp_path / "c", tmp_path / "d", "gcc-12", *after
     )

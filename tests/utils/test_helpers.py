@@ -247,6 +247,10 @@ def test_settings() -> None:
             refused()
     assert config.backend() == graphc.backend.backend()
     assert config.is_flash_attention_enabled() is None and not config.is_nnx_enabled()
+    config.disable_flash_attention()
+    assert config.is_flash_attention_enabled() is False
+    config.enable_flash_attention()
+    assert config.is_flash_attention_enabled() is None
 
 
 def test_the_default_policy() -> None:
