@@ -50,6 +50,9 @@ def serialize(optimizer: Any) -> Any:
 
 def deserialize(config: Any, custom_objects: Any = None) -> Any:
     """The optimizer that a configuration describes."""
+    name = config.get("class_name") if isinstance(config, dict) else None
+    if isinstance(name, str) and name.lower() in _NAMES:  # in any case, as in Keras
+        config = {**config, "class_name": _NAMES[name.lower()].__name__}
     return deserialize_keras_object(config, custom_objects)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from graphc.layers.weights import WeightOwner
 from graphc.optimizers import Optimizer
 from graphc.random import SeedGenerator
 from graphc.registration import choices
-from graphc.saving import legacy
+from graphc.saving import archive, legacy
 from graphc.saving.files import Entry, kind_of, opened, write
 from graphc.tracing import Array, Variable, describe, snake_case, user_line
 
@@ -157,7 +157,8 @@ def load(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
 
     Args:
         model: The model.
-        filepath: Path of the file; `.h5` and `.hdf5` without `.weights` are of the form before Keras 3.
+        filepath: Path of the file, or of a model file, `.keras`; `.h5` and `.hdf5` without `.weights` are of the form
+            before Keras 3.
         skip_mismatch: Whether to skip weights that are missing or have another shape.
 
     Raises:
@@ -167,12 +168,23 @@ def load(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
     if path.name.endswith((".h5", ".hdf5")) and not path.name.endswith(".weights.h5"):
         legacy.load(model, path, skip_mismatch)
         return
-    with opened(path, kind_of(path)) as entries:
+    with _entries(path) as entries:
         chosen = matched(model, path, entries, skip_mismatch)
         # All arrays are read before the first weight is changed, since the file may be damaged.
         arrays: list[tuple[Variable, Array]] = [(variable, entry.read()) for variable, entry in chosen]
     for variable, array in arrays:
         variable.assign(array)
+
+
+@contextmanager
+def _entries(path: Path) -> Iterator[Mapping[str, Entry]]:
+    """A context with the entries of a file of weights, or of those in a model file."""
+    if path.suffix == ".keras":
+        with archive.opened(path) as (_, entries):
+            yield entries
+    else:
+        with opened(path, kind_of(path)) as entries:
+            yield entries
 
 
 def matched(

@@ -74,3 +74,9 @@ def test_schedules(name: str, args: tuple[Any, ...], options: dict[str, Any]) ->
     for step in (0, 3, 5, 6, 10, 17):
         np.testing.assert_allclose(float(ours(step)), float(theirs(step)), rtol=1e-5, err_msg=str(step))
     assert ours.get_config() == theirs.get_config()
+
+
+def test_names_of_optimizers_in_any_case() -> None:
+    for name in ("adafactor", "SGD", "AdamW", "rmsprop"):
+        made = optimizers.deserialize({"class_name": name, "config": {"learning_rate": 0.5}})
+        assert type(made).__name__.lower() == name.lower() and float(made.learning_rate) == 0.5

@@ -205,6 +205,13 @@ def test_names_of_files(tmp_path: Path) -> None:
         graphc.models.load_model(tmp_path / "none.keras")
 
 
+def test_weights_of_a_model_file(tmp_path: Path) -> None:
+    model, other = graph(graphc), graph(graphc)
+    model.save(tmp_path / "m.keras")
+    other.load_weights(tmp_path / "m.keras")
+    np.testing.assert_allclose(other(X["flat"]), model(X["flat"]), rtol=1e-6)
+
+
 def test_json() -> None:
     model = graph(graphc)
     again = graphc.models.model_from_json(model.to_json())
