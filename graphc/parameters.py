@@ -152,7 +152,6 @@ class _Constructor:
         parameters = [inspect.Parameter("self", kind)]
         parameters += [inspect.Parameter(d.name, kind, default=d.default) for d in declared.values()]
         parameters += [p for name, p in self._base.items() if p.kind is kind and name not in declared]
-        # The first without a default may come behind one with a default only by name.
         if any(p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in self._base.values()):
             parameters.append(inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD))
         return inspect.Signature(parameters)

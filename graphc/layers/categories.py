@@ -91,8 +91,6 @@ class CategoryEncoding(Encoding):
     output_mode: str = "multi_hot"
     sparse: bool = False
 
-    _unwritten = frozenset({"sparse"})
-
     def _prepare(self) -> None:
         super()._prepare()
         if not isinstance(self.num_tokens, int) or self.num_tokens < 1:

@@ -43,7 +43,6 @@ def batches_of(data: Any, steps: int | None) -> Iterator[Any]:
     for step, batch in enumerate(data):
         if steps is not None and step >= steps:
             return
-        # Of pairs with labels, the first are the inputs.
         yield batch
 
 

@@ -24,11 +24,12 @@ def same(here: Any, there: Any) -> None:
     np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
-@pytest.mark.parametrize("mode", ["one_hot", "multi_hot", "count"])
-@pytest.mark.parametrize("shape", SHAPES)
+# Several indices of a sample have no single one.
+ENCODINGS = [(s, m) for s in SHAPES for m in ("one_hot", "multi_hot", "count") if (s, m) != ((5, 3), "one_hot")]
+
+
+@pytest.mark.parametrize(("shape", "mode"), ENCODINGS)
 def test_encodings(shape: tuple[int, ...], mode: str) -> None:
-    if mode == "one_hot" and shape[1:] == (3,):
-        return  # several indices of a sample have no single one
     x = RNG.integers(0, 4, shape)
     mine, theirs = (k.layers.CategoryEncoding(4, output_mode=mode) for k in (graphc, keras))
     same(mine(x), theirs(x))
