@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib import import_module
 from types import FunctionType
 from typing import Any, TypeVar
 
@@ -24,6 +25,8 @@ T = TypeVar("T")
 # The registry of the objects that configurations can name. It is filled by imports and by users' decorators.
 _BUILTIN: dict[str, Any] = {}
 _CUSTOM: dict[str, Any] = {}
+# The packages that register built-in classes when they are imported, by the names of these classes.
+_LATER: dict[str, str] = {}
 _HOMES = (
     *("keras.layers", "keras", "keras.initializers", "keras.regularizers", "keras.constraints", "keras.optimizers"),
     *("keras.losses", "keras.metrics", "keras.optimizers.schedules"),
@@ -43,6 +46,18 @@ def exported(module: str, *aliases: str) -> Callable[[T], T]:
         return thing
 
     return register
+
+
+def exported_later(module: str, names: Iterable[str], package: str) -> None:
+    """Tells that classes are registered as `module.name` when a package is imported."""
+    _LATER.update({f"{module}.{name}": package for name in names})
+
+
+def _built_in(known: str) -> Any:
+    """The built-in class or function of this name, or None."""
+    if known not in _BUILTIN and known in _LATER:
+        import_module(_LATER[known])
+    return _BUILTIN.get(known)
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
@@ -274,8 +289,9 @@ def _find(module: str | None, name: str, registered: Any, custom_objects: Any) -
             return found
     # Configurations of before Keras 3 name no module.
     for home in (module,) if module is not None else _HOMES:
-        if f"{home}.{name}" in _BUILTIN:
-            return _BUILTIN[f"{home}.{name}"]
+        found = _built_in(f"{home}.{name}")
+        if found is not None:
+            return found
     raise ArgumentError(
         "a configuration names something unknown",
         got=f"{module}.{name}",

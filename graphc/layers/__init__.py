@@ -1,5 +1,8 @@
 """Layers: the building blocks of models."""
 
+from typing import TYPE_CHECKING
+
+from graphc import lazy
 from graphc.layers.activation import (
     ELU,
     LeakyReLU,
@@ -13,10 +16,6 @@ from graphc.layers.attention import (
 )
 from graphc.layers.attention_heads import (
     MultiHeadAttention,
-)
-from graphc.layers.categories import (
-    CategoryEncoding,
-    Discretization,
 )
 from graphc.layers.convolutional import (
     Conv1D,
@@ -47,19 +46,9 @@ from graphc.layers.depthwise import (
 from graphc.layers.einsum_dense import (
     EinsumDense,
 )
-from graphc.layers.feature_normalization import (
-    Normalization,
-)
 from graphc.layers.grouped_query_attention import (
     GroupedQueryAttention,
     GroupQueryAttention,
-)
-from graphc.layers.hashing import (
-    Hashing,
-)
-from graphc.layers.images import (
-    CenterCrop,
-    Resizing,
 )
 from graphc.layers.input_spec import (
     InputSpec,
@@ -168,9 +157,6 @@ from graphc.layers.resizing import (
 from graphc.layers.serialization import deserialize, serialize
 from graphc.layers.spectral_normalization import SpectralNormalization
 from graphc.layers.stacked_cells import StackedRNNCells
-from graphc.layers.text import (
-    TextVectorization,
-)
 from graphc.layers.transposed import (
     Conv1DTranspose,
     Conv2DTranspose,
@@ -179,15 +165,34 @@ from graphc.layers.transposed import (
     Convolution2DTranspose,
     Convolution3DTranspose,
 )
-from graphc.layers.vocabulary import (
-    IntegerLookup,
-    StringLookup,
-)
 from graphc.layers.wrappers import (
     Bidirectional,
     TimeDistributed,
     Wrapper,
 )
+from graphc.registration import exported_later
+
+if TYPE_CHECKING:
+    from graphc.preprocessing_layers import (
+        CategoryEncoding,
+        CenterCrop,
+        Discretization,
+        Hashing,
+        IntegerLookup,
+        Normalization,
+        Resizing,
+        StringLookup,
+        TextVectorization,
+    )
+
+# What prepares data is imported when it is first used; the block above tells the same to type checkers.
+_PREPROCESSING = (
+    *("CategoryEncoding", "CenterCrop", "Discretization", "Hashing", "IntegerLookup", "Normalization", "Resizing"),
+    *("StringLookup", "TextVectorization"),
+)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy.attributes(__name__, (), dict.fromkeys(_PREPROCESSING, "graphc.preprocessing_layers"))
+exported_later("keras.layers", _PREPROCESSING, "graphc.preprocessing_layers")
 
 __all__ = [
     "ELU",

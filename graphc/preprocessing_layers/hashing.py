@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import ArgumentError
-from graphc.layers.categories import Encoding
-from graphc.layers.host import HostLayer, text_array
-from graphc.layers.string_hashes import fingerprint, siphash
 from graphc.parameters import configured
+from graphc.preprocessing_layers.categories import Encoding
+from graphc.preprocessing_layers.host import HostLayer, text_array
+from graphc.preprocessing_layers.string_hashes import fingerprint, siphash
 from graphc.registration import exported
 from graphc.tracing import Tensor, as_tensor, describe
 

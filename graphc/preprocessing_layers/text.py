@@ -12,10 +12,10 @@ import numpy as np
 
 from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
-from graphc.layers.host import HostLayer, batches_of, is_batch, text_array
 from graphc.layers.kinds import KINDS, refuse_unsupported
-from graphc.layers.vocabulary import StringLookup
 from graphc.parameters import Kind, configured
+from graphc.preprocessing_layers.host import HostLayer, batches_of, is_batch, text_array
+from graphc.preprocessing_layers.vocabulary import StringLookup
 from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.tracing import Array, Tensor, describe
 

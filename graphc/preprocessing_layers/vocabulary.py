@@ -13,10 +13,10 @@ import numpy as np
 from graphc import config as settings
 from graphc import ops
 from graphc.errors import ArgumentError, DataError, StateError
-from graphc.layers.categories import Encoding
-from graphc.layers.host import HostLayer, batches_of, is_batch, text_array
-from graphc.layers.string_hashes import fingerprint, siphash
 from graphc.parameters import configured
+from graphc.preprocessing_layers.categories import Encoding
+from graphc.preprocessing_layers.host import HostLayer, batches_of, is_batch, text_array
+from graphc.preprocessing_layers.string_hashes import fingerprint, siphash
 from graphc.registration import exported
 from graphc.tracing import Array, Tensor, describe
 
