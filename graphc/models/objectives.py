@@ -275,6 +275,11 @@ class CompileMetrics(Metric):
                     origin = current_origin()
                     raise error.locate(layer=origin.layer, where=describe(origin)) from None
 
+    def reset_state(self) -> None:
+        """Resets all metrics, each as it says."""
+        for _, metric, _, _ in self.members or ():
+            metric.reset_state()
+
     def result(self) -> dict[str, Any]:
         """The results by name."""
         return {name: for_trace(metric.result)() for _, metric, name, _ in self.members or ()}
