@@ -10,7 +10,7 @@ from graphc import dtypes, random
 from graphc.dims import Dim
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import where
-from graphc.ops.filters import gaussian_blur
+from graphc.ops.filters import curve_of_width, smoothed
 from graphc.ops.functions import floor
 from graphc.ops.image_parts import batched, one_of, unbatched
 from graphc.ops.matrices import solve
@@ -239,7 +239,7 @@ def affine_transform(
     return unbatched(moved, first, as_tensor(images).ndim)
 
 
-def _homography(before: Tensor, after: Tensor) -> Tensor:
+def homography(before: Tensor, after: Tensor) -> Tensor:
     """The 8 numbers `[batch, 8]` of the projection that maps four points to four others."""
     (from_x, from_y), (to_x, to_y) = ((points[..., 0], points[..., 1]) for points in (before, after))
     one, zero = to_x * 0 + 1, to_x * 0
@@ -290,7 +290,7 @@ def perspective_transform(
             expected="four points and where they go",
         )
     before, after = (part if part.ndim == 3 else _reshape(part, (1, 4, 2)) for part in points)
-    moved = _moved(x, _homography(before, after), _ORDERS[interpolation], "constant", fill_value)
+    moved = _moved(x, homography(before, after), _ORDERS[interpolation], "constant", fill_value)
     return unbatched(moved, first, as_tensor(images).ndim)
 
 
@@ -332,12 +332,28 @@ def elastic_transform(
     one_of("interpolation", interpolation, _ORDERS)
     one_of("fill_mode", fill_mode, _FILL_MODES)
     x, first = batched("elastic_transform", images, data_format)
-    width = int(6 * float(sigma)) | 1
-    shape = (*x.shape[:3], 1)
+    widest = int(6 * float(sigma)) | 1
+    moved = displaced(x, alpha, sigma, widest, seed, _ORDERS[interpolation], fill_mode, fill_value)
+    return unbatched(moved, first, as_tensor(images).ndim)
+
+
+def displaced(x: Tensor, alpha: Any, sigma: Any, widest: int, seed: Any, order: int, mode: str, value: Any) -> Tensor:
+    """A batch of images with the channels last, whose pixels are moved at random.
+
+    Args:
+        x: The images.
+        alpha: By what displacements are multiplied: a number or a scalar.
+        sigma: The standard deviation of the curve and of the noise, likewise.
+        widest: The largest width that the curve, of `6 * sigma` pixels, can have.
+        seed: Integer, `SeedGenerator`, or None.
+        order: 0: the nearest; 1: between the neighbours.
+        mode: What is outside.
+        value: Where that is a constant.
+    """
+    spread, strength = as_tensor(sigma, dtypes.float32), as_tensor(alpha, dtypes.float32)
+    curve = curve_of_width(widest, spread)
     places = []
     for key, grid in zip(random.two_seeds(seed), _grid(x), strict=True):
-        noise = random.normal(shape, stddev=float(sigma), dtype="float32", seed=key)
-        smooth = gaussian_blur(noise, (width, width), (float(sigma), float(sigma)), data_format="channels_last")
-        places.append(as_tensor(grid + _cast(as_tensor(alpha), dtypes.float32) * smooth[..., 0]))
-    moved = warped(x, places[0], places[1], _ORDERS[interpolation], fill_mode, fill_value)
-    return unbatched(moved, first, as_tensor(images).ndim)
+        noise = random.normal((*x.shape[:3], 1), dtype="float32", seed=key) * spread
+        places.append(as_tensor(grid + strength * smoothed(as_tensor(noise), curve)[..., 0]))
+    return warped(x, places[0], places[1], order, mode, value)
