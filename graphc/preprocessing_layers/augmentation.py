@@ -97,6 +97,11 @@ _KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 
 
+def uniform(shape: Any, ends: Any, generator: Any, dtype: Any = None) -> Any:
+    """Random numbers between two ends."""
+    return random.uniform(shape, minval=ends[0], maxval=ends[1], dtype=dtype, seed=generator)
+
+
 class BaseImagePreprocessingLayer(Layer):
     """The base class of layers that change images, and with them labels, bounding boxes and segmentation masks.
 
@@ -109,6 +114,7 @@ class BaseImagePreprocessingLayer(Layer):
         factor: How strong the change is: a number, or two, the smallest and the largest.
         bounding_box_format: The format of bounding boxes, such as `"xyxy"`, where there are any.
         data_format: `"channels_last"` or `"channels_first"`. None: as configured.
+        *args: None; type checkers see here that subclasses may declare some.
 
     Raises:
         ArgumentError: if the factor is out of bounds, or an argument is unknown.
@@ -121,14 +127,14 @@ class BaseImagePreprocessingLayer(Layer):
 
     def __init__(
         self,
-        *,
+        *args: Any,
         factor: Any = None,
         bounding_box_format: Any = None,
         data_format: Any = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, **kwargs)
+        super().__init__(*args, name=name, **kwargs)
         self.bounding_box_format = bounding_box_format
         self.data_format = data_format_of(data_format)
         if self._USE_BASE_FACTOR:
@@ -273,7 +279,7 @@ class BaseImagePreprocessingLayer(Layer):
 
     def _chosen(self, batch: Any, generator: Any) -> Any:
         """Which images are changed: each with a probability that is drawn from the range of the factor."""
-        probability = random.uniform((batch,), *self.factor, seed=generator)
+        probability = uniform((batch,), self.factor, generator)
         return random.uniform((batch,), seed=generator) < probability
 
     def _sizes(self, data: Any) -> tuple[Any, Any, Any]:

@@ -8,7 +8,7 @@ from graphc import config as settings
 from graphc import ops, random
 from graphc.errors import ArgumentError, ShapeError
 from graphc.parameters import configured
-from graphc.preprocessing_layers.augmentation import ColorLayer, images_of, strict_range
+from graphc.preprocessing_layers.augmentation import ColorLayer, images_of, strict_range, uniform
 from graphc.registration import exported
 from graphc.tracing import as_tensor
 
@@ -22,7 +22,7 @@ class _OfFactor(ColorLayer):
     _name = "factor"
 
     def _draw(self, batch: Any, generator: Any) -> Any:
-        return random.uniform((batch,), *self.factor, seed=generator)
+        return uniform((batch,), self.factor, generator)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """How much each image is changed."""
@@ -105,7 +105,7 @@ class RandomBrightness(_OfOneNumber):
     seed: Any = None
 
     def _draw(self, batch: Any, generator: Any) -> Any:
-        drawn = random.uniform((batch,), *self.factor, seed=generator)
+        drawn = uniform((batch,), self.factor, generator)
         return drawn * (self.value_range[1] - self.value_range[0])
 
     def _changed(self, images: Any, amount: Any) -> Any:
@@ -208,7 +208,7 @@ class RandomColorDegeneration(_OfFactor):
     seed: Any = None
 
     def _draw(self, batch: Any, generator: Any) -> Any:
-        return random.uniform((batch, 1, 1, 1), *self.factor, seed=generator)
+        return uniform((batch, 1, 1, 1), self.factor, generator)
 
     def _changed(self, images: Any, amount: Any) -> Any:
         gray = ops.image.rgb_to_grayscale(images, data_format=self.data_format)

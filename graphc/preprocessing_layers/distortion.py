@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 from graphc import ops, random
@@ -9,7 +10,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.ops import warps
 from graphc.ops.image_parts import batched, unbatched
 from graphc.parameters import configured
-from graphc.preprocessing_layers.augmentation import GeometricLayer, factor_range, images_of, one_of_modes
+from graphc.preprocessing_layers.augmentation import GeometricLayer, factor_range, images_of, one_of_modes, uniform
 from graphc.preprocessing_layers.geometry import float_of
 from graphc.registration import exported
 from graphc.tracing import as_tensor
@@ -113,7 +114,7 @@ class RandomElasticTransform(GeometricLayer):
     """
 
     _FACTOR_BOUNDS = (0, 1)
-    _kinds = GeometricLayer._kinds | {"fill_mode": one_of_modes("mirror")}
+    _kinds = MappingProxyType({**GeometricLayer._kinds, "fill_mode": one_of_modes("mirror")})
     factor: Any = 1.0
     scale: Any = 1.0
     interpolation: str = "bilinear"
@@ -133,7 +134,7 @@ class RandomElasticTransform(GeometricLayer):
             return None
         generator = self._generator(seed)
         chosen = self._chosen(self._sizes(data)[0], generator)
-        strength = random.uniform((), *self.scale, dtype=self.compute_dtype, seed=generator)
+        strength = uniform((), self.scale, generator, self.compute_dtype)
         # One use of the generator: masks are distorted as their images.
         key = generator.next() if isinstance(generator, random.SeedGenerator) else generator
         return {"apply_transform": chosen, "distortion_factor": strength, "seed": key}

@@ -7,11 +7,13 @@ from typing import Any
 
 from graphc import ops, random
 from graphc.errors import ArgumentError, ShapeError
+from graphc.layers.kinds import positive
 from graphc.parameters import configured
 from graphc.preprocessing_layers.augmentation import (
     GeometricLayer,
     images_of,
     strict_range,
+    uniform,
 )
 from graphc.registration import exported
 from graphc.tracing import as_tensor
@@ -340,10 +342,7 @@ class RandomShear(_Affine):
             return None
         shape, generator = (self._sizes(data)[0], 1), self._generator(seed)
         sign = ops.where(random.uniform(shape, dtype=self.compute_dtype, seed=generator) > 0.5, -1.0, 1.0)
-        y, x = (
-            random.uniform(shape, *factor, dtype=self.compute_dtype, seed=generator)
-            for factor in (self.y_factor, self.x_factor)
-        )
+        y, x = (uniform(shape, factor, generator, self.compute_dtype) for factor in (self.y_factor, self.x_factor))
         moved = ops.cast(ops.concatenate([x, y], 1) * sign, self.compute_dtype)
         return {"shear_factor": moved, "input_shape": images_of(data).shape}
 
@@ -372,7 +371,8 @@ class RandomCrop(GeometricLayer):
         width: Their width.
 
     Raises:
-        ShapeError: if the height or the width of the images is not known.
+        ArgumentError: if the height or the width is no positive integer.
+        ShapeError: if that of the images is not known.
 
     Example:
 
@@ -388,6 +388,8 @@ class RandomCrop(GeometricLayer):
     name: Any = None
 
     def _prepare(self) -> None:
+        positive("height")(self.height)
+        positive("width")(self.width)
         if self.seed is None:
             self.seed = random.make_default_seed()
         super()._prepare()

@@ -13,6 +13,7 @@ from graphc.preprocessing_layers.augmentation import (
     ColorLayer,
     factor_range,
     images_of,
+    uniform,
 )
 from graphc.registration import exported
 from graphc.tracing import as_tensor, bind, describe
@@ -108,7 +109,7 @@ class RandomErasing(ColorLayer, _Rectangles):
             return None
         images, generator = images_of(data), self._generator(seed)
         batch, height, width = self._sizes(images)
-        areas = random.uniform((batch, 2), *self.scale, dtype=self.compute_dtype, seed=generator)
+        areas = uniform((batch, 2), self.scale, generator, self.compute_dtype)
         ratios = as_tensor(ops.sqrt(areas))
         bounds = (
             *self._bounds(batch, width, ratios[:, 0], generator),
@@ -150,7 +151,6 @@ class RandomGaussianBlur(ColorLayer):
     """
 
     _FACTOR_BOUNDS = (0, 1)
-    # Here it has a width and a height; in convolutions it has as many sizes as there are axes.
     factor: Any = 1.0
     kernel_size: Any = 3
     sigma: Any = 1.0
@@ -173,7 +173,7 @@ class RandomGaussianBlur(ColorLayer):
             return None
         generator = self._generator(seed)
         chosen = self._chosen(self._sizes(data)[0], generator)
-        sigma = random.uniform((2,), *self.sigma, dtype=self.compute_dtype, seed=generator) + 1e-6
+        sigma = uniform((2,), self.sigma, generator, self.compute_dtype) + 1e-6
         return {"should_apply_blur": chosen, "blur_factor": sigma}
 
     def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
@@ -273,7 +273,7 @@ class CutMix(_Rectangles):
             return None
         generator = self._generator(seed)
         batch, height, width = self._sizes(images)
-        alpha = random.uniform((), *self.factor, dtype=self.compute_dtype, seed=generator) + 1e-6
+        alpha = uniform((), self.factor, generator, self.compute_dtype) + 1e-6
         weight = random.beta((batch,), alpha, alpha, dtype=self.compute_dtype, seed=generator)
         ratio = ops.sqrt(1.0 - weight)
         x0, x1 = self._bounds(batch, width, ratio, generator)

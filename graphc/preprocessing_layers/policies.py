@@ -140,21 +140,24 @@ class _Drawn(GeometricLayer):
         }
         moving = {**common, "interpolation": self.interpolation, "seed": seed}
         colors = {**common, "value_range": self.value_range, "seed": seed}
-        makers: dict[str, Callable[[], Any]] = {
-            "random_shear": lambda: RandomShear(x_factor=span, y_factor=span, **moving),
-            "random_translation": lambda: RandomTranslation(span, span, **moving),
-            "random_rotation": lambda: RandomRotation(span, **moving),
-            "random_brightness": lambda: RandomBrightness(span, **colors),
-            "random_color_degeneration": lambda: RandomColorDegeneration(span, **colors),
-            "random_contrast": lambda: RandomContrast(span, **colors),
-            "random_sharpness": lambda: RandomSharpness(span, **colors),
-            "random_posterization": lambda: RandomPosterization(max(1, int(8 * span[1])), **colors),
-            "solarization": lambda: Solarization(span, span, **colors),
-            "auto_contrast": lambda: AutoContrast(value_range=self.value_range, **common),
-            "equalization": lambda: Equalization(value_range=self.value_range, **common),
+        both = {"x_factor": span, "y_factor": span}, {"height_factor": span, "width_factor": span}
+        bits = max(1, int(8 * span[1]))
+        made: dict[str, tuple[type[Any], dict[str, Any]]] = {
+            "random_shear": (RandomShear, {**both[0], **moving}),
+            "random_translation": (RandomTranslation, {**both[1], **moving}),
+            "random_rotation": (RandomRotation, {"factor": span, **moving}),
+            "random_brightness": (RandomBrightness, {"factor": span, **colors}),
+            "random_color_degeneration": (RandomColorDegeneration, {"factor": span, **colors}),
+            "random_contrast": (RandomContrast, {"factor": span, **colors}),
+            "random_sharpness": (RandomSharpness, {"factor": span, **colors}),
+            "random_posterization": (RandomPosterization, {"factor": bits, **colors}),
+            "solarization": (Solarization, {"addition_factor": span, "threshold_factor": span, **colors}),
+            "auto_contrast": (AutoContrast, {"value_range": self.value_range, **common}),
+            "equalization": (Equalization, {"value_range": self.value_range, **common}),
         }
         for name in names:
-            setattr(self, name, makers[name]())
+            kind, options = made[name]
+            setattr(self, name, kind(**options))
 
     def _apply(self, index: Any, method: str, value: Any, transforms: dict[str, Any]) -> Any:
         """What the layer of an index, which is drawn, makes of images, masks or boxes; of others, themselves."""
