@@ -52,7 +52,7 @@ AFFINE = ("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "Ra
 GEOMETRIC = [case for case in CASES if case[0] in AFFINE]
 UNSEEDED = ("AutoContrast", "Equalization", "ContrastLimitedAdaptiveHistogramEqualization")
 # What compiles quickly, and together has all that layers do.
-COMPILED = [
+COMPILED: list[tuple[str, dict[str, Any]]] = [
     ("RandomFlip", {}),
     ("RandomRotation", {"factor": 0.3}),
     ("RandomZoom", {"height_factor": 0.4}),
