@@ -182,6 +182,7 @@ if TYPE_CHECKING:
         CutMix,
         Discretization,
         Equalization,
+        HashedCrossing,
         Hashing,
         IntegerLookup,
         MaxNumBoundingBoxes,
@@ -218,13 +219,13 @@ if TYPE_CHECKING:
 # What prepares data is imported when it is first used; the block above tells the same to type checkers.
 _PREPROCESSING = (
     *("AugMix", "AutoContrast", "CategoryEncoding", "CenterCrop"),
-    *("ContrastLimitedAdaptiveHistogramEqualization", "CutMix", "Discretization", "Equalization", "Hashing"),
-    *("IntegerLookup", "MaxNumBoundingBoxes", "MixUp", "Normalization", "Pipeline", "RandAugment"),
-    *("RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomCrop"),
-    *("RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomGrayscale"),
-    *("RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomRotation"),
-    *("RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom", "Resizing"),
-    *("Solarization", "StringLookup", "TextVectorization"),
+    *("ContrastLimitedAdaptiveHistogramEqualization", "CutMix", "Discretization", "Equalization"),
+    *("HashedCrossing", "Hashing", "IntegerLookup", "MaxNumBoundingBoxes", "MixUp", "Normalization", "Pipeline"),
+    *("RandAugment", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast"),
+    *("RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur"),
+    *("RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization"),
+    *("RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"),
+    *("Resizing", "Solarization", "StringLookup", "TextVectorization"),
 )
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.attributes(__name__, (), dict.fromkeys(_PREPROCESSING, "graphc.preprocessing_layers"))
@@ -306,6 +307,7 @@ __all__ = [
     "GroupNormalization",
     "GroupQueryAttention",
     "GroupedQueryAttention",
+    "HashedCrossing",
     "Hashing",
     "Identity",
     "Input",

@@ -34,6 +34,7 @@ from graphc.preprocessing_layers.geometry import (
     RandomZoom,
 )
 from graphc.preprocessing_layers.hashing import (
+    HashedCrossing,
     Hashing,
 )
 from graphc.preprocessing_layers.images import (
@@ -73,6 +74,7 @@ __all__ = [
     "CutMix",
     "Discretization",
     "Equalization",
+    "HashedCrossing",
     "Hashing",
     "IntegerLookup",
     "MaxNumBoundingBoxes",
