@@ -17,6 +17,11 @@ from graphc.layers.attention import (
 from graphc.layers.attention_heads import (
     MultiHeadAttention,
 )
+from graphc.layers.conv_lstm import (
+    ConvLSTM1D,
+    ConvLSTM2D,
+    ConvLSTM3D,
+)
 from graphc.layers.convolutional import (
     Conv1D,
     Conv2D,
@@ -173,48 +178,40 @@ from graphc.layers.wrappers import (
 from graphc.registration import exported_later
 
 if TYPE_CHECKING:
-    from graphc.preprocessing_layers import (
-        AugMix,
-        AutoContrast,
-        CategoryEncoding,
-        CenterCrop,
-        ContrastLimitedAdaptiveHistogramEqualization,
-        CutMix,
-        Discretization,
-        Equalization,
-        HashedCrossing,
-        Hashing,
-        IntegerLookup,
-        MaxNumBoundingBoxes,
-        MixUp,
-        Normalization,
-        Pipeline,
-        RandAugment,
+    from graphc.preprocessing_layers.categories import CategoryEncoding, Discretization
+    from graphc.preprocessing_layers.color import (
         RandomBrightness,
         RandomColorDegeneration,
-        RandomColorJitter,
         RandomContrast,
-        RandomCrop,
-        RandomElasticTransform,
-        RandomErasing,
-        RandomFlip,
-        RandomGaussianBlur,
         RandomGrayscale,
         RandomHue,
         RandomInvert,
-        RandomPerspective,
         RandomPosterization,
-        RandomRotation,
         RandomSaturation,
         RandomSharpness,
+        Solarization,
+    )
+    from graphc.preprocessing_layers.distortion import RandomElasticTransform, RandomPerspective
+    from graphc.preprocessing_layers.equalization import (
+        AutoContrast,
+        ContrastLimitedAdaptiveHistogramEqualization,
+        Equalization,
+    )
+    from graphc.preprocessing_layers.geometry import (
+        RandomCrop,
+        RandomFlip,
+        RandomRotation,
         RandomShear,
         RandomTranslation,
         RandomZoom,
-        Resizing,
-        Solarization,
-        StringLookup,
-        TextVectorization,
     )
+    from graphc.preprocessing_layers.hashing import HashedCrossing, Hashing
+    from graphc.preprocessing_layers.images import CenterCrop, Resizing
+    from graphc.preprocessing_layers.mixing import CutMix, MaxNumBoundingBoxes, MixUp, RandomErasing, RandomGaussianBlur
+    from graphc.preprocessing_layers.normalization import Normalization
+    from graphc.preprocessing_layers.policies import AugMix, Pipeline, RandAugment, RandomColorJitter
+    from graphc.preprocessing_layers.text import TextVectorization
+    from graphc.preprocessing_layers.vocabulary import IntegerLookup, StringLookup
 
 # What prepares data is imported when it is first used; the block above tells the same to type checkers.
 _PREPROCESSING = (
@@ -269,6 +266,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",
