@@ -3,33 +3,11 @@
 from typing import TYPE_CHECKING
 
 from graphc import lazy
-from graphc.layers.activation import (
-    ELU,
-    LeakyReLU,
-    PReLU,
-    ReLU,
-    Softmax,
-)
-from graphc.layers.attention import (
-    AdditiveAttention,
-    Attention,
-)
-from graphc.layers.attention_heads import (
-    MultiHeadAttention,
-)
-from graphc.layers.conv_lstm import (
-    ConvLSTM1D,
-    ConvLSTM2D,
-    ConvLSTM3D,
-)
-from graphc.layers.convolutional import (
-    Conv1D,
-    Conv2D,
-    Conv3D,
-    Convolution1D,
-    Convolution2D,
-    Convolution3D,
-)
+from graphc.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from graphc.layers.attention import AdditiveAttention, Attention
+from graphc.layers.attention_heads import MultiHeadAttention
+from graphc.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
+from graphc.layers.convolutional import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
 from graphc.layers.core import (
     Activation,
     Dense,
@@ -39,6 +17,7 @@ from graphc.layers.core import (
     InputLayer,
     Lambda,
     Masking,
+    ReversibleEmbedding,
 )
 from graphc.layers.depthwise import (
     DepthwiseConv1D,
@@ -48,19 +27,10 @@ from graphc.layers.depthwise import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
-from graphc.layers.einsum_dense import (
-    EinsumDense,
-)
-from graphc.layers.grouped_query_attention import (
-    GroupedQueryAttention,
-    GroupQueryAttention,
-)
-from graphc.layers.input_spec import (
-    InputSpec,
-)
-from graphc.layers.layer import (
-    Layer,
-)
+from graphc.layers.einsum_dense import EinsumDense
+from graphc.layers.grouped_query_attention import GroupedQueryAttention, GroupQueryAttention
+from graphc.layers.input_spec import InputSpec
+from graphc.layers.layer import Layer
 from graphc.layers.merging import (
     Add,
     Average,
@@ -118,19 +88,9 @@ from graphc.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from graphc.layers.recurrent import (
-    RNN,
-)
-from graphc.layers.recurrent_cells import (
-    GRUCell,
-    LSTMCell,
-    SimpleRNNCell,
-)
-from graphc.layers.recurrent_layers import (
-    GRU,
-    LSTM,
-    SimpleRNN,
-)
+from graphc.layers.recurrent import RNN
+from graphc.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
+from graphc.layers.recurrent_layers import GRU, LSTM, SimpleRNN
 from graphc.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -141,13 +101,7 @@ from graphc.layers.regularization import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from graphc.layers.reshaping import (
-    Flatten,
-    Permute,
-    RepeatVector,
-    Rescaling,
-    Reshape,
-)
+from graphc.layers.reshaping import Flatten, Permute, RepeatVector, Rescaling, Reshape
 from graphc.layers.resizing import (
     Cropping1D,
     Cropping2D,
@@ -170,11 +124,7 @@ from graphc.layers.transposed import (
     Convolution2DTranspose,
     Convolution3DTranspose,
 )
-from graphc.layers.wrappers import (
-    Bidirectional,
-    TimeDistributed,
-    Wrapper,
-)
+from graphc.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 from graphc.registration import exported_later
 
 if TYPE_CHECKING:
@@ -363,6 +313,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "ReversibleEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",

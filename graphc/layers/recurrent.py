@@ -162,7 +162,7 @@ class RNN(Layer):
             expected = tree.flatten(self.states)[0].shape[0]
             if isinstance(batch, int) and batch != expected:
                 raise ShapeError(
-                    "a stateful layer takes batches of one size", layer=self.name, got=batch, expected=expected
+                    "the batch size of a stateful layer cannot change", layer=self.name, got=batch, expected=expected
                 )
         if initial_state is None:
             if self.stateful:
