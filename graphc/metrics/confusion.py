@@ -111,7 +111,7 @@ def update_counts(
     """
     dtype = next(iter(counts.values())).type.dtype
     wanted, predicted = same_rank(as_tensor(y_true), as_tensor(y_pred, dtype))
-    if (top_k is not None or class_id is not None) and predicted.ndim < 2:
+    if class_id is not None and predicted.ndim < 2:
         raise ShapeError("predictions have no axis of classes", got=str(predicted.type), expected="rank 2 or more")
     if top_k is not None:
         predicted = _best(predicted, top_k)
@@ -196,7 +196,7 @@ def fraction(value: Any, name: str) -> float:
         ArgumentError: if it is something else.
     """
     if not isinstance(value, int | float | np.integer | np.floating) or not 0 <= value <= 1:
-        raise ArgumentError(f"{name} is from 0 to 1", got=repr(value), expected="a number from 0 to 1")
+        raise ArgumentError(f"`{name}` must be in the range [0, 1]", got=repr(value))
     return float(value)
 
 
@@ -207,7 +207,7 @@ class _AtGivenThresholds(CountingMetric):
         given = self.init_thresholds
         default = 0.5 if self.top_k is None else _BELOW_ALL
         listed = list(given) if isinstance(given, list | tuple | np.ndarray) else [given]
-        self.thresholds = [default] if given is None else [fraction(t, "each threshold") for t in listed]
+        self.thresholds = [default] if given is None else [fraction(t, "thresholds") for t in listed]
         self._add_counts()
 
 

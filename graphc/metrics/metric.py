@@ -99,13 +99,14 @@ class Metric(Configurable):
 
     @property
     def variables(self) -> list[Variable]:
-        """Its variables, and those of metrics in its attributes and in lists and dictionaries there."""
-        found = list(self._variables)
-        for name, value in vars(self).items():
-            if isinstance(value, Metric):
-                found += value.variables
-            elif isinstance(value, list | tuple | dict) and value and name != "_variables":
-                found += [v for part in tree.flatten(value) if isinstance(part, Metric) for v in part.variables]
+        """Its variables, also those in attributes, and in lists and dictionaries there; then those of metrics there."""
+        held = [
+            part
+            for value in vars(self).values()
+            for part in (tree.flatten(value) if isinstance(value, list | tuple | dict) else [value])
+        ]
+        found = [*self._variables, *(part for part in held if isinstance(part, Variable))]
+        found += [v for part in held if isinstance(part, Metric) for v in part.variables]
         return list({id(v): v for v in found}.values())
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:

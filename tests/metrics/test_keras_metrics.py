@@ -50,6 +50,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[Any, Any]]] = [
     ("Precision", {"class_id": 2, "thresholds": 0.3}, ONE_HOT),
     ("Recall", {"top_k": 1, "class_id": 1}, ONE_HOT),
     ("Recall", {"top_k": 3, "thresholds": [0.1, 0.4]}, ONE_HOT),
+    ("Precision", {"top_k": 2}, BINARY),
     *(("F1Score", {"average": a, "threshold": 0.4}, LABELS) for a in (None, "micro", "macro", "weighted")),
     ("F1Score", {}, ONE_HOT),
     ("FBetaScore", {"beta": 2.0, "average": "weighted"}, ONE_HOT),
@@ -224,7 +225,6 @@ def test_bad_arguments(name: str, arguments: dict[str, Any]) -> None:
         ("R2Score", {}, BINARY),
         ("AUC", {"multi_label": True}, BINARY),
         ("Precision", {"class_id": 1}, BINARY),
-        ("Recall", {"top_k": 1}, BINARY),
     ],
 )
 def test_bad_shapes(name: str, arguments: dict[str, Any], data: Any) -> None:
@@ -283,3 +283,11 @@ def test_in_steps(backend: str) -> None:
         np.testing.assert_allclose(
             logs[metric.name], np.asarray(metric.result()), rtol=1e-4, atol=1e-5, err_msg=metric.name
         )
+
+
+def test_variables_in_attributes() -> None:
+    for kept in ([graphc.Variable(0.0), graphc.Variable(1.0)], {"a": graphc.Variable(0.0), "b": graphc.Variable(1.0)}):
+        metric = graphc.metrics.Mean()
+        metric.more = kept
+        metric.other = graphc.metrics.Sum()
+        assert len(metric.variables) == 5
