@@ -261,10 +261,14 @@ class AUC(CountingMetric):
             return as_tensor(0.0, self._wide)
         interpolated = self.summation_method == "interpolation"
         if self.curve == "PR" and interpolated:
-            return self._of_labels(self._increments())
+            return self.interpolate_pr_auc()
         x, y = self._points()
         combine = {"minoring": ops.minimum, "majoring": ops.maximum}.get(self.summation_method, _middle)
         return self._of_labels((x[:-1] - x[1:]) * combine(y[:-1], y[1:]))
+
+    def interpolate_pr_auc(self) -> Tensor:
+        """The area under the curve of precision and recall, with interpolated true positives."""
+        return self._of_labels(self._pr_increments())
 
     def _of_labels(self, parts: Tensor) -> Tensor:
         """The area, or the mean of the labels' areas, of the parts between thresholds."""
@@ -289,7 +293,7 @@ class AUC(CountingMetric):
         none = ops.equal(tp, 0.0)
         return ops.maximum(ops.where(none, 0.0, recall_gain), 0.0), ops.where(none, 1.0, precision_gain)
 
-    def _increments(self) -> Tensor:
+    def _pr_increments(self) -> Tensor:
         """The areas under the curve of precision and recall, where true positives are linear between thresholds."""
         tp, fp, _, fn = (self._counts[name].value for name in self._names)
         positives = tp + fp
