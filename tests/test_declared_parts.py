@@ -38,6 +38,11 @@ KNOWN: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
         ("STFT", {"window": w}, (6, 1, 4))
         for w in ("blackman", "nuttall", "blackmanharris", "flattop", "boxcar", "bartlett", "bohman", "barthann")
     ),
+    *(
+        ("STFT", {"window": w, "periodic": n == 7}, (n, 1, 4))
+        for w in ("cosine", "exponential", "parzen", "triang", "tukey")
+        for n in (6, 7, 9)
+    ),
     ("STFT", {"window": "lanczos", "side": "imag"}, (1, 1, 4)),
 ]
 REGULARIZERS = [
@@ -106,6 +111,7 @@ def test_regularizers(name: str, arguments: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("name", "arguments"), CONSTRAINTS)
 def test_constraints(name: str, arguments: dict[str, Any]) -> None:
     mine, theirs = _made("constraints", name, arguments)
+    assert graphc.constraints.Constraint()(W) is W and graphc.regularizers.Regularizer()(W) == 0.0
     np.testing.assert_allclose(np.asarray(mine(W)), np.asarray(theirs(W)), rtol=1e-5)
 
 

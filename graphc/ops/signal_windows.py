@@ -126,16 +126,25 @@ _COSINES: Mapping[str, Sequence[float]] = MappingProxyType(
         "flattop": (0.21557895, 0.41663158, 0.277263158, 0.083578947, 0.006947368),
     }
 )
-# Windows as functions of the place, from -1 to 1.
-_SHAPES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+# Windows as functions of the place, from -1 to 1, and of how many weights a symmetric one has.
+_SHAPES: Mapping[str, Callable[[Any, int], Any]] = MappingProxyType(
     {
-        "barthann": lambda x: 0.62 - 0.24 * np.abs(x) + 0.38 * np.cos(np.pi * x),
-        "bartlett": lambda x: 1 - np.abs(x),
-        "bohman": lambda x: (1 - np.abs(x)) * np.cos(np.pi * x) + np.sin(np.pi * np.abs(x)) / np.pi,
-        "boxcar": np.ones_like,
-        "lanczos": np.sinc,
+        "barthann": lambda x, n: 0.62 - 0.24 * np.abs(x) + 0.38 * np.cos(np.pi * x),
+        "bartlett": lambda x, n: 1 - np.abs(x),
+        "bohman": lambda x, n: (1 - np.abs(x)) * np.cos(np.pi * x) + np.sin(np.pi * np.abs(x)) / np.pi,
+        "boxcar": lambda x, n: np.ones_like(x),
+        "cosine": lambda x, n: np.cos(np.pi / 2 * x * (n - 1) / n),
+        "exponential": lambda x, n: np.exp(-np.abs(x) * (n - 1) / 2),
+        "lanczos": lambda x, n: np.sinc(x),
+        "parzen": lambda x, n: _parzen(np.abs(x) * (n - 1) / n, (n - 1) / (2 * n)),
+        "triang": lambda x, n: 1 - np.abs(x) * (n - 1) / (n + n % 2),
+        "tukey": lambda x, n: (1 + np.cos(np.pi * np.maximum(2 * np.abs(x) - 1, 0))) / 2,
     }
 )
+
+
+def _parzen(x: Any, middle: float) -> Any:
+    return np.where(x > middle, 2 * (1 - x) ** 3, 1 - 6 * x**2 * (1 - x))
 
 
 def named_window(name: str, length: int, periodic: bool = False) -> Any:
@@ -156,7 +165,7 @@ def named_window(name: str, length: int, periodic: bool = False) -> Any:
         return np.ones(length)
     place = np.linspace(-1, 1, length + periodic)[:length]
     if name in _SHAPES:
-        return _SHAPES[name](place)
+        return _SHAPES[name](place, length + periodic)
     terms = (c * np.cos(k * np.pi * place) for k, c in enumerate(_COSINES[name]))
     return np.sum(list(terms), axis=0)
 
