@@ -269,9 +269,10 @@ class Trainer(Steps):
 
     def _key(self, mode: str, data_spec: DataSpec) -> Any:
         """The key of programs in the cache: all that they depend on, but sizes."""
-        flags = None
+        flags: Any = None
         if mode == "train" and self._collected is not None:
-            flags = tuple(part.trainable for part in self._collected[0])
+            version = getattr(self.optimizer, "schedule_version", None)
+            flags = version, tuple(part.trainable for part in self._collected[0])
         return mode, data_spec.without_sizes, flags, self.run_eagerly, settings.current()
 
     def make_train_function(self, force: bool = False) -> Any:
