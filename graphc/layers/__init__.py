@@ -9,6 +9,7 @@ from graphc.layers.activation import (
     PReLU,
     ReLU,
     Softmax,
+    ThresholdedReLU,
 )
 from graphc.layers.attention import (
     AdditiveAttention,
@@ -311,6 +312,7 @@ __all__ = [
     "StringLookup",
     "Subtract",
     "TextVectorization",
+    "ThresholdedReLU",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",

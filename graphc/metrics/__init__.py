@@ -23,6 +23,20 @@ from graphc.losses.functions import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
+from graphc.losses.short_names import (
+    KLD,
+    MAE,
+    MAPE,
+    MSE,
+    MSLE,
+    kld,
+    kullback_leibler_divergence,
+    logcosh,
+    mae,
+    mape,
+    mse,
+    msle,
+)
 from graphc.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -113,6 +127,11 @@ def deserialize(config: Any, custom_objects: Any = None) -> Any:
 
 
 __all__ = [
+    "KLD",
+    "MAE",
+    "MAPE",
+    "MSE",
+    "MSLE",
     "Accuracy",
     "BinaryAccuracy",
     "BinaryCrossentropy",
@@ -158,11 +177,18 @@ __all__ = [
     "hinge",
     "huber",
     "kl_divergence",
+    "kld",
+    "kullback_leibler_divergence",
     "log_cosh",
+    "logcosh",
+    "mae",
+    "mape",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "mean_squared_logarithmic_error",
+    "mse",
+    "msle",
     "poisson",
     "serialize",
     "sparse_categorical_accuracy",

@@ -413,7 +413,8 @@ class Sequential(Model):
         self._graph, self.built = None, False
         self.clear_programs()
         self._rebuild()
-        self.build(known)
+        if known is not None:
+            self.build(known)
         return layer
 
     def _grow(self, layer: Layer) -> None:
