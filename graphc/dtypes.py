@@ -22,7 +22,7 @@ import numpy as np
 
 from graphc.errors import DTypeError
 
-Kind = Literal["bool", "int", "uint", "float", "complex"]
+Kind = Literal["bool", "int", "uint", "float", "complex", "string"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -88,7 +88,7 @@ class DType:
         return self.name
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return as_dtype, (self.name,)
+        return _interned, (self.name,)
 
 
 def _make(name: str, kind: Kind, bits: int, scalar: type) -> DType:
@@ -110,6 +110,8 @@ float32 = _make("float32", "float", 32, np.float32)
 float64 = _make("float64", "float", 64, np.float64)
 complex64 = _make("complex64", "complex", 64, np.complex64)
 complex128 = _make("complex128", "complex", 128, np.complex128)
+# Of data, which the host maps to numbers before a program runs: no tensor has it, and `as_dtype` does not know it.
+string = _make("string", "string", 0, np.str_)
 
 SIGNED = (int8, int16, int32, int64)
 UNSIGNED = (uint8, uint16, uint32, uint64)
@@ -122,6 +124,10 @@ _BY_NUMPY = {t.numpy: t for t in ALL}
 _PYTHON = {bool: bool_, int: int32, float: float32, complex: complex64}
 _HASHED = (np.dtype, str, type)
 _KNOWN: Mapping[Any, DType] = MappingProxyType({**_BY_NAME, **_BY_NUMPY, **_PYTHON})
+
+
+def _interned(name: str) -> DType:
+    return string if name == string.name else _BY_NAME[name]
 
 
 def as_dtype(spec: Any) -> DType:

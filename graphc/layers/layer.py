@@ -39,6 +39,7 @@ from graphc.tracing import (
     user_line,
 )
 from graphc.tracing.arrays import is_array_like
+from graphc.tracing.host import HostTensor, strings_given
 from graphc.tracing.state import StatelessScope, zip_values
 from graphc.tracing.symbolic import infer_outputs
 from graphc.transforms.autograph import for_trace
@@ -99,6 +100,10 @@ class Layer(WeightOwner):
     _kinds = KINDS
     # Whether `get_config` here is for any class.
     _has_generic_config = True
+    # Whether `call` computes on the host, and no program can contain it.
+    _runs_on_host = False
+    # The dtype of the inputs of a `Sequential` that begins with it. None: the default float dtype.
+    _input_dtype: str | None = None
     # Whether the layer supports masks; a layer that overrides `compute_mask` does, too.
     _passes_masks = False
 
@@ -343,7 +348,11 @@ class Layer(WeightOwner):
 
     def _converted(self, leaf: Any) -> Any:
         """Converts an array to a tensor, and a floating-point tensor to the compute dtype."""
-        if not isinstance(leaf, _TENSORS) and not is_array_like(leaf):
+        strings = isinstance(leaf, HostTensor) or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OSU")
+        ours = strings and "_keras_module" in vars(type(self))
+        if ours and not any(layer._runs_on_host for layer in self._flatten_layers()):
+            raise strings_given(repr(leaf)[:80])
+        if strings or (not isinstance(leaf, _TENSORS) and not is_array_like(leaf)):
             return leaf
         tensor = as_tensor(leaf)
         compute_dtype = dtypes.as_dtype(self.compute_dtype)
@@ -553,7 +562,7 @@ def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
 
 def shapes_of(value: Any) -> Any:
     """The shapes of the tensors in a structure; None if there are no tensors."""
-    if isinstance(value, Tensor | KerasTensor | Variable):
+    if isinstance(value, Tensor | KerasTensor | Variable | HostTensor | np.ndarray):
         return keras_shape(value.shape)
     if isinstance(value, Mapping):
         found = {key: shapes_of(part) for key, part in value.items()}

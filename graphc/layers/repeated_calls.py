@@ -74,7 +74,7 @@ class RepeatedCalls(Function[..., Any]):
         self._layer, self._outputs_of = ref(layer), run
         self._parts = layer._flatten_layers(include_self=False)
         self._changes = self._changes_of(layer)
-        self._compiles = all(map(_is_ours, (layer, *self._parts)))
+        self._compiles = all(_is_ours(part) and not part._runs_on_host for part in (layer, *self._parts))
         self._results: list[_Results] = []
         self._counts: Counter[Any] = Counter()
 

@@ -18,6 +18,7 @@ from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DataError, DataWarning, DTypeError
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import Array, Tensor, describe, user_line
+from graphc.tracing.arrays import STRINGS
 from graphc.utils.arguments import argument_error, number
 from graphc.utils.batches import pack_x_y_sample_weight
 
@@ -122,6 +123,12 @@ class Batch:
             self._buffers = {name: StateBuffer.around(array) for name, array in self.arrays.items()}
         return self._buffers
 
+    def add(self, name: str, array: Array) -> None:
+        """Adds an array of as many samples, or replaces it."""
+        self.arrays[name] = array
+        if self._buffers:
+            self._buffers[name] = StateBuffer.around(array)
+
     def slice(self, start: int, stop: int) -> Batch:
         """The samples from `start` to before `stop`."""
         arrays = {name: array[start:stop] for name, array in self.arrays.items()}
@@ -137,8 +144,13 @@ def is_arrays(x: Any) -> bool:
     return isinstance(x, np.ndarray | Tensor) or hasattr(x, "__array__")
 
 
-def as_array(x: Any, name: str) -> Array:
+def as_array(x: Any, name: str, strings: bool = False) -> Array:
     """An array of a dtype that graphc has.
+
+    Args:
+        x: The array, or what can be one.
+        name: Its name in messages.
+        strings: Whether its elements may be strings.
 
     Raises:
         DTypeError: if its elements are no numbers.
@@ -150,14 +162,30 @@ def as_array(x: Any, name: str) -> Array:
         array = array[:, None]
     if array.dtype == object and hasattr(x, "to_numpy") and all(isinstance(v, Real | np.bool_) for v in array.flat):
         array = array.astype(config.floatx())  # a table of columns of different dtypes, or that may have gaps
+    if strings and are_strings(array):
+        return array
     if array.dtype.kind in "OSUMmcV" and array.dtype not in (t.numpy for t in dtypes.ALL):
-        raise DTypeError(
-            f"the elements of {name} are no numbers",
-            where=describe(user_line()),
-            got=f"dtype {array.dtype}, such as {_sample(array)}",
-            hint="turn them into numbers first",
-        )
+        raise no_numbers(array, name)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def no_numbers(array: Array, name: str) -> DTypeError:
+    """The error for data that are no numbers."""
+    return DTypeError(
+        f"the elements of {name} are no numbers",
+        where=describe(user_line()),
+        got=f"dtype {array.dtype}, such as {_sample(array)}",
+        hint=STRINGS if are_strings(array) else "turn them into numbers first",
+    )
+
+
+def are_strings(array: Array) -> bool:
+    """Whether the elements of an array are strings, or objects among which there is one."""
+    return array.dtype.kind in "SU" or (array.dtype == object and any(isinstance(x, str | bytes) for x in array.flat))
+
+
+def _spec_of(name: str, array: Array, shape: tuple[int, ...]) -> ArraySpec:
+    return ArraySpec(name, shape, dtypes.string if array.dtype.kind in "OSU" else dtypes.as_dtype(array.dtype))
 
 
 def _sample(array: Array) -> str:
@@ -187,7 +215,7 @@ def arrays_of(x: Any, y: Any = None, sample_weight: Any = None, may_be_empty: bo
         parts, structure = tree.flatten_with_spec(data)
         structures.append(structure)
         for i, part in enumerate(parts):
-            array = as_array(part, _display_name(role, i, len(parts)))
+            array = as_array(part, _display_name(role, i, len(parts)), strings=role == "x")
             if array.ndim == 0:
                 raise DataError(
                     f"{_display_name(role, i, len(parts))} is a single number",
@@ -195,7 +223,7 @@ def arrays_of(x: Any, y: Any = None, sample_weight: Any = None, may_be_empty: bo
                     expected="an array with a first axis of samples",
                 )
             arrays[f"{role}{i}"] = array
-            leaves.append(ArraySpec(f"{role}{i}", array.shape[1:], dtypes.as_dtype(array.dtype)))
+            leaves.append(_spec_of(f"{role}{i}", array, array.shape[1:]))
     return Batch(arrays, DataSpec(tuple(leaves), tuple(structures)), _count(arrays, may_be_empty))
 
 
@@ -218,15 +246,13 @@ def batch_as_it_came(data: Any) -> Batch:
         if part is None:
             continue
         parts, structures[i] = tree.flatten_with_spec(part)
-        arrays |= {f"{role}{j}": as_array(x, _display_name(role, j, len(parts))) for j, x in enumerate(parts)}
+        names = [_display_name(role, j, len(parts)) for j in range(len(parts))]
+        arrays |= {f"{role}{j}": as_array(x, names[j], strings=role == "x") for j, x in enumerate(parts)}
     if not arrays:
         raise DataError("there are no arrays in a batch", where=describe(user_line()), got=repr(data)[:80])
     sizes = {array.shape[:1] for array in arrays.values()}
     rows = len(sizes) == 1 and () not in sizes
-    leaves = tuple(
-        ArraySpec(name, array.shape[1:] if rows else array.shape, dtypes.as_dtype(array.dtype))
-        for name, array in arrays.items()
-    )
+    leaves = tuple(_spec_of(name, array, array.shape[1:] if rows else array.shape) for name, array in arrays.items())
     spec = DataSpec(leaves, tuple(structures), tree.flatten_with_spec(data)[1], rows)
     return Batch(arrays, spec, _count(arrays, may_be_empty=False) if rows else 1)
 

@@ -14,7 +14,7 @@ from graphc.models.data import Batch, DataSpec
 from graphc.models.objectives import noted_labels
 from graphc.models.program import Prediction, Program, RowsProgram, Trainable, run_step
 from graphc.runtime.state import StateBuffer
-from graphc.tracing import Array, Tensor, as_tensor, cast, scope
+from graphc.tracing import Array, as_tensor, cast, scope
 
 
 class _Eager(Program):
@@ -36,8 +36,8 @@ class _Eager(Program):
         """Always: it calls the model's own step."""
         return True
 
-    def check(self, batch: Batch) -> None:
-        """Checks nothing: labels are checked in each step, as eager tensors."""
+    def prepare(self, batch: Batch) -> None:
+        """Does nothing: labels are checked in each step, as eager tensors."""
 
     def _step(self, arrays: Mapping[str, Array]) -> Any:
         """What the model's step returns for a batch."""
@@ -120,7 +120,9 @@ def _host(array: Array | StateBuffer) -> Array:
     return array.host() if isinstance(array, StateBuffer) else array
 
 
-def _converted(array: Array) -> Tensor:
-    """Data in the dtype in which models compute."""
+def _converted(array: Array) -> Any:
+    """Data in the dtype in which models compute; strings as they are."""
+    if array.dtype.kind in "OSU":
+        return array
     tensor = as_tensor(array)
     return cast(tensor, dtypes.as_dtype(settings.floatx())) if tensor.type.dtype.is_float else tensor

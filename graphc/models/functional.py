@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
+
 from graphc import dtypes, ops, tree
-from graphc.errors import ArgumentError, ShapeError
+from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.layers import InputLayer
 from graphc.layers.tracking import unique
 from graphc.registration import choices
 from graphc.tracing import KerasTensor, Node, Operation, Tensor, as_tensor, describe, get_mask, set_mask, user_line
+from graphc.tracing.host import HostTensor
 
 
 class LayerGraph:
@@ -196,6 +199,17 @@ def _symbolic(structure: Any, what: str) -> list[KerasTensor]:
 
 def standardized(value: Any, wanted: KerasTensor) -> Any:
     """An input converted to the rank and dtype of a symbolic input: a last axis of size 1 is added or dropped."""
+    strings = isinstance(value, HostTensor) or (isinstance(value, np.ndarray) and value.dtype.kind in "OSU")
+    if (strings or isinstance(value, Tensor)) and strings != (wanted.dtype == dtypes.string.name):
+        raise DTypeError(
+            "an input does not fit the model",
+            layer=wanted.name,
+            got="strings" if strings else f"dtype {value.dtype}",
+            expected=f"dtype {wanted.dtype}",
+            hint="pass other data, or change the dtype given to Input",
+        )
+    if strings:
+        return _strings_standardized(value, wanted)
     if isinstance(value, Tensor):
         mask = get_mask(value)
         if value.ndim == wanted.ndim + 1 and value.shape[-1] == 1:
@@ -206,6 +220,15 @@ def standardized(value: Any, wanted: KerasTensor) -> Any:
         if mask is not None:
             set_mask(value, mask)
     return value
+
+
+def _strings_standardized(value: Any, wanted: KerasTensor) -> Any:
+    rows = tuple(value.shape[1:])
+    if len(rows) == wanted.ndim and rows[-1:] == (1,):
+        rows = rows[:-1]
+    elif len(rows) == wanted.ndim - 2 and wanted.shape[-1] == 1:
+        rows = (*rows, 1)
+    return value.reshaped(rows) if isinstance(value, HostTensor) else value.reshape(len(value), *rows)
 
 
 def check_input_shape(

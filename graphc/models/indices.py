@@ -106,6 +106,8 @@ def _of_data(lookup: Lookup, data_spec: DataSpec) -> DataLookup | None:
     if value is None or nodes is None:
         return None
     inputs = tuple(node.attrs["name"] for node in nodes if node.op == "input")
+    if not set(inputs) <= {leaf.name for leaf in data_spec.leaves}:
+        return None  # the host computes them from strings
     count = len(data_spec.of("x"))
     name = "the indices" if len(inputs) != 1 else "x" if count == 1 else f"x[{int(inputs[0][1:])}]"
     if inputs and any(node.op not in ("input", "cast") for node in nodes):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from graphc import optimizers, tree
+from graphc import dtypes, optimizers, tree
 from graphc.errors import ArgumentError, NotCalledError, StateError
 from graphc.layers import InputLayer, Layer
 from graphc.layers.layer import map_shapes, shapes_of
@@ -445,7 +445,10 @@ class Sequential(Model):
         """
         if self._graph is not None or not self._stack or input_shape is None:
             return
-        first = InputLayer(batch_shape=tuple(input_shape), name=auto_name("input_layer"))
+        below = self._stack[0]
+        inner = below._graph.flat_inputs[0].dtype if isinstance(below, Model) and below._graph is not None else None
+        dtype = inner if inner == dtypes.string.name else below._input_dtype
+        first = InputLayer(batch_shape=tuple(input_shape), dtype=dtype, name=auto_name("input_layer"))
         self._grow(first)
         self._rebuild()
 

@@ -45,6 +45,7 @@ from graphc.tracing import (
     scope,
     variables_of,
 )
+from graphc.tracing.host import HostCall, HostCalls, HostTensor
 from graphc.transforms.autograph import for_trace
 from graphc.transforms.programs import SYMBOL_RANGE
 
@@ -92,8 +93,8 @@ class Program(ABC):
         """Whether it does what the model's step does now."""
 
     @abstractmethod
-    def check(self, batch: Batch) -> None:
-        """Checks labels before a step.
+    def prepare(self, batch: Batch) -> None:
+        """Checks labels before a step, and adds to the arrays what the host computes from them.
 
         Raises:
             DataError: if one is out of range.
@@ -162,6 +163,7 @@ class Compiled:
         variables: The variable of each state of the graph, by name.
         batch: The required batch size, if layers are stateful. None: any.
         classes: The valid labels of the arrays that are integer labels, by name.
+        host_calls: What the host computes from the data for each step.
     """
 
     mode: str
@@ -170,6 +172,7 @@ class Compiled:
     variables: Mapping[str, Variable]
     batch: int | None
     classes: Mapping[str, Classes]
+    host_calls: tuple[HostCall, ...]
 
     def __post_init__(self) -> None:
         self._rules = own_rules(self.graph)
@@ -189,17 +192,21 @@ class Compiled:
 
     @property
     def is_current(self) -> bool:
-        """Whether the rules of the users' primitives are still those with which it was compiled."""
-        return are_current(self._rules)
+        """Whether users' primitives and vocabularies of layers are still those with which it was compiled."""
+        return are_current(self._rules) and all(call.is_current for call in self.host_calls)
 
-    def check(self, batch: Batch) -> None:
-        """Checks labels before a step: on a device an invalid label would silently select a wrong element.
+    def prepare(self, batch: Batch) -> None:
+        """Prepares a batch for a step: checks labels, and adds what the host computes.
+
+        On a device an invalid label would silently select a wrong element.
 
         Raises:
             DataError: if one is out of range.
         """
         for name, classes in self.classes.items():
             classes.check(batch.arrays[name], batch.spec.display_name(name))
+        for call in self.host_calls:
+            batch.add(call.name, call.compute(batch.arrays, {BATCH: batch.size}))
 
     def _check_size(self, batch: int) -> None:
         if self.batch is not None and batch != self.batch:
@@ -330,7 +337,7 @@ class CompiledPrediction(Compiled, Prediction):
         """
         self._check_size(min(batch, samples))
         self._check_size(samples % batch or min(batch, samples))
-        if samples <= batch:
+        if samples <= batch and not self.host_calls:
             self.executable.sweep(arrays, self._states, {BATCH: samples} | self._sizes_of(arrays), 1, results)
             return
         inputs = {name: array for name, array in arrays.items() if name in self._used}
@@ -373,7 +380,8 @@ def make(
     cursor = cursors.get(mode) if data_spec.rows else None
     step = trace_step(model, data_spec, mode, cursor, model.checked_layers(data_spec))
     executable = build(step.graph, {"traced": step.forward} if step.forward is not None else {}, sizes)
-    common = (mode, step.graph, executable, step.variables, model.stateful_batch_size, step.classes)
+    stateful = model.stateful_batch_size
+    common = (mode, step.graph, executable, step.variables, stateful, step.classes, step.host_calls)
     if mode == "predict":
         return CompiledPrediction(*common, step.structure)
     return CompiledBatchStep(*common, step.logs) if cursor is None else CompiledStep(*common, cursor, step.logs)
@@ -390,6 +398,7 @@ class Step:
         forward: The graph of what was differentiated first; None if nothing was.
         classes: The valid labels of the arrays that are integer labels, by name.
         logs: The names of the outputs of a step of training or evaluation.
+        host_calls: What the host computes from the data for each step.
     """
 
     graph: Graph
@@ -398,6 +407,7 @@ class Step:
     forward: Graph | None = None
     classes: Mapping[str, Classes] = field(default_factory=dict)
     logs: tuple[str, ...] = ()
+    host_calls: tuple[HostCall, ...] = ()
 
 
 def trace_step(
@@ -423,13 +433,15 @@ def trace_step(
     where = scope("", model.compile_origin, absolute=True)
     with session.active(), where, training_mode(mode == "train"), checked_lookups(checked), noted_labels() as labels:
         with scope(DATA):
-            batch = _input_batch(session, data_spec) if cursor is None else _next_batch(session, data_spec, cursor)
+            read = _whole(session, data_spec) if cursor is None else _next_rows(session, cursor)
+            session.host_calls = host = HostCalls(lambda name, row: read(ArraySpec(name, row.shape, row.dtype)))
+            batch = {leaf.name: _leaf(leaf, data_spec, read) for leaf in data_spec.leaves}
         found = run_step(model, mode, data_spec.data(batch), for_trace(getattr(model, f"{mode}_step")))
         leaves, structure = tree.flatten_with_spec(found)
         graph = session.finish([lift(as_tensor(leaf), session) for leaf in leaves])
     classes = {name: among for name, array in batch.items() for target, among in labels if target is array}
     logs = () if mode == "predict" else tuple(found)
-    return Step(graph, variables_of(session), structure, session.forward, classes, logs)
+    return Step(graph, variables_of(session), structure, session.forward, classes, logs, tuple(host.calls))
 
 
 def run_step(model: Trainable, mode: str, data: Any, step: Callable[[Any], Any]) -> Any:
@@ -476,24 +488,32 @@ def flattened_logs(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield str(name), value
 
 
-def _input_batch(session: Trace, data_spec: DataSpec) -> dict[str, Tensor]:
-    """The arrays of a batch as inputs of the graph."""
+Reader = Callable[[ArraySpec], Tensor]
+
+
+def _whole(session: Trace, data_spec: DataSpec) -> Reader:
+    """What reads the arrays of a batch, which are inputs of the graph."""
     rows = (dims.size(BATCH),) if data_spec.rows else ()
-    return {leaf.name: _converted(_array(session, leaf, rows)) for leaf in data_spec.leaves}
+    return lambda leaf: _array(session, leaf, rows)
 
 
-def _next_batch(session: Trace, data_spec: DataSpec, cursor: Variable) -> dict[str, Tensor]:
-    """The rows of the next batch of each array; advances the cursor."""
+def _next_rows(session: Trace, cursor: Variable) -> Reader:
+    """What reads the rows of the next batch of arrays; advances the cursor."""
     batch = dims.size(BATCH)
     visits = TensorType((dims.size(VISITS),), dtypes.int32)
     order = Tensor(session.builder.input("order", visits))
     counting = bind("iota", shape=(batch,), axis=0, dtype=dtypes.int32)
     rows = bind("gather", order, ops.add(counting, cursor.value), axis=0)
-    result, samples = {}, (dims.size(SAMPLES),)
-    for leaf in data_spec.leaves:
-        result[leaf.name] = _converted(bind("gather", _array(session, leaf, samples), rows, axis=0))
     cursor.assign(cursor.value + as_tensor(batch, dtypes.int32))
-    return result
+    samples = (dims.size(SAMPLES),)
+    return lambda leaf: bind("gather", _array(session, leaf, samples), rows, axis=0)
+
+
+def _leaf(leaf: ArraySpec, data_spec: DataSpec, read: Reader) -> Any:
+    """An array of a batch as a step gets it."""
+    if leaf.dtype is dtypes.string:
+        return HostTensor((*((dims.size(BATCH),) if data_spec.rows else ()), *leaf.shape), leaf.name)
+    return _converted(read(leaf))
 
 
 def _array(session: Trace, leaf: ArraySpec, rows: Shape) -> Tensor:

@@ -95,7 +95,7 @@ class ArraySource:
         program = self.model.program(self.mode, self.data.spec, sizes)
         assert isinstance(program, RowsProgram)
         if program is not self._program:
-            program.check(self.data)
+            program.prepare(self.data)
             self._program = program
         return program
 
@@ -162,7 +162,7 @@ class IterableSource:
         """Compiles the step for the first batch."""
         batch = self.batches.peek()
         program = self.model.program(self.mode, batch.spec)
-        program.check(batch)
+        program.prepare(batch)
         return program
 
     def begin(self, resume: bool = False) -> None:
@@ -192,7 +192,7 @@ class IterableSource:
         batch, self._next = self._next, None
         assert batch is not None and self._done is not None
         program = self.model.program(self.mode, batch.spec)
-        program.check(batch)
+        program.prepare(batch)
         self._done += 1
         return 1, program, program.run_once(batch)
 

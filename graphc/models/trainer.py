@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc import config as settings
-from graphc import optimizers, tree
+from graphc import dtypes, optimizers, tree
 from graphc.errors import StateError
 from graphc.graph.types import Origin
 from graphc.layers import Layer
@@ -21,6 +21,7 @@ from graphc.models.data import (
     DataSpec,
     arrays_of,
     batch_as_it_came,
+    no_numbers,
     with_class_weight,
 )
 from graphc.models.eager import eager_program
@@ -301,7 +302,7 @@ class Trainer(Steps):
     def _on_next(self, mode: str, iterator: Iterator[Any]) -> Any:
         batch = self._batch_of(mode, next(iterator))
         program = self.program(mode, batch.spec)
-        program.check(batch)
+        program.prepare(batch)
         outputs = program.run_once(batch)
         return program.unflatten(outputs) if isinstance(program, Prediction) else self._logs(program, outputs)
 
@@ -371,6 +372,9 @@ class Trainer(Steps):
             shape = (None, *leaf.shape)
             if len(shape) == wanted.ndim and not (leaf.shape[-1:] == (1,) and wanted.shape[-1] != 1):
                 check_input_shape(shape, wanted, batch.spec.display_name(leaf.name), describe(user_line()))
+        strings = [leaf.name for leaf in batch.spec.leaves if leaf.dtype is dtypes.string]
+        if strings and not any(layer._runs_on_host for layer in self._flatten_layers()):
+            raise no_numbers(batch.arrays[strings[0]], batch.spec.display_name(strings[0]))
         for lookup in self._lookups_of(batch.spec):
             lookup.check(batch)
 
@@ -435,7 +439,7 @@ class Trainer(Steps):
     def _on_batch(self, mode: str, batch: Batch, return_dict: bool) -> Any:
         self.check_batch(batch, mode)
         program = self.program(mode, batch.spec)
-        program.check(batch)
+        program.prepare(batch)
         self.reset_metrics()  # as in Keras, the results are those of this batch alone
         logs = self._logs(program, program.run_once(batch))
         return logs if return_dict else self._as_list(logs)
@@ -463,9 +467,11 @@ class Trainer(Steps):
         self.check_batch(data, "predict")
         program = self.program("predict", data.spec)
         assert isinstance(program, Prediction)
+        program.prepare(data)
         known = type(x) is np.ndarray and data.arrays["x0"] is x
         # A model with lookups is not cached: the indices in each array must be checked.
         checked = any(lookup.inputs for lookup in self._lookups_of(data.spec))
+        checked = checked or (isinstance(program, CompiledPrediction) and bool(program.host_calls))
         if known and isinstance(program, CompiledPrediction) and program.per_sample and not checked:
             self._prediction_cache[x.shape[1:], x.dtype] = settings.current(), program
         return program

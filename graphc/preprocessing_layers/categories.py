@@ -38,6 +38,19 @@ class Encoding(Layer):
                 expected=", ".join(map(repr, self._modes)),
             )
 
+    @property
+    def _result_dtype(self) -> str:
+        """The dtype of the result."""
+        return "int32" if self.output_mode == "int" else self.compute_dtype
+
+    def _encoded_shape(self, shape: tuple[Any, ...], depth: int) -> tuple[Any, ...]:
+        """The shape of the encoding of indices of a shape."""
+        if self.output_mode == "int":
+            return shape
+        if self.output_mode == "one_hot":
+            return (*(shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape), depth)
+        return (*shape[:1], *shape[2:], depth) if len(shape) > 1 else (depth,)
+
     def _encoded(self, indices: Any, depth: int, weights: Any = None) -> Any:
         """Indices as the mode says.
 

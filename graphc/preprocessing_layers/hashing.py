@@ -19,7 +19,7 @@ _MODULE = "keras.layers"
 
 @exported(_MODULE)
 @configured
-class Hashing(HostLayer, Encoding):
+class Hashing(Encoding, HostLayer):
     """Strings or integers as the numbers of buckets that a hash of them chooses.
 
     The hash is FarmHash's fingerprint of the text, or SipHash-2-4 with a key, modulo the number of buckets.
@@ -51,6 +51,10 @@ class Hashing(HostLayer, Encoding):
             self.salt = [self.salt, self.salt]
         if self.salt is not None and (not isinstance(self.salt, list | tuple) or len(self.salt) != 2):
             raise ArgumentError("salt is one integer or two", where=describe(self._origin), got=repr(self.salt))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        """The shape of the encoded numbers."""
+        return self._encoded_shape(tuple(input_shape), self.num_bins)
 
     def call(self, inputs: Any) -> Tensor:
         """The numbers of the buckets, encoded."""

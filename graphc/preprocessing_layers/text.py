@@ -183,6 +183,20 @@ class TextVectorization(HostLayer):
 
     # ---- looking up
 
+    _input_dtype = "string"
+
+    @property
+    def _result_dtype(self) -> str:
+        """The dtype of the result."""
+        return self._lookup_layer._result_dtype
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        """The shape of the indices, or of their encoding."""
+        shape = tuple(input_shape)
+        if self.output_mode == "int":
+            return (shape[0], self.output_sequence_length)
+        return self._lookup_layer.compute_output_shape((*shape[:1], None))
+
     def call(self, inputs: Any) -> Tensor:
         """The indices of the words of texts, or their encoding."""
         documents = self._documents(inputs)

@@ -24,7 +24,7 @@ _MODULE = "keras.layers"
 _FORMER_MODES = MappingProxyType({"binary": "multi_hot", "tf-idf": "tf_idf"})
 
 
-class IndexLookup(HostLayer, Encoding):
+class IndexLookup(Encoding, HostLayer):
     """The base class of lookups in a vocabulary: a mask token, then indices of unknown tokens, then the tokens."""
 
     _modes = ("int", "one_hot", "multi_hot", "count", "tf_idf")
@@ -223,6 +223,15 @@ class IndexLookup(HostLayer, Encoding):
 
     # ---- looking up
 
+    @property
+    def _depth(self) -> int:
+        """The number of elements of encodings."""
+        return self.max_tokens if self.pad_to_max_tokens and self.max_tokens else self.vocabulary_size()
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        """The shape of the encoded indices."""
+        return self._encoded_shape(tuple(input_shape), self._depth)
+
     def call(self, inputs: Any) -> Tensor | Array:
         """The indices of tokens, encoded; with `invert`, the tokens of indices."""
         if self.invert:
@@ -231,12 +240,11 @@ class IndexLookup(HostLayer, Encoding):
 
     def encoded(self, indices: Array) -> Tensor:
         """Indices as the mode says."""
-        depth = self.max_tokens if self.pad_to_max_tokens and self.max_tokens else self.vocabulary_size()
         if self.output_mode != "tf_idf":
-            return ops.convert_to_tensor(self._encoded(indices, depth))
+            return ops.convert_to_tensor(self._encoded(indices, self._depth))
         if self._idf is None:
             raise StateError("the weights of the tokens are not known", layer=self.name, hint="call `adapt` first")
-        one_hot = ops.one_hot(indices, depth, dtype=self.compute_dtype)
+        one_hot = ops.one_hot(indices, self._depth, dtype=self.compute_dtype)
         return ops.multiply(ops.sum(one_hot, axis=1 if indices.ndim > 1 else 0), self._idf)
 
     def indices_of(self, tokens: Array) -> Array:
@@ -345,6 +353,13 @@ class StringLookup(IndexLookup):
     salt: Any = None
     oov_method: str = "floormod"
 
+    _input_dtype = "string"
+
+    @property
+    def _result_dtype(self) -> str:
+        """The dtype of the result."""
+        return "string" if self.invert else super()._result_dtype
+
     def _array(self, values: Any) -> Array:
         return text_array(values, self.encoding)
 
@@ -391,6 +406,8 @@ class IntegerLookup(IndexLookup):
     oov_method: str = "floormod"
     salt: Any = None
     name: Any = None
+
+    _input_dtype = "int64"
 
     def _prepare(self) -> None:
         if self.vocabulary_dtype != "int64":

@@ -14,6 +14,9 @@ from graphc.tracing.origins import current_origin, describe
 
 Array = np.ndarray[Any, Any]
 
+# What to do with strings where only numbers can be.
+STRINGS = "map strings to numbers by StringLookup, TextVectorization or Hashing first"
+
 
 def array_of(x: Any) -> Array:
     """Converts a value to an array.
@@ -26,7 +29,12 @@ def array_of(x: Any) -> Array:
     except (ValueError, OverflowError):
         array = np.asarray(None)
     if array.dtype.kind in "OSUMmV" and array.dtype != dtypes.bfloat16.numpy:
-        raise DTypeError("this cannot be a tensor", got=repr(x)[:80], expected="numbers, of equal lengths where nested")
+        raise DTypeError(
+            "this cannot be a tensor",
+            got=repr(x)[:80],
+            expected="numbers, of equal lengths where nested",
+            hint=STRINGS if array.dtype.kind in "SU" else None,
+        )
     return array
 
 

@@ -14,6 +14,7 @@ from graphc.errors import ArgumentError, GraphcError, NotCalledError, StateError
 from graphc.graph.types import TensorType
 from graphc.registration import snake_case
 from graphc.tracing.arithmetic import operate
+from graphc.tracing.host import HostTensor
 from graphc.tracing.names import auto_name, given_name
 from graphc.tracing.operators import Operators
 from graphc.tracing.origins import current_origin, describe
@@ -87,7 +88,7 @@ class KerasTensor(Operators):
         self.dims: Shape = tuple(
             dims.size(BATCH if axis == 0 else f"N{axis}") if size is None else size for axis, size in enumerate(shape)
         )
-        self._dtype: DType = dtypes.as_dtype(dtype)
+        self._dtype: DType = dtypes.string if dtype == dtypes.string.name else dtypes.as_dtype(dtype)
         self.name = given_name(name, "keras_tensor", slashes=True)
         self.sparse = self.ragged = False
         # The node that computes it, and which of the node's outputs it is.
@@ -290,10 +291,12 @@ def infer_outputs(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
     leaves, spec = tree.flatten_with_spec((args, kwargs))
     names = {atom.name for leaf in leaves if isinstance(leaf, KerasTensor) for d in leaf.dims for atom in dims.atoms(d)}
     trace = InferenceTrace(dict.fromkeys(names, ANY_SIZE))
-    stand_ins: dict[int, Tensor] = {}
+    stand_ins: dict[int, Any] = {}
 
-    def stand_in(x: KerasTensor) -> Tensor:
-        if id(x) not in stand_ins:
+    def stand_in(x: KerasTensor) -> Any:
+        if id(x) not in stand_ins and x.type.dtype is dtypes.string:
+            stand_ins[id(x)] = HostTensor(x.dims)
+        elif id(x) not in stand_ins:
             stand_ins[id(x)] = tensor = Tensor(trace.stand_in(x.type))
             if x._keras_mask is not None:
                 tensor._keras_mask = stand_in(x._keras_mask)
@@ -307,10 +310,10 @@ def infer_outputs(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
 
 
 def _as_symbolic(leaf: Any) -> Any:
-    if not isinstance(leaf, Tensor):
+    if not isinstance(leaf, Tensor | HostTensor):
         return leaf
-    symbolic = KerasTensor((), leaf.type.dtype)
+    symbolic = KerasTensor((), leaf.type.dtype if isinstance(leaf, Tensor) else dtypes.string)
     symbolic.dims = leaf.shape
-    if leaf._keras_mask is not None:
+    if isinstance(leaf, Tensor) and leaf._keras_mask is not None:
         symbolic._keras_mask = _as_symbolic(leaf._keras_mask)
     return symbolic

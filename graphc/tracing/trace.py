@@ -15,6 +15,7 @@ from graphc.graph.types import TensorType
 from graphc.tracing.origins import current_origin, describe
 
 if TYPE_CHECKING:
+    from graphc.tracing.host import HostCalls
     from graphc.tracing.recording import Recording
 
 # The bounds of sizes that the caller chooses: devices use 32-bit indices.
@@ -49,6 +50,7 @@ class Trace:
             their gradients flow.
         forward: The graph of what was differentiated first; None before the first gradient.
         recording: What tapes record of it (see `graphc.tracing.recording`); None before the first tape.
+        host_calls: What the host computes for it (see `graphc.tracing.host`); None where it computes nothing.
     """
 
     infers = False
@@ -59,6 +61,7 @@ class Trace:
         self.variables: dict[str, Stateful] = {}
         self.forward: Graph | None = None
         self.recording: Recording | None = None
+        self.host_calls: HostCalls | None = None
         self._states: dict[int, Value] = {}
         self._current: dict[int, Value] = {}
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from graphc.utils.config_container import Config
     from graphc.utils.files import get_file
     from graphc.utils.images import array_to_img, img_to_array, load_img, save_img
+    from graphc.utils.model_pictures import model_to_dot, plot_model
     from graphc.utils.numerical import normalize, to_categorical
     from graphc.utils.progbar import Progbar
     from graphc.utils.py_dataset import PyDataset
@@ -67,6 +68,7 @@ _MEMBERS = {
         ("graphc.utils.config_container", ("Config",)),
         ("graphc.utils.files", ("get_file",)),
         ("graphc.utils.images", ("array_to_img", "img_to_array", "load_img", "save_img")),
+        ("graphc.utils.model_pictures", ("model_to_dot", "plot_model")),
         ("graphc.utils.numerical", ("normalize", "to_categorical")),
         ("graphc.utils.progbar", ("Progbar",)),
         ("graphc.utils.py_dataset", ("PyDataset", "Sequence")),
@@ -110,9 +112,11 @@ __all__ = [
     "is_keras_tensor",
     "legacy",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "save_img",
     "serialize_keras_object",

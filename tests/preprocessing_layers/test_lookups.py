@@ -113,7 +113,6 @@ def test_training_on_texts() -> None:
         (lambda: layers.TextVectorization(ragged=True), ArgumentError, "ragged"),
         (lambda: layers.Hashing(0), ArgumentError, "num_bins"),
         (lambda: layers.Hashing(3, salt=[1]), ArgumentError, "salt"),
-        (lambda: layers.IntegerLookup(vocabulary=[1])(graphc.Input((2,), dtype="int32")), StateError, "on the host"),
     ],
 )
 def test_errors(call: Any, error: type[GraphcError], message: str) -> None:
