@@ -70,7 +70,7 @@ class Constant(Initializer):
         return cls(deserialize_keras_object(config["value"]))
 
 
-@exported(_MODULE)
+@exported(_MODULE, "zero")
 class Zeros(Initializer):
     """Zeros.
 
@@ -85,7 +85,7 @@ class Zeros(Initializer):
         return ops.zeros(shape, _dtype(dtype))
 
 
-@exported(_MODULE)
+@exported(_MODULE, "one")
 class Ones(Initializer):
     """Ones.
 
@@ -148,7 +148,7 @@ class RandomInitializer(Initializer):
         return {"seed": serialize_keras_object(self._given)}
 
 
-@exported(_MODULE)
+@exported(_MODULE, "normal")
 class RandomNormal(RandomInitializer):
     """Normally distributed numbers.
 
@@ -196,7 +196,7 @@ class TruncatedNormal(RandomNormal):
         return random.truncated_normal(shape, self.mean, self.stddev, _dtype(dtype), self.seed)
 
 
-@exported(_MODULE)
+@exported(_MODULE, "uniform")
 class RandomUniform(RandomInitializer):
     """Uniformly distributed numbers.
 

@@ -376,3 +376,11 @@ def test_functions_of_numpy_return_arrays(name: str) -> None:
 def test_probabilities_of_a_model_choose_actions() -> None:
     probabilities = ops.softmax(np.linspace(0, 1, 7, dtype="float32")[None])
     assert np.random.choice(7, p=np.squeeze(probabilities)) in range(7)
+
+
+@pytest.mark.parametrize("name", ["uniform", "normal", "zero", "one", "glorot_uniform", "RandomNormal"])
+def test_variables_begin_as_names_of_initializers_say(name: str) -> None:
+    made = Variable(initializer=name, shape=(3, 4))
+    assert made.shape == (3, 4) and made.dtype == "float32"
+    if name in ("zero", "one"):
+        assert set(made.numpy().ravel()) == {float(name == "one")}
