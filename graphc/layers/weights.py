@@ -228,6 +228,31 @@ class WeightOwner(Operation):
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
 
+    def save_own_variables(self, store: Any) -> None:
+        """Stores its own variables, not those of its sublayers; subclasses may store others.
+
+        Args:
+            store: Dictionary, to which arrays are added by name.
+        """
+        for i, variable in enumerate(self._own_variables()):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Sets its own variables to what `save_own_variables` stored.
+
+        Args:
+            store: Dictionary of arrays by name.
+
+        Raises:
+            ArgumentError: if the number of arrays differs.
+            ShapeError: if a shape differs.
+        """
+        own = self._own_variables()
+        if len(own) != len(store):
+            raise ArgumentError(f"the number of weights for {self.name!r} is wrong", got=len(store), expected=len(own))
+        for i, variable in enumerate(own):
+            variable.assign(store[str(i)])
+
     def count_params(self) -> int:
         """The number of parameters in its weights.
 
