@@ -74,7 +74,7 @@ class RematScope:
         if self.mode == "larger_than":
             stand_ins = tree.map_structure(_symbolic, args)
             sizes = [part.shape[1:] for part in tree.flatten(layer.compute_output_spec(*stand_ins))]
-            return sum(math.prod([n for n in size if n is not None]) for size in sizes) > self.output_size_threshold
+            return bool(sum(math.prod(filter(None, size)) for size in sizes) > self.output_size_threshold)
         return self.mode == "full"
 
 
