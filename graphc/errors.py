@@ -140,11 +140,11 @@ class LoadError(BackendError):
     """What was built cannot be loaded."""
 
 
-class FileError(GraphcError, OSError):
+class FileError(GraphcError, OSError, ValueError):
     """A file could not be read or written, or holds something else than it should."""
 
 
-class WeightsError(FileError, ValueError):
+class WeightsError(FileError):
     """A file of weights can be read, but does not hold the model's weights, or holds what no weight is."""
 
 

@@ -36,7 +36,7 @@ class InputLayer(Layer):
         ragged: Not supported yet.
         batch_shape: Tuple of integers and None, with the batch, in place of `shape` and `batch_size`.
         input_tensor: A symbolic tensor to use in place of a new one.
-        optional: Not supported yet.
+        optional: Whether a model may be called with None for it.
         name: Its name.
 
     Raises:
@@ -64,8 +64,12 @@ class InputLayer(Layer):
         if shape is None and batch_shape is None:
             batch_shape = legacy_shape(kwargs)
         super().__init__(name=name, dtype=None, **kwargs)
-        if sparse or ragged or optional:
-            raise ArgumentError("sparse, ragged and optional inputs are not supported yet", layer=self.name)
+        if sparse or ragged:
+            raise ArgumentError("sparse and ragged inputs are not supported", layer=self.name)
+        self.sparse = self.ragged = False
+        self.optional = bool(optional)
+        if input_tensor is not None and not isinstance(input_tensor, KerasTensor):
+            raise ArgumentError("input_tensor is a symbolic tensor", layer=self.name, got=repr(input_tensor)[:80])
         if input_tensor is not None:
             shape, batch_shape = None, input_tensor.shape
             dtype = dtype or input_tensor.dtype
@@ -97,7 +101,7 @@ class InputLayer(Layer):
             "sparse": False,
             "ragged": False,
             "name": self.name,
-            "optional": False,
+            "optional": self.optional,
         }
 
 
@@ -137,7 +141,7 @@ def Input(
         batch_shape: Tuple of integers and None, with the batch, in place of `shape` and `batch_size`.
         name: Its name.
         tensor: A symbolic tensor to use in place of a new one.
-        optional: Not supported yet.
+        optional: Whether a model may be called with None for it.
 
     Returns:
         A `KerasTensor`.
@@ -245,6 +249,8 @@ class Embedding(Layer):
         # Indices must not be rounded to a lower precision.
         self.autocast = False
         self.supports_masking = self.mask_zero
+        if self._initial_weights is not None:
+            self.build()
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the table."""

@@ -533,9 +533,13 @@ def _named_build(build: Callable[..., None]) -> Callable[..., None]:
             build(self, *args, **kwargs)
             return
         token = active_layers.set((*active_layers.get(), id(self)))
+        before, self.built = self.built, False
         try:
             with scope(self.name, self._origin):
                 build(self, *args, **kwargs)
+        except BaseException:
+            self.built = before
+            raise
         finally:
             active_layers.reset(token)
         self.built = True
@@ -569,7 +573,8 @@ def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
         return function(tuple(shapes))
     if isinstance(shapes, Mapping):
         return {key: map_shapes(function, part) for key, part in shapes.items()}
-    return [map_shapes(function, part) for part in shapes]
+    found = [map_shapes(function, part) for part in shapes]
+    return tuple(found) if isinstance(shapes, tuple) else found
 
 
 def shapes_of(value: Any) -> Any:

@@ -73,6 +73,14 @@ class WeightOwner(Operation):
         Returns:
             A `Variable`.
         """
+        if self.built and active_layers.get()[-1:] == (id(self),):
+            raise ArgumentError(
+                "a weight is created in `call`, which would create another one at each call",
+                layer=self.name,
+                where=describe(self._origin),
+                got=repr(name),
+                hint="create it in `__init__` or `build`",
+            )
         if overwrite_with_gradient:
             raise ArgumentError("overwrite_with_gradient is not supported yet")
         dtype = dtypes.as_dtype(self._dtype_policy.variable_dtype if dtype is None else dtype)

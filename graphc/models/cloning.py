@@ -45,7 +45,10 @@ def clone_model(
             return type(model).from_config(model.get_config())
         copies = [(clone_function or _copied)(layer) for layer in model._stack]
         return type(model)(copies, name=model.name)
-    return _Cloning(clone_function, call_function, recursive).of(model, input_tensors)
+    clone = _Cloning(clone_function, call_function, recursive).of(model, input_tensors)
+    if model.compiled:
+        clone.compile_from_config(model.get_compile_config())
+    return clone
 
 
 def _copied(layer: Any) -> Any:
@@ -67,6 +70,13 @@ class _Cloning:
             inputs = tree.map_structure(lambda x: fresh[id(x)], graph.inputs)
         else:
             inputs = input_tensors
+            if tree.flatten_with_spec(inputs)[1] != tree.flatten_with_spec(graph.inputs)[1]:
+                raise ArgumentError(
+                    "input_tensors do not nest as the model's inputs do",
+                    layer=model.name,
+                    got=repr(input_tensors)[:80],
+                    expected=repr(graph.inputs)[:80],
+                )
         if hasattr(model, "_stack"):
             return self._sequential(model, inputs)
         return type(model)(inputs, graph.run(inputs, replaced=self._called), name=model.name)

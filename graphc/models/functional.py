@@ -139,8 +139,12 @@ class LayerGraph:
 
     def _flat(self, inputs: Any) -> list[Any]:
         given = [(standardized(value, x), x) for value, x in self.match_inputs(inputs)]
-        if self.strict:
-            for value, x in given:
+        for value, x in given:
+            if value is None and not getattr(x.node and x.node.operation, "optional", False):
+                raise ArgumentError(
+                    "an input of the model is None", layer=x.name, hint="create it with Input(..., optional=True)"
+                )
+            if self.strict and value is not None:
                 check_input_shape(tuple(value.shape), x)
         return [value for value, _ in given]
 

@@ -302,7 +302,8 @@ class Model(Inspectable):
             return super().from_config(config)
         with custom_object_scope(custom_objects or {}):
             inputs, outputs = graph_from_config(config, custom_objects, _is_functional_model)
-        others = {name: config[name] for name in ("name", "trainable") if config.get(name) is not None}
+        graph = ("layers", "input_layers", "output_layers")
+        others = {name: value for name, value in config.items() if name not in graph and value is not None}
         return cls(inputs=inputs, outputs=outputs, **others)
 
     def to_json(self, **kwargs: Any) -> str:

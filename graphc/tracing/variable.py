@@ -90,8 +90,8 @@ class Variable(Operators):
         self.autocast = autocast
         self.aggregation = aggregation
         self.synchronization = synchronization
-        self.regularizer: Any = None
-        self.constraint: Any = None
+        self._regularizer: Any = None
+        self._constraint: Any = None
         self.overwrite_with_gradient = False
         self.buffer = StateBuffer(_first_value(initializer, shape, dtype, self.path))
 
@@ -205,6 +205,24 @@ class Variable(Operators):
         return iter(self.value)
 
     @property
+    def regularizer(self) -> Any:
+        """The function whose value is added to the loss; None: nothing is."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value: Any) -> None:
+        self._regularizer = _callable_or_none("regularizer", value)
+
+    @property
+    def constraint(self) -> Any:
+        """The function that is applied after each update; None: nothing is."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, value: Any) -> None:
+        self._constraint = _callable_or_none("constraint", value)
+
+    @property
     def _has_values(self) -> bool:
         return current_trace() is None
 
@@ -212,10 +230,16 @@ class Variable(Operators):
         about = f"<Variable path={self.path}, shape={self.shape}, dtype={self.type.dtype.name}"
         if current_trace() is not None:
             return f"{about}>"
-        return f"{about}, value={np.array2string(self.buffer.host(), separator=', ', threshold=10)}>"
+        return f"{about}, value={np.array2string(self.buffer.host(), threshold=10)}>"
 
     def _operate(self, name: str, *operands: Any) -> Any:
         return self.value._operate(name, *operands)
+
+
+def _callable_or_none(what: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise ArgumentError(f"the {what} of a variable is a function, or None", got=repr(value)[:80])
+    return value
 
 
 def _first_value(initializer: Any, shape: Any, dtype: Any, path: str) -> Array:
