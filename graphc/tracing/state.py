@@ -115,15 +115,14 @@ class SymbolicScope:
     True
     """
 
-    def __init__(self) -> None:
-        self._tokens: list[Token[bool]] = []
+    _token: Token[bool]
 
     def __enter__(self) -> SymbolicScope:
-        self._tokens.append(_symbolic.set(True))
+        self._token = _symbolic.set(True)
         return self
 
     def __exit__(self, *args: object) -> None:
-        _symbolic.reset(self._tokens.pop())
+        _symbolic.reset(self._token)
 
 
 _symbolic: ContextVar[bool] = ContextVar("graphc_symbolic_scope", default=False)
