@@ -75,7 +75,7 @@ class Hashing(Encoding, HostLayer):
 
 @exported(_MODULE)
 @configured
-class HashedCrossing(HostLayer, Encoding):
+class HashedCrossing(Encoding, HostLayer):
     """Tuples of strings or integers, one of each input, as the numbers of buckets that a hash of them chooses.
 
     Args:
@@ -110,6 +110,10 @@ class HashedCrossing(HostLayer, Encoding):
             self._dtype_policy = dtype_policies.get("int64")
         if not isinstance(self.num_bins, int) or self.num_bins < 1:
             raise ArgumentError("num_bins is a positive integer", where=describe(self._origin), got=repr(self.num_bins))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        """The shape of the encoded numbers, of the shapes of the inputs."""
+        return self._encoded_shape(tuple(input_shape[0]), self.num_bins)
 
     def call(self, inputs: Any) -> Tensor:
         """The numbers of the buckets, encoded."""
