@@ -174,7 +174,7 @@ _PREPROCESSING = (
     *("RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective"),
     *("RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear"),
     *("RandomTranslation", "RandomZoom", "Resizing", "STFTSpectrogram", "Solarization", "StringLookup"),
-    *("TextVectorization"),
+    "TextVectorization",
 )
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.attributes(__name__, (), dict.fromkeys(_PREPROCESSING, "graphc.preprocessing_layers"))
