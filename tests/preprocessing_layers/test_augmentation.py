@@ -270,6 +270,38 @@ def test_crops_reach_all_places() -> None:
     assert set(starts[:, 1]) == {0, 1, 2, 3}
 
 
+def test_boxes_move_with_their_parts() -> None:
+    # Keras takes rows from columns, and does not clip what is beyond the part.
+    layer = layers.RandomCrop(4, 5, bounding_box_format="xywh")
+    boxes = {"boxes": [[[2.0, 1.0, 3.0, 4.0], [0.0, 0.0, 1.0, 1.0]]], "labels": [[5, 6]]}
+    found = layer.transform_bounding_boxes(bounding_boxes.densify_bounding_boxes(boxes), (1, 3))
+    assert found["boxes"].numpy().tolist() == [[[0.0, 0.0, 2.0, 4.0], [0.0, 0.0, 0.0, 0.0]]]
+    assert found["labels"].numpy().tolist() == [[5, -1]]
+    with pytest.raises(GraphcError, match="in pixels"):
+        layers.RandomCrop(4, 5, bounding_box_format="rel_xyxy")({"images": pictures(), "bounding_boxes": boxes})
+
+
+def test_boxes_in_other_perspectives() -> None:
+    ours, theirs = pair("RandomPerspective", {"factor": (1.0, 1.0), "scale": 0.5, "bounding_box_format": "xyxy"})
+    drawn = ours.get_random_transformation(pictures(), training=True)
+    given = {"boxes": np.array([[[1, 2, 5, 4], [2, 1, 6, 5]]] * 3, "float32"), "labels": np.zeros((3, 2), "int32")}
+    found = ours.transform_bounding_boxes(given, drawn)
+    expected = transformed(theirs, "transform_bounding_boxes", given, values(drawn))
+    close(found["boxes"], expected["boxes"])
+
+
+def test_lists_of_different_numbers_of_boxes() -> None:
+    one, two = [[1.0, 1.0, 2.0, 2.0]], [[0.0, 0.0, 1.0, 1.0], [2.0, 2.0, 3.0, 4.0]]
+    data = {"images": pictures()[:2], "bounding_boxes": {"boxes": [one, two], "labels": [[1], [2, 3]]}}
+    layer = layers.Pipeline([layers.MaxNumBoundingBoxes(3, bounding_box_format="xyxy")])
+    found = layer(data)["bounding_boxes"]
+    assert found["labels"].numpy().tolist() == [[1, -1, -1], [2, 3, -1]]
+    assert found["boxes"].numpy()[0].tolist() == [*one, [0.0] * 4, [-1.0] * 4]
+    mixed = layers.MixUp(bounding_box_format="xyxy", seed=1)(data)["bounding_boxes"]
+    assert mixed["boxes"].shape == (2, 4, 4)
+    assert mixed["labels"].shape == (2, 4)
+
+
 def test_masks_are_distorted_as_their_images() -> None:
     images = np.random.default_rng(1).integers(0, 256, (2, 40, 48, 1)).astype("float32")
     layer = layers.RandomElasticTransform(scale=(0.9, 1.0), interpolation="nearest", seed=1)
