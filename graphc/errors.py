@@ -112,6 +112,10 @@ class NoAttributeError(GraphcError, AttributeError):
     """Something does not have an attribute that others of its kind have."""
 
 
+class UnsupportedError(GraphcError, NotImplementedError):
+    """Something of Keras's is not supported."""
+
+
 class ControlFlowError(GraphcError, TypeError):
     """Python's control flow depends on traced values in a way that no region of a graph can express."""
 

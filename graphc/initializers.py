@@ -65,7 +65,7 @@ class Constant(Initializer):
         return ops.broadcast_to(ops.convert_to_tensor(self.value, _dtype(dtype)), shape)
 
 
-@exported(_MODULE)
+@exported(_MODULE, "zero")
 class Zeros(Initializer):
     """Zeros.
 
@@ -80,7 +80,7 @@ class Zeros(Initializer):
         return ops.zeros(shape, _dtype(dtype))
 
 
-@exported(_MODULE)
+@exported(_MODULE, "one")
 class Ones(Initializer):
     """Ones.
 
@@ -153,7 +153,7 @@ class RandomInitializer(Initializer):
             raise ArgumentError("a seed is an integer or a SeedGenerator", got=repr(self.seed))
 
 
-@exported(_MODULE)
+@exported(_MODULE, "normal")
 @configured
 class RandomNormal(RandomInitializer):
     """Normally distributed numbers.
@@ -196,7 +196,7 @@ class TruncatedNormal(RandomNormal):
         return random.truncated_normal(shape, self.mean, self.stddev, _dtype(dtype), self.seed)
 
 
-@exported(_MODULE)
+@exported(_MODULE, "uniform")
 @configured
 class RandomUniform(RandomInitializer):
     """Uniformly distributed numbers.

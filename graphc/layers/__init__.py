@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from graphc import lazy
-from graphc.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from graphc.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from graphc.layers.attention import AdditiveAttention, Attention
 from graphc.layers.attention_heads import MultiHeadAttention
 from graphc.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
@@ -334,6 +334,7 @@ __all__ = [
     "StringLookup",
     "Subtract",
     "TextVectorization",
+    "ThresholdedReLU",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",

@@ -85,6 +85,30 @@ class LeakyReLU(_Function):
 
 @exported(_MODULE)
 @configured
+class ThresholdedReLU(_Function):
+    """`x` where it is greater than `theta`, else 0: of Keras 2, and of `tf.keras`.
+
+    Args:
+        theta: The threshold.
+
+    Example:
+
+    >>> ThresholdedReLU()([[-1.0, 1.0, 2.0]]).numpy()
+    array([[0., 0., 2.]], dtype=float32)
+    """
+
+    theta: float = 1.0
+
+    def _prepare(self) -> None:
+        self._check_not_negative("theta")
+
+    def call(self, inputs: Any) -> Any:
+        """The function of the inputs."""
+        return ops.where(ops.greater(inputs, self.theta), inputs, ops.zeros_like(inputs))
+
+
+@exported(_MODULE)
+@configured
 class ELU(_Function):
     """`x` where it is positive, else `alpha * (exp(x) - 1)`.
 

@@ -33,7 +33,7 @@ class WeightOwner(Operation):
     _weights: list[Variable]
 
     # Attributes whose contents are not parts of the layer.
-    _internal = frozenset({"_inbound_nodes", "_init_args", "_losses", "_build_args", "_repeated_calls"})
+    _internal = frozenset({"_inbound_nodes", "_init_args", "_losses", "_build_args", "_repeated_calls", "_remat_scope"})
     # How often attributes were set that its calls may read.
     _attribute_changes = 0
 
@@ -99,6 +99,18 @@ class WeightOwner(Operation):
             variable.trainable = False
         self._weights.append(variable)
         return variable
+
+    def add_variable(self, shape: Any, initializer: Any, *args: Any, **options: Any) -> Variable:
+        """Creates a weight: `add_weight` under another name."""
+        return self.add_weight(shape, initializer, *args, **options)
+
+    @property
+    def path(self) -> str | None:
+        """Its name, with those of the layers around it; None before it is built."""
+        if not self.built:
+            return None
+        own = self._own_variables()
+        return own[0].path.rpartition("/")[0] if own else self.name
 
     def _new_weight(self, name: str, shape: Any, arguments: str | None = None, **options: Any) -> Variable:
         """Creates a weight as arguments of the layer say: `<name>_initializer`, `..._regularizer` and `..._constraint`.
@@ -178,6 +190,11 @@ class WeightOwner(Operation):
         """The metrics in its attributes and those of its sublayers."""
         return unique([*self._own_metrics(), *self._metrics_of_layers()])
 
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of its metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
+
     def _own_metrics(self) -> list[Any]:
         return [part for part in self._parts() if is_metric(part)]
 
@@ -227,6 +244,31 @@ class WeightOwner(Operation):
                 )
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Stores its own variables, not those of its sublayers; subclasses may store others.
+
+        Args:
+            store: Dictionary, to which arrays are added by name.
+        """
+        for i, variable in enumerate(self._own_variables()):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Sets its own variables to what `save_own_variables` stored.
+
+        Args:
+            store: Dictionary of arrays by name.
+
+        Raises:
+            ArgumentError: if the number of arrays differs.
+            ShapeError: if a shape differs.
+        """
+        own = self._own_variables()
+        if len(own) != len(store):
+            raise ArgumentError(f"the number of weights for {self.name!r} is wrong", got=len(store), expected=len(own))
+        for i, variable in enumerate(own):
+            variable.assign(store[str(i)])
 
     def count_params(self) -> int:
         """The number of parameters in its weights.

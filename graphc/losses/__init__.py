@@ -53,6 +53,21 @@ from graphc.losses.functions import (
 )
 from graphc.losses.functions import negative_cosine_similarity as cosine_similarity
 from graphc.losses.loss import Loss, LossFunctionWrapper
+from graphc.losses.short_names import (
+    KLD,
+    MAE,
+    MAPE,
+    MSE,
+    MSLE,
+    Reduction,
+    kld,
+    kullback_leibler_divergence,
+    logcosh,
+    mae,
+    mape,
+    mse,
+    msle,
+)
 from graphc.registration import deserialize_keras_object, resolve, serialize_keras_object
 
 _CLASSES = (
@@ -120,6 +135,11 @@ def deserialize(name: Any, custom_objects: Any = None) -> Any:
 
 __all__ = [
     "CTC",
+    "KLD",
+    "MAE",
+    "MAPE",
+    "MSE",
+    "MSLE",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
@@ -140,6 +160,7 @@ __all__ = [
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Poisson",
+    "Reduction",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
     "Tversky",
@@ -158,11 +179,18 @@ __all__ = [
     "hinge",
     "huber",
     "kl_divergence",
+    "kld",
+    "kullback_leibler_divergence",
     "log_cosh",
+    "logcosh",
+    "mae",
+    "mape",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "mean_squared_logarithmic_error",
+    "mse",
+    "msle",
     "poisson",
     "serialize",
     "sparse_categorical_crossentropy",

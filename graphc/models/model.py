@@ -413,7 +413,8 @@ class Sequential(Model):
         self._graph, self.built = None, False
         self.clear_programs()
         self._rebuild()
-        self.build(known)
+        if known is not None:
+            self.build(known)
         return layer
 
     def _grow(self, layer: Layer) -> None:
@@ -491,7 +492,14 @@ class Sequential(Model):
         """Creates a model from a configuration that `get_config` returned."""
         model = cls(name=config.get("name"), trainable=config.get("trainable", True))
         for part in config["layers"]:
-            model.add(deserialize_keras_object({**part, "build_config": None}, custom_objects))
+            layer, built = (
+                deserialize_keras_object({**part, "build_config": None}, custom_objects),
+                part.get("build_config"),
+            )
+            # The others are built for the shape of the model, of which that of the layer may be one batch only.
+            if built and type(layer).build_from_config is not Layer.build_from_config:
+                layer.build_from_config(built)
+            model.add(layer)
         shape = config.get("build_input_shape")
         if model._graph is None and shape is not None:
             model.build(tuple(shape))

@@ -13,6 +13,7 @@ from graphc import config as settings
 from graphc import ops, tree
 from graphc.dtypes import as_dtype
 from graphc.errors import DataError, StateError
+from graphc.frames import warn
 from graphc.graph.types import Origin
 from graphc.layers import Layer
 from graphc.metrics import Mean
@@ -25,6 +26,22 @@ from graphc.transforms.tape import GradientTape
 from graphc.utils.batches import unpack_x_y_sample_weight
 
 MODES = ("train", "test", "predict")
+
+
+class _CompiledMetrics:
+    """What `compiled_metrics` of a model returns: as before Keras 3, its metrics as one object.
+
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: Steps) -> None:
+        self._model = model
+
+    def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Updates the metrics of `compile` with a batch."""
+        warn("`compiled_metrics.update_state(y, y_pred)` is now `metric.update_state(y, y_pred)` for each of `metrics`")
+        self._model._update_metrics(y, y_pred, sample_weight)
 
 
 class Steps(Layer):
@@ -92,7 +109,8 @@ class Steps(Layer):
         options = {"training": training} if takes_training else {}
         with scope("loss"):
             loss = as_tensor(for_trace(self.compute_loss)(x, y, y_pred, sample_weight, **options))
-        size = next((leaf.shape[0] for leaf in tree.flatten(x) if getattr(leaf, "shape", ())), 1)
+        leaves = (leaf for part in (x, y) for leaf in tree.flatten(part))
+        size = next((leaf.shape[0] for leaf in leaves if getattr(leaf, "shape", ())), 1)
         with scope("metrics/loss"):
             self._loss_tracker.update_state(loss, sample_weight=size)
         return loss
@@ -132,6 +150,23 @@ class Steps(Layer):
                 )
             return as_tensor(0.0)
         return total
+
+    def compiled_loss(self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None) -> Any:
+        """The loss of a batch, which the metric `loss` takes the mean of: for steps written for Keras 2.
+
+        Args:
+            y: The targets.
+            y_pred: The outputs.
+            sample_weight: Weights of samples, or None.
+            regularization_losses: Accepted; the losses that layers added are a part of the result in any case.
+        """
+        warn("`compiled_loss` is now `compute_loss(x, y, y_pred, sample_weight)`")
+        return self._loss_of(None, y, y_pred, sample_weight, training=True)
+
+    @property
+    def compiled_metrics(self) -> _CompiledMetrics:
+        """The metrics of `compile` as one object with `update_state`: for steps written for Keras 2."""
+        return _CompiledMetrics(self)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Updates the metrics of `compile` with a batch. Subclasses may override it and return further results.

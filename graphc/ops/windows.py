@@ -12,7 +12,7 @@ from graphc import config, dims
 from graphc.dims import Dim
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import in_float, in_wide
-from graphc.ops.shaping import flip, moveaxis, reshape, swapaxes
+from graphc.ops.shaping import broadcast_to, flip, moveaxis, reshape, swapaxes
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, infers, operation, result_dtype
 from graphc.tracing import cast as _cast
 from graphc.tracing.arithmetic import operate
@@ -340,15 +340,19 @@ def average_pool(
     total, window, stride, padding_pairs = _pooled("sum", x, pool_size, strides, padding)
     if all(low == high == 0 for low, high in padding_pairs):
         return restore_format(_cast(operate("mul", total, 1.0 / math.prod(window)), given.type.dtype), first)
+    if not all(isinstance(size, int) for size in x.shape[1:-1]):
+        ones = broadcast_to(as_tensor(1.0, x.type.dtype), (1, *x.shape[1:-1], 1))
+        number = _pooled("sum", ones, pool_size, strides, padding)[0]
+        return restore_format(_cast(elementwise("div", total, number), given.type.dtype), first)
     counts = [
         _window_counts(int(size), extent, step, *_numbers(low, high))
         for size, extent, step, (low, high) in zip(x.shape[1:-1], window, stride, padding_pairs, strict=True)
     ]
     shape = [1, *map(len, counts), 1]
-    number = np.ones(shape, np.float32)
+    known = np.ones(shape, np.float32)
     for axis, along in enumerate(counts, 1):
-        number = number * along.reshape([-1 if a == axis else 1 for a in range(len(shape))])
-    share = as_tensor((1.0 / number).astype(np.float32), x.type.dtype)
+        known = known * along.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    share = as_tensor((1.0 / known).astype(np.float32), x.type.dtype)
     return restore_format(_cast(elementwise("mul", total, share), given.type.dtype), first)
 
 

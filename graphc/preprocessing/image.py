@@ -1,4 +1,4 @@
-"""The names of `keras.preprocessing.image`."""
+"""The names of `keras.preprocessing.image`, and those that only `tf.keras` has."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ import numpy as np
 
 from graphc.data.resampling import METHODS, fitted
 from graphc.errors import DataError
+from graphc.preprocessing.image_changes import (
+    apply_affine_transform,
+    apply_brightness_shift,
+    apply_channel_shift,
+    random_brightness,
+    random_channel_shift,
+    random_rotation,
+    random_shear,
+    random_shift,
+    random_zoom,
+)
+from graphc.preprocessing.image_generator import ImageDataGenerator
+from graphc.preprocessing.image_iterators import DirectoryIterator, Iterator, NumpyArrayIterator
 from graphc.tracing import Tensor, as_tensor, describe, user_line
 from graphc.utils.arguments import argument_error
 from graphc.utils.images import array_to_img, checked_format, img_to_array, load_img, save_img
@@ -54,4 +67,23 @@ def smart_resize(x: Any, size: Any, interpolation: str = "bilinear", data_format
     return result if isinstance(x, np.ndarray) else Tensor(result)
 
 
-__all__ = ["array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"]
+__all__ = [
+    "DirectoryIterator",
+    "ImageDataGenerator",
+    "Iterator",
+    "NumpyArrayIterator",
+    "apply_affine_transform",
+    "apply_brightness_shift",
+    "apply_channel_shift",
+    "array_to_img",
+    "img_to_array",
+    "load_img",
+    "random_brightness",
+    "random_channel_shift",
+    "random_rotation",
+    "random_shear",
+    "random_shift",
+    "random_zoom",
+    "save_img",
+    "smart_resize",
+]

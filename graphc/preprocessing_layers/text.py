@@ -214,6 +214,10 @@ class TextVectorization(HostLayer):
         encoded = self._lookup_layer.encoded(_padded(rows, None, -1))
         return encoded[0] if alone else encoded
 
+    def load_assets(self, path: Any) -> None:
+        """Reads the vocabulary from a model file of Keras: see `StringLookup`."""
+        self._lookup_layer.load_assets(path)
+
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal layer, with its vocabulary."""
         known = self._lookup_layer.get_config()

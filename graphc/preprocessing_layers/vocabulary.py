@@ -152,6 +152,16 @@ class IndexLookup(Encoding, HostLayer):
         front = np.full(in_front, weights.mean() if len(weights) else 0, weights.dtype)
         self._idf = np.concatenate([front, weights, np.zeros(behind, weights.dtype)])
 
+    def load_assets(self, path: Any) -> None:
+        """Reads the vocabulary from a model file of Keras, which keeps one that was adapted beside the configuration.
+
+        Args:
+            path: The folder of the layer's files.
+        """
+        file = Path(path, "vocabulary.txt")
+        if not self._tokens and file.is_file():
+            self._keep(self._array(_lines(file)[self._first_token :]).ravel().tolist())
+
     # ---- adapting
 
     def adapt(self, data: Any, steps: int | None = None) -> None:

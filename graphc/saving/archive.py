@@ -20,19 +20,24 @@ from graphc.saving.files import Entry, h5_entries, write_h5, written_aside
 from graphc.tracing import Array
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
+# The folder of the files that layers write themselves.
+_FILES = "assets/"
 # The version of Keras whose format this is.
 _VERSION = "3.15.1"
 # The largest configuration, in bytes, and the largest ratio of a member to its compressed size.
 _MOST_TEXT, _MOST_RATIO = 1 << 28, 1000
 
 
-def write(path: Path, config: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+def write(
+    path: Path, config: Mapping[str, Any], arrays: Mapping[str, Array], files: Mapping[str, bytes] | None = None
+) -> None:
     """Writes a model file, which replaces an existing one when it is complete.
 
     Args:
         path: The path of the file.
         config: The configuration of the model.
         arrays: Its weights and the state of its optimizer, by key.
+        files: The contents of the files that its layers write, by name.
 
     Raises:
         FileError: if it cannot be written; an existing file is then unchanged.
@@ -46,6 +51,8 @@ def write(path: Path, config: Mapping[str, Any], arrays: Mapping[str, Array]) ->
             write_h5(weights, arrays)
             with archive.open(WEIGHTS, "w", force_zip64=True) as member:
                 member.write(weights.getbuffer())
+            for name, content in (files or {}).items():
+                archive.writestr(_FILES + name, content)
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         raise FileError("the model cannot be written", got=f"{path}: {error}") from None
 
@@ -72,6 +79,20 @@ def opened(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Entry]]]:
         raise FileError(
             "the model file cannot be read", got=f"{path}: {error}", expected="a file that `model.save` wrote"
         ) from None
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """The files that layers wrote into a model file, by name.
+
+    Raises:
+        FileError: if one cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.startswith(_FILES) and not name.endswith("/")]
+            return {name[len(_FILES) :]: _member(path, archive, name, None) for name in names}
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+        raise FileError("the model file cannot be read", got=f"{path}: {error}") from None
 
 
 def _member(path: Path, archive: zipfile.ZipFile, name: str, most: int | None) -> bytes:

@@ -11,9 +11,9 @@ from graphc.errors import ArgumentError, FileError, GraphcError, WeightsError
 from graphc.frames import warn
 from graphc.layers import Layer
 from graphc.registration import deserialize_keras_object, serialize_keras_object
-from graphc.saving import archive, legacy, legacy_models, weights
+from graphc.saving import archive, legacy, legacy_models, own, weights
 from graphc.saving.files import Entry
-from graphc.tracing import Array, Variable
+from graphc.tracing import Variable
 
 _OPTIMIZER = "optimizer/vars/"
 _LEGACY = (".h5", ".hdf5")
@@ -45,10 +45,11 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: Any = 
         training = config.pop("compile_config", None)
         legacy_models.write(path, model, config, training)
         return
-    arrays = {key: variable.numpy() for key, variable in weights.named_variables(model).items()}
-    if include_optimizer and model.compiled and model.optimizer is not None:
+    walk = weights.Walk(model)
+    arrays = walk.arrays()
+    if include_optimizer and getattr(model, "compiled", False) and model.optimizer is not None:
         arrays |= {f"{_OPTIMIZER}{i}": v.numpy() for i, v in enumerate(model.optimizer.variables)}
-    archive.write(path, config, arrays)
+    archive.write(path, config, arrays, own.files_of(walk.with_files))
 
 
 def _model_path(filepath: Any) -> Path:
@@ -89,18 +90,20 @@ def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True, 
         return _load_legacy(path, custom_objects, compile, safe_mode)
     with archive.opened(path) as (config, entries):
         model = _model_of(config, custom_objects, compile, safe_mode, path)
-        chosen = weights.matched(model, path, entries) if _has_weights(model, entries) else []
-        if compile and model.compiled:
+        walk = weights.Walk(model)
+        chosen = weights.matched(model, walk, path, entries) if _has_weights(model, walk, entries) else []
+        if compile and getattr(model, "compiled", False):
             chosen += _state_of_optimizer(model, path, entries)
-        arrays: list[tuple[Variable, Array]] = [(variable, entry.read()) for variable, entry in chosen]
-    for variable, array in arrays:
-        variable.assign(array)
+        arrays, stored = weights.read(chosen), weights.stores(walk, entries)
+    weights.assign(arrays, stored)
+    if walk.with_files:
+        own.load_files(walk.with_files, archive.files(path))
     return model
 
 
-def _has_weights(model: Any, entries: Mapping[str, Entry]) -> bool:
+def _has_weights(model: Any, walk: weights.Walk, entries: Mapping[str, Entry]) -> bool:
     """Whether a model has weights to read; an error if only the file has some."""
-    if weights.named_variables(model):
+    if walk.variables or walk.writing:
         return True
     if any(not key.startswith("optimizer/") for key in entries):
         raise WeightsError(

@@ -21,7 +21,7 @@ from graphc.layers.weights import WeightOwner
 from graphc.optimizers import Optimizer
 from graphc.random import SeedGenerator
 from graphc.registration import choices
-from graphc.saving import archive, legacy
+from graphc.saving import archive, legacy, own
 from graphc.saving.files import Entry, kind_of, opened, write
 from graphc.tracing import Array, Variable, describe, snake_case, user_line
 
@@ -29,19 +29,23 @@ from graphc.tracing import Array, Variable, describe, snake_case, user_line
 _SKIPPED = frozenset({*dir(Layer), "optimizer", "_inbound_nodes", "history", "callbacks", "_graph", "_stack"})
 
 
-class _Walk:
+class Walk:
     """A traversal of the parts of a model, in the order of Keras's files.
 
     Attributes:
         variables: The variables by their keys.
         optional: The keys that a file may lack: states of seed generators, which Keras does not always write.
         optimizers: The paths of optimizers, whose variables are not weights.
+        writing: The layers that write arrays themselves, by the path of these.
+        with_files: The layers that write files, by path.
     """
 
     def __init__(self, model: WeightOwner) -> None:
         self.variables: dict[str, Variable] = {}
         self.optional: set[str] = set()
         self.optimizers: set[str] = {"optimizer/"}
+        self.writing: dict[str, WeightOwner] = {}
+        self.with_files: dict[str, Any] = {}
         self._seen: set[int] = set()
         self._visit(model, "")
 
@@ -55,8 +59,12 @@ class _Walk:
             self.optional.add(f"{path}vars/0")
             self.variables[f"{path}vars/0"] = part.state
         elif isinstance(part, WeightOwner):
-            for i, variable in enumerate(part._own_variables()):
-                self.variables[f"{path}vars/{i}"] = variable
+            if own.writes_files(part):
+                self.with_files[path] = part
+            if own.writes_arrays(part):
+                self.writing[f"{path}vars/"] = part
+            else:
+                self.variables |= {f"{path}vars/{i}": variable for i, variable in enumerate(part._own_variables())}
             for name, child in _attributes(part):
                 self._visit(child, f"{path}{name}/")
         else:
@@ -72,6 +80,18 @@ class _Walk:
             number = used.get(name, 0)
             used[name] = number + 1
             self._visit(member, f"{path}{name}_{number}/" if number else f"{path}{name}/")
+
+    def arrays(self) -> dict[str, Array]:
+        """The values of the variables, and what layers write themselves, by key."""
+        found = {key: variable.numpy() for key, variable in self.variables.items()}
+        for path, part in self.writing.items():
+            found |= {path + name: array for name, array in own.arrays_of(part).items()}
+        return found
+
+    def written(self) -> set[int]:
+        """The identities of the variables that are in a file."""
+        others = (variable for part in self.writing.values() for variable in part._own_variables())
+        return {id(variable) for variable in (*self.variables.values(), *others)}
 
 
 def _attributes(owner: WeightOwner) -> Iterator[tuple[str, Any]]:
@@ -102,7 +122,7 @@ def _natural_key(member: Any) -> list[Any]:
 
 def named_variables(model: Any) -> dict[str, Variable]:
     """The variables of a model by their keys in files."""
-    return _Walk(model).variables
+    return Walk(model).variables
 
 
 # ---- saving
@@ -123,9 +143,9 @@ def save(model: Any, filepath: Any, overwrite: bool = True) -> None:
     kind = kind_of(path)
     if not overwrite and path.exists():
         raise FileError("the file is there already", got=str(path), hint="pass overwrite=True")
-    variables = named_variables(model)
-    _warn_about_missing(model, variables)
-    write(path, {key: variable.numpy() for key, variable in variables.items()}, kind)
+    walk = Walk(model)
+    _warn_about_missing(model, walk)
+    write(path, walk.arrays(), kind)
 
 
 def _path(filepath: Any) -> Path:
@@ -137,8 +157,8 @@ def _path(filepath: Any) -> Path:
         ) from None
 
 
-def _warn_about_missing(model: Any, variables: Mapping[str, Variable]) -> None:
-    saved = {id(variable) for variable in variables.values()}
+def _warn_about_missing(model: Any, walk: Walk) -> None:
+    saved = walk.written()
     missing = [variable.path for variable in model.weights if id(variable) not in saved]
     if missing:
         warnings.warn(
@@ -168,12 +188,11 @@ def load(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
     if path.name.endswith((".h5", ".hdf5")) and not path.name.endswith(".weights.h5"):
         legacy.load(model, path, skip_mismatch)
         return
+    walk = Walk(model)
     with _entries(path) as entries:
-        chosen = matched(model, path, entries, skip_mismatch)
-        # All arrays are read before the first weight is changed, since the file may be damaged.
-        arrays: list[tuple[Variable, Array]] = [(variable, entry.read()) for variable, entry in chosen]
-    for variable, array in arrays:
-        variable.assign(array)
+        chosen = read(matched(model, walk, path, entries, skip_mismatch))
+        stored = stores(walk, entries)
+    assign(chosen, stored)
 
 
 @contextmanager
@@ -187,18 +206,40 @@ def _entries(path: Path) -> Iterator[Mapping[str, Entry]]:
             yield entries
 
 
+def read(chosen: Iterable[tuple[Variable, Entry]]) -> list[tuple[Variable, Array]]:
+    """All arrays: they are read before the first weight is changed, since the file may be damaged."""
+    return [(variable, entry.read()) for variable, entry in chosen]
+
+
+def stores(walk: Walk, entries: Mapping[str, Entry]) -> list[tuple[WeightOwner, dict[str, Array]]]:
+    """The layers that load arrays themselves, each with those that it stored, by name."""
+    return [
+        (part, {key[len(path) :]: entry.read() for key, entry in entries.items() if key.startswith(path)})
+        for path, part in walk.writing.items()
+    ]
+
+
+def assign(arrays: list[tuple[Variable, Array]], stored: list[tuple[WeightOwner, dict[str, Array]]]) -> None:
+    """Assigns what a file holds to the variables of a model; none is changed if a layer refuses what it stored."""
+    with own.kept(part for part, _ in stored):
+        for part, store in stored:
+            part.load_own_variables(store)
+    for variable, array in arrays:
+        variable.assign(array)
+
+
 def matched(
-    model: Any, path: Path, entries: Mapping[str, Entry], skip_mismatch: bool = False
+    model: Any, walk: Walk, path: Path, entries: Mapping[str, Entry], skip_mismatch: bool = False
 ) -> list[tuple[Variable, Entry]]:
     """The variables of a model, each with its entry in a file.
 
     Raises:
         FileError: if the file does not hold exactly the model's weights.
     """
-    walk = _Walk(model)
-    if not walk.variables:
+    if not walk.variables and not walk.writing:
         raise FileError("the model has no weights yet", got=model.name, hint="build it before loading weights")
-    weights = {key: entry for key, entry in entries.items() if not key.startswith(tuple(walk.optimizers))}
+    others = (*walk.optimizers, *walk.writing)
+    weights = {key: entry for key, entry in entries.items() if not key.startswith(others)}
     chosen = [
         (variable, weights[key])
         for key, variable in walk.variables.items()
@@ -239,7 +280,7 @@ def _converts(entry: Entry, variable: Variable) -> bool:
     )
 
 
-def _reject_unknown(model: Any, walk: _Walk, entries: Mapping[str, Entry]) -> None:
+def _reject_unknown(model: Any, walk: Walk, entries: Mapping[str, Entry]) -> None:
     unknown = [key for key in entries if key not in walk.variables]
     if unknown:
         raise WeightsError(

@@ -135,6 +135,12 @@ class Tensor(Operators):
         array.flags.writeable = False
         return np.array(array, dtype=dtype, copy=copy)
 
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """Functions of NumPy take its values and return arrays; `np.squeeze` would call the method, for a tensor."""
+        if function is np.squeeze and args:
+            args = (np.asarray(args[0]), *args[1:])
+        return function.__wrapped__(*args, **kwargs)
+
     def __dlpack__(self, *, stream: Any = None, copy: bool | None = None, **kwargs: Any) -> Any:
         """Its values as a DLPack capsule: always a copy, which the receiver may write.
 

@@ -389,3 +389,36 @@ def test_models_within_keep_their_results_to_themselves(inside: str, eagerly: bo
     np.testing.assert_allclose(history["loss"], np.square(teacher.predict(X, verbose=0)).mean(), rtol=1e-5)
     np.testing.assert_allclose(history["mae"], np.abs(Y).mean(), rtol=1e-5)
     assert model.evaluate(X, Y, batch_size=64, verbose=0) == pytest.approx([history["loss"][0], history["mae"][0]])
+
+
+class Former(graphc.Model):
+    """A step as it was written for Keras 2."""
+
+    def train_step(self, data: Any) -> Any:
+        x, y = data
+        with graphc.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compiled_loss(y, y_pred, regularization_losses=self.losses)
+        slopes = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(slopes, self.trainable_variables, strict=True))
+        self.compiled_metrics.update_state(y, y_pred)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+@EAGERLY
+def test_steps_of_keras_2_train_as_the_built_in_one(eagerly: bool) -> None:
+    histories = []
+    for kind in (Former, graphc.Model):
+        x = graphc.Input((4,))
+        y = layers.Dense(1, kernel_initializer="zeros", kernel_regularizer="l2")(x)
+        model = kind(x, y)
+        model.compile(optimizers.SGD(0.1), "mse", metrics=["mae", "mape"], run_eagerly=eagerly)
+        options = {"batch_size": 24, "epochs": 2, "shuffle": False, "verbose": 0}
+        if kind is Former:
+            with pytest.warns(UserWarning, match="compiled_(loss|metrics)"):
+                histories.append(model.fit(X, Y, **options).history)
+        else:
+            histories.append(model.fit(X, Y, **options).history)
+    assert list(histories[0]) == list(histories[1])
+    for name, values in histories[0].items():
+        np.testing.assert_allclose(values, histories[1][name], rtol=1e-5)

@@ -121,3 +121,10 @@ def test_layers_that_need_no_weights_are_built(name: str) -> None:
             self.scale = self.add_weight(shape=())
 
     assert not Building(*args).built
+
+
+def test_a_model_without_shapes_is_called_after_a_layer_was_removed() -> None:
+    model = graphc.Sequential([layers.Dense(2), layers.Dense(3), layers.Dense(4)])
+    assert model.pop().units == 4 and not model.built
+    assert model(np.ones((2, 5), "float32")).shape == (2, 3)
+    assert len(model.weights) == 4

@@ -168,3 +168,16 @@ def test_three_lengths_are_two_programs() -> None:
 
     for a, b in zip(trained(True), trained(False), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize(("pool", "strides"), [(2, 1), (3, 1), (3, 2), (2, None)])
+def test_averages_of_windows_leave_the_padding_out(rank: int, pool: int, strides: int | None) -> None:
+    layer = getattr(layers, f"AveragePooling{rank}D")(pool, strides=strides, padding="same")
+    unknown = graphc.Input((*([None] * rank), 2))
+    with graphc.backend("numpy"):
+        model = graphc.Model(unknown, layer(unknown))
+        assert model.output_shape == (None,) * (rank + 1) + (2,)
+        for size in (4, 5):
+            x = np.random.default_rng(size).random((2, *range(size, size + rank), 2), "float32")
+            np.testing.assert_allclose(model.predict(x, verbose=0), layer(x), rtol=1e-6)

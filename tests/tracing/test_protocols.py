@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc import KerasTensor, Variable, layers, ops
+from graphc import KerasTensor, Variable, layers, ops, tree
 from graphc.errors import BackendError, DTypeError, GraphcError, ImmutableError, ShapeError, StateError
 from graphc.tracing import Tensor
 from graphc.tracing.operators import _ELSEWHERE, _REDUCED
@@ -358,3 +358,29 @@ def test_integers_that_fit_elsewhere() -> None:
     assert ops.convert_to_tensor(BIG, "float32").numpy() == BIG
     assert (ops.convert_to_tensor(1.5) + BIG).numpy() == BIG
     assert ops.cast(np.array([BIG + 5]), "int32").numpy().tolist() == [5]  # a cast wraps around, as NumPy's
+
+
+@pytest.mark.parametrize(
+    "name", ["squeeze", "sum", "mean", "argmax", "transpose", "ravel", "repeat", "concatenate", "stack"]
+)
+def test_functions_of_numpy_return_arrays(name: str) -> None:
+    x = ops.convert_to_tensor(np.arange(3.0, dtype="float32")[None])
+    given = {"repeat": (x, 2), "concatenate": ([x, x],), "stack": ([x, x.numpy()],)}.get(name, (x,))
+    wanted = tree.map_structure(np.asarray, given)
+    result = getattr(np, name)(*given)
+    assert isinstance(result, np.ndarray | np.generic) and not isinstance(result, graphc.Tensor)
+    np.testing.assert_array_equal(result, getattr(np, name)(*wanted))
+    assert isinstance(x.squeeze(), graphc.Tensor)
+
+
+def test_probabilities_of_a_model_choose_actions() -> None:
+    probabilities = ops.softmax(np.linspace(0, 1, 7, dtype="float32")[None])
+    assert np.random.choice(7, p=np.squeeze(probabilities)) in range(7)
+
+
+@pytest.mark.parametrize("name", ["uniform", "normal", "zero", "one", "glorot_uniform", "RandomNormal"])
+def test_variables_begin_as_names_of_initializers_say(name: str) -> None:
+    made = Variable(initializer=name, shape=(3, 4))
+    assert made.shape == (3, 4) and made.dtype == "float32"
+    if name in ("zero", "one"):
+        assert set(made.numpy().ravel()) == {float(name == "one")}
