@@ -160,6 +160,7 @@ if TYPE_CHECKING:
     from graphc.preprocessing_layers.mixing import CutMix, MaxNumBoundingBoxes, MixUp, RandomErasing, RandomGaussianBlur
     from graphc.preprocessing_layers.normalization import Normalization
     from graphc.preprocessing_layers.policies import AugMix, Pipeline, RandAugment, RandomColorJitter
+    from graphc.preprocessing_layers.spectrograms import MelSpectrogram, STFTSpectrogram
     from graphc.preprocessing_layers.text import TextVectorization
     from graphc.preprocessing_layers.vocabulary import IntegerLookup, StringLookup
 
@@ -167,12 +168,13 @@ if TYPE_CHECKING:
 _PREPROCESSING = (
     *("AugMix", "AutoContrast", "CategoryEncoding", "CenterCrop"),
     *("ContrastLimitedAdaptiveHistogramEqualization", "CutMix", "Discretization", "Equalization"),
-    *("HashedCrossing", "Hashing", "IntegerLookup", "MaxNumBoundingBoxes", "MixUp", "Normalization", "Pipeline"),
-    *("RandAugment", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast"),
-    *("RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur"),
-    *("RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization"),
-    *("RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"),
-    *("Resizing", "Solarization", "StringLookup", "TextVectorization"),
+    *("HashedCrossing", "Hashing", "IntegerLookup", "MaxNumBoundingBoxes", "MelSpectrogram", "MixUp"),
+    *("Normalization", "Pipeline", "RandAugment", "RandomBrightness", "RandomColorDegeneration"),
+    *("RandomColorJitter", "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing"),
+    *("RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective"),
+    *("RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear"),
+    *("RandomTranslation", "RandomZoom", "Resizing", "STFTSpectrogram", "Solarization", "StringLookup"),
+    "TextVectorization",
 )
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.attributes(__name__, (), dict.fromkeys(_PREPROCESSING, "graphc.preprocessing_layers"))
@@ -278,6 +280,7 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MelSpectrogram",
     "Minimum",
     "MixUp",
     "MultiHeadAttention",
@@ -314,6 +317,7 @@ __all__ = [
     "Reshape",
     "Resizing",
     "ReversibleEmbedding",
+    "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",

@@ -98,7 +98,7 @@ class TimeDistributed(Wrapper):
         """The outputs of all steps."""
         if mask is not None and (mask.ndim < 2 or not _alike(mask.shape[:2], inputs.shape[:2])):
             raise ShapeError(
-                "the mask does not fit the inputs",
+                "The `mask` passed to the `TimeDistributed` layer has a shape that does not fit the inputs",
                 layer=self.name,
                 got=str(mask.type),
                 expected=f"the first two sizes of {inputs.type}",

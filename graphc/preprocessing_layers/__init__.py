@@ -57,6 +57,7 @@ from graphc.preprocessing_layers.policies import (
     RandAugment,
     RandomColorJitter,
 )
+from graphc.preprocessing_layers.spectrograms import MelSpectrogram, STFTSpectrogram
 from graphc.preprocessing_layers.text import (
     TextVectorization,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "Hashing",
     "IntegerLookup",
     "MaxNumBoundingBoxes",
+    "MelSpectrogram",
     "MixUp",
     "Normalization",
     "Pipeline",
@@ -103,6 +105,7 @@ __all__ = [
     "RandomTranslation",
     "RandomZoom",
     "Resizing",
+    "STFTSpectrogram",
     "Solarization",
     "StringLookup",
     "TextVectorization",

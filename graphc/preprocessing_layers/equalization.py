@@ -67,7 +67,8 @@ class Equalization(ColorLayer):
 
     def _equalized(self, channel: Any) -> Any:
         """One channel of all images, of values from 0 to 255."""
-        last = self.bins - 1
+        last, dtype = self.bins - 1, channel.dtype
+        channel = ops.cast(channel, "float32")
         place = ops.clip(ops.cast(channel * last / 255.0, "int32"), 0, last)
         counts = ops.segment_sum(ops.ones_like(ops.ravel(place)), ops.ravel(place), self.bins)
         total = ops.cumsum(counts)
@@ -76,7 +77,7 @@ class Equalization(ColorLayer):
         table = ops.cast(total - least, "float32") * 255 / ops.maximum(ops.cast(others, "float32"), 1.0)
         table = ops.clip(ops.round(table), 0, 255)
         index = ops.cast(ops.clip(channel / 255.0 * last, 0, last), "int32")
-        return ops.where(ops.count_nonzero(counts) <= 1, channel, ops.cast(ops.take(table, index), channel.dtype))
+        return ops.cast(ops.where(ops.count_nonzero(counts) <= 1, channel, ops.take(table, index)), dtype)
 
     def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
         """The equalized images."""

@@ -436,16 +436,25 @@ class RandomCrop(GeometricLayer):
         return self.transform_images(segmentation_masks, transformation, training)
 
     def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: bool = True) -> Any:
-        """The boxes in the parts."""
+        """The boxes in the parts, in pixels.
+
+        Raises:
+            ArgumentError: if they are in fractions of the images, whose size a transformation does not hold.
+        """
         if not training:
             return bounding_boxes
+        if str(self.bounding_box_format).startswith("rel_"):
+            raise ArgumentError(
+                "RandomCrop takes bounding boxes in pixels",
+                layer=self.name,
+                got=f"bounding_box_format={self.bounding_box_format!r}",
+                hint="convert them before: utils.bounding_boxes.convert_format",
+            )
         top, left = (ops.cast(start, "float32") for start in transformation)
-        size = self.height, self.width
-        found = convert_format(bounding_boxes, self.bounding_box_format, "xyxy", *size)
-        x1, y1, x2, y2 = ops.split(found["boxes"], 4, axis=-1)
-        edges = [ops.maximum(edge - start, 0) for edge, start in ((x1, left), (y1, top), (x2, left), (y2, top))]
-        found = {**found, "boxes": ops.concatenate(edges, -1)}
-        return convert_format(found, "xyxy", self.bounding_box_format, *size)
+        found = convert_format(bounding_boxes, self.bounding_box_format, "xyxy")
+        moved = found["boxes"] - ops.stack([left, top, left, top])
+        found = clip_to_image_size({**found, "boxes": moved}, self.height, self.width)
+        return convert_format(found, "xyxy", self.bounding_box_format)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the inputs, with the height and width of the layer."""

@@ -112,7 +112,7 @@ class HashedCrossing(Encoding, HostLayer):
             raise ArgumentError("num_bins is a positive integer", where=describe(self._origin), got=repr(self.num_bins))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        """The shape of the encoded numbers."""
+        """The shape of the encoded numbers, of the shapes of the inputs."""
         return self._encoded_shape(tuple(input_shape[0]), self.num_bins)
 
     def call(self, inputs: Any) -> Tensor:

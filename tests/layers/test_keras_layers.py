@@ -81,6 +81,12 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("SpatialDropout2D", {"rate": 0.1}, (2, 3, 3, 2)),
     ("SpatialDropout3D", {"rate": 0.1, "data_format": "channels_first"}, (2, 3, 3, 2, 2)),
     ("ActivityRegularization", {"l1": 0.1, "l2": 0.2}, (2, 3)),
+    ("AutoContrast", {"value_range": (-2, 2)}, (2, 4, 3, 3)),
+    ("Equalization", {"value_range": (-2, 2), "bins": 4}, (2, 4, 3, 2)),
+    ("STFTSpectrogram", {"frame_length": 4, "mode": "psd"}, (2, 9, 1)),
+    ("MelSpectrogram", {"fft_length": 8, "sequence_stride": 4, "num_mel_bins": 3}, (2, 14)),
+    ("ConvLSTM1D", {"filters": 2, "kernel_size": 2, "return_sequences": True}, (2, 3, 5, 2)),
+    ("ConvLSTM2D", {"filters": 2, "kernel_size": 2, "padding": "same"}, (1, 2, 4, 3, 1)),
 ]
 MERGING = [
     ("Add", {}),

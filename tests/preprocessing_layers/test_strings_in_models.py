@@ -209,3 +209,15 @@ def test_errors_say_what_to_do(case: str) -> None:
     with pytest.raises(error, match=text) as caught:
         action()
     assert isinstance(caught.value, GraphcError)
+
+
+@pytest.mark.parametrize("mode", ["int", "one_hot"])
+def test_crossings(mode: str, backend: str) -> None:
+    inputs = {"job": graphc.Input((1,), dtype="string"), "zip": graphc.Input((1,), dtype="int64")}
+    crossing = layers.HashedCrossing(7, output_mode=mode)
+    crossed = crossing([inputs["job"], inputs["zip"]])
+    assert crossed.shape == ((None, 1) if mode == "int" else (None, 7))
+    model = graphc.Model(inputs, [crossed, layers.Dense(2)(ops.cast(crossed, "float32"))])
+    data = {name: COLUMNS[name][:, None] for name in inputs}
+    found = model.predict(data, verbose=0)[0]
+    np.testing.assert_array_equal(found, crossing([data["job"], data["zip"]]).numpy())
