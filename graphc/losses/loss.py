@@ -28,6 +28,8 @@ def weighted(values: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor | None]
     if sample_weight is None:
         return values, None
     weight = as_tensor(sample_weight, values.type.dtype)
+    if values.ndim == 0:  # one loss for all samples counts for each
+        return ops.multiply(values, weight), weight
     values, weight = same_rank(values, weight)
     if weight.ndim > values.ndim:
         raise ShapeError("the sample weights do not fit", got=str(weight.type), expected=f"as the losses {values.type}")
