@@ -101,7 +101,9 @@ class Loss(Configurable):
     ) -> None:
         self.name = given_name(name, snake_case(type(self).__name__), slashes=True)
         if reduction not in REDUCTIONS:
-            raise ArgumentError("unknown reduction", got=repr(reduction), expected=", ".join(map(str, REDUCTIONS)))
+            raise ArgumentError(
+                "Invalid value for argument `reduction`", got=repr(reduction), expected=", ".join(map(str, REDUCTIONS))
+            )
         self.reduction = reduction
         self._dtype = dtypes.as_dtype(settings.floatx() if dtype is None else getattr(dtype, "compute_dtype", dtype))
 

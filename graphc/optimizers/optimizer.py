@@ -185,7 +185,7 @@ class Optimizer(Configurable):
             self._schedule_version += 1
         elif self._rate is None:
             raise CallError(
-                "the learning rate comes from a schedule, over which no number can be set",
+                "This optimizer was created with a `LearningRateSchedule`: no number can be set in its place",
                 where=describe(user_line()),
                 got=repr(learning_rate),
                 hint="set another schedule, or make the optimizer with a number",
