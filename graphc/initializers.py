@@ -274,11 +274,19 @@ class VarianceScaling(RandomInitializer):
         if self.scale <= 0:
             raise ArgumentError("the scale of VarianceScaling is positive", got=self.scale)
         if self.mode not in modes:
-            raise ArgumentError("unknown mode of VarianceScaling", got=repr(self.mode), expected=" or ".join(modes))
+            raise ArgumentError(
+                "Invalid `mode` argument: VarianceScaling has none of this name",
+                got=repr(self.mode),
+                expected=" or ".join(modes),
+            )
         if self.distribution == "normal":
             self.distribution = "truncated_normal"
         if self.distribution not in kinds:
-            raise ArgumentError("unknown distribution", got=repr(self.distribution), expected=" or ".join(kinds))
+            raise ArgumentError(
+                "Invalid `distribution` argument: VarianceScaling has none of this name",
+                got=repr(self.distribution),
+                expected=" or ".join(kinds),
+            )
 
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         """Numbers of a shape."""

@@ -28,6 +28,8 @@ def weighted(values: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor | None]
     if sample_weight is None:
         return values, None
     weight = as_tensor(sample_weight, values.type.dtype)
+    if values.ndim == 0:  # one loss for all samples counts for each
+        return ops.multiply(values, weight), weight
     values, weight = same_rank(values, weight)
     if weight.ndim > values.ndim:
         raise ShapeError("the sample weights do not fit", got=str(weight.type), expected=f"as the losses {values.type}")
@@ -99,7 +101,9 @@ class Loss(Configurable):
     ) -> None:
         self.name = given_name(name, snake_case(type(self).__name__), slashes=True)
         if reduction not in REDUCTIONS:
-            raise ArgumentError("unknown reduction", got=repr(reduction), expected=", ".join(map(str, REDUCTIONS)))
+            raise ArgumentError(
+                "Invalid value for argument `reduction`", got=repr(reduction), expected=", ".join(map(str, REDUCTIONS))
+            )
         self.reduction = reduction
         self._dtype = dtypes.as_dtype(settings.floatx() if dtype is None else getattr(dtype, "compute_dtype", dtype))
 

@@ -32,16 +32,16 @@ def accuracy(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
-    """Whether predictions lie on the right side of a threshold; the mean over the last axis.
+    """Whether predictions lie on the right side of a threshold.
 
     Example:
 
     >>> binary_accuracy([[1.0, 0.0]], [[0.7, 0.6]]).numpy()
-    array([0.5], dtype=float32)
+    array([[1., 0.]], dtype=float32)
     """
     wanted, predicted = same_rank(as_tensor(y_true), as_tensor(y_pred))
     above = ops.cast(ops.greater(predicted, threshold), predicted.dtype)
-    return ops.mean(_hits(ops.equal(ops.cast(wanted, predicted.dtype), above)), axis=-1)
+    return _hits(ops.equal(ops.cast(wanted, predicted.dtype), above))
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
@@ -89,14 +89,18 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
         y_pred: Tensor of probabilities with an axis more; or of labels, best first, where `from_sorted_ids`.
         k: The number of most probable classes.
         from_sorted_ids: Whether `y_pred` is labels.
+
+    Returns:
+        A tensor of the shape of `y_true`.
     """
-    labels, predicted = ops.cast(y_true, "int32"), as_tensor(y_pred)
-    if labels.ndim == predicted.ndim and labels.shape[-1] == 1:
-        labels = ops.squeeze(labels, -1)
+    given, predicted = ops.cast(y_true, "int32"), as_tensor(y_pred)
+    labels = ops.squeeze(given, -1) if given.ndim == predicted.ndim and given.shape[-1] == 1 else given
     if from_sorted_ids:
         best = ops.cast(predicted[..., :k], "int32")
-        return _hits(ops.any(ops.equal(best, ops.expand_dims(labels, -1)), axis=-1))
-    return _in_top_k(labels, predicted, k)
+        hits = _hits(ops.any(ops.equal(best, ops.expand_dims(labels, -1)), axis=-1))
+    else:
+        hits = _in_top_k(labels, predicted, k)
+    return ops.reshape(hits, given.shape)
 
 
 @exported(_MODULE)

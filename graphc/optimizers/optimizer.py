@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc import initializers, ops
+from graphc import initializers, ops, tree
 from graphc.errors import ArgumentError, BuildError, CallError, ShapeError, StateError
 from graphc.frames import warn
 from graphc.optimizers.schedules import LearningRateSchedule
@@ -158,8 +158,11 @@ class Optimizer(Configurable):
 
     @property
     def variables(self) -> list[Variable]:
-        """Its counters and moments."""
-        return list(self._variables)
+        """Its counters and moments; also variables in attributes of a subclass, and in lists and dictionaries there."""
+        weights = {id(weight) for weight in self._trainable}
+        held = tree.flatten([value for name, value in vars(self).items() if name not in ("_trainable", "_excluded")])
+        found = [part for part in held if isinstance(part, Variable) and id(part) not in weights]
+        return list({id(v): v for v in (*self._variables, *found)}.values())
 
     @property
     def iterations(self) -> Any:
@@ -182,7 +185,7 @@ class Optimizer(Configurable):
             self._schedule_version += 1
         elif self._rate is None:
             raise CallError(
-                "the learning rate comes from a schedule, over which no number can be set",
+                "This optimizer was created with a `LearningRateSchedule`: no number can be set in its place",
                 where=describe(user_line()),
                 got=repr(learning_rate),
                 hint="set another schedule, or make the optimizer with a number",

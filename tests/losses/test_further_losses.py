@@ -58,6 +58,27 @@ def test_losses(name: str, arguments: dict[str, Any], y_true: Any, y_pred: Any, 
         np.testing.assert_allclose(np.asarray(loss(y_true, y_pred)), np.asarray(theirs(y_true, y_pred)), rtol=1e-4)
 
 
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight", "none"])
+@pytest.mark.parametrize("name", ["Dice", "Tversky", "MeanSquaredError", "SparseCategoricalCrossentropy"])
+@pytest.mark.parametrize("shape", [None, (6,), (6, 1), ()])
+@pytest.mark.parametrize("masked", [False, True])
+def test_weights_and_masks(name: str, shape: tuple[int, ...] | None, reduction: str, masked: bool) -> None:
+    """Weights of samples, also where a loss is one number for all of them; and masks of predictions."""
+    weight = None if shape is None else RNG.random(shape).astype("float32")
+    if (masked and shape == ()) or (reduction == "mean_with_sample_weight" and (masked or shape == ())):
+        pytest.skip("Keras divides by a sum of weights that is not that of the losses, or cannot combine them")
+    results = []
+    for library in (graphc, keras):
+        predicted = library.ops.convert_to_tensor(PROBABILITIES)
+        if masked:
+            set_mask = graphc.tracing.set_mask if library is graphc else keras.src.backend.set_keras_mask
+            set_mask(predicted, library.ops.convert_to_tensor(LABELS > 0))
+        loss = getattr(library.losses, name)(reduction=reduction)
+        targets = LABELS if name.startswith("Sparse") else np.eye(3, dtype="float32")[LABELS]
+        results.append(np.asarray(loss(targets, predicted, sample_weight=weight)))
+    np.testing.assert_allclose(*results, rtol=1e-4)
+
+
 def test_training_with_the_circle_loss() -> None:
     model = graphc.Sequential([graphc.Input((4,)), graphc.layers.Dense(3), graphc.layers.UnitNormalization()])
     model.compile(graphc.optimizers.Adam(0.05), graphc.losses.Circle(gamma=8.0))

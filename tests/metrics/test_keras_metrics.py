@@ -291,3 +291,46 @@ def test_variables_in_attributes() -> None:
         metric.more = kept
         metric.other = graphc.metrics.Sum()
         assert len(metric.variables) == 5
+
+
+_DEEP = RNG.integers(0, 3, (4, 5))
+_DEEP_PREDICTED = RNG.random((4, 5, 3)).astype("float32")
+_DEEP_ONE_HOT = np.eye(3, dtype="float32")[_DEEP]
+_TIES = np.array([[0.5, 0.5, 0.2], [0.2, 0.5, 0.5], [0.1, 0.1, 0.1], [np.inf, np.inf, 0.0]], "float32")
+FUNCTIONS: list[tuple[str, Any, Any, dict[str, Any]]] = [
+    ("binary_accuracy", *LABELS, {"threshold": 0.3}),
+    ("binary_accuracy", LABELS[0][:, 0], LABELS[1][:, :1], {}),
+    ("binary_accuracy", LABELS[0][:, :1], LABELS[1][:, 0], {}),
+    ("categorical_accuracy", _DEEP_ONE_HOT, _DEEP_PREDICTED, {}),
+    ("sparse_categorical_accuracy", _DEEP, _DEEP_PREDICTED, {}),
+    ("sparse_categorical_accuracy", _DEEP[..., None], _DEEP_PREDICTED, {}),
+    ("top_k_categorical_accuracy", _DEEP_ONE_HOT, _DEEP_PREDICTED, {"k": 2}),
+    ("sparse_top_k_categorical_accuracy", _DEEP, _DEEP_PREDICTED, {"k": 2}),
+    ("sparse_top_k_categorical_accuracy", _DEEP[..., None], _DEEP_PREDICTED, {"k": 2}),
+    ("sparse_top_k_categorical_accuracy", np.array([1, 2, 1, 0]), _TIES, {"k": 1}),
+    ("sparse_top_k_categorical_accuracy", SPARSE[0], np.argsort(-SPARSE[1]), {"k": 2, "from_sorted_ids": True}),
+    ("pearson_correlation", *REAL, {}),
+    ("concordance_correlation", REAL[0][:, 0], REAL[1][:, :1], {"axis": 0}),
+]
+
+
+@pytest.mark.parametrize(("name", "y_true", "y_pred", "options"), FUNCTIONS)
+def test_functions(name: str, y_true: Any, y_pred: Any, options: dict[str, Any]) -> None:
+    mine, theirs = (np.asarray(getattr(k.metrics, name)(y_true, y_pred, **options)) for k in (graphc, keras))
+    assert mine.shape == theirs.shape and mine.dtype == theirs.dtype
+    np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1), (4, 5), (4, 5, 1), (4, 5, 3), ()])
+@pytest.mark.parametrize("name", ["BinaryAccuracy", "Precision", "TruePositives", "Mean", "Sum"])
+def test_weights(name: str, shape: tuple[int, ...]) -> None:
+    """Weights of samples, of their rows, and of all elements."""
+    weight = RNG.random(shape).astype("float32")
+    data = (_DEEP_ONE_HOT, _DEEP_PREDICTED) if name not in ("Mean", "Sum") else (_DEEP_PREDICTED,)
+    if name in ("Precision", "TruePositives") and shape in ((4,), (4, 1)):
+        weight = np.broadcast_to(weight.reshape(4, 1, 1), (4, 5, 1))  # Keras cannot broadcast these
+    results = []
+    for metric in _made(name, {}):
+        metric.update_state(*data, sample_weight=weight)
+        results.append(_numbers(metric.result()))
+    np.testing.assert_allclose(*results, rtol=1e-5)

@@ -269,3 +269,31 @@ def test_rates_of_several_optimizers() -> None:
     assert curves[0].keys() == curves[1].keys() == {"learning_rate_one", "learning_rate_two"}
     for name, rates in curves[0].items():
         np.testing.assert_allclose(rates, curves[1][name], rtol=1e-6)
+
+
+def test_variables_in_attributes() -> None:
+    """An optimizer of the user keeps its state, also where it is not made by `add_variable`; weights are no state."""
+
+    def make(library: Any) -> Any:
+        class Counting(library.optimizers.Optimizer):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__(learning_rate=0.1)
+                self._sizes = {"all": library.Variable(0.0, name="all")}
+
+            def build(self, variables: Any) -> None:
+                super().build(variables)
+                self.counts = [library.Variable(0.0, name="count") for _ in variables]
+
+            def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+                self.counts[self._get_variable_index(variable)].assign_add(1.0)
+                self._sizes["all"].assign_add(library.ops.sum(gradient))
+                variable.assign_sub(gradient * learning_rate)
+
+        return Counting()
+
+    found = []
+    for library in (graphc, keras):
+        optimizer, _ = _after_steps(library, make)
+        found.append(sorted(round(float(np.sum(np.asarray(v.value))), 4) for v in optimizer.variables))
+    assert len(found[0]) == 6
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
