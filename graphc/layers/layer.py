@@ -36,6 +36,7 @@ from graphc.tracing import (
     keras_shape,
     scope,
     set_mask,
+    untraced,
     user_line,
 )
 from graphc.tracing.arrays import is_array_like
@@ -512,7 +513,7 @@ def _is_written_automatically(cls: type[Layer]) -> bool:
 
 
 def _named_build(build: Callable[..., None]) -> Callable[..., None]:
-    """Wraps the `build` of a subclass: it runs in the layer's scope, and the shapes are recorded."""
+    """Wraps the `build` of a subclass: it runs eagerly, in the layer's scope, and the shapes are recorded."""
 
     @wraps(build)
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
@@ -522,7 +523,8 @@ def _named_build(build: Callable[..., None]) -> Callable[..., None]:
             return
         token = active_layers.set((*active_layers.get(), id(self)))
         try:
-            with scope(self.name, self._origin):
+            # Also within a trace: a first value that `build` computes has to be known.
+            with untraced(), scope(self.name, self._origin):
                 build(self, *args, **kwargs)
         finally:
             active_layers.reset(token)
