@@ -36,15 +36,17 @@ if TYPE_CHECKING:
     from graphc.dtype_policies import DTypePolicy, FloatDTypePolicy
     from graphc.initializers import Initializer
     from graphc.layers import Input, InputSpec, Layer
+    from graphc.layers.rematerialization import RematScope
     from graphc.losses import Loss
     from graphc.metrics import Metric
     from graphc.models import Functional, Model, Sequential
+    from graphc.models.function import Function
     from graphc.ops.custom import primitive
     from graphc.ops.gradients import remat
     from graphc.optimizers import Optimizer
     from graphc.regularizers import Regularizer
     from graphc.tracing import KerasTensor, Operation, Tensor, Variable
-    from graphc.tracing.state import StatelessScope
+    from graphc.tracing.state import StatelessScope, SymbolicScope
     from graphc.transforms.function import function
     from graphc.transforms.gradients import grad, hessian, jacobian, jvp, value_and_grad, vjp
     from graphc.transforms.tape import GradientTape
@@ -82,7 +84,9 @@ _MEMBERS = {
     **dict.fromkeys(("KerasTensor", "Operation", "Tensor"), "graphc.tracing"),
     "primitive": "graphc.ops.custom",
     "remat": "graphc.ops.gradients",
-    "StatelessScope": "graphc.tracing.state",
+    **dict.fromkeys(("StatelessScope", "SymbolicScope"), "graphc.tracing.state"),
+    "RematScope": "graphc.layers.rematerialization",
+    "Function": "graphc.models.function",
     **dict.fromkeys(("grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"), "graphc.transforms.gradients"),
     "GradientTape": "graphc.transforms.tape",
     "function": "graphc.transforms.function",
@@ -102,6 +106,7 @@ def version() -> str:
 __all__ = [
     "DTypePolicy",
     "FloatDTypePolicy",
+    "Function",
     "Functional",
     "GradientTape",
     "Initializer",
@@ -115,8 +120,10 @@ __all__ = [
     "Operation",
     "Optimizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
     "StatelessScope",
+    "SymbolicScope",
     "Tensor",
     "Variable",
     "activations",

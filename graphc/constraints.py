@@ -9,6 +9,7 @@ from typing import Any
 from graphc import config as settings
 from graphc import ops
 from graphc.ops.elementwise import in_float, in_wide
+from graphc.parameters import Kind, configured
 from graphc.registration import Configurable, deserialize_keras_object, exported, resolve, serialize_keras_object
 
 _MODULE = "keras.constraints"
@@ -17,9 +18,11 @@ _MODULE = "keras.constraints"
 class Constraint(Configurable):
     """Projects a weight onto its constraint. Subclasses define `__call__`."""
 
+    _kinds = MappingProxyType({"axis": Kind("Axis or axes of a vector.")})
+
     def __call__(self, w: Any) -> Any:
-        """The projected weight."""
-        raise NotImplementedError("a constraint defines `__call__`")
+        """The projected weight: here the weight itself."""
+        return w
 
 
 def _length(w: Any, axis: Any) -> Any:
@@ -27,12 +30,12 @@ def _length(w: Any, axis: Any) -> Any:
 
 
 @exported(_MODULE, "max_norm")
+@configured
 class MaxNorm(Constraint):
     """Scales vectors whose norm exceeds a maximum down to it.
 
     Args:
         max_value: The limit.
-        axis: Axis or axes of a vector.
 
     Example:
 
@@ -40,17 +43,13 @@ class MaxNorm(Constraint):
     [[0.6000000238418579], [0.800000011920929]]
     """
 
-    def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
-        self.max_value, self.axis = max_value, axis
+    max_value: float = 2
+    axis: Any = 0
 
     def __call__(self, w: Any) -> Any:
         """The projected weight."""
         length = _length(w, self.axis)
         return ops.multiply(w, ops.clip(length, 0, self.max_value) / (settings.epsilon() + length))
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {"max_value": self.max_value, "axis": self.axis}
 
 
 @exported(_MODULE, "non_neg")
@@ -69,11 +68,9 @@ class NonNeg(Constraint):
 
 
 @exported(_MODULE, "unit_norm")
+@configured
 class UnitNorm(Constraint):
     """Normalizes vectors to norm one.
-
-    Args:
-        axis: Axis or axes of a vector.
 
     Example:
 
@@ -81,19 +78,15 @@ class UnitNorm(Constraint):
     [[0.6000000238418579], [0.800000011920929]]
     """
 
-    def __init__(self, axis: Any = 0) -> None:
-        self.axis = axis
+    axis: Any = 0
 
     def __call__(self, w: Any) -> Any:
         """The projected weight."""
         return ops.divide(w, settings.epsilon() + _length(w, self.axis))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {"axis": self.axis}
-
 
 @exported(_MODULE, "min_max_norm")
+@configured
 class MinMaxNorm(Constraint):
     """Scales vectors, fully or in part, to a norm between two bounds.
 
@@ -101,7 +94,6 @@ class MinMaxNorm(Constraint):
         min_value: The minimum norm.
         max_value: The maximum norm.
         rate: The fraction of the correction that is applied, from 0 to 1.
-        axis: Axis or axes of a vector.
 
     Example:
 
@@ -109,18 +101,16 @@ class MinMaxNorm(Constraint):
     [[0.6000000238418579], [0.800000011920929]]
     """
 
-    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0) -> None:
-        self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
+    min_value: float = 0.0
+    max_value: float = 1.0
+    rate: float = 1.0
+    axis: Any = 0
 
     def __call__(self, w: Any) -> Any:
         """The projected weight."""
         length = _length(w, self.axis)
         wanted = self.rate * ops.clip(length, self.min_value, self.max_value) + (1 - self.rate) * length
         return ops.multiply(w, wanted / (settings.epsilon() + length))
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
 
 
 max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm

@@ -104,6 +104,18 @@ class StateError(GraphcError, RuntimeError):
     """A call came at the wrong time, such as `fit` before `compile`."""
 
 
+class BuildError(StateError, ValueError):
+    """Something is used before it is built, or with other weights than those for which it was built."""
+
+
+class NoAttributeError(GraphcError, AttributeError):
+    """Something does not have an attribute that others of its kind have."""
+
+
+class UnsupportedError(GraphcError, NotImplementedError):
+    """Something of Keras's is not supported."""
+
+
 class ControlFlowError(GraphcError, TypeError):
     """Python's control flow depends on traced values in a way that no region of a graph can express."""
 

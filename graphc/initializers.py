@@ -13,6 +13,8 @@ from graphc import config as settings
 from graphc import dtypes, ops, random
 from graphc.errors import ArgumentError, ShapeError
 from graphc.numpy_blas import one_thread
+from graphc.ops.signal_windows import named_window
+from graphc.parameters import Kind, configured
 from graphc.registration import Configurable, deserialize_keras_object, exported, resolve, serialize_keras_object
 from graphc.tracing import Tensor, snake_case
 
@@ -41,6 +43,7 @@ class Initializer(Configurable):
 
 
 @exported(_MODULE)
+@configured
 class Constant(Initializer):
     """A constant: a number, or a given array.
 
@@ -53,21 +56,13 @@ class Constant(Initializer):
     array([2., 2.], dtype=float32)
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
-        self.value = value
+    value: Any = 0.0
+
+    _kinds = MappingProxyType({"value": Kind("", decode=deserialize_keras_object, encode=serialize_keras_object)})
 
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         """The constant, broadcast to a shape."""
         return ops.broadcast_to(ops.convert_to_tensor(self.value, _dtype(dtype)), shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {"value": serialize_keras_object(self.value)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Constant:
-        """Creates an object from a configuration that `get_config` returned."""
-        return cls(deserialize_keras_object(config["value"]))
 
 
 @exported(_MODULE, "zero")
@@ -101,6 +96,7 @@ class Ones(Initializer):
 
 
 @exported(_MODULE, "IdentityInitializer")
+@configured
 class Identity(Initializer):
     """The identity matrix, multiplied by a number.
 
@@ -116,8 +112,7 @@ class Identity(Initializer):
     [[1.0, 0.0], [0.0, 1.0]]
     """
 
-    def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
+    gain: float = 1.0
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         """The matrix."""
@@ -125,11 +120,8 @@ class Identity(Initializer):
             raise ShapeError("the identity is a matrix", got=tuple(shape), expected="two sizes")
         return self.gain * ops.eye(shape[0], shape[1], dtype=_dtype(dtype))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {"gain": self.gain}
 
-
+@configured
 class RandomInitializer(Initializer):
     """The base class of random initializers, with a seed. An object always draws the same numbers.
 
@@ -137,25 +129,38 @@ class RandomInitializer(Initializer):
         seed: Integer, `random.SeedGenerator`, or None: a random seed, reproducible with `utils.set_random_seed`.
     """
 
-    def __init__(self, seed: Any = None) -> None:
-        self._given = seed
-        self.seed = random.make_default_seed() if seed is None else seed
-        if not isinstance(self.seed, int | random.SeedGenerator):
-            raise ArgumentError("a seed is an integer or a SeedGenerator", got=repr(seed))
+    seed: Any = None
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {"seed": serialize_keras_object(self._given)}
+    _kinds = MappingProxyType(
+        {
+            "seed": Kind(
+                "Integer, `random.SeedGenerator`, or None.",
+                decode=deserialize_keras_object,
+                encode=serialize_keras_object,
+                attribute="_given",
+            ),
+            "input_axes": Kind(
+                "The axes of the kernel that are inputs, as a list. None: as `compute_fans` takes them."
+            ),
+            "output_axes": Kind("Those that are outputs, likewise."),
+        }
+    )
+    _given: Any
+
+    def _prepare(self) -> None:
+        self.seed = random.make_default_seed() if self._given is None else self._given
+        if not isinstance(self.seed, int | random.SeedGenerator):
+            raise ArgumentError("a seed is an integer or a SeedGenerator", got=repr(self.seed))
 
 
 @exported(_MODULE, "normal")
+@configured
 class RandomNormal(RandomInitializer):
     """Normally distributed numbers.
 
     Args:
         mean: The mean.
         stddev: The standard deviation.
-        seed: Integer, `random.SeedGenerator`, or None.
 
     Example:
 
@@ -163,27 +168,22 @@ class RandomNormal(RandomInitializer):
     (2, 3)
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
-        super().__init__(seed)
-        self.mean, self.stddev = mean, stddev
+    mean: float = 0.0
+    stddev: float = 0.05
 
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         """Numbers of a shape."""
         return random.normal(shape, self.mean, self.stddev, _dtype(dtype), self.seed)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
-
 
 @exported(_MODULE)
+@configured
 class TruncatedNormal(RandomNormal):
     """Numbers of a normal distribution that is truncated at two standard deviations from the mean.
 
     Args:
         mean: The mean before truncation.
         stddev: The standard deviation before truncation.
-        seed: Integer, `random.SeedGenerator`, or None.
 
     Example:
 
@@ -197,13 +197,13 @@ class TruncatedNormal(RandomNormal):
 
 
 @exported(_MODULE, "uniform")
+@configured
 class RandomUniform(RandomInitializer):
     """Uniformly distributed numbers.
 
     Args:
         minval: The lower end.
         maxval: The upper end.
-        seed: Integer, `random.SeedGenerator`, or None.
 
     Example:
 
@@ -211,17 +211,12 @@ class RandomUniform(RandomInitializer):
     (2, 3)
     """
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
-        super().__init__(seed)
-        self.minval, self.maxval = minval, maxval
+    minval: float = -0.05
+    maxval: float = 0.05
 
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         """Numbers of a shape."""
         return random.uniform(shape, self.minval, self.maxval, _dtype(dtype), self.seed)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
 
 
 def compute_fans(shape: Any, input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
@@ -247,6 +242,7 @@ def compute_fans(shape: Any, input_axes: Any = None, output_axes: Any = None) ->
 
 
 @exported(_MODULE)
+@configured(without=("seed",))
 class VarianceScaling(RandomInitializer):
     """Random numbers with a variance of `scale / n`, where `n` depends on the shape.
 
@@ -254,9 +250,6 @@ class VarianceScaling(RandomInitializer):
         scale: A positive number.
         mode: The choice of `n`: `"fan_in"` (inputs), `"fan_out"` (outputs) or `"fan_avg"` (their mean).
         distribution: `"truncated_normal"`, `"untruncated_normal"` or `"uniform"`.
-        seed: Integer, `random.SeedGenerator`, or None.
-        input_axes: The axes of the kernel that are inputs, as a list. None: as `compute_fans` takes them.
-        output_axes: Those that are outputs, likewise.
 
     Raises:
         ArgumentError: if an argument is invalid.
@@ -267,27 +260,25 @@ class VarianceScaling(RandomInitializer):
     (2, 3)
     """
 
-    def __init__(
-        self,
-        scale: float = 1.0,
-        mode: str = "fan_in",
-        distribution: str = "truncated_normal",
-        seed: Any = None,
-        input_axes: Any = None,
-        output_axes: Any = None,
-    ) -> None:
-        super().__init__(seed)
+    scale: float = 1.0
+    mode: str = "fan_in"
+    distribution: str = "truncated_normal"
+    seed: Any = None
+    input_axes: Any = None
+    output_axes: Any = None
+
+    def _prepare(self) -> None:
+        super()._prepare()
         modes = ("fan_in", "fan_out", "fan_avg")
         kinds = ("truncated_normal", "untruncated_normal", "uniform")
-        if scale <= 0:
-            raise ArgumentError("the scale of VarianceScaling is positive", got=scale)
-        if mode not in modes:
-            raise ArgumentError("unknown mode of VarianceScaling", got=repr(mode), expected=" or ".join(modes))
-        distribution = "truncated_normal" if distribution == "normal" else distribution
-        if distribution not in kinds:
-            raise ArgumentError("unknown distribution", got=repr(distribution), expected=" or ".join(kinds))
-        self.scale, self.mode, self.distribution = scale, mode, distribution
-        self.input_axes, self.output_axes = input_axes, output_axes
+        if self.scale <= 0:
+            raise ArgumentError("the scale of VarianceScaling is positive", got=self.scale)
+        if self.mode not in modes:
+            raise ArgumentError("unknown mode of VarianceScaling", got=repr(self.mode), expected=" or ".join(modes))
+        if self.distribution == "normal":
+            self.distribution = "truncated_normal"
+        if self.distribution not in kinds:
+            raise ArgumentError("unknown distribution", got=repr(self.distribution), expected=" or ".join(kinds))
 
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         """Numbers of a shape."""
@@ -302,74 +293,56 @@ class VarianceScaling(RandomInitializer):
         # The standard deviation of a normal distribution that is truncated at two standard deviations.
         return random.truncated_normal(shape, 0.0, math.sqrt(variance) / 0.87962566103423978, _dtype(dtype), self.seed)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        rest = {"scale": self.scale, "mode": self.mode, "distribution": self.distribution}
-        return {**super().get_config(), **rest, "input_axes": self.input_axes, "output_axes": self.output_axes}
+
+_FIXED = ("scale", "mode", "distribution")
 
 
-def _scaled(name: str, scale: float, mode: str, distribution: str, doc: str) -> type[VarianceScaling]:
-    def init(self: Any, seed: Any = None, input_axes: Any = None, output_axes: Any = None) -> None:
-        VarianceScaling.__init__(self, scale, mode, distribution, seed, input_axes, output_axes)
+@exported(_MODULE)
+@configured(without=_FIXED)
+class GlorotUniform(VarianceScaling):
+    """Uniform numbers up to `sqrt(6 / (inputs + outputs))` (Glorot and Bengio, 2010)."""
 
-    def get_config(self: Any) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        config = RandomInitializer.get_config(self)
-        return {**config, "input_axes": self.input_axes, "output_axes": self.output_axes}
-
-    body = {"__init__": init, "get_config": get_config, "__doc__": doc, "__module__": __name__}
-    return exported(_MODULE)(type(name, (VarianceScaling,), body))
+    scale, mode, distribution = 1.0, "fan_avg", "uniform"
 
 
-_ARGS = """
+@exported(_MODULE)
+@configured(without=_FIXED)
+class GlorotNormal(VarianceScaling):
+    """Normal numbers of variance `2 / (inputs + outputs)` (Glorot and Bengio, 2010)."""
 
-    Args:
-        seed: Integer, `random.SeedGenerator`, or None.
-        input_axes: The axes of the kernel that are inputs, as a list. None: as `compute_fans` takes them.
-        output_axes: Those that are outputs, likewise.
-"""
-GlorotUniform = _scaled(
-    "GlorotUniform",
-    1.0,
-    "fan_avg",
-    "uniform",
-    "Uniform numbers up to `sqrt(6 / (inputs + outputs))` (Glorot and Bengio, 2010)." + _ARGS,
-)
-GlorotNormal = _scaled(
-    "GlorotNormal",
-    1.0,
-    "fan_avg",
-    "truncated_normal",
-    "Normal numbers of variance `2 / (inputs + outputs)` (Glorot and Bengio, 2010)." + _ARGS,
-)
-HeUniform = _scaled(
-    "HeUniform",
-    2.0,
-    "fan_in",
-    "uniform",
-    "Uniform numbers up to `sqrt(6 / inputs)` (He et al., 2015)." + _ARGS,
-)
-HeNormal = _scaled(
-    "HeNormal",
-    2.0,
-    "fan_in",
-    "truncated_normal",
-    "Normal numbers of variance `2 / inputs` (He et al., 2015)." + _ARGS,
-)
-LecunUniform = _scaled(
-    "LecunUniform",
-    1.0,
-    "fan_in",
-    "uniform",
-    "Uniform numbers up to `sqrt(3 / inputs)` (LeCun et al., 1998)." + _ARGS,
-)
-LecunNormal = _scaled(
-    "LecunNormal",
-    1.0,
-    "fan_in",
-    "truncated_normal",
-    "Normal numbers of variance `1 / inputs` (LeCun et al., 1998)." + _ARGS,
-)
+    scale, mode, distribution = 1.0, "fan_avg", "truncated_normal"
+
+
+@exported(_MODULE)
+@configured(without=_FIXED)
+class HeUniform(VarianceScaling):
+    """Uniform numbers up to `sqrt(6 / inputs)` (He et al., 2015)."""
+
+    scale, mode, distribution = 2.0, "fan_in", "uniform"
+
+
+@exported(_MODULE)
+@configured(without=_FIXED)
+class HeNormal(VarianceScaling):
+    """Normal numbers of variance `2 / inputs` (He et al., 2015)."""
+
+    scale, mode, distribution = 2.0, "fan_in", "truncated_normal"
+
+
+@exported(_MODULE)
+@configured(without=_FIXED)
+class LecunUniform(VarianceScaling):
+    """Uniform numbers up to `sqrt(3 / inputs)` (LeCun et al., 1998)."""
+
+    scale, mode, distribution = 1.0, "fan_in", "uniform"
+
+
+@exported(_MODULE)
+@configured(without=_FIXED)
+class LecunNormal(VarianceScaling):
+    """Normal numbers of variance `1 / inputs` (LeCun et al., 1998)."""
+
+    scale, mode, distribution = 1.0, "fan_in", "truncated_normal"
 
 
 # From so many columns on, columns of random numbers that are half as many as the rows are far from dependent.
@@ -390,12 +363,12 @@ def _orthonormal(noise: Any) -> Any:
 
 
 @exported(_MODULE, "OrthogonalInitializer")
+@configured
 class Orthogonal(RandomInitializer):
     """A random matrix with orthonormal rows or columns, whichever are fewer (Saxe et al., 2013).
 
     Args:
         gain: A factor.
-        seed: Integer, `random.SeedGenerator`, or None.
 
     Raises:
         ShapeError: when called with fewer than two sizes.
@@ -407,9 +380,7 @@ class Orthogonal(RandomInitializer):
     True
     """
 
-    def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
-        super().__init__(seed)
-        self.gain = gain
+    gain: float = 1.0
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         """The matrix, reshaped; its columns are the last axis."""
@@ -422,19 +393,80 @@ class Orthogonal(RandomInitializer):
             q = _orthonormal(noise)
         return ops.convert_to_tensor(self.gain * (q.T if rows < columns else q).reshape(shape), _dtype(dtype))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {**super().get_config(), "gain": self.gain}
+
+@exported(_MODULE, "STFTInitializer")
+@configured
+class STFT(Initializer):
+    """The kernel of a convolution that is a short-time Fourier transform: `w[n] * cos(2 pi n k / length)`, or `-sin`.
+
+    Args:
+        side: `"real"` (cosines) or `"imag"` (sines).
+        window: The name of a window, such as `"hann"`, a tensor of its weights, or None.
+        scaling: By what the kernel is divided: `"density"` (the root of the sum of the window's squares), `"spectrum"`
+            (its sum), or None.
+        periodic: Whether the window is periodic and not symmetric.
+
+    Raises:
+        ArgumentError: if an argument is unknown.
+        ShapeError: when called with a shape that has not three sizes, or that the window does not fit.
+
+    Example:
+
+    >>> STFT("real", None)((2, 1, 2)).numpy().round(4).reshape(2, 2).tolist()
+    [[1.0, 1.0], [1.0, -1.0]]
+    """
+
+    side: str = "real"
+    window: Any = "hann"
+    scaling: str | None = "density"
+    periodic: bool = False
+
+    _kinds = MappingProxyType({"window": Kind("", decode=deserialize_keras_object, encode=serialize_keras_object)})
+
+    def _prepare(self) -> None:
+        if self.side not in ("real", "imag"):
+            raise ArgumentError("unknown side of STFT", got=repr(self.side), expected="real or imag")
+        if self.scaling not in (None, "density", "spectrum"):
+            raise ArgumentError(
+                "unknown scaling of STFT", got=repr(self.scaling), expected="None, 'density' or 'spectrum'"
+            )
+        if isinstance(self.window, str):
+            named_window(self.window, 1)
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
+        """The kernel, of shape `(samples, channels, frequencies)`."""
+        if len(shape) != 3:
+            raise ShapeError("the kernel of STFT has three sizes", got=tuple(shape))
+        samples, channels, frequencies = shape
+        wave = 2 * np.pi * np.outer(np.arange(samples), np.arange(frequencies)) / max(1, 2 * (frequencies - 1))
+        kernel = np.cos(wave) if self.side == "real" else -np.sin(wave)
+        kernel = np.repeat(kernel[:, None, :], channels, axis=1)
+        weights = self._weights(samples)
+        if weights is not None:
+            scales = {"density": np.sqrt(np.sum(weights**2)), "spectrum": np.sum(np.abs(weights)), None: 1.0}
+            kernel = kernel * weights[:, None, None] / scales[self.scaling]
+        return ops.convert_to_tensor(kernel, _dtype(dtype))
+
+    def _weights(self, samples: int) -> Any:
+        if self.window is None:
+            return None
+        if isinstance(self.window, str):
+            return named_window(self.window, samples, self.periodic)
+        weights = np.asarray(self.window, "float64")
+        if weights.shape != (samples,):
+            raise ShapeError("the window of STFT has another length", got=weights.shape, expected=(samples,))
+        return weights
 
 
 def _table() -> dict[str, Any]:
     classes = (Constant, Zeros, Ones, Identity, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling)
-    scaled = (GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal)
+    scaled = (GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal, STFT)
     table: dict[str, Any] = {}
     for cls in (*classes, *scaled):
         table[cls.__name__] = table[snake_case(cls.__name__)] = cls
     short = {"normal": RandomNormal, "uniform": RandomUniform, "zero": Zeros, "one": Ones}
-    return {**table, **short, "IdentityInitializer": Identity, "OrthogonalInitializer": Orthogonal}
+    long = {f"{cls.__name__}Initializer": cls for cls in (Identity, Orthogonal, STFT)}
+    return {**table, **short, **long}
 
 
 _NAMES: Mapping[str, Any] = MappingProxyType(_table())
@@ -452,7 +484,7 @@ def get(identifier: Any) -> Any:
     'GlorotUniform'
     """
     if isinstance(identifier, np.ndarray | Tensor | int | float) and not isinstance(identifier, bool):
-        return Constant(identifier)
+        return _NAMES["constant"](identifier)
     return resolve("initializer", identifier, _NAMES)
 
 
@@ -471,3 +503,4 @@ random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, T
 glorot_uniform, glorot_normal, he_uniform, he_normal = GlorotUniform, GlorotNormal, HeUniform, HeNormal
 lecun_uniform, lecun_normal, variance_scaling, orthogonal = LecunUniform, LecunNormal, VarianceScaling, Orthogonal
 IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+STFTInitializer = stft = STFT

@@ -16,7 +16,7 @@ import numpy as np
 from graphc import config, dims, dtypes, ops
 from graphc.dims import Shape
 from graphc.dtypes import DType
-from graphc.errors import ArgumentError, ShapeError
+from graphc.errors import ArgumentError
 from graphc.tracing import Tensor, Variable, as_tensor, bind, cast, current_trace, elementwise, scope
 from graphc.tracing import auto_name as _auto_name
 from graphc.tracing.arithmetic import operate
@@ -479,12 +479,12 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
     """Shuffles the elements along an axis.
 
     Args:
-        x: Tensor; its size along the axis is known.
+        x: Tensor.
         axis: The axis.
         seed: Integer, `SeedGenerator`, or None.
 
     Raises:
-        ShapeError: if there is no such axis, or its size is not known.
+        ShapeError: if there is no such axis.
 
     Example:
 
@@ -494,11 +494,11 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
     tensor = as_tensor(x)
     axis = axis_of(axis, tensor.ndim, "shuffle")
     extent = tensor.shape[axis]
-    if not isinstance(extent, int):
-        raise ShapeError("`shuffle` needs a known size along its axis", got=str(tensor.type))
-    if extent < 2:
+    if isinstance(extent, int) and extent < 2:
         return tensor
-    if current_trace() is None:
+    if not isinstance(extent, int):
+        order = ops.argsort(_bits((extent,), seed))
+    elif current_trace() is None:
         # The ranks of random keys; equal keys are ranked in order.
         order = Tensor(np.argsort(np.argsort(_bits((extent,), seed).array, kind="stable")).astype(np.int32))
     else:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -301,6 +301,10 @@ def _find(module: str | None, name: str, registered: Any, custom_objects: Any) -
 
 class Configurable:
     """The base class of objects that are completely described by a configuration."""
+
+    if TYPE_CHECKING:  # the arguments that a class declares become its `__init__` at run time
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal object."""

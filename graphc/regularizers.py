@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from graphc import ops
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import in_float, in_wide
+from graphc.parameters import configured
 from graphc.registration import Configurable, deserialize_keras_object, exported, resolve, serialize_keras_object
 
 _MODULE = "keras.regularizers"
@@ -18,13 +20,13 @@ class Regularizer(Configurable):
     """Computes the penalty of a weight, a scalar. Subclasses define `__call__`."""
 
     def __call__(self, x: Any) -> Any:
-        """The penalty."""
-        raise NotImplementedError("a regularizer defines `__call__`")
+        """The penalty: here none."""
+        return 0.0
 
 
-def _factor(value: Any, name: str) -> float:
-    number = 0.0 if value is None else value
-    if not isinstance(number, int | float) or isinstance(number, bool) or number != number or number < 0:
+def _factor(value: Any, name: str, default: float = 0.0) -> float:
+    number = default if value is None else value
+    if not isinstance(number, int | float) or isinstance(number, bool) or not 0 <= number < math.inf:
         raise ArgumentError(f"{name} is a number, 0 or more", got=repr(value))
     return float(number)
 
@@ -35,6 +37,7 @@ def _like(x: Any, penalty: Any) -> Any:
 
 
 @exported(_MODULE, "l1_l2")
+@configured
 class L1L2(Regularizer):
     """`l1 * sum(abs(x)) + l2 * sum(x * x)`.
 
@@ -48,8 +51,11 @@ class L1L2(Regularizer):
     13.0
     """
 
-    def __init__(self, l1: Any = 0.0, l2: Any = 0.0) -> None:
-        self.l1, self.l2 = _factor(l1, "l1"), _factor(l2, "l2")
+    l1: Any = 0.0
+    l2: Any = 0.0
+
+    def _prepare(self) -> None:
+        self.l1, self.l2 = _factor(self.l1, "l1"), _factor(self.l2, "l2")
 
     def __call__(self, x: Any) -> Any:
         """The penalty."""
@@ -58,12 +64,9 @@ class L1L2(Regularizer):
         parts += [self.l2 * ops.sum(ops.square(wide))] if self.l2 else []
         return _like(x, sum(parts[1:], parts[0])) if parts else ops.convert_to_tensor(0.0)
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {"l1": self.l1, "l2": self.l2}
-
 
 @exported(_MODULE, "l1")
+@configured
 class L1(Regularizer):
     """`l1 * sum(abs(x))`.
 
@@ -76,19 +79,18 @@ class L1(Regularizer):
     1.5
     """
 
-    def __init__(self, l1: Any = 0.01) -> None:
-        self.l1 = _factor(0.01 if l1 is None else l1, "l1")
+    l1: Any = 0.01
+
+    def _prepare(self) -> None:
+        self.l1 = _factor(self.l1, "l1", 0.01)
 
     def __call__(self, x: Any) -> Any:
         """The penalty."""
         return _like(x, self.l1 * ops.sum(ops.abs(in_wide(x))))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {"l1": self.l1}
-
 
 @exported(_MODULE, "l2")
+@configured
 class L2(Regularizer):
     """`l2 * sum(x * x)`.
 
@@ -101,19 +103,18 @@ class L2(Regularizer):
     2.5
     """
 
-    def __init__(self, l2: Any = 0.01) -> None:
-        self.l2 = _factor(0.01 if l2 is None else l2, "l2")
+    l2: Any = 0.01
+
+    def _prepare(self) -> None:
+        self.l2 = _factor(self.l2, "l2", 0.01)
 
     def __call__(self, x: Any) -> Any:
         """The penalty."""
         return _like(x, self.l2 * ops.sum(ops.square(in_wide(x))))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {"l2": self.l2}
-
 
 @exported(_MODULE, "orthogonal_regularizer")
+@configured
 class OrthogonalRegularizer(Regularizer):
     """`factor` times the mean of the absolute cosines between the rows (or columns) of a matrix.
 
@@ -130,10 +131,15 @@ class OrthogonalRegularizer(Regularizer):
     0.0
     """
 
-    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
-        if mode not in ("rows", "columns"):
-            raise ArgumentError("unknown mode of OrthogonalRegularizer", got=repr(mode), expected="rows or columns")
-        self.factor, self.mode = _factor(factor, "factor"), mode
+    factor: Any = 0.01
+    mode: str = "rows"
+
+    def _prepare(self) -> None:
+        if self.mode not in ("rows", "columns"):
+            raise ArgumentError(
+                "unknown mode of OrthogonalRegularizer", got=repr(self.mode), expected="rows or columns"
+            )
+        self.factor = _factor(self.factor, "factor")
 
     def __call__(self, x: Any) -> Any:
         """The penalty."""
@@ -146,15 +152,11 @@ class OrthogonalRegularizer(Regularizer):
         cosines = ops.abs(ops.matmul(rows, ops.transpose(rows)) * (1.0 - ops.eye(size)))
         return _like(x, self.factor * 0.5 * ops.sum(cosines) / max(1.0, size * (size - 1) / 2))
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal object."""
-        return {"factor": self.factor, "mode": self.mode}
-
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 _NAMES: Mapping[str, Any] = MappingProxyType(
     {
-        **{"l1": L1, "l2": L2, "l1_l2": L1L2, "orthogonal_regularizer": OrthogonalRegularizer},
+        **{"l1": L1, "l2": L2, "l1_l2": L1L2, "l1l2": L1L2, "orthogonal_regularizer": OrthogonalRegularizer},
         **{"L1": L1, "L2": L2, "L1L2": L1L2, "OrthogonalRegularizer": OrthogonalRegularizer},
     }
 )

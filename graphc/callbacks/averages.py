@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.callbacks.callback import Callback, Logs
+from graphc.callbacks.monitoring import single_optimizers
 from graphc.errors import ArgumentError
 from graphc.tracing import Array, Variable
 
@@ -38,7 +39,7 @@ class SwapEMAWeights(Callback):
 
     def _optimizers(self) -> list[Any]:
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        found = [one for one in getattr(optimizer, "optimizers", [optimizer]) if getattr(one, "use_ema", False)]
+        found = [one for one in single_optimizers(optimizer) if getattr(one, "use_ema", False)]
         if not found:
             raise ArgumentError(
                 "SwapEMAWeights needs an optimizer that keeps moving averages",

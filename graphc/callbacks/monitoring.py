@@ -156,6 +156,20 @@ class EarlyStopping(Monitor):
             self.model.set_weights(self.best_weights)
 
 
+def single_optimizers(optimizer: Any) -> list[Any]:
+    """The optimizers that an optimizer is made of, or itself; without that which scales the loss."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return list(getattr(inner, "optimizers", None) or [optimizer])
+
+
+def rates_of(optimizer: Any) -> dict[str, float]:
+    """The learning rate of an optimizer, or those of the optimizers that it is made of, as logs name them."""
+    parts = single_optimizers(optimizer)
+    if parts[0] is optimizer:
+        return {"learning_rate": float(np.asarray(optimizer.learning_rate))}
+    return {f"learning_rate_{part.name}": float(np.asarray(part.learning_rate)) for part in parts}
+
+
 class ReduceLROnPlateau(Monitor):
     """Reduces the learning rate when a metric has not improved for some epochs.
 
@@ -206,21 +220,31 @@ class ReduceLROnPlateau(Monitor):
         value = self.current(logs)
         if value is None:
             return
-        rate = float(np.asarray(self.model.optimizer.learning_rate))
         if isinstance(logs, dict):
-            logs["learning_rate"] = rate
+            logs.update(rates_of(self.model.optimizer))
         if self.in_cooldown():
             self.cooldown_counter, self.wait = self.cooldown_counter - 1, 0
         if self.is_better(value, self.best):
             self.best, self.wait = value, 0
         elif not self.in_cooldown():
             self.wait += 1
-            if self.wait >= self.patience and rate > np.float32(self.min_lr):
-                lower = max(rate * self.factor, self.min_lr)
-                self.model.optimizer.learning_rate = lower
-                self.cooldown_counter, self.wait = self.cooldown, 0
-                if self.verbose > 0:
-                    write(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {lower}.\n")
+            if self.wait >= self.patience:
+                # All are reduced, also after one that cannot be.
+                reduced = [self._reduce(optimizer, epoch) for optimizer in single_optimizers(self.model.optimizer)]
+                if any(reduced):
+                    self.cooldown_counter, self.wait = self.cooldown, 0
+
+    def _reduce(self, optimizer: Any, epoch: int) -> bool:
+        """Reduces the rate of an optimizer; False if it is the minimum already."""
+        rate = float(np.asarray(optimizer.learning_rate))
+        if rate <= np.float32(self.min_lr):
+            return False
+        lower = max(rate * self.factor, self.min_lr)
+        optimizer.learning_rate = lower
+        if self.verbose > 0:
+            of = "" if optimizer is self.model.optimizer else f"{optimizer.name} "
+            write(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing {of}learning rate to {lower}.\n")
+        return True
 
 
 class LearningRateScheduler(Callback):
@@ -238,8 +262,12 @@ class LearningRateScheduler(Callback):
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Sets the rate."""
-        before = float(np.asarray(self.model.optimizer.learning_rate))
+        """Sets the rate, or those of several optimizers."""
+        for optimizer in single_optimizers(self.model.optimizer):
+            self._set_rate(optimizer, epoch)
+
+    def _set_rate(self, optimizer: Any, epoch: int) -> None:
+        before = float(np.asarray(optimizer.learning_rate))
         try:
             rate = self.schedule(epoch, before)
         except TypeError:
@@ -247,14 +275,15 @@ class LearningRateScheduler(Callback):
             rate = self.schedule(epoch)
         if not isinstance(rate, float | np.floating):
             raise ArgumentError("a schedule returns a float", got=repr(rate))
-        self.model.optimizer.learning_rate = rate
+        optimizer.learning_rate = rate
         if self.verbose > 0:
-            write(f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.\n")
+            of = "" if optimizer is self.model.optimizer else f"{optimizer.name} "
+            write(f"\nEpoch {epoch + 1}: LearningRateScheduler setting {of}learning rate to {rate}.\n")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Adds the rate to the logs."""
         if isinstance(logs, dict):
-            logs["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
+            logs.update(rates_of(self.model.optimizer))
 
 
 class TerminateOnNaN(Callback):

@@ -13,6 +13,7 @@ from graphc import config
 from graphc.callbacks import event_files
 from graphc.callbacks.callback import Callback, Logs
 from graphc.callbacks.event_files import EventFile
+from graphc.callbacks.monitoring import rates_of
 from graphc.errors import DataWarning, GraphcError
 from graphc.tracing import Array
 from graphc.utils.arguments import argument_error, whole_number
@@ -130,7 +131,7 @@ class TensorBoard(Callback):
         validation = {name[4:]: value for name, value in (logs or {}).items() if name.startswith("val_")}
         if not logs:
             return
-        train |= self._rates()
+        train |= rates_of(self.model.optimizer)
         if self.write_steps_per_second:
             steps = int(self.model.optimizer.iterations) - self._steps
             train["steps_per_second"] = steps / max(time.perf_counter() - self._epoch_began, 1e-9)
@@ -138,14 +139,6 @@ class TensorBoard(Callback):
         self._write("validation", epoch, "epoch_", validation)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._write_weights(epoch)
-
-    def _rates(self) -> dict[str, Any]:
-        """The learning rate of the optimizer, or those of the optimizers that it is made of."""
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        several = getattr(optimizer, "optimizers", None)
-        if several is None:
-            return {"learning_rate": np.asarray(optimizer.learning_rate)}
-        return {f"learning_rate_{one.name}": np.asarray(one.learning_rate) for one in several}
 
     def on_test_end(self, logs: Logs = None) -> None:
         """Writes the metrics of an evaluation, by the number of training steps before."""

@@ -3,29 +3,11 @@
 from typing import TYPE_CHECKING
 
 from graphc import lazy
-from graphc.layers.activation import (
-    ELU,
-    LeakyReLU,
-    PReLU,
-    ReLU,
-    Softmax,
-    ThresholdedReLU,
-)
-from graphc.layers.attention import (
-    AdditiveAttention,
-    Attention,
-)
-from graphc.layers.attention_heads import (
-    MultiHeadAttention,
-)
-from graphc.layers.convolutional import (
-    Conv1D,
-    Conv2D,
-    Conv3D,
-    Convolution1D,
-    Convolution2D,
-    Convolution3D,
-)
+from graphc.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
+from graphc.layers.attention import AdditiveAttention, Attention
+from graphc.layers.attention_heads import MultiHeadAttention
+from graphc.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
+from graphc.layers.convolutional import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
 from graphc.layers.core import (
     Activation,
     Dense,
@@ -35,6 +17,7 @@ from graphc.layers.core import (
     InputLayer,
     Lambda,
     Masking,
+    ReversibleEmbedding,
 )
 from graphc.layers.depthwise import (
     DepthwiseConv1D,
@@ -44,19 +27,10 @@ from graphc.layers.depthwise import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
-from graphc.layers.einsum_dense import (
-    EinsumDense,
-)
-from graphc.layers.grouped_query_attention import (
-    GroupedQueryAttention,
-    GroupQueryAttention,
-)
-from graphc.layers.input_spec import (
-    InputSpec,
-)
-from graphc.layers.layer import (
-    Layer,
-)
+from graphc.layers.einsum_dense import EinsumDense
+from graphc.layers.grouped_query_attention import GroupedQueryAttention, GroupQueryAttention
+from graphc.layers.input_spec import InputSpec
+from graphc.layers.layer import Layer
 from graphc.layers.merging import (
     Add,
     Average,
@@ -114,19 +88,9 @@ from graphc.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from graphc.layers.recurrent import (
-    RNN,
-)
-from graphc.layers.recurrent_cells import (
-    GRUCell,
-    LSTMCell,
-    SimpleRNNCell,
-)
-from graphc.layers.recurrent_layers import (
-    GRU,
-    LSTM,
-    SimpleRNN,
-)
+from graphc.layers.recurrent import RNN
+from graphc.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
+from graphc.layers.recurrent_layers import GRU, LSTM, SimpleRNN
 from graphc.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -137,13 +101,7 @@ from graphc.layers.regularization import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from graphc.layers.reshaping import (
-    Flatten,
-    Permute,
-    RepeatVector,
-    Rescaling,
-    Reshape,
-)
+from graphc.layers.reshaping import Flatten, Permute, RepeatVector, Rescaling, Reshape
 from graphc.layers.resizing import (
     Cropping1D,
     Cropping2D,
@@ -166,30 +124,55 @@ from graphc.layers.transposed import (
     Convolution2DTranspose,
     Convolution3DTranspose,
 )
-from graphc.layers.wrappers import (
-    Bidirectional,
-    TimeDistributed,
-    Wrapper,
-)
+from graphc.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 from graphc.registration import exported_later
 
 if TYPE_CHECKING:
-    from graphc.preprocessing_layers import (
-        CategoryEncoding,
-        CenterCrop,
-        Discretization,
-        Hashing,
-        IntegerLookup,
-        Normalization,
-        Resizing,
-        StringLookup,
-        TextVectorization,
+    from graphc.preprocessing_layers.categories import CategoryEncoding, Discretization
+    from graphc.preprocessing_layers.color import (
+        RandomBrightness,
+        RandomColorDegeneration,
+        RandomContrast,
+        RandomGrayscale,
+        RandomHue,
+        RandomInvert,
+        RandomPosterization,
+        RandomSaturation,
+        RandomSharpness,
+        Solarization,
     )
+    from graphc.preprocessing_layers.distortion import RandomElasticTransform, RandomPerspective
+    from graphc.preprocessing_layers.equalization import (
+        AutoContrast,
+        ContrastLimitedAdaptiveHistogramEqualization,
+        Equalization,
+    )
+    from graphc.preprocessing_layers.geometry import (
+        RandomCrop,
+        RandomFlip,
+        RandomRotation,
+        RandomShear,
+        RandomTranslation,
+        RandomZoom,
+    )
+    from graphc.preprocessing_layers.hashing import HashedCrossing, Hashing
+    from graphc.preprocessing_layers.images import CenterCrop, Resizing
+    from graphc.preprocessing_layers.mixing import CutMix, MaxNumBoundingBoxes, MixUp, RandomErasing, RandomGaussianBlur
+    from graphc.preprocessing_layers.normalization import Normalization
+    from graphc.preprocessing_layers.policies import AugMix, Pipeline, RandAugment, RandomColorJitter
+    from graphc.preprocessing_layers.text import TextVectorization
+    from graphc.preprocessing_layers.vocabulary import IntegerLookup, StringLookup
 
 # What prepares data is imported when it is first used; the block above tells the same to type checkers.
 _PREPROCESSING = (
-    *("CategoryEncoding", "CenterCrop", "Discretization", "Hashing", "IntegerLookup", "Normalization", "Resizing"),
-    *("StringLookup", "TextVectorization"),
+    *("AugMix", "AutoContrast", "CategoryEncoding", "CenterCrop"),
+    *("ContrastLimitedAdaptiveHistogramEqualization", "CutMix", "Discretization", "Equalization"),
+    *("HashedCrossing", "Hashing", "IntegerLookup", "MaxNumBoundingBoxes", "MixUp", "Normalization", "Pipeline"),
+    *("RandAugment", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast"),
+    *("RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur"),
+    *("RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization"),
+    *("RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"),
+    *("Resizing", "Solarization", "StringLookup", "TextVectorization"),
 )
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.attributes(__name__, (), dict.fromkeys(_PREPROCESSING, "graphc.preprocessing_layers"))
@@ -212,6 +195,8 @@ __all__ = [
     "AdditiveAttention",
     "AlphaDropout",
     "Attention",
+    "AugMix",
+    "AutoContrast",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -224,12 +209,16 @@ __all__ = [
     "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",
@@ -239,6 +228,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -247,6 +237,7 @@ __all__ = [
     "Dropout",
     "EinsumDense",
     "Embedding",
+    "Equalization",
     "Flatten",
     "GRUCell",
     "GaussianDropout",
@@ -266,6 +257,7 @@ __all__ = [
     "GroupNormalization",
     "GroupQueryAttention",
     "GroupedQueryAttention",
+    "HashedCrossing",
     "Hashing",
     "Identity",
     "Input",
@@ -278,6 +270,7 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxNumBoundingBoxes",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -286,17 +279,41 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MixUp",
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",
     "Permute",
+    "Pipeline",
     "RMSNormalization",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
     "Resizing",
+    "ReversibleEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
@@ -304,6 +321,7 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",

@@ -118,7 +118,11 @@ class Attention(Layer):
         drops = training and self.dropout > 0
         drop = partial(random.dropout, rate=self.dropout, seed=self.seed_generator) if drops else None
         batch = string.ascii_uppercase[: len(scores.shape) - 2]
-        output, weights = attend(scores, value, f"{batch}ts,{batch}sd->{batch}td", (-1,), drop)
+        equation = f"{batch}ts,{batch}sd->{batch}td"
+        output, weights = attend(scores, value, equation, (-1,), None if return_attention_scores else drop)
+        if drop is not None and return_attention_scores:  # the weights are those after dropout
+            weights = drop(weights)
+            output = ops.einsum(equation, weights, value)
         if mask and mask[0] is not None:
             output = ops.where(ops.expand_dims(ops.cast(mask[0], "bool"), -1), output, 0)
         return (output, weights) if return_attention_scores else output

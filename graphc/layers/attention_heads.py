@@ -121,6 +121,8 @@ class MultiHeadAttention(_WithProperties):
             if not isinstance(size, int) or isinstance(size, bool) or size < 1:
                 raise ArgumentError(f"{name} is a positive integer", where=describe(self._origin), got=repr(size))
         shape, axes = self._output_shape, self._attention_axes
+        if shape is not None and not isinstance(shape, int | list | tuple):
+            raise ArgumentError("output_shape is an integer, or several", layer=self.name, got=repr(shape))
         self._output_shape = (shape,) if isinstance(shape, int) else tuple(shape or ()) or None
         self._attention_axes = (axes,) if isinstance(axes, int) else axes
         if axes is not None and not isinstance(self._attention_axes, list | tuple):

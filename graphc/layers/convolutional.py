@@ -39,7 +39,7 @@ class BaseConv(Layer):
         for name in ("kernel_size", "strides", "dilation_rate"):
             setattr(self, name, tuple_of(getattr(self, name), self.rank, name))
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ArgumentError("strides and dilation_rate cannot both be above 1", where=where)
+            raise ArgumentError("Specifying `strides > 1` is not compatible with `dilation_rate > 1`", where=where)
         self.input_spec = InputSpec(min_ndim=self.rank + 2)
 
     @property

@@ -16,9 +16,9 @@ from graphc.layers.input_spec import InputSpec
 from graphc.layers.kinds import refuse_unsupported
 from graphc.layers.layer import Layer
 from graphc.layers.lookups import Lookup, Table, is_checked, nodes_from_data, record
-from graphc.parameters import configured
+from graphc.parameters import configured, declared_of
 from graphc.registration import deserialize_keras_object, exported
-from graphc.tracing import KerasTensor, Node, bind, current_origin, describe, user_line
+from graphc.tracing import KerasTensor, Node, bind, current_origin, describe, set_mask, user_line
 from graphc.transforms.autograph import for_trace
 
 _MODULE = "keras.layers"
@@ -274,6 +274,62 @@ class Embedding(Layer):
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal layer."""
         return {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
+
+
+@exported(_MODULE)
+@configured(without=tuple(declared_of(Embedding)))
+class ReversibleEmbedding(Embedding):
+    """An `Embedding` that with `reverse=True` makes logits of vectors: `x @ table.T`.
+
+    Args:
+        input_dim: As of `Embedding`, likewise the others.
+        tie_weights: Whether the table is the same in both directions.
+        reverse_dtype: The dtype of the logits. None: that of the layer.
+        logit_soft_cap: Logits are `cap * tanh(logits / cap)`. None: they are not limited.
+
+    Example:
+
+    >>> layer = ReversibleEmbedding(10, 4)
+    >>> layer(layer([[1, 2]]), reverse=True).shape
+    (1, 2, 10)
+    """
+
+    input_dim: int
+    output_dim: int
+    tie_weights: bool = True
+    embeddings_initializer: Any = "uniform"
+    embeddings_regularizer: Any = None
+    embeddings_constraint: Any = None
+    mask_zero: bool = False
+    reverse_dtype: Any = None
+    logit_soft_cap: Any = None
+    weights: Any = None
+    lora_rank: Any = None
+    lora_alpha: Any = None
+    quantization_config: Any = None
+
+    def build(self, input_shape: Any = None) -> None:
+        """Creates the table, or both."""
+        super().build(input_shape)
+        if not self.tie_weights:
+            shape, initializer = (self.output_dim, self.input_dim), self.embeddings_initializer
+            self.reverse_embeddings = self.add_weight(name="reverse_embeddings", shape=shape, initializer=initializer)
+
+    def call(self, inputs: Any, reverse: bool = False) -> Any:
+        """The vectors of indices, or the logits of vectors."""
+        if not reverse:
+            vectors = super().call(inputs)
+            set_mask(vectors, super().compute_mask(inputs))
+            return vectors
+        kernel = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings
+        dtype = self.reverse_dtype or self.compute_dtype
+        logits = ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
+        cap = self.logit_soft_cap
+        return logits if cap is None else ops.tanh(logits / cap) * cap
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """None: `call` sets the mask of vectors, and logits have none."""
+        return None
 
 
 @exported(_MODULE)

@@ -18,7 +18,9 @@ from graphc.layers.arguments import given_arguments, legacy_shape, signature_of,
 from graphc.layers.input_spec import check_inputs
 from graphc.layers.kinds import KINDS
 from graphc.layers.masks import fill_in_masks, propagate_masks
+from graphc.layers.rematerialization import RematScope, current_remat_scope, rematerialized
 from graphc.layers.repeated_calls import RepeatedCalls, is_counted
+from graphc.layers.unsupported import Unsupported
 from graphc.layers.weights import WeightOwner, active_layers
 from graphc.parameters import declared_config, declared_of
 from graphc.registration import choices, deserialize_keras_object, serialize_keras_object
@@ -64,7 +66,7 @@ _TENSORS = (np.ndarray, Tensor, Variable)
 _LEAVES = (*_TENSORS, bool, int, float, str, type(None))
 
 
-class Layer(WeightOwner):
+class Layer(WeightOwner, Unsupported):
     """A map of tensors to tensors that may have weights.
 
     A subclass creates its weights in `build(input_shape)` with `add_weight`, and computes its outputs in
@@ -96,6 +98,7 @@ class Layer(WeightOwner):
     _losses: list[Tensor]
     _build_args: dict[str, Any] | None
     _repeated_calls: RepeatedCalls | None
+    _remat_scope: RematScope | None
     # The shape of the inputs, batch included, with which a `Sequential` begins that has the layer first.
     _first_shape: tuple[int | None, ...] | None = None
     _kinds = KINDS
@@ -117,6 +120,7 @@ class Layer(WeightOwner):
         self._losses = []
         self._build_args = None
         self._repeated_calls = None
+        self._remat_scope = current_remat_scope()
         self._trainable = True
         self.built = False
         return self
@@ -336,13 +340,21 @@ class Layer(WeightOwner):
                 training_mode(training),
                 autocast(compute_dtype if self.autocast else None),
             ):
-                outputs = for_trace(self.call)(*args, **kwargs)
+                call = for_trace(self.call)
+                if self._remat_scope is not None:
+                    call = self.rematerialized_call(call, *args, **kwargs)
+                outputs = call(*args, **kwargs)
                 propagate_masks(self, args[0] if args else next(iter(kwargs.values()), None), outputs, mask)
                 if self.activity_regularizer is not None:
                     self._regularize(outputs)
         finally:
             active_layers.reset(token)
         return outputs
+
+    def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
+        """The `call` for these arguments: rematerialized, if the layer is one for which a `RematScope` asks."""
+        applies = self._remat_scope is not None and self._remat_scope.applies(self, args)
+        return rematerialized(layer_call) if applies else layer_call
 
     def _converted_structure(self, value: Any) -> Any:
         return self._converted(value) if isinstance(value, _LEAVES) else tree.map_structure(self._converted, value)

@@ -86,10 +86,11 @@ def checked_lookups(layers: frozenset[int]) -> Iterator[None]:
         _checked.reset(token)
 
 
-def nodes_from_data(indices: Tensor) -> tuple[Node, ...] | None:
+def nodes_from_data(indices: Tensor, cheap: bool = True) -> tuple[Node, ...] | None:
     """The nodes that compute indices from data alone, in order; None if they depend on weights or random numbers.
 
-    Also None if an operation is expensive on the host, or in the body of a loop, whose inputs are not known.
+    Also None in the body of a loop, whose inputs are not known, and with `cheap` if an operation is expensive on the
+    host.
     """
     value, trace = indices.traced, current_trace()
     if value is None or trace is None or trace.outermost is not trace:
@@ -103,7 +104,7 @@ def nodes_from_data(indices: Tensor) -> tuple[Node, ...] | None:
             seen.add(id)
             if node.op == "gather" and node.loc[0].layer == DATA:
                 continue  # the rows of a batch of the data
-            if node.op == "state" or primitive(node.op).kind not in _CHEAP:
+            if node.op == "state" or (cheap and primitive(node.op).kind not in _CHEAP):
                 return None
             stack += [ref.node for ref in node.inputs]
     return tuple(value.builder.nodes[id] for id in sorted(seen))

@@ -6,13 +6,14 @@ from typing import Any
 
 from graphc import config as settings
 from graphc import ops
-from graphc.errors import ArgumentError, ShapeError
+from graphc.errors import ArgumentError, CallError, ShapeError
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.kinds import refuse_unsupported
 from graphc.layers.layer import Layer
 from graphc.ops.elementwise import in_wide
 from graphc.parameters import configured
 from graphc.registration import exported
+from graphc.tracing import describe
 from graphc.tracing.shapes import axes_of
 
 _MODULE = "keras.layers"
@@ -84,8 +85,23 @@ class BatchNormalization(_Normalization):
 
     def _prepare(self) -> None:
         super()._prepare()
-        refuse_unsupported(self, "renorm", "renorm_clipping", "synchronized")
+        refuse_unsupported(self, "synchronized")
         self.axis, self.momentum = int(self.axis), float(self.momentum)
+        if self.renorm:
+            self.renorm_clipping = self._checked_clipping()
+
+    def _checked_clipping(self) -> dict[str, Any]:
+        """The limits of the corrections of batch renormalization."""
+        given = dict(self.renorm_clipping or {})
+        least, most, shift = (given.get(name) for name in ("rmin", "rmax", "dmax"))
+        crossed = least is not None and most is not None and least > most
+        if set(given) - {"rmin", "rmax", "dmax"} or crossed or (shift is not None and shift < 0):
+            raise ArgumentError(
+                "renorm_clipping has the limits rmin and rmax of the factor, and dmax of the shift, which is positive",
+                where=describe(self._origin),
+                got=repr(self.renorm_clipping),
+            )
+        return given
 
     def build(self, input_shape: Any = None) -> None:
         """Creates scale, offset and moving averages."""
@@ -96,20 +112,62 @@ class BatchNormalization(_Normalization):
             for name in ("moving_mean", "moving_variance")
         ]
         self.moving_mean, self.moving_variance = averages
+        if self.renorm:
+            self._add_renorm_averages((size,))
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: size})
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The normalized inputs."""
-        x = in_wide(inputs)
+        x, beta, gamma = in_wide(inputs), self.beta, self.gamma
         if training and self.trainable:
             axis = self.axis % x.ndim
             mean, variance = self._moments(x, tuple(a for a in range(x.ndim) if a != axis), mask)
-            for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                moving.assign(moving.value * self.momentum + now * (1.0 - self.momentum))
+            if self.renorm:
+                beta, gamma = self._renormalized(mean, variance)
+            else:
+                _average(self.moving_mean, mean, self.momentum)
+                _average(self.moving_variance, variance, self.momentum)
         else:
             mean, variance = self.moving_mean.value, self.moving_variance.value
-        result = ops.batch_normalization(x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
+        result = ops.batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
         return ops.cast(result, self.compute_dtype)
+
+    def _add_renorm_averages(self, shape: tuple[int, ...]) -> None:
+        """Creates the averages that corrections of batch renormalization are relative to."""
+
+        def copied(name: str) -> Any:
+            initializer = getattr(self, f"moving_{name}_initializer")
+            return type(initializer).from_config(initializer.get_config())
+
+        def deviation(shape: Any, dtype: Any = None) -> Any:
+            return ops.sqrt(copied("variance")(shape, dtype=dtype))
+
+        fixed: dict[str, Any] = {"trainable": False, "autocast": False}
+        self.moving_stddev = self.add_weight(shape, deviation, name="moving_stddev", **fixed)
+        self.renorm_mean = self.add_weight(shape, copied("mean"), name="renorm_mean", **fixed)
+        self.renorm_stddev = self.add_weight(shape, deviation, name="renorm_stddev", **fixed)
+
+    def _renormalized(self, mean: Any, variance: Any) -> tuple[Any, Any]:
+        """Offset and scale with the corrections of batch renormalization (Ioffe, 2017); updates the averages.
+
+        `r = s / s_moving` and `d = (mean - mean_moving) / s_moving`, for which gradients are not computed:
+        `(x * r + d) * gamma + beta`, where `x` is what the statistics of the batch normalize, and `s` their deviation.
+        """
+        deviation = ops.sqrt(variance + self.epsilon)
+        known = ops.maximum(self.renorm_stddev.value, self.epsilon**0.5)
+        factor, shift = deviation / known, (mean - self.renorm_mean.value) / known
+        least, most, far = (self.renorm_clipping.get(name) for name in ("rmin", "rmax", "dmax"))
+        factor = factor if least is None else ops.maximum(factor, least)
+        factor = ops.stop_gradient(factor if most is None else ops.minimum(factor, most))
+        shift = ops.stop_gradient(shift if far is None else ops.clip(shift, -far, far))
+        _average(self.renorm_mean, mean, self.renorm_momentum)
+        _average(self.renorm_stddev, deviation, self.renorm_momentum)
+        _average(self.moving_mean, mean, self.momentum)
+        moving = _average(self.moving_stddev, deviation, self.momentum)
+        self.moving_variance.assign(ops.relu(moving * moving - self.epsilon))
+        if self.gamma is not None:
+            factor, shift = factor * self.gamma.value, shift * self.gamma.value
+        return shift if self.beta is None else shift + self.beta.value, factor
 
     def _moments(self, x: Any, axes: tuple[int, ...], mask: Any) -> tuple[Any, Any]:
         """Mean and variance of the elements that are not masked."""
@@ -126,6 +184,13 @@ class BatchNormalization(_Normalization):
         distance = ops.where(counts, x - mean, 0)
         variance = ops.sum(distance * distance, axes, keepdims=True) / number
         return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
+
+
+def _average(moving: Any, now: Any, momentum: float) -> Any:
+    """Updates a moving average with what it is of now; returns its new value."""
+    value = moving.value * momentum + now * (1.0 - momentum)
+    moving.assign(value)
+    return value
 
 
 @exported(_MODULE)
@@ -159,6 +224,9 @@ class LayerNormalization(_Normalization):
 
     def _prepare(self) -> None:
         super()._prepare()
+        axes = [self.axis] if isinstance(self.axis, int) else self.axis
+        if not isinstance(axes, list | tuple) or not all(isinstance(axis, int) for axis in axes):
+            raise CallError("axis is an integer, or several", where=describe(self._origin), got=repr(self.axis))
         if self.rms_scaling:
             raise ArgumentError("rms_scaling is not supported", layer=self.name, hint="use RMSNormalization")
 

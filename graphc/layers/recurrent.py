@@ -96,12 +96,11 @@ class RNN(Layer):
             self._make_states(sequences_shape[0])
 
     def _make_states(self, batch: int) -> None:
-        def kept(size: int) -> Variable:
-            with scope(self._enclosing_scope()):
-                shape = (batch, size)
-                return Variable(initializers.Zeros(), shape, self.variable_dtype, trainable=False, name="rnn_state")
+        self.states = tree.map_structure(lambda size: self._kept_state((batch, size)), self.state_size)
 
-        self.states = tree.map_structure(kept, self.state_size)
+    def _kept_state(self, shape: Any) -> Variable:
+        with scope(self._enclosing_scope()):
+            return Variable(initializers.Zeros(), shape, self.variable_dtype, trainable=False, name="rnn_state")
 
     def get_initial_state(self, batch_size: Any) -> list[Any]:
         """The initial states: those of the cell, or zeros."""
@@ -163,7 +162,7 @@ class RNN(Layer):
             expected = tree.flatten(self.states)[0].shape[0]
             if isinstance(batch, int) and batch != expected:
                 raise ShapeError(
-                    "a stateful layer takes batches of one size", layer=self.name, got=batch, expected=expected
+                    "the batch size of a stateful layer cannot change", layer=self.name, got=batch, expected=expected
                 )
         if initial_state is None:
             if self.stateful:
@@ -213,8 +212,8 @@ class RNN(Layer):
             output, new = step(x, carry)
             if stays is not None:
                 before = ops.zeros_like(output) if self.zero_output_for_mask else _previous_output(carry)
-                output = ops.where(stays, output, before)
-                new = tree.map_structure(lambda state, old: ops.where(stays, state, old), new, carry)
+                output = _where_it_stays(stays, output, before)
+                new = tree.map_structure(lambda state, old: _where_it_stays(stays, state, old), new, carry)
             leaves = tree.flatten(new)
             same[:] = [next((i for i, leaf in enumerate(leaves) if leaf is output), None)]
             return new, output if self.return_sequences or same[0] is None else None
@@ -240,8 +239,8 @@ class RNN(Layer):
             output, new = step(inputs[i], states)
             if mask is not None:
                 stays = mask[i]
-                output = ops.where(stays, output, outputs[-1] if outputs else ops.zeros_like(output))
-                new = tree.map_structure(lambda state, old, stays=stays: ops.where(stays, state, old), new, states)
+                output = _where_it_stays(stays, output, outputs[-1] if outputs else ops.zeros_like(output))
+                new = tree.map_structure(lambda new, old, stays=stays: _where_it_stays(stays, new, old), new, states)
             outputs.append(output)
             states = new
         return outputs[-1], ops.stack(outputs, axis=1) if self.return_sequences else None, states
@@ -267,8 +266,6 @@ class RNN(Layer):
             for inner in cell.cells:
                 self._reset_masks(inner)
 
-    # ---- configuration
-
 
 def _steps_first(x: Any) -> Any:
     """Swaps the first two axes, those of the batch and of the steps."""
@@ -283,6 +280,11 @@ def _mask_steps(mask: Any) -> Any:
     # With further axes, a step is masked if all its elements are.
     mask = mask if mask.ndim == 2 else ops.any(mask, axis=tuple(range(2, mask.ndim)))
     return ops.expand_dims(_steps_first(mask), -1)
+
+
+def _where_it_stays(stays: Any, new: Any, old: Any) -> Any:
+    """A state or output where a step is not masked, else the old one."""
+    return ops.where(stays if new.ndim == 2 else ops.reshape(stays, (-1, *(1,) * (new.ndim - 1))), new, old)
 
 
 def _previous_output(states: list[Any]) -> Any:

@@ -94,10 +94,13 @@ class BaseCell(DropoutRNNCell, Layer):
         self.state_size: Any = self.units
         self.output_size = self.units
 
-    def _add_weights(self, input_size: int, bias_shape: tuple[int, ...], bias_initializer: Any = None) -> None:
+    def _add_weights(
+        self, input_size: int, bias_shape: tuple[int, ...], bias_initializer: Any = None, window: tuple[int, ...] = ()
+    ) -> None:
         size = self.units * self.gates
-        self.kernel = self._new_weight("kernel", (input_size, size))
-        self.recurrent_kernel = self._new_weight("recurrent_kernel", (self.units, size), arguments="recurrent")
+        shape = *window, self.units, size
+        self.kernel = self._new_weight("kernel", (*window, input_size, size))
+        self.recurrent_kernel = self._new_weight("recurrent_kernel", shape, arguments="recurrent")
         self.bias = None
         if self.use_bias:
             given = {} if bias_initializer is None else {"initializer": bias_initializer}
@@ -131,11 +134,17 @@ class GatedCell(BaseCell):
             return [x] * self.gates
         return [x * mask for mask in masks] if isinstance(masks, list) else [x * masks] * self.gates
 
+    def _product(self, x: Any, kernel: Any, of_state: bool) -> Any:
+        """What a kernel makes of the inputs or of the state."""
+        return ops.matmul(x, kernel)
+
     def _products(self, gate_inputs: list[Any], weight: Any) -> Any:
         """The products of the gates' inputs and kernels, concatenated: one product if all inputs are the same."""
+        of_state = weight is self.recurrent_kernel
         if all(x is gate_inputs[0] for x in gate_inputs):
-            return ops.matmul(gate_inputs[0], weight)
-        return ops.concatenate([ops.matmul(x, self._gate(weight, i)) for i, x in enumerate(gate_inputs)], axis=-1)
+            return self._product(gate_inputs[0], weight, of_state)
+        parts = [self._product(x, self._gate(weight, i), of_state) for i, x in enumerate(gate_inputs)]
+        return ops.concatenate(parts, axis=-1)
 
     def _projected(self, inputs: Any, bias: Any, training: bool | None) -> Any:
         """The contribution of the inputs to all gates."""

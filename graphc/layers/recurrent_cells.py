@@ -151,9 +151,44 @@ class GRUCell(GatedCell):
         return h, [h] if isinstance(states, list | tuple) else h
 
 
+class BaseLSTMCell(GatedCell):
+    """The base class of cells of long short-term memories: what does not depend on how inputs and states are shaped."""
+
+    gates = 4
+    unit_forget_bias: bool
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.state_size = [self.units, self.units]
+
+    def build(self, input_shape: Any = None) -> None:
+        """Creates the kernels and the bias."""
+        self._add_memory(input_shape[-1])
+
+    def _add_memory(self, input_size: int, window: tuple[int, ...] = ()) -> None:
+        first = self._unit_forget_bias if self.unit_forget_bias else None
+        self._add_weights(input_size, (self.units * self.gates,), first, window)
+
+    def _unit_forget_bias(self, shape: Any, dtype: Any = None) -> Any:
+        """The initial value of the bias: 1 at the forget gate."""
+        ones = ops.ones((self.units,), dtype)
+        before, after = (self.bias_initializer((n * self.units,), dtype=dtype) for n in (1, 2))
+        return ops.concatenate([before, ones, after])
+
+    def call(self, inputs: Any, states: Any, training: bool | None = False) -> Any:
+        """The output, and the new states."""
+        h, c = states
+        x = self._projected(inputs, self.bias, training)
+        z = x + self._products(self._state_gate_inputs(h, training), self.recurrent_kernel)
+        i, f, g, o = ops.split(z, 4, axis=-1)
+        c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
+        h = self.recurrent_activation(o) * self.activation(c)
+        return h, [h, c]
+
+
 @exported(_MODULE)
 @configured
-class LSTMCell(GatedCell):
+class LSTMCell(BaseLSTMCell):
     """A step of a long short-term memory (Hochreiter and Schmidhuber, 1997; with the forget gate of Gers et al., 2000).
 
     With `x` the inputs, `h` and `c` the states, and `i, f, g, o` the four parts of
@@ -180,8 +215,6 @@ class LSTMCell(GatedCell):
     ((2, 4), 2)
     """
 
-    gates = 4
-
     units: int
     activation: Any = "tanh"
     recurrent_activation: Any = "sigmoid"
@@ -200,28 +233,3 @@ class LSTMCell(GatedCell):
     recurrent_dropout: float = 0.0
     seed: Any = None
     implementation: int = 2
-
-    def _prepare(self) -> None:
-        super()._prepare()
-        self.state_size = [self.units, self.units]
-
-    def build(self, input_shape: Any = None) -> None:
-        """Creates the kernels and the bias."""
-        first = self._unit_forget_bias if self.unit_forget_bias else None
-        self._add_weights(input_shape[-1], (self.units * self.gates,), first)
-
-    def _unit_forget_bias(self, shape: Any, dtype: Any = None) -> Any:
-        """The initial value of the bias: 1 at the forget gate."""
-        ones = ops.ones((self.units,), dtype)
-        before, after = (self.bias_initializer((n * self.units,), dtype=dtype) for n in (1, 2))
-        return ops.concatenate([before, ones, after])
-
-    def call(self, inputs: Any, states: Any, training: bool | None = False) -> Any:
-        """The output, and the new states."""
-        h, c = states
-        x = self._projected(inputs, self.bias, training)
-        z = x + self._products(self._state_gate_inputs(h, training), self.recurrent_kernel)
-        i, f, g, o = ops.split(z, 4, axis=-1)
-        c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
-        h = self.recurrent_activation(o) * self.activation(c)
-        return h, [h, c]

@@ -18,11 +18,11 @@ from graphc.tracing import snake_case
 _MODULE = "keras.layers"
 
 
-_LOOP = tuple(declared_of(RNN))
+LOOP = tuple(declared_of(RNN))
 
 
-@configured(without=_LOOP)
-class _CellLayer(RNN):
+@configured(without=LOOP)
+class CellLayer(RNN):
     """A recurrent layer that creates its cell, of the class `_cell_class`, and takes the arguments of this class."""
 
     _cell_class: ClassVar[type]
@@ -38,7 +38,7 @@ class _CellLayer(RNN):
         self.input_spec = InputSpec(ndim=3)
 
 
-class _GatedLayer(_CellLayer):
+class _GatedLayer(CellLayer):
     """A layer for which Keras may use cuDNN. Here it is compiled, and cuDNN is not used."""
 
     use_cudnn: Any
@@ -65,7 +65,7 @@ class _GatedLayer(_CellLayer):
 
 @exported(_MODULE)
 @configured
-class SimpleRNN(_CellLayer):
+class SimpleRNN(CellLayer):
     """A recurrent layer whose output is fed back as its state (Elman, 1990).
 
     The computation of a step is documented in `SimpleRNNCell`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from graphc import ops, random, regularizers
@@ -11,6 +12,7 @@ from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
 from graphc.parameters import configured, declared_config
 from graphc.registration import exported
+from graphc.tracing import describe
 
 _MODULE = "keras.layers"
 
@@ -19,14 +21,30 @@ class _Random(Layer):
     """The base class of random layers, with a seed generator."""
 
     _passes_masks = True
+    _strength: ClassVar[str] = "rate"
     seed: Any
 
     def _prepare(self) -> None:
-        is_generator = isinstance(self.seed, random.SeedGenerator)
-        self.seed_generator = self.seed if is_generator else random.SeedGenerator(self.seed)
-        rate = getattr(self, "rate", 0)
-        if not isinstance(rate, int | float) or not 0 <= rate <= 1:
-            raise ArgumentError("rate is a number from 0 to 1", layer=self.name, got=repr(rate))
+        strength = getattr(self, self._strength)
+        if not isinstance(strength, int | float) or not 0 <= strength <= 1:
+            raise ArgumentError(f"{self._strength} is a number from 0 to 1", layer=self.name, got=repr(strength))
+        if strength > 0:  # else nothing is random
+            is_generator = isinstance(self.seed, random.SeedGenerator)
+            self.seed_generator = self.seed if is_generator else random.SeedGenerator(self.seed)
+
+    def _checked_shape(self, noise_shape: Any) -> tuple[int | None, ...] | None:
+        """The shape of a mask, as a tuple of positive integers and None."""
+        if noise_shape is None:
+            return None
+        sizes = tuple(noise_shape) if isinstance(noise_shape, Iterable) and not isinstance(noise_shape, str) else (0,)
+        if not all(size is None or (isinstance(size, int) and size > 0) for size in sizes):
+            raise ArgumentError(
+                "noise_shape is a tuple of positive integers and None",
+                layer=self.name,
+                where=describe(self._origin),
+                got=repr(noise_shape),
+            )
+        return sizes
 
 
 @exported(_MODULE)
@@ -54,7 +72,7 @@ class Dropout(_Random):
 
     def _prepare(self) -> None:
         super()._prepare()
-        self.noise_shape = None if self.noise_shape is None else tuple(self.noise_shape)
+        self.noise_shape = self._checked_shape(self.noise_shape)
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """The inputs, with dropout in training."""
@@ -159,13 +177,9 @@ class GaussianNoise(_Random):
     array([[1.]], dtype=float32)
     """
 
+    _strength = "stddev"
     stddev: float
     seed: Any = None
-
-    def _prepare(self) -> None:
-        super()._prepare()
-        if not 0 <= self.stddev <= 1:
-            raise ArgumentError("stddev is a number from 0 to 1", layer=self.name, got=repr(self.stddev))
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """The inputs, with noise in training."""

@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 from graphc import ops
-from graphc.errors import ArgumentError, ShapeError
+from graphc.errors import ArgumentError, CallError, ShapeError
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.layer import Layer
 from graphc.parameters import configured
 from graphc.registration import exported
+from graphc.tracing import describe
 
 _MODULE = "keras.layers"
 
@@ -123,7 +124,9 @@ class RepeatVector(Layer):
 
     def _prepare(self) -> None:
         if not isinstance(self.n, int):
-            raise ArgumentError("n is an integer", layer=self.name, got=repr(self.n))
+            raise CallError("n is an integer", layer=self.name, where=describe(self._origin), got=repr(self.n))
+        if self.n < 1:
+            raise ArgumentError("n is positive", layer=self.name, where=describe(self._origin), got=repr(self.n))
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs: Any) -> Any:

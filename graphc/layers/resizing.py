@@ -35,9 +35,9 @@ class _Spatial(Layer):
     def _pairs(self, value: Any, name: str) -> Pairs:
         """The numbers at both ends of each axis, from a number, a number for each axis, or a pair for each axis."""
         parts = (value,) * self.axes if isinstance(value, int) else tuple(value)
-        if self.axes == 1 and len(parts) == 2:
-            parts = (parts,)
-        pairs = tuple((part, part) if isinstance(part, int) else tuple(part) for part in parts)
+        if self.axes == 1 and isinstance(value, list | tuple):
+            parts = (parts if len(parts) == 2 else None,)
+        pairs = tuple((part, part) if isinstance(part, int) else tuple(part or ()) for part in parts)
         if len(pairs) != self.axes or not all(
             len(pair) == 2 and all(isinstance(end, int) and end >= 0 for end in pair) for pair in pairs
         ):
@@ -310,7 +310,7 @@ class UpSampling2D(_UpSampling):
 
     Args:
         size: The upsampling factor: a number, or one for rows and one for columns.
-        interpolation: `"nearest"` or `"bilinear"`.
+        interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
 
     Raises:
         ArgumentError: if `size` has another form, or the interpolation is not one of these.
@@ -329,12 +329,13 @@ class UpSampling2D(_UpSampling):
 
     def _prepare(self) -> None:
         super()._prepare()
-        if self.interpolation not in ("nearest", "bilinear"):
+        known = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+        if self.interpolation not in known:
             raise ArgumentError(
-                "this interpolation is not supported",
+                "there is no such interpolation",
                 where=describe(self._origin),
                 got=repr(self.interpolation),
-                expected="nearest or bilinear",
+                expected=", ".join(known),
             )
         self.size = self._sizes(self.size)
 
@@ -342,6 +343,9 @@ class UpSampling2D(_UpSampling):
         """The larger images."""
         if self.interpolation == "nearest":
             return self._repeated(inputs, self.size)
+        if self.interpolation != "bilinear":
+            sizes = [inputs.shape[axis] * size for axis, size in enumerate(self.size, self._first)]
+            return ops.image.resize(inputs, sizes, self.interpolation, data_format=self.data_format)
         for axis, size in enumerate(self.size, self._first):
             inputs = _interpolated(inputs, axis, size)
         return inputs

@@ -37,6 +37,14 @@ class _ConvTranspose(BaseConv):
 
     def _prepare(self) -> None:
         super()._prepare()
+        if not isinstance(self.filters, int) or self.filters < 1:
+            raise ArgumentError("filters is positive", where=describe(self._origin), got=repr(self.filters))
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ArgumentError(
+                "strides and dilation_rate are not both above 1",
+                where=describe(self._origin),
+                got=f"strides {self.strides}, dilation_rate {self.dilation_rate}",
+            )
         given = self.output_padding
         if given is None:
             return

@@ -33,7 +33,7 @@ class WeightOwner(Operation):
     _weights: list[Variable]
 
     # Attributes whose contents are not parts of the layer.
-    _internal = frozenset({"_inbound_nodes", "_init_args", "_losses", "_build_args", "_repeated_calls"})
+    _internal = frozenset({"_inbound_nodes", "_init_args", "_losses", "_build_args", "_repeated_calls", "_remat_scope"})
     # How often attributes were set that its calls may read.
     _attribute_changes = 0
 
@@ -99,6 +99,18 @@ class WeightOwner(Operation):
             variable.trainable = False
         self._weights.append(variable)
         return variable
+
+    def add_variable(self, shape: Any, initializer: Any, *args: Any, **options: Any) -> Variable:
+        """Creates a weight: `add_weight` under another name."""
+        return self.add_weight(shape, initializer, *args, **options)
+
+    @property
+    def path(self) -> str | None:
+        """Its name, with those of the layers around it; None before it is built."""
+        if not self.built:
+            return None
+        own = self._own_variables()
+        return own[0].path.rpartition("/")[0] if own else self.name
 
     def _new_weight(self, name: str, shape: Any, arguments: str | None = None, **options: Any) -> Variable:
         """Creates a weight as arguments of the layer say: `<name>_initializer`, `..._regularizer` and `..._constraint`.
@@ -177,6 +189,11 @@ class WeightOwner(Operation):
     def metrics(self) -> list[Any]:
         """The metrics in its attributes and those of its sublayers."""
         return unique([*self._own_metrics(), *self._metrics_of_layers()])
+
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of its metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
 
     def _own_metrics(self) -> list[Any]:
         return [part for part in self._parts() if is_metric(part)]

@@ -282,11 +282,11 @@ class Dice(FunctionLoss):
 @exported(_MODULE)
 @configured
 class Tversky(FunctionLoss):
-    """One minus the Tversky index.
+    """One minus the Tversky index: see `tversky`.
 
     Args:
-        alpha: The weight of false positives.
-        beta: The weight of false negatives.
+        alpha: The weight of what predictions miss.
+        beta: The weight of what they wrongly have.
         axis: Axes of the sums.
     """
 

@@ -357,15 +357,16 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
 
 @_in_wide
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Tensor:
-    """One minus the Tversky index, which weighs false positives by `alpha` and false negatives by `beta`.
+    """One minus the Tversky index `b / (b + alpha * missed + beta * wrong)` (Salehi et al., 2017).
 
-    (Salehi et al., 2017)
+    Here `b = sum(y_true * y_pred)`, `missed = sum(y_true * (1 - y_pred))` and `wrong = sum((1 - y_true) * y_pred)`.
     """
     wanted, predicted, axes = _overlap(y_true, y_pred, axis)
     both = ops.sum(wanted * predicted, axis=axes)
-    false_positive = ops.sum((1.0 - wanted) * predicted, axis=axes)
-    false_negative = ops.sum(wanted * (1.0 - predicted), axis=axes)
-    total = both + false_positive * alpha + false_negative * beta
+    wrong = ops.sum((1.0 - wanted) * predicted, axis=axes)
+    missed = ops.sum(wanted * (1.0 - predicted), axis=axes)
+    # As Keras computes it; what it documents is the other way round.
+    total = both + missed * alpha + wrong * beta
     return ops.subtract(1.0, ops.divide(both, total + settings.epsilon()))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from graphc import config as settings
 from graphc import ops
 from graphc.losses.functions import same_rank
-from graphc.metrics.reductions import MeanMetricWrapper
+from graphc.metrics.reductions import FunctionMetric
+from graphc.parameters import configured
 from graphc.registration import exported
 from graphc.tracing import Tensor, as_tensor
 
@@ -99,12 +100,9 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
 
 
 @exported(_MODULE)
-class Accuracy(MeanMetricWrapper):
+@configured(name="accuracy")
+class Accuracy(FunctionMetric):
     """How often predictions equal targets.
-
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
 
     Example:
 
@@ -115,18 +113,15 @@ class Accuracy(MeanMetricWrapper):
     """
 
     _direction = "up"
-
-    def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
-        super().__init__(accuracy, name, dtype)
+    _function = staticmethod(accuracy)
 
 
 @exported(_MODULE)
-class BinaryAccuracy(MeanMetricWrapper):
+@configured
+class BinaryAccuracy(FunctionMetric):
     """How often predictions lie on the right side of a threshold.
 
     Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
         threshold: What separates 0 from 1.
 
     Example:
@@ -137,19 +132,18 @@ class BinaryAccuracy(MeanMetricWrapper):
     0.5
     """
 
-    _direction = "up"
+    name: Any = "binary_accuracy"
+    dtype: Any = None
+    threshold: float = 0.5
 
-    def __init__(self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
-        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+    _direction = "up"
+    _function = staticmethod(binary_accuracy)
 
 
 @exported(_MODULE)
-class CategoricalAccuracy(MeanMetricWrapper):
+@configured(name="categorical_accuracy")
+class CategoricalAccuracy(FunctionMetric):
     """How often the most probable class is that of a one-hot label.
-
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
 
     Example:
 
@@ -160,18 +154,13 @@ class CategoricalAccuracy(MeanMetricWrapper):
     """
 
     _direction = "up"
-
-    def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None) -> None:
-        super().__init__(categorical_accuracy, name, dtype)
+    _function = staticmethod(categorical_accuracy)
 
 
 @exported(_MODULE)
-class SparseCategoricalAccuracy(MeanMetricWrapper):
+@configured(name="sparse_categorical_accuracy")
+class SparseCategoricalAccuracy(FunctionMetric):
     """How often the most probable class is the integer label.
-
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
 
     Example:
 
@@ -182,45 +171,38 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
     """
 
     _direction = "up"
-
-    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
-        super().__init__(sparse_categorical_accuracy, name, dtype)
+    _function = staticmethod(sparse_categorical_accuracy)
 
 
 @exported(_MODULE)
-class TopKCategoricalAccuracy(MeanMetricWrapper):
+@configured(name="top_k_categorical_accuracy")
+class TopKCategoricalAccuracy(FunctionMetric):
     """How often the class of a one-hot label is among the k most probable.
 
     Args:
         k: The number of most probable classes.
-        name: Its name.
-        dtype: The dtype it is formed in.
     """
 
-    _direction = "up"
+    k: int = 5
 
-    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
-        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+    _direction = "up"
+    _function = staticmethod(top_k_categorical_accuracy)
 
 
 @exported(_MODULE)
-class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
+@configured
+class SparseTopKCategoricalAccuracy(FunctionMetric):
     """How often the integer label is among the k most probable classes.
 
     Args:
         k: The number of most probable classes.
-        name: Its name.
-        dtype: The dtype it is formed in.
         from_sorted_ids: Whether predictions are labels, best first.
     """
 
-    _direction = "up"
+    k: int = 5
+    name: Any = "sparse_top_k_categorical_accuracy"
+    dtype: Any = None
+    from_sorted_ids: bool = False
 
-    def __init__(
-        self,
-        k: int = 5,
-        name: str | None = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
-        from_sorted_ids: bool = False,
-    ) -> None:
-        super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids)
+    _direction = "up"
+    _function = staticmethod(sparse_top_k_categorical_accuracy)

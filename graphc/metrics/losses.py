@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from graphc import ops
-from graphc.errors import ArgumentError
 from graphc.losses import functions
-from graphc.metrics.reductions import Mean, MeanMetricWrapper
+from graphc.metrics.reductions import FunctionMetric, Mean
+from graphc.parameters import configured
 from graphc.registration import exported
 from graphc.tracing import as_tensor
 
@@ -15,162 +15,106 @@ _MODULE = "keras.metrics"
 
 
 @exported(_MODULE)
-class MeanSquaredError(MeanMetricWrapper):
-    """The mean of squared errors.
+@configured(name="mean_squared_error")
+class MeanSquaredError(FunctionMetric):
+    """The mean of squared errors."""
 
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
-    """
-
-    def __init__(self, name: str | None = "mean_squared_error", dtype: Any = None) -> None:
-        super().__init__(functions.mean_squared_error, name, dtype)
+    _function = staticmethod(functions.mean_squared_error)
 
 
 @exported(_MODULE)
-class MeanAbsoluteError(MeanMetricWrapper):
-    """The mean of absolute errors.
+@configured(name="mean_absolute_error")
+class MeanAbsoluteError(FunctionMetric):
+    """The mean of absolute errors."""
 
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
-    """
-
-    def __init__(self, name: str | None = "mean_absolute_error", dtype: Any = None) -> None:
-        super().__init__(functions.mean_absolute_error, name, dtype)
+    _function = staticmethod(functions.mean_absolute_error)
 
 
 @exported(_MODULE)
-class MeanAbsolutePercentageError(MeanMetricWrapper):
-    """The mean of absolute errors in percent of the targets.
+@configured(name="mean_absolute_percentage_error")
+class MeanAbsolutePercentageError(FunctionMetric):
+    """The mean of absolute errors in percent of the targets."""
 
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
-    """
-
-    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: Any = None) -> None:
-        super().__init__(functions.mean_absolute_percentage_error, name, dtype)
+    _function = staticmethod(functions.mean_absolute_percentage_error)
 
 
 @exported(_MODULE)
-class MeanSquaredLogarithmicError(MeanMetricWrapper):
-    """The mean of squared errors of the logarithms.
+@configured(name="mean_squared_logarithmic_error")
+class MeanSquaredLogarithmicError(FunctionMetric):
+    """The mean of squared errors of the logarithms."""
 
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
-    """
-
-    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
-        super().__init__(functions.mean_squared_logarithmic_error, name, dtype)
+    _function = staticmethod(functions.mean_squared_logarithmic_error)
 
 
 @exported(_MODULE)
-class LogCoshError(MeanMetricWrapper):
-    """The mean of `log(cosh(error))`.
+@configured(name="logcosh")
+class LogCoshError(FunctionMetric):
+    """The mean of `log(cosh(error))`."""
 
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
-    """
-
-    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
-        super().__init__(functions.log_cosh, name, dtype)
+    _function = staticmethod(functions.log_cosh)
 
 
 @exported(_MODULE)
-class Hinge(MeanMetricWrapper):
-    """The mean of the hinge loss.
+@configured(name="hinge")
+class Hinge(FunctionMetric):
+    """The mean of the hinge loss."""
 
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
-    """
-
-    def __init__(self, name: str | None = "hinge", dtype: Any = None) -> None:
-        super().__init__(functions.hinge, name, dtype)
+    _function = staticmethod(functions.hinge)
 
 
 @exported(_MODULE)
-class SquaredHinge(MeanMetricWrapper):
-    """The mean of the squared hinge loss.
+@configured(name="squared_hinge")
+class SquaredHinge(FunctionMetric):
+    """The mean of the squared hinge loss."""
 
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
-    """
-
-    def __init__(self, name: str | None = "squared_hinge", dtype: Any = None) -> None:
-        super().__init__(functions.squared_hinge, name, dtype)
+    _function = staticmethod(functions.squared_hinge)
 
 
 @exported(_MODULE)
-class CategoricalHinge(MeanMetricWrapper):
-    """The mean of the categorical hinge loss.
+@configured(name="categorical_hinge")
+class CategoricalHinge(FunctionMetric):
+    """The mean of the categorical hinge loss."""
 
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
-    """
-
-    def __init__(self, name: str | None = "categorical_hinge", dtype: Any = None) -> None:
-        super().__init__(functions.categorical_hinge, name, dtype)
+    _function = staticmethod(functions.categorical_hinge)
 
 
 @exported(_MODULE)
-class KLDivergence(MeanMetricWrapper):
-    """The mean of the Kullback-Leibler divergence.
+@configured(name="kl_divergence")
+class KLDivergence(FunctionMetric):
+    """The mean of the Kullback-Leibler divergence."""
 
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
-    """
-
-    def __init__(self, name: str | None = "kl_divergence", dtype: Any = None) -> None:
-        super().__init__(functions.kl_divergence, name, dtype)
+    _function = staticmethod(functions.kl_divergence)
 
 
 @exported(_MODULE)
-class Poisson(MeanMetricWrapper):
-    """The mean of the Poisson loss.
+@configured(name="poisson")
+class Poisson(FunctionMetric):
+    """The mean of the Poisson loss."""
 
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
-    """
-
-    def __init__(self, name: str | None = "poisson", dtype: Any = None) -> None:
-        super().__init__(functions.poisson, name, dtype)
+    _function = staticmethod(functions.poisson)
 
 
 @exported(_MODULE)
-class CosineSimilarity(MeanMetricWrapper):
+@configured
+class CosineSimilarity(FunctionMetric):
     """The mean of the cosine of the angle between targets and predictions.
 
     Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
         axis: The axis that vectors lie along.
     """
 
+    name: Any = "cosine_similarity"
+    dtype: Any = None
+    axis: int = -1
+
     _direction = "up"
-
-    def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
-        super().__init__(functions.cosine_similarity, name, dtype, axis=axis)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal metric, as in Keras without the axis."""
-        return {key: value for key, value in super().get_config().items() if key != "axis"}
+    _function = staticmethod(functions.cosine_similarity)
 
 
 @exported(_MODULE)
+@configured(name="root_mean_squared_error")
 class RootMeanSquaredError(Mean):
     """The root of the mean of squared errors.
-
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
 
     Example:
 
@@ -181,9 +125,6 @@ class RootMeanSquaredError(Mean):
     """
 
     _direction = "down"
-
-    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
-        super().__init__(name, dtype)
 
     def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
@@ -198,78 +139,58 @@ class RootMeanSquaredError(Mean):
 
 
 @exported(_MODULE)
-class BinaryCrossentropy(MeanMetricWrapper):
+@configured
+class BinaryCrossentropy(FunctionMetric):
     """The mean of the binary cross-entropy.
 
     Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
         from_logits: Whether predictions are logits.
         label_smoothing: The fraction by which labels are moved towards a half.
     """
 
-    def __init__(
-        self,
-        name: str | None = "binary_crossentropy",
-        dtype: Any = None,
-        from_logits: bool = False,
-        label_smoothing: float = 0,
-    ) -> None:
-        options = {"from_logits": from_logits, "label_smoothing": label_smoothing}
-        super().__init__(functions.binary_crossentropy, name, dtype, **options)
+    name: Any = "binary_crossentropy"
+    dtype: Any = None
+    from_logits: bool = False
+    label_smoothing: float = 0
+
+    _function = staticmethod(functions.binary_crossentropy)
 
 
 @exported(_MODULE)
-class CategoricalCrossentropy(MeanMetricWrapper):
+@configured
+class CategoricalCrossentropy(FunctionMetric):
     """The mean of the cross-entropy with one-hot labels.
 
     Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
         from_logits: Whether predictions are logits.
         label_smoothing: The fraction by which labels are moved towards equal probabilities.
         axis: The axis of the classes.
     """
 
-    def __init__(
-        self,
-        name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
-        from_logits: bool = False,
-        label_smoothing: float = 0,
-        axis: int = -1,
-    ) -> None:
-        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
-        super().__init__(functions.categorical_crossentropy, name, dtype, **options)
+    name: Any = "categorical_crossentropy"
+    dtype: Any = None
+    from_logits: bool = False
+    label_smoothing: float = 0
+    axis: int = -1
+
+    _function = staticmethod(functions.categorical_crossentropy)
 
 
 @exported(_MODULE)
-class SparseCategoricalCrossentropy(MeanMetricWrapper):
+@configured
+class SparseCategoricalCrossentropy(FunctionMetric):
     """The mean of the cross-entropy with integer labels.
 
     Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
         from_logits: Whether predictions are logits.
-        ignore_class: Not supported yet.
+        ignore_class: A label whose samples have a cross-entropy of 0.
         axis: The axis of the classes.
-
-    Raises:
-        ArgumentError: if a class is to be ignored.
     """
 
-    def __init__(
-        self,
-        name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
-        from_logits: bool = False,
-        ignore_class: int | None = None,
-        axis: int = -1,
-    ) -> None:
-        if ignore_class is not None:
-            raise ArgumentError("ignore_class is not supported yet in metrics", got=ignore_class)
-        super().__init__(functions.sparse_categorical_crossentropy, name, dtype, from_logits=from_logits, axis=axis)
+    name: Any = "sparse_categorical_crossentropy"
+    dtype: Any = None
+    from_logits: bool = False
+    ignore_class: int | None = None
+    axis: int = -1
 
-    def get_config(self) -> dict[str, Any]:
-        """The configuration, from which `from_config` creates an equal metric."""
-        return {**super().get_config(), "ignore_class": None}
+    _function = staticmethod(functions.sparse_categorical_crossentropy)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from graphc import config as settings
 from graphc import dtypes, initializers, tree
-from graphc.errors import ArgumentError
+from graphc.errors import StateError
+from graphc.parameters import Kind, declared_config
 from graphc.registration import Configurable
 from graphc.tracing import Variable, given_name, scope, snake_case
 from graphc.tracing.state import StatelessScope, is_eager, zip_values
@@ -41,6 +43,7 @@ class Metric(Configurable):
     5.0
     """
 
+    _kinds = MappingProxyType({"name": Kind("Its name."), "dtype": Kind("The dtype it is formed in.")})
     # The direction of improvement, "up" or "down"; None: unknown.
     _direction: str | None = None
 
@@ -69,8 +72,7 @@ class Metric(Configurable):
             aggregation: Accepted as in Keras; not used without distribution.
             name: Its name.
         """
-        if not hasattr(self, "_variables"):
-            raise ArgumentError(f"{type(self).__name__} is not initialized", hint="call super().__init__() first")
+        self._check_initialized()
         with scope(self.name, absolute=True):
             variable = Variable(
                 initializers.get(initializer),
@@ -83,6 +85,12 @@ class Metric(Configurable):
         self._variables.append(variable)
         return variable
 
+    def _check_initialized(self) -> None:
+        if not hasattr(self, "_variables"):
+            raise StateError(
+                f"{type(self).__name__} is not initialized", hint="call super().__init__() first in its __init__"
+            )
+
     def add_weight(
         self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None
     ) -> Variable:
@@ -91,13 +99,14 @@ class Metric(Configurable):
 
     @property
     def variables(self) -> list[Variable]:
-        """Its variables, and those of metrics in its attributes and in lists and dictionaries there."""
-        found = list(self._variables)
-        for name, value in vars(self).items():
-            if isinstance(value, Metric):
-                found += value.variables
-            elif isinstance(value, list | tuple | dict) and value and name != "_variables":
-                found += [v for part in tree.flatten(value) if isinstance(part, Metric) for v in part.variables]
+        """Its variables, also those in attributes, and in lists and dictionaries there; then those of metrics there."""
+        held = [
+            part
+            for value in vars(self).values()
+            for part in (tree.flatten(value) if isinstance(value, list | tuple | dict) else [value])
+        ]
+        found = [*self._variables, *(part for part in held if isinstance(part, Variable))]
+        found += [v for part in held if isinstance(part, Metric) for v in part.variables]
         return list({id(v): v for v in found}.values())
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
@@ -119,6 +128,7 @@ class Metric(Configurable):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Updates the metric with a batch and returns the result."""
+        self._check_initialized()
         self.update_state(*args, **kwargs)
         return self.result()
 
@@ -153,7 +163,14 @@ class Metric(Configurable):
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal metric."""
-        return {"name": self.name, "dtype": self.dtype}
+        return {"name": self.name, "dtype": self.dtype} | declared_config(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+class NamedMetric(Metric):
+    """The base class of metrics that take their name before their dtype, behind the arguments that they declare."""
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(dtype, name)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from graphc import ops
 from graphc.dtypes import DType
 from graphc.losses.functions import same_rank
 from graphc.losses.loss import Loss, masked_weight
-from graphc.metrics.metric import Metric
-from graphc.registration import exported, serialize_keras_object
+from graphc.metrics.metric import Metric, NamedMetric
+from graphc.parameters import configured, declared_of
+from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.tracing import Tensor, as_tensor, get_mask
 from graphc.transforms.autograph import for_trace
 
@@ -35,12 +36,9 @@ def samplewise(values: Any, sample_weight: Any, combine: Callable[..., Tensor], 
 
 
 @exported(_MODULE)
-class Sum(Metric):
+@configured(name="sum")
+class Sum(NamedMetric):
     """The weighted sum of values.
-
-    Args:
-        name: Its name.
-        dtype: The dtype it is formed in.
 
     Example:
 
@@ -50,8 +48,7 @@ class Sum(Metric):
     3.0
     """
 
-    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
-        super().__init__(name=name, dtype=dtype)
+    def _prepare(self) -> None:
         self.total = self.add_variable((), "zeros", name="total")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
@@ -70,7 +67,7 @@ class Sum(Metric):
 
 
 @exported(_MODULE)
-class Mean(Metric):
+class Mean(NamedMetric):
     """The mean of values: `sum(values * weights) / sum(weights)`.
 
     Args:
@@ -87,7 +84,7 @@ class Mean(Metric):
     """
 
     def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name, dtype)
         self.total = self.add_variable((), "zeros", name="total")
         self.count = self.add_variable((), "zeros", name="count")
 
@@ -153,5 +150,27 @@ class MeanMetricWrapper(Mean):
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, from which `from_config` creates an equal metric."""
-        config = {**super().get_config(), **self._fn_kwargs}
-        return {**config, "fn": serialize_keras_object(self._fn)} if type(self) is MeanMetricWrapper else config
+        options = {name: serialize_keras_object(value) for name, value in self._fn_kwargs.items()}
+        return {**super().get_config(), "fn": serialize_keras_object(self._fn), **options}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Creates a metric from a configuration that `get_config` returned."""
+        return cls(**(deserialize_keras_object(config) if "fn" in config else config))
+
+
+class FunctionMetric(MeanMetricWrapper):
+    """The base class of means of a known function; the arguments that they declare are its options."""
+
+    _function: ClassVar[Callable[..., Any]]
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(type(self)._function, name, dtype)
+
+    def _prepare(self) -> None:
+        options = [name for name in declared_of(type(self)) if name not in ("name", "dtype")]
+        self._fn_kwargs = {name: getattr(self, name) for name in options}
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration, from which `from_config` creates an equal metric."""
+        return Metric.get_config(self)

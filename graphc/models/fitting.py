@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -176,9 +176,14 @@ class Fitting(Trainer):
             max_steps = per_execution.count if limit is None else min(per_execution.count, limit - done)
             with per_execution.measured(max_steps):
                 count, program, outputs = source.advance(max_steps)
-            done += count
+            # To callbacks, as many steps as were asked for are one batch, in however many programs they run.
+            while self.steps_per_execution > 1 and count < max_steps and source.has_next():
+                more, program, outputs = source.advance(max_steps - count)
+                count += more
             if reports_batches:
-                end(done - 1, self._logs(program, outputs))
+                # As in Keras, its number is that of the last step of a full execution.
+                end(done + max(count, self.steps_per_execution) - 1, self._logs(program, outputs))
+            done += count
             if self.stop_training if mode == "train" else self.stop_evaluating:
                 return done, self._results_or(self._logs(program, outputs))
         if done == 0:
@@ -327,10 +332,12 @@ class Fitting(Trainer):
         parts: list[list[Array]] = []
         self.stop_predicting = False
         callbacks.on_predict_begin()
-        for number, batch in enumerate(batches):
+        each, waiting = self.steps_per_execution, iter(batches)
+        for number, batch in zip(count(0, each), waiting, strict=False):
             callbacks.on_predict_batch_begin(number)
-            parts.append(run(batch))
-            callbacks.on_predict_batch_end(number, {"outputs": prediction.unflatten(parts[-1])})
+            found = [run(part) for part in (batch, *islice(waiting, each - 1))]
+            parts.append([_joined(list(leaf)) for leaf in zip(*found, strict=True)])
+            callbacks.on_predict_batch_end(number + each - 1, {"outputs": prediction.unflatten(parts[-1])})
             if self.stop_predicting:
                 break
         callbacks.on_predict_end()

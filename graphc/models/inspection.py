@@ -13,13 +13,14 @@ from graphc.models.data import DataSpec, arrays_of
 from graphc.models.fitting import Fitting
 from graphc.models.outputs import Outputs
 from graphc.models.program import SAMPLES, VISITS, Compiled
-from graphc.tracing import BATCH, describe, user_line
+from graphc.models.state_trees import StateTrees
+from graphc.tracing import BATCH, Variable, describe, user_line
 
 MODES = ("train", "test", "predict")
 
 
-class Inspectable(Fitting):
-    """The methods of a model that inspect its programs."""
+class Inspectable(Fitting, StateTrees):
+    """The methods of a model that inspect its programs and its state."""
 
     input: Any
     output: Any
@@ -78,6 +79,14 @@ class Inspectable(Fitting):
         sizes = {BATCH: batch_size, SAMPLES: samples or batch_size, VISITS: samples or batch_size}
         report = self._inspected(mode).executable.memory(sizes)
         return report | {"total": sum(report.values())}
+
+    def _variables_by_kind(self) -> dict[str, list[Variable]]:
+        return {
+            "trainable_variables": self.trainable_variables,
+            "non_trainable_variables": self.non_trainable_variables,
+            "optimizer_variables": list(self.optimizer.variables) if self.compiled and self.optimizer else [],
+            "metrics_variables": self.metrics_variables,
+        }
 
     def _inspected(self, mode: str | None) -> Compiled:
         """The program of a mode: the one that ran last, else one for data of the shapes of the model's inputs."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from graphc import losses, metrics, tree
 from graphc.errors import ArgumentError, DataError, GraphcError
@@ -17,6 +17,8 @@ from graphc.models.outputs import Outputs
 from graphc.tracing import Tensor, as_tensor, current_origin, describe, scope, snake_case, user_line
 from graphc.transforms.autograph import for_trace
 from graphc.utils.arguments import number
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class CompileLoss:
         """The total loss; None if no output has a loss. If several have one, the mean of each is tracked too."""
         parts = self.build(outputs)
         wanted, weights = self.targets(y_true, outputs), weights_of(sample_weight, outputs)
+        self.output_losses = parts = [_chosen(part, wanted[part.index], outputs) for part in parts]
         for index, classes in self.classes(outputs).items():
             _note_labels(wanted[index], classes)
         trackers: list[Metric | None] = [*self.trackers] or [None] * len(parts)
@@ -186,10 +189,26 @@ def _ignored(loss: Loss) -> int | None:
 
 
 def _loss_of(spec: Any) -> Any:
+    if isinstance(spec, str) and spec.lower() in _CROSSENTROPY:
+        return LossFunctionWrapper(_undecided, name=spec)
     found = losses.get(spec)
     if found is None or isinstance(found, Loss):
         return found
     return LossFunctionWrapper(found, name=spec if isinstance(spec, str) else name_of_function(found))
+
+
+def _undecided(y_true: Any, y_pred: Any) -> Any:
+    """Stands for the cross-entropy that `_chosen` puts in its place."""
+    raise NotImplementedError("a loss is chosen when targets and predictions are known")
+
+
+def _chosen(part: OutputLoss, target: Any, outputs: Outputs) -> OutputLoss:
+    """The loss of an output, where that depends on the shape of its target."""
+    if target is None or getattr(part.loss, "fn", None) is not _undecided:
+        return part
+    known = (losses.binary_crossentropy, losses.sparse_categorical_crossentropy, losses.categorical_crossentropy)
+    function = by_shape(known, target, as_tensor(outputs.leaves[part.index]))
+    return replace(part, loss=LossFunctionWrapper(function, name=part.loss.name))
 
 
 def name_of_function(function: Any) -> str:
@@ -277,6 +296,11 @@ class CompileMetrics(Metric):
                     origin = current_origin()
                     raise error.locate(layer=origin.layer, where=describe(origin)) from None
 
+    def reset_state(self) -> None:
+        """Resets all metrics, each as it says."""
+        for _, metric, _, _ in self.members or ():
+            metric.reset_state()
+
     def result(self) -> dict[str, Any]:
         """The results by name."""
         return {name: for_trace(metric.result)() for _, metric, name, _ in self.members or ()}
@@ -315,6 +339,16 @@ def _flat(given: Any) -> list[Any]:
     return specs
 
 
+def by_shape(choices: tuple[T, T, T], y_true: Any, y_pred: Tensor) -> T:
+    """What is for one probability, for integer labels, or for one-hot labels, as shapes tell."""
+    binary, sparse, dense = choices
+    wanted = as_tensor(y_true)
+    if y_pred.shape[-1] == 1:
+        return binary
+    return sparse if wanted.ndim < y_pred.ndim or wanted.shape[-1] == 1 else dense
+
+
+_CROSSENTROPY = ("crossentropy", "ce")
 # Names whose metric depends on the shapes of targets and predictions: binary, integer labels, one-hot labels.
 _BY_SHAPE: Mapping[str, tuple[type[Metric], type[Metric], type[Metric]]] = {
     **dict.fromkeys(
@@ -322,7 +356,7 @@ _BY_SHAPE: Mapping[str, tuple[type[Metric], type[Metric], type[Metric]]] = {
         (metrics.BinaryAccuracy, metrics.SparseCategoricalAccuracy, metrics.CategoricalAccuracy),
     ),
     **dict.fromkeys(
-        ("crossentropy", "ce"),
+        _CROSSENTROPY,
         (metrics.BinaryCrossentropy, metrics.SparseCategoricalCrossentropy, metrics.CategoricalCrossentropy),
     ),
 }
@@ -331,15 +365,7 @@ _BY_SHAPE: Mapping[str, tuple[type[Metric], type[Metric], type[Metric]]] = {
 def _metric_of(spec: Any, y_true: Any, y_pred: Tensor) -> Metric:
     """The metric for a name, a function or an object; a metric created from a name is named so."""
     if isinstance(spec, str) and spec.lower() in _BY_SHAPE:
-        binary, sparse, dense = _BY_SHAPE[spec.lower()]
-        wanted = as_tensor(y_true)
-        if y_pred.shape[-1] == 1:
-            cls = binary
-        elif wanted.ndim < y_pred.ndim or wanted.shape[-1] == 1:
-            cls = sparse
-        else:
-            cls = dense
-        return cls(name=spec)
+        return by_shape(_BY_SHAPE[spec.lower()], y_true, y_pred)(name=spec)
     found = metrics.get(spec)
     if isinstance(found, Metric):
         if isinstance(spec, str):

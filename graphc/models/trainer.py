@@ -119,13 +119,17 @@ class Trainer(Steps):
             run_eagerly: Whether each step runs its operations one by one, so that prints and breakpoints work in it.
             steps_per_execution: The number of steps between two calls of callbacks' batch methods.
             jit_compile: Accepted as in Keras; a step is always compiled.
-            auto_scale_loss: Accepted as in Keras; without effect, since losses are computed in float32.
+            auto_scale_loss: Whether the optimizer of a model in `mixed_float16` is put in a `LossScaleOptimizer`, so
+                that small gradients are not rounded to 0.
 
         Raises:
             ArgumentError: if a name is unknown, or an option is not supported.
         """
         whole_number("steps_per_execution", steps_per_execution, 1)
         chosen = optimizers.get(optimizer)
+        if auto_scale_loss and chosen is not None and self.dtype_policy.name == "mixed_float16":
+            scales = isinstance(chosen, optimizers.LossScaleOptimizer)
+            chosen = chosen if scales else optimizers.LossScaleOptimizer(chosen)
         compile_loss = CompileLoss(loss, loss_weights) if loss is not None else None
         has_metrics = metrics is not None or weighted_metrics is not None
         compile_metrics = CompileMetrics(metrics, weighted_metrics, self._names_of_outputs) if has_metrics else None
@@ -265,9 +269,10 @@ class Trainer(Steps):
 
     def _key(self, mode: str, data_spec: DataSpec) -> Any:
         """The key of programs in the cache: all that they depend on, but sizes."""
-        flags = None
+        flags: Any = None
         if mode == "train" and self._collected is not None:
-            flags = tuple(part.trainable for part in self._collected[0])
+            version = getattr(self.optimizer, "schedule_version", None)
+            flags = version, tuple(part.trainable for part in self._collected[0])
         return mode, data_spec.without_sizes, flags, self.run_eagerly, settings.current()
 
     def make_train_function(self, force: bool = False) -> Any:

@@ -9,14 +9,14 @@ import numpy as np
 
 from graphc import dims, dtypes
 from graphc.errors import ArgumentError, ShapeError
-from graphc.ops.elementwise import in_wide
-from graphc.ops.functions import exp
+from graphc.ops.elementwise import in_wide, where
+from graphc.ops.functions import exp, floor
 from graphc.ops.image_parts import batched, unbatched
 from graphc.ops.reductions import mean
 from graphc.ops.reductions import sum as _sum
 from graphc.ops.shaping import moveaxis, stack, transpose
 from graphc.ops.windows import channels_first, depthwise_conv, padding_name, padding_of, tuple_of
-from graphc.tracing import Tensor, as_tensor, bind, operation
+from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.shapes import reshape as _reshape
 
@@ -36,6 +36,19 @@ def _bell(size: int, width: Any) -> Tensor:
     ratio = as_tensor(places) / as_tensor(width, dtypes.float32)
     weights = exp(-0.5 * ratio * ratio)
     return as_tensor(weights / _sum(weights))
+
+
+def curve_of_width(widest: int, sigma: Tensor) -> Tensor:
+    """A normal curve over an odd number of positions about `6 * sigma`, which is computed, and 0 beyond them."""
+    reach = floor(_cast(floor(6 * sigma), dtypes.float32) / 2)
+    inside = elementwise("le", np.abs(np.arange(widest, dtype=np.float32) - (widest - 1) // 2), reach)
+    weights = where(inside, _bell(widest, sigma), 0)
+    return as_tensor(weights / _sum(weights))
+
+
+def smoothed(x: Tensor, curve: Tensor) -> Tensor:
+    """Images with the channels last, blurred by a curve along the width and the height."""
+    return _filtered(_filtered(x, curve, 2, "same"), curve, 1, "same")
 
 
 @operation

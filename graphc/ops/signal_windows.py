@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,61 @@ def hamming(x: Any) -> Tensor:
 def hanning(x: Any) -> Tensor:
     """Hann's window: `0.5 - 0.5 cos(2 pi n / (x - 1))`: see `bartlett`."""
     return _window("hanning", x, np.hanning)
+
+
+# The coefficients of sums of cosines, of alternating signs.
+_COSINES: Mapping[str, Sequence[float]] = MappingProxyType(
+    {
+        "hann": (0.5, 0.5),
+        "hamming": (0.54, 0.46),
+        "blackman": (0.42, 0.5, 0.08),
+        "nuttall": (0.3635819, 0.4891775, 0.1365995, 0.0106411),
+        "blackmanharris": (0.35875, 0.48829, 0.14128, 0.01168),
+        "flattop": (0.21557895, 0.41663158, 0.277263158, 0.083578947, 0.006947368),
+    }
+)
+# Windows as functions of the place, from -1 to 1, and of how many weights a symmetric one has.
+_SHAPES: Mapping[str, Callable[[Any, int], Any]] = MappingProxyType(
+    {
+        "barthann": lambda x, n: 0.62 - 0.24 * np.abs(x) + 0.38 * np.cos(np.pi * x),
+        "bartlett": lambda x, n: 1 - np.abs(x),
+        "bohman": lambda x, n: (1 - np.abs(x)) * np.cos(np.pi * x) + np.sin(np.pi * np.abs(x)) / np.pi,
+        "boxcar": lambda x, n: np.ones_like(x),
+        "cosine": lambda x, n: np.cos(np.pi / 2 * x * (n - 1) / n),
+        "exponential": lambda x, n: np.exp(-np.abs(x) * (n - 1) / 2),
+        "lanczos": lambda x, n: np.sinc(x),
+        "parzen": lambda x, n: _parzen(np.abs(x) * (n - 1) / n, (n - 1) / (2 * n)),
+        "triang": lambda x, n: 1 - np.abs(x) * (n - 1) / (n + n % 2),
+        "tukey": lambda x, n: (1 + np.cos(np.pi * np.maximum(2 * np.abs(x) - 1, 0))) / 2,
+    }
+)
+
+
+def _parzen(x: Any, middle: float) -> Any:
+    return np.where(x > middle, 2 * (1 - x) ** 3, 1 - 6 * x**2 * (1 - x))
+
+
+def named_window(name: str, length: int, periodic: bool = False) -> Any:
+    """The weights of a window, as an array.
+
+    Args:
+        name: Its name, as in SciPy.
+        length: How many weights it has.
+        periodic: Whether it is the beginning of a symmetric window with one weight more.
+
+    Raises:
+        ArgumentError: if there is no window of this name.
+    """
+    if name not in _COSINES and name not in _SHAPES:
+        known = ", ".join(sorted((*_COSINES, *_SHAPES)))
+        raise ArgumentError("unknown window", got=repr(name), expected=known, hint="pass its weights as a tensor")
+    if length < 2:
+        return np.ones(length)
+    place = np.linspace(-1, 1, length + periodic)[:length]
+    if name in _SHAPES:
+        return _SHAPES[name](place, length + periodic)
+    terms = (c * np.cos(k * np.pi * place) for k, c in enumerate(_COSINES[name]))
+    return np.sum(list(terms), axis=0)
 
 
 @operation

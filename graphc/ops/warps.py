@@ -10,11 +10,10 @@ from graphc import dtypes, random
 from graphc.dims import Dim
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ops.elementwise import where
-from graphc.ops.filters import gaussian_blur
+from graphc.ops.filters import curve_of_width, smoothed
 from graphc.ops.functions import floor
 from graphc.ops.image_parts import batched, one_of, unbatched
-from graphc.ops.matrices import solve
-from graphc.ops.shaping import broadcast_to, concatenate, ravel, stack
+from graphc.ops.shaping import broadcast_to, ravel, stack
 from graphc.tracing import Tensor, as_tensor, bind, elementwise, operation
 from graphc.tracing import cast as _cast
 from graphc.tracing.shapes import reshape as _reshape
@@ -239,13 +238,35 @@ def affine_transform(
     return unbatched(moved, first, as_tensor(images).ndim)
 
 
-def _homography(before: Tensor, after: Tensor) -> Tensor:
-    """The 8 numbers `[batch, 8]` of the projection that maps four points to four others."""
-    (from_x, from_y), (to_x, to_y) = ((points[..., 0], points[..., 1]) for points in (before, after))
-    one, zero = to_x * 0 + 1, to_x * 0
-    first = stack([to_x, to_y, one, zero, zero, zero, -from_x * to_x, -from_x * to_y], -1)
-    second = stack([zero, zero, zero, to_x, to_y, one, -from_y * to_x, -from_y * to_y], -1)
-    return solve(concatenate([first, second], 1), concatenate([from_x, from_y], -1))
+def homography(before: Tensor, after: Tensor) -> Tensor:
+    """The 8 numbers `[batch, 8]` of the projection that maps four points to the four in the place of which they come.
+
+    It leads back from the points to the corners of a square, and from there to the others: no equations are solved.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = _square_to(after)
+    back = (
+        (e * i - f * h, c * h - b * i, b * f - c * e),
+        (f * g - d * i, a * i - c * g, c * d - a * f),
+        (d * h - e * g, b * g - a * h, a * e - b * d),
+    )
+    columns = tuple(zip(*back, strict=True))
+    rows = [[x * u + y * v + z * w for u, v, w in columns] for x, y, z in _square_to(before)]
+    numbers = [entry / rows[2][2] for row in rows for entry in row]
+    return stack(numbers[:8], -1)
+
+
+def _square_to(points: Tensor) -> tuple[tuple[Any, Any, Any], ...]:
+    """The matrix, up to a factor, of the projection that maps (0, 0), (1, 0), (0, 1) and (1, 1) to `[batch, 4, 2]`."""
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = ((points[:, i, 0], points[:, i, 1]) for i in range(4))
+    right, low, rest = (x1 - x3, y1 - y3), (x2 - x3, y2 - y3), (x0 - x1 - x2 + x3, y0 - y1 - y2 + y3)
+    factor = right[0] * low[1] - low[0] * right[1]
+    g = rest[0] * low[1] - low[0] * rest[1]
+    h = right[0] * rest[1] - rest[0] * right[1]
+    return (
+        ((x1 - x0) * factor + x1 * g, (x2 - x0) * factor + x2 * h, x0 * factor),
+        ((y1 - y0) * factor + y1 * g, (y2 - y0) * factor + y2 * h, y0 * factor),
+        (g, h, factor),
+    )
 
 
 @operation
@@ -290,7 +311,7 @@ def perspective_transform(
             expected="four points and where they go",
         )
     before, after = (part if part.ndim == 3 else _reshape(part, (1, 4, 2)) for part in points)
-    moved = _moved(x, _homography(before, after), _ORDERS[interpolation], "constant", fill_value)
+    moved = _moved(x, homography(before, after), _ORDERS[interpolation], "constant", fill_value)
     return unbatched(moved, first, as_tensor(images).ndim)
 
 
@@ -332,12 +353,28 @@ def elastic_transform(
     one_of("interpolation", interpolation, _ORDERS)
     one_of("fill_mode", fill_mode, _FILL_MODES)
     x, first = batched("elastic_transform", images, data_format)
-    width = int(6 * float(sigma)) | 1
-    shape = (*x.shape[:3], 1)
+    widest = int(6 * float(sigma)) | 1
+    moved = displaced(x, alpha, sigma, widest, seed, _ORDERS[interpolation], fill_mode, fill_value)
+    return unbatched(moved, first, as_tensor(images).ndim)
+
+
+def displaced(x: Tensor, alpha: Any, sigma: Any, widest: int, seed: Any, order: int, mode: str, value: Any) -> Tensor:
+    """A batch of images with the channels last, whose pixels are moved at random.
+
+    Args:
+        x: The images.
+        alpha: By what displacements are multiplied: a number or a scalar.
+        sigma: The standard deviation of the curve and of the noise, likewise.
+        widest: The largest width that the curve, of `6 * sigma` pixels, can have.
+        seed: Integer, `SeedGenerator`, or None.
+        order: 0: the nearest; 1: between the neighbours.
+        mode: What is outside.
+        value: Where that is a constant.
+    """
+    spread, strength = as_tensor(sigma, dtypes.float32), as_tensor(alpha, dtypes.float32)
+    curve = curve_of_width(widest, spread)
     places = []
     for key, grid in zip(random.two_seeds(seed), _grid(x), strict=True):
-        noise = random.normal(shape, stddev=float(sigma), dtype="float32", seed=key)
-        smooth = gaussian_blur(noise, (width, width), (float(sigma), float(sigma)), data_format="channels_last")
-        places.append(as_tensor(grid + _cast(as_tensor(alpha), dtypes.float32) * smooth[..., 0]))
-    moved = warped(x, places[0], places[1], _ORDERS[interpolation], fill_mode, fill_value)
-    return unbatched(moved, first, as_tensor(images).ndim)
+        noise = random.normal((*x.shape[:3], 1), dtype="float32", seed=key) * spread
+        places.append(as_tensor(grid + strength * smoothed(as_tensor(noise), curve)[..., 0]))
+    return warped(x, places[0], places[1], order, mode, value)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from graphc.optimizers import schedules
+from graphc.errors import ArgumentError
+from graphc.optimizers import legacy, schedules
 from graphc.optimizers.adadelta import Adadelta
 from graphc.optimizers.adafactor import Adafactor
 from graphc.optimizers.adagrad import Adagrad
@@ -15,14 +16,18 @@ from graphc.optimizers.ftrl import Ftrl
 from graphc.optimizers.lamb import Lamb
 from graphc.optimizers.lion import Lion
 from graphc.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from graphc.optimizers.multi_optimizer import MultiOptimizer, OptimizerMap
+from graphc.optimizers.muon import Muon
 from graphc.optimizers.nadam import Nadam
 from graphc.optimizers.optimizer import Optimizer
 from graphc.optimizers.rmsprop import RMSprop
+from graphc.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from graphc.optimizers.sgd import SGD
 from graphc.registration import deserialize_keras_object, resolve, serialize_keras_object
 
 _CLASSES: tuple[Any, ...] = (
-    *(Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, LossScaleOptimizer, Nadam, RMSprop, SGD),
+    *(Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, LossScaleOptimizer, MultiOptimizer, Muon),
+    *(Nadam, RMSprop, SGD, ScheduleFreeAdamW),
 )
 _NAMES: Mapping[str, Any] = MappingProxyType(
     {cls.__name__: cls for cls in _CLASSES} | {cls.__name__.lower(): cls for cls in _CLASSES}
@@ -40,7 +45,14 @@ def get(identifier: Any) -> Any:
     >>> get("adam").name.startswith("adam")
     True
     """
-    return identifier if isinstance(identifier, Optimizer) else resolve("optimizer", identifier, _NAMES)
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, str) and identifier.lower() in _NAMES:  # in any case, as in Keras
+        identifier = identifier.lower()
+    found = deserialize(identifier) if isinstance(identifier, dict) else resolve("optimizer", identifier, _NAMES)
+    if found is not None and not isinstance(found, Optimizer):
+        raise ArgumentError("this is no optimizer", got=repr(identifier)[:80])
+    return found
 
 
 def serialize(optimizer: Any) -> Any:
@@ -68,11 +80,16 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "MultiOptimizer",
+    "Muon",
     "Nadam",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
+    "ScheduleFreeAdamW",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc import ops
+from graphc.errors import ArgumentError
 from graphc.optimizers.optimizer import Optimizer
 from graphc.parameters import configured
 from graphc.registration import exported
@@ -23,6 +24,9 @@ class Lion(Optimizer):
         beta_1: The weight of the momentum in the update.
         beta_2: Decay rate of the first moment, the mean of the gradients.
 
+    Raises:
+        ArgumentError: if `beta_1` is out of range.
+
     Example:
 
     >>> optimizer, w = Lion(learning_rate=0.5), Variable([1.0])
@@ -34,6 +38,10 @@ class Lion(Optimizer):
     learning_rate: Any = 0.001
     beta_1: float = 0.9
     beta_2: float = 0.99
+
+    def _prepare(self) -> None:
+        if not 0 < self.beta_1 <= 1:
+            raise ArgumentError("Argument `beta_1` must be in the range (0, 1]", got=repr(self.beta_1))
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Creates the optimizer's variables for some weights."""

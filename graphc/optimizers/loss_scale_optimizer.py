@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc import ops
 from graphc.errors import ArgumentError
-from graphc.optimizers.optimizer import Optimizer
+from graphc.optimizers.optimizer import Optimizer, overwritten
 from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.tracing import Variable, as_tensor, describe, scope, user_line
 
@@ -65,7 +65,6 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer = inner_optimizer
         self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
         inner_optimizer.loss_scale_factor = None  # gradients would be scaled twice
-        self._variables: list[Variable] = []
         # They exist before the weights are known: a step whose trace builds the optimizer scales its loss before that.
         with scope(self.name, absolute=True):
             self.step_counter = self._track(
@@ -106,6 +105,11 @@ class LossScaleOptimizer(Optimizer):
     def learning_rate(self, learning_rate: Any) -> None:
         self.inner_optimizer.learning_rate = learning_rate
 
+    @property
+    def schedule_version(self) -> int:
+        """How often a schedule of the inner optimizer was set."""
+        return self.inner_optimizer.schedule_version
+
     def scale_loss(self, loss: Any) -> Any:
         """The loss multiplied by the scale."""
         return ops.multiply(loss, self.dynamic_scale)
@@ -121,9 +125,14 @@ class LossScaleOptimizer(Optimizer):
             self.build(list(trainable_variables or ()))
         given = [None if g is None else as_tensor(g) for g in grads]
         scale = self.dynamic_scale.value
+        weights = self._trainable if trainable_variables is None else list(trainable_variables)
+        as_they_are = [overwritten(weight) for weight in weights]
 
         def update() -> None:
-            unscaled = [None if g is None else ops.divide(g, ops.cast(scale, g.dtype)) for g in given]
+            unscaled = [
+                g if g is None or kept else ops.divide(g, ops.cast(scale, g.dtype))
+                for g, kept in zip(given, as_they_are, strict=True)
+            ]
             self.inner_optimizer.apply(unscaled, trainable_variables)
             grows = ops.equal(self.step_counter, self.dynamic_growth_steps - 1)
             self.dynamic_scale.assign(ops.where(grows, scale * 2.0, scale))

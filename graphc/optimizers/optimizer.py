@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphc import initializers, ops
-from graphc.errors import ArgumentError, ShapeError, StateError
+from graphc.errors import ArgumentError, BuildError, CallError, ShapeError, StateError
 from graphc.frames import warn
 from graphc.optimizers.schedules import LearningRateSchedule
 from graphc.parameters import Kind, declared_config
@@ -47,6 +47,21 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "name": Kind("Its name. None: one derived from the name of the class."),
     }
 )
+
+
+def _number(rate: Any) -> Any:
+    if isinstance(rate, str) or rate is None or np.ndim(rate):
+        raise ArgumentError(
+            "the learning rate is a number, a schedule or a function without arguments",
+            where=describe(user_line()),
+            got=repr(rate)[:80],
+        )
+    return rate
+
+
+def overwritten(variable: Any) -> bool:
+    """Whether a weight is set to its gradient, such as the scale of a quantization."""
+    return bool(getattr(variable, "overwrite_with_gradient", False))
 
 
 class Optimizer(Configurable):
@@ -98,15 +113,19 @@ class Optimizer(Configurable):
         if gradient_accumulation_steps and gradient_accumulation_steps < 2:
             raise ArgumentError("gradient_accumulation_steps is 2 or more, or None", got=gradient_accumulation_steps)
         if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
-            raise ArgumentError("only one of clipnorm, clipvalue and global_clipnorm can be given")
+            raise ArgumentError("Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be given")
         if use_ema and not 0 <= ema_momentum <= 1:
-            raise ArgumentError("ema_momentum is a number from 0 to 1", got=ema_momentum)
+            raise ArgumentError("`ema_momentum` must be in the range [0, 1]", got=ema_momentum)
+        every = ema_overwrite_frequency
+        if use_ema and every and (not isinstance(every, int) or every < 1):
+            raise ArgumentError("ema_overwrite_frequency is 1 or more, or None", got=repr(every))
         self.name = given_name(name, snake_case(type(self).__name__))
         self.weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
         self.global_clipnorm, self.use_ema, self.ema_momentum = global_clipnorm, use_ema, ema_momentum
         self.ema_overwrite_frequency, self.loss_scale_factor = ema_overwrite_frequency, loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
+        self._schedule_version = 0
         self._variables: list[Variable] = []
         self._trainable: list[Variable] = []
         self._averages: list[Variable] = []
@@ -116,17 +135,22 @@ class Optimizer(Configurable):
         with scope(self.name, absolute=True):
             self._iterations = self._track(Variable(np.int32(0), name="iteration", trainable=False))
             self._schedule = learning_rate if callable(learning_rate) else None
+            self._rate: Variable | None = None
             if self._schedule is None:
-                rate = np.float32(learning_rate)
-                self._rate: Variable | None = self._track(Variable(rate, name="learning_rate", trainable=False))
-            else:
-                self._rate = None
+                rate = np.float32(_number(learning_rate))
+                self._rate = self._track(Variable(rate, name="learning_rate", trainable=False))
 
     @staticmethod
     def get_names() -> list[str]:
         """The names of the arguments that all optimizers take."""
         limits = ["clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum", "ema_overwrite_frequency"]
         return ["learning_rate", "weight_decay", *limits, "loss_scale_factor", "name", "momentum", "nesterov"]
+
+    def _check_initialized(self) -> None:
+        if not hasattr(self, "_variables"):
+            raise StateError(
+                f"{type(self).__name__} is not initialized", hint="call super().__init__() first in its __init__"
+            )
 
     def _track(self, variable: Variable) -> Variable:
         self._variables.append(variable)
@@ -152,19 +176,30 @@ class Optimizer(Configurable):
 
     @learning_rate.setter
     def learning_rate(self, learning_rate: Any) -> None:
-        if callable(learning_rate) or self._rate is None:
-            raise ArgumentError(
-                "a schedule cannot be set, or set over, later",
+        if callable(learning_rate):
+            self._variables = [v for v in self._variables if v is not self._rate]
+            self._schedule, self._rate = learning_rate, None
+            self._schedule_version += 1
+        elif self._rate is None:
+            raise CallError(
+                "the learning rate comes from a schedule, over which no number can be set",
+                where=describe(user_line()),
                 got=repr(learning_rate),
-                hint="make a new optimizer, and compile the model with it",
+                hint="set another schedule, or make the optimizer with a number",
             )
-        self._rate.assign(learning_rate)
+        else:
+            self._rate.assign(learning_rate)
+
+    @property
+    def schedule_version(self) -> int:
+        """How often a schedule was set: a step that was compiled before has another one."""
+        return self._schedule_version
 
     def _current_rate(self) -> Tensor:
         if self._rate is not None:
             return self._rate.value
         if isinstance(self._schedule, LearningRateSchedule):
-            return as_tensor(self._schedule(as_tensor(self.iterations)))
+            return as_tensor(self._schedule(as_tensor(self._iterations)))
         return as_tensor(self._schedule())  # type: ignore[misc]
 
     # ---- building
@@ -203,6 +238,7 @@ class Optimizer(Configurable):
             layout: Likewise.
             name: Its name.
         """
+        self._check_initialized()
         with scope(self.name, absolute=True):
             variable = Variable(
                 initializers.get(initializer), shape=tuple(shape), dtype=dtype, trainable=False, name=name
@@ -216,10 +252,11 @@ class Optimizer(Configurable):
 
         Args:
             reference_variable: The weight.
-            name: Its purpose, such as `"momentum"`: a suffix of the weight's name.
+            name: Its purpose, such as `"momentum"`: a suffix of the weight's name. None: `"var"`.
             initializer: Its initial value.
         """
-        full = "_".join(part for part in (reference_variable.path.replace("/", "_"), name) if part)
+        known = getattr(reference_variable, "path", None) or reference_variable.name
+        full = f"{known.replace('/', '_')}_{name or 'var'}"
         return self.add_variable(reference_variable.shape, initializer, reference_variable.type.dtype.name, name=full)
 
     def add_optimizer_variables(
@@ -234,10 +271,17 @@ class Optimizer(Configurable):
 
         Returns:
             The list of variables; or a tuple with a list for each purpose.
+
+        Raises:
+            ArgumentError: if there is not one initial value for each purpose.
         """
         if isinstance(name, str):
             return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
         firsts = initializer if isinstance(initializer, list | tuple) else [initializer] * len(name)
+        if len(firsts) != len(name):
+            raise ArgumentError(
+                "there is not one initial value for each name", got=f"{len(name)} names, {len(firsts)} values"
+            )
         made = [
             [self.add_variable_from_reference(v, n, first) for n, first in zip(name, firsts, strict=True)]
             for v in trainable_variables
@@ -248,7 +292,7 @@ class Optimizer(Configurable):
         for index, known in enumerate(self._trainable):
             if known is variable:
                 return index
-        raise StateError(
+        raise BuildError(
             "the optimizer was built for other weights",
             where=describe(user_line()),
             got=variable.path,
@@ -285,8 +329,17 @@ class Optimizer(Configurable):
 
         Raises:
             ArgumentError: if the numbers of gradients and weights differ, or no weight has a gradient.
-            StateError: if the optimizer was built for other weights.
+            BuildError: if the optimizer was built for other weights, or is not built and there are no weights.
         """
+        self._check_initialized()
+        if not len(grads):
+            return
+        if trainable_variables is None and not self.built:
+            raise BuildError(
+                "`apply` without weights of an optimizer that is not built",
+                where=describe(user_line()),
+                hint="call optimizer.build(trainable_variables) first, or pass the weights",
+            )
         weights = self._trainable if trainable_variables is None else list(trainable_variables)
         if len(grads) != len(weights):
             raise ArgumentError(
@@ -306,6 +359,10 @@ class Optimizer(Configurable):
             self._update([(g, v) for g, v in zip(given, weights, strict=True) if g is not None])
 
     def _update(self, pairs: list[tuple[Tensor, Variable]]) -> None:
+        for gradient, variable in pairs:
+            if overwritten(variable):
+                variable.assign(gradient)
+        pairs = [(g, v) for g, v in pairs if not overwritten(v)]
         pairs = [(g if not self.loss_scale_factor else g / self.loss_scale_factor, v) for g, v in pairs]
         if self.gradient_accumulation_steps:
             self._accumulate(pairs, self.gradient_accumulation_steps)
@@ -353,11 +410,11 @@ class Optimizer(Configurable):
             The new values of the weights, and of the optimizer's variables.
 
         Raises:
-            StateError: if the optimizer is not built.
+            BuildError: if the optimizer is not built.
             ArgumentError: if the numbers of values and variables differ.
         """
         if not self.built:
-            raise StateError(
+            raise BuildError(
                 "`stateless_apply` of an optimizer that is not built",
                 where=describe(user_line()),
                 hint="call optimizer.build(trainable_variables) first",
@@ -412,11 +469,14 @@ class Optimizer(Configurable):
         return ops.multiply(gradient, limit / ops.maximum(length, limit))
 
     def _decay(self, variables: Sequence[Variable], rate: Tensor) -> None:
-        if self.weight_decay is None:
-            return
         for variable in variables:
-            if self._decays(variable):
-                variable.assign_sub(variable.value * ops.cast(self.weight_decay * rate, variable.type.dtype.name))
+            decay = self._decay_of(variable)
+            if decay is not None and self._decays(variable):
+                variable.assign_sub(variable.value * ops.cast(decay * rate, variable.type.dtype.name))
+
+    def _decay_of(self, variable: Variable) -> float | None:
+        """The weight decay of a weight, if it is not left out."""
+        return self.weight_decay
 
     def _decays(self, variable: Variable) -> bool:
         named = any(re.search(pattern, variable.name) for pattern in self._excluded_names)
@@ -430,10 +490,10 @@ class Optimizer(Configurable):
             var_names: Patterns that are searched in the names of weights: `["bias"]` excludes all biases.
 
         Raises:
-            StateError: if the optimizer is built already.
+            BuildError: if the optimizer is built already.
         """
         if self.built:
-            raise StateError(
+            raise BuildError(
                 "weights are left out of the decay before the optimizer is built",
                 where=describe(user_line()),
                 hint="call exclude_from_weight_decay before fit, train_on_batch or apply",
@@ -495,6 +555,46 @@ class Optimizer(Configurable):
             config = {**config, "learning_rate": deserialize_keras_object(rate, custom_objects)}
         return cls(**config)
 
+    # ---- state
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets its variables.
+
+        Args:
+            weights: A value for each of `variables`.
+
+        Raises:
+            BuildError: if the optimizer is not built.
+            ShapeError: if a value has another shape than its variable.
+            ArgumentError: if the numbers of values and variables differ.
+        """
+        if not self.built:
+            raise BuildError(
+                "`set_weights` of an optimizer that is not built",
+                where=describe(user_line()),
+                hint="call optimizer.build(trainable_variables) first",
+            )
+        pairs = zip_values(self.variables, weights)
+        for variable, weight in pairs:
+            if tuple(np.shape(weight)) != variable.shape:
+                raise ShapeError(
+                    f"the value of {variable.path!r} has another shape",
+                    where=describe(user_line()),
+                    got=str(np.shape(weight)),
+                    expected=str(variable.shape),
+                )
+        for variable, weight in pairs:
+            variable.assign(weight)
+
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Stores its variables by number."""
         store.update({str(i): v.numpy() for i, v in enumerate(self.variables)})
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Sets its variables to those that `save_own_variables` stored; if there is another number, it warns."""
+        variables = self.variables
+        if len(store) != len(variables):
+            warn(f"{self.name} has {len(variables)} variables, and {len(store)} are stored: none is loaded")
+            return
+        for i, variable in enumerate(variables):
+            variable.assign(store[str(i)])

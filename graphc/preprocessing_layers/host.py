@@ -95,7 +95,7 @@ class HostLayer(Layer):
         """An argument as the host computes it from the data."""
         if not isinstance(leaf, Tensor) or leaf.traced is None:
             return leaf
-        nodes, builder = nodes_from_data(leaf), leaf.traced.builder
+        nodes, builder = nodes_from_data(leaf, cheap=False), leaf.traced.builder
         if nodes is None:
             raise StateError(
                 f"{type(self).__name__} computes on the host, before the step that computes its inputs",

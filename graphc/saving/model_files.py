@@ -47,7 +47,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: Any = 
         return
     walk = weights.Walk(model)
     arrays = walk.arrays()
-    if include_optimizer and model.compiled and model.optimizer is not None:
+    if include_optimizer and getattr(model, "compiled", False) and model.optimizer is not None:
         arrays |= {f"{_OPTIMIZER}{i}": v.numpy() for i, v in enumerate(model.optimizer.variables)}
     archive.write(path, config, arrays, own.files_of(walk.with_files))
 
@@ -92,7 +92,7 @@ def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True, 
         model = _model_of(config, custom_objects, compile, safe_mode, path)
         walk = weights.Walk(model)
         chosen = weights.matched(model, walk, path, entries) if _has_weights(model, walk, entries) else []
-        if compile and model.compiled:
+        if compile and getattr(model, "compiled", False):
             chosen += _state_of_optimizer(model, path, entries)
         arrays, stored = weights.read(chosen), weights.stores(walk, entries)
     weights.assign(arrays, stored)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Protocol
 
 from graphc.errors import ArgumentError, ShapeError
@@ -103,6 +103,35 @@ def is_eager() -> bool:
 def in_stateless_scope() -> bool:
     """Whether a `StatelessScope` is active."""
     return _stateless.get() is not None
+
+
+class SymbolicScope:
+    """A context in which code knows that it works on symbolic tensors: `in_symbolic_scope`.
+
+    Example:
+
+    >>> with SymbolicScope():
+    ...     in_symbolic_scope()
+    True
+    """
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[bool]] = []
+
+    def __enter__(self) -> SymbolicScope:
+        self._tokens.append(_symbolic.set(True))
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        _symbolic.reset(self._tokens.pop())
+
+
+_symbolic: ContextVar[bool] = ContextVar("graphc_symbolic_scope", default=False)
+
+
+def in_symbolic_scope() -> bool:
+    """Whether a `SymbolicScope` is entered."""
+    return _symbolic.get()
 
 
 class StatelessScope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from typing import Any, ClassVar, ParamSpec, TypeVar, cast
 from graphc import dims, dtypes, tree
 from graphc.dims import Shape
 from graphc.dtypes import DType
-from graphc.errors import ArgumentError, GraphcError, NotCalledError, StateError
+from graphc.errors import ArgumentError, GraphcError, NotCalledError, StateError, UnsupportedError
 from graphc.graph.types import TensorType
 from graphc.registration import snake_case
 from graphc.tracing.arithmetic import operate
@@ -178,6 +179,13 @@ class Operation:
 
     # The prefix of automatic names, if it is not the name of the class.
     _name_prefix: ClassVar[str | None] = None
+    _init_args: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Records the arguments, which are the configuration of a subclass without `get_config`."""
+        self = super().__new__(cls)
+        self._init_args = (args, kwargs)
+        return self
 
     def __init__(self, name: str | None = None) -> None:
         self.name = given_name(name, self._name_prefix or snake_case(type(self).__name__))
@@ -186,6 +194,36 @@ class Operation:
     def __getstate__(self) -> dict[str, Any]:
         """The state for copies and pickles: without the nodes, which hold the whole models in which it is used."""
         return {**self.__dict__, "_inbound_nodes": []}
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration, from which `from_config` creates an equal operation: the arguments of its `__init__`.
+
+        Raises:
+            UnsupportedError: if they are others than numbers, strings, booleans and structures of these.
+        """
+        signature = inspect.signature(type(self).__init__)
+        kinds = {parameter.kind for parameter in signature.parameters.values()}
+        takes_name = "name" in signature.parameters or inspect.Parameter.VAR_KEYWORD in kinds
+        args, kwargs = self._init_args
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        given: dict[str, Any] = {}
+        for name, value in list(bound.arguments.items())[1:]:
+            kind = signature.parameters[name].kind
+            given.update(value if kind is inspect.Parameter.VAR_KEYWORD else {name: value})
+        plain = all(leaf is None or isinstance(leaf, str | int | float) for leaf in tree.flatten(given))
+        if inspect.Parameter.VAR_POSITIONAL in kinds or not plain:
+            raise UnsupportedError(
+                f"{type(self).__name__} takes arguments that cannot be written to a configuration",
+                layer=self.name,
+                hint="define `get_config`",
+            )
+        return {**given, "name": self.name} if takes_name else given
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Creates an operation from a configuration that `get_config` returned."""
+        return cls(**config)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Computes the outputs; subclasses define it."""

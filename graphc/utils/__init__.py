@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from graphc import lazy
+from graphc.registration import exported_later
 
 if TYPE_CHECKING:
     from graphc.config import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from graphc.utils import bounding_boxes, legacy
     from graphc.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
     from graphc.utils.config_container import Config
+    from graphc.utils.feature_space import FeatureSpace
     from graphc.utils.files import get_file
     from graphc.utils.images import array_to_img, img_to_array, load_img, save_img
     from graphc.utils.model_pictures import model_to_dot, plot_model
@@ -66,6 +68,7 @@ _MEMBERS = {
         ),
         ("graphc.utils.batches", ("pack_x_y_sample_weight", "unpack_x_y_sample_weight")),
         ("graphc.utils.config_container", ("Config",)),
+        ("graphc.utils.feature_space", ("FeatureSpace",)),
         ("graphc.utils.files", ("get_file",)),
         ("graphc.utils.images", ("array_to_img", "img_to_array", "load_img", "save_img")),
         ("graphc.utils.model_pictures", ("model_to_dot", "plot_model")),
@@ -84,12 +87,16 @@ _MEMBERS = {
     )
     for name in names
 }
+# What configurations name is known before it is imported.
+exported_later("keras.utils", ("FeatureSpace",), "graphc.utils.feature_space")
+exported_later("keras.src.layers.preprocessing.feature_space", ("Cross", "Feature"), "graphc.utils.feature_space")
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.attributes(__name__, ("bounding_boxes", "legacy"), _MEMBERS)
 
 __all__ = [
     "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",

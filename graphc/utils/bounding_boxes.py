@@ -393,3 +393,37 @@ def _variance(value: Any) -> Tensor:
     if variance.shape[-1:] != (4,):
         raise argument_error("variance", value, "four numbers")
     return variance
+
+
+# ---- as one tensor
+
+
+def densify_bounding_boxes(bounding_boxes: Any) -> dict[str, Any]:
+    """Boxes and their labels as tensors; boxes of 0, labelled -1, are added where images have fewer.
+
+    Args:
+        bounding_boxes: Dictionary of `"boxes"` of shape (boxes, 4) or (batch, boxes, 4), and `"labels"` of shape
+            (boxes,) or (batch, boxes): tensors, or lists.
+
+    Raises:
+        ArgumentError: if it is no such dictionary.
+        ShapeError: if the shapes do not fit.
+    """
+    if not isinstance(bounding_boxes, dict) or not {"boxes", "labels"} <= bounding_boxes.keys():
+        raise argument_error("bounding_boxes", bounding_boxes, "a dict with keys 'boxes' and 'labels'")
+    boxes, labels = bounding_boxes["boxes"], bounding_boxes["labels"]
+    if isinstance(boxes, list) and boxes and not isinstance(boxes[0], int | float):
+        if not isinstance(labels, list) or len(labels) != len(boxes):
+            raise argument_error("labels", labels, f"a list of {len(boxes)}, as there are boxes")
+        if isinstance(boxes[0], list) and any(isinstance(box, list) for image in boxes for box in image):
+            most = max(map(len, boxes))
+            boxes = [[*image, *([[0.0] * 4] * (most - len(image)))] for image in boxes]
+            labels = [[*image, *([-1] * (most - len(image)))] for image in labels]
+    found, classes = ops.convert_to_tensor(boxes, "float32"), ops.convert_to_tensor(labels)
+    if found.ndim not in (2, 3) or classes.ndim not in (found.ndim - 1, found.ndim):
+        raise ShapeError(
+            "boxes are of shape (boxes, 4) or (batch, boxes, 4), and there is a label for each",
+            where=describe(user_line()),
+            got=f"boxes {found.shape}, labels {classes.shape}",
+        )
+    return {**bounding_boxes, "boxes": found, "labels": classes}

@@ -52,6 +52,8 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("UpSampling1D", {"size": 3}, (2, 3, 4)),
     ("UpSampling2D", {"size": 3, "interpolation": "bilinear"}, (1, 4, 3, 2)),
     ("UpSampling2D", {"size": (2, 1), "interpolation": "bilinear", **FIRST}, (1, 2, 1, 3)),
+    ("UpSampling2D", {"size": (2, 3), "interpolation": "bicubic"}, (1, 4, 3, 2)),
+    ("UpSampling2D", {"size": 2, "interpolation": "lanczos3", **FIRST}, (1, 2, 4, 3)),
     ("UpSampling3D", {}, (1, 2, 3, 2, 2)),
     ("UpSampling3D", {"size": (1, 2, 3), **FIRST}, (1, 2, 2, 3, 2)),
     ("GroupNormalization", {"groups": 3}, (2, 4, 5, 6)),
@@ -197,7 +199,13 @@ def _factor(shape: Any, i: int) -> Any:
 def test_what_cannot_be_used_is_named() -> None:
     for make in (
         lambda: layers.Conv2DTranspose(3, 3, strides=2, output_padding=2),
-        lambda: layers.UpSampling2D(2, interpolation="bicubic"),
+        lambda: layers.UpSampling2D(2, interpolation="cubic"),
+        lambda: layers.Conv2DTranspose(0, 3),
+        lambda: layers.Conv2DTranspose(3, 3, strides=2, dilation_rate=2),
+        lambda: layers.Cropping1D((1,)),
+        lambda: layers.RepeatVector(0),
+        lambda: layers.Dropout(0.5, noise_shape=(2, -1)),
+        lambda: layers.BatchNormalization(renorm=True, renorm_clipping={"rmin": 2.0, "rmax": 1.0}),
         lambda: layers.ZeroPadding3D((1, 2)),
         lambda: layers.Cropping1D(-1),
         lambda: layers.DepthwiseConv1D(3, depth_multiplier=0),

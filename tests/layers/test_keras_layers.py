@@ -59,6 +59,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("GlobalMaxPooling2D", {}, (2, 4, 5, 3)),
     ("BatchNormalization", {"momentum": 0.9, "epsilon": 1e-4}, (4, 5, 3)),
     ("BatchNormalization", {"axis": 1, "scale": False}, (4, 5, 3)),
+    ("BatchNormalization", {"renorm": True, "renorm_clipping": {"rmin": 0.5, "rmax": 2.0, "dmax": 0.5}}, (4, 5, 3)),
     ("LayerNormalization", {}, (2, 3, 5)),
     ("LayerNormalization", {"axis": [1, 2], "center": False}, (2, 3, 5)),
     ("RMSNormalization", {}, (2, 5)),
@@ -144,11 +145,18 @@ def test_embedding() -> None:
     assert configured(ours) == configured(theirs)
 
 
-@pytest.mark.parametrize("name", ["BatchNormalization", "LayerNormalization"])
-def test_training_of_normalizations(name: str) -> None:
-    ours, theirs = getattr(layers, name)(), getattr(keras.layers, name)()
+RENORM = {"renorm": True, "renorm_clipping": {"rmin": 0.9, "rmax": 1.4, "dmax": 0.5}, "renorm_momentum": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("BatchNormalization", {}), ("BatchNormalization", RENORM), ("LayerNormalization", {})]
+)
+def test_training_of_normalizations(name: str, options: dict[str, Any]) -> None:
+    ours, theirs = getattr(layers, name)(**options), getattr(keras.layers, name)(**options)
     x = np.random.default_rng(0).normal(3, 2, (6, 4)).astype("float32")
     call = {"training": True} if name == "BatchNormalization" else {}
+    for step in range(3 if options else 0):
+        np.testing.assert_allclose(ours(x * step, **call), np.asarray(theirs(x * step, **call)), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(ours(x, **call).numpy(), np.asarray(theirs(x, **call)), rtol=1e-4, atol=1e-5)
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)

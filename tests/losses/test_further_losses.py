@@ -30,6 +30,20 @@ CASES: list[tuple[str, dict[str, Any], Any, Any]] = [
     ("CosineSimilarity", {"axis": 0}, VECTORS, VECTORS[::-1]),
     ("SparseCategoricalCrossentropy", {"axis": 1}, LABELS, PROBABILITIES),
     ("Dice", {"axis": (1,)}, VECTORS, VECTORS[::-1]),
+    ("Tversky", {"alpha": 0.2, "beta": 0.8}, np.eye(3)[LABELS], PROBABILITIES),
+    ("Tversky", {"alpha": 0.9, "beta": 0.3, "axis": (1,)}, np.eye(3)[LABELS], PROBABILITIES),
+    (
+        "BinaryFocalCrossentropy",
+        {"alpha": 0.7, "gamma": 1.5, "apply_class_balancing": True},
+        np.eye(3)[LABELS],
+        PROBABILITIES,
+    ),
+    ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.2, "axis": 0}, np.eye(3)[LABELS], VECTORS[:, :3]),
+    ("CategoricalCrossentropy", {"from_logits": True, "label_smoothing": 0.2}, np.eye(3)[LABELS], VECTORS[:, :3]),
+    ("CategoricalFocalCrossentropy", {"alpha": 0.4, "gamma": 1.0}, np.eye(3)[LABELS], PROBABILITIES),
+    ("SparseCategoricalCrossentropy", {"from_logits": True, "ignore_class": 1}, LABELS, VECTORS[:, :3]),
+    ("Tversky", {}, VECTORS, VECTORS[::-1]),
+    ("LogCosh", {}, 300 * VECTORS, -300 * VECTORS),
 ]
 
 

@@ -34,6 +34,19 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Ftrl", {"l1_regularization_strength": 0.3, "l2_shrinkage_regularization_strength": 0.1, "learning_rate": 0.5}),
     ("Lamb", {"weight_decay": 0.01}),
     ("Nadam", {"learning_rate": 0.1}),
+    ("Muon", {"learning_rate": 0.1}),
+    ("Muon", {"nesterov": False, "rms_rate": None, "ns_steps": 2, "adam_lr_ratio": 0.5, "exclude_layers": ["none"]}),
+    ("Muon", {"exclude_layers": ["w"], "adam_weight_decay": 0.1, "weight_decay": None, "clipnorm": 1.0}),
+    ("Muon", {"muon_a": 3.0, "muon_b": -3.2, "muon_c": 1.2, "adam_weight_decay": None, "adam_beta_1": 0.5}),
+    ("ScheduleFreeAdamW", {}),
+    (
+        "ScheduleFreeAdamW",
+        {"learning_rate": 0.1, "warmup_steps": 3, "beta_1": 0.8, "weight_decay": 0.1, "use_ema": True},
+    ),
+    *(
+        (n, {"weight_decay": 0.05, "gradient_accumulation_steps": 2})
+        for n in ("SGD", "Adam", "Muon", "ScheduleFreeAdamW")
+    ),
 ]
 SCHEDULES: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("ExponentialDecay", (0.1, 10, 0.9), {"staircase": True}),

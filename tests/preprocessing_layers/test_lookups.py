@@ -14,7 +14,7 @@ import pytest
 
 import graphc
 from graphc import layers
-from graphc.errors import ArgumentError, DataError, GraphcError, ShapeError, StateError
+from graphc.errors import ArgumentError, DataError, DTypeError, GraphcError, ShapeError, StateError
 
 CASES = json.loads((Path(__file__).parent.parent / "golden" / "lookups.json").read_text("utf-8"))
 
@@ -118,3 +118,30 @@ def test_training_on_texts() -> None:
 def test_errors(call: Any, error: type[GraphcError], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_crossings() -> None:
+    layer = layers.HashedCrossing(1000)
+    words = ["a", "b"]
+    expected = layer((words, [1, 2])).numpy().tolist()
+    for given in (np.array(words, object), np.array([b"a", b"b"]), np.array(words)):
+        assert layer([given, np.array([1, 2], "int8")]).numpy().tolist() == expected
+    assert layer.get_config() == {"num_bins": 1000, "output_mode": "int", "sparse": False, "name": layer.name} | {
+        "dtype": "int64"
+    }
+    data = graphc.data.Dataset.from_tensor_slices((words, [1, 2])).batch(2).map(lambda x, y: layer((x, y)))
+    assert next(iter(data)).numpy().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error"),
+    [
+        (["a", "b"][:1], ArgumentError),
+        ((["a"], [1, 2]), ShapeError),
+        ((np.ones((2, 2), int), np.ones((2, 2), int)), ShapeError),
+        ((["a"], [1.5]), DTypeError),
+    ],
+)
+def test_refused_crossings(inputs: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="HashedCrossing"):
+        layers.HashedCrossing(3)(inputs)
