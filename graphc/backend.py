@@ -76,6 +76,10 @@ _LEGACY = (
     *("pool2d", "random_normal", "random_uniform", "truncated_normal", "random_bernoulli"),
     *("random_normal_variable", "random_uniform_variable", "map_fn", "foldl", "foldr"),
 )
+_NETWORKS = (
+    *("pool3d", "conv2d_transpose", "resize_images", "resize_volumes", "batch_normalization", "ctc_batch_cost"),
+    *("ctc_decode", "binary_focal_crossentropy", "categorical_focal_crossentropy", "rnn"),
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -90,6 +94,7 @@ _get, __dir__ = lazy.attributes(
     {
         **dict.fromkeys(_OPS, "graphc.ops"),
         **dict.fromkeys(_LEGACY, "graphc.legacy_backend"),
+        **dict.fromkeys(_NETWORKS, "graphc.legacy_networks"),
         "name_scope": "graphc.utils.scopes",
     },
 )

@@ -38,6 +38,7 @@ from graphc.tracing import (
     keras_shape,
     scope,
     set_mask,
+    untraced,
     user_line,
 )
 from graphc.tracing.arrays import is_array_like
@@ -524,7 +525,7 @@ def _is_written_automatically(cls: type[Layer]) -> bool:
 
 
 def _named_build(build: Callable[..., None]) -> Callable[..., None]:
-    """Wraps the `build` of a subclass: it runs in the layer's scope, and the shapes are recorded."""
+    """Wraps the `build` of a subclass: it runs eagerly, in the layer's scope, and the shapes are recorded."""
 
     @wraps(build)
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
@@ -535,7 +536,8 @@ def _named_build(build: Callable[..., None]) -> Callable[..., None]:
         token = active_layers.set((*active_layers.get(), id(self)))
         before, self.built = self.built, False
         try:
-            with scope(self.name, self._origin):
+            # Also within a trace: a first value that `build` computes has to be known.
+            with untraced(), scope(self.name, self._origin):
                 build(self, *args, **kwargs)
         except BaseException:
             self.built = before

@@ -39,9 +39,11 @@ def _in_wide(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
-    """Targets and predictions as floats of one rank."""
+    """Targets and predictions as floats of one rank; a number is the target of all predictions."""
     predicted = in_float(y_pred)
     wanted, predicted = same_rank(as_tensor(y_true, predicted.type.dtype), predicted)
+    if wanted.ndim == 0:
+        wanted = ops.reshape(wanted, (1,) * predicted.ndim)
     if wanted.ndim != predicted.ndim or any(
         isinstance(a, int) and isinstance(b, int) and a != b and 1 not in (a, b)
         for a, b in zip(wanted.shape, predicted.shape, strict=True)

@@ -306,6 +306,13 @@ class Model(Inspectable):
         others = {name: value for name, value in config.items() if name not in graph and value is not None}
         return cls(inputs=inputs, outputs=outputs, **others)
 
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that compute the outputs of a model of symbolic tensors."""
+        if self._graph is None:
+            raise AttributeError(f"{type(self).__name__!r} has no attribute 'output_names': its outputs have no names")
+        return list(self._output_names or ())
+
     def to_json(self, **kwargs: Any) -> str:
         """The configuration as JSON text."""
         return json.dumps(serialize_keras_object(self), **kwargs)

@@ -123,6 +123,8 @@ class CompileLoss:
     def targets(self, y_true: Any, outputs: Outputs) -> list[Any]:
         """The target of each output. `y_true` may have one for each output, or one for each output with a loss."""
         parts = self.build(outputs)
+        if len(parts) == 1 < len(outputs) and not isinstance(y_true, list | tuple | Mapping):
+            y_true = [y_true]
         if isinstance(y_true, list | tuple) and len(y_true) == len(parts) < len(outputs):
             result: list[Any] = [None] * len(outputs)
             for index, target in zip(sorted(part.index for part in parts), y_true, strict=True):

@@ -385,7 +385,7 @@ def tile(x: Any, repeats: Any) -> Tensor:
     array([1, 2, 1, 2], dtype=int32)
     """
     tensor = as_tensor(x)
-    counts = dims_of(repeats if isinstance(repeats, list | tuple | np.ndarray) else (repeats,))
+    counts = dims_of(repeats if isinstance(repeats, list | tuple | np.ndarray | Tensor) else (repeats,))
     rank = max(tensor.ndim, len(counts))
     counts = (1,) * (rank - len(counts)) + counts
     source = (1,) * (rank - tensor.ndim) + tuple(tensor.shape)

@@ -10,7 +10,7 @@ from typing import Any
 from graphc.errors import ArgumentError, FileError, GraphcError, WeightsError
 from graphc.frames import warn
 from graphc.layers import Layer
-from graphc.registration import deserialize_keras_object, serialize_keras_object
+from graphc.registration import custom_object_scope, deserialize_keras_object, serialize_keras_object
 from graphc.saving import archive, legacy, legacy_models, own, weights
 from graphc.saving.files import Entry
 from graphc.tracing import Variable
@@ -133,7 +133,8 @@ def _model_of(config: Mapping[str, Any], custom_objects: Any, compiles: bool, sa
             raise FileError("the file holds no model", got=f"{path}: {type(model).__name__}")
         given = config.get("compile_config")
         if compiles and given and hasattr(model, "compile_from_config"):
-            model.compile_from_config(given)
+            with custom_object_scope(custom_objects or {}):
+                model.compile_from_config(given)
     except RecursionError:
         raise FileError("the configuration in the model file is nested too deeply", got=str(path)) from None
     except GraphcError:

@@ -59,11 +59,15 @@ def _known(key: keys.Key, shape: Shape) -> tuple[Any, ...] | None:
         if isinstance(part, np.ndarray) and isinstance(extent, int) and extent:
             wide = as_indices(part).array.astype(np.int64)
             found.append(np.clip(np.where(wide < 0, wide + extent, wide), 0, extent - 1))
-        elif part is None or isinstance(part, int | slice):
+        elif part is None or isinstance(part, int) or (isinstance(part, slice) and not _is_symbolic(part)):
             found.append(part)
         else:
             return None
     return tuple(found)
+
+
+def _is_symbolic(part: slice) -> bool:
+    return isinstance(part.start, dims.IntExpr) or isinstance(part.stop, dims.IntExpr)
 
 
 @dataclass(frozen=True, slots=True)

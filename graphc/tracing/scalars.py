@@ -1,9 +1,13 @@
-"""Integer scalars that a graph computes, as sums of others: whether two of them differ by a known number."""
+"""Integers that a graph computes: whether two differ by a known number, and shapes that are computed of sizes."""
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
+from collections.abc import Callable
+from types import MappingProxyType
 
+from graphc import dims
 from graphc.dims import Dim, IntExpr
 from graphc.graph.builder import Builder
 from graphc.graph.types import Ref
@@ -64,3 +68,50 @@ def _terms(builder: Builder, ref: Ref, depth: int) -> tuple[Counter[Ref], Dim]:
         if not others and isinstance(second, int):
             return Counter({key: times * second for key, times in terms.items()}), number * second
     return Counter({ref: 1}), 0
+
+
+# ---- shapes
+
+_ARITHMETIC: MappingProxyType[str, Callable[[Dim, Dim], Dim]] = MappingProxyType(
+    {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "floordiv": dims.floordiv}
+)
+
+
+def sizes_of(x: Tensor) -> tuple[Dim, ...] | None:
+    """The elements of a vector of integers, if it is put together of sizes and numbers; None if they are not known.
+
+    Args:
+        x: Tensor of integers, such as `ops.concatenate([ops.expand_dims(batch, 0), [1, 1]])`.
+    """
+    if x.traced is None:
+        return tuple(int(number) for number in x.array.reshape(-1))
+    return _elements(x.traced.builder, x.traced.ref, _DEPTH)
+
+
+def _elements(builder: Builder, ref: Ref, depth: int) -> tuple[Dim, ...] | None:
+    node, kind = builder.node(ref), builder.type(ref)
+    if not kind.dtype.is_integer or kind.rank > 1 or not depth:
+        return None
+    if node.op == "size":
+        return (node.attrs["dim"],)
+    if node.op == "constant":
+        return tuple(int(number) for number in node.attrs["value"].numpy().reshape(-1))
+    parts = [_elements(builder, part, depth - 1) for part in node.inputs]
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    if node.op == "concatenate":
+        return tuple(size for part in known for size in part)
+    first = known[0]
+    if node.op in ("reshape", "cast"):
+        return first
+    if node.op == "broadcast" and len(first) == 1 and isinstance(kind.shape[-1], int):
+        return first * kind.shape[-1]
+    if node.op == "slice":
+        (start,), (stop,), (step,) = node.attrs["start"], node.attrs["stop"], node.attrs["step"]
+        return first[start:stop:step]
+    if node.op in _ARITHMETIC:
+        count = max(map(len, known))
+        left, right = (part * count if len(part) == 1 else part for part in known)
+        return tuple(map(_ARITHMETIC[node.op], left, right))
+    return None

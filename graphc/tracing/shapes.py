@@ -13,6 +13,7 @@ from graphc.dims import Dim, Shape
 from graphc.errors import ArgumentError, ShapeError
 from graphc.graph.types import TensorType
 from graphc.tracing.origins import current_origin, describe
+from graphc.tracing.scalars import sizes_of
 from graphc.tracing.tensor import Tensor, bind
 from graphc.tracing.trace import current_trace, infers
 
@@ -137,9 +138,18 @@ def axes_of(axis: Any, rank: int, op: str) -> tuple[int, ...]:
 
 
 def dims_of(shape: Any) -> Shape:
-    """A shape as a tuple of sizes."""
+    """A shape as a tuple of sizes; a graph may compute them, of other sizes and numbers."""
+    if isinstance(shape, Tensor) and shape.traced is not None:
+        return sizes_of(shape) or tuple(map(int, [shape]))
     parts = shape if isinstance(shape, list | tuple) else np.asarray(shape).reshape(-1)
-    return tuple(part if isinstance(part, dims.IntExpr) else int(part) for part in parts)
+    return tuple(map(_size, parts))
+
+
+def _size(part: Any) -> Dim:
+    if isinstance(part, dims.IntExpr):
+        return part
+    known = sizes_of(part) if isinstance(part, Tensor) and not part.ndim else None
+    return int(part) if known is None else known[0]
 
 
 def reshaped(x: Tensor, newshape: Any) -> Tensor:

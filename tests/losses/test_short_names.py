@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from graphc import losses, metrics
@@ -25,3 +26,12 @@ def test_short_names_are_functions(name: str, module: object) -> None:
 
 def test_reductions_have_names() -> None:
     assert float(losses.MeanSquaredError(reduction=losses.Reduction.SUM)([[1.0], [1.0]], [[0.0], [0.0]])) == 2.0
+
+
+@pytest.mark.parametrize("name", ["mean_squared_error", "mean_absolute_error", "kl_divergence", "poisson", "log_cosh"])
+def test_a_number_is_the_target_of_all_predictions(name: str) -> None:
+    loss = getattr(losses, name)
+    predicted = np.linspace(0.1, 0.9, 6, dtype="float32")
+    for shape in ((6,), (2, 3)):
+        y = predicted.reshape(shape)
+        np.testing.assert_allclose(loss(0.3, y), loss(np.full(shape, 0.3, "float32"), y), rtol=1e-6)

@@ -393,3 +393,27 @@ def test_a_layer_that_makes_two_outputs() -> None:
 
     for loss in ("mse", ["mse", "mae"]):
         assert_same(act(graphc, loss), act(keras, loss))
+
+
+@pytest.mark.parametrize("structure", ["list", "dict"])
+def test_one_target_for_one_output_with_a_loss(structure: str) -> None:
+    x = graphc.Input((3,))
+    a, b = graphc.layers.Dense(2, name="a")(x), graphc.layers.Dense(4, name="b")(x)
+    outputs: Any = [a, b] if structure == "list" else {"first": a, "second": b}
+    loss: Any = [None, "mse"] if structure == "list" else {"first": None, "second": "mse"}
+    model = graphc.Model(x, outputs)
+    assert model.output_names == ["a", "b"]
+    data, y = np.ones((6, 3), "float32"), np.zeros((6, 4), "float32")
+    with graphc.backend("numpy"), pytest.warns(UserWarning, match="no gradients"):
+        model.compile("sgd", loss)
+        whole = model.evaluate(data, [None, y] if structure == "list" else {"first": None, "second": y}, verbose=0)
+        assert model.evaluate(data, y, verbose=0) == pytest.approx(whole)
+        model.fit(data, y, verbose=0)
+
+
+def test_names_of_outputs_are_those_of_symbolic_models() -> None:
+    class Own(graphc.Model):
+        def call(self, x: Any) -> Any:
+            return x
+
+    assert not hasattr(Own(), "output_names")

@@ -273,3 +273,21 @@ def test_endings_of_checkpoints() -> None:
     for path, weights in (("a.weights.h5", False), ("a.keras", True), ("a", False), ("a.h5", True)):
         with pytest.raises(ArgumentError, match="another ending"):
             graphc.callbacks.ModelCheckpoint(path, save_weights_only=weights)
+
+
+def test_custom_objects_are_known_where_a_model_is_compiled(tmp_path: Path) -> None:
+    def gap(y: Any, z: Any) -> Any:
+        return graphc.ops.abs(y - z)
+
+    class Twice(graphc.losses.Loss):  # type: ignore[misc]
+        def call(self, y: Any, z: Any) -> Any:
+            return 2 * (y - z) ** 2
+
+    for loss in (gap, Twice()):
+        model = graphc.Sequential([graphc.Input((4,)), graphc.layers.Dense(1)])
+        model.compile("sgd", loss, metrics=[gap])
+        model.fit(X["flat"], Y, verbose=0)
+        model.save(tmp_path / "m.keras")
+        again = graphc.models.load_model(tmp_path / "m.keras", custom_objects={"gap": gap, "Twice": Twice})
+        wanted = model.evaluate(X["flat"], Y, verbose=0)
+        assert again.evaluate(X["flat"], Y, verbose=0) == pytest.approx(wanted)
