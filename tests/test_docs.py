@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from graphc import utils
-from tests.support import operations_table
+from tests.support import names_table, operations_table
 
 ROOT = Path(__file__).parent.parent
 EXCERPT = re.compile(r"```text from=(\S+)\n(.*?)```", re.S)
@@ -47,6 +47,10 @@ def test_excerpts_are_in_the_dump_in_order(name: str, text: str, dumped: Path) -
 def test_the_table_of_operations_is_current() -> None:
     written = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     assert written == operations_table.page(), "python -m tests.support.operations_table > docs/operations.md"
+
+
+def test_the_names_of_keras_are_current() -> None:
+    assert names_table.PAGE.read_text(encoding="utf-8") == names_table.page(), "python -m tests.support.names_table"
 
 
 def test_no_file_of_the_package_is_too_long() -> None:
