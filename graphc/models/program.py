@@ -436,6 +436,8 @@ def trace_step(
             read = _whole(session, data_spec) if cursor is None else _next_rows(session, cursor)
             session.host_calls = host = HostCalls(lambda name, row: read(ArraySpec(name, row.shape, row.dtype)))
             batch = {leaf.name: _leaf(leaf, data_spec, read) for leaf in data_spec.leaves}
+            if cursor is not None:
+                cursor.assign(cursor.value + as_tensor(dims.size(BATCH), dtypes.int32))
         found = run_step(model, mode, data_spec.data(batch), for_trace(getattr(model, f"{mode}_step")))
         leaves, structure = tree.flatten_with_spec(found)
         graph = session.finish([lift(as_tensor(leaf), session) for leaf in leaves])
@@ -498,13 +500,12 @@ def _whole(session: Trace, data_spec: DataSpec) -> Reader:
 
 
 def _next_rows(session: Trace, cursor: Variable) -> Reader:
-    """What reads the rows of the next batch of arrays; advances the cursor."""
+    """What reads the rows of the next batch of arrays."""
     batch = dims.size(BATCH)
     visits = TensorType((dims.size(VISITS),), dtypes.int32)
     order = Tensor(session.builder.input("order", visits))
     counting = bind("iota", shape=(batch,), axis=0, dtype=dtypes.int32)
     rows = bind("gather", order, ops.add(counting, cursor.value), axis=0)
-    cursor.assign(cursor.value + as_tensor(batch, dtypes.int32))
     samples = (dims.size(SAMPLES),)
     return lambda leaf: bind("gather", _array(session, leaf, samples), rows, axis=0)
 
