@@ -245,6 +245,8 @@ class Embedding(Layer):
         # Indices must not be rounded to a lower precision.
         self.autocast = False
         self.supports_masking = self.mask_zero
+        if self._initial_weights is not None:
+            self.build()
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the table."""
