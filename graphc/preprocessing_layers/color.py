@@ -49,7 +49,7 @@ class _OfOneNumber(_OfFactor):
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """How much each image is changed; 0 in inference."""
         batch = self._sizes(data)[0]
-        shape = (batch,) + (1,) * (len(images_of(data).shape) - 1) if len(images_of(data).shape) == 4 else (1, 1, 1)
+        shape = (batch, 1, 1, 1) if len(images_of(data).shape) == 4 else (1, 1, 1)
         if not training:
             return {self._name: ops.zeros(shape)}
         return {self._name: ops.reshape(self._draw(batch, self._generator(seed)), shape)}

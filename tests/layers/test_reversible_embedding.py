@@ -1,4 +1,4 @@
-"""`ReversibleEmbedding` beside Keras's on JAX."""
+"""Embeddings that are reversed, and those that are given their table, beside Keras's on JAX."""
 
 from __future__ import annotations
 
@@ -58,3 +58,15 @@ def test_masks_and_models() -> None:
     again = graphc.Model.from_config(model.get_config())
     again.set_weights(model.get_weights())
     np.testing.assert_allclose(again(INDICES).numpy(), model(INDICES).numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["Embedding", "ReversibleEmbedding"])
+@pytest.mark.parametrize("several", [False, True])
+def test_tables_that_are_given_are_there_from_the_start(kind: str, several: bool) -> None:
+    table = VECTORS[0]
+    layer = getattr(layers, kind)(3, 4, weights=[table] if several else table)
+    assert layer.built
+    np.testing.assert_array_equal(layer.embeddings.numpy(), table)
+    model = graphc.Sequential([layer, layers.Flatten()])
+    np.testing.assert_array_equal(model(np.array([[2, 0]])).numpy().reshape(2, 4), table[[2, 0]])
+    assert not type(layer).from_config(layer.get_config()).built
