@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from graphc import tree
 from graphc.frames import warn
-from graphc.tracing import as_tensor
 
 
 @lru_cache(maxsize=1024)
@@ -49,13 +47,6 @@ def given_arguments(
             return given
     bound = signature_of(function).bind_partial(owner, *args, **kwargs).arguments
     return dict(list(bound.items())[1:])
-
-
-def tensor_of_list(value: Any) -> Any:
-    """Converts a nested list of numbers to a tensor; returns other values unchanged."""
-    if isinstance(value, list) and value and all(isinstance(leaf, int | float) for leaf in tree.flatten(value)):
-        return as_tensor(value)
-    return value
 
 
 def legacy_shape(given: dict[str, Any]) -> tuple[int | None, ...] | None:

@@ -15,10 +15,10 @@ from graphc.layers.arguments import legacy_shape
 from graphc.layers.input_spec import InputSpec
 from graphc.layers.kinds import refuse_unsupported
 from graphc.layers.layer import Layer
-from graphc.layers.lookups import Lookup, Table, is_checked, nodes_from_data, record
 from graphc.parameters import configured, declared_of
 from graphc.registration import deserialize_keras_object, exported
 from graphc.tracing import KerasTensor, Node, bind, current_origin, describe, set_mask, user_line
+from graphc.tracing.lookups import Lookup, Table, is_checked, nodes_from_data, record
 from graphc.transforms.autograph import for_trace
 
 _MODULE = "keras.layers"

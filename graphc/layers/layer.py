@@ -14,12 +14,11 @@ import numpy as np
 from graphc import dtype_policies, dtypes, ops, regularizers, tree
 from graphc.dtype_policies import DTypePolicy
 from graphc.errors import ArgumentError, CallError, GraphcError, StateError
-from graphc.layers.arguments import given_arguments, legacy_shape, signature_of, tensor_of_list
+from graphc.layers.arguments import given_arguments, legacy_shape, signature_of
 from graphc.layers.input_spec import check_inputs
 from graphc.layers.kinds import KINDS
 from graphc.layers.masks import fill_in_masks, propagate_masks
 from graphc.layers.rematerialization import RematScope, current_remat_scope, rematerialized
-from graphc.layers.repeated_calls import RepeatedCalls, is_counted
 from graphc.layers.unsupported import Unsupported
 from graphc.layers.weights import WeightOwner, active_layers
 from graphc.parameters import declared_config, declared_of
@@ -42,10 +41,12 @@ from graphc.tracing import (
     user_line,
 )
 from graphc.tracing.arrays import is_array_like
+from graphc.tracing.conversion import tensor_of_list
 from graphc.tracing.host import HostTensor, strings_given
 from graphc.tracing.state import StatelessScope, zip_values
 from graphc.tracing.symbolic import infer_outputs
 from graphc.transforms.autograph import for_trace
+from graphc.transforms.repeated_calls import RepeatedCalls, is_counted
 
 # The training mode of the enclosing calls, for layers that are called without `training`.
 _training: ContextVar[bool | None] = ContextVar("graphc_training", default=None)

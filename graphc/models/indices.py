@@ -16,10 +16,10 @@ from graphc.errors import GraphcError
 from graphc.graph.evaluation import evaluate
 from graphc.graph.types import Node, Ref
 from graphc.layers.core import Embedding
-from graphc.layers.lookups import Lookup, recorded_lookups
 from graphc.models.data import Batch, DataSpec
 from graphc.models.program import trace_step
 from graphc.tracing import BATCH, Array, describe, user_line
+from graphc.tracing.lookups import Lookup, recorded_lookups
 
 # The number of elements of the data in a chunk.
 _AT_ONCE = 1 << 22

@@ -24,7 +24,6 @@ from graphc.graph.core import Graph
 from graphc.graph.own import are_current, own_rules
 from graphc.graph.types import Origin, TensorType, resolve
 from graphc.layers.layer import training_mode
-from graphc.layers.lookups import DATA, checked_lookups
 from graphc.models.data import ArraySpec, Batch, Classes, DataSpec
 from graphc.models.objectives import noted_labels
 from graphc.models.steps_per_execution import StepsPerExecution
@@ -46,6 +45,7 @@ from graphc.tracing import (
     variables_of,
 )
 from graphc.tracing.host import HostCall, HostCalls, HostTensor
+from graphc.tracing.lookups import DATA, checked_lookups
 from graphc.transforms.autograph import for_trace
 from graphc.transforms.programs import SYMBOL_RANGE
 

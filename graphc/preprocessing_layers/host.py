@@ -15,9 +15,9 @@ from graphc import dims, dtypes, tree
 from graphc.errors import GraphcError, StateError
 from graphc.graph.types import TensorType
 from graphc.layers.layer import Layer
-from graphc.layers.lookups import DATA, nodes_from_data
 from graphc.tracing import ANY_SIZE, Array, KerasTensor, Tensor, current_trace, has_symbolic, keras_shape, scope
 from graphc.tracing.host import FromData, HostTensor
+from graphc.tracing.lookups import DATA, nodes_from_data
 
 
 class HostLayer(Layer):

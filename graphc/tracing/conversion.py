@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc import config, dtypes
+from graphc import config, dtypes, tree
 from graphc.dims import IntExpr
 from graphc.dtypes import DType
 from graphc.graph.registry import primitive
@@ -52,6 +52,13 @@ def as_tensor(x: Any, dtype: DType | None = None) -> Tensor:
         check_kind(dtypes.as_dtype(array.dtype), dtype)
         return Tensor(primitive("cast").eval(array, dtype=dtype))
     return Tensor(own(array, found, x))
+
+
+def tensor_of_list(value: Any) -> Any:
+    """Converts a nested list of numbers to a tensor; returns other values unchanged."""
+    if isinstance(value, list) and value and all(isinstance(leaf, int | float) for leaf in tree.flatten(value)):
+        return as_tensor(value)
+    return value
 
 
 def _stacked(parts: list[Tensor], dtype: DType | None) -> Tensor:

@@ -12,7 +12,7 @@ import graphc
 from graphc import layers, ops
 from graphc.errors import DataError, GraphcError
 from graphc.layers import repeated_calls
-from graphc.layers.repeated_calls import CALLS
+from graphc.transforms.repeated_calls import CALLS
 
 pytestmark = pytest.mark.skipif(not repeated_calls.has_compiler(), reason="needs a C compiler")
 

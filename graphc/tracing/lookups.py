@@ -12,7 +12,9 @@ import numpy as np
 from graphc.errors import DataError
 from graphc.graph.registry import Kind, primitive
 from graphc.graph.types import Node
-from graphc.tracing import Array, Tensor, current_trace
+from graphc.tracing.arrays import Array
+from graphc.tracing.tensor import Tensor
+from graphc.tracing.trace import current_trace
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from weakref import ref
 
 from graphc import tree
 from graphc.errors import GraphcError, StateError
-from graphc.layers.arguments import tensor_of_list
-from graphc.layers.lookups import Lookup, Table, recorded_lookups
 from graphc.tracing import Tensor, current_trace, describe, get_mask, set_mask, user_line
+from graphc.tracing.conversion import tensor_of_list
 from graphc.tracing.large import has_compiler
+from graphc.tracing.lookups import Lookup, Table, recorded_lookups
 from graphc.tracing.recording import eager_recording
 from graphc.tracing.state import in_stateless_scope
 from graphc.tracing.trace import required_trace
