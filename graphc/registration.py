@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, CallError, GraphcError
 from graphc.parameters import declared_config
 
 T = TypeVar("T")
@@ -200,6 +200,9 @@ def serialize_keras_object(obj: Any) -> Any:
         return {"class_name": "__slice__", "config": parts}
     if obj is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
+    if hasattr(obj, "__tensor__") and not hasattr(obj, "get_config"):
+        array = obj.numpy()
+        return {"class_name": "__tensor__", "config": {"value": array.tolist(), "dtype": array.dtype.name}}
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "config": {"value": obj.decode()}}
     if isinstance(obj, FunctionType):
@@ -222,7 +225,7 @@ def _object_config(obj: Any) -> dict[str, Any]:
     result = {
         "module": module or cls.__module__,
         "class_name": cls.__name__,
-        "config": obj.get_config(),
+        "config": serialize_keras_object(obj.get_config()),
         "registered_name": None if module else get_registered_name(cls),
     }
     if hasattr(obj, "get_build_config"):
@@ -275,11 +278,27 @@ def deserialize_keras_object(config: Any, custom_objects: Any = None, safe_mode:
         return _find(config.get("module"), str(inner), inner, custom_objects)
     cls = _find(config.get("module"), config["class_name"], config.get("registered_name"), custom_objects)
     with custom_object_scope(custom_objects or {}):
-        obj = cls.from_config(inner)
+        obj = _made_from(cls, inner)
     build = config.get("build_config")
     if build and hasattr(obj, "build_from_config") and not obj.built:
         obj.build_from_config(build)
     return obj
+
+
+def _made_from(cls: Any, config: Any) -> Any:
+    """An object of a class, from its configuration."""
+    if not hasattr(cls, "from_config"):
+        raise CallError(f"{cls.__name__} cannot be made from a configuration", hint="define its `from_config`")
+    try:
+        return cls.from_config(config)
+    except TypeError as error:
+        if isinstance(error, GraphcError):
+            raise
+        raise CallError(
+            f"{cls.__name__} cannot be made from its configuration",
+            got=str(error),
+            hint="its `from_config` deserializes the objects that `get_config` returned among the arguments",
+        ) from error
 
 
 def _find(module: str | None, name: str, registered: Any, custom_objects: Any) -> Any:
@@ -287,6 +306,10 @@ def _find(module: str | None, name: str, registered: Any, custom_objects: Any) -
         found = get_registered_object(known, custom_objects) if known else None
         if found is not None:
             return found
+    # Keras 3.6 and before wrote functions without their package.
+    named_so = [thing for key, thing in _CUSTOM.items() if name in (key, key.rpartition(">")[2])]
+    if registered == name and len(named_so) == 1 and isinstance(named_so[0], FunctionType):
+        return named_so[0]
     # Configurations of before Keras 3 name no module.
     for home in (module,) if module is not None else _HOMES:
         found = _built_in(f"{home}.{name}")

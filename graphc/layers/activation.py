@@ -6,10 +6,11 @@ from types import MappingProxyType
 from typing import Any
 
 from graphc import activations, ops
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.layer import Layer
 from graphc.parameters import configured
 from graphc.registration import exported
+from graphc.tracing import keras_shape
 
 _MODULE = "keras.layers"
 
@@ -180,5 +181,14 @@ class Softmax(_Function):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """The function of the inputs; where a mask is False, the result is 0."""
         if mask is not None:
-            inputs = ops.where(mask, inputs, -1e9)
+            known = ops.convert_to_tensor(mask)
+            pairs = zip(known.shape[::-1], inputs.shape[::-1], strict=False)
+            if known.ndim > inputs.ndim or any(m not in (1, n) for m, n in pairs):
+                raise ShapeError(
+                    "the mask cannot be broadcast to the inputs",
+                    layer=self.name,
+                    got=f"shape {keras_shape(known.shape)}",
+                    expected=f"{keras_shape(inputs.shape)}, or sizes of 1",
+                )
+            inputs = ops.where(known, inputs, -1e9)
         return ops.softmax(inputs, self.axis)

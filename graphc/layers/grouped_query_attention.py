@@ -126,18 +126,34 @@ class GroupQueryAttention(BaseMultiHeadAttention):
         mask = self._compute_attention_mask(
             query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
         )
-        mask = None if mask is None else ops.expand_dims(mask, -3)
         gate = self._gate_dense(query) if self.use_gate else None
         q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
-        scale = 1 / math.sqrt(self.head_dim)
-        scores = None
-        if self.dropout == 0 and not return_attention_scores:
-            output = ops.dot_product_attention(q, k, v, mask=mask, scale=scale)
-        else:
-            k, v = (ops.repeat(x, self.num_repeats, axis=2) for x in (k, v))
-            output, scores = self._attend((q, k, v), ("bkuh,bquh->buqk", "buqk,bkuh->bquh"), scale, mask, training)
+        scored = {"return_attention_scores": True} if return_attention_scores else {}
+        output, scores = self._compute_attention(q, k, v, mask, training, **scored)
         output = self._output_dense(output if gate is None else ops.multiply(output, gate))
         return (output, scores) if return_attention_scores else output
+
+    def _compute_attention(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        attention_mask: Any = None,
+        training: bool | None = None,
+        return_attention_scores: bool = False,
+    ) -> tuple[Any, Any]:
+        """Attention on projected tensors; subclasses may override it.
+
+        Returns:
+            The heads' outputs, and the scores (None if not requested).
+        """
+        mask = None if attention_mask is None else ops.expand_dims(attention_mask, -3)
+        scale = 1 / math.sqrt(self.head_dim)
+        if self.dropout == 0 and not return_attention_scores:
+            return ops.dot_product_attention(query, key, value, mask=mask, scale=scale), None
+        key, value = (ops.repeat(x, self.num_repeats, axis=2) for x in (key, value))
+        equations = "bkuh,bquh->buqk", "buqk,bkuh->bquh"
+        return self._attend((query, key, value), equations, scale, mask, training)
 
     def compute_output_shape(  # type: ignore[override]
         self, query_shape: Any, value_shape: Any, key_shape: Any = None

@@ -53,6 +53,7 @@ def attend(
     Returns:
         The weighted values, and the weights before dropout.
     """
+    logits, value = as_tensor(logits), as_tensor(value)
     rows = tuple(axis % logits.ndim for axis in axes)
     powers, factor = softmax_parts(logits, rows)
     inputs, result = equation.split("->")
