@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,9 @@ import numpy as np
 from graphc import initializers, ops, tree
 from graphc.errors import ArgumentError, BuildError, CallError, ShapeError, StateError
 from graphc.frames import warn
+from graphc.optimizers.kinds import KINDS
 from graphc.optimizers.schedules import LearningRateSchedule
-from graphc.parameters import Kind, declared_config
+from graphc.parameters import declared_config
 from graphc.registration import Configurable, choices, deserialize_keras_object, serialize_keras_object
 from graphc.tracing import Tensor, Variable, as_tensor, describe, given_name, scope, snake_case, user_line
 from graphc.tracing.state import StatelessScope, zip_values
@@ -23,29 +23,6 @@ from graphc.transforms.autograph import for_trace
 _SHARED = (
     *("name", "weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum"),
     *("ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps"),
-)
-KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        "learning_rate": Kind("A number, a `LearningRateSchedule`, or a function without arguments.", written=False),
-        "amsgrad": Kind("Whether to divide by the largest mean of squares so far (Reddi et al., 2018)."),
-        "beta_1": Kind("Decay rate of the first moment, the mean of the gradients."),
-        "beta_2": Kind("Decay rate of the second moment, the mean of the squared gradients."),
-        "epsilon": Kind("A small number that prevents division by 0."),
-        "weight_decay": Kind(
-            "The fraction of each weight, times the learning rate, that a step subtracts. None: no decay."
-        ),
-        "clipnorm": Kind("The maximum norm of a weight's gradient. None: no limit."),
-        "clipvalue": Kind("The maximum absolute value of a gradient's elements. None: no limit."),
-        "global_clipnorm": Kind("The maximum norm of all gradients together. None: no limit."),
-        "use_ema": Kind("Whether to keep moving averages of the weights."),
-        "ema_momentum": Kind("The momentum of these averages."),
-        "ema_overwrite_frequency": Kind(
-            "The number of steps after which weights are set to their averages. None: at the end."
-        ),
-        "loss_scale_factor": Kind("Factor by which the loss is multiplied and gradients are divided. None: 1."),
-        "gradient_accumulation_steps": Kind("The number of steps whose mean gradient is one update."),
-        "name": Kind("Its name. None: one derived from the name of the class."),
-    }
 )
 
 
