@@ -98,6 +98,8 @@ class Layer(WeightOwner, Unsupported):
     _init_args: tuple[tuple[Any, ...], dict[str, Any]]
     _losses: list[Tensor]
     _build_args: dict[str, Any] | None
+    # Whether a layer without weights counts as built, in Keras, only when it was called: summaries tell its shape then.
+    _builds_when_called = False
     _repeated_calls: RepeatedCalls | None
     _remat_scope: RematScope | None
     # The shape of the inputs, batch included, with which a `Sequential` begins that has the layer first.
@@ -219,15 +221,20 @@ class Layer(WeightOwner, Unsupported):
         return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
 
     def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self.built:
+        if self.built and not (self._builds_when_called and self._build_args is None):
             return
-        parameters = list(signature_of(type(self).build).parameters)[1:]
         given = given_arguments(type(self).call, self, args, kwargs)
         shapes = {f"{name}_shape": shapes_of(value) for name, value in given.items() if shapes_of(value) is not None}
-        if len(parameters) <= 1 or "input_shape" in parameters:
-            self.build(next(iter(shapes.values()), None))
+        first = next(iter(shapes.values()), None)
+        parameters = list(signature_of(type(self).build).parameters)[1:]
+        if self.built:
+            pass
+        elif len(parameters) <= 1 or "input_shape" in parameters:
+            self.build(first)
         else:
             self.build(**{name: shapes.get(name) for name in parameters})
+        if self._build_args is None:  # it has no `build` of its own
+            self._build_args = {} if first is None else {"input_shape": _as_shape(first)}
         self.built = True
 
     # ---- calling

@@ -30,6 +30,8 @@ class Flatten(Layer):
     (2, 12)
     """
 
+    _builds_when_called = True
+
     data_format: Any = None
 
     def _prepare(self) -> None:
@@ -93,6 +95,8 @@ class Permute(Layer):
     (1, 4, 3)
     """
 
+    _builds_when_called = True
+
     dims: Any
 
     def _prepare(self) -> None:
@@ -119,6 +123,8 @@ class RepeatVector(Layer):
     >>> RepeatVector(3)(ops.zeros((2, 4))).shape
     (2, 3, 4)
     """
+
+    _builds_when_called = True
 
     n: int
 
@@ -148,6 +154,8 @@ class Rescaling(Layer):
     >>> Rescaling(1 / 255)([[0, 255]]).numpy()
     array([[0., 1.]], dtype=float32)
     """
+
+    _builds_when_called = True
 
     _passes_masks = True
 

@@ -465,7 +465,7 @@ def _callback_list(
         add_history=history,
         add_progbar=level != 0,
         model=model,
-        verbose=level,
+        verbose=verbose if isinstance(verbose, str) else level,
         epochs=epochs,
         steps=steps,
     )

@@ -384,7 +384,8 @@ class Sequential(Model):
         super().__init__(name=name, trainable=trainable)
         self._stack: list[Any] = []
         for layer in layers or ():
-            self.add(layer)
+            self._add(layer)
+        self._count_graph()
         if not trainable:
             self.trainable = False
 
@@ -397,6 +398,15 @@ class Sequential(Model):
         Raises:
             ArgumentError: if it is none of these, or has the name of another layer.
         """
+        self._add(layer)
+        self._count_graph()
+
+    def _count_graph(self) -> None:
+        """Takes an automatic name: in Keras there is a functional model within a Sequential, made anew each time."""
+        if self._graph is not None and len(self._all_layers()) > 1:
+            auto_name("functional")
+
+    def _add(self, layer: Any) -> None:
         if isinstance(layer, KerasTensor):
             layer = layer.node.operation if layer.node is not None else layer
         if callable(layer) and not isinstance(layer, Layer):
@@ -410,7 +420,7 @@ class Sequential(Model):
         if isinstance(layer, InputLayer) and self._stack:
             raise ArgumentError("an Input comes first", where=describe(user_line()), got=layer.name)
         if layer._first_shape is not None and not self._stack:
-            self.add(InputLayer(batch_shape=layer._first_shape))
+            self._add(InputLayer(batch_shape=layer._first_shape))
         self._stack.append(layer)
         self._grow(layer)
 
@@ -421,6 +431,7 @@ class Sequential(Model):
         self._graph, self.built = None, False
         self.clear_programs()
         self._rebuild()
+        self._count_graph()
         if known is not None:
             self.build(known)
         return layer
@@ -459,6 +470,7 @@ class Sequential(Model):
         first = InputLayer(batch_shape=tuple(input_shape), dtype=dtype, name=auto_name("input_layer"))
         self._grow(first)
         self._rebuild()
+        self._count_graph()
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The output of the last layer."""

@@ -38,10 +38,10 @@ def _shape(layer: Any) -> str:
     """The shape of a layer's outputs; a question mark where it is not known."""
     if layer._inbound_nodes:
         shapes = [x.shape for x in layer._inbound_nodes[-1].outputs]
-    elif getattr(layer, "_build_args", None) and len(layer._build_args) == 1:
+    elif getattr(layer, "_build_args", None):
         try:
-            shape = layer.compute_output_shape(next(iter(layer._build_args.values())))
-        except (GraphcError, NotImplementedError):
+            shape = layer.compute_output_shape(*(given for given in layer._build_args.values() if given is not None))
+        except (GraphcError, NotImplementedError, TypeError):
             return "?"
         shapes = [shape] if isinstance(shape, tuple) else tree.flatten(shape)
     else:
