@@ -15,6 +15,7 @@ from graphc import dtype_policies, dtypes, ops, regularizers, tree
 from graphc.dtype_policies import DTypePolicy
 from graphc.errors import ArgumentError, CallError, GraphcError, StateError
 from graphc.layers.arguments import given_arguments, legacy_shape, signature_of
+from graphc.layers.dataset_graphs import add_node, is_in_dataset_graph
 from graphc.layers.input_spec import check_inputs
 from graphc.layers.kinds import KINDS
 from graphc.layers.masks import fill_in_masks, propagate_masks
@@ -255,6 +256,8 @@ class Layer(WeightOwner, Unsupported):
                 where=describe(self._origin),
                 hint="call super().__init__() first in __init__",
             )
+        if is_in_dataset_graph(args, kwargs):
+            return add_node(self, args, kwargs)
         try:
             if has_symbolic(args, kwargs):
                 self._check_inputs(args, kwargs)

@@ -14,6 +14,7 @@ import numpy as np
 from graphc import dims, dtypes, tree
 from graphc.errors import GraphcError, StateError
 from graphc.graph.types import TensorType
+from graphc.layers.dataset_graphs import add_node, is_in_dataset_graph
 from graphc.layers.layer import Layer
 from graphc.tracing import ANY_SIZE, Array, KerasTensor, Tensor, current_trace, has_symbolic, keras_shape, scope
 from graphc.tracing.host import FromData, HostTensor
@@ -35,6 +36,8 @@ class HostLayer(Layer):
         Raises:
             StateError: if it is called in a step or function on what does not depend on the data alone.
         """
+        if is_in_dataset_graph(args, kwargs):
+            return add_node(self, args, kwargs)
         try:
             if has_symbolic(args, kwargs):
                 return self.symbolic_call(*args, **kwargs)

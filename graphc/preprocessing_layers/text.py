@@ -193,6 +193,8 @@ class TextVectorization(HostLayer):
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         """The shape of the indices, or of their encoding."""
         shape = tuple(input_shape)
+        if not shape:
+            return self.compute_output_shape((1,))[1:]
         if self.output_mode == "int":
             return (shape[0], self.output_sequence_length)
         return self._lookup_layer.compute_output_shape((*shape[:1], None))

@@ -11,6 +11,7 @@ import numpy as np
 from graphc import ops, tree
 from graphc.errors import ArgumentError, DataError, DTypeError, StateError
 from graphc.layers.core import Identity, Input
+from graphc.layers.dataset_graphs import add_node, is_in_dataset_graph
 from graphc.layers.layer import Layer
 from graphc.layers.merging import Concatenate
 from graphc.layers.reshaping import Rescaling
@@ -327,6 +328,8 @@ class FeatureSpace(Layer):
             ArgumentError: if it is no dictionary, or lacks a feature.
         """
         self._require_adapted()
+        if is_in_dataset_graph((data,), {}):
+            return add_node(self, (data,), {})
         missing = [name for name in self.features if not isinstance(data, Mapping) or name not in data]
         if missing:
             raise ArgumentError(
@@ -362,6 +365,12 @@ class FeatureSpace(Layer):
                 )
         parts = list(encoded.values())
         return self.concat(parts) if len(parts) > 1 else parts[0]
+
+    def compute_output_spec(self, data: Any) -> Any:
+        """The symbolic encodings of symbolic columns."""
+        rows = {len(data[name].shape) for name in self.features}
+        shape = () if 0 in rows else (None,)
+        return tree.map_structure(lambda x: KerasTensor((*shape, *x.shape[1:]), x.dtype), self.get_encoded_features())
 
     # ---- files
 
