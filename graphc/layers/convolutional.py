@@ -111,7 +111,11 @@ class _Conv(BaseConv):
         return self.filters
 
     def _convolved(self, inputs: Any) -> Any:
-        return ops.conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+        return self.convolution_op(inputs, self.kernel)
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """The convolution of the inputs with a kernel; subclasses may override it."""
+        return ops.conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
 
 
 @exported(_MODULE, "Convolution1D")
@@ -135,13 +139,14 @@ class Conv1D(_Conv):
     rank = 1
     _paddings = ("valid", "same", "causal")
 
-    def _convolved(self, inputs: Any) -> Any:
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """The convolution of the inputs with a kernel; subclasses may override it."""
         if self.padding != "causal":
-            return super()._convolved(inputs)
+            return super().convolution_op(inputs, kernel)
         front = ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)
         around = ((0, 0), front, (0, 0)) if self.data_format == "channels_last" else ((0, 0), (0, 0), front)
         inputs = ops.pad(inputs, around)
-        return ops.conv(inputs, self.kernel, self.strides, "valid", self.data_format, self.dilation_rate)
+        return ops.conv(inputs, kernel, self.strides, "valid", self.data_format, self.dilation_rate)
 
 
 @exported(_MODULE, "Convolution2D")

@@ -87,7 +87,7 @@ class Trainer(Steps):
         self._compile_loss, self._compile_metrics = None, None
         self.clear_programs()
         self._output_names, self._compile_config, self.steps_per_execution = None, {}, 1
-        self.run_eagerly = False
+        self.run_eagerly, self.jit_compile = False, True
         with scope("", absolute=True):
             self._cursors = {
                 mode: Variable(np.int32(0), name=f"{mode}_cursor", trainable=False) for mode in ("train", "test")
@@ -136,6 +136,7 @@ class Trainer(Steps):
         self.compile_origin = user_line()
         self.optimizer, self._compile_loss, self._compile_metrics = chosen, compile_loss, compile_metrics
         self.steps_per_execution, self.run_eagerly = steps_per_execution, bool(run_eagerly)
+        self.jit_compile = bool(jit_compile)
         self.compiled, self.stop_training = True, False
         self.clear_programs()
         self._compile_config = {

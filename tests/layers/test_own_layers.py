@@ -42,3 +42,19 @@ def test_build_may_compute_first_values(use: str) -> None:
             found = model(x)
     np.testing.assert_array_equal(found, x)
     assert len(layer.weights) == 2
+
+
+def test_a_convolution_of_another_kernel() -> None:
+    class Standardized(layers.Conv2D):
+        def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+            mean, variance = ops.moments(kernel, axes=(0, 1, 2), keepdims=True)
+            return super().convolution_op(inputs, (kernel - mean) / ops.sqrt(variance + 1e-10))
+
+    x = np.random.default_rng(0).normal(size=(2, 5, 5, 3)).astype("float32")
+    layer = Standardized(4, 3, use_bias=False)
+    before = np.asarray(layer(x))
+    layer.kernel.assign(layer.kernel * 7.0)
+    np.testing.assert_allclose(np.asarray(layer(x)), before, rtol=1e-4, atol=1e-5)
+    causal = layers.Conv1D(2, 2, padding="causal")
+    causal.build((None, 4, 3))
+    assert causal.convolution_op(x[:, 0, :4], causal.kernel).shape == (2, 4, 2)
