@@ -12,15 +12,9 @@ class Unsupported:
     """The base class of layers that refuses quantization, low-rank updates and metrics that calls add."""
 
     name: str
-    compute_dtype: str
     # Models are compiled, whatever they contain.
     supports_jit = True
     lora_enabled = False
-
-    @property
-    def input_dtype(self) -> str:
-        """The dtype that inputs are converted to."""
-        return self.compute_dtype
 
     @property
     def quantization_mode(self) -> None:

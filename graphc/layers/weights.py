@@ -199,6 +199,11 @@ class WeightOwner(Operation):
         return unique([*self._own_metrics(), *self._metrics_of_layers()])
 
     @property
+    def input_dtype(self) -> str:
+        """The dtype that floating-point inputs are converted to."""
+        return self._dtype_policy.compute_dtype
+
+    @property
     def metrics_variables(self) -> list[Any]:
         """The variables of its metrics."""
         return [v for metric in self.metrics for v in metric.variables]
