@@ -11,7 +11,7 @@ import pytest
 import graphc
 from graphc import layers, ops
 from graphc.errors import DataError, GraphcError
-from graphc.layers import repeated_calls
+from graphc.transforms import repeated_calls
 from graphc.transforms.repeated_calls import CALLS
 
 pytestmark = pytest.mark.skipif(not repeated_calls.has_compiler(), reason="needs a C compiler")
