@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc import dtypes, ops, tree
 from graphc.errors import ArgumentError, DTypeError, ShapeError
-from graphc.layers import InputLayer
+from graphc.layers import Input, InputLayer
 from graphc.layers.tracking import unique
 from graphc.registration import choices
 from graphc.tracing import KerasTensor, Node, Operation, Tensor, as_tensor, describe, get_mask, set_mask, user_line
@@ -186,6 +186,19 @@ class LayerGraph:
                 expected=f"{len(self.flat_inputs)}: {', '.join(x.name for x in self.flat_inputs)}",
             )
         return list(zip(given, self.flat_inputs, strict=True))
+
+
+def graph_between(inputs: Any, outputs: Any) -> LayerGraph:
+    """The graph between symbolic tensors; as in Keras, an input that a layer computes is replaced by one of its own."""
+    graph = LayerGraph(inputs, outputs)
+    computed = [x for x in graph.flat_inputs if x.node is not None and not isinstance(x.node.operation, InputLayer)]
+    if not computed:
+        return graph
+    fresh = {id(x): Input(batch_shape=x.shape, dtype=x.dtype, name=f"{x.name}CLONE") for x in computed}
+    replaced = tree.map_structure(lambda x: fresh.get(id(x), x), inputs)
+    found = graph.run(replaced)
+    alone = isinstance(outputs, list | tuple) and len(outputs) == 1
+    return LayerGraph(replaced, type(outputs)([found]) if alone else found)
 
 
 def _symbolic(structure: Any, what: str) -> list[KerasTensor]:

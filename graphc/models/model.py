@@ -12,7 +12,7 @@ from graphc.errors import ArgumentError, NotCalledError, StateError
 from graphc.layers import InputLayer, Layer
 from graphc.layers.layer import map_shapes, shapes_of
 from graphc.models.data import ArraySpec, DataSpec
-from graphc.models.functional import LayerGraph
+from graphc.models.functional import LayerGraph, graph_between
 from graphc.models.graph_config import graph_config, graph_from_config
 from graphc.models.inspection import Inspectable
 from graphc.models.summary import print_summary
@@ -70,7 +70,7 @@ class Model(Inspectable):
         self._prepare_trainer()
         self._graph: LayerGraph | None = None
         if functional:
-            self._set_graph(LayerGraph(inputs, outputs))
+            self._set_graph(graph_between(inputs, outputs))
             if not self._trainable:
                 self.trainable = False
 

@@ -247,25 +247,23 @@ class Operation:
 
     @property
     def input(self) -> Any:
-        """The symbolic tensor, or list of them, that the operation was called on.
+        """The symbolic tensor, or list of them, that the operation was called on first.
 
         Raises:
-            NotCalledError: if it was not called on symbolic tensors, or more than once.
+            NotCalledError: if it was not called on symbolic tensors.
         """
-        return _only(self, "inputs")
+        return _first(self, "inputs")
 
     @property
     def output(self) -> Any:
-        """The symbolic tensor, or list of them, that the operation returned."""
-        return _only(self, "outputs")
+        """The symbolic tensor, or list of them, that the first of these calls returned."""
+        return _first(self, "outputs")
 
 
-def _only(operation: Operation, side: str) -> Any:
-    if len(operation._inbound_nodes) != 1:
+def _first(operation: Operation, side: str) -> Any:
+    if not operation._inbound_nodes:
         raise NotCalledError(
-            f"{operation.name!r} has no single set of {side}",
-            got=f"{len(operation._inbound_nodes)} calls on symbolic tensors",
-            expected="one",
+            f"{operation.name!r} has no {side} yet", got="no call on symbolic tensors", hint="call it on an Input"
         )
     tensors = getattr(operation._inbound_nodes[0], side)
     return tensors[0] if len(tensors) == 1 else list(tensors)

@@ -63,7 +63,7 @@ def test_the_state_of_a_model_is_a_tree() -> None:
     tree = model.get_state_tree(value_format="numpy_array")
     assert set(tree) == {"trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables"}
     assert (tree["trainable_variables"]["net"]["out"]["kernel"] == model.layers[0].kernel.numpy()).all()
-    assert tree["optimizer_variables"]["adam"]["iteration"] == 1
+    assert tree["optimizer_variables"][model.optimizer.name]["iteration"] == 1
     assert tree["metrics_variables"]["loss"]["count"] == 4
     model.set_state_tree({"trainable_variables": {"net": {"out": {"bias": [3.0]}}}})
     assert model.layers[0].bias.numpy().tolist() == [3.0]
@@ -84,3 +84,19 @@ def test_what_layers_refuse_is_named() -> None:
             refused()
     assert model.layers[0].quantization_mode is None
     assert model.layers[0].path == model.layers[0].kernel.path.rpartition("/")[0]
+
+
+def test_a_model_may_begin_at_a_layer() -> None:
+    inputs = graphc.Input((8,))
+    first = layers.Dense(4, name="first")(inputs)
+    second = layers.Dense(3, name="second")(first)
+    outputs = layers.Dense(2, name="third")(second)
+    whole, head, tail = graphc.Model(inputs, outputs), graphc.Model(inputs, first), graphc.Model([first], [outputs])
+    assert [layer.name for layer in tail.layers[1:]] == ["second", "third"]
+    assert isinstance(tail.layers[0], layers.InputLayer)
+    x = np.random.default_rng(0).normal(size=(3, 8)).astype("float32")
+    assert (tail.predict(head.predict(x, verbose=0), verbose=0) == whole.predict(x, verbose=0)).all()
+    # The layers are those of the whole model, whose outputs are those of their first calls.
+    assert tail.weights[0] is whole.get_layer("second").kernel
+    assert whole.get_layer("third").output is outputs
+    assert graphc.Model(whole.input, whole.get_layer("second").output).output_shape == (None, 3)
