@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -20,6 +20,7 @@ from graphc.layers.input_spec import check_inputs
 from graphc.layers.kinds import KINDS
 from graphc.layers.masks import fill_in_masks, propagate_masks
 from graphc.layers.rematerialization import RematScope, current_remat_scope, rematerialized
+from graphc.layers.shapes import as_tuples, map_shapes, shapes_of
 from graphc.layers.unsupported import Unsupported
 from graphc.layers.weights import WeightOwner, active_layers
 from graphc.parameters import declared_config, declared_of
@@ -35,7 +36,6 @@ from graphc.tracing import (
     describe,
     get_mask,
     has_symbolic,
-    keras_shape,
     scope,
     set_mask,
     untraced,
@@ -208,7 +208,7 @@ class Layer(WeightOwner, Unsupported):
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Builds the layer with a configuration that `get_build_config` returned."""
-        shapes = {key: _as_shape(shape) for key, shape in config.get("shapes_dict", config).items()}
+        shapes = {key: as_tuples(shape) for key, shape in config.get("shapes_dict", config).items()}
         if set(shapes) == {"input_shape"}:
             self.build(shapes["input_shape"])
         else:
@@ -235,7 +235,7 @@ class Layer(WeightOwner, Unsupported):
         else:
             self.build(**{name: shapes.get(name) for name in parameters})
         if self._build_args is None:  # it has no `build` of its own
-            self._build_args = {} if first is None else {"input_shape": _as_shape(first)}
+            self._build_args = {} if first is None else {"input_shape": as_tuples(first)}
         self.built = True
 
     # ---- calling
@@ -561,43 +561,6 @@ def _named_build(build: Callable[..., None]) -> Callable[..., None]:
             self.trainable = False
         names = list(signature_of(build).parameters)[1:]
         shapes = {**dict(zip(names, args, strict=False)), **kwargs}
-        self._build_args = {k: _as_shape(v) for k, v in shapes.items()} if shapes else None
+        self._build_args = {k: as_tuples(v) for k, v in shapes.items()} if shapes else None
 
     return wrapped
-
-
-def _as_shape(shape: Any) -> Any:
-    """Shapes as tuples: JSON stores them as lists."""
-    if is_shape(shape):
-        return tuple(shape)
-    if isinstance(shape, list | tuple):
-        return [_as_shape(part) for part in shape]
-    return {key: _as_shape(part) for key, part in shape.items()} if isinstance(shape, Mapping) else shape
-
-
-def is_shape(value: Any) -> bool:
-    """Whether a value is a shape, and not a structure of shapes."""
-    return isinstance(value, list | tuple) and all(size is None or isinstance(size, int) for size in value)
-
-
-def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
-    """Applies a function to each shape in a structure."""
-    if is_shape(shapes):
-        return function(tuple(shapes))
-    if isinstance(shapes, Mapping):
-        return {key: map_shapes(function, part) for key, part in shapes.items()}
-    found = [map_shapes(function, part) for part in shapes]
-    return tuple(found) if isinstance(shapes, tuple) else found
-
-
-def shapes_of(value: Any) -> Any:
-    """The shapes of the tensors in a structure; None if there are no tensors."""
-    if isinstance(value, Tensor | KerasTensor | Variable | HostTensor | np.ndarray):
-        return keras_shape(value.shape)
-    if isinstance(value, Mapping):
-        found = {key: shapes_of(part) for key, part in value.items()}
-        return found if any(part is not None for part in found.values()) else None
-    if isinstance(value, list | tuple):
-        shapes = [shapes_of(part) for part in value]
-        return shapes if shapes and all(part is not None for part in shapes) else None
-    return None

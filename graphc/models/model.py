@@ -10,7 +10,7 @@ from typing import Any
 from graphc import dtypes, optimizers, tree
 from graphc.errors import ArgumentError, NotCalledError, StateError
 from graphc.layers import InputLayer, Layer
-from graphc.layers.layer import map_shapes, shapes_of
+from graphc.layers.shapes import map_shapes, shapes_of
 from graphc.models.data import ArraySpec, DataSpec
 from graphc.models.functional import LayerGraph, graph_between
 from graphc.models.graph_config import graph_config, graph_from_config
