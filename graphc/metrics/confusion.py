@@ -196,7 +196,7 @@ def fraction(value: Any, name: str) -> float:
         ArgumentError: if it is something else.
     """
     if not isinstance(value, int | float | np.integer | np.floating) or not 0 <= value <= 1:
-        raise ArgumentError(f"`{name}` must be in the range [0, 1]", got=repr(value))
+        raise ArgumentError(f"{name} is from 0 to 1", got=repr(value))
     return float(value)
 
 

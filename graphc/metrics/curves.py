@@ -36,7 +36,7 @@ class _BestWhere(CountingMetric):
         self.value = fraction(getattr(self, self._limit), self._limit)
         count = self.num_thresholds
         if count <= 0:
-            raise ArgumentError("Argument `num_thresholds` must be an integer > 0", got=repr(count))
+            raise ArgumentError("num_thresholds is an integer above 0", got=repr(count))
         self.thresholds = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
         self._add_counts()
 
@@ -208,7 +208,7 @@ class AUC(CountingMetric):
         self.summation_method = _choice(self.summation_method, _METHODS, "summation_method")
         if self.init_thresholds is None:
             if self.num_thresholds <= 1:
-                raise ArgumentError("Argument `num_thresholds` must be an integer > 1", got=repr(self.num_thresholds))
+                raise ArgumentError("num_thresholds is an integer above 1", got=repr(self.num_thresholds))
             inner = [i / (self.num_thresholds - 1) for i in range(1, self.num_thresholds - 1)]
         else:
             inner = sorted(fraction(t, "thresholds") for t in self.init_thresholds)

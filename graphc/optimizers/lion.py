@@ -41,7 +41,7 @@ class Lion(Optimizer):
 
     def _prepare(self) -> None:
         if not 0 < self.beta_1 <= 1:
-            raise ArgumentError("Argument `beta_1` must be in the range (0, 1]", got=repr(self.beta_1))
+            raise ArgumentError("beta_1 is above 0, and at most 1", got=repr(self.beta_1))
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Creates the optimizer's variables for some weights."""

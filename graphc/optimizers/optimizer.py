@@ -92,7 +92,7 @@ class Optimizer(Configurable):
         if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ArgumentError("Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be given")
         if use_ema and not 0 <= ema_momentum <= 1:
-            raise ArgumentError("`ema_momentum` must be in the range [0, 1]", got=ema_momentum)
+            raise ArgumentError("ema_momentum is from 0 to 1", got=ema_momentum)
         every = ema_overwrite_frequency
         if use_ema and every and (not isinstance(every, int) or every < 1):
             raise ArgumentError("ema_overwrite_frequency is 1 or more, or None", got=repr(every))

@@ -34,8 +34,9 @@ def factor_range(name: str, factor: Any, low: float, high: float) -> tuple[Any, 
         fits = pair[0] <= high and pair[1] >= low
     if not fits:
         raise ArgumentError(
-            f"The `{name}` argument should be a number (or a list of two numbers) in the range [{low}, {high}].",
+            f"{name} is a number, or two: its smallest and its largest value",
             got=f"{name}={factor!r}",
+            expected=f"within [{low}, {high}]",
         )
     if pair is not None:
         first, second = sorted(pair)
@@ -49,9 +50,9 @@ def strict_range(name: str, factor: Any, low: float, high: float, *, open_below:
     numbers = all(isinstance(end, int | float) for end in ends) and len(ends) in (1, 2)
     if not numbers or any(end > high or end < low or (open_below and end == low) for end in ends):
         raise ArgumentError(
-            f"The `{name}` argument should be a number (or a list of two numbers) in the range"
-            f" {'(' if open_below else '['}{low}, {high}].",
+            f"{name} is a number, or two: its smallest and its largest value",
             got=f"{name}={factor!r}",
+            expected=f"within {'(' if open_below else '['}{low}, {high}]",
         )
     first, second = sorted(factor) if isinstance(factor, list | tuple) else (-abs(factor), abs(factor))
     return first, second
@@ -59,14 +60,15 @@ def strict_range(name: str, factor: Any, low: float, high: float, *, open_below:
 
 def _value_range(value: Any) -> list[Any]:
     if not isinstance(value, list | tuple) or len(value) != 2:
-        raise ArgumentError("The `value_range` argument should be a list of two numbers.", got=f"value_range={value!r}")
+        raise ArgumentError("value_range is two numbers, the smallest and the largest of pixels", got=repr(value))
     return sorted(value)
 
 
 def _one_of(name: str, allowed: tuple[str, ...]) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if value not in allowed:
-            raise ArgumentError(f"Unknown `{name}` {value}.", got=repr(value), expected=f"one of {allowed}")
+            expected = ", ".join(map(repr, allowed))
+            raise ArgumentError(f"there is no such {name}", got=repr(value), expected=expected)
         return value
 
     return check

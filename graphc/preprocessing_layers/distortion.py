@@ -48,7 +48,7 @@ class RandomPerspective(GeometricLayer):
     def _prepare(self) -> None:
         super()._prepare()
         if not 0.0 <= self.scale <= 1.0:
-            raise ArgumentError("The `scale` argument should be a number in the range [0,1].", got=repr(self.scale))
+            raise ArgumentError("scale is a number from 0 to 1", got=repr(self.scale))
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """Which images are changed, the corners, and where they go."""

@@ -90,9 +90,7 @@ class RandomErasing(ColorLayer, _Rectangles):
         if self.fill_value is not None and (
             len(color) not in (1, 3) or not all(isinstance(number, int | float) for number in color)
         ):
-            raise ArgumentError(
-                "The `fill_value` argument should be a number (or a list of three numbers)", got=repr(self.fill_value)
-            )
+            raise ArgumentError("fill_value is a number, or three", got=repr(self.fill_value))
 
     def _filling(self, images: Any, generator: Any) -> Any:
         if self.fill_value is None:
