@@ -140,12 +140,12 @@ class LoadError(BackendError):
     """What was built cannot be loaded."""
 
 
-class FileError(GraphcError, OSError, ValueError):
+class FileError(GraphcError, OSError):
     """A file could not be read or written, or holds something else than it should."""
 
 
-class WeightsError(FileError):
-    """A file of weights can be read, but does not hold the model's weights, or holds what no weight is."""
+class WeightsError(FileError, ValueError):
+    """A file of a model or its weights is not there, or does not hold what fits the model."""
 
 
 class VerificationError(GraphcError, AssertionError):

@@ -11,6 +11,9 @@ import pytest
 from tests.cuda_emulator.activation import activate
 from tests.cuda_emulator.build import CannotBuild
 
+# Keras is compared with on JAX, whichever test imports it first.
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
 
 def _cuda_problem() -> str | None:
     """Why CUDA tests cannot run; None where they can, the emulator being active if it is needed."""

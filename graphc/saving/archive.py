@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from graphc.errors import FileError, GraphcError
+from graphc.errors import FileError, GraphcError, WeightsError
 from graphc.saving.files import Entry, h5_entries, write_h5, written_aside
 from graphc.tracing import Array
 
@@ -67,7 +67,7 @@ def opened(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Entry]]]:
     import h5py  # type: ignore[import-untyped]  # noqa: PLC0415
 
     if not path.is_file():
-        raise FileError("there is no such file", got=str(path), hint="check the path")
+        raise WeightsError("there is no such file", got=str(path), hint="check the path")
     try:
         with zipfile.ZipFile(path) as archive:
             config = _json(path, _member(path, archive, CONFIG, _MOST_TEXT))

@@ -53,7 +53,7 @@ def kind_of(path: Path) -> str:
     for kind in ("safetensors", "h5"):
         if path.name.endswith(f".weights.{kind}"):
             return kind
-    raise FileError(
+    raise WeightsError(
         "the name of a file of weights has another ending",
         got=path.name,
         expected="one that ends with .weights.safetensors or .weights.h5",
@@ -204,7 +204,7 @@ def opened(path: Path, kind: str) -> Iterator[dict[str, Entry]]:
     from safetensors import SafetensorError  # noqa: PLC0415
 
     if not os.path.isfile(path):
-        raise FileError("there is no such file", got=str(path), hint="check the path")
+        raise WeightsError("there is no such file", got=str(path), hint="check the path")
     try:
         with (_safetensors if kind == "safetensors" else _h5)(path) as entries:
             yield entries

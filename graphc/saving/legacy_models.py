@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import FileError
+from graphc.errors import FileError, WeightsError
 from graphc.saving import legacy
 from graphc.saving.files import written_aside
 from graphc.tracing import Variable
@@ -66,7 +66,7 @@ def configurations(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     import h5py  # noqa: PLC0415
 
     if not path.is_file():
-        raise FileError("there is no such file", got=str(path), hint="check the path")
+        raise WeightsError("there is no such file", got=str(path), hint="check the path")
     try:
         with h5py.File(path, "r") as file:
             found = [_json(file.attrs.get(name)) for name in (_CONFIG, _TRAINING)]
