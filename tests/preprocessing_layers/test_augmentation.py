@@ -334,10 +334,10 @@ def test_models_on_bytes_with_unknown_batch_sizes() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: layers.RandomRotation(2.0), "`factor` argument"),
-        (lambda: layers.RandomZoom(-1.0), "`height_factor` argument"),
-        (lambda: layers.RandomTranslation(0.1, 1.5), "`width_factor` argument"),
-        (lambda: layers.RandomShear(-0.5), "`x_factor` argument"),
+        (lambda: layers.RandomRotation(2.0), "factor is a number"),
+        (lambda: layers.RandomZoom(-1.0), "height_factor is a number"),
+        (lambda: layers.RandomTranslation(0.1, 1.5), "width_factor is a number"),
+        (lambda: layers.RandomShear(-0.5), "x_factor is a number"),
         (lambda: layers.RandomFlip("up"), "mode"),
         (lambda: layers.RandomFlip(factor=0.1), "does not take a `factor`"),
         (lambda: layers.RandomRotation(0.1, fill_mode="mirror"), "fill_mode"),
