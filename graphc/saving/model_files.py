@@ -26,7 +26,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: Any = 
         model: The model.
         filepath: Path that ends with `.keras`, or with `.h5`: the form before Keras 3.
         overwrite: Whether an existing file may be replaced.
-        zipped: Accepted as in Keras; the file is a ZIP archive.
+        zipped: True or None: the file is a ZIP archive. Folders are not written.
         **kwargs: `include_optimizer`: whether the optimizer is written.
 
     Raises:
@@ -37,6 +37,8 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: Any = 
     kwargs.pop("save_format", None)
     if kwargs:
         raise ArgumentError("`save` takes no such argument", got=", ".join(kwargs))
+    if zipped is not None and not zipped:
+        raise ArgumentError("a model is written to a file, and not to a folder", got="zipped=False", hint="leave it out")
     path = _model_path(filepath)
     if not overwrite and path.exists():
         raise FileError("the file is there already", got=str(path), hint="pass overwrite=True")
