@@ -38,7 +38,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: Any = 
     if kwargs:
         raise ArgumentError("`save` takes no such argument", got=", ".join(kwargs))
     if zipped is not None and not zipped:
-        raise ArgumentError("a model is written to a file, and not to a folder", got="zipped=False", hint="leave it out")
+        raise ArgumentError("a model is written to a file, not to a folder", got="zipped=False", hint="leave it out")
     path = _model_path(filepath)
     if not overwrite and path.exists():
         raise FileError("the file is there already", got=str(path), hint="pass overwrite=True")
