@@ -1,10 +1,12 @@
 """The scripts of `examples/`: each runs in a process of its own, and prints what it is there to show.
 
-The scripts that load Fashion-MNIST get a few random pictures instead; the slow tests run them on the real ones.
+The scripts that load Fashion-MNIST get a few random pictures instead; the slow tests run them on the real ones. The
+programs that say how good their models are run in the slow tests only.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -120,10 +122,85 @@ LONG: dict[str, Callable[[str], None]] = {"maml.py": maml}
 DRAWN = {"gan.py": {"d_loss": 1.6, "g_loss": 2.0}, "vae.py": {"loss": 260, "reconstruction_loss": 250, "kl_loss": 20}}
 
 
+# What a program says of its model's quality, and between which numbers that is for any seed and number of threads.
+QUALITY: dict[str, dict[str, tuple[float, float]]] = {
+    "autoencoder.py": {r"ROC curve: (\S+)": (0.9, 1), r"noise: mean squared error \S+ -> (\S+)": (0, 0.03)},
+    "char_gpt.py": {r"test: (\S+) bits per character": (1.5, 2.9), r"single characters: (\S+) bits": (4, 5)},
+    "custom_parts.py": {r"test accuracy: ([\d.]+)": (0.9, 1), r"among the two best: (\S+)": (0.94, 1)},
+    "estimators.py": {r"accuracy of the network: ([\d.]+)": (0.92, 1), r"'units': 16}: (\S+)": (0.92, 1)},
+    "forecasting.py": {r"relative to the baseline: (\S+)": (0, 0.3)},
+    "image_classification.py": {r"test accuracy: (\S+)": (0.86, 1), r"Trouser +(\S+) ": (0.95, 1)},
+    "imbalanced.py": {
+        r"ROC curve: (\S+)": (0.96, 1),
+        r"class weights: .* recall (\S+) ": (0.8, 1),
+        r"threshold .* recall (\S+)": (0.85, 1),
+    },
+    "resnet_augmentation.py": {r"test accuracy: (\S+)": (0.84, 1)},
+    "segmentation_unet.py": {r"mean IoU: (\S+)": (0.55, 1), r"background +IoU (\S+)": (0.9, 1)},
+    "several_outputs.py": {
+        r"digit accuracy: ([\d.]+)": (0.88, 1),
+        r"parity accuracy: ([\d.]+)": (0.9, 1),
+        r"error of ink: (\S+)": (0, 0.5),
+    },
+    "siamese.py": {r"same or different: (\S+)": (0.9, 1), r"nearest neighbour: (\S+)": (0.9, 1)},
+    "text_lstm.py": {r"test accuracy: (\S+)": (0.6, 1), r"raw strings: (\S+)": (0.6, 1)},
+    "text_transformer.py": {r"test accuracy: (\S+)": (0.8, 1)},
+    "transfer_learning.py": {
+        r"without pretraining: (\S+)": (0.3, 0.76),
+        r"new head: (\S+)": (0.76, 1),
+        r"fine-tuned: ([\d.]+)": (0.78, 1),
+    },
+    "wide_and_deep.py": {r"test R2: (\S+)": (0.35, 0.8)},
+}
+# What else a program says, which shows that it does what it is there for.
+SAID: dict[str, str] = {
+    "custom_parts.py": "the same results after loading: True",
+    "several_outputs.py": "digit_accuracy, digit_loss, ink_loss, ink_mae, loss, odd_accuracy, odd_auc, odd_loss",
+    "text_transformer.py": "the loaded model predicts the same: True",
+    "transfer_learning.py": "moving averages changed: False",
+}
+# The shapes of the pictures that programs write.
+PICTURES = {"autoencoder.py": (84, 280, 1), "segmentation_unet.py": (144, 384, 1)}
+
+
 def test_each_example_is_tested() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {*CHECKS, *LONG, *DRAWN}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*CHECKS, *LONG, *DRAWN, *QUALITY}
     readme = (ROOT / "README.md").read_text()
     assert all(f"`{path.name}`" in readme for path in EXAMPLES.glob("*.py"))
+
+
+def skip_without_data(name: str) -> None:
+    program = (EXAMPLES / name).read_text()
+    if "fashion_mnist" in program:
+        try:
+            fashion_mnist.load(download=False)
+        except FileError:
+            pytest.skip("Fashion-MNIST is not on this machine: apt install dataset-fashion-mnist")
+    licences = Path("/usr/share/common-licenses")
+    if str(licences) in program and not licences.exists():
+        pytest.skip("the licences that Debian has in /usr/share/common-licenses are not on this machine")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUALITY)
+def test_the_quality_that_a_program_reaches(name: str, tmp_path: Path) -> None:
+    skip_without_data(name)
+    text = output(name, folder=tmp_path, real=True)
+    for pattern, (least, most) in QUALITY[name].items():
+        (found,) = numbers(text, pattern)
+        assert least <= found <= most, f"{pattern} is {found} in:\n{text}"
+    assert SAID.get(name, "") in text
+    if name in PICTURES:
+        pixels = read_png(tmp_path / name.replace(".py", ".png"))
+        assert pixels.shape == PICTURES[name]
+        assert np.ptp(pixels) == 255
+
+
+@pytest.mark.parametrize("name", QUALITY)
+def test_the_first_lines_of_a_program_say_what_it_is(name: str) -> None:
+    documentation = ast.get_docstring(ast.parse((EXAMPLES / name).read_text())) or ""
+    for part in ("Data: ", "Prints ", "Takes about ", f"Run: `python examples/{name}`."):
+        assert part in documentation
 
 
 @pytest.mark.parametrize("name", [*CHECKS, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
@@ -150,10 +227,8 @@ def test_a_picture_is_drawn(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWN)
 def test_what_is_drawn_looks_like_clothes(name: str, tmp_path: Path) -> None:
-    try:
-        (photographs, _), _ = fashion_mnist.load(download=False).split
-    except FileError:
-        pytest.skip("Fashion-MNIST is not on this machine: apt install dataset-fashion-mnist")
+    skip_without_data(name)
+    (photographs, _), _ = fashion_mnist.load(download=False).split
     text = output(name, folder=tmp_path, real=True)
     for loss, most in DRAWN[name].items():
         assert 0 < numbers(text, rf"\b{loss}: (\S+)")[-1] < most
