@@ -349,6 +349,7 @@ class Identity(Layer):
     """
 
     _passes_masks = True
+    _builds_when_called = False
 
     def call(self, inputs: Any) -> Any:
         """The inputs."""
@@ -370,6 +371,7 @@ class Activation(Layer):
     """
 
     _passes_masks = True
+    _builds_when_called = False
 
     activation: Any
 
@@ -394,6 +396,8 @@ class Masking(Layer):
     >>> Masking()(x)._keras_mask.numpy()
     array([[ True, False]])
     """
+
+    _builds_when_called = False
 
     mask_value: Any = 0.0
 

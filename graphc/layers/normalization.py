@@ -362,6 +362,7 @@ class UnitNormalization(Layer):
     """
 
     _passes_masks = True
+    _builds_when_called = False
 
     axis: Any = -1
 

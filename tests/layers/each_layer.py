@@ -24,6 +24,7 @@ import pytest
 
 import graphc
 from graphc import layers, ops, tree
+from graphc.models.summary import shape_of as shape_in_summary
 from graphc.tracing import as_tensor, get_mask, set_mask
 from tests.layers.keras_comparison import configured, paths_of, share_weights
 
@@ -351,6 +352,14 @@ def check_halves(row: Tried) -> None:
         for a, b in zip(outputs, exact, strict=True):
             scale = np.abs(b).max() if is_float(b) else 0.0
             close([np.asarray(ops.cast(a, "float32"))], [b], 0.02, 0.02 * scale)
+
+
+def check_summary(row: Tried) -> None:
+    """Where there are no symbolic inputs, summaries tell the shapes that Keras's tell."""
+    if row.theirs is None:
+        return
+    shapes = shape_in_summary(row.ours), keras.src.utils.summary_utils.format_layer_shape(row.theirs)
+    same(*(re.sub(r"\[/?(color\(\d+\))?\]", "", shape) for shape in shapes))
 
 
 def check_copies(row: Tried) -> None:

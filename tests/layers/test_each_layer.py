@@ -262,12 +262,15 @@ LAYERS: dict[str, Given] = {
 ALONE = ("Hashing", "HashedCrossing", "StringLookup", "IntegerLookup", "TextVectorization", "ThresholdedReLU")
 # Checks in which ours differs from Keras's on purpose.
 DIFFERS: dict[str, tuple[str, ...]] = {
-    "CategoryEncoding": ("halves",),  # Keras's result has not the dtype that its symbolic result has
+    # Keras's result has not the dtype that its symbolic result has, and its summary fails.
+    "CategoryEncoding": ("halves", "summary"),
     "ConvLSTM1D": ("masks",),  # Keras broadcasts the mask of a step along an axis of the image
     "ConvLSTM2D": ("masks",),
     "ConvLSTM3D": ("masks",),
     "MaxNumBoundingBoxes": ("configuration",),  # Keras forgets an argument
-    "RandomCrop": ("beside_keras", "halves"),  # Keras returns images as they are in inference
+    # Keras returns images as they are in inference, and its summary fails.
+    "RandomCrop": ("beside_keras", "halves", "summary"),
+    "RandomFlip": ("summary",),
     "RandomGrayscale": ("configuration",),  # Keras forgets the seed
     "STFTSpectrogram": ("halves",),  # Keras refuses bfloat16
 }
