@@ -216,7 +216,7 @@ def _function_config(function: FunctionType) -> dict[str, Any]:
     if function.__name__ == "<lambda>":
         raise ArgumentError("a lambda cannot be written to a configuration", hint="define a function, and register it")
     known = get_registered_name(function)
-    return {"module": "builtins", "class_name": "function", "config": known, "registered_name": known}
+    return {"module": "builtins", "class_name": "function", "config": known, "registered_name": "function"}
 
 
 def _object_config(obj: Any) -> dict[str, Any]:

@@ -61,9 +61,9 @@ class ModelCheckpoint(Monitor):
         self._batches, self._epoch = 0, 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Checks that the direction of improvement is known."""
-        if self.save_best_only:
-            self.larger_is_better()
+        """Checks that the direction of improvement is known, if it decides what is saved."""
+        if self.save_best_only or self._direction() is not None:
+            self.set_monitor_op()
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Notes the epoch."""

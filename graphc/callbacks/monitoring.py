@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc import ops
 from graphc.callbacks.callback import Callback, Logs
 from graphc.errors import ArgumentError
 from graphc.registration import choices
@@ -38,6 +39,18 @@ class Monitor(Callback):
         self.monitor, self.mode = monitor, mode
         self.min_delta: float = abs(number("min_delta", min_delta))
         self.best: float | None = None
+        # `ops.less` or `ops.greater`: how a better value compares, once the direction is known.
+        self.monitor_op: Callable[..., Any] | None = None
+
+    def _direction(self) -> str | None:
+        """`"up"` or `"down"`, where better values are; None if it is unknown."""
+        if self.mode != "auto":
+            return "up" if self.mode == "max" else "down"
+        return self._directions().get(self.monitor.removeprefix("val_"))
+
+    def _directions(self) -> dict[str, str | None]:
+        """The directions of the model's metrics, by name."""
+        return self.model.metric_directions() if hasattr(self.model, "metric_directions") else {"loss": "down"}
 
     def larger_is_better(self) -> bool:
         """Whether a larger value of the metric is better.
@@ -45,12 +58,9 @@ class Monitor(Callback):
         Raises:
             ArgumentError: if the mode is `"auto"`, and the direction of the metric is unknown.
         """
-        if self.mode != "auto":
-            return self.mode == "max"
-        name = self.monitor.removeprefix("val_")
-        directions = self.model.metric_directions() if hasattr(self.model, "metric_directions") else {"loss": "down"}
-        direction = directions.get(name)
+        direction = self._direction()
         if direction is None:
+            name, directions = self.monitor.removeprefix("val_"), self._directions()
             raise ArgumentError(
                 f"{type(self).__name__} cannot tell whether {self.monitor!r} is better when it is larger",
                 got="mode='auto'",
@@ -59,13 +69,24 @@ class Monitor(Callback):
             )
         return direction == "up"
 
+    def set_monitor_op(self) -> None:
+        """Sets how values are compared, once: `monitor_op`, and with `ops.less` the sign of `min_delta`.
+
+        Raises:
+            ArgumentError: if the direction of the metric is unknown.
+        """
+        if self.monitor_op is None:
+            larger = self.larger_is_better()
+            self.monitor_op = ops.greater if larger else ops.less
+            self.min_delta = self.min_delta if larger else -self.min_delta
+
     def is_better(self, value: float, than: float | None) -> bool:
         """Whether a value is better than another."""
         if than is None:
             return not math.isnan(value)
-        if self.larger_is_better():
-            return value - self.min_delta > than
-        return value + self.min_delta < than
+        self.set_monitor_op()
+        assert self.monitor_op is not None
+        return bool(self.monitor_op(value - self.min_delta, than))
 
     def get_monitor_value(self, logs: Logs) -> float | None:
         """The value of the metric; None, with a warning, if the logs do not contain it."""
@@ -122,7 +143,7 @@ class EarlyStopping(Monitor):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Resets the state."""
-        self.larger_is_better()
+        self.set_monitor_op()
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best, self.best_weights = None, None
 
@@ -208,7 +229,7 @@ class ReduceLROnPlateau(Monitor):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Resets the state."""
-        self.larger_is_better()
+        self.set_monitor_op()
         self.best, self.wait, self.cooldown_counter = None, 0, 0
 
     def in_cooldown(self) -> bool:

@@ -19,6 +19,7 @@ class _Function(Layer):
     """The base class of functions of elements."""
 
     _passes_masks = True
+    _builds_when_called = False
 
     def _check_not_negative(self, *names: str) -> None:
         for name in names:

@@ -16,7 +16,7 @@ from graphc.layers.input_spec import InputSpec
 from graphc.layers.kinds import refuse_unsupported
 from graphc.layers.layer import Layer
 from graphc.parameters import configured, declared_of
-from graphc.registration import deserialize_keras_object, exported
+from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.tracing import KerasTensor, Node, bind, current_origin, describe, set_mask, user_line
 from graphc.tracing.lookups import Lookup, Table, is_checked, nodes_from_data, record
 from graphc.transforms.autograph import for_trace
@@ -349,6 +349,7 @@ class Identity(Layer):
     """
 
     _passes_masks = True
+    _builds_when_called = False
 
     def call(self, inputs: Any) -> Any:
         """The inputs."""
@@ -370,6 +371,7 @@ class Activation(Layer):
     """
 
     _passes_masks = True
+    _builds_when_called = False
 
     activation: Any
 
@@ -394,6 +396,8 @@ class Masking(Layer):
     >>> Masking()(x)._keras_mask.numpy()
     array([[ True, False]])
     """
+
+    _builds_when_called = False
 
     mask_value: Any = 0.0
 
@@ -425,6 +429,8 @@ class Lambda(Layer):
     array([[2.]], dtype=float32)
     """
 
+    _has_generic_config = True
+
     def __init__(
         self, function: Any, output_shape: Any = None, mask: Any = None, arguments: Any = None, **kwargs: Any
     ) -> None:
@@ -438,6 +444,12 @@ class Lambda(Layer):
         known = {"mask": mask, "training": training}
         options = {name: known[name] for name in known.keys() & self._parameters}
         return for_trace(self.function)(inputs, **self.arguments, **options)
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration, without the shape and the mask that were not given."""
+        config = super().get_config()
+        config["arguments"] = serialize_keras_object(self.arguments)
+        return {key: value for key, value in config.items() if value is not None or key not in ("output_shape", "mask")}
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the outputs."""

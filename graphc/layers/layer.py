@@ -99,8 +99,9 @@ class Layer(WeightOwner, Unsupported):
     _init_args: tuple[tuple[Any, ...], dict[str, Any]]
     _losses: list[Tensor]
     _build_args: dict[str, Any] | None
-    # Whether a layer without weights counts as built, in Keras, only when it was called: summaries tell its shape then.
-    _builds_when_called = False
+    # Whether a layer without `build` records the shapes of its first call, so that summaries show that of its outputs.
+    # Those of which Keras says that they are built when they are made do not.
+    _builds_when_called = True
     _repeated_calls: RepeatedCalls | None
     _remat_scope: RematScope | None
     # The shape of the inputs, batch included, with which a `Sequential` begins that has the layer first.

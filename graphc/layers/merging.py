@@ -29,7 +29,6 @@ class Merge(Layer):
     """The base class of layers that combine broadcastable tensors elementwise."""
 
     _passes_masks = True
-    _builds_when_called = True
 
     def combine(self, tensors: list[Tensor]) -> Any:
         """Combines tensors of one rank."""
@@ -183,8 +182,6 @@ class Concatenate(Layer):
     array([[1., 1., 0.]], dtype=float32)
     """
 
-    _builds_when_called = True
-
     _passes_masks = True
 
     axis: int = -1
@@ -223,8 +220,6 @@ class Dot(Layer):
     >>> Dot(axes=1)([ops.ones((2, 3)), ops.ones((2, 3))]).numpy().tolist()
     [[3.0], [3.0]]
     """
-
-    _builds_when_called = True
 
     _passes_masks = True
 

@@ -119,6 +119,13 @@ class BatchNormalization(_Normalization):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The normalized inputs."""
         x, beta, gamma = in_wide(inputs), self.beta, self.gamma
+        if mask is not None and mask.ndim != x.ndim - 1:
+            raise ShapeError(
+                "the mask has one axis less than the inputs",
+                layer=self.name,
+                got=f"a mask of {mask.type} for {x.type}",
+                hint="leave out its last axis",
+            )
         if training and self.trainable:
             axis = self.axis % x.ndim
             mean, variance = self._moments(x, tuple(a for a in range(x.ndim) if a != axis), mask)
@@ -174,10 +181,6 @@ class BatchNormalization(_Normalization):
         if mask is None:
             mean, variance = ops.moments(x, axes)
             return mean, variance
-        if mask.ndim != x.ndim - 1:
-            raise ShapeError(
-                "the mask does not fit the inputs", layer=self.name, got=str(mask.type), expected=str(x.type)
-            )
         counts = ops.broadcast_to(ops.expand_dims(ops.cast(mask, "bool"), -1), x.shape)
         number = ops.sum(ops.cast(counts, x.dtype), axes, keepdims=True) + settings.epsilon()
         mean = ops.sum(ops.where(counts, x, 0), axes, keepdims=True) / number
@@ -263,6 +266,8 @@ class GroupNormalization(_Normalization):
     >>> GroupNormalization(2, epsilon=0.0)([[1.0, 3.0, 10.0, 30.0]]).numpy().round(4).tolist()
     [[-1.0, 1.0, -1.0, 1.0]]
     """
+
+    _passes_masks = True
 
     groups: int = 32
     axis: int = -1
@@ -357,6 +362,7 @@ class UnitNormalization(Layer):
     """
 
     _passes_masks = True
+    _builds_when_called = False
 
     axis: Any = -1
 

@@ -20,6 +20,8 @@ _MODULE = "keras.layers"
 class _Pooling(Layer):
     """The base class of pooling over windows."""
 
+    _builds_when_called = False
+
     axes: ClassVar[int]
     pool_size: Any
     strides: Any
@@ -63,6 +65,8 @@ class _AveragePooling(_Pooling):
 @configured
 class _Global(Layer):
     """The base class of pooling over all spatial axes."""
+
+    _builds_when_called = False
 
     axes: ClassVar[int]
     data_format: Any = None

@@ -21,6 +21,7 @@ class _Random(Layer):
     """The base class of random layers, with a seed generator."""
 
     _passes_masks = True
+    _builds_when_called = False
     _strength: ClassVar[str] = "rate"
     seed: Any
 
@@ -267,6 +268,7 @@ class ActivityRegularization(Layer):
     """
 
     _passes_masks = True
+    _builds_when_called = False
     l1: float = 0.0
     l2: float = 0.0
 

@@ -30,8 +30,6 @@ class Flatten(Layer):
     (2, 12)
     """
 
-    _builds_when_called = True
-
     data_format: Any = None
 
     def _prepare(self) -> None:
@@ -58,6 +56,8 @@ class Reshape(Layer):
     >>> Reshape((-1, 2))(ops.zeros((3, 4))).shape
     (3, 2, 2)
     """
+
+    _builds_when_called = False
 
     target_shape: Any
 
@@ -95,8 +95,6 @@ class Permute(Layer):
     (1, 4, 3)
     """
 
-    _builds_when_called = True
-
     dims: Any
 
     def _prepare(self) -> None:
@@ -123,8 +121,6 @@ class RepeatVector(Layer):
     >>> RepeatVector(3)(ops.zeros((2, 4))).shape
     (2, 3, 4)
     """
-
-    _builds_when_called = True
 
     n: int
 
@@ -154,8 +150,6 @@ class Rescaling(Layer):
     >>> Rescaling(1 / 255)([[0, 255]]).numpy()
     array([[0., 1.]], dtype=float32)
     """
-
-    _builds_when_called = True
 
     _passes_masks = True
 

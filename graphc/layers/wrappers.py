@@ -183,6 +183,8 @@ class Bidirectional(Layer):
             self.backward_layer = _copied(layer, "backward", go_backwards=True)
         self._check_pair()
         for part in (self.forward_layer, self.backward_layer):
+            if hasattr(layer, "use_cudnn"):  # no part of the configuration from which a copy is made
+                part.use_cudnn = layer.use_cudnn
             if hasattr(part, "zero_output_for_mask"):
                 part.zero_output_for_mask = part.return_sequences
         self.merge_mode = merge_mode

@@ -50,6 +50,7 @@ class Model(Inspectable):
     """
 
     _has_generic_config = True
+    _builds_when_called = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """`Model(inputs, outputs)` is a `Functional`."""

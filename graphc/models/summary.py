@@ -6,10 +6,12 @@ import math
 import re
 import shutil
 from collections.abc import Callable
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from graphc import tree
 from graphc.errors import ArgumentError, GraphcError
+from graphc.layers.layer import Layer
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,11 +36,23 @@ def _number(x: object) -> str:
     return f"[color(45)]{x}[/]" if x is None else f"[color(34)]{x}[/]"
 
 
-def _shape(layer: Any) -> str:
+def _tells_shapes(cls: type) -> bool:
+    """Whether a layer's class, or one of ours that it is derived from, says what shapes the outputs have.
+
+    For others Keras does not compute shapes by tracing.
+    """
+    return any(
+        "compute_output_shape" in vars(base) or "_keras_module" in vars(base)
+        for base in takewhile(lambda base: base is not Layer, cls.__mro__)
+        if base.__name__ != "Model"
+    )
+
+
+def shape_of(layer: Any) -> str:
     """The shape of a layer's outputs; a question mark where it is not known."""
     if layer._inbound_nodes:
         shapes = [x.shape for x in layer._inbound_nodes[-1].outputs]
-    elif getattr(layer, "_build_args", None):
+    elif getattr(layer, "_build_args", None) and _tells_shapes(type(layer)):
         try:
             shape = layer.compute_output_shape(*(given for given in layer._build_args.values() if given is not None))
         except (GraphcError, NotImplementedError, TypeError):
@@ -84,7 +98,7 @@ def _rows(model: Any, layer: Any, stack: bool, nested: bool, trainable: bool, le
 
     name = "   " * level + "└ " + layer.name if level else layer.name
     kind = getattr(layer, "shown_class", type(layer).__name__)
-    row = [f"{escape(name)} ([color(33)]{escape(kind)}[/])", _shape(layer), _parameters(layer)]
+    row = [f"{escape(name)} ([color(33)]{escape(kind)}[/])", shape_of(layer), _parameters(layer)]
     if not stack:
         row.append(_connections(layer, model))
     if trainable:

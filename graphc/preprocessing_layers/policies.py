@@ -43,6 +43,8 @@ class Pipeline(Layer):
     (2, 4, 4, 3)
     """
 
+    _builds_when_called = False
+
     def __init__(self, layers: Any, name: str | None = None) -> None:
         super().__init__(name=name)
         self._pipeline_layers = list(layers)

@@ -206,7 +206,7 @@ class MelSpectrogram(Layer):
         if self.power_to_db:
             reference = max(abs(self.ref_power), self.min_power)
             found = 10.0 * (ops.log10(ops.maximum(found, self.min_power)) - float(np.log10(reference)))
-            found = ops.maximum(found, ops.max(found) - self.top_db)
+            found = ops.maximum(found, ops.max(found, initial=-np.inf) - self.top_db)
         return ops.cast(ops.swapaxes(found, -1, -2), self.compute_dtype)
 
     def _bands(self) -> Any:

@@ -205,7 +205,7 @@ class TextVectorization(HostLayer):
         alone = np.ndim(inputs) == 0 and isinstance(inputs, str | bytes | np.ndarray)
         lengths = [len(tokens) for tokens in documents]
         found = self._lookup_layer.indices_of(np.array([t for tokens in documents for t in tokens], dtype=str))
-        rows = np.split(found, np.cumsum(lengths)[:-1])
+        rows = np.split(found, np.cumsum(lengths)[:-1]) if lengths else []
         if self.output_mode == "int":
             result = _padded(rows, self.output_sequence_length)
             keeps = self.split is None and np.ndim(inputs) == 1 and self.ngrams is None

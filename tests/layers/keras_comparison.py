@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jax
@@ -23,14 +24,22 @@ def _nameless(part: Any) -> Any:
     return [_nameless(value) for value in part] if isinstance(part, list | tuple) else part
 
 
+def paths_of(weights: Any) -> list[list[str]]:
+    """The paths of weights within a layer, without the numbers that tell what was made before."""
+    return [[re.sub(r"_\d+$", "", part) for part in w.path.split("/")[1:]] for w in weights]
+
+
 def share_weights(ours: Any, theirs: Any, seed: int = 1) -> None:
     """Gives both layers the same random weights, and checks that they are called and shaped alike."""
     assert [w.name for w in ours.weights] == [w.name for w in theirs.weights]
-    assert [w.path.split("/")[1:] for w in ours.weights] == [w.path.split("/")[1:] for w in theirs.weights]
+    assert paths_of(ours.weights) == paths_of(theirs.weights)
     assert [w.shape for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
     assert [w.trainable for w in ours.weights] == [w.trainable for w in theirs.weights]
     rng = np.random.default_rng(seed)
-    weights = [rng.normal(0, 0.5, w.shape).astype("float32") for w in ours.weights]
+    weights = [rng.normal(0, 0.5, w.shape) for w in ours.weights]
+    # Variances are positive.
+    weights = [x if w.trainable else np.abs(x) + 0.5 for w, x in zip(ours.weights, weights, strict=True)]
+    weights = [x.astype("float32") for x in weights]
     ours.set_weights(weights)
     theirs.set_weights(weights)
 

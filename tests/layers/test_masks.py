@@ -43,28 +43,6 @@ def same_masks(ours: Any, theirs: Any) -> None:
     np.testing.assert_allclose(ours.numpy(), np.asarray(theirs), rtol=1e-5, atol=1e-6)
 
 
-ONE: list[tuple[str, dict[str, Any]]] = [
-    ("Activation", {"activation": "relu"}),
-    ("BatchNormalization", {}),
-    ("Dropout", {"rate": 0.5}),
-    ("GlobalAveragePooling1D", {}),
-    ("Identity", {}),
-    ("LayerNormalization", {}),
-    ("LeakyReLU", {}),
-    ("Masking", {"mask_value": 0.0}),
-    ("Rescaling", {"scale": 2.0}),
-    ("ReLU", {}),
-    ("UnitNormalization", {}),
-]
-
-
-@pytest.mark.parametrize(("name", "made"), ONE, ids=lambda p: p if isinstance(p, str) else "")
-def test_layers_pass_masks_on(name: str, made: dict[str, Any]) -> None:
-    x = normal(3, 5, 2) * MASK[:, :, None]
-    results = [getattr(api.layers, name)(**made)(masked(api, x, MASK)) for api in (graphc, keras)]
-    same_masks(*results)
-
-
 @pytest.mark.parametrize("name", ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"])
 @pytest.mark.parametrize("both", [False, True])
 def test_merging(name: str, both: bool) -> None:

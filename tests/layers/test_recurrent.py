@@ -223,3 +223,15 @@ def test_errors() -> None:
         layers.LSTM(2, stateful=True)(graphc.Input((3, 2)))
     with pytest.raises(ArgumentError, match="cuDNN"):
         layers.LSTM(2, use_cudnn=True)(sequences())
+
+
+@pytest.mark.parametrize("use_cudnn", [True, False, "auto"])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_both_directions_keep_what_no_configuration_holds(kind: str, use_cudnn: Any) -> None:
+    for library in (graphc, keras):
+        make = getattr(library.layers, kind)
+        both = library.layers.Bidirectional(make(3, use_cudnn=use_cudnn))
+        assert (both.forward_layer.use_cudnn, both.backward_layer.use_cudnn) == (use_cudnn, use_cudnn)
+        back = make(3, go_backwards=True)
+        both = library.layers.Bidirectional(make(3, use_cudnn=use_cudnn), backward_layer=back)
+        assert back.use_cudnn == use_cudnn

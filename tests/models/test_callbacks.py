@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import pytest
 import graphc
 from graphc import callbacks, layers, utils
 from graphc.errors import ArgumentError, DataError, FileError, GraphcError
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+keras = pytest.importorskip("keras")
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
 
@@ -84,3 +88,29 @@ def test_a_list_of_callbacks_of_the_users_own() -> None:
     assert history.epoch == heard == [0, 1] and model.history is history
     own.on_epoch_end(epoch=5, logs={"loss": 1.0})
     assert heard[-1] == 5
+
+
+@pytest.mark.parametrize(("mode", "monitor"), [("auto", "val_loss"), ("auto", "loss"), ("min", "x"), ("max", "x")])
+@pytest.mark.parametrize("kind", ["EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint"])
+def test_how_values_are_compared(kind: str, mode: str, monitor: str) -> None:
+    found = []
+    for library in (graphc, keras):
+        path = ("a.keras",) if kind == "ModelCheckpoint" else ()
+        watch = getattr(library.callbacks, kind)(*path, monitor=monitor, mode=mode)
+        assert watch.monitor_op is None
+        watch.set_model(library.Sequential())
+        watch.on_train_begin()
+        if library is keras:  # at the end of the first epoch
+            watch._set_monitor_op()
+        assert watch.monitor_op in (library.ops.less, library.ops.greater)
+        found.append((watch.monitor_op is library.ops.less, watch.min_delta))
+    assert found[0] == found[1]
+
+
+def test_a_comparison_of_the_user_is_kept() -> None:
+    watch = graphc.callbacks.EarlyStopping(monitor="loss")
+    watch.monitor_op = np.greater
+    watch.set_model(graphc.Sequential())
+    watch.on_train_begin()
+    assert watch.is_better(2.0, than=1.0)
+    assert not watch.is_better(1.0, than=2.0)

@@ -61,6 +61,61 @@ def test_shapes_of_layers_that_were_called() -> None:
     assert "(2, 15)" in texts[0] and "?" in texts[0]
 
 
+def derived(k: Any) -> Any:
+    """A model of layers of the user, of which some say what shapes they have."""
+    layers = k.layers
+
+    class Plain(layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return x * 2
+
+    class Built(Plain):
+        def build(self, input_shape: Any) -> None:
+            self.scale = self.add_weight(shape=(4,))
+
+    class Shaped(Plain):
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return input_shape
+
+    class Both(Shaped, Built):
+        pass
+
+    class Padding(layers.ZeroPadding1D):  # type: ignore[misc]
+        pass
+
+    class Dropping(layers.Dropout):  # type: ignore[misc]
+        pass
+
+    class Inner(k.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = layers.Dense(4)
+
+        def call(self, x: Any) -> Any:
+            return self.dense(x)
+
+    class Outer(k.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = [Plain(), Built(), Shaped(), Both(), Padding(), Dropping(0.5), Inner(), layers.UpSampling1D()]
+
+        def call(self, x: Any) -> Any:
+            for part in self.parts:
+                x = part(x)
+            return x
+
+    return Outer()
+
+
+def test_shapes_of_layers_that_do_not_tell_them() -> None:
+    texts = []
+    for k in (graphc, keras):
+        model = derived(k)
+        model(np.ones((2, 3, 4), "float32"))
+        texts.append(text_of(model))
+    assert texts[0] == texts[1]
+
+
 def names(k: Any) -> list[str]:
     """The names of functional models, made between models of other kinds."""
     layers, found = k.layers, []
