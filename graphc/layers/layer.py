@@ -99,8 +99,7 @@ class Layer(WeightOwner, Unsupported):
     _init_args: tuple[tuple[Any, ...], dict[str, Any]]
     _losses: list[Tensor]
     _build_args: dict[str, Any] | None
-    # Whether a layer without `build` records the shapes of its first call, so that summaries show that of its outputs.
-    # Those of which Keras says that they are built when they are made do not.
+    # Whether a layer without `build` records the shapes of its first call, for summaries: False where Keras's does not.
     _builds_when_called = True
     _repeated_calls: RepeatedCalls | None
     _remat_scope: RematScope | None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,25 @@ def set_weights(model: Any) -> None:
     model.set_weights([drawn(w.name, tuple(w.shape)) for w in model.weights])
 
 
+def without_values(make: Callable[[], Any]) -> Any:
+    """A model of Keras whose weights have no values: initializers, compiled for each shape, would take minutes."""
+    import keras  # noqa: PLC0415
+
+    keras.utils.clear_session()
+    with keras.StatelessScope(initialize_variables=False):
+        return make()
+
+
+def with_zeros(make: Callable[[], Any]) -> Any:
+    """Likewise; its weights are zeros."""
+    import keras  # noqa: PLC0415
+
+    model = without_values(make)
+    for variable in model.variables:
+        variable._initialize(keras.ops.convert_to_tensor(np.zeros(variable.shape, variable.dtype)))
+    return model
+
+
 def small(applications: Any, name: str) -> Any:
     """A model of 7 classes for small images."""
     return getattr(applications, name)(weights=None, input_shape=(SIZES[name],) * 2 + (3,), classes=7)
@@ -74,8 +94,7 @@ def record() -> None:
     for name in SIZES:
         if name in found:
             continue
-        keras.utils.clear_session()
-        model = small(keras.applications, name)
+        model = with_zeros(lambda name=name: small(keras.applications, name))
         found[name] = parts(model)
         set_weights(model)
         found[name]["outputs"] = [[round(float(x), 7) for x in row] for row in model.predict(images(name), verbose=0)]
