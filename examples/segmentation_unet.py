@@ -12,11 +12,12 @@ Run: `python examples/segmentation_unet.py`.
 import numpy as np
 
 import graphc
-from graphc import layers, metrics
+from graphc import layers, metrics, optimizers
 from graphc.datasets import fashion_mnist
 
 CHOSEN = [1, 2, 5, 8]  # trousers, pullovers, sandals, bags
 SIZE, CLASSES = 48, len(CHOSEN) + 1
+BATCH, EPOCHS = 16, 8
 
 
 def canvases(images, labels, count, rng):
@@ -64,12 +65,13 @@ x_train, y_train = canvases(train_images, train_labels, 1000, rng)
 x_test, y_test = canvases(test_images, test_labels, 300, rng)
 
 model = unet()
+steps = EPOCHS * -(-len(x_train) // BATCH)
 model.compile(
-    graphc.optimizers.Adam(0.005),
+    optimizers.Adam(optimizers.schedules.CosineDecay(0.005, steps)),
     loss="sparse_categorical_crossentropy",
     metrics=["accuracy", metrics.MeanIoU(CLASSES, sparse_y_pred=False, name="iou")],
 )
-model.fit(x_train, y_train, batch_size=16, epochs=8, verbose=2)
+model.fit(x_train, y_train, batch_size=BATCH, epochs=EPOCHS, verbose=2)
 
 predicted = model.predict(x_test, verbose=0).argmax(axis=-1)
 for number, name in enumerate(["background", *(fashion_mnist.CLASSES[label] for label in CHOSEN)]):

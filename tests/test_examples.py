@@ -124,6 +124,7 @@ DRAWN = {"gan.py": {"d_loss": 1.6, "g_loss": 2.0}, "vae.py": {"loss": 260, "reco
 
 # What a program says of its model's quality, and between which numbers that is for any seed and number of threads.
 QUALITY: dict[str, dict[str, tuple[float, float]]] = {
+    "actor_critic.py": {r"round 20: (\d+)": (15, 500), r"steps of a test episode: (\d+)": (300, 500)},
     "autoencoder.py": {r"ROC curve: (\S+)": (0.9, 1), r"noise: mean squared error \S+ -> (\S+)": (0, 0.03)},
     "char_gpt.py": {r"test: (\S+) bits per character": (1.5, 2.9), r"single characters: (\S+) bits": (4, 5)},
     "custom_parts.py": {r"test accuracy: ([\d.]+)": (0.9, 1), r"among the two best: (\S+)": (0.94, 1)},

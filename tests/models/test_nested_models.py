@@ -201,3 +201,23 @@ def test_layers_in_attributes_of_a_model_that_is_a_graph() -> None:
     assert len(model.layers) == 2 and len(model.weights) == 4
     model.trainable = False
     assert not model.extra.trainable and not model.layers[1].trainable
+
+
+@pytest.mark.parametrize("call", [{}, {"training": False}, {"training": True}], ids=str)
+@pytest.mark.parametrize("loaded", [False, True], ids=["made", "loaded"])
+def test_training_that_a_call_was_given_stays(call: dict[str, bool], loaded: bool, tmp_path: Path) -> None:
+    """Fine-tuning: `base(inputs, training=False)` keeps the base's moving averages, though it is trainable."""
+    base = graphc.Sequential([layers.Input((3,)), layers.BatchNormalization(momentum=0.5)])
+    inputs = layers.Input((3,))
+    model = graphc.Model(inputs, layers.Dense(1)(base(inputs, **call)))
+    if loaded:
+        model.save(tmp_path / "model.keras")
+        model = graphc.models.load_model(tmp_path / "model.keras")
+    normalization = model.layers[1].layers[-1]
+    x = np.arange(12, dtype="float32").reshape(4, 3)
+    kept = {training: np.asarray(model(x, training=training)) for training in (False, True)}
+    assert np.array_equal(kept[False], kept[True]) == bool(call)
+    before = np.array(normalization.moving_mean)
+    model.compile("sgd", "mse")
+    model.fit(x, np.zeros((4, 1), "float32"), verbose=0)
+    assert np.array_equal(before, normalization.moving_mean) == (call.get("training") is False)
