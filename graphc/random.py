@@ -172,16 +172,17 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
         shape: Tuple of sizes.
         minval: The lower end.
         maxval: The upper end.
-        dtype: A dtype of floats, or of integers. None: the default float dtype.
+        dtype: A dtype of floats. None: the default one.
         seed: Integer, `SeedGenerator`, or None.
+
+    Raises:
+        ArgumentError: if the dtype is none of floats.
 
     Example:
 
     >>> uniform((2, 3), seed=1).shape
     (2, 3)
     """
-    if dtype is not None and dtypes.as_dtype(dtype).is_integer:
-        return randint(shape, minval, maxval, dtype, seed)
     dtype = _float(dtype)
     plain = isinstance(minval, int | float) and isinstance(maxval, int | float)
     width = float(maxval - minval) if plain else operate("sub", maxval, minval)

@@ -93,7 +93,11 @@ class Monitor(Callback):
         return self.current(logs)
 
     def current(self, logs: Logs) -> float | None:
-        """The value of the metric; None, with a warning, if the logs do not contain it."""
+        """The value of the metric; None, with a warning, if the logs do not contain it.
+
+        Raises:
+            ArgumentError: if it is an array of several values.
+        """
         value = (logs or {}).get(self.monitor)
         if value is None:
             hint = choices(self.monitor, logs or {}) or f"there are {', '.join(logs or {}) or 'none'}"
@@ -101,7 +105,15 @@ class Monitor(Callback):
                 f"{type(self).__name__} watches {self.monitor!r}, which is no metric of this run; {hint}", stacklevel=4
             )
             return None
-        return float(value)
+        values = np.asarray(value)
+        if values.size != 1:
+            raise ArgumentError(
+                f"{type(self).__name__} watches {self.monitor!r}, which has several values",
+                got=f"an array of shape {values.shape}",
+                expected="one number",
+                hint="let the metric average them: average='macro'",
+            )
+        return float(values.item())
 
 
 class EarlyStopping(Monitor):

@@ -18,7 +18,7 @@ from graphc.layers.arguments import given_arguments, legacy_shape, signature_of
 from graphc.layers.dataset_graphs import add_node, is_in_dataset_graph
 from graphc.layers.input_spec import check_inputs
 from graphc.layers.kinds import KINDS
-from graphc.layers.masks import fill_in_masks, propagate_masks
+from graphc.layers.masks import fill_in_masks, propagate_masks, record_masks
 from graphc.layers.rematerialization import RematScope, current_remat_scope, rematerialized
 from graphc.layers.shapes import as_tuples, map_shapes, shapes_of
 from graphc.layers.unsupported import Unsupported
@@ -281,6 +281,12 @@ class Layer(WeightOwner, Unsupported):
         with scope(self.name, self._origin):
             origin = current_origin()
         return error.locate(layer=origin.layer, where=describe(origin))
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Adds a node that applies the layer to a functional model, and nodes for the masks of its outputs."""
+        outputs = super().symbolic_call(*args, **kwargs)
+        record_masks(self, args, kwargs, outputs)
+        return outputs
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Infers the symbolic outputs for symbolic tensors.

@@ -8,9 +8,9 @@ from functools import reduce
 from typing import Any
 
 from graphc import ops, tree
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, GraphcError
 from graphc.layers.arguments import given_arguments, signature_of
-from graphc.tracing import KerasTensor, Tensor, Variable, bind, get_mask, set_mask
+from graphc.tracing import KerasTensor, Tensor, Variable, bind, get_mask, set_mask, symbolic_leaves
 
 _TENSORS = (Tensor, KerasTensor, Variable)
 
@@ -122,3 +122,27 @@ def propagate_masks(layer: Any, first: Any, outputs: Any, previous: Any) -> None
     for tensor, mask in zip(flat, tree.flatten(masks), strict=False):
         if get_mask(tensor) is None and mask is not None:
             set_mask(tensor, mask)
+
+
+def record_masks(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+    """Gives the masks of a layer's symbolic outputs nodes of their own, so that a model can use them like tensors.
+
+    Args:
+        layer: The layer.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        outputs: Its symbolic outputs, with masks whose values no node computes.
+    """
+    leaves = symbolic_leaves(outputs)
+    if all(get_mask(leaf) is None for leaf in leaves):
+        return
+    given = given_arguments(type(layer).call, layer, args, kwargs)
+    first = next(iter(given.values()), None)
+    previous = given.get("mask")
+    try:
+        masks = layer.compute_mask(first, masks_of(first) if previous is None and _has_tensor(first) else previous)
+    except GraphcError:  # it needs values: the mask goes on to other layers, but is no tensor of the model
+        return
+    for leaf, mask in zip(leaves, tree.flatten(masks), strict=False):
+        if get_mask(leaf) is not None and isinstance(mask, KerasTensor):
+            set_mask(leaf, mask)

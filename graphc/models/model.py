@@ -219,7 +219,8 @@ class Model(Inspectable):
     def _match_inputs(self, data_spec: DataSpec) -> list[tuple[ArraySpec, KerasTensor]]:
         if self._graph is None or not self._graph.strict:
             return []
-        return self._graph.match_inputs(data_spec.unflatten("x", {leaf.name: leaf for leaf in data_spec.of("x")}))
+        given = data_spec.unflatten("x", {leaf.name: leaf for leaf in data_spec.of("x")})
+        return [(leaf, wanted) for leaf, wanted in self._graph.match_inputs(given) if leaf is not None]
 
     # ---- summary
 

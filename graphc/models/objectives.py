@@ -13,7 +13,7 @@ from graphc.errors import ArgumentError, DataError, GraphcError
 from graphc.losses import Loss, LossFunctionWrapper
 from graphc.metrics import Mean, MeanMetricWrapper, Metric
 from graphc.models.data import Classes
-from graphc.models.outputs import Outputs
+from graphc.models.outputs import Outputs, Place
 from graphc.tracing import Tensor, as_tensor, current_origin, describe, scope, snake_case, user_line
 from graphc.transforms.autograph import for_trace
 from graphc.utils.arguments import number
@@ -23,17 +23,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class OutputLoss:
-    """The loss of one output.
+    """The loss of one output, or of a structure of several.
 
     Args:
-        index: The index of the output.
+        place: Its place in the structure of the outputs.
         loss: The loss.
         factor: The weight of the loss in the total. None: 1.
     """
 
-    index: int
+    place: Place
     loss: Loss
-    factor: float | None
+    factor: Any
+
+
+@dataclass(frozen=True)
+class WeightedLoss:
+    """A loss as given to `compile`, with its weight in the total."""
+
+    loss: Loss | None
+    factor: Any = None
 
 
 class CompileLoss:
@@ -41,7 +49,7 @@ class CompileLoss:
 
     Args:
         loss: As given to `compile`.
-        loss_weights: A factor for each output, as given to `compile`.
+        loss_weights: A factor for each output, or for each loss, as given to `compile`.
 
     Attributes:
         output_losses: The losses, in the order in which they were given; None before `build`.
@@ -61,20 +69,20 @@ class CompileLoss:
             ArgumentError: if losses or their weights do not fit the outputs.
         """
         if self.output_losses is None:
-            placed = outputs.match(self.spec, "loss", shared=True)
+            placed = outputs.places(self.spec, "loss")
             if not isinstance(outputs.structure, Mapping):
-                placed.sort(key=lambda pair: pair[0])
-            self._require_all(outputs, [index for index, _ in placed])
-            factors = self._factors(outputs, [index for index, loss in placed if loss is not None])
-            self.output_losses = [OutputLoss(index, loss, factors[index]) for index, loss in placed if loss is not None]
+                placed.sort(key=lambda pair: pair[0].indices.start)
+            self._require_all(outputs, placed)
+            self.output_losses = self._weighted(outputs, placed)
             if len(self.output_losses) > 1:
-                names = [outputs.loss_name(part.index, part.loss.name) for part in self.output_losses]
+                names = [outputs.loss_name(part.place, part.loss.name) for part in self.output_losses]
                 self.trackers = [Mean(name=f"{name}_loss") for name in names]
         return self.output_losses
 
-    def _require_all(self, outputs: Outputs, given: list[int]) -> None:
+    def _require_all(self, outputs: Outputs, placed: list[tuple[Place, Any]]) -> None:
         """Raises an error where losses given by name do not name all outputs: one may be misspelt or forgotten."""
-        if isinstance(self.spec, Mapping) and not isinstance(outputs.structure, Mapping) and len(given) != len(outputs):
+        named = {index for place, _ in placed for index in place.indices}
+        if isinstance(self.spec, Mapping) and not isinstance(outputs.structure, Mapping) and len(named) != len(outputs):
             raise ArgumentError(
                 "loss does not name all outputs of the model",
                 got=", ".join(map(repr, self.spec)),
@@ -82,13 +90,33 @@ class CompileLoss:
                 hint="give None for an output without a loss",
             )
 
-    def _factors(self, outputs: Outputs, needed: list[int]) -> list[Any]:
+    def _weighted(self, outputs: Outputs, placed: list[tuple[Place, Any]]) -> list[OutputLoss]:
+        """The losses with their weights: one for each output, or one for each loss, nested as the losses are."""
+        losses_of = [part for part in placed if part[1] is not None]
         if self.weights is None:
-            return [None] * len(outputs)
+            return [OutputLoss(place, loss, None) for place, loss in losses_of]
+        starts = [place.indices.start for place, _ in placed]
+        if len(set(starts)) == len(starts) and all(len(place.indices) == 1 for place, _ in placed):
+            factors = self._factors(outputs, [place.indices.start for place, _ in losses_of])
+            return [OutputLoss(place, loss, factors[place.indices.start]) for place, loss in losses_of]
+        try:
+            pairs = tree.map_structure(WeightedLoss, self.spec, self.weights)
+        except GraphcError as error:
+            raise ArgumentError(
+                "loss_weights does not fit the losses, of which some apply to several outputs",
+                where=describe(user_line()),
+                got=repr(self.weights)[:200],
+                expected="a number for each loss, nested as the losses are",
+            ) from error
+        parts = [(place, pair) for place, pair in outputs.places(pairs, "loss") if pair and pair.loss is not None]
+        for _, pair in parts:
+            _check_factor(pair.factor)
+        return [OutputLoss(place, pair.loss, pair.factor) for place, pair in parts]
+
+    def _factors(self, outputs: Outputs, needed: list[int]) -> list[Any]:
         factors = outputs.per_output(self.weights, "loss_weights", shared=True)
         for factor in factors:
-            if not hasattr(factor, "shape"):  # a variable may change between steps: its value is not checked
-                number("a weight in loss_weights", factor, optional=True)
+            _check_factor(factor)
         missing = [outputs.names[index] for index in needed if factors[index] is None]
         if missing and isinstance(self.weights, Mapping):
             raise ArgumentError(
@@ -103,38 +131,41 @@ class CompileLoss:
         """The total loss; None if no output has a loss. If several have one, the mean of each is tracked too."""
         parts = self.build(outputs)
         wanted, weights = self.targets(y_true, outputs), weights_of(sample_weight, outputs)
-        self.output_losses = parts = [_chosen(part, wanted[part.index], outputs) for part in parts]
+        self.output_losses = parts = [_chosen(part, wanted, outputs) for part in parts]
         for index, classes in self.classes(outputs).items():
             _note_labels(wanted[index], classes)
         trackers: list[Metric | None] = [*self.trackers] or [None] * len(parts)
         total: Any = None
         for part, tracker in zip(parts, trackers, strict=True):
-            target, predicted = wanted[part.index], as_tensor(outputs.leaves[part.index])
-            if target is None:
-                raise missing_target(outputs, part.index, "loss")
+            for index in part.place.indices:
+                if wanted[index] is None:
+                    raise missing_target(outputs, index, "loss")
             with scope(part.loss.name):
-                value = as_tensor(part.loss(target, predicted, weights[part.index]))
+                target, weight = outputs.picked(part.place, wanted), _weight_at(part.place, weights, outputs)
+                value = as_tensor(part.loss(target, outputs.at(part.place), weight))
                 if tracker is not None:
-                    tracker.update_state(value, sample_weight=predicted.shape[0])
+                    batch = as_tensor(outputs.leaves[part.place.indices.start]).shape[0]
+                    tracker.update_state(value, sample_weight=batch)
                 value = value if part.factor is None else value * part.factor
                 total = value if total is None else total + value
         return total  # type: ignore[no-any-return]
 
     def targets(self, y_true: Any, outputs: Outputs) -> list[Any]:
         """The target of each output. `y_true` may have one for each output, or one for each output with a loss."""
-        parts = self.build(outputs)
-        if len(parts) == 1 < len(outputs) and not isinstance(y_true, list | tuple | Mapping):
+        needed = sorted({index for part in self.build(outputs) for index in part.place.indices})
+        if len(needed) == 1 < len(outputs) and not isinstance(y_true, list | tuple | Mapping):
             y_true = [y_true]
-        if isinstance(y_true, list | tuple) and len(y_true) == len(parts) < len(outputs):
+        if isinstance(y_true, list | tuple) and len(y_true) == len(needed) < len(outputs):
             result: list[Any] = [None] * len(outputs)
-            for index, target in zip(sorted(part.index for part in parts), y_true, strict=True):
+            for index, target in zip(needed, y_true, strict=True):
                 result[index] = target
             return result
         return outputs.per_output(y_true, "targets")
 
     def classes(self, outputs: Outputs) -> dict[int, Classes]:
         """The valid integer labels, by index of the output, for the outputs whose targets are integer labels."""
-        found = {part.index: _ignored(part.loss) for part in self.build(outputs) if _is_sparse(part.loss)}
+        sparse = [part for part in self.build(outputs) if _is_sparse(part.loss) and len(part.place.indices) == 1]
+        found = {part.place.indices.start: _ignored(part.loss) for part in sparse}
         shapes = {index: tuple(outputs.leaves[index].shape) for index in found}
         return {
             index: Classes(shapes[index][-1], ignored)
@@ -202,13 +233,25 @@ def _undecided(y_true: Any, y_pred: Any) -> Any:
     raise NotImplementedError("a loss is chosen when targets and predictions are known")
 
 
-def _chosen(part: OutputLoss, target: Any, outputs: Outputs) -> OutputLoss:
+def _chosen(part: OutputLoss, targets: list[Any], outputs: Outputs) -> OutputLoss:
     """The loss of an output, where that depends on the shape of its target."""
-    if target is None or getattr(part.loss, "fn", None) is not _undecided:
+    index = part.place.indices.start
+    if targets[index] is None or getattr(part.loss, "fn", None) is not _undecided:
         return part
     known = (losses.binary_crossentropy, losses.sparse_categorical_crossentropy, losses.categorical_crossentropy)
-    function = by_shape(known, target, as_tensor(outputs.leaves[part.index]))
+    function = by_shape(known, targets[index], as_tensor(outputs.leaves[index]))
     return replace(part, loss=LossFunctionWrapper(function, name=part.loss.name))
+
+
+def _check_factor(factor: Any) -> None:
+    if not hasattr(factor, "shape"):  # a variable may change between steps: its value is not checked
+        number("a weight in loss_weights", factor, optional=True)
+
+
+def _weight_at(place: Place, weights: list[Any], outputs: Outputs) -> Any:
+    """The sample weights of the loss at a place: one array that applies to all its outputs, or theirs, nested alike."""
+    first = weights[place.indices.start]
+    return first if all(weights[i] is first for i in place.indices) else outputs.picked(place, weights)
 
 
 def name_of_function(function: Any) -> str:

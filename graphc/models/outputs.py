@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from operator import getitem
+from typing import Any, NamedTuple
 
 from graphc import tree
 from graphc.errors import ArgumentError
 from graphc.registration import choices
 from graphc.tracing import describe, user_line
+
+
+class Place(NamedTuple):
+    """A place in the structure of the outputs, at which there is one output, or a structure of several.
+
+    Args:
+        path: The keys and positions that lead to it.
+        indices: The indices of its outputs.
+    """
+
+    path: tuple[Any, ...]
+    indices: range
 
 
 class Outputs:
@@ -43,17 +57,32 @@ class Outputs:
     def __len__(self) -> int:
         return len(self.leaves)
 
-    def loss_name(self, index: int, loss: str) -> str:
-        """The name of an output's loss in logs, without the suffix `_loss`.
+    def loss_name(self, place: Place, loss: str) -> str:
+        """The name of the loss at a place in logs, without the suffix `_loss`.
 
         Args:
-            index: The index of the output.
-            loss: The name of the loss, which is used if the output has no name.
+            place: The place.
+            loss: The name of the loss, which is used for an output that has no name.
         """
-        path = list(self.paths[index])
-        if not path or isinstance(path[-1], int):
-            path[-1:] = [self.names[index] if self.named else loss]
+        path = list(place.path)
+        if tree.is_nested(self.at(place)):
+            path = path or ["_".join(self.names)]
+        elif not path or isinstance(path[-1], int):
+            path[-1:] = [self.names[place.indices[0]] if self.named else loss]
         return "/".join(map(str, path))
+
+    def at(self, place: Place) -> Any:
+        """The output at a place, or the structure of the outputs there."""
+        return reduce(getitem, place.path, self.structure)
+
+    def picked(self, place: Place, leaves: Sequence[Any]) -> Any:
+        """The leaves at a place, in the structure that the outputs have there.
+
+        Args:
+            place: The place.
+            leaves: One leaf for each output of the model.
+        """
+        return tree.pack_sequence_as(self.at(place), [leaves[index] for index in place.indices])
 
     def metric_name(self, index: int, metric: str) -> str:
         """The name of an output's metric in logs."""
@@ -85,6 +114,56 @@ class Outputs:
         for index, part in self.match(given, what, shared, listed):
             result[index] = part
         return result
+
+    def places(self, given: Any, what: str) -> list[tuple[Place, Any]]:
+        """Matches the parts of a structure with places in the structure of the outputs.
+
+        A dictionary is read by the keys of the outputs there, or by the names of outputs. A list that has one part for
+        each output is read by position. Another list has parts that all apply to the same place, which may hold a
+        structure. A single part applies to each output.
+
+        Args:
+            given: The structure, as the user gave it.
+            what: Its name in error messages.
+
+        Returns:
+            Pairs of a place and the part for it, in the order in which they were given.
+
+        Raises:
+            ArgumentError: if there are too few or too many, or a name is unknown.
+        """
+        if not isinstance(given, Mapping | list | tuple):
+            return [(self._leaf(index), given) for index in range(len(self))]
+        return list(self._placed(given, Place((), range(len(self))), what))
+
+    def _leaf(self, index: int) -> Place:
+        return Place(tuple(self.paths[index]), range(index, index + 1))
+
+    def _placed(self, given: Any, place: Place, what: str) -> Iterator[tuple[Place, Any]]:
+        structure = self.at(place)
+        if isinstance(given, Mapping):
+            if isinstance(structure, Mapping) and set(given) <= set(structure):
+                yield from self._placed_by_key(given.items(), place, what)
+            else:
+                for key, part in given.items():
+                    for index in self._named(key, what):
+                        yield from self._placed(part, self._leaf(index), what)
+        elif not isinstance(given, list | tuple):
+            yield place, given
+        elif _is_flat(given) and len(given) == len(place.indices):
+            yield from zip(map(self._leaf, place.indices), given, strict=True)
+        elif _fits(given, structure):
+            yield from self._placed_by_key(enumerate(given), place, what)
+        elif _is_flat(given) and isinstance(structure, list | tuple):
+            raise self._count_error(what, f"{len(given)}", len(place.indices))
+        else:
+            for part in given:
+                yield from self._placed(part, place, what)
+
+    def _placed_by_key(self, items: Iterable[tuple[Any, Any]], place: Place, what: str) -> Iterator[tuple[Place, Any]]:
+        ranges = dict(_top_level(self.at(place), place.indices))
+        for key, part in items:
+            yield from self._placed(part, Place((*place.path, key), ranges[key]), what)
 
     def _matched(
         self, given: Any, structure: Any, indices: range, what: str, shared: bool, listed: bool
@@ -129,6 +208,18 @@ class Outputs:
             expected=f"{wanted}: {', '.join(self.names)}",
             hint="give a list with one for each output, or a dictionary by output",
         )
+
+
+def _is_flat(given: Sequence[Any]) -> bool:
+    return not any(isinstance(part, Mapping | list | tuple) for part in given)
+
+
+def _fits(given: Sequence[Any], structure: Any) -> bool:
+    """Whether a list has one part for each part of a structure; lists and dictionaries in it say where they belong."""
+    if not isinstance(structure, list | tuple) or len(given) != len(structure):
+        return False
+    nested = zip(map(tree.is_nested, given), map(tree.is_nested, structure), strict=True)
+    return isinstance(structure, type(given)) or all(inner for part, inner in nested if part)
 
 
 def _top_level(structure: Any, indices: range) -> Iterator[tuple[Any, range]]:

@@ -61,7 +61,7 @@ def without_values(make: Callable[[], Any]) -> Any:
     """A model of Keras whose weights have no values: initializers, compiled for each shape, would take minutes."""
     import keras  # noqa: PLC0415
 
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     with keras.StatelessScope(initialize_variables=False):
         return make()
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc import layers, ops, utils
+from graphc import layers, ops
 from graphc.errors import ArgumentError, ShapeError
 from tests.layers.keras_comparison import compare, results_of_ours, results_of_theirs, share_weights
+from tests.support.sessions import fresh_names
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
@@ -52,8 +53,7 @@ def self_attention(api: Any, layer: Any, options: dict[str, Any]) -> Any:
 @pytest.fixture(autouse=True)
 def names_from_the_start() -> None:
     """Paths of weights hold numbers that count layers: both count from here, whatever was made before."""
-    keras.utils.clear_session(free_memory=False)
-    utils.clear_session()
+    fresh_names()
 
 
 def both(name: str, made: dict[str, Any]) -> tuple[Any, Any]:

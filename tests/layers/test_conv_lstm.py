@@ -12,6 +12,7 @@ import graphc
 from graphc import config, layers
 from graphc.errors import ArgumentError, ShapeError
 from tests.layers.keras_comparison import compare, share_weights
+from tests.support.sessions import fresh_names
 
 SHAPES = {1: (2, 3, 7, 2), 2: (2, 3, 5, 6, 2), 3: (2, 3, 4, 3, 5, 2)}
 CASES: list[tuple[int, dict[str, Any]]] = [
@@ -29,8 +30,7 @@ def sequences(rank: int) -> Any:
 
 
 def pair(rank: int, **options: Any) -> tuple[Any, Any]:
-    graphc.utils.clear_session()
-    keras.utils.clear_session()
+    fresh_names()
     ours, theirs = (getattr(api, f"ConvLSTM{rank}D")(filters=3, **options) for api in (layers, keras.layers))
     return ours, theirs
 

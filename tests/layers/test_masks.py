@@ -12,6 +12,7 @@ import pytest
 import graphc
 from graphc import layers, losses, metrics
 from graphc.tracing import as_tensor, get_mask, set_mask
+from tests.support.sessions import fresh_names
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
@@ -163,8 +164,7 @@ def translator(api: Any) -> Any:
 
 
 def test_encoder_and_decoder() -> None:
-    graphc.utils.clear_session()
-    keras.utils.clear_session()
+    fresh_names()
     rng = np.random.default_rng(0)
     x, y = [np.concatenate([WORDS] * 4), rng.integers(0, 5, (12, 4))], rng.integers(0, 5, (12, 4))
     mine, other = translator(graphc), translator(keras)
@@ -177,3 +177,26 @@ def test_encoder_and_decoder() -> None:
             curves.append(model.fit(x, y, batch_size=5, epochs=3, shuffle=False, verbose=0).history["loss"])
         np.testing.assert_allclose(mine.predict(x, verbose=0), other.predict(x, verbose=0), rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(*curves, rtol=1e-4)
+
+
+def masked_states(api: Any) -> Any:
+    """A model that hands the mask of one tensor to a layer of another, and returns it, too."""
+    words = api.Input((None,), dtype="int32")
+    vectors = api.layers.Embedding(10, 4, mask_zero=True)(words)
+    mask = api.layers.Dense(4)(vectors)._keras_mask
+    states = api.layers.LSTM(3, return_sequences=True)(vectors * 1.0, mask=mask)
+    joined = api.layers.Concatenate(axis=1)([vectors, api.layers.Dense(4)(api.ops.ones_like(vectors))])
+    return api.Model(words, [states, mask, joined._keras_mask])
+
+
+def test_masks_of_symbolic_tensors_are_tensors_of_the_model() -> None:
+    fresh_names()
+    mine, other = masked_states(graphc), masked_states(keras)
+    assert [layer.name for layer in mine.layers] == [layer.name for layer in other.layers]
+    mine.set_weights(other.get_weights())
+    for a, b in zip(mine(WORDS), other(WORDS), strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5, atol=1e-6)
+    copy = graphc.Model.from_config(mine.get_config())
+    copy.set_weights(mine.get_weights())
+    for a, b in zip(copy.predict(WORDS, verbose=0), mine.predict(WORDS, verbose=0), strict=True):
+        np.testing.assert_array_equal(a, b)

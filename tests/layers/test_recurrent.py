@@ -12,6 +12,7 @@ import graphc
 from graphc import layers
 from graphc.errors import ArgumentError, ShapeError
 from tests.layers.keras_comparison import compare, configured, results_of_ours, results_of_theirs, share_weights
+from tests.support.sessions import fresh_names
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
@@ -20,10 +21,9 @@ BATCH, STEPS, SIZE, UNITS = 3, 5, 4, 2
 
 
 @pytest.fixture(autouse=True)
-def fresh_names() -> None:
+def names_from_the_start() -> None:
     """Automatic names count from zero in both libraries."""
-    graphc.utils.clear_session()
-    keras.utils.clear_session()
+    fresh_names()
 
 
 def sequences() -> Any:

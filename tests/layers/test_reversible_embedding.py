@@ -11,6 +11,7 @@ import pytest
 import graphc
 from graphc import layers
 from tests.layers.keras_comparison import compare
+from tests.support.sessions import fresh_names
 
 INDICES = np.array([[1, 0, 4], [2, 2, 3]])
 VECTORS = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
@@ -27,8 +28,7 @@ VECTORS = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
     ],
 )
 def test_beside_keras(options: dict[str, Any], reverse: bool) -> None:
-    graphc.utils.clear_session()
-    keras.utils.clear_session()
+    fresh_names()
     ours, theirs = layers.ReversibleEmbedding(5, 4, **options), keras.layers.ReversibleEmbedding(5, 4, **options)
     if options.get("reverse_dtype") and reverse:
         for layer in (ours, theirs):

@@ -10,6 +10,7 @@ import pytest
 
 import graphc
 from graphc import config
+from tests.support.sessions import fresh_names
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
@@ -78,8 +79,7 @@ def batches(name: str) -> tuple[Any, Any]:
 @pytest.mark.parametrize("backend", ["cpu", "numpy"])
 @pytest.mark.parametrize(("name", "make"), [("classifier", classifier), ("model", language_model)])
 def test_training(name: str, make: Any, backend: str) -> None:
-    graphc.utils.clear_session()
-    keras.utils.clear_session()
+    fresh_names()
     mine, other = make(graphc), make(keras)
     assert [w.path for w in mine.weights] == [w.path for w in other.weights]
     assert [w.shape for w in mine.weights] == [tuple(w.shape) for w in other.weights]

@@ -107,6 +107,16 @@ def test_how_values_are_compared(kind: str, mode: str, monitor: str) -> None:
     assert found[0] == found[1]
 
 
+def test_a_metric_that_is_an_array_is_watched_if_it_has_one_value() -> None:
+    watch = graphc.callbacks.EarlyStopping(monitor="f1", mode="max", patience=0)
+    watch.set_model(graphc.Sequential())
+    watch.on_train_begin()
+    watch.on_epoch_end(0, {"f1": np.ones(1, "float32")})
+    assert watch.best == 1.0
+    with pytest.raises(ArgumentError, match="several values"):
+        watch.on_epoch_end(1, {"f1": np.ones(2, "float32")})
+
+
 def test_a_comparison_of_the_user_is_kept() -> None:
     watch = graphc.callbacks.EarlyStopping(monitor="loss")
     watch.monitor_op = np.greater

@@ -12,6 +12,7 @@ import pytest
 import graphc
 from graphc import layers, optimizers
 from graphc.codegen.cpu.winograd import tiling
+from tests.support.sessions import fresh_names
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
@@ -152,8 +153,7 @@ def test_several_outputs() -> None:
         return api.Model([a, b], [y, z])
 
     # Automatic names count what was made before.
-    graphc.utils.clear_session()
-    keras.utils.clear_session()
+    fresh_names()
     mine, other = make(graphc), make(keras)
     assert [layer.name for layer in mine.layers] == [layer.name for layer in other.layers]
     assert [w.path for w in mine.weights] == [w.path for w in other.weights]

@@ -258,6 +258,48 @@ def test_class_weights_by_output() -> None:
         told.fit(X, labels, class_weight={"q": {0: 1.0}}, verbose=0)
 
 
+def together(api: Any) -> Callable[[Any, Any], Any]:
+    """A loss of a structure of outputs: their distances to their targets, and that of their sums."""
+
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        pairs = list(zip(api.tree.flatten(y_true), api.tree.flatten(y_pred), strict=True))
+        apart = sum(p for _, p in pairs) - sum(t for t, _ in pairs)
+        return sum(api.ops.mean(api.ops.abs(t - p), axis=-1) for t, p in pairs) + api.ops.mean(apart * apart, axis=-1)
+
+    return loss
+
+
+STRUCTURES: list[tuple[str, Any, Callable[[Any], Any], Any]] = [
+    ("list", [TZ, TY], lambda loss: (loss, ["mse", "mae"]), (0.5, [2.0, 3.0])),
+    ("tuple", (TZ, TY), lambda loss: [loss, ("mse", "mae")], None),
+    ("dict", {"z": TZ, "y": TY}, lambda loss: [loss, {"y": "mse", "z": "mae"}], [0.5, {"y": 2.0, "z": 3.0}]),
+    ("nested", {"p": [TZ, TY], "b": TW}, lambda loss: {"p": (loss, [None, "mse"]), "b": "mae"}, None),
+    ("lists", [[TZ, TY], TW], lambda loss: [(loss, ["mse", "mae"]), "mse"], None),
+    ("list", [TZ, TY], lambda _: ["mse", ["mse", "mae"]], None),
+]
+
+
+@pytest.mark.parametrize(("outputs", "y", "losses", "weights"), STRUCTURES)
+def test_losses_of_several_outputs_together(outputs: str, y: Any, losses: Any, weights: Any) -> None:
+    results = []
+    for api in (graphc, keras):
+        model = compiled(functional(api, outputs), losses(together(api)), loss_weights=weights)
+        results.append(model.fit(X, y, batch_size=4, shuffle=False, verbose=0).history)
+    assert_same(*results)
+
+
+def test_several_losses_of_one_output_add_up() -> None:
+    several, first, second = (compiled(functional(graphc, "single"), loss) for loss in (["mse", "mae"], "mse", "mae"))
+    totals = [model.evaluate(X, TZ, verbose=0) for model in (several, first, second)]
+    np.testing.assert_allclose(totals[0][0], totals[1] + totals[2], rtol=1e-6)
+
+
+def test_weights_of_losses_of_several_outputs_are_nested_as_they_are() -> None:
+    model = compiled(functional(graphc, "list"), (together(graphc), ["mse", "mae"]), loss_weights=[1.0, 2.0])
+    with pytest.raises(ArgumentError, match="nested as the losses are"):
+        model.fit(X, [TZ, TY], verbose=0)
+
+
 UNKNOWN: list[tuple[str, Any, dict[str, Any]]] = [
     ("list", {"z": TZ, "q": TY}, {}),
     ("dict", {"z": TZ, "y": TY, "q": TY}, {}),
@@ -417,3 +459,20 @@ def test_names_of_outputs_are_those_of_symbolic_models() -> None:
             return x
 
     assert not hasattr(Own(), "output_names")
+
+
+def test_optional_inputs_in_batches_of_a_generator() -> None:
+    class Either(graphc.layers.Layer):
+        def call(self, x: Any, other: Any = None) -> Any:
+            return x if other is None else x + other
+
+    x, other = graphc.Input((3,), name="x"), graphc.Input((3,), name="o", optional=True)
+    model = compiled(graphc.Model({"x": x, "o": other}, graphc.layers.Dense(2)(Either()(x, other))), "mse")
+    kernel, bias = model.get_weights()
+    for given in (None, X):
+        expected = (X if given is None else 2 * X) @ kernel + bias
+        np.testing.assert_allclose(model({"x": X, "o": given}), expected, rtol=1e-5)
+        predicted = model.predict(({"x": X, "o": given},) for _ in range(2))
+        np.testing.assert_allclose(predicted, np.concatenate([expected] * 2), rtol=1e-5)
+        model.fit((({"x": X, "o": given}, TZ) for _ in range(2)), verbose=0)
+        kernel, bias = model.get_weights()

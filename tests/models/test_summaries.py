@@ -14,11 +14,12 @@ import graphc
 os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
 
+from tests.support.sessions import fresh_names
+
 
 @pytest.fixture(autouse=True)
 def interpreted() -> Iterator[None]:
-    graphc.utils.clear_session()
-    keras.utils.clear_session()
+    fresh_names()
     with graphc.backend("numpy"):
         yield
 

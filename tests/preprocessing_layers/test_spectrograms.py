@@ -12,6 +12,7 @@ import graphc
 from graphc import layers
 from graphc.errors import ArgumentError, DTypeError
 from tests.layers.keras_comparison import compare, configured
+from tests.support.sessions import fresh_names
 
 SIGNALS = np.random.default_rng(0).normal(size=(2, 60, 3)).astype("float32")
 SHORT: list[dict[str, Any]] = [
@@ -27,8 +28,7 @@ STFT: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("options", STFT, ids=lambda o: "-".join(map(str, o.values())))
 def test_stft_beside_keras(options: dict[str, Any]) -> None:
-    graphc.utils.clear_session()
-    keras.utils.clear_session()
+    fresh_names()
     ours, theirs = layers.STFTSpectrogram(**options), keras.layers.STFTSpectrogram(**options)
     ours.build(SIGNALS.shape)
     theirs.build(SIGNALS.shape)
