@@ -235,7 +235,9 @@ def test_as_keras_has_it(table: str, backend: str) -> None:
                 asked = np.isfinite(slope)
                 if name in DIFFERENT:
                     asked &= ~np.asarray(DIFFERENT[name](*arrays))
-                close = np.isclose(ours := next(found), slope, rtol=2e-5, atol=1e-6) | ~asked
+                # The slope of gelu at -6 is 28 times `1 + tanh(y)`, a multiple of 6e-8: 3e-6 is one rounding of tanh.
+                atol = 5e-6 if name == "gelu" else 1e-6
+                close = np.isclose(ours := next(found), slope, rtol=2e-5, atol=atol) | ~asked
                 assert close.all(), (name, [a[~close] for a in (*arrays, ours, slope)])
 
 
