@@ -49,11 +49,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     problem = _cuda_problem() if wants_cuda else None
     if problem and os.environ.get("GRAPHC_REQUIRE_CUDA"):
         raise pytest.UsageError(f"CUDA tests cannot run: {problem}")
+    if not config.getoption("--slow"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("slow")])
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
     for item in items:
         if problem and item.get_closest_marker("cuda"):
             item.add_marker(pytest.mark.skip(reason=problem))
-        if item.get_closest_marker("slow") and not config.getoption("--slow"):
-            item.add_marker(pytest.mark.skip(reason="slow: give --slow to run it"))
         if item.get_closest_marker("gpu") and not Path("/dev/nvidiactl").exists():
             item.add_marker(pytest.mark.skip(reason="needs a GPU"))
 

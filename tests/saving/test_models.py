@@ -6,6 +6,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,17 @@ MODELS: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("ending", [".keras", ".h5"])
-@pytest.mark.parametrize("writer, reader", [(graphc, graphc), (graphc, keras), (keras, graphc)])
-@pytest.mark.parametrize("name", MODELS)
+WAYS = [
+    (name, writer, reader, ending)
+    for name, (writer, reader), ending in product(
+        MODELS, ((graphc, graphc), (graphc, keras), (keras, graphc)), (".keras", ".h5")
+    )
+    if reader is writer or (name, ending) != ("graph", ".h5")  # Keras's old form has no operations
+]
+
+
+@pytest.mark.parametrize(("name", "writer", "reader", "ending"), WAYS)
 def test_a_model_is_what_it_was(name: str, writer: Any, reader: Any, ending: str, tmp_path: Path) -> None:
-    if ending == ".h5" and name == "graph" and reader is not writer:
-        pytest.skip("the old form has no operations")
     make, data = MODELS[name]
     model = make(writer)
     model.fit(X[data], Y, epochs=1, verbose=0)
