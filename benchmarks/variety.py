@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import compileall
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +25,35 @@ MARK = "<!-- variety -->"
 NAMES = (OURS, *KERAS)
 
 
-def report(run: dict[str, Any]) -> str:
-    """The table: samples a second, and first steps in seconds."""
+def report(runs: Sequence[dict[str, Any]]) -> str:
+    """The tables: samples a second, and first steps in seconds. Each model stands in that of its last run."""
+    shown: set[str] = set()
+    tables: list[str] = []
+    for run in reversed(runs):
+        fresh = {name: table for name, table in run["medians"]["train"].items() if name in VARIETY.keys() - shown}
+        if fresh:
+            shown |= fresh.keys()
+            tables = [in_words(run["machine"]), "", *_table(fresh), "", *tables]
+    return "\n".join(["", *tables])
+
+
+def _table(medians: dict[str, Any]) -> list[str]:
     heads = ["model", *(SYSTEMS[name].title for name in NAMES), "to the fastest"]
-    lines = ["", in_words(run["machine"]), "", f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
-    for workload, table in run["medians"]["train"].items():
+    lines = [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
+    for workload, table in medians.items():
         cells = [VARIETY[workload].title]
         for name in NAMES:
             cell = table.get(name)
-            told = "-" if cell is None else f"{cell['samples_per_second']:,.0f} ({cell['first_step_seconds']:.1f} s)"
-            cells.append(told)
+            cells.append("-" if cell is None else _told(cell))
         fastest = max(table[name]["samples_per_second"] for name in KERAS if name in table)
         cells.append(f"{table[OURS]['samples_per_second'] / fastest:.2f}")
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+    return lines
+
+
+def _told(cell: dict[str, Any]) -> str:
+    rate, first = cell["samples_per_second"], cell["first_step_seconds"]
+    return f"{rate:,.{0 if rate >= 20 else 1}f} ({first:.1f} s)"
 
 
 def main() -> None:
@@ -64,11 +80,11 @@ def main() -> None:
                 rows.append(key | found)
                 print(turn, workload, name, found.get("samples_per_second", found.get("failed", "")), flush=True)
     run = {"machine": describe(used), "medians": results.summary(rows), "rows": rows}
-    text = report(run)
-    print(text)
+    print(report([run]))
     if not options.dry:
-        results.write([*results.read(PATH), run], PATH)
-        put(text, MARK)
+        runs = [*results.read(PATH), run]
+        results.write(runs, PATH)
+        put(report(runs), MARK)
 
 
 if __name__ == "__main__":
