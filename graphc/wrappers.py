@@ -8,28 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ArgumentError, DataError, MissingPackageError, StateError
+from graphc.errors import ArgumentError, DataError, StateError
 from graphc.models import Model
 from graphc.tracing import Array, describe, user_line
-
-try:
-    from sklearn import get_config
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
-    from sklearn.preprocessing import OneHotEncoder
-    from sklearn.utils.metadata_routing import MetadataRequest
-    from sklearn.utils.multiclass import type_of_target
-    from sklearn.utils.validation import check_is_fitted, validate_data
-
-    _missing: ImportError | None = None
-except ImportError as error:
-    _missing = error
-    # Names to derive from, so that the classes are there and say what is missing when one is made.
-    BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin = (
-        type(name, (), {}) for name in ("BaseEstimator", "ClassifierMixin", "RegressorMixin", "TransformerMixin")
-    )
+from graphc.utils import scikit_learn as skl
 
 
-class _Estimator(BaseEstimator):  # type: ignore[misc]
+class _Estimator(skl.BaseEstimator):  # type: ignore[misc]
     """A model as an estimator.
 
     Args:
@@ -54,13 +39,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         model_kwargs: Mapping[str, Any] | None = None,
         fit_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        if _missing is not None:
-            raise MissingPackageError(
-                f"{type(self).__name__} needs scikit-learn",
-                where=describe(user_line()),
-                got=str(_missing),
-                hint="pip install scikit-learn",
-            )
+        skl.require(type(self).__name__)
         self.model, self.warm_start = model, warm_start
         self.model_kwargs, self.fit_kwargs = model_kwargs, fit_kwargs
 
@@ -99,7 +78,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         Returns:
             The estimator itself.
         """
-        X, y = validate_data(self, X, y, multi_output=True)
+        X, y = skl.validate_data(self, X, y, multi_output=True)
         targets = self._learned_targets(y)
         model = self._model_for(X, targets)
         self.history_ = model.fit(X, targets, **{**(self.fit_kwargs or {}), **kwargs})
@@ -107,8 +86,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _outputs(self, X: Any) -> Array:
-        check_is_fitted(self, "model_")
-        outputs: Array = self.model_.predict(validate_data(self, X, reset=False), verbose=0)
+        skl.check_is_fitted(self, "model_")
+        outputs: Array = self.model_.predict(skl.validate_data(self, X, reset=False), verbose=0)
         return outputs
 
     def predict(self, X: Any) -> Array:
@@ -133,21 +112,22 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         Raises:
             StateError: if routing is not enabled.
         """
-        if not get_config().get("enable_metadata_routing", False):
+        if not skl.get_config().get("enable_metadata_routing", False):
             hint = "call sklearn.set_config(enable_metadata_routing=True)"
             raise StateError("the routing of metadata is not enabled", where=describe(user_line()), hint=hint)
-        self._metadata_request = MetadataRequest(owner=type(self).__name__)
+        self._metadata_request = skl.MetadataRequest(owner=type(self).__name__)
         for name, alias in kwargs.items():
             self._metadata_request.fit.add_request(param=name, alias=alias)
         return self
 
     def _learned_targets(self, y: Array) -> Array:
         """The targets as the model takes them; what is needed to turn its outputs back is kept."""
+        skl.type_of_target(y, raise_unknown=True)
         self._target_ndim = y.ndim
         return y.reshape(-1, 1) if y.ndim == 1 else y
 
 
-class SKLearnClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
+class SKLearnClassifier(skl.ClassifierMixin, _Estimator):  # type: ignore[misc]
     """A model as a classifier of scikit-learn: its last layer gives a probability of each class.
 
     Args:
@@ -183,7 +163,9 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         return tags
 
     def _learned_targets(self, y: Array) -> Array:
-        kind = type_of_target(y)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = skl.column_or_1d(y, warn=True)
+        kind = skl.type_of_target(y)
         if kind not in ("binary", "multiclass"):
             # The words are those that scikit-learn's checks of estimators look for.
             raise DataError(
@@ -194,22 +176,23 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         if len(self.classes_) == 1:
             raise DataError("Classifier can't train when only one class is present.", where=describe(user_line()))
         column = super()._learned_targets(y)
-        self._encoder = OneHotEncoder(sparse_output=False).fit(column)
+        self._encoder = skl.OneHotEncoder(sparse_output=False).fit(column)
         codes: Array = self._encoder.transform(column)
         return codes
 
     def decision_function(self, X: Any) -> Array:
-        """The outputs of the model: of shape (samples, classes)."""
-        return self._outputs(X)
+        """The outputs of the model: of shape (samples, classes); of two classes, how much larger the second one is."""
+        outputs = self._outputs(X)
+        return outputs[:, 1] - outputs[:, 0] if len(self.classes_) == 2 else outputs
 
     def predict(self, X: Any) -> Array:
         """The label with the largest output, for each sample."""
         outputs = self._outputs(X)
         labels: Array = self._encoder.inverse_transform(outputs)
-        return labels[:, 0] if self._target_ndim == 1 else labels
+        return labels[:, 0]
 
 
-class SKLearnRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
+class SKLearnRegressor(skl.RegressorMixin, _Estimator):  # type: ignore[misc]
     """A model as a regressor of scikit-learn.
 
     Args:
@@ -230,15 +213,15 @@ class SKLearnRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True
+        tags.target_tags.multi_output = True
         return tags
 
     def predict(self, X: Any) -> Array:
-        """The outputs of the model: a number for each sample, or as many as the targets had columns."""
-        outputs = self._outputs(X)
-        return outputs[:, 0] if self._target_ndim == 1 and outputs.ndim == 2 and outputs.shape[1] == 1 else outputs
+        """The outputs of the model, as float64: a number for each sample, or as many as the targets had columns."""
+        return super().predict(X).astype("float64")
 
 
-class SKLearnTransformer(TransformerMixin, _Estimator):  # type: ignore[misc]
+class SKLearnTransformer(skl.TransformerMixin, _Estimator):  # type: ignore[misc]
     """A model as a transformer of scikit-learn: its outputs take the place of the data.
 
     Args:
