@@ -123,7 +123,14 @@ class _CNN(Estimator):
     l2: float = 0.0
 
     def _array_options(self) -> dict[str, Any]:
-        return {"dtype": "numeric", "allow_nd": True, "ensure_all_finite": True}
+        return {"dtype": "numeric", "ensure_all_finite": True}
+
+    def _checked(self, X: Any, y: Any, reset: bool, with_targets: bool = True) -> tuple[Any, Any]:
+        """As of other estimators, for flat images; their shape is kept."""
+        shape = tuple(getattr(X, "shape", ()))
+        if reset:
+            self._given_shape = shape[1:] if len(shape) > 2 else None
+        return super()._checked(np.reshape(X, (shape[0], -1)) if len(shape) > 2 else X, y, reset, with_targets)
 
     def _learn_inputs(self, X: Any, weight: Array | None) -> tuple[Any, dict[str, Array]]:
         self._shape = self._shape_of(np.asarray(X))
@@ -135,7 +142,7 @@ class _CNN(Estimator):
         return (float(mean[0]), math.sqrt(square[0]) or 1.0), inputs
 
     def _shape_of(self, X: Array) -> tuple[int, int, int]:
-        shape = tuple(X.shape[1:] if self.image_shape is None else self.image_shape)
+        shape = tuple(self.image_shape or self._given_shape or X.shape[1:])
         if len(shape) == 1:
             side = math.isqrt(shape[0])
             shape = (side, side) if side * side == shape[0] else (1, shape[0])
@@ -153,13 +160,6 @@ class _CNN(Estimator):
         images = np.asarray(X)
         if images.dtype.kind not in "biuf":
             raise DataError("images are numbers", where=describe(user_line()), got=f"dtype {images.dtype}")
-        if math.prod(images.shape[1:]) != math.prod(self._shape):
-            raise DataError(
-                "the images have another shape than those of the training",
-                where=describe(user_line()),
-                got=f"{images.shape[1:]}",
-                expected=f"{self._shape}",
-            )
         return {"images": images.reshape(len(images), *self._shape).astype(self._dtype)}
 
     def _inputs(self, build: Builder, reading: Any) -> dict[str, Any]:
