@@ -61,8 +61,8 @@ class Estimator(skl.BaseEstimator):  # type: ignore[misc]
 
     # ---- what subclasses say
 
-    def _outputs(self, build: Builder, reading: Any, inputs: dict[str, Any], outputs: int) -> Any:
-        """The symbolic outputs of the network for its inputs."""
+    def _outputs(self, build: Builder, reading: Any, features: dict[str, Any], outputs: int) -> Any:
+        """The symbolic outputs of the network for features, standardized."""
         raise NotImplementedError
 
     def _learn_targets(self, y: Array, weight: Array | None) -> None:
@@ -177,7 +177,7 @@ class Estimator(skl.BaseEstimator):  # type: ignore[misc]
         with self._computing():
             outputs, loss, head = self._head()
             symbolic = self._inputs(build, reading)
-            logits = self._outputs(build, reading, symbolic, outputs)
+            logits = self._outputs(build, reading, self._features(build, reading, symbolic), outputs)
             self.network_, self.model_ = with_head(symbolic, logits, head)
             self.network_.compile(self._optimizer(), loss)
         self.global_step_, self._order_seed = 0, build.seed()
@@ -189,6 +189,9 @@ class Estimator(skl.BaseEstimator):  # type: ignore[misc]
 
     def _inputs(self, build: Builder, reading: Any) -> dict[str, Any]:
         return build.inputs(reading)
+
+    def _features(self, build: Builder, reading: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+        return build.features(reading, inputs)
 
     def _optimizer(self) -> Any:
         return optimizer_of(self.optimizer, self.learning_rate, self._rate)

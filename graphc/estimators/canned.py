@@ -32,8 +32,8 @@ class _Linear(Estimator):
 
     _rate = 0.5
 
-    def _outputs(self, build: Builder, reading: Reading, inputs: dict[str, Any], outputs: int) -> Any:
-        return build.linear(reading, build.features(reading, inputs), outputs)
+    def _outputs(self, build: Builder, reading: Reading, features: dict[str, Any], outputs: int) -> Any:
+        return build.linear(reading, features, outputs)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -56,38 +56,23 @@ class _DNN(Estimator):
     feature_columns: Any = None
     l2: float = 0.0
 
-    def _outputs(self, build: Builder, reading: Reading, inputs: dict[str, Any], outputs: int) -> Any:
-        features = build.features(reading, inputs)
+    def _outputs(self, build: Builder, reading: Reading, features: dict[str, Any], outputs: int) -> Any:
         return build.deep(reading, features, outputs, self.hidden_units, self.activation, self.dropout, self.batch_norm)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class _Combined(Estimator):
+class _Combined(_DNN):
     """The sum of a linear model and a multilayer perceptron (Cheng et al., "Wide & Deep Learning", 2016).
 
     Args:
         linear_optimizer: The optimizer of the linear model, by name or an optimizer. None: `optimizer`.
-        hidden_units: The number of units of each hidden layer.
-        activation: The activation of hidden layers.
-        dropout: The share of hidden units that a training step leaves out.
-        batch_norm: Whether hidden layers are batch normalized.
-        feature_columns: The names or positions of the columns that are used. None: all.
-        l2: The factor of the sum of the squares of the weights in the loss.
     """
 
     linear_optimizer: Any = None
-    hidden_units: Sequence[int] = (64, 32)
-    activation: Any = "relu"
-    dropout: float = 0.0
-    batch_norm: bool = False
-    feature_columns: Any = None
-    l2: float = 0.0
 
-    def _outputs(self, build: Builder, reading: Reading, inputs: dict[str, Any], outputs: int) -> Any:
-        features = build.features(reading, inputs)
+    def _outputs(self, build: Builder, reading: Reading, features: dict[str, Any], outputs: int) -> Any:
         wide = build.linear(reading, features, outputs)
-        deep = build.deep(reading, features, outputs, self.hidden_units, self.activation, self.dropout, self.batch_norm)
-        return layers.Add(name="wide_and_deep")([wide, deep])
+        return layers.Add(name="wide_and_deep")([wide, super()._outputs(build, reading, features, outputs)])
 
     def _optimizer(self) -> Any:
         deep = super()._optimizer()
@@ -165,9 +150,12 @@ class _CNN(Estimator):
     def _inputs(self, build: Builder, reading: Any) -> dict[str, Any]:
         return {"images": layers.Input(self._shape, name="images")}
 
-    def _outputs(self, build: Builder, reading: tuple[float, float], inputs: dict[str, Any], outputs: int) -> Any:
+    def _features(self, build: Builder, reading: tuple[float, float], inputs: dict[str, Any]) -> dict[str, Any]:
         mean, deviation = reading
-        x = layers.Rescaling(1 / deviation, -mean / deviation, name="standardize")(inputs["images"])
+        return {"images": layers.Rescaling(1 / deviation, -mean / deviation, name="standardize")(inputs["images"])}
+
+    def _outputs(self, build: Builder, reading: Any, features: dict[str, Any], outputs: int) -> Any:
+        x = features["images"]
         for number, size in enumerate(self.filters):
             layer = build.convolution(size, self.kernel_size, f"convolution_{number}")
             x = build.hidden(x, layer, self.activation, 0.0, self.batch_norm)
@@ -190,9 +178,9 @@ class _CNN(Estimator):
 class _Baseline(Estimator):
     """A model that looks at no column: what others are compared with."""
 
-    def _outputs(self, build: Builder, reading: Reading, inputs: dict[str, Any], outputs: int) -> Any:
+    def _outputs(self, build: Builder, reading: Reading, features: dict[str, Any], outputs: int) -> Any:
         self._layer = build.dense(outputs, name="baseline", zeros=True)
-        return self._layer(next(iter(build.features(reading, inputs).values())))
+        return self._layer(next(iter(features.values())))
 
     def _train(self, inputs: dict[str, Array], y: Array, weight: Array | None, epochs: int, steps: int | None) -> None:
         kernel, _ = self._layer.get_weights()

@@ -150,25 +150,7 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "accumulating": lambda o: o.Adam(0.01, gradient_accumulation_steps=3, use_ema=True, ema_overwrite_frequency=5),
     "MultiOptimizer": _several,
 }
-# Each optimizer trains a model, and each model is trained by two or more: those more often that compile quickly.
-CASES = [
-    ("convnet", "SGD"),
-    ("convnet", "Muon"),
-    ("convnet", "Adamax"),
-    ("resnet", "RMSprop"),
-    ("resnet", "AdamW"),
-    ("lstm", "Adam"),
-    ("lstm", "Lion"),
-    ("gru", "Lamb"),
-    ("gru", "MultiOptimizer"),
-    ("transformer", "Adagrad"),
-    ("transformer", "Adafactor"),
-    ("autoencoder", "Adadelta"),
-    ("autoencoder", "Ftrl"),
-    ("autoencoder", "Nadam"),
-    ("autoencoder", "ScheduleFreeAdamW"),
-    ("autoencoder", "accumulating"),
-]
+CASES = [(name, optimizer) for name in MODELS for optimizer in OPTIMIZERS]
 
 
 def test_every_model_and_optimizer_is_tried() -> None:
