@@ -41,7 +41,8 @@ def export_model(
     write = getattr(import_module(module), function)
     if input_signature is not None:
         kwargs["input_signature"] = input_signature
-    known = [name for name, parameter in inspect.signature(write).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
+    parameters = inspect.signature(write).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
     unknown = sorted(set(kwargs) - set(known))
     if unknown:
         raise CallError(

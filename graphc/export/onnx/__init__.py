@@ -105,10 +105,10 @@ def _inputs(inference: Inference, scope: Scope) -> tuple[dict[Ref, Stored], list
     """The inputs as values, and as ONNX has them."""
     given: dict[Ref, Stored] = {}
     typed = []
-    for place, tensor in enumerate(inference.inputs):
+    for place, wanted in enumerate(inference.inputs):
         node = inference.graph.inputs[f"x{place}"]
         (type,) = node.outs
-        name = scope.shared.unique(tensor.name)
+        name = scope.shared.unique(wanted)
         for axis, size in enumerate(type.shape):
             if not isinstance(size, int):
                 ((monomial, factor),) = size.terms

@@ -25,9 +25,12 @@ def _by_parts(build: _Build) -> Rule:
 
 
 def _names(e: Emitter, node: Node, operands: Sequence[Stored]) -> tuple[list[str], Axes]:
+    """The tensors of all parts, which have the same axes, and these axes."""
     parts = [x for operand in operands if isinstance(operand, Parts) for x in (operand.real, operand.imag)]
     order, axes = e.together(parts, node.outs[0].rank)
-    return [e.aligned(x, order) for x in parts], axes
+    if all(x.present == parts[0].present for x in parts):
+        return [e.aligned(x, order) for x in parts], axes
+    return [e.whole(x, node.outs[0], order) for x in parts], order
 
 
 def _or_real(op: str, build: _Build) -> Rule:
@@ -75,29 +78,33 @@ def _eq(e: Emitter, x: Sequence[str]) -> Sequence[str]:
     return (s.op("And", s.op("Equal", x[0], x[2]), s.op("Equal", x[1], x[3])),)
 
 
+def _part(name: str) -> Rule:
+    def rule(e: Emitter, node: Node, operands: Sequence[Stored]) -> Stored:
+        found: Placed = getattr(operands[0], name)
+        return found
+
+    return rule
+
+
 def _complex(e: Emitter, node: Node, operands: Sequence[Stored]) -> Stored:
     return Parts(*real(e, operands))
 
 
 def _fft(e: Emitter, node: Node, operands: Sequence[Stored]) -> Stored:
-    """The transform along the last axis, without a factor: the inverse of ONNX divides by the number of elements."""
+    """The transform along the last axis, without a factor; the inverse is that of the conjugate, conjugated."""
     (x,), type, s = operands, e.type(node.inputs[0]), e.scope
     assert isinstance(x, Parts)
+    real_part, imag_part = (e.whole(part, type) for part in (x.real, x.imag))
     inverse = node.attrs["inverse"]
-    parts = [s.op("Unsqueeze", e.whole(part, type), s.ints(-1)) for part in (x.real, x.imag)]
-    joined = s.op("Concat", *parts, axis=-1)
-    count, sign = type.shape[-1], int(inverse)
-    # ONNX Runtime takes tensors of one axis of samples, one of the signal, and one of parts.
+    imag_part = s.op("Neg", imag_part) if inverse else imag_part
+    joined = s.op("Concat", *(s.op("Unsqueeze", part, s.ints(-1)) for part in (real_part, imag_part)), axis=-1)
     if s.opset < 20:
-        found = s.op("DFT", joined, axis=type.rank - 1, inverse=sign)
+        found = s.op("DFT", joined, axis=type.rank - 1)
     else:
-        found = s.op("DFT", joined, "", s.op("Squeeze", s.ints(type.rank - 1), s.ints(0)), inverse=sign)
-    names = [s.op("Gather", found, s.number(i, dtypes.int64), axis=type.rank) for i in (0, 1)]
-    if inverse:
-        factor = s.cast(s.size(count), type.dtype.real)
-        names = [s.op("Mul", name, factor) for name in names]
-    axes = tuple(range(type.rank))
-    return Parts(*(Placed(name, axes) for name in names))
+        found = s.op("DFT", joined, "", s.number(type.rank - 1, dtypes.int64))
+    up, across = (s.op("Gather", found, s.number(i, dtypes.int64), axis=type.rank) for i in (0, 1))
+    across = s.op("Neg", across) if inverse else across
+    return Parts(*(Placed(name, tuple(range(type.rank))) for name in (up, across)))
 
 
 COMPLEX = MappingProxyType(
@@ -111,8 +118,8 @@ COMPLEX = MappingProxyType(
         "exp": _or_real("exp", _exp),
         "eq": _or_real("eq", _eq),
         "ne": _or_real("ne", lambda e, x: (e.scope.op("Not", _eq(e, x)[0]),)),
-        "real": _by_parts(lambda e, x: x[:1]),
-        "imag": _by_parts(lambda e, x: x[1:]),
+        "real": _part("real"),
+        "imag": _part("imag"),
         "conj": _by_parts(lambda e, x: (x[0], e.scope.op("Neg", x[1]))),
         "complex": _complex,
         "fft": _fft,

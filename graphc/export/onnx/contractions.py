@@ -99,18 +99,14 @@ def convolution(e: Emitter, node: Node, operands: Sequence[Stored], bias: Placed
     x, w = real(e, operands)[:2]
     left, right = (e.type(ref) for ref in node.inputs)
     rank = left.rank
-    if rank == 2:
-        raise UnsupportedError("ONNX has no convolution without spatial axes", got=f"{left} and {right}")
+    _check_convolution(left, right)
     for axis, spread in enumerate(node.attrs["lhs_dilation"], 1):
         if spread > 1:
             x, left = spread_apart(e, x, left, axis, spread - 1, 0)
     x, left, pads = _padded(e, x, left, node.attrs["padding"])
-    own = physical(left.dtype)
-    dtype = own if own.is_float else dtypes.float64
     s, order = e.scope, _channels_first(rank)
     names = [e.whole(x, left, order), e.whole(w, right, (rank - 1, rank - 2, *range(rank - 2)))]
     names += [] if bias is None else [e.named(bias)]
-    names = [name if dtype is own else s.cast(name, dtype) for name in names]
     found = s.op(
         "Conv",
         *names,
@@ -120,18 +116,24 @@ def convolution(e: Emitter, node: Node, operands: Sequence[Stored], bias: Placed
         pads=pads,
         group=node.attrs["groups"],
     )
-    found = found if dtype is own else s.cast(found, own)
     return Placed(e.rounded(found, left.dtype), order)
+
+
+def _check_convolution(left: TensorType, right: TensorType) -> None:
+    if left.rank == 2 or not left.dtype.is_float:
+        raise UnsupportedError(
+            "ONNX has only convolutions of floats with spatial axes", got=f"{left} and {right}", hint="cast to float32"
+        )
 
 
 def _padded(
     e: Emitter, x: Placed, type: TensorType, padding: Sequence[tuple[Dim, Dim]]
 ) -> tuple[Placed, TensorType, list[int]]:
     """The operand, padded if the operator cannot, as amounts are not known or crop; and the padding that is left."""
-    sides = [[pair[side] for pair in padding] for side in (0, 1)]
-    if all(isinstance(n, int) and n >= 0 for side in sides for n in side):
-        return x, type, [known(n) for side in sides for n in side]
-    x, type = padded(e, x, type, *sides, list(range(1, type.rank - 1)), 0)
+    lows, highs = ([pair[side] for pair in padding] for side in (0, 1))
+    if all(isinstance(n, int) and n >= 0 for n in lows + highs):
+        return x, type, [known(n) for n in lows + highs]
+    x, type = padded(e, x, type, lows, highs, list(range(1, type.rank - 1)), 0)
     return x, type, [0] * (2 * len(padding))
 
 
@@ -144,33 +146,35 @@ def _conv_input_grad(e: Emitter, node: Node, operands: Sequence[Stored]) -> Stor
     g, w = real(e, operands)
     left, right = (e.type(ref) for ref in node.inputs)
     attrs, rank, s = node.attrs, left.rank, e.scope
-    if any(spread > 1 for spread in attrs["lhs_dilation"]) or rank == 2:
-        raise UnsupportedError("ONNX has no transposed convolution whose results are apart", got=f"{left} and {right}")
-    own = physical(left.dtype)
-    dtype = own if own.is_float else dtypes.float64
+    _check_convolution(left, right)
     order = _channels_first(rank)
     names = [e.whole(g, left, order), e.whole(w, right, (rank - 1, rank - 2, *range(rank - 2)))]
-    names = [name if dtype is own else s.cast(name, dtype) for name in names]
     type = TensorType((left.shape[0], *attrs["sizes"], right.shape[-2] * attrs["groups"]), left.dtype)
     windows = _windows(type, right, node)
-    # How much of what the operator computes without padding is too much, or too little, behind the result.
-    full = [(size - 1) * win.stride + (win.kernel - 1) * win.dilation + 1 for size, win in zip(left.shape[1:-1], windows, strict=True)]
+    wide = TensorType((type.shape[0], *(win.wide for win in windows), type.shape[-1]), type.dtype)
+    # The sizes of what the operator computes without padding, and how much of it is too much, or missing, at the end.
+    full = [
+        (size - 1) * win.stride + (win.kernel - 1) * win.dilation + 1
+        for size, win in zip(left.shape[1:-1], windows, strict=True)
+    ]
     lows = [win.low for win in windows]
-    highs = [whole - low - size for whole, low, size in zip(full, lows, attrs["sizes"], strict=True)]
+    highs = [whole - win.low - win.wide for whole, win in zip(full, windows, strict=True)]
     fits = all(isinstance(n, int) and n >= 0 for n in lows + highs)
-    pads = [known(n) for n in lows + highs] if fits else [0] * (2 * len(lows))
     found = s.op(
         "ConvTranspose",
         *names,
         kernel_shape=[known(size) for size in right.shape[:-2]],
         strides=list(attrs["strides"]),
         dilations=list(attrs["rhs_dilation"]),
-        pads=pads,
+        pads=[known(n) for n in lows + highs] if fits else [0] * (2 * len(lows)),
         group=attrs["groups"],
     )
-    found = found if dtype is own else s.cast(found, own)
     result = Placed(e.rounded(found, left.dtype), order)
-    return result if fits else _fitted(e, result, type, full, lows)
+    result = result if fits else _fitted(e, result, wide, full, lows)
+    steps = [win.spread for win in windows]
+    if any(step > 1 for step in steps):
+        result = sliced(e, result, [0] * len(steps), wide.shape[1:-1], list(range(1, rank - 1)), steps)
+    return result
 
 
 def _fitted(e: Emitter, x: Placed, type: TensorType, full: Sequence[Dim], lows: Sequence[Dim]) -> Placed:

@@ -75,7 +75,7 @@ class Emitter:
     ) -> None:
         self.graph, self.scope, self.rules, self.patterns = graph, scope, rules, patterns
         self.values: dict[Ref, Stored] = dict(given)
-        self._arranged: dict[tuple[str, Axes, str], tuple[str, Array | None]] = {}
+        self._arranged: dict[tuple[str, Axes, Axes, str], tuple[str, Array | None]] = {}
 
     # ---- walking
 
@@ -163,7 +163,9 @@ class Emitter:
 
     # ---- arranging
 
-    def aligned(self, x: Placed, order: Sequence[int | None], dtype: DType | None = None, own: DType | None = None) -> str:
+    def aligned(
+        self, x: Placed, order: Sequence[int | None], dtype: DType | None = None, own: DType | None = None
+    ) -> str:
         """The name of a tensor with the elements of a value that broadcasts along axes `order` of the value.
 
         Args:
@@ -173,7 +175,7 @@ class Emitter:
             own: The dtype of the tensor as it is; needed with `dtype`.
         """
         wanted = x.axes if is_aligned(x.axes, order) else aligned_axes(x.present, order)
-        key = (x.name if x.array is None else f"{x.name} {id(x.array)}", wanted, str(dtype))
+        key = (x.name if x.array is None else f"{x.name} {id(x.array)}", x.axes, wanted, str(dtype))
         if key in self._arranged:
             return self._arranged[key][0]
         if x.array is not None:
@@ -216,7 +218,7 @@ class Emitter:
             array = rearranged(x.array, x.axes, axes)
             array = array.reshape((*(1 for _ in range(type.rank - array.ndim)), *array.shape))
             array = np.broadcast_to(array, [known(size) for size in sizes]) if missing else array
-            return self.aligned(Placed(x.name, order, np.ascontiguousarray(array)), order)
+            return self.aligned(Placed(x.name, order, np.asarray(array, order="C")), order)
         name = self.aligned(x, order)
         if missing:
             return self.scope.op("Expand", name, self.scope.shape(sizes))

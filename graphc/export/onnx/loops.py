@@ -35,7 +35,9 @@ class _Region:
     def results(self, refs: Sequence[Ref] | None = None) -> list[str]:
         """The names of results: each a tensor of its own, which the graph itself computes."""
         refs = self.graph.outputs if refs is None else refs
-        names = [self.emitter.whole(x, self.graph.type(ref)) for x, ref in zip(self.emitter.run(refs), refs, strict=True)]
+        names = [
+            self.emitter.whole(x, self.graph.type(ref)) for x, ref in zip(self.emitter.run(refs), refs, strict=True)
+        ]
         self.scope.shared.label = self.label
         return [self.own(name) for name in names]
 

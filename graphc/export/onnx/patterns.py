@@ -152,7 +152,8 @@ def _softmax(m: Matcher, node: Node) -> Pattern | None:
         if total is None or total.op != "sum" or total.inputs[0] != powers or len(total.attrs["axes"]) != 1:
             continue
         axes = total.attrs["axes"]
-        difference = m.operands(m.operands(powers, "exp") and m.node(powers).inputs[0] or powers, "sub")
+        exponent = m.operands(powers, "exp")
+        difference = None if exponent is None else m.operands(exponent[0], "sub")
         if difference is None or m.spread_along(share, _kept(rank, axes)) is None:
             continue
         x, top = difference
@@ -252,9 +253,9 @@ def _normalized(m: Matcher, ref: Ref, axes: tuple[int, ...]) -> tuple[Ref, float
             continue
         for variance, epsilon in m.either(root[0], "add"):
             number, square = m.number(epsilon), _mean_of(m, variance)
-            if number is not None and square is not None and square[1] == axes:
-                if m.operands(square[0], "mul") == (away, away):
-                    return x, number
+            squares = None if square is None or square[1] != axes else m.operands(square[0], "mul")
+            if number is not None and squares == (away, away):
+                return x, number
     return None
 
 
@@ -271,7 +272,7 @@ def _layer_norm_pattern(x: Ref, scale: Ref, offset: Ref, epsilon: float) -> Patt
 
 
 def _batch_norm(m: Matcher, node: Node) -> Pattern | None:
-    """`x * (gamma * rsqrt(variance + epsilon)) + (beta - mean * ...)` along one axis, as a layer in inference has it."""
+    """`x * (gamma * rsqrt(variance + epsilon)) + (beta - mean * ...)` along one axis: a layer in inference."""
     for scaled, spread in m.either(Ref(node.id), "add"):
         shift = m.node(spread)
         if shift.op != "broadcast" or len(shift.attrs["axes"]) != 1:

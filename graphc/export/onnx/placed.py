@@ -100,4 +100,4 @@ def rearranged(array: Array, axes: Axes, wanted: Axes) -> Array:
     order = [places[axis] for axis in wanted if axis is not None]
     turned = squeezed.transpose(order)
     sizes = iter(turned.shape)
-    return np.ascontiguousarray(turned.reshape([1 if axis is None else next(sizes) for axis in wanted]))
+    return np.asarray(turned.reshape([1 if axis is None else next(sizes) for axis in wanted]), order="C")

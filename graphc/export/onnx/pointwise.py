@@ -46,12 +46,14 @@ class Pointwise:
         dtypes: The names of the dtypes in which it is computed.
         exact: Whether results of halves are halves, and need no rounding.
         tests: Whether the result is a boolean.
+        refused: The names of dtypes whose largest numbers it would compute wrongly.
     """
 
     build: Build
     dtypes: tuple[str, ...] = _FLOATS
     exact: bool = False
     tests: bool = False
+    refused: tuple[str, ...] = ()
 
     def __call__(self, e: Emitter, node: Node, operands: Sequence[Stored]) -> Placed:
         """Emits the operation."""
@@ -61,7 +63,12 @@ class Pointwise:
         dtype = own
         while dtype.name not in self.dtypes and dtype.name in _WIDER:
             dtype = _WIDER[dtype.name]
-        names = [e.aligned(x, order, dtype, own) for x in placed]
+        if own.name in self.refused:
+            raise UnsupportedError(f"ONNX Runtime has no `{node.op}` of {own}", hint="cast to int64")
+        if self.tests and own.name == "uint64":
+            names = [e.scope.in_order(e.aligned(x, order), own, dtype) for x in placed]
+        else:
+            names = [e.aligned(x, order, dtype, own) for x in placed]
         result = self.build(e.scope, names, dtype, node.attrs)
         if self.tests:
             return Placed(result, axes)
@@ -132,27 +139,29 @@ def _bitwise(op: str, logical: str) -> Build:
 _BITS = (*(t.name for t in (*dtypes.SIGNED, *dtypes.UNSIGNED)), "bool")
 
 
-def _unsigned(dtype: DType) -> DType:
-    return dtypes.as_dtype(f"u{dtype.name}") if dtype.kind == "int" else dtype
-
-
 def _shift(direction: str) -> Build:
-    """Bits that leave the dtype are lost; where the count is none of a bit, no bits are left, or the sign alone."""
+    """Bits that leave the dtype are lost; where the count is none of a bit, no bits are left, or the sign alone.
+
+    All are shifted as 64 bits, which the result is cast from.
+    """
 
     def build(s: Scope, x: Sequence[str], dtype: DType, attrs: Mapping[str, Any]) -> str:
-        zero, most, wide = s.number(0, dtype), s.number(dtype.bits - 1, dtype), _unsigned(dtype)
-        is_bit = s.op("And", s.op("GreaterOrEqual", x[1], zero), s.op("LessOrEqual", x[1], most))
+        wide = dtypes.int64
+        given, count = (s.cast(name, wide) for name in x)
+        zero, ones, most = (s.number(n, wide) for n in (0, -1, dtype.bits - 1))
+        is_bit = s.op("And", s.op("GreaterOrEqual", count, zero), s.op("LessOrEqual", count, most))
+        count = s.op("Where", is_bit, count, most)
         keeps_sign = direction == "RIGHT" and dtype.kind == "int"
-        count = s.op("Where", is_bit, x[1], most)
-        given, negative = x[0], ""
+        negative = s.op("Less", given, zero)
         if keeps_sign:
-            negative, ones = s.op("Less", x[0], zero), s.number(-1, dtype)
-            given = s.op("Where", negative, s.op("Sub", ones, x[0]), x[0])
-        shifted = s.op("BitShift", s.cast(given, wide), s.cast(count, wide), direction=direction)
-        shifted = s.cast(shifted, dtype)
+            given = s.op("Where", negative, s.op("Sub", ones, given), given)
+        bits = [s.cast(name, dtypes.uint64) for name in (given, count)]
+        shifted = s.cast(s.op("BitShift", *bits, direction=direction), wide)
         if keeps_sign:
-            return s.op("Where", negative, s.op("Sub", s.number(-1, dtype), shifted), shifted)
-        return s.op("Where", is_bit, shifted, zero)
+            shifted = s.op("Where", negative, s.op("Sub", ones, shifted), shifted)
+        else:
+            shifted = s.op("Where", is_bit, shifted, zero)
+        return s.cast(shifted, dtype)
 
     return build
 
@@ -270,9 +279,9 @@ def _rsqrt(s: Scope, x: Sequence[str], dtype: DType, attrs: Mapping[str, Any]) -
 POINTWISE: dict[str, Rule] = {
     **{name: Pointwise(_named(op), _NUMBERS) for name, op in (("add", "Add"), ("sub", "Sub"), ("mul", "Mul"))},
     "div": Pointwise(_named("Div")),
-    "floordiv": Pointwise(_floordiv, _NUMBERS),
-    "mod": Pointwise(_mod, _NUMBERS),
-    "pow": Pointwise(_named("Pow"), _NUMBERS),
+    "floordiv": Pointwise(_floordiv, _NUMBERS, refused=("uint64",)),
+    "mod": Pointwise(_mod, _NUMBERS, refused=("uint64",)),
+    "pow": Pointwise(_named("Pow"), _NUMBERS, refused=("uint64",)),
     "minimum": Pointwise(_extremum("Min", "And"), (*_NUMBERS, "uint32", "uint64", "bool"), exact=True),
     "maximum": Pointwise(_extremum("Max", "Or"), (*_NUMBERS, "uint32", "uint64", "bool"), exact=True),
     "atan2": Pointwise(_atan2),
@@ -335,14 +344,18 @@ def _select(e: Emitter, node: Node, operands: Sequence[Stored]) -> Stored:
 
 def _selected(e: Emitter, node: Node, operands: Sequence[Placed], own: DType) -> Placed:
     order, axes = e.together(operands, node.outs[0].rank)
-    condition, s = e.aligned(operands[0], order), e.scope
-    if own.is_bool:
-        then, otherwise = (e.aligned(x, order) for x in operands[1:])
-        others = s.op("And", s.op("Not", condition), otherwise)
-        return Placed(s.op("Or", s.op("And", condition, then), others), axes)
-    dtype = own if own.name in (*_NUMBERS, "uint8") else _WIDER[own.name]
-    chosen = s.op("Where", condition, *(e.aligned(x, order, dtype, own) for x in operands[1:]))
-    return Placed(chosen if dtype is own else s.cast(chosen, own), axes)
+    condition, then, otherwise = (e.aligned(x, order) for x in operands)
+    return Placed(choose(e.scope, condition, then, otherwise, own), axes)
+
+
+def choose(s: Scope, condition: str, then: str, otherwise: str, dtype: DType) -> str:
+    """One of two tensors by a condition."""
+    if dtype.is_bool:
+        return s.op("Or", s.op("And", condition, then), s.op("And", s.op("Not", condition), otherwise))
+    if dtype.name in (*_NUMBERS, "uint8"):
+        return s.op("Where", condition, then, otherwise)
+    wide = _WIDER[dtype.name]
+    return s.cast(s.op("Where", condition, s.cast(then, wide), s.cast(otherwise, wide)), dtype)
 
 
 def _clip(s: Scope, x: Sequence[str], dtype: DType, attrs: Mapping[str, Any]) -> str:
@@ -389,15 +402,21 @@ def _converted(e: Emitter, x: Placed, source: DType, dtype: DType, rank: int) ->
 
 def _saturated(s: Scope, name: str, own: DType, dtype: DType) -> str:
     """Floats as integers: the nearest end of the dtype where they are outside, and 0 for NaN."""
-    ends = np.iinfo(dtype.numpy)
-    beyond = 2.0 ** (dtype.bits - (dtype.kind == "int"))
-    above = s.op("GreaterOrEqual", name, s.number(beyond, own))
-    inside = s.op("And", s.op("Greater", name, s.number(float(ends.min) - (ends.min == 0), own)), s.op("Not", above))
-    whole = s.cast(s.op("Where", inside, name, s.number(0, own)), dtypes.int64 if dtype.bits < 64 else dtype)
-    wide = dtypes.int64 if dtype.bits < 64 else dtype
+    ends, wide, zero = np.iinfo(dtype.numpy), dtypes.int64, s.number(0, own)
+    above = s.op("GreaterOrEqual", name, s.number(2.0 ** (dtype.bits - (dtype.kind == "int")), own))
     below = s.op("LessOrEqual", name, s.number(float(ends.min), own))
-    whole = s.op("Where", below, s.number(int(ends.min), wide), whole)
-    whole = s.op("Where", above, s.number(int(ends.max), wide), whole)
+    inside = s.op("Not", s.op("Or", s.op("Or", above, below), s.op("IsNaN", name)))
+    number = s.op("Where", inside, name, zero)
+    if dtype.name == "uint64":  # the upper half, whose bits are those of negative numbers
+        half = s.number(2.0**63, own)
+        upper = s.op("GreaterOrEqual", number, half)
+        whole = s.cast(s.op("Where", upper, s.op("Sub", number, half), number), wide)
+        whole = s.op("Where", upper, s.op("Add", whole, s.number(-(2**63), wide)), whole)
+    else:
+        whole = s.cast(number, wide)
+    least, most = (np.asarray(end, dtype.numpy).astype(np.int64) for end in (ends.min, ends.max))
+    whole = s.op("Where", below, s.constant(least), whole)
+    whole = s.op("Where", above, s.constant(most), whole)
     return whole if wide is dtype else s.cast(whole, dtype)
 
 

@@ -1,4 +1,4 @@
-"""ONNX models as plain data, and their conversion to the messages of the package `onnx`, which is imported when used."""
+"""ONNX models as plain data, and their conversion to messages of the package `onnx`, which is imported when used."""
 
 from __future__ import annotations
 
@@ -152,4 +152,6 @@ def _node(onnx: Any, node: OnnxNode) -> Any:
         else value
         for name, value in node.attrs.items()
     }
-    return onnx.helper.make_node(node.op, node.inputs, node.outputs, name=node.name, domain=node.domain or None, **attrs)
+    return onnx.helper.make_node(
+        node.op, node.inputs, node.outputs, name=node.name, domain=node.domain or None, **attrs
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -55,9 +56,9 @@ def _reduction(op: str) -> Rule:
         def total(parts: Sequence[Placed]) -> Placed:
             x = e.spread(parts[0], type, axes)
             name = e.named(x)
-            name = name if wide is own else e.scope.cast(name, wide)
-            name = reduced(e.scope, op, name, places_of(x, axes))
-            name = name if wide is own else e.scope.cast(name, own)
+            into, back = _conversions(e.scope, op)
+            name = reduced(e.scope, op, into(name, own, wide), places_of(x, axes))
+            name = back(name, own, wide)
             return Placed(e.rounded(name, type.dtype.real), left_axes(x, axes))
 
         if isinstance(operands[0], Parts) and op != "ReduceSum":
@@ -67,19 +68,32 @@ def _reduction(op: str) -> Rule:
     return rule
 
 
+def _conversions(s: Scope, op: str) -> tuple[Callable[[str, DType, DType], str], Callable[[str, DType, DType], str]]:
+    """What casts to a wider dtype and back: for extrema so that the order stays."""
+    if op in ("ReduceMax", "ReduceMin", "Max", "Min"):
+        return s.in_order, s.from_order
+    return (
+        lambda name, dtype, wide: name if wide is dtype else s.cast(name, wide),
+        lambda name, dtype, wide: name if wide is dtype else s.cast(name, dtype),
+    )
+
+
 def _position(op: str) -> Rule:
     def rule(e: Emitter, node: Node, operands: Sequence[Stored]) -> Stored:
         type, axes = e.type(node.inputs[0]), node.attrs["axes"]
         x, s = real(e, operands)[0], e.scope
         kept = [axis for axis in range(type.rank) if axis not in axes]
         own = physical(type.dtype)
-        wide = _wide(own) if own.name != "int64" else dtypes.float64
-        name = e.whole(x, type, (*kept, *axes))
-        name = name if wide is own else s.cast(name, wide)
+        wide = _wide(own)
+        name = s.in_order(e.whole(x, type, (*kept, *axes)), own, wide)
         shape = [type.shape[axis] for axis in kept]
         count = dims.product(type.shape[axis] for axis in axes)
         name = s.reshape(name, [*shape, *(type.shape[axis] for axis in axes)], [*shape, count])
-        found = s.op(op, name, axis=len(kept), keepdims=0)
+        if wide is dtypes.int64:  # ONNX Runtime finds the place among them by sorting
+            first = s.ops("TopK", 2, name, s.ints(1), axis=len(kept), largest=int(op == "ArgMax"))[1]
+            found = s.op("Squeeze", first, s.ints(len(kept)))
+        else:
+            found = s.op(op, name, axis=len(kept), keepdims=0)
         return Placed(s.cast(found, dtypes.int32), tuple(range(len(kept))))
 
     return rule
@@ -137,25 +151,29 @@ def _cumulative(op: str) -> Rule:
         x = real(e, operands)[0]
         own = physical(type.dtype)
         wide = _wide(own)
-        name = e.whole(x, type)
-        name = name if wide is own else s.cast(name, wide)
+        into, back = _conversions(s, op)
+        name = into(e.whole(x, type), own, wide)
         last = type.shape[axis] - 1
         bounds = (last, last + 1) if node.attrs["reverse"] else (0, 1)
         first = s.op("Slice", name, s.shape(bounds[:1]), s.shape(bounds[1:]), s.ints(axis))
         first = s.op("Squeeze", first, s.ints(axis))
+        if op == "Mul":
+            first = s.op("ConstantOfShape", s.op("Shape", first), value=np.ones(1, wide.numpy))
         state, row, result, out = (s.shared.unique(f"{s.shared.label}/{part}") for part in ("so_far", "x", op, "row"))
         nodes = (
             OnnxNode(op, result, (state, row), (result,)),
             OnnxNode("Identity", out, (result,), (out,)),
         )
-        body = Subgraph(f"{result}_body", nodes, *(tuple(Typed(n, wide, None) for n in names) for names in (
-            (state, row), (result, out))))
+        body = Subgraph(
+            f"{result}_body",
+            nodes,
+            *(tuple(Typed(n, wide, None) for n in names) for names in ((state, row), (result, out))),
+        )
         way = [int(node.attrs["reverse"])]
-        ends = {"scan_input_axes": [axis], "scan_output_axes": [axis]}
-        directions = {"scan_input_directions": way, "scan_output_directions": way}
+        ends: dict[str, Any] = {"scan_input_axes": [axis], "scan_output_axes": [axis]}
+        directions: dict[str, Any] = {"scan_input_directions": way, "scan_output_directions": way}
         _, found = s.ops("Scan", 2, first, name, body=body, num_scan_inputs=1, **ends, **directions)
-        found = found if wide is own else s.cast(found, own)
-        return Placed(e.rounded(found, type.dtype), tuple(range(type.rank)))
+        return Placed(e.rounded(back(found, own, wide), type.dtype), tuple(range(type.rank)))
 
     return rule
 
@@ -163,13 +181,11 @@ def _cumulative(op: str) -> Rule:
 def _sort(e: Emitter, node: Node, operands: Sequence[Stored]) -> tuple[Stored, ...]:
     type, s = e.type(node.inputs[0]), e.scope
     own = physical(type.dtype)
-    wide = own if own.name in _REDUCED else _wide(own)
-    name = e.whole(real(e, operands)[0], type)
-    name = name if wide is own else s.cast(name, wide)
+    wide = _wide(own)
+    name = s.in_order(e.whole(real(e, operands)[0], type), own, wide)
     values, places = s.ops("TopK", 2, name, s.size(type.shape[-1]), axis=-1, largest=0, sorted=1)
     axes = tuple(range(type.rank))
-    values = values if wide is own else s.cast(values, own)
-    return Placed(values, axes), Placed(s.cast(places, dtypes.int32), axes)
+    return Placed(s.from_order(values, own, wide), axes), Placed(s.cast(places, dtypes.int32), axes)
 
 
 def mean_over(e: Emitter, x: Placed, type: TensorType, axes: Sequence[int]) -> Placed:

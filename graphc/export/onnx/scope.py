@@ -129,6 +129,17 @@ class Scope:
         """A tensor in another dtype."""
         return self.op("Cast", name, to=CODES[dtype.name])
 
+    def in_order(self, name: str, dtype: DType, wide: DType) -> str:
+        """A tensor in a wider dtype, in which its elements have the same order."""
+        found = name if wide is dtype else self.cast(name, wide)
+        # The upper half of 64 bits would become negative numbers.
+        return self.op("Add", found, self.number(-(2**63), wide)) if dtype.name == "uint64" else found
+
+    def from_order(self, name: str, dtype: DType, wide: DType) -> str:
+        """The inverse of `in_order`."""
+        name = self.op("Add", name, self.number(-(2**63), wide)) if dtype.name == "uint64" else name
+        return name if wide is dtype else self.cast(name, dtype)
+
     # ---- sizes
 
     def shape(self, sizes: Sequence[Dim]) -> str:

@@ -27,13 +27,13 @@ class Inference:
     Args:
         graph: The graph; its inputs are `x0`, `x1`, ...
         variables: The variable of each state, by name.
-        inputs: The symbolic inputs, in order.
+        inputs: The names of the inputs, in order.
         outputs: The names of the outputs.
     """
 
     graph: Graph
     variables: dict[str, Variable]
-    inputs: tuple[KerasTensor, ...]
+    inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
 
@@ -62,7 +62,7 @@ def inference_of(model: Any, input_signature: Any) -> Inference:
     step = _traced(model, tensors, spec)
     graph = simplify(optimize_loops(eliminate_dead(simplify(without_empty(step.graph)))))
     _refuse_kept_states(graph)
-    return Inference(graph, step.variables, tensors, _output_names(model, step, graph))
+    return Inference(graph, step.variables, tuple(x.name for x in tensors), _output_names(model, step, graph))
 
 
 def _signature(model: Any, given: Any) -> Any:
@@ -105,7 +105,7 @@ def _symbolic(leaf: Any, place: int) -> KerasTensor:
 
 
 def _traced(model: Any, tensors: Sequence[KerasTensor], spec: Any) -> Step:
-    """The step; if it fails as unknown sizes may differ, those of the same axes are taken to be equal, then multiples."""
+    """The step; if it fails as unknown sizes may differ, those of equal axes are taken to be equal, then multiples."""
     first: GraphcError | None = None
     for attempt in _attempts(tensors):
         try:
@@ -118,19 +118,18 @@ def _traced(model: Any, tensors: Sequence[KerasTensor], spec: Any) -> Step:
 
 def _attempts(tensors: Sequence[KerasTensor]) -> list[list[tuple[Dim, ...]]]:
     """The shapes of samples to try."""
-    if all(None not in x.shape[1:] for x in tensors):
-        return [[tuple(x.shape[1:]) for x in tensors]]  # type: ignore[misc]
 
     def shapes(factor: int, shared: bool) -> list[tuple[Dim, ...]]:
         found = []
         for place, x in enumerate(tensors):
             front = "n" if shared else f"n{place}_"
-            sizes = [
-                dims.size(f"{front}{axis}") * factor if size is None else size for axis, size in enumerate(x.shape[1:], 1)
-            ]
-            found.append(tuple(sizes))
+            unknown = [dims.size(f"{front}{axis}") * factor for axis in range(x.ndim)]
+            pairs = zip(x.shape[1:], unknown[1:], strict=True)
+            found.append(tuple(other if size is None else size for size, other in pairs))
         return found
 
+    if all(None not in x.shape[1:] for x in tensors):
+        return [shapes(1, False)]
     several = sum(None in x.shape[1:] for x in tensors) > 1
     return [shapes(f, shared) for f in (1, 2, 4, 8, 16, 32) for shared in ((False, True) if several else (False,))]
 

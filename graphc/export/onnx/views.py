@@ -37,7 +37,7 @@ def _constant(e: Emitter, node: Node, operands: Sequence[Stored]) -> Stored:
     array = node.attrs["value"].numpy()
     axes, name = tuple(range(array.ndim)), f"{e.scope.shared.label}/constant"
     if array.dtype.kind == "c":
-        return Parts(*(Placed(name, axes, np.ascontiguousarray(part)) for part in (array.real, array.imag)))
+        return Parts(*(Placed(name, axes, np.asarray(part, order="C")) for part in (array.real, array.imag)))
     return Placed(name, axes, array)
 
 
@@ -106,12 +106,10 @@ def sliced(
 def _slice(e: Emitter, node: Node, x: Placed, type: TensorType) -> Placed:
     starts, stops, steps = (node.attrs[name] for name in ("start", "stop", "step"))
     changed = [
-        axis
-        for axis, size in enumerate(type.shape)
-        if starts[axis] != 0 or stops[axis] != size or steps[axis] != 1
+        axis for axis, size in enumerate(type.shape) if starts[axis] != 0 or stops[axis] != size or steps[axis] != 1
     ]
-    parts = ([bounds[axis] for axis in changed] for bounds in (starts, stops))
-    return sliced(e, x, *parts, changed, [steps[axis] for axis in changed])
+    begins, ends = ([bounds[axis] for axis in changed] for bounds in (starts, stops))
+    return sliced(e, x, begins, ends, changed, [steps[axis] for axis in changed])
 
 
 def _reverse(e: Emitter, node: Node, x: Placed, type: TensorType) -> Placed:
@@ -129,18 +127,27 @@ def padded(
     """A value with others before and after it along some axes, which may also be cropped, and its type."""
     x = e.spread(x, type, axes)
     lows, highs = (dict(zip(axes, amounts, strict=True)) for amounts in (low, high))
-    s, own = e.scope, physical(type.dtype)
+    s, own = e.scope, physical(type.dtype.real)
     dtype = own if own.name in _PADDED else dtypes.int64 if own.bits > 16 else dtypes.int32
     pads = s.shape([amounts.get(-1 if a is None else a, 0) for amounts in (lows, highs) for a in x.axes])
     shape = [size + lows.get(axis, 0) + highs.get(axis, 0) for axis, size in enumerate(type.shape)]
     name = e.named(x)
     name = name if dtype is own else s.cast(name, dtype)
-    name = s.op("Pad", name, pads, s.number(value, dtype))
+    name = s.op("Pad", name, pads, s.constant(np.asarray(value, own.numpy).astype(dtype.numpy)))
     return Placed(name if dtype is own else s.cast(name, own), x.axes), TensorType(tuple(shape), type.dtype)
 
 
-def _pad(e: Emitter, node: Node, x: Placed, type: TensorType) -> Placed:
-    low, high, interior, value = (node.attrs[name] for name in ("low", "high", "interior", "value"))
+def _pad(e: Emitter, node: Node, operands: Sequence[Stored]) -> Stored:
+    x, type, value = operands[0], e.type(node.inputs[0]), node.attrs["value"]
+    if isinstance(x, Parts):
+        return Parts(
+            *(_widened(e, node, part, type, end) for part, end in ((x.real, value.real), (x.imag, value.imag)))
+        )
+    return _widened(e, node, x, type, value)
+
+
+def _widened(e: Emitter, node: Node, x: Placed, type: TensorType, value: Any) -> Placed:
+    low, high, interior = (node.attrs[name] for name in ("low", "high", "interior"))
     for axis, between in enumerate(interior):
         if between:
             x, type = spread_apart(e, x, type, axis, between, value)
@@ -219,7 +226,11 @@ def start_of(e: Emitter, x: Placed, type: TensorType, room: Dim) -> str:
     """The start of a block as a list of one int64, from 0 to `room`."""
     at = clamped(e, x, type, room + 1)
     s = e.scope
-    at = at if type.dtype is dtypes.int64 or x.array is not None or not isinstance(room, int) else s.cast(at, dtypes.int64)
+    at = (
+        at
+        if type.dtype is dtypes.int64 or x.array is not None or not isinstance(room, int)
+        else s.cast(at, dtypes.int64)
+    )
     return s.op("Reshape", at, s.ints(1))
 
 
@@ -308,7 +319,7 @@ VIEWS = MappingProxyType(
         "reshape": _view(_reshape),
         "slice": _view(_slice),
         "reverse": _view(_reverse),
-        "pad": _view(_pad),
+        "pad": _pad,
         "concatenate": _concatenate,
         "gather": _gather,
         "dynamic_slice": _dynamic_slice,

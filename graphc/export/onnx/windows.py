@@ -10,11 +10,10 @@ from types import MappingProxyType
 import numpy as np
 
 from graphc import dims, dtypes
-from graphc.dims import Dim
 from graphc.errors import UnsupportedError
 from graphc.export.onnx.emitter import Emitter, known, physical
 from graphc.export.onnx.placed import Placed, Stored
-from graphc.export.onnx.pointwise import real
+from graphc.export.onnx.pointwise import choose, real
 from graphc.export.onnx.views import padded
 from graphc.graph.types import Node, TensorType
 from graphc.primitives.windows import identity
@@ -32,17 +31,15 @@ class _Pool:
         rank, s = self.type.rank, e.scope
         pads = attrs["padding"]
         self.slid = [
-            a
-            for a in range(rank)
-            if attrs["window"][a] != 1 or attrs["strides"][a] != 1 or tuple(pads[a]) != (0, 0)
+            a for a in range(rank) if attrs["window"][a] != 1 or attrs["strides"][a] != 1 or tuple(pads[a]) != (0, 0)
         ] or [rank - 1]
         others = [axis for axis in range(rank) if axis not in self.slid]
         self.order = (*others, *self.slid)
         plain = all(isinstance(n, int) and n >= 0 for axis in self.slid for n in pads[axis])
         type = self.type
         if not plain:
-            amounts = ([pads[axis][side] for axis in self.slid] for side in (0, 1))
-            x, type = padded(e, x, type, *amounts, self.slid, fill)
+            lows, highs = ([pads[axis][side] for axis in self.slid] for side in (0, 1))
+            x, type = padded(e, x, type, lows, highs, self.slid, fill)
         sizes = [type.shape[axis] for axis in self.order]
         self.others = sizes[: len(others)]
         self.front = self.others if len(others) == 2 else [dims.product(self.others), 1]
@@ -71,13 +68,10 @@ def pooled_mean(e: Emitter, node: Node, x: Placed) -> Placed:
 
 def can_average(node: Node, type: TensorType) -> bool:
     """Whether windows are such that the operator averages over them."""
-    plain = all(isinstance(n, int) and 0 <= n < size for size, (a, b) in _sides(node) for n in (a, b))
-    slid = sum(size != 1 for size, _ in _sides(node))
-    return type.dtype.name in _FLOATS and all(d == 1 for d in node.attrs["dilation"]) and plain and 1 <= slid <= 3
-
-
-def _sides(node: Node) -> list[tuple[int, tuple[Dim, Dim]]]:
-    return [(size, pair if size != 1 or tuple(pair) != (0, 0) else (0, 0)) for size, pair in zip(node.attrs["window"], node.attrs["padding"], strict=True)]
+    pairs = list(zip(node.attrs["window"], node.attrs["padding"], strict=True))
+    plain = all(isinstance(size, int) and isinstance(n, int) and 0 <= n < size for size, pad in pairs for n in pad)
+    slid = sum(size != 1 for size, _ in pairs)
+    return type.dtype.name == "float32" and all(d == 1 for d in node.attrs["dilation"]) and plain and 1 <= slid <= 3
 
 
 def _window_reduce(e: Emitter, node: Node, operands: Sequence[Stored]) -> Stored:
@@ -86,6 +80,8 @@ def _window_reduce(e: Emitter, node: Node, operands: Sequence[Stored]) -> Stored
     own = physical(type.dtype)
     slid = sum(size != 1 for size in node.attrs["window"])
     if own.name not in _FLOATS or slid > 3 or any(not isinstance(size, int) for size in node.attrs["window"]):
+        return _written_out(e, node, x)
+    if combine == "sum" and own is not dtypes.float32:  # ONNX Runtime averages and convolves in float32 only
         return _written_out(e, node, x)
     if combine == "sum":
         pool = _Pool(e, node, x, 0)
@@ -127,7 +123,8 @@ def _parts(e: Emitter, node: Node, x: Placed, fill: float) -> list[str]:
         raise UnsupportedError("the windows are too large for ONNX", got=f"{attrs['window']} over {type}")
     axes = [a for a, pair in enumerate(attrs["padding"]) if tuple(pair) != (0, 0)]
     if axes:
-        x, type = padded(e, x, type, *([attrs["padding"][a][side] for a in axes] for side in (0, 1)), axes, fill)
+        lows, highs = ([attrs["padding"][a][side] for a in axes] for side in (0, 1))
+        x, type = padded(e, x, type, lows, highs, axes, fill)
     name = e.whole(x, type)
     found = []
     for offsets in itertools.product(*(range(known(size)) for size in attrs["window"])):
@@ -145,7 +142,8 @@ def _written_out(e: Emitter, node: Node, x: Placed) -> Placed:
     type, combine, s = e.type(node.inputs[0]), node.attrs["combine"], e.scope
     own = physical(type.dtype)
     parts = _parts(e, node, x, identity(combine, type.dtype))
-    wide = own if own.name in (*_FLOATS, "int32", "int64") else dtypes.int32 if own.bits < 32 else dtypes.int64
+    kept = (*_FLOATS, "int32", "int64", *(() if combine == "sum" else ("uint32", "uint64")))
+    wide = own if own.name in kept else dtypes.int32 if own.bits < 32 else dtypes.int64
     names = [name if wide is own else s.cast(name, wide) for name in parts]
     total = names[0]
     for name in names[1:]:
@@ -172,7 +170,7 @@ def _window_take(e: Emitter, node: Node, operands: Sequence[Stored]) -> Stored:
     own = physical(types[0].dtype)
     found = s.number(0, own)
     for number, part in enumerate(parts):
-        found = s.op("Where", s.op("Equal", at, s.number(number, dtypes.int32)), part, found)
+        found = choose(s, s.op("Equal", at, s.number(number, dtypes.int32)), part, found, own)
     return Placed(found, tuple(range(types[0].rank)))
 
 
