@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
+import numpy as np
+
 from graphc import dims, dtypes
 from graphc.dims import Dim
 from graphc.errors import UnsupportedError
@@ -31,42 +33,46 @@ def contracted_axes(node: Node, lhs: TensorType, rhs: TensorType) -> tuple[Opera
 
 def _contract(e: Emitter, node: Node, operands: Sequence[Stored]) -> Stored:
     if not any(isinstance(x, Parts) for x in operands):
-        return _product(e, node, *real(e, operands))
+        return matrix_product(e, node, *real(e, operands))
     x, y = operands
     assert isinstance(x, Parts) and isinstance(y, Parts)
     a, b, c, d = x.real, x.imag, y.real, y.imag
-    (ac, bd, ad, bc), s = (_product(e, node, *pair) for pair in ((a, c), (b, d), (a, d), (b, c))), e.scope
+    (ac, bd, ad, bc), s = (matrix_product(e, node, *pair) for pair in ((a, c), (b, d), (a, d), (b, c))), e.scope
     return Parts(Placed(s.op("Sub", ac.name, bd.name), ac.axes), Placed(s.op("Add", ad.name, bc.name), ac.axes))
 
 
-def _product(e: Emitter, node: Node, lhs: Placed, rhs: Placed) -> Placed:
+def matrix_product(e: Emitter, node: Node, lhs: Placed, rhs: Placed) -> Placed:
+    """The product of two tensors: of stacks of matrices, without the axes of size one that are not contracted."""
     left, right = (e.type(ref) for ref in node.inputs)
     a, b = contracted_axes(node, left, right)
     s, out = e.scope, node.outs[0]
     own = physical(out.dtype.real)
     dtype = own if own.name in _MATRICES else dtypes.int32
+    free, others = ([axis for axis in x.free if t.shape[axis] != 1] for t, x in ((left, a), (right, b)))
     batch = [left.shape[axis] for axis in a.batch]
-    rows, columns = ([t.shape[axis] for axis in x.free] for t, x in ((left, a), (right, b)))
-    depth = [left.shape[axis] for axis in a.contract]
+    rows, columns = [left.shape[axis] for axis in free], [right.shape[axis] for axis in others]
+    depth = dims.product(left.shape[axis] for axis in a.contract)
     # Without a batch, the rows of a stack of matrices may have any number of axes.
-    stacked = bool(rows) and len(depth) == 1 and not batch
-    merged_rows = rows if stacked else [dims.product(rows)]
-    x = _merged(e, lhs, left, (*a.batch, *a.free, *a.contract), [*batch, *merged_rows, dims.product(depth)])
-    y = _merged(e, rhs, right, (*b.batch, *b.contract, *b.free), [*batch, dims.product(depth), dims.product(columns)])
+    merged_rows = rows if rows and not batch and len(a.contract) == 1 else [dims.product(rows)]
+    x = _merged(e, lhs, left, (*a.batch, *free, *a.contract), [*batch, *merged_rows, depth])
+    y = _merged(e, rhs, right, (*b.batch, *b.contract, *others), [*batch, depth, dims.product(columns)])
     x, y = (name if dtype is own else s.cast(name, dtype) for name in (x, y))
     found = s.op("MatMul", x, y)
     found = found if dtype is own else s.cast(found, own)
-    found = s.reshape(found, [*batch, *merged_rows, dims.product(columns)], out.shape)
-    return Placed(e.rounded(found, out.dtype.real), tuple(range(out.rank)))
+    found = s.reshape(found, [*batch, *merged_rows, dims.product(columns)], [*batch, *rows, *columns])
+    places = [*range(len(batch)), *(len(batch) + a.free.index(axis) for axis in free)]
+    places += [len(batch) + len(a.free) + b.free.index(axis) for axis in others]
+    return Placed(e.rounded(found, out.dtype.real), tuple(places))
 
 
 def _merged(e: Emitter, x: Placed, type: TensorType, order: Sequence[int], shape: Sequence[Dim]) -> str:
-    """An operand as a stack of matrices."""
+    """An operand as a stack of matrices, from its axes in an order; axes that are left out have size one."""
     sizes = [type.shape[axis] for axis in order]
-    if x.array is not None and list(sizes) != list(shape) and all(isinstance(size, int) for size in shape):
-        whole = x.array if x.array.ndim == type.rank and x.axes == tuple(range(type.rank)) else None
-        if whole is not None:
-            array = whole.transpose(tuple(order)).reshape([known(size) for size in shape])
+    x = x.moved({axis: axis if axis in order else None for axis in range(type.rank)})
+    if x.array is not None and sizes != list(shape) and all(isinstance(size, int) for size in (*sizes, *shape)):
+        whole = e.elements(x, order)
+        if whole is not None and list(whole.shape) == sizes:
+            array = whole.reshape([known(size) for size in shape])
             return e.named(Placed(x.name, tuple(range(array.ndim)), array))
     return e.scope.reshape(e.whole(x, type, order), sizes, shape)
 
@@ -100,6 +106,8 @@ def convolution(e: Emitter, node: Node, operands: Sequence[Stored], bias: Placed
     left, right = (e.type(ref) for ref in node.inputs)
     rank = left.rank
     _check_convolution(left, right)
+    if _is_transposed(node, right):
+        return _transposed_convolution(e, node, x, w, bias)
     for axis, spread in enumerate(node.attrs["lhs_dilation"], 1):
         if spread > 1:
             x, left = spread_apart(e, x, left, axis, spread - 1, 0)
@@ -117,6 +125,58 @@ def convolution(e: Emitter, node: Node, operands: Sequence[Stored], bias: Placed
         group=node.attrs["groups"],
     )
     return Placed(e.rounded(found, left.dtype), order)
+
+
+def _is_transposed(node: Node, filters: TensorType) -> bool:
+    """Whether a convolution of elements that are apart is a transposed convolution of ONNX."""
+    attrs = node.attrs
+    plain = all(
+        isinstance(size, int) and isinstance(n, int) and 0 <= n <= dilation * (size - 1)
+        for size, pair, dilation in zip(filters.shape[:-2], attrs["padding"], attrs["rhs_dilation"], strict=True)
+        for n in pair
+    )
+    apart = any(spread > 1 for spread in attrs["lhs_dilation"]) and all(step == 1 for step in attrs["strides"])
+    return apart and plain and isinstance(filters.shape[-1], int)
+
+
+def _transposed_convolution(e: Emitter, node: Node, x: Placed, w: Placed, bias: Placed | None) -> Placed:
+    """The transposed convolution with the mirrored filter: what it spreads is what the convolution gathers."""
+    left, right = (e.type(ref) for ref in node.inputs)
+    attrs, rank, s, groups = node.attrs, left.rank, e.scope, node.attrs["groups"]
+    spatial = list(range(rank - 2))
+    mirrored = _mirrored(e, w, right, spatial)
+    order = _channels_first(rank)
+    if groups == 1:
+        filters = e.whole(mirrored, right, (rank - 2, rank - 1, *spatial))
+    else:
+        # The channels of the result are those of the groups, one after the other.
+        inside, out = right.shape[-2], dims.floordiv(right.shape[-1], groups)
+        parted = TensorType((*right.shape[:-1], groups, out), right.dtype)
+        name = s.reshape(e.whole(mirrored, right), right.shape, parted.shape)
+        turned = s.op("Transpose", name, perm=[rank - 1, rank - 2, rank, *spatial])
+        filters = s.reshape(
+            turned, [groups, inside, out, *right.shape[:-2]], [groups * inside, out, *right.shape[:-2]]
+        )
+    reach = [dilation * (known(size) - 1) for size, dilation in zip(right.shape, attrs["rhs_dilation"], strict=False)]
+    found = s.op(
+        "ConvTranspose",
+        e.whole(x, left, order),
+        filters,
+        *([] if bias is None else [e.named(bias)]),
+        kernel_shape=[known(size) for size in right.shape[:-2]],
+        strides=list(attrs["lhs_dilation"]),
+        dilations=list(attrs["rhs_dilation"]),
+        pads=[far - known(pair[side]) for side in (0, 1) for far, pair in zip(reach, attrs["padding"], strict=True)],
+        group=groups,
+    )
+    return Placed(e.rounded(found, left.dtype), order)
+
+
+def _mirrored(e: Emitter, w: Placed, type: TensorType, axes: Sequence[int]) -> Placed:
+    array = e.elements(w, range(type.rank))
+    if array is not None:
+        return Placed(w.name, tuple(range(type.rank)), np.flip(array, tuple(axes)))
+    return sliced(e, w, [-1] * len(axes), [1 - 2**63] * len(axes), axes, [-1] * len(axes))
 
 
 def _check_convolution(left: TensorType, right: TensorType) -> None:
@@ -193,4 +253,4 @@ def _fitted(e: Emitter, x: Placed, type: TensorType, full: Sequence[Dim], lows: 
 
 CONTRACTIONS = MappingProxyType({"contract": _contract, "conv": _conv, "conv_input_grad": _conv_input_grad})
 
-__all__ = ["CONTRACTIONS", "contracted_axes", "convolution"]
+__all__ = ["CONTRACTIONS", "contracted_axes", "convolution", "matrix_product"]

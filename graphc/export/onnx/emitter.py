@@ -139,7 +139,7 @@ class Emitter:
             return None
         if any(_is_symbolic(attr) for attr in node.attrs.values()):
             return None
-        label = constants[0].name if node.op in ("reshape", "cast", "slice") else self.scope.shared.label
+        label = constants[0].name if node.op in ("cast", "gather", "reshape", "reverse", "slice") else self.scope.shared.label
         if record.kind is Kind.POINTWISE:
             order, axes = self.together(constants, node.outs[0].rank)
             arrays = [rearranged(_of(x), x.axes, self._physical_axes(x, order)) for x in constants]
@@ -188,6 +188,12 @@ class Emitter:
         self._arranged[key] = name, x.array
         return name
 
+    def elements(self, x: Placed, order: Sequence[int]) -> Array | None:
+        """The elements of a constant, with all its axes in an order; None if its tensor does not have all of them."""
+        if x.array is None or set(x.present) != set(order):
+            return None
+        return rearranged(x.array, x.axes, tuple(order))
+
     def named(self, x: Placed) -> str:
         """The name of the tensor of a value, as it lies there."""
         return self.aligned(x, x.axes)
@@ -216,7 +222,7 @@ class Emitter:
         missing = [axis for axis in order if axis not in axes and type.shape[axis] != 1]
         if x.array is not None and _fits(sizes if missing else []):
             array = rearranged(x.array, x.axes, axes)
-            array = array.reshape((*(1 for _ in range(type.rank - array.ndim)), *array.shape))
+            array = array.reshape((*(1 for _ in range(len(order) - array.ndim)), *array.shape))
             array = np.broadcast_to(array, [known(size) for size in sizes]) if missing else array
             return self.aligned(Placed(x.name, order, np.asarray(array, order="C")), order)
         name = self.aligned(x, order)
@@ -235,8 +241,9 @@ class Emitter:
         return Placed(self.whole(x, type, order), order)
 
     def together(self, operands: Sequence[Placed], rank: int) -> tuple[tuple[int, ...], Axes]:
-        """An order of axes for operands that broadcast along each other, and the axes of the result."""
-        order = common_order(operands, rank)
+        """An order of the axes that any of some operands has, along which they broadcast, and the axes of the result."""
+        held = {axis for x in operands for axis in x.present}
+        order = tuple(axis for axis in common_order(operands, rank) if axis in held)
         physical = [self._physical_axes(x, order) for x in operands]
         count = max(map(len, physical))
         there = {axis for axes in physical for axis in axes if axis is not None}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from graphc import dims
-from graphc.export.onnx.contractions import contracted_axes, convolution
+from graphc.export.onnx.contractions import contracted_axes, convolution, matrix_product
 from graphc.export.onnx.emitter import Emitter, Pattern
 from graphc.export.onnx.placed import Placed, Stored
 from graphc.export.onnx.pointwise import real
@@ -152,29 +152,75 @@ def _softmax(m: Matcher, node: Node) -> Pattern | None:
         if total is None or total.op != "sum" or total.inputs[0] != powers or len(total.attrs["axes"]) != 1:
             continue
         axes = total.attrs["axes"]
-        exponent = m.operands(powers, "exp")
-        difference = None if exponent is None else m.operands(exponent[0], "sub")
-        if difference is None or m.spread_along(share, _kept(rank, axes)) is None:
-            continue
-        x, top = difference
-        largest = m.spread_along(top, _kept(rank, axes))
-        if largest is None or m.node(largest).op != "max" or m.node(largest).inputs != (x,):
-            continue
-        if m.node(largest).attrs["axes"] == axes and m.graph.type(x).dtype.name in _FLOATS:
+        x = None if m.spread_along(share, _kept(rank, axes)) is None else _scores(m, powers, axes)
+        if x is not None:
             return _along_axis("Softmax", m, x, axes[0])
     return None
 
 
+def _attention(m: Matcher, node: Node) -> Pattern | None:
+    """The softmax of scores times values, where sums are divided by after the product, which may be transposed."""
+    for found, spread in m.either(Ref(node.id), "mul"):
+        product, order, inverse = m.node(found), tuple(range(node.outs[0].rank)), m.operands(m.under(spread), "div")
+        if product.op == "transpose" and m.is_alone(found):
+            found, order = product.inputs[0], product.attrs["order"]
+            product = m.node(found)
+        if product.op != "contract" or inverse is None or not m.is_alone(found) or not m.is_number(inverse[0], 1.0):
+            continue
+        powers, values = product.inputs
+        total, types = m.node(inverse[1]), [m.graph.type(ref) for ref in product.inputs]
+        roles = contracted_axes(product, *types)[0]
+        axes, kept = roles.contract, roles.batch + roles.free
+        if total.op != "sum" or total.inputs != (powers,) or total.attrs["axes"] != axes or len(axes) != 1:
+            continue
+        # Each sum is spread along the axes of the product that are those of the scores.
+        along = tuple(order.index(kept.index(axis)) for axis in sorted(kept))
+        scores = None if m.spread_along(spread, along) is None else _scores(m, powers, axes)
+        if scores is not None:
+            return _attention_pattern(m, product, order, scores, values, axes[0])
+    return None
+
+
+def _scores(m: Matcher, powers: Ref, axes: tuple[int, ...]) -> Ref | None:
+    """`x` of `exp(x - max(x))` along axes."""
+    exponent = m.operands(powers, "exp")
+    difference = None if exponent is None else m.operands(exponent[0], "sub")
+    if difference is None:
+        return None
+    x, top = difference
+    largest = m.spread_along(top, _kept(m.graph.type(x).rank, axes))
+    if largest is None or m.node(largest).op != "max" or m.node(largest).inputs != (x,):
+        return None
+    return x if m.node(largest).attrs["axes"] == axes and m.graph.type(x).dtype.name in _FLOATS else None
+
+
+def _attention_pattern(
+    m: Matcher, product: Node, order: Sequence[int], scores: Ref, values: Ref, axis: int
+) -> Pattern:
+    softmax = _along_axis("Softmax", m, scores, axis)
+
+    def rule(e: Emitter, node: Node, operands: Sequence[Stored]) -> Placed:
+        weights, others = softmax.rule(e, node, operands[:1]), real(e, operands[1:])[0]
+        assert isinstance(weights, Placed)
+        return matrix_product(e, product, weights, others).moved({axis: i for i, axis in enumerate(order)})
+
+    return Pattern([scores, values], rule)
+
+
 def _log_softmax(m: Matcher, node: Node) -> Pattern | None:
-    """`x - logsumexp(x)` along one axis."""
-    x, spread = node.inputs
-    total = m.node(m.under(spread))
-    if total.op != "logsumexp" or total.inputs != (x,) or len(total.attrs["axes"]) != 1:
+    """`y - log(sum(exp(y)))` along one axis, where `y` may be `x - max(x)`."""
+    y, spread = node.inputs
+    log = m.operands(m.under(spread), "log")
+    total = m.node(m.under(spread) if log is None else log[0])
+    axes = total.attrs.get("axes", ())
+    if len(axes) != 1 or m.spread_along(spread, _kept(node.outs[0].rank, axes)) is None:
         return None
-    axes = total.attrs["axes"]
-    if m.spread_along(spread, _kept(node.outs[0].rank, axes)) is None or node.outs[0].dtype.name not in _FLOATS:
-        return None
-    return _along_axis("LogSoftmax", m, x, axes[0])
+    if log is None:
+        fits, x = total.op == "logsumexp" and total.inputs == (y,), y
+    else:
+        fits = total.op == "sum" and m.operands(total.inputs[0], "exp") == (y,)
+        x = (_scores(m, total.inputs[0], axes) or y) if fits else y
+    return _along_axis("LogSoftmax", m, x, axes[0]) if fits and node.outs[0].dtype.name in _FLOATS else None
 
 
 def _along_axis(op: str, m: Matcher, x: Ref, axis: int) -> Pattern:
@@ -364,7 +410,7 @@ def _conv_pattern(conv: Node, bias: Ref) -> Pattern:
 
 
 _FINDERS: Mapping[str, tuple[Finder, ...]] = {
-    "mul": (_softmax, _gelu, _average_pool, _mean),
+    "mul": (_softmax, _attention, _gelu, _average_pool, _mean),
     "div": (_mean,),
     "sub": (_log_softmax,),
     "add": (_layer_norm, _batch_norm, _conv_bias, _gemm),

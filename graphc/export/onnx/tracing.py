@@ -54,12 +54,20 @@ def inference_of(model: Any, input_signature: Any) -> Inference:
     tensors = tuple(_symbolic(leaf, i) for i, leaf in enumerate(leaves))
     if any(x.dtype == dtypes.string.name for x in tensors):
         raise UnsupportedError(
-            "strings cannot be read by the exported model: the host looks them up",
+            "strings are looked up on the host, and not by the exported model",
             layer=model.name,
             where=describe(user_line()),
-            hint="export a model of the layers behind the lookup, and give it the numbers",
+            hint="export a model of the layers behind the lookup, and give that the numbers",
         )
     step = _traced(model, tensors, spec)
+    for call in step.host_calls:
+        layer = getattr(call.function, "__self__", model)
+        raise UnsupportedError(
+            f"{type(layer).__name__} is computed on the host, and not by the exported model",
+            layer=layer.name,
+            where=describe(user_line()),
+            hint="export a model of the layers behind it, and give that what the layer returns",
+        )
     graph = simplify(optimize_loops(eliminate_dead(simplify(without_empty(step.graph)))))
     _refuse_kept_states(graph)
     return Inference(graph, step.variables, tuple(x.name for x in tensors), _output_names(model, step, graph))
