@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import builtins
-import json
 import os
-import shutil
-import subprocess
 import warnings
 from pathlib import Path
 from typing import Any
@@ -331,14 +328,6 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="cannot be written"):
         export(small(), tmp_path / "file" / "m.onnx")
-
-
-# ---- Netron
-
-_READER = """
-import * as base from '{folder}/base.js';
-import * as view from '{folder}/onnx.js';
-"""
 
 
 def test_export_of_a_model_changes_nothing(tmp_path: Path) -> None:

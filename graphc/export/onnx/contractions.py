@@ -154,9 +154,7 @@ def _transposed_convolution(e: Emitter, node: Node, x: Placed, w: Placed, bias: 
         parted = TensorType((*right.shape[:-1], groups, out), right.dtype)
         name = s.reshape(e.whole(mirrored, right), right.shape, parted.shape)
         turned = s.op("Transpose", name, perm=[rank - 1, rank - 2, rank, *spatial])
-        filters = s.reshape(
-            turned, [groups, inside, out, *right.shape[:-2]], [groups * inside, out, *right.shape[:-2]]
-        )
+        filters = s.reshape(turned, [groups, inside, out, *right.shape[:-2]], [groups * inside, out, *right.shape[:-2]])
     reach = [dilation * (known(size) - 1) for size, dilation in zip(right.shape, attrs["rhs_dilation"], strict=False)]
     found = s.op(
         "ConvTranspose",

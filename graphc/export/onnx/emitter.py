@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from graphc import dtypes
-from graphc.dims import Dim, IntExpr, Shape
+from graphc.dims import Dim, IntExpr
 from graphc.dtypes import DType, as_dtype
 from graphc.errors import GraphcError, UnsupportedError
 from graphc.export.onnx.placed import (
@@ -50,7 +50,7 @@ class Pattern:
         rule: Emits it, for these values.
     """
 
-    def __init__(self, inputs: Sequence[Ref], rule: Callable[[Emitter, Node, Sequence[Stored]], Stored]) -> None:
+    def __init__(self, inputs: Sequence[Ref], rule: Rule) -> None:
         self.inputs, self.rule = tuple(inputs), rule
 
 
@@ -105,14 +105,11 @@ class Emitter:
 
     def _emit(self, node: Node, pattern: Pattern | None) -> None:
         operands = [self.values[ref] for ref in (pattern.inputs if pattern else node.inputs)]
-        if pattern is not None:
-            self.values[Ref(node.id)] = pattern.rule(self, node, operands)
-            return
-        folded = self._folded(node, operands)
+        folded = self._folded(node, operands) if pattern is None else None
         if folded is not None:
             self.values[Ref(node.id)] = folded
             return
-        rule = self.rules.get(node.op)
+        rule = self.rules.get(node.op) if pattern is None else pattern.rule
         if rule is None:
             raise UnsupportedError(
                 f"ONNX has no operators for `{node.op}`",
@@ -139,7 +136,11 @@ class Emitter:
             return None
         if any(_is_symbolic(attr) for attr in node.attrs.values()):
             return None
-        label = constants[0].name if node.op in ("cast", "gather", "reshape", "reverse", "slice") else self.scope.shared.label
+        label = (
+            constants[0].name
+            if node.op in ("cast", "gather", "reshape", "reverse", "slice")
+            else self.scope.shared.label
+        )
         if record.kind is Kind.POINTWISE:
             order, axes = self.together(constants, node.outs[0].rank)
             arrays = [rearranged(_of(x), x.axes, self._physical_axes(x, order)) for x in constants]
@@ -151,15 +152,14 @@ class Emitter:
         held = sum(_of(x).size for x in constants)
         if any(isinstance(size, IntExpr) or size > max(held, _FOLDED) for size in sizes):
             return None
-        arrays = [self._whole(x, self.type(ref).shape) for x, ref in zip(constants, node.inputs, strict=True)]
+        arrays = [self.all_elements(x, self.type(ref)) for x, ref in zip(constants, node.inputs, strict=True)]
         result = np.asarray(primitive(node.op).eval(*arrays, **node.attrs))
         return Placed(label, tuple(range(result.ndim)), result)
 
-    def _whole(self, x: Placed, shape: Shape) -> Array:
+    def all_elements(self, x: Placed, type: TensorType) -> Array:
         """All elements of a constant."""
-        order = tuple(range(len(shape)))
-        array = rearranged(_of(x), x.axes, aligned_axes(x.present, order))
-        return np.broadcast_to(array, [int(str(size)) for size in shape])
+        array = rearranged(_of(x), x.axes, aligned_axes(x.present, range(type.rank)))
+        return np.broadcast_to(array, [known(size) for size in type.shape])
 
     # ---- arranging
 
@@ -241,7 +241,7 @@ class Emitter:
         return Placed(self.whole(x, type, order), order)
 
     def together(self, operands: Sequence[Placed], rank: int) -> tuple[tuple[int, ...], Axes]:
-        """An order of the axes that any of some operands has, along which they broadcast, and the axes of the result."""
+        """An order of the axes of operands along which they broadcast, without what none has, and those of the result."""
         held = {axis for x in operands for axis in x.present}
         order = tuple(axis for axis in common_order(operands, rank) if axis in held)
         physical = [self._physical_axes(x, order) for x in operands]

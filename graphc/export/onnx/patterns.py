@@ -13,71 +13,17 @@ import numpy as np
 from graphc import dims
 from graphc.export.onnx.contractions import contracted_axes, convolution, matrix_product
 from graphc.export.onnx.emitter import Emitter, Pattern
+from graphc.export.onnx.matcher import Matcher
 from graphc.export.onnx.placed import Placed, Stored
 from graphc.export.onnx.pointwise import real
+from graphc.export.onnx.recurrences import recurrence
 from graphc.export.onnx.reductions import mean_over, places_of
 from graphc.export.onnx.windows import can_average, pooled_mean
 from graphc.graph.core import Graph
 from graphc.graph.types import Node, Ref
 
-Finder = Callable[["Matcher", Node], "Pattern | None"]
+Finder = Callable[[Matcher, Node], "Pattern | None"]
 _FLOATS = ("float32", "float64")
-
-
-class Matcher:
-    """Reads what computes the values of a graph.
-
-    Args:
-        graph: The graph.
-        opset: The version of the operators.
-    """
-
-    def __init__(self, graph: Graph, opset: int) -> None:
-        self.graph, self.opset = graph, opset
-        self.outputs = set(graph.outputs)
-
-    def node(self, ref: Ref) -> Node:
-        """The node that computes a value."""
-        return self.graph.node(ref.node)
-
-    def operands(self, ref: Ref, op: str) -> tuple[Ref, ...] | None:
-        """The operands of the operation that computes a value; None if it is another one."""
-        node = self.node(ref)
-        return node.inputs if node.op == op else None
-
-    def either(self, ref: Ref, op: str) -> list[tuple[Ref, Ref]]:
-        """The operands of a commutative operation in both orders; none if another one computes the value."""
-        found = self.operands(ref, op)
-        return [] if found is None else [(found[0], found[1]), (found[1], found[0])]
-
-    def is_alone(self, ref: Ref) -> bool:
-        """Whether a value is read once."""
-        return len(self.graph.users.get(ref, ())) == 1 and ref not in self.outputs
-
-    def under(self, ref: Ref) -> Ref:
-        """The value that is broadcast to another; the value itself if none is."""
-        found = self.operands(ref, "broadcast")
-        return ref if found is None else found[0]
-
-    def spread_along(self, ref: Ref, axes: Sequence[int]) -> Ref | None:
-        """The value whose axes become the given ones of a value; None where they are others."""
-        node = self.node(ref)
-        if node.op == "broadcast" and node.attrs["axes"] == tuple(axes):
-            return node.inputs[0]
-        return ref if tuple(axes) == tuple(range(self.graph.type(ref).rank)) else None
-
-    def number(self, ref: Ref) -> float | None:
-        """The number that all elements of a value are; None if there is none."""
-        node = self.node(self.under(ref))
-        if node.op != "constant":
-            return None
-        array = node.attrs["value"].numpy()
-        return float(array.reshape(-1)[0]) if array.size == 1 and array.dtype.kind == "f" else None
-
-    def is_number(self, ref: Ref, wanted: float) -> bool:
-        """Whether all elements of a value are a number, up to rounding."""
-        found = self.number(ref)
-        return found is not None and abs(found - wanted) <= 2e-7 * abs(wanted)
 
 
 def _kept(rank: int, axes: Sequence[int]) -> tuple[int, ...]:
@@ -194,9 +140,7 @@ def _scores(m: Matcher, powers: Ref, axes: tuple[int, ...]) -> Ref | None:
     return x if m.node(largest).attrs["axes"] == axes and m.graph.type(x).dtype.name in _FLOATS else None
 
 
-def _attention_pattern(
-    m: Matcher, product: Node, order: Sequence[int], scores: Ref, values: Ref, axis: int
-) -> Pattern:
+def _attention_pattern(m: Matcher, product: Node, order: Sequence[int], scores: Ref, values: Ref, axis: int) -> Pattern:
     softmax = _along_axis("Softmax", m, scores, axis)
 
     def rule(e: Emitter, node: Node, operands: Sequence[Stored]) -> Placed:
@@ -415,6 +359,7 @@ _FINDERS: Mapping[str, tuple[Finder, ...]] = {
     "sub": (_log_softmax,),
     "add": (_layer_norm, _batch_norm, _conv_bias, _gemm),
     "log1p": (_softplus,),
+    "scan": (recurrence,),
 }
 
 
