@@ -1,7 +1,7 @@
 """A convolutional network that is trained here, and runs elsewhere: as an ONNX file, by ONNX Runtime.
 
-Data: Fashion-MNIST. The file has the weights and all operations, takes batches of any size, and needs neither graphc nor
-this program; Netron (`netron clothes.onnx`) shows it.
+Data: Fashion-MNIST. The file has the weights and all operations, takes batches of any size, and needs no graphc; Netron
+(`netron clothes.onnx`) shows it.
 Prints the test accuracy of graphc (about 0.87) and of ONNX Runtime (the same), the largest difference of probabilities
 (about 1e-6), and the time for one image. Writes clothes.onnx. Takes about 10 seconds.
 

@@ -241,7 +241,7 @@ class Emitter:
         return Placed(self.whole(x, type, order), order)
 
     def together(self, operands: Sequence[Placed], rank: int) -> tuple[tuple[int, ...], Axes]:
-        """An order of the axes of operands along which they broadcast, without what none has, and those of the result."""
+        """An order of the axes that operands have, along which they broadcast, and the axes of the result."""
         held = {axis for x in operands for axis in x.present}
         order = tuple(axis for axis in common_order(operands, rank) if axis in held)
         physical = [self._physical_axes(x, order) for x in operands]
