@@ -128,6 +128,7 @@ QUALITY: dict[str, dict[str, tuple[float, float]]] = {
     "autoencoder.py": {r"ROC curve: (\S+)": (0.9, 1), r"noise: mean squared error \S+ -> (\S+)": (0, 0.03)},
     "char_gpt.py": {r"test: (\S+) bits per character": (1.5, 2.9), r"single characters: (\S+) bits": (4, 5)},
     "custom_parts.py": {r"test accuracy: ([\d.]+)": (0.9, 1), r"among the two best: (\S+)": (0.94, 1)},
+    "deploy_onnx.py": {r"ONNX Runtime: (\S+)": (0.83, 1), r"largest difference: (\S+)": (0, 1e-5)},
     "estimators.py": {
         r"accuracy of LinearClassifier: (\S+)": (0.92, 1),
         r"accuracy of DNNClassifier: (\S+)": (0.92, 1),

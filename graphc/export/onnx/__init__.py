@@ -1,0 +1,128 @@
+"""ONNX: the inference graph of a model as a file that other systems run.
+
+Operations of the graph become nodes of ONNX one by one (`pointwise`, `views`, `reductions`, `contractions`, `windows`,
+`loops`, `complex_numbers`: tables from operations to functions that emit nodes), so that every layer is covered whose
+operations are. `patterns` finds what one operator of ONNX computes; `placed` tells how the axes of values lie in
+tensors, so that transposing and broadcasting take no nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from graphc import dims
+from graphc.errors import ArgumentError, FileError
+from graphc.export.onnx.complex_numbers import COMPLEX
+from graphc.export.onnx.contractions import CONTRACTIONS
+from graphc.export.onnx.emitter import Emitter, Rule, physical
+from graphc.export.onnx.loops import LOOPS
+from graphc.export.onnx.patterns import find_patterns
+from graphc.export.onnx.placed import Placed, Stored
+from graphc.export.onnx.pointwise import POINTWISE
+from graphc.export.onnx.protobuf import OnnxModel, Subgraph, Typed, checked_bytes, onnx_package, to_message
+from graphc.export.onnx.reductions import REDUCTIONS
+from graphc.export.onnx.scope import Scope, Shared
+from graphc.export.onnx.tracing import Inference, inference_of
+from graphc.export.onnx.views import VIEWS
+from graphc.export.onnx.windows import WINDOWS
+from graphc.graph.types import Ref
+from graphc.saving.files import written_aside
+from graphc.tracing import BATCH
+
+OLDEST_OPSET = DEFAULT_OPSET = 17
+# How each operation is emitted.
+RULES: Mapping[str, Rule] = MappingProxyType(
+    {**POINTWISE, **VIEWS, **REDUCTIONS, **CONTRACTIONS, **WINDOWS, **LOOPS, **COMPLEX}
+)
+
+
+def export_onnx(model: Any, filepath: Any, *, input_signature: Any = None, opset_version: int | None = None) -> None:
+    """Writes the inference graph of a model to an ONNX file.
+
+    Args:
+        model: The model, which is built.
+        filepath: Path of the file; it is replaced when the new one is complete.
+        input_signature: A structure of `InputSpec`, symbolic tensors or arrays like the inputs. None: the inputs that
+            the model has.
+        opset_version: The version of ONNX's operators: 17 or later. None: 17.
+
+    Raises:
+        MissingPackageError: if the package `onnx` is not installed.
+        UnsupportedError: if ONNX has no operators for something, with its layer and line.
+        FileError: if the file cannot be written; an existing file is then unchanged.
+    """
+    newest = int(onnx_package().defs.onnx_opset_version())
+    opset = DEFAULT_OPSET if opset_version is None else opset_version
+    if not isinstance(opset, int) or isinstance(opset, bool) or not OLDEST_OPSET <= opset <= newest:
+        raise ArgumentError(
+            "there is no such version of ONNX's operators",
+            got=f"opset_version={opset_version!r}",
+            expected=f"from {OLDEST_OPSET} to {newest}",
+        )
+    content = checked_bytes(to_message(onnx_model(inference_of(model, input_signature), opset, model.name), "graphc"))
+    path = Path(filepath)
+    try:
+        with written_aside(path) as aside:
+            aside.write_bytes(content)
+    except (OSError, ValueError) as error:
+        raise FileError("the ONNX file cannot be written", got=f"{path}: {error}") from None
+
+
+def onnx_model(inference: Inference, opset: int, name: str) -> OnnxModel:
+    """A model of ONNX that computes what a graph computes.
+
+    Args:
+        inference: The graph, with its inputs, weights, and names of outputs.
+        opset: The version of the operators.
+        name: The name of the model.
+    """
+    graph = inference.graph
+    shared = Shared(opset, {})
+    shared.weights = frozenset(graph.states)
+    scope = Scope(shared)
+    given, inputs = _inputs(inference, scope)
+    given |= {
+        Ref(node.id): Placed(state, tuple(range(node.outs[0].rank)), inference.variables[state].numpy())
+        for state, node in graph.states.items()
+    }
+    emitter = Emitter(graph, scope, RULES, find_patterns, given)
+    found = emitter.run(graph.outputs)
+    outputs = []
+    for ref, value, wanted in zip(graph.outputs, found, inference.outputs, strict=True):
+        type, shared.label = graph.type(ref), ""
+        tensor = emitter.whole(value, type)
+        if physical(type.dtype) is not type.dtype:
+            tensor = scope.cast(tensor, type.dtype)
+        outputs.append(Typed(scope.result(tensor, wanted), type.dtype, _shown(type.shape)))
+    body = Subgraph(name, tuple(scope.nodes), tuple(inputs), tuple(outputs))
+    return OnnxModel(name, opset, body, shared.initializers)
+
+
+def _inputs(inference: Inference, scope: Scope) -> tuple[dict[Ref, Stored], list[Typed]]:
+    """The inputs as values, and as ONNX has them."""
+    given: dict[Ref, Stored] = {}
+    typed = []
+    for place, wanted in enumerate(inference.inputs):
+        node = inference.graph.inputs[f"x{place}"]
+        (type,) = node.outs
+        name = scope.shared.unique(wanted)
+        for axis, size in enumerate(type.shape):
+            if not isinstance(size, int):
+                ((monomial, factor),) = size.terms
+                scope.shared.sizes.setdefault(monomial[0].name, (name, axis, factor))
+        typed.append(Typed(name, type.dtype, _shown(type.shape)))
+        own = physical(type.dtype)
+        lies = name if own is type.dtype else scope.cast(name, own)
+        given[Ref(node.id)] = Placed(lies, tuple(range(type.rank)))
+    return given, typed
+
+
+def _shown(shape: dims.Shape) -> tuple[int | str, ...]:
+    """Sizes as ONNX has them: numbers, and names of those that are not known."""
+    return tuple(size if isinstance(size, int) else "batch" if str(size) == BATCH else str(size) for size in shape)
+
+
+__all__ = ["DEFAULT_OPSET", "OLDEST_OPSET", "RULES", "export_onnx", "onnx_model"]

@@ -1,0 +1,75 @@
+"""Models as ONNX files, beside `predict`: batches of several sizes in one file, the oldest and the newest operators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import tree
+from tests.export.onnx_models import MODELS, any_length, encoder_decoder, gpt, randomized, unet
+from tests.export.onnx_runtime import NEWEST, OLDEST, close, run, session
+
+# Values of halves may be rounded to the next one.
+TOLERANCES = {"mixed_bfloat16": 2e-2, "float16": 2e-3}
+
+
+@pytest.fixture(autouse=True)
+def interpreted() -> Any:
+    with graphc.backend("numpy"):
+        yield
+
+
+def predicted(model: Any, arrays: list[Any]) -> list[Any]:
+    """What `predict` returns, as a list."""
+    structure = getattr(model, "_graph", None) and model.input
+    x = arrays[0] if structure is None else tree.pack_sequence_as(structure, arrays)
+    return [np.asarray(y) for y in tree.flatten(model.predict(x, verbose=0))]
+
+
+def exported(model: Any, path: Path, opset: int = OLDEST, **options: Any) -> Any:
+    """A session of ONNX Runtime for the exported model."""
+    model.export(path, format="onnx", verbose=False, opset_version=opset, **options)
+    return session(str(path))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_model(name: str, tmp_path: Path) -> None:
+    make, sample = MODELS[name]
+    model, rng = make(), np.random.default_rng(0)
+    model = model if name == "mobilenet" else randomized(model)
+    sessions = [exported(model, tmp_path / f"{opset}.onnx", opset) for opset in (OLDEST, NEWEST)]
+    bound = TOLERANCES.get(name, 1e-5)
+    for rows in (1, 3, 7):
+        arrays = sample(rng, rows)
+        expected = predicted(model, arrays)
+        scale = max(float(np.abs(y.astype("float64")).max(initial=1.0)) for y in expected)
+        for one in sessions:
+            close(run(one, arrays), expected, bound, bound * scale if name in TOLERANCES else 2e-6 * scale)
+
+
+@pytest.mark.parametrize("lengths", [(4,), (7,), (13,)])
+@pytest.mark.parametrize("make", [any_length, lambda: gpt(None)])
+def test_lengths_in_one_file(make: Any, lengths: tuple[int], tmp_path: Path) -> None:
+    model, rng = make(), np.random.default_rng(0)
+    x = rng.integers(1, 11, (2, *lengths)).astype("int32")
+    close(run(exported(model, tmp_path / "m.onnx"), [x]), predicted(model, [x]), 1e-5, 2e-6)
+
+
+def test_two_lengths_that_differ(tmp_path: Path) -> None:
+    model, rng = encoder_decoder(), np.random.default_rng(0)
+    one = exported(model, tmp_path / "m.onnx")
+    for lengths in ((3, 5), (5, 3), (4, 4)):
+        arrays = [rng.normal(size=(2, n, k)).astype("float32") for n, k in zip(lengths, (3, 2), strict=True)]
+        close(run(one, arrays), predicted(model, arrays))
+
+
+def test_images_of_several_sizes(tmp_path: Path) -> None:
+    model, rng = unet(None), np.random.default_rng(0)
+    one = exported(model, tmp_path / "m.onnx")
+    for shape in ((8, 8), (4, 12), (16, 8)):
+        x = rng.normal(size=(2, *shape, 2)).astype("float32")
+        close(run(one, [x]), predicted(model, [x]))
