@@ -14,11 +14,12 @@ from typing import Any, TypeAlias
 
 from graphc.codegen.c99.render_program import C99Source
 from graphc.codegen.c99.render_program import render as render_c99
+from graphc.codegen.c99.tiles import panel_bytes
 from graphc.codegen.cpu.persistent import mark_persistent
 from graphc.codegen.cpu.render_program import CSource
 from graphc.codegen.cpu.render_program import render as render_c
 from graphc.codegen.cpu.sample_loops import fuse_loops
-from graphc.codegen.cpu.scratch import allot_scratch
+from graphc.codegen.cpu.scratch import Scratch, allot_scratch, with_scratch
 from graphc.codegen.cpu.work import estimate_work
 from graphc.codegen.cuda.render_program import CudaSource
 from graphc.codegen.cuda.render_program import render as render_cuda
@@ -95,6 +96,11 @@ def _autotuned(assembly: Assembly, target: Target) -> Assembly:
     if target.tune is None:
         return assembly
     return replace(assembly, kernels=dict(target.tune(assembly.plan, assembly.kernels)))
+
+
+def _panels(assembly: Assembly, _: Target) -> Assembly:
+    needs = {name: Scratch(nbytes) for name, kernel in assembly.kernels.items() if (nbytes := panel_bytes(kernel)) != 0}
+    return with_scratch(assembly, needs)
 
 
 def _c_source(assembly: Assembly, target: Target, _: PartitionBody) -> CSource:
@@ -181,6 +187,7 @@ PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
             _assemblies("library_calls", refuse, is_optional=False),
             _assemblies("deduplicate", lambda assembly, _: deduplicate(assembly)),
             *SCHEDULE,
+            _assemblies("scratch", _panels, is_optional=False),
             Pass("render", C99Source, lambda assembly, *_: render_c99(assembly.plan, assembly.kernels)),
         ),
     }

@@ -6,4 +6,4 @@ from dataclasses import replace
 
 from graphc.codegen.cpu.dialect import C
 
-C99 = replace(C, rounding=None, has_vector_math=False, simd="", wraps=False)
+C99 = replace(C, rounding=None, simd="", wraps=False)

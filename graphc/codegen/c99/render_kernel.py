@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphc.codegen.c99.dialect import C99
-from graphc.codegen.c99.tiles import TilePrinter
+from graphc.codegen.c99.tiles import TilePrinter, panel_bytes
 from graphc.codegen.cstyle.expr import ExprPrinter
 from graphc.codegen.cstyle.lane_rows import reduce_row
 from graphc.codegen.cstyle.loops import LoopPrinter
@@ -51,12 +51,17 @@ def render_kernel(kernel: Kernel, symbols: Mapping[str, str]) -> Function:
     for param in kernel.params:
         const = "" if param.written else "const "
         params.append(f"{const}{stored(param.dtype)} *restrict {param.name}")
+    if panel_bytes(kernel) != 0:
+        params.append("void *restrict scratch")
     params += [f"long {name}" for name in symbols.values()]
     loops = LoopPrinter(ExprPrinter(symbols, C99), reduce_row)
     out, contraction = loops.out, kernel.contraction
     out(f"GC_KERNEL void {kernel.name}({', '.join(params)}) {{")
     for name in symbols.values():
         out(f"(void){name};")
+    if contraction is not None and panel_bytes(kernel) != 0:
+        type = C99.types[contraction.dtype]
+        out(f"{type} *const panel = ({type} *)scratch;")
     if contraction is not None and not contraction.dtype.is_complex:
         TilePrinter(loops, kernel, contraction).print()
     else:

@@ -11,6 +11,7 @@ from graphc.codegen.cstyle.expr import ExprPrinter, definitions
 from graphc.codegen.cstyle.source import Lines, Source, prelude
 from graphc.codegen.ir.kernel import Kernel
 from graphc.errors import VerificationError
+from graphc.intrinsics import intrinsic
 from graphc.plan import Branch, Copy, Launch, Loop, Plan, Step, While
 
 
@@ -61,7 +62,10 @@ def _head(functions: list[Function]) -> str:
         parts.append(prelude("cpu", "halves.h"))
     if has_complex:
         parts += [prelude("c99", "complex.h"), prelude("cstyle", "complex.h")]
-    parts += definitions({name for function in functions for name in function.intrinsics})
+    called = {name for function in functions for name in function.intrinsics}
+    if any(intrinsic(name).vector for name in called):
+        parts.append(prelude("cpu", "math.h"))
+    parts += definitions(called)
     return "\n".join(parts)
 
 
