@@ -45,17 +45,18 @@ def bind_to_host(assembly: Assembly, target: Target) -> Assembly:
     return replace(assembly, plan=plan)
 
 
-def refuse_on_cuda(assembly: Assembly, _: Target) -> Assembly:
-    """Refuses library calls: CUDA's libraries are not supported.
+def refuse(assembly: Assembly, target: Target) -> Assembly:
+    """Refuses library calls: the target has no libraries.
 
     Raises:
         BackendError: if there is a call; it names the operation and its origin.
     """
+    portable = target.backend == "c99"
     for call in assembly.plan.calls():
         where = f", from {call.origins[0]}" if call.origins else ""
         raise BackendError(
-            f"`{call.operation}` has no implementation on the backend cuda",
+            f"`{call.operation}` has no implementation {'in portable C' if portable else 'on the backend cuda'}",
             got=f"a call of it{where}",
-            hint="choose the backend cpu for this program",
+            hint="end the model before it" if portable else "choose the backend cpu for this program",
         )
     return assembly

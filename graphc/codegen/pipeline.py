@@ -12,16 +12,19 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from graphc.codegen.c99.render_program import C99Source
+from graphc.codegen.c99.render_program import render as render_c99
+from graphc.codegen.c99.tiles import panel_bytes
 from graphc.codegen.cpu.persistent import mark_persistent
 from graphc.codegen.cpu.render_program import CSource
 from graphc.codegen.cpu.render_program import render as render_c
 from graphc.codegen.cpu.sample_loops import fuse_loops
-from graphc.codegen.cpu.scratch import allot_scratch
+from graphc.codegen.cpu.scratch import Scratch, allot_scratch, with_scratch
 from graphc.codegen.cpu.work import estimate_work
 from graphc.codegen.cuda.render_program import CudaSource
 from graphc.codegen.cuda.render_program import render as render_cuda
 from graphc.codegen.ir.kernel import Kernel
-from graphc.codegen.library_calls import bind_to_host, refuse_on_cuda
+from graphc.codegen.library_calls import bind_to_host, refuse
 from graphc.codegen.lower.assemble import Assembly, assemble
 from graphc.codegen.lower.dedupe import deduplicate
 from graphc.codegen.schedule.accumulators import widen_sums
@@ -35,6 +38,7 @@ from graphc.passes.copy_sources import copy_sources
 from graphc.passes.dead_code import eliminate_dead
 from graphc.passes.empty import without_empty
 from graphc.passes.factor import factor
+from graphc.passes.fold_constants import fold_constants
 from graphc.passes.fusion.fuse import Partition, fuse
 from graphc.passes.layout.concatenations import split_concatenations
 from graphc.passes.layout.convolutions import pad_convolutions
@@ -94,6 +98,11 @@ def _autotuned(assembly: Assembly, target: Target) -> Assembly:
     return replace(assembly, kernels=dict(target.tune(assembly.plan, assembly.kernels)))
 
 
+def _panels(assembly: Assembly, _: Target) -> Assembly:
+    needs = {name: Scratch(nbytes) for name, kernel in assembly.kernels.items() if (nbytes := panel_bytes(kernel)) != 0}
+    return with_scratch(assembly, needs)
+
+
 def _c_source(assembly: Assembly, target: Target, _: PartitionBody) -> CSource:
     return render_c(assembly.plan, assembly.kernels, target.vector_bytes, target.profiled, target.processors)
 
@@ -133,7 +142,7 @@ PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
             _graphs("split_concatenations", split_concatenations),
             COPY_SOURCES,
             *LOWERING,
-            _assemblies("library_calls", refuse_on_cuda, is_optional=False),
+            _assemblies("library_calls", refuse, is_optional=False),
             _assemblies("deduplicate", lambda assembly, _: deduplicate(assembly)),
             *SCHEDULE,
             Pass("render", CudaSource, lambda assembly, *_: render_cuda(assembly.plan, assembly.kernels)),
@@ -161,6 +170,25 @@ PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
             ),
             _assemblies("estimate_work", lambda assembly, _: estimate_work(assembly)),
             Pass("render", CSource, _c_source),
+        ),
+        # Portable C, whose programs have their weights as constants. Without threads loops need not be split for them.
+        "c99": (
+            *ALGEBRA,
+            _graphs("split_concatenations", split_concatenations),
+            _graphs("pad_convolutions", pad_convolutions),
+            _graphs("spread_by_tiles", spread_by_tiles),
+            _graphs("order_operands", order_operands),
+            _graphs("fold_constants", fold_constants),
+            _graphs("simplify_layouts", simplify),
+            _graphs("share_paddings", share_paddings),
+            _graphs("eliminate_dead_layouts", eliminate_dead),
+            COPY_SOURCES,
+            *LOWERING,
+            _assemblies("library_calls", refuse, is_optional=False),
+            _assemblies("deduplicate", lambda assembly, _: deduplicate(assembly)),
+            *SCHEDULE,
+            _assemblies("scratch", _panels, is_optional=False),
+            Pass("render", C99Source, lambda assembly, *_: render_c99(assembly.plan, assembly.kernels)),
         ),
     }
 )

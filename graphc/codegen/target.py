@@ -18,7 +18,7 @@ class Target:
     """A compilation target.
 
     Args:
-        backend: `numpy`, `cpu` or `cuda`.
+        backend: `numpy`, `cpu` or `cuda`; `c99` for portable C, which others compile and run.
         fused: Whether operations share kernels.
         vector_bytes: The size of the processor's vector registers, for `cpu`.
         processors: The number of threads of a program, and of concurrent C compilers, for `cpu`.

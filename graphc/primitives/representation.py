@@ -41,8 +41,8 @@ GC_NEXTAFTER(float64, double, unsigned long long, 0x8000000000000000ull)
 _GCD = """
 #define GC_GCD(NAME, T, UNSIGNED) \\
 GC_FN T gc_gcd_##NAME(T x, T y) { \\
-  UNSIGNED a = (UNSIGNED)(x < 0 ? 0 - (UNSIGNED)x : (UNSIGNED)x); \\
-  UNSIGNED b = (UNSIGNED)(y < 0 ? 0 - (UNSIGNED)y : (UNSIGNED)y); \\
+  UNSIGNED a = (UNSIGNED)(x > 0 ? (UNSIGNED)x : 0u - (UNSIGNED)x); \\
+  UNSIGNED b = (UNSIGNED)(y > 0 ? (UNSIGNED)y : 0u - (UNSIGNED)y); \\
   while (b != 0) { const UNSIGNED rest = a % b; a = b; b = rest; } \\
   return (T)a; \\
 }

@@ -11,16 +11,16 @@ import pytest
 from benchmarks.primitive_calls import SIZES, all_calls, all_primitives
 from graphc.errors import BackendError
 from graphc.graph.registry import Kind, Primitive
-from tests.support.backends import COMPILED, Run, run_cuda
+from tests.support.backends import COMPILED, WITHOUT_LIBRARIES, Run, run_portable
 from tests.support.cases import assert_close
 
 
-@pytest.mark.parametrize("run", COMPILED)
+@pytest.mark.parametrize("run", [*COMPILED[:-1], pytest.param(run_portable, id="portable", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("primitive", all_primitives(), ids=lambda primitive: primitive.name)
 def test_compiled_results_are_those_of_the_reference(primitive: Primitive, run: Run) -> None:
     calls = all_calls(primitive)
-    if primitive.kind is Kind.LIBRARY and run is run_cuda:
-        with pytest.raises(BackendError, match=f"`{primitive.name}` has no implementation on the backend cuda"):
+    if primitive.kind is Kind.LIBRARY and run in WITHOUT_LIBRARIES:
+        with pytest.raises(BackendError, match=f"`{primitive.name}` has no implementation"):
             run(calls.graph, calls.inputs, SIZES)
         return
     results = run(calls.graph, calls.inputs, SIZES)

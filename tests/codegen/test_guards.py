@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graphc import dtypes
-from graphc.codegen.cpu.unswitch import invariant_guard, split_at_changes
+from graphc.codegen.cstyle.unswitch import invariant_guard, split_at_changes
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, Kernel, Let, Param, Reduce, Stmt, Store
 from graphc.dims import Dim
 from graphc.dtypes import DType

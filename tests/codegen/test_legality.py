@@ -14,8 +14,8 @@ import graphc
 from benchmarks.workloads import WORKLOADS
 from graphc import dims, dtypes
 from graphc.codegen.compilation import Compilation
-from graphc.codegen.cpu.unswitch import decided, invariant_guard, split_at_changes
-from graphc.codegen.cpu.unswitch import given as known_of
+from graphc.codegen.cstyle.unswitch import decided, invariant_guard, split_at_changes
+from graphc.codegen.cstyle.unswitch import given as known_of
 from graphc.codegen.ir.check import check
 from graphc.codegen.ir.kernel import Accumulator, Axis, Contract, For, Kernel, Let, Param, Reduce, Stmt, Store
 from graphc.codegen.ir.legality import check_lowered, check_scheduled, owners

@@ -13,6 +13,7 @@ from graphc import config, interpret
 from graphc.compiler import compile
 from graphc.graph.core import Graph
 from graphc.runtime.cpu import thread_pool
+from tests.support.portable import run_portable
 from tests.support.rules import run_rules
 
 Array = np.ndarray[Any, Any]
@@ -54,6 +55,8 @@ def run_cuda(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int]
     return compile(graph, "cuda").run(inputs, {}, sizes)
 
 
+# Targets without libraries.
+WITHOUT_LIBRARIES = (run_cuda, run_portable)
 # What each primitive's single rules are checked with.
 BACKENDS: dict[str, Run] = {"rules": run_rules}
 # What compiles whole graphs. Building machine code takes a while, so that tests give it many calls at once.
@@ -61,4 +64,5 @@ COMPILED = [
     pytest.param(run_cpu, id="cpu"),
     pytest.param(run_threads, id="threads"),
     pytest.param(run_cuda, id="cuda", marks=pytest.mark.cuda),
+    pytest.param(run_portable, id="portable"),
 ]

@@ -7,8 +7,6 @@ from types import MappingProxyType
 from graphc import dtypes
 from graphc.codegen.cstyle.expr import TYPES, Dialect
 
-SIMD = "#pragma omp simd"
-
 C = Dialect(
     types=MappingProxyType({**TYPES, dtypes.bool_: "_Bool", dtypes.float16: "float16"}),
     # Halves are bits, float16 too: gcc 12 has no vectors of the conversions that processors have.
@@ -22,5 +20,5 @@ C = Dialect(
     ),
     rounding="gc_round_",
     has_vector_math=True,
-    simd=SIMD,
+    simd="#pragma omp simd",
 )

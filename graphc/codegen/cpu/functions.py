@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from graphc.codegen.cpu.dialect import C
 from graphc.codegen.cpu.gemm.microkernels import PreludeFunction
-from graphc.codegen.cpu.reductions import reduce_row
 from graphc.codegen.cstyle.expr import ExprPrinter
+from graphc.codegen.cstyle.lane_rows import reduce_row
 from graphc.codegen.cstyle.loops import LoopPrinter
 from graphc.codegen.cstyle.source import Lines
 

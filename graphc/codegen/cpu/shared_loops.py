@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from graphc import dims
-from graphc.codegen.cpu.columns import ColumnPrinter, Heads
 from graphc.codegen.cpu.threads import GRAIN, shared_axes
-from graphc.codegen.cpu.unswitch import decided, given, invariant_guard, split_at_changes
-from graphc.codegen.cstyle.loops import LoopPrinter, has_inner
+from graphc.codegen.cstyle.columns import Heads
+from graphc.codegen.cstyle.loops import LoopPrinter
+from graphc.codegen.cstyle.plain_loops import PlainLoopPrinter
 from graphc.codegen.ir.cost import work
-from graphc.codegen.ir.kernel import Axis, Kernel, Let, Stmt
-from graphc.codegen.ir.walk import needed
+from graphc.codegen.ir.kernel import Axis, Kernel
 from graphc.codegen.schedule.accumulators import widen_sums
 from graphc.codegen.schedule.contractions import as_reductions
 
@@ -29,20 +26,13 @@ class SharedLoopPrinter:
     def kernel(self, kernel: Kernel) -> None:
         """A kernel of plain loops, one of which the threads share."""
         kernel = widen_sums(as_reductions(kernel))
+        plain = PlainLoopPrinter(self.loops)
         if not kernel.axes:
             self.out("if (self->thread != 0) return;")
-            self.loops.nest((), kernel.body, self.loops.rows)
+            plain.kernel(kernel)
             return
         self.out(f"const long work = {self.scalars.dim(work(kernel))}, threads = gc_threads_for(self, work);")
-        shared, heads = self._shares(kernel)
-        if kernel.axes[-1].bind == "vector" and has_inner(kernel):
-            ColumnPrinter(self.loops).kernel(kernel, shared, heads)
-        elif (guard := invariant_guard(kernel.body, kernel.axes[-1].name)) is not None:
-            self._unswitched(kernel, guard, heads)
-        elif shared != kernel.axes[-1] and (parts := split_at_changes(kernel.body, kernel.axes[-1])):
-            self._split(kernel, parts, heads)
-        else:
-            self.loops.nest(kernel.axes, kernel.body, self.loops.rows, simd=not has_inner(kernel), heads=heads)
+        plain.kernel(kernel, *self._shares(kernel))
 
     def _shares(self, kernel: Kernel) -> tuple[Axis, Heads]:
         """The last of the loops that threads share, and what prints their heads, by axis."""
@@ -78,35 +68,3 @@ class SharedLoopPrinter:
             return shared, {shared.name: chunk_of_one}
         self.out(f"const long share_start = gc_first({total}), share_end = gc_end({total});")
         return shared, {shared.name: share}
-
-    def _unswitched(self, kernel: Kernel, guard: Let, heads: Heads) -> None:
-        """Two loops over the last axis: for where a condition holds, and for where it does not."""
-        last = kernel.axes[-1]
-        self.loops.lane_axes = (last.name,)
-
-        def innermost(rest: tuple[Stmt, ...]) -> None:
-            lets = tuple(stmt for stmt in rest if isinstance(stmt, Let))
-            before = [*needed(lets, guard.value), guard] if guard in rest else []
-            for let in before:
-                self.out(self.scalars.let(let))
-            body = tuple(stmt for stmt in rest if stmt not in before)
-            for holds in (True, False):
-                self.out(f"if ({guard.name}) {{" if holds else "} else {")
-                self.loops.nest((last,), decided(body, given(guard, holds)), self.loops.rows, simd=True, heads=heads)
-            self.out("}")
-
-        self.loops.nest(kernel.axes[:-1], kernel.body, innermost, heads=heads)
-
-    def _split(
-        self,
-        kernel: Kernel,
-        parts: Sequence[tuple[Axis, tuple[Stmt, ...]]],
-        heads: Heads,
-    ) -> None:
-        """Loops over the last axis, one after the other."""
-
-        def innermost(_: tuple[Stmt, ...]) -> None:
-            for axis, body in parts:
-                self.loops.nest((axis,), body, self.loops.rows, simd=True)
-
-        self.loops.nest(kernel.axes[:-1], (), innermost, heads=heads)

@@ -36,6 +36,8 @@ TYPES: Mapping[DType, str] = MappingProxyType(
         dtypes.complex128: "complex128",
     }
 )
+# Operations whose results may be too large for their dtype, with C's operators.
+WRAPPING = MappingProxyType({"add": "+", "sub": "-", "mul": "*", "neg": "-"})
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Dialect:
         rounding: The prefix of functions that round float32 to the digits of a half; None where casts do that.
         has_vector_math: Whether elementary functions of float32 are `gc_NAME_float32`.
         simd: The line before a loop with independent iterations; empty for none.
+        wraps: Whether sums and products of signed integers that are too large wrap around, as NumPy's do. If not, they
+            are computed by unsigned ones, which do in every C.
     """
 
     types: Mapping[DType, str]
@@ -58,6 +62,7 @@ class Dialect:
     rounding: str | None = None
     has_vector_math: bool = False
     simd: str = ""
+    wraps: bool = True
 
 
 class ExprPrinter:
@@ -202,7 +207,15 @@ class ExprPrinter:
             return f"gc_{name}_float32({self.expr(args[0])})"
         if record.definition:
             self.intrinsics.add(name)
+        if name in WRAPPING and operand.is_integer and not self.dialect.wraps:
+            return self._wrapped(name, [self.expr(arg) for arg in args], operand)
         return record.spelling([self.expr(arg) for arg in args], operand, self.types[operand])
+
+    def _wrapped(self, name: str, texts: list[str], dtype: DType) -> str:
+        """A sum or product of integers, computed with unsigned ones at least as wide as `int` and converted back."""
+        unsigned = self.types[dtypes.uint64 if dtype.bits > 32 else dtypes.uint32]
+        parts = [f"({unsigned}){text}" for text in (["0"] * (len(texts) == 1) + texts)]
+        return f"({self.types[dtype]})({f' {WRAPPING[name]} '.join(parts)})"
 
     def let(self, let: Let) -> str:
         """The declaration of a scalar."""

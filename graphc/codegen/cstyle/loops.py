@@ -102,10 +102,11 @@ class LoopPrinter:
         """A write to memory."""
         place = self.scalars.element(stmt.buffer, stmt.index[0])
         value = stmt.value
-        if stmt.combine not in ("", SUM.name):
+        adds = stmt.combine == SUM.name and (self.scalars.dialect.wraps or not value.dtype.is_integer)
+        if stmt.combine and not adds:
             before = Load(stmt.buffer, stmt.index, value.dtype)
             (value,) = combiner(stmt.combine).combine((before,), (value,))
-        self.out(f"{place} {'+=' if stmt.combine == SUM.name else '='} {self.scalars.expr(value)};")
+        self.out(f"{place} {'+=' if adds else '='} {self.scalars.expr(value)};")
 
 
 def has_inner(kernel: Kernel) -> bool:

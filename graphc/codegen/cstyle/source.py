@@ -10,7 +10,7 @@ from typing import Literal
 
 
 @lru_cache(maxsize=32)
-def prelude(folder: Literal["cstyle", "cpu", "cuda"], name: str) -> str:
+def prelude(folder: Literal["cstyle", "c99", "cpu", "cuda"], name: str) -> str:
     """A file of C text that generated source starts with."""
     return files("graphc.codegen").joinpath(folder, "prelude", name).read_text(encoding="utf-8")
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from graphc import dims
 from graphc.codegen.ir.kernel import Accumulator, Kernel, Let, Reduce, Stmt
+from graphc.codegen.ir.walk import expressions, names_in
 from graphc.combiners import SUM, combiner
 from graphc.dims import Dim
 from graphc.exprs import Cast, Expr, Var, cast
@@ -22,11 +23,12 @@ LANES = 4
 def widen_sums(kernel: Kernel) -> Kernel:
     """The kernel with its sums in the dtypes that `primitives.base.accumulator` gives them."""
     columns = bool(kernel.axes) and kernel.axes[-1].bind == "vector"
-    body = tuple(part for stmt in kernel.body for part in _statement(stmt, columns))
+    used = {name for stmt in kernel.body for expr in expressions(stmt) for name in names_in(expr)}
+    body = tuple(part for stmt in kernel.body for part in _statement(stmt, columns, used))
     return kernel if body == kernel.body else replace(kernel, body=body)
 
 
-def _statement(stmt: Stmt, columns: bool) -> tuple[Stmt, ...]:
+def _statement(stmt: Stmt, columns: bool, used: set[str]) -> tuple[Stmt, ...]:
     if not isinstance(stmt, Reduce):
         return (stmt,)
     in_order = columns or bool(stmt.after) or any(not a.operator for a in stmt.accumulators)
@@ -35,7 +37,7 @@ def _statement(stmt: Stmt, columns: bool) -> tuple[Stmt, ...]:
     rounded = tuple(
         Let(old.name, cast(Var(new.name, new.dtype), old.dtype))
         for old, new in zip(stmt.accumulators, wide, strict=True)
-        if new is not old
+        if new is not old and old.name in used
     )
     if stmt.after:
         return (replace(stmt, accumulators=tuple(wide), after=(*rounded, *stmt.after)),)

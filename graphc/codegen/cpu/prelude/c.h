@@ -29,17 +29,6 @@ double pow(double, double); float powf(float, float);
 double fmod(double, double); float fmodf(float, float);
 double atan2(double, double); float atan2f(float, float);
 
-typedef unsigned short bfloat16;
-GC_FN float gc_from_bfloat16(bfloat16 bits) {
-  union { unsigned u; float f; } x = {(unsigned)bits << 16};
-  return x.f;
-}
-GC_FN bfloat16 gc_to_bfloat16(float value) {
-  union { float f; unsigned u; } x = {value};
-  if (value != value) return (bfloat16)((x.u >> 16) | 0x40);
-  return (bfloat16)((x.u + 0x7FFF + ((x.u >> 16) & 1)) >> 16);
-}
-
 /* Threads. All run the same program, each on its share of every kernel, with a barrier between steps. */
 typedef struct {
   int arrived;

@@ -1,5 +1,16 @@
 /* Halves as bits, converted by operations that all vector units have. Results are those of the processor's conversions. */
 
+typedef unsigned short bfloat16;
+GC_FN float gc_from_bfloat16(bfloat16 bits) {
+  union { unsigned u; float f; } x = {(unsigned)bits << 16};
+  return x.f;
+}
+GC_FN bfloat16 gc_to_bfloat16(float value) {
+  union { float f; unsigned u; } x = {value};
+  if (value != value) return (bfloat16)((x.u >> 16) | 0x40);
+  return (bfloat16)((x.u + 0x7FFF + ((x.u >> 16) & 1)) >> 16);
+}
+
 typedef unsigned short float16;
 
 /* The bits of a size below 2^31 in float16. */

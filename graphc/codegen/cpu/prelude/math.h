@@ -2,7 +2,8 @@
 
    Each reduces its argument to a small interval, where a polynomial of least largest relative error (fitted by
    iteratively reweighted least squares at Chebyshev nodes) stands for the function. Largest errors, in units in the
-   last place, over samples of the whole range: exp 1.1, expm1 2, log 1, log1p 2.5, tanh 3, erf 3. */
+   last place, over samples of the whole range: exp 1.1, expm1 2, log 1, log1p 2.5, tanh 3, erf 3. Bits are added and
+   shifted as unsigned numbers, of which C says what is beyond the largest. */
 
 GC_INLINE float gc_float_of(int bits) {
   union { int i; float f; } x = {bits};
@@ -20,7 +21,7 @@ GC_INLINE float gc_between(float x, float low, float high) {
   return gc_float_of((above < most ? above : most) | -(x != x));
 }
 /* 2 to a whole power from -126 to 127. */
-GC_INLINE float gc_power_of_2(int n) { return gc_float_of((n + 127) << 23); }
+GC_INLINE float gc_power_of_2(int n) { return gc_float_of((int)(((unsigned)n + 127) << 23)); }
 /* The nearest whole number: adding 1.5 * 2^23 leaves no bits for a fraction. */
 GC_INLINE float gc_nearest(float x) { return (x + 12582912.0f) - 12582912.0f; }
 
@@ -46,7 +47,7 @@ GC_INLINE float gc_exp_float32(float x) {
 }
 GC_INLINE float gc_expm1_float32(float x) {
   int n;
-  const float p = gc_exp_reduced(gc_between(x, -30.0f, 89.0f), &n), half = gc_power_of_2(n - 1);
+  const float p = gc_exp_reduced(gc_between(x, -30.0f, 89.0f), &n), half = gc_power_of_2((int)((unsigned)n - 1));
   const float y = (p * half + (half - 0.5f)) * 2;
   return x == 0 ? x : y;
 }
@@ -54,8 +55,8 @@ GC_INLINE float gc_expm1_float32(float x) {
 GC_INLINE float gc_log_float32(float x) {
   const int tiny = x < 1.17549435e-38f;
   const int bits = gc_bits_of(tiny ? x * 8388608.0f : x);
-  const int shift = (bits - 0x3F3504F3) >> 23;
-  const float f = gc_float_of(bits - (shift << 23)) - 1, e = (float)(shift - (tiny ? 23 : 0));
+  const int shift = (int)((unsigned)bits - 0x3F3504F3) >> 23;
+  const float f = gc_float_of((int)((unsigned)bits - ((unsigned)shift << 23))) - 1, e = (float)(shift - (tiny ? 23 : 0));
   float q = -0.07634231f;
   q = q * f + 0.12761469f;
   q = q * f + -0.13160233f;

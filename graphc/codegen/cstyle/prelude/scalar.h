@@ -9,39 +9,63 @@
   GC_FN T gc_min_##NAME(T a, T b) { return (a < b) | (a != a) ? a : b; }                                              \
   GC_FN T gc_max_##NAME(T a, T b) { return (a > b) | (a != a) ? a : b; }
 
-#define GC_INTEGER_FUNCTIONS(T, NAME, BITS, UNSIGNED)                                                                 \
+/* Integers. Products and shifted bits are those of `unsigned` at least: C would compute narrow ones as `int`, where they may
+   be too large. */
+#define GC_SIGNED_FUNCTIONS(T, NAME, BITS, UNSIGNED)                                                                  \
   GC_ORDER(T, NAME)                                                                                                   \
   GC_FN T gc_floordiv_##NAME(T a, T b) {                                                                              \
+    T q;                                                                                                              \
     if (b == 0) return 0;                                                                                             \
-    if (b == (T)-1 && (T)-1 < 0) return (T)(0 - (UNSIGNED)a);                                                         \
-    T q = a / b;                                                                                                      \
+    if (b == -1) return (T)(0u - (UNSIGNED)a);                                                                        \
+    q = (T)(a / b);                                                                                                   \
     return (T)(q - ((a % b != 0) & ((a < 0) != (b < 0))));                                                            \
   }                                                                                                                   \
   GC_FN T gc_mod_##NAME(T a, T b) {                                                                                   \
-    if (b == 0 || (b == (T)-1 && (T)-1 < 0)) return 0;                                                                \
-    T r = a % b;                                                                                                      \
+    T r;                                                                                                              \
+    if (b == 0 || b == -1) return 0;                                                                                  \
+    r = (T)(a % b);                                                                                                   \
     return (T)(r + ((r != 0) & ((r < 0) != (b < 0)) ? b : 0));                                                        \
   }                                                                                                                   \
   GC_FN T gc_pow_##NAME(T a, T b) {                                                                                   \
     UNSIGNED result = 1, base = (UNSIGNED)a;                                                                          \
-    if (b < 0) return a == 1 ? 1 : a == (T)-1 ? (b % 2 ? a : 1) : 0;                                                  \
-    for (; b > 0; b >>= 1, base *= base)                                                                              \
-      if (b & 1) result *= base;                                                                                      \
+    if (b < 0) return (T)(a == 1 ? 1 : a == -1 ? (b % 2 ? a : 1) : 0);                                                \
+    for (; b > 0; b = (T)(b >> 1), base = (UNSIGNED)(1u * base * base))                                               \
+      if (b & 1) result = (UNSIGNED)(1u * result * base);                                                             \
     return (T)result;                                                                                                 \
   }                                                                                                                   \
-  GC_FN T gc_shift_left_##NAME(T a, T b) { return (T)((UNSIGNED)a << (b < 0 ? 0 : b > BITS - 1 ? BITS - 1 : b)); }    \
+  GC_FN T gc_shift_left_##NAME(T a, T b) {                                                                            \
+    return (T)(1u * (UNSIGNED)a << (b < 0 ? 0 : b > BITS - 1 ? BITS - 1 : b));                                        \
+  }                                                                                                                   \
   GC_FN T gc_shift_right_##NAME(T a, T b) { return (T)(a >> (b < 0 ? 0 : b > BITS - 1 ? BITS - 1 : b)); }             \
-  GC_FN T gc_abs_##NAME(T a) { return a < 0 ? (T)(0 - (UNSIGNED)a) : a; }                                             \
+  GC_FN T gc_abs_##NAME(T a) { return a < 0 ? (T)(0u - (UNSIGNED)a) : a; }                                            \
   GC_FN T gc_sign_##NAME(T a) { return (T)((a > 0) - (a < 0)); }
+#define GC_UNSIGNED_FUNCTIONS(UNSIGNED, NAME, BITS)                                                                   \
+  GC_ORDER(UNSIGNED, NAME)                                                                                            \
+  GC_FN UNSIGNED gc_floordiv_##NAME(UNSIGNED a, UNSIGNED b) { return (UNSIGNED)(b == 0 ? 0 : a / b); }                \
+  GC_FN UNSIGNED gc_mod_##NAME(UNSIGNED a, UNSIGNED b) { return (UNSIGNED)(b == 0 ? 0 : a % b); }                     \
+  GC_FN UNSIGNED gc_pow_##NAME(UNSIGNED a, UNSIGNED b) {                                                              \
+    UNSIGNED result = 1, base = a;                                                                                    \
+    for (; b > 0; b = (UNSIGNED)(b >> 1), base = (UNSIGNED)(1u * base * base))                                        \
+      if (b & 1) result = (UNSIGNED)(1u * result * base);                                                             \
+    return result;                                                                                                    \
+  }                                                                                                                   \
+  GC_FN UNSIGNED gc_shift_left_##NAME(UNSIGNED a, UNSIGNED b) {                                                       \
+    return (UNSIGNED)(1u * a << (b > BITS - 1 ? BITS - 1 : b));                                                       \
+  }                                                                                                                   \
+  GC_FN UNSIGNED gc_shift_right_##NAME(UNSIGNED a, UNSIGNED b) {                                                      \
+    return (UNSIGNED)(a >> (b > BITS - 1 ? BITS - 1 : b));                                                            \
+  }                                                                                                                   \
+  GC_FN UNSIGNED gc_abs_##NAME(UNSIGNED a) { return a; }                                                              \
+  GC_FN UNSIGNED gc_sign_##NAME(UNSIGNED a) { return a > 0; }
 
-GC_INTEGER_FUNCTIONS(signed char, int8, 8, unsigned char)
-GC_INTEGER_FUNCTIONS(short, int16, 16, unsigned short)
-GC_INTEGER_FUNCTIONS(int, int32, 32, unsigned)
-GC_INTEGER_FUNCTIONS(long long, int64, 64, unsigned long long)
-GC_INTEGER_FUNCTIONS(unsigned char, uint8, 8, unsigned char)
-GC_INTEGER_FUNCTIONS(unsigned short, uint16, 16, unsigned short)
-GC_INTEGER_FUNCTIONS(unsigned, uint32, 32, unsigned)
-GC_INTEGER_FUNCTIONS(unsigned long long, uint64, 64, unsigned long long)
+GC_SIGNED_FUNCTIONS(signed char, int8, 8, unsigned char)
+GC_SIGNED_FUNCTIONS(short, int16, 16, unsigned short)
+GC_SIGNED_FUNCTIONS(int, int32, 32, unsigned)
+GC_SIGNED_FUNCTIONS(long long, int64, 64, unsigned long long)
+GC_UNSIGNED_FUNCTIONS(unsigned char, uint8, 8)
+GC_UNSIGNED_FUNCTIONS(unsigned short, uint16, 16)
+GC_UNSIGNED_FUNCTIONS(unsigned, uint32, 32)
+GC_UNSIGNED_FUNCTIONS(unsigned long long, uint64, 64)
 
 /* erfinv: Winitzki's approximation (2008), then Newton steps in double; the tail uses erfc to keep its digits. */
 GC_FN double gc_erfinv_float64(double y) {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from graphc.codegen.cpu.dialect import SIMD
 from graphc.codegen.cstyle.expr import depths
 from graphc.codegen.cstyle.loops import LoopPrinter
 from graphc.codegen.cstyle.reductions import ReductionPrinter, is_merged
@@ -33,12 +32,12 @@ class ColumnPrinter:
         self.loops, self.scalars, self.out, self.types = loops, loops.scalars, loops.out, loops.scalars.types
         self.reductions = ReductionPrinter(loops)
 
-    def kernel(self, kernel: Kernel, shared: Axis, heads: Heads) -> None:
+    def kernel(self, kernel: Kernel, shared: Axis | None, heads: Heads) -> None:
         """The loops of a kernel, the last of which goes over columns.
 
         Args:
             kernel: The kernel.
-            shared: The last of the loops that threads share.
+            shared: The last of the loops that threads share; None where one thread runs all.
             heads: What prints the heads of those loops, by axis.
         """
         axis = kernel.axes[-1]
@@ -60,7 +59,8 @@ class ColumnPrinter:
         self.loops.nest(kernel.axes[:-1], kernel.body, tile, heads=heads)
 
     def _lane_loop(self, axis: Axis) -> None:
-        self.out(SIMD)
+        if self.loops.simd:
+            self.out(self.loops.simd)
         self.out("for (long lane = 0; lane < lanes; ++lane) {")
         self.out(f"const long {axis.name} = {axis.name}_start + lane;")
         self.out(f"(void){axis.name};")

@@ -1,7 +1,7 @@
 """Prints rows in C: reductions that one thread does by itself, of neighbouring elements.
 
-Compilers vectorise an operator. Where accumulators are merged by several operations, as many sets of them as a vector
-has lanes are updated side by side, one for each lane, and merged at the end.
+Compilers that are told so vectorise an operator. Where they are not, or accumulators are merged by several operations,
+as many sets of them as a vector has lanes are updated side by side, one for each lane, and merged at the end.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from graphc.codegen.cpu.dialect import SIMD
 from graphc.codegen.cstyle.loops import LoopPrinter
 from graphc.codegen.cstyle.reductions import ReductionPrinter, is_merged
 from graphc.codegen.ir.kernel import Accumulator, Axis, Reduce, Stmt
@@ -21,8 +20,9 @@ ROW_LANES = 16
 
 def reduce_row(loops: LoopPrinter, stmt: Reduce) -> None:
     """Prints a reduction that one thread does by itself."""
-    merged = any(map(is_merged, stmt.accumulators)) and all(a.position is None for a in stmt.accumulators)
-    if not merged or stmt.after or not stmt.axes or _is_short(stmt.axes[-1]):
+    in_lanes = not loops.simd or any(map(is_merged, stmt.accumulators))
+    in_lanes = in_lanes and all(a.position is None for a in stmt.accumulators)
+    if not in_lanes or stmt.after or not stmt.axes or _is_short(stmt.axes[-1]):
         ReductionPrinter(loops).row(stmt)
     else:
         _LaneRow(loops).row(stmt)
@@ -67,7 +67,8 @@ class _LaneRow:
 
         def row(body: tuple[Stmt, ...]) -> None:
             self.out(f"for (long {first} = 0; {first} < {whole}; {first} += {ROW_LANES}) {{")
-            self.out(SIMD)
+            if self.loops.simd:
+                self.out(self.loops.simd)
             self.out(f"for (long lane = 0; lane < {ROW_LANES}; ++lane) {{")
             self.out(f"const long {last.name} = {first} + lane;")
             point(body)

@@ -1,0 +1,14 @@
+#if defined(__GNUC__)
+#define GC_UNUSED __attribute__((unused))
+#define GC_KERNEL static __attribute__((noinline))
+#else
+#define GC_UNUSED
+#define GC_KERNEL static
+#endif
+#define GC_FN static inline GC_UNUSED
+#define GC_INLINE GC_FN
+#define GC_BOOL _Bool
+#define GC_INFINITY ((double)INFINITY)
+#define GC_NAN ((double)NAN)
+#define GC_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define GC_MAX(a, b) ((a) > (b) ? (a) : (b))
