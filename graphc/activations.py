@@ -37,7 +37,7 @@ from graphc.ops import (
     tanh_shrink,
     threshold,
 )
-from graphc.registration import deserialize_keras_object, get_registered_name, resolve, serialize_keras_object
+from graphc.registration import deserialize_keras_object, resolve, serialize_keras_object
 from graphc.tracing import Tensor, operation
 
 
@@ -124,8 +124,8 @@ def serialize(activation: Any) -> Any:
     name = getattr(activation, "__name__", None)
     if name is not None and _NAMES.get(name) is activation:
         return {"hard_swish": "hard_silu", "swish": "silu"}.get(name, name)
-    if name is not None and get_registered_name(activation) == name:
-        return name
+    if name in _NAMES and getattr(activation, "__module__", "").startswith("graphc."):
+        return name  # the function of `ops` that has the name of an activation
     return serialize_keras_object(activation)
 
 

@@ -17,7 +17,7 @@ from graphc import config, dims, dtypes, ops
 from graphc.dims import Shape
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError
-from graphc.tracing import Tensor, Variable, as_tensor, bind, cast, current_trace, elementwise, scope
+from graphc.tracing import Array, Tensor, Variable, as_tensor, bind, cast, current_trace, elementwise, scope
 from graphc.tracing import auto_name as _auto_name
 from graphc.tracing.arithmetic import operate
 from graphc.tracing.large import Elements, has_compiler, run_compiled
@@ -106,6 +106,24 @@ _default = _Default()
 def reset_default_generator(seed: int) -> None:
     """Resets the default generator to a seed; `utils.set_random_seed` calls it."""
     _default.reset(seed)
+
+
+def default_state() -> Array | None:
+    """The state of the default generator, for checkpoints; None before its first use."""
+    return None if _default._generator is None else _default._generator.state.numpy()
+
+
+def set_default_state(state: Array | None) -> None:
+    """Sets the default generator to a state that `default_state` returned.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if state is None:
+        return
+    if state.dtype != np.uint32 or state.shape != (2,):
+        raise ValueError(f"no state of a generator: {state.dtype}{state.shape}")
+    _default.generator(0).state.buffer.assign(state)
 
 
 def _words(seed: int) -> Any:

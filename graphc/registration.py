@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from graphc import dtypes
 from graphc.errors import ArgumentError, CallError, GraphcError
 from graphc.parameters import declared_config
 
@@ -31,7 +32,55 @@ _HOMES = (
     *("keras.layers", "keras", "keras.initializers", "keras.regularizers", "keras.constraints", "keras.optimizers"),
     *("keras.losses", "keras.metrics", "keras.optimizers.schedules"),
 )
+# The time that a comparison takes grows with the length of names, and files may hold any.
+_LONG_NAME = 200
 _scoped: ContextVar[Mapping[str, Any] | None] = ContextVar("graphc_custom_objects", default=None)
+
+
+class _Shared:
+    """The layers that occur several times in a configuration, which are one layer when it is read.
+
+    Attributes:
+        counts: How often each was written, by identity; None: they are not counted any more, and get numbers.
+        numbers: The numbers of those that occur several times, by identity.
+        made: What was made of configurations with a number.
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[int, int] | None = {}
+        self.numbers: dict[int, int] = {}
+        self.made: dict[int, Any] = {}
+
+    def number(self) -> bool:
+        """Numbers what was counted; whether there is anything."""
+        self.numbers = {key: i for i, (key, n) in enumerate((self.counts or {}).items(), 1) if n > 1}
+        self.counts = None
+        return bool(self.numbers)
+
+
+_sharing: ContextVar[_Shared | None] = ContextVar("graphc_shared_objects", default=None)
+_SHARED_ID = "shared_object_id"
+
+
+def serialize_whole(obj: Any) -> Any:
+    """Serializes an object such that a layer that occurs several times in it is one layer again when it is read."""
+    token = _sharing.set(_Shared())
+    try:
+        config = serialize_keras_object(obj)
+        shared = _sharing.get()
+        return serialize_keras_object(obj) if shared is not None and shared.number() else config
+    finally:
+        _sharing.reset(token)
+
+
+@contextmanager
+def shared_objects() -> Iterator[None]:
+    """A context in which configurations are read that `serialize_whole` made."""
+    token = _sharing.set(_Shared())
+    try:
+        yield
+    finally:
+        _sharing.reset(token)
 
 
 def exported(module: str, *aliases: str) -> Callable[[T], T]:
@@ -130,7 +179,8 @@ def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
 
 def choices(name: object, known: Iterable[str]) -> str | None:
     """A hint with the known names that are nearest to an unknown one."""
-    near = difflib.get_close_matches(str(name), list(known), n=3)
+    text = str(name)
+    near = difflib.get_close_matches(text, list(known), n=3) if len(text) < _LONG_NAME else []
     return f"did you mean {' or '.join(map(repr, near))}?" if near else None
 
 
@@ -147,7 +197,7 @@ def named(kind: str, name: str, table: Mapping[str, T]) -> T:
         return custom  # type: ignore[no-any-return]
     raise ArgumentError(
         f"there is no {kind} of this name",
-        got=repr(name),
+        got=repr(name)[:_LONG_NAME],
         expected="one of " + ", ".join(sorted({key for key in table if key.islower()})),
         hint=choices(name, table),
     )
@@ -212,9 +262,28 @@ def serialize_keras_object(obj: Any) -> Any:
     raise ArgumentError("this object cannot be written to a configuration", got=repr(obj), hint="give it `get_config`")
 
 
-def _function_config(function: FunctionType) -> dict[str, Any]:
-    if function.__name__ == "<lambda>":
-        raise ArgumentError("a lambda cannot be written to a configuration", hint="define a function, and register it")
+# A function without a name. Keras writes its code, which is never run here: who reads the file passes the function.
+_LAMBDA, _LAMBDA_NAME = "__lambda__", "<lambda>"
+# The name of the layer whose configuration is read; and whether configurations keep functions as they are.
+_owner: ContextVar[str | None] = ContextVar("graphc_owner", default=None)
+_keeps_functions: ContextVar[bool] = ContextVar("graphc_keeps_functions", default=False)
+
+
+@contextmanager
+def functions_kept() -> Iterator[None]:
+    """A context in which configurations hold functions themselves: they are for copies, and not for files."""
+    token = _keeps_functions.set(True)
+    try:
+        yield
+    finally:
+        _keeps_functions.reset(token)
+
+
+def _function_config(function: FunctionType) -> Any:
+    if _keeps_functions.get():
+        return function
+    if function.__name__ == _LAMBDA_NAME:
+        return {"class_name": _LAMBDA, "config": {"name": _LAMBDA_NAME}}
     known = get_registered_name(function)
     return {"module": "builtins", "class_name": "function", "config": known, "registered_name": "function"}
 
@@ -222,6 +291,8 @@ def _function_config(function: FunctionType) -> dict[str, Any]:
 def _object_config(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     module = vars(cls).get("_keras_module")
+    if _counts_as_repeated(obj):
+        return {}  # the configuration is written once more, with numbers
     result = {
         "module": module or cls.__module__,
         "class_name": cls.__name__,
@@ -234,7 +305,19 @@ def _object_config(obj: Any) -> dict[str, Any]:
             result["build_config"] = serialize_build_config(build)
     if getattr(obj, "compiled", False) and hasattr(obj, "get_compile_config"):
         result["compile_config"] = obj.get_compile_config()
+    shared = _sharing.get()
+    if shared is not None and id(obj) in shared.numbers:
+        result[_SHARED_ID] = shared.numbers[id(obj)]
     return result
+
+
+def _counts_as_repeated(obj: Any) -> bool:
+    """Counts a layer, where layers are counted; whether it was counted before."""
+    shared = _sharing.get()
+    if shared is None or shared.counts is None or not hasattr(obj, "get_build_config"):
+        return False
+    shared.counts[id(obj)] = shared.counts.get(id(obj), 0) + 1
+    return shared.counts[id(obj)] > 1
 
 
 def serialize_build_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -273,20 +356,58 @@ def deserialize_keras_object(config: Any, custom_objects: Any = None, safe_mode:
     if config["class_name"] == "__bytes__":
         return str(inner["value"]).encode()
     if config["class_name"] in ("__numpy__", "__tensor__"):
-        return np.array(inner["value"], dtype=inner["dtype"])
+        return np.array(inner["value"], dtype=dtypes.as_dtype(inner["dtype"]).numpy)
+    if config["class_name"] == _LAMBDA:
+        return _passed_function(_LAMBDA_NAME, custom_objects)
     if config["class_name"] == "function":
-        return _find(config.get("module"), str(inner), inner, custom_objects)
+        try:
+            return _find(config.get("module"), str(inner), inner, custom_objects)
+        except ArgumentError:
+            return _passed_function(str(inner)[:80], custom_objects)
+    number, shared = config.get(_SHARED_ID), _sharing.get()
+    if shared is not None and isinstance(number, int) and number in shared.made:
+        return shared.made[number]
     cls = _find(config.get("module"), config["class_name"], config.get("registered_name"), custom_objects)
     with custom_object_scope(custom_objects or {}):
         obj = _made_from(cls, inner)
+    if shared is not None and isinstance(number, int):
+        shared.made[number] = obj
     build = config.get("build_config")
     if build and hasattr(obj, "build_from_config") and not obj.built:
         obj.build_from_config(build)
     return obj
 
 
+def _passed_function(name: str, custom_objects: Any) -> Any:
+    """The function that the caller passed for one in a configuration: by the name of the layer, or by its own.
+
+    Raises:
+        ArgumentError: if there is none.
+    """
+    owner = _owner.get()
+    for known in (owner, name):
+        found = get_registered_object(known, custom_objects) if known is not None else None
+        if callable(found) and not isinstance(found, type):
+            return found
+    raise ArgumentError(
+        "a configuration needs a function, whose code is not read from files",
+        layer=owner,
+        got=repr(name),
+        hint=f"pass it: custom_objects={{{(owner or name) if name == _LAMBDA_NAME else name!r}: function}}",
+    )
+
+
 def _made_from(cls: Any, config: Any) -> Any:
     """An object of a class, from its configuration."""
+    name = config.get("name") if isinstance(config, dict) else None
+    token = _owner.set(name if isinstance(name, str) else _owner.get())
+    try:
+        return _object_from(cls, config)
+    finally:
+        _owner.reset(token)
+
+
+def _object_from(cls: Any, config: Any) -> Any:
     if not hasattr(cls, "from_config"):
         raise CallError(f"{cls.__name__} cannot be made from a configuration", hint="define its `from_config`")
     try:
@@ -317,7 +438,7 @@ def _find(module: str | None, name: str, registered: Any, custom_objects: Any) -
             return found
     raise ArgumentError(
         "a configuration names something unknown",
-        got=f"{module}.{name}",
+        got=f"{module}.{name}"[:_LONG_NAME],
         hint=choices(f"{module}.{name}", _BUILTIN) or "pass it in custom_objects, or register it",
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from graphc import constraints, dtypes, initializers, regularizers
 from graphc.dtype_policies import DTypePolicy
-from graphc.errors import ArgumentError, ShapeError, StateError
+from graphc.errors import ArgumentError, ShapeError, StateError, WeightsError
 from graphc.graph.types import Origin
 from graphc.layers.tracking import is_metric, parts, unique
 from graphc.random import SeedGenerator
@@ -18,6 +20,44 @@ from graphc.tracing import Array, Operation, Variable, describe, scope
 
 # The identities of the layers whose `build` or `call` is running, outermost first.
 active_layers: ContextVar[tuple[int, ...]] = ContextVar("graphc_running_layers", default=())
+
+# How many elements the weights that are created may have, in a list of one number; None: any number.
+_room: ContextVar[list[int] | None] = ContextVar("graphc_room_for_weights", default=None)
+# So many are no matter.
+_FEW = 1 << 22
+
+
+@contextmanager
+def weight_limit(elements: int) -> Iterator[None]:
+    """A context in which layers create weights of about so many elements at most, as a file that is read holds.
+
+    Args:
+        elements: The number of elements; a few million more are accepted.
+    """
+    token = _room.set([elements + _FEW])
+    try:
+        yield
+    finally:
+        _room.reset(token)
+
+
+def _take_room(owner: WeightOwner, shape: tuple[int, ...]) -> None:
+    """Counts a weight that is about to be created.
+
+    Raises:
+        WeightsError: if there are too many elements.
+    """
+    room = _room.get()
+    if room is None:
+        return
+    room[0] -= math.prod(shape)
+    if room[0] < 0:
+        raise WeightsError(
+            "the configuration in a file asks for more weights than the file holds",
+            layer=owner.name,
+            got=f"a weight of shape {shape}",
+        )
+
 
 # Attributes that say how weights begin and change, not what a call computes.
 _OF_WEIGHTS = ("_initializer", "_regularizer", "_constraint")
@@ -91,6 +131,7 @@ class WeightOwner(Operation):
             raise ShapeError(
                 "a weight needs a known shape", layer=self.name, where=describe(self._origin), got=str(sizes)
             )
+        _take_room(self, sizes)
         with scope(self._enclosing_scope()):
             variable = Variable(
                 initializers.get(initializer),

@@ -8,6 +8,7 @@ from graphc import tree
 from graphc.errors import ArgumentError
 from graphc.layers import Layer
 from graphc.models.model import Model
+from graphc.registration import functions_kept
 
 
 def clone_model(
@@ -37,6 +38,11 @@ def clone_model(
     kwargs.pop("cache", None)
     if kwargs:
         raise ArgumentError("`clone_model` takes no such argument", got=", ".join(kwargs))
+    with functions_kept():
+        return _clone(model, input_tensors, clone_function, call_function, recursive)
+
+
+def _clone(model: Any, input_tensors: Any, clone_function: Any, call_function: Any, recursive: bool) -> Any:
     if model._graph is None:
         plain = clone_function is None and call_function is None and input_tensors is None
         if not plain and not hasattr(model, "_stack"):

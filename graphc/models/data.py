@@ -16,6 +16,7 @@ from graphc import config, dtypes, tree
 from graphc.data.prefetch import AheadIfSlow
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DataError, DataWarning, DTypeError
+from graphc.models import positions
 from graphc.runtime.state import StateBuffer
 from graphc.tracing import Array, Tensor, describe, user_line
 from graphc.tracing.arrays import STRINGS
@@ -525,19 +526,52 @@ class Batches:
                 self._iterator.close()
             self._peeked, self._iterator = [], self._new_iterator(order)
 
+    def restart(self, order: Sequence[int] | None, iterations: int, within: bool, skipped: int) -> Batch | None:
+        """Starts an iteration as it was started before, for a checkpoint.
+
+        Args:
+            order: The indices of the batches, for a source with indices. None: in the source's order.
+            iterations: How many iterations of an iterable had been begun.
+            within: Whether the last of them goes on; else the next one is begun later.
+            skipped: The number of batches that were used of it.
+
+        Returns:
+            The last of these batches, of an iterable; None of a source with indices, where they are not made again.
+        """
+        begun = positions.iterations(self.source)
+        # The iteration that was begun to peek at a batch may be the one that goes on.
+        if self.indexed or not within or begun != iterations or not self._peeked:
+            if isinstance(self._iterator, AheadIfSlow):
+                self._iterator.close()
+            self._peeked, self._iterator = [], None
+        if not self.indexed and positions.counts(self.source):
+            # An iteration may differ from the one before by how many there were.
+            for _ in range(begun, iterations - within):
+                positions.begun(self.source)
+        if not within:
+            return None
+        if self.indexed:
+            self._iterator = self._new_iterator(order, first=skipped)
+            return None
+        self._iterator = self._iterator or self._new_iterator(order)
+        last = None
+        for _ in range(skipped):
+            last = self._peeked.pop() if self._peeked else next(self._iterator, None)
+        return None if last is None else self.make_batch(last)
+
     def next(self) -> Batch | None:
         """The next batch; None at the end."""
         assert self._iterator is not None
         data = self._peeked.pop() if self._peeked else next(self._iterator, _END)
         return None if data is _END else self.make_batch(data)
 
-    def _new_iterator(self, order: Sequence[int] | None, ahead: bool = True) -> Iterator[Any]:
+    def _new_iterator(self, order: Sequence[int] | None, ahead: bool = True, first: int = 0) -> Iterator[Any]:
         if self.indexed:
             count = self.steps
-            positions = order if order is not None else range(count) if count is not None else itertools.count()
-            iterator: Iterator[Any] = (self.source[i] for i in positions)
+            indices = order if order is not None else range(count) if count is not None else itertools.count()
+            iterator: Iterator[Any] = (self.source[i] for i in itertools.islice(indices, first, None))
         else:
-            iterator = iter(self.source)
+            iterator = positions.begun(self.source)
         return AheadIfSlow(iterator) if ahead and self._is_fetched_ahead() else iterator
 
     def _is_fetched_ahead(self) -> bool:

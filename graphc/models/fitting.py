@@ -33,6 +33,7 @@ from graphc.models.program import CompiledPrediction, Prediction
 from graphc.models.sources import ArraySource, IterableSource, Source, resolve_batch_size
 from graphc.models.steps_per_execution import StepsPerExecution
 from graphc.models.trainer import Trainer
+from graphc.saving.training import Progress, take_up
 from graphc.tracing import Array, describe, user_line
 from graphc.utils.arguments import whole_number
 from graphc.utils.batches import unpack_x_y_sample_weight
@@ -116,7 +117,13 @@ class Fitting(Trainer):
             callbacks, self, verbose, epochs, limited_steps(steps or train.steps), history=True
         )
         self.stop_training = False
-        self._epochs(train, validation, callback_list, initial_epoch, epochs, steps, validation_steps, validation_freq)
+        try:
+            self._epochs(
+                train, validation, callback_list, initial_epoch, epochs, steps, validation_steps, validation_freq
+            )
+        finally:
+            if self._progress is not None:
+                self._progress.source = None  # the data are the user's again
         assert callback_list.history is not None
         return callback_list.history
 
@@ -132,20 +139,27 @@ class Fitting(Trainer):
         validation_freq: Any,
     ) -> None:
         self._initial_epoch: int | None = None
+        self._progress = progress = Progress(first, train)
         callbacks.on_train_begin()
-        first = self._initial_epoch or first  # where a backup goes on
+        restored = take_up(self, train, steps is not None)
+        first = restored.epoch if restored is not None else self._initial_epoch or first
         per_execution = self._per_execution(callbacks, "train")
         last_logs: dict[str, Any] = {}
         for epoch in range(first, last):
-            self.reset_metrics()
+            progress.epoch, progress.batch = epoch, 0 if restored is None else restored.batch
+            restored = None
+            if not progress.batch:
+                self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-            # With `steps_per_epoch` an epoch may end in the middle of the data; the next one continues there.
-            train.begin(resume=steps is not None)
-            done, logs = self._loop("train", train, per_execution, callbacks, steps)
+            if not progress.batch:
+                # With `steps_per_epoch` an epoch may end in the middle of the data; the next one continues there.
+                train.begin(resume=steps is not None)
+            done, logs = self._loop("train", train, per_execution, callbacks, steps, progress)
             train.end()
             if not done:
                 self.stop_training = True
                 break
+            progress.epoch, progress.batch = epoch + 1, 0
             last_logs = logs
             if validation is not None and _is_due(epoch, validation_freq):
                 results = self._evaluate(validation, callbacks, validation_steps)
@@ -158,16 +172,32 @@ class Fitting(Trainer):
         callbacks.on_train_end(last_logs)
 
     def _loop(
-        self, mode: str, source: Source, per_execution: StepsPerExecution, callbacks: CallbackList, steps: int | None
+        self,
+        mode: str,
+        source: Source,
+        per_execution: StepsPerExecution,
+        callbacks: CallbackList,
+        steps: int | None,
+        progress: Progress | None = None,
     ) -> tuple[int, dict[str, Any]]:
         """Runs the steps of an epoch.
 
         A step is checked before it runs, so that an error leaves the weights as the previous steps trained them.
 
+        Args:
+            mode: `"train"` or `"test"`.
+            source: Where the batches come from.
+            per_execution: How many steps are run at once.
+            callbacks: The callbacks.
+            steps: The number of steps. None: one pass over the data.
+            progress: Of training: where the epoch goes on, and where the number of steps that are done is noted.
+
         Returns:
-            The number of steps that ran, and the logs, which are empty if there was no step.
+            The number of steps that are done, and the logs, which are empty if there was no step.
         """
-        done, limit = 0, limited_steps(steps if steps is not None else source.steps)
+        progress = progress or Progress(0)
+        done, limit = progress.batch, limited_steps(steps if steps is not None else source.steps)
+        outputs: list[Array] | None = None
         logs: dict[str, Any] = {}
         begin, end = getattr(callbacks, f"on_{mode}_batch_begin"), getattr(callbacks, f"on_{mode}_batch_end")
         reports_batches = callbacks.has_batch_hooks(mode)
@@ -180,6 +210,7 @@ class Fitting(Trainer):
             while self.steps_per_execution > 1 and count < max_steps and source.has_next():
                 more, program, outputs = source.advance(max_steps - count)
                 count += more
+            progress.batch = done + count
             if reports_batches:
                 # As in Keras, its number is that of the last step of a full execution.
                 end(done + max(count, self.steps_per_execution) - 1, self._logs(program, outputs))
@@ -189,7 +220,8 @@ class Fitting(Trainer):
         if done == 0:
             warnings.warn(f"the data gave no batch: there is nothing to {mode} on", stacklevel=4)
         else:
-            logs = self._results_or(self._logs(program, outputs))
+            # All steps may have been done when a checkpoint was written.
+            logs = self.get_metrics_result() if outputs is None else self._results_or(self._logs(program, outputs))
             if limit is not None and done < limit:
                 warnings.warn(f"the data gave {done} batches where {limit} were expected", stacklevel=4)
         return done, logs

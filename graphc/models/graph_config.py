@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc import ops, tree
 from graphc.errors import ArgumentError, FileError
-from graphc.layers import InputLayer
+from graphc.layers import InputLayer, Layer
 from graphc.models.functional import LayerGraph
 from graphc.ops import namespaces
 from graphc.registration import choices, deserialize_keras_object, serialize_keras_object
@@ -18,6 +18,8 @@ from graphc.tracing.symbolic import FunctionOperation
 
 # Where Keras has the classes of operations.
 _HOME = "keras.src.ops."
+# Keras notes defaults of `training`, too, and lets the model's prevail. Where it was given here, this tells.
+_TRAINING, _GIVEN = "training", "given"
 # Parameters of operations that are arguments of the call in Keras, and not of the constructor of its class.
 _OF_CALLS = frozenset({"x", "x1", "x2", "y", "key", "condition", "indices", "values", "inputs", "updates", "shape"})
 
@@ -92,8 +94,25 @@ def _operation_config(
     if isinstance(operation, FunctionOperation):
         (node,) = calls
         return _function_config(operation, node, written)
-    nodes = [{"args": written(node.args), "kwargs": written(node.kwargs)} for node in calls if node.inputs]
+    nodes = [_call_config(operation, node, written) for node in calls if node.inputs]
     return serialize_keras_object(operation), nodes
+
+
+def _call_config(operation: Operation, node: Node, written: Callable[[Any], Any]) -> dict[str, Any]:
+    config = {"args": written(node.args), "kwargs": written(node.kwargs)}
+    if _TRAINING in node.kwargs and node.kwargs[_TRAINING] is _default_training(operation):
+        config[_GIVEN] = [_TRAINING]
+    return config
+
+
+def _default_training(operation: Any) -> bool | None:
+    """What `training` is in calls of a layer if nobody says it."""
+    if not isinstance(operation, Layer):
+        return None
+    parameter = inspect.signature(type(operation).call).parameters.get(_TRAINING)
+    # Where Keras's layer has the parameter and ours has not, it has no effect.
+    default = parameter.default if parameter is not None else None
+    return default if isinstance(default, bool) else None
 
 
 def _function_config(
@@ -158,7 +177,12 @@ class _Reader:
 
     def _call(self, name: str, node: Mapping[str, Any]) -> None:
         args, kwargs = self._read(node["args"]), self._read(node["kwargs"])
-        outputs = self._functions[name](*args, **kwargs)
+        function = self._functions[name]
+        if _TRAINING in kwargs and _TRAINING not in node.get(_GIVEN, ()):
+            default = _default_training(function)
+            if default is not None and kwargs[_TRAINING] is default:
+                del kwargs[_TRAINING]
+        outputs = function(*args, **kwargs)
         self._calls[name].append([x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)])
 
     def _is_ready(self, value: Any) -> bool:
@@ -234,6 +258,9 @@ class _Call:
         if self._function is ops.get_item:
             # JSON has no tuples.
             args = tuple(tuple(arg) if isinstance(arg, list) else arg for arg in args)
+        if not any(isinstance(x, KerasTensor) for x in tree.flatten([list(args), kwargs])):
+            # It would be computed at once, however large.
+            raise FileError("an operation of a configuration has no symbolic tensor", got=self._name)
         outputs = self._function(*args, **kwargs, **self._options)
         for x in tree.flatten(outputs):
             if isinstance(x, KerasTensor) and x.node is not None:
@@ -241,7 +268,7 @@ class _Call:
         return outputs
 
 
-_OPERATIONS = {"".join(part.capitalize() for part in name.split("_")): name for name in dir(ops)}
+_OPERATIONS = {"".join(part.capitalize() for part in name.split("_")): name for name in ops.__all__}
 
 
 def graph_from_config(

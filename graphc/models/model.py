@@ -17,7 +17,13 @@ from graphc.models.functional import LayerGraph, graph_between
 from graphc.models.graph_config import graph_config, graph_from_config
 from graphc.models.inspection import Inspectable
 from graphc.models.summary import print_summary
-from graphc.registration import custom_object_scope, deserialize_keras_object, exported, serialize_keras_object
+from graphc.registration import (
+    custom_object_scope,
+    deserialize_keras_object,
+    exported,
+    serialize_keras_object,
+    serialize_whole,
+)
 from graphc.saving import weights as files
 from graphc.saving.model_files import save_model
 from graphc.tracing import KerasTensor, auto_name, describe, scope, user_line
@@ -83,6 +89,8 @@ class Model(Inspectable):
             "_graph": state.pop("_graph"),
             **state,
             "_programs": {},
+            "_progress": None,
+            "_restored": None,
             **dict.fromkeys(("train_function", "test_function", "predict_function")),
             "_collected": None,
             "_prediction_cache": {},
@@ -256,16 +264,15 @@ class Model(Inspectable):
         """Writes the weights to a file.
 
         Args:
-            filepath: Path that ends with `.weights.safetensors` or `.weights.h5` (Keras's layout).
+            filepath: Path that ends with `.weights.safetensors` or `.weights.h5` (Keras's layout), or with
+                `.weights.json` for weights in several files.
             overwrite: Whether an existing file may be replaced.
-            max_shard_size: Not supported yet.
+            max_shard_size: The largest size of a file in GB, where weights are in several. None: one file.
 
         Raises:
             FileError: if the file cannot be written, or exists and may not be replaced.
         """
-        if max_shard_size is not None:
-            raise ArgumentError("max_shard_size is not supported yet")
-        files.save(self, filepath, overwrite)
+        files.save(self, filepath, overwrite, max_shard_size)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
         """Reads weights from a file that `save_weights` wrote.
@@ -342,7 +349,7 @@ class Model(Inspectable):
 
     def to_json(self, **kwargs: Any) -> str:
         """The configuration as JSON text."""
-        return json.dumps(serialize_keras_object(self), **kwargs)
+        return json.dumps(serialize_whole(self), **kwargs)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """The arguments of `compile`, as a configuration."""

@@ -7,10 +7,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from graphc.errors import DataError, DataWarning
+from graphc.frames import warn
+from graphc.models import positions
 from graphc.models.arguments import shuffle_mode
 from graphc.models.data import Batch, Batches
 from graphc.models.program import Program, RowsProgram, step_sizes
 from graphc.runtime.state import StateBuffer
+from graphc.saving.training import random_state, set_random_state
 from graphc.tracing import Array
 from graphc.utils.arguments import whole_number
 
@@ -43,6 +47,17 @@ class Source(Protocol):
 
     def end(self) -> None:
         """Ends an epoch."""
+
+    def position(self) -> dict[str, Any]:
+        """Where it is in the data, for a checkpoint."""
+
+    def go_to(self, position: Mapping[str, Any], within: bool) -> None:
+        """Goes to a position that a source of the same data returned.
+
+        Args:
+            position: The position.
+            within: Whether the pass goes on there; else the next one begins.
+        """
 
 
 def resolve_batch_size(batch_size: Any, samples: int, steps: int | None = None) -> int:
@@ -129,6 +144,51 @@ class ArraySource:
     def end(self) -> None:
         """Ends an epoch."""
 
+    def position(self) -> dict[str, Any]:
+        """The order of the samples, and how many steps of the pass are done."""
+        return {
+            "samples": self.data.size,
+            "batch": self.batch_size,
+            "done": self._done,
+            "order": self._order.host().copy() if self.shuffle else None,
+            "digest": self._digest(self._done),
+        }
+
+    def go_to(self, position: Mapping[str, Any], within: bool) -> None:
+        """Goes to a position in these data.
+
+        Raises:
+            DataError: if it is one in other data.
+        """
+        done, order = position["done"], position["order"]
+        found = {"samples": position["samples"], "samples in a batch": position["batch"]}
+        expected = {"samples": self.data.size, "samples in a batch": self.batch_size}
+        if found != expected or not 0 <= done <= self.steps:
+            raise DataError("training cannot go on with these data", got=expected, expected=f"{found}, as before")
+        visits = np.arange(self.data.size, dtype=np.int32) if order is None else np.asarray(order)
+        if visits.dtype != np.int32 or not np.array_equal(np.sort(visits), np.arange(self.data.size)):
+            raise DataError("the order of the samples in a checkpoint is none", got=f"{visits.dtype}{visits.shape}")
+        self._order.assign(visits)
+        self._done = done
+        if self._digest(done) != position["digest"]:
+            raise _other_data()
+
+    def _digest(self, done: int) -> int | None:
+        """A checksum of the batch before a step."""
+        if not done:
+            return None
+        rows = self._order.host()[(done - 1) * self.batch_size : done * self.batch_size]
+        return positions.digest({name: array[rows] for name, array in self.data.arrays.items()})
+
+
+def _other_data() -> DataError:
+    return DataError(
+        "training cannot go on with these data",
+        got="another batch than the one before the checkpoint",
+        expected="the data, in the same order, that training began with",
+        hint="a data set that changes by itself can keep its state: define state_dict and load_state_dict",
+    )
+
 
 def _batches_shuffled(samples: int, batch: int) -> Array:
     """The indices of the samples with the full batches in random order; a smaller last batch stays last."""
@@ -152,6 +212,10 @@ class IterableSource:
         self.model, self.mode, self.batches, self.shuffle = model, mode, batches, shuffle
         self._next: Batch | None = None
         self._done: int | None = None
+        # For checkpoints: the last batch, the random states when the pass began, and the calls of hooks with theirs.
+        self._last: Batch | None = None
+        self._random: dict[str, Any] | None = None
+        self._calls: list[Any] = []
 
     @property
     def steps(self) -> int | None:
@@ -170,12 +234,18 @@ class IterableSource:
         self._notify("on_epoch_begin")
         if resume and self._done is not None and self._unfinished():
             return
-        count = self.steps
-        order = np.random.permutation(count).tolist() if self.shuffle and self.batches.indexed and count else None
+        if self.mode == "train":
+            self._random = random_state()
+        order = self._new_order()
         if self.batches.can_restart():
             self._next = None
         self.batches.begin(order)
         self._done = 0
+
+    def _new_order(self) -> list[int] | None:
+        """A random order of the batches, if they are to be shuffled and have indices."""
+        count = self.steps
+        return np.random.permutation(count).tolist() if self.shuffle and self.batches.indexed and count else None
 
     def _unfinished(self) -> bool:
         """Whether the previous pass has batches left; if their number is known, no batch is fetched."""
@@ -191,6 +261,7 @@ class IterableSource:
         """Runs one step."""
         batch, self._next = self._next, None
         assert batch is not None and self._done is not None
+        self._last = batch
         program = self.model.program(self.mode, batch.spec)
         program.prepare(batch)
         self._done += 1
@@ -202,5 +273,48 @@ class IterableSource:
 
     def _notify(self, hook: str) -> None:
         """Calls a hook of the data set, if it has one."""
-        if hasattr(self.batches.source, hook):
-            getattr(self.batches.source, hook)()
+        if not positions.has_hook(self.batches.source, hook):
+            return
+        if self.mode == "train" and not positions.has_state(self.batches.source):
+            self._calls.append({"hook": hook, "random": random_state()})
+        positions.call_hook(self.batches.source, hook)
+
+    def position(self) -> dict[str, Any]:
+        """How many batches of the pass are done, and what leads to the next one."""
+        return {
+            "done": self._done or 0,
+            "random": self._random,
+            "iterations": positions.iterations(self.batches.source),
+            "calls": self._calls,
+            "state": positions.state_of(self.batches.source),
+            "digest": None if self._last is None or self.batches.indexed else positions.digest(self._last.arrays),
+        }
+
+    def go_to(self, position: Mapping[str, Any], within: bool) -> None:
+        """Goes to a position in these data, which are iterated again where they have no indices.
+
+        Raises:
+            DataError: if they are other data.
+        """
+        source, done = self.batches.source, position["done"]
+        if position["state"] is not None:
+            positions.set_state(source, position["state"])
+        elif not self.batches.can_restart():
+            warn(
+                f"training goes on with the next batch that the {type(source).__name__} gives: it cannot be set back."
+                f" {done} batches of its pass were used before the checkpoint was written; arrays, a PyDataset, or an"
+                " iterator with state_dict and load_state_dict go on where they were",
+                DataWarning,
+            )
+        elif not positions.replay_hooks(source, position["calls"]):
+            warn("the data set was used after the checkpoint was written: its epochs may differ now", DataWarning)
+        self._calls, self._done, self._random = list(position["calls"]), done, position["random"]
+        if not self.batches.can_restart():
+            return
+        skipped = done if within and (position["state"] is None or self.batches.indexed) else 0
+        if within:
+            set_random_state(position["random"])
+        last = self.batches.restart(self._new_order() if within else None, position["iterations"], within, skipped)
+        self._next = None
+        if last is not None and skipped and positions.digest(last.arrays) != position["digest"]:
+            raise _other_data()

@@ -30,6 +30,7 @@ from graphc.models.indices import DataLookup, data_lookups
 from graphc.models.objectives import CompileLoss, CompileMetrics
 from graphc.models.program import CompiledPrediction, Prediction, Program, StepProgram, make
 from graphc.models.steps import MODES, Steps, as_number
+from graphc.saving.training import Progress, Restored
 from graphc.tracing import (
     Array,
     KerasTensor,
@@ -63,6 +64,9 @@ class Trainer(Steps):
     steps_per_execution: int
     run_eagerly: bool
     stop_training: bool
+    # How far the last `fit` has come, and the checkpoint with which the next one goes on.
+    _progress: Progress | None
+    _restored: Restored | None
     # What `make_train_function` and its kin made; None before.
     train_function: Any
     test_function: Any
@@ -79,10 +83,12 @@ class Trainer(Steps):
         "predict_function",
     }
     _internal |= {"_prediction_cache", "_lookups", "_compile_loss", "_compile_metrics", "optimizer", "history"}
+    _internal |= {"_progress", "_restored"}
 
     def _prepare_trainer(self) -> None:
         """Sets the state of a model that is not compiled."""
         self.optimizer, self.compiled, self.stop_training = None, False, False
+        self._progress, self._restored = None, None
         self.compile_origin = self._origin
         self._compile_loss, self._compile_metrics = None, None
         self.clear_programs()

@@ -27,14 +27,12 @@ __getattr__, __dir__ = lazy.attributes(
 
 
 def save_weights(model: object, filepath: object, overwrite: bool = True, max_shard_size: object = None) -> None:
-    """Writes a model's weights to a file: `model.save_weights`.
+    """Writes a model's weights to a file, or to several: `model.save_weights`.
 
     Raises:
         FileError: if the file cannot be written.
     """
-    if max_shard_size is not None:
-        raise ArgumentError("max_shard_size is not supported yet")
-    _save(model, filepath, overwrite)
+    _save(model, filepath, overwrite, max_shard_size)
 
 
 def load_weights(model: object, filepath: object, skip_mismatch: bool = False, **kwargs: object) -> None:

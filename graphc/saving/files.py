@@ -7,12 +7,18 @@ on first use.
 
 from __future__ import annotations
 
+import ctypes
+import math
 import os
+import shutil
 import socket
 import stat
+import struct
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,12 +27,22 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from graphc import dtypes
-from graphc.errors import FileError, WeightsError
-from graphc.tracing import Array
+from graphc.errors import DTypeError, FileError, WeightsError
+from graphc.tracing import Array, Variable
 
 # The maximum depth of nested groups; Keras's files have a few for each level of nested models.
 _DEEPEST = 200
 _BFLOAT16 = "bfloat16"
+# What is larger than the first number of bytes may be this many times as large as what is stored of it: zeros can be
+# compressed to a thousandth, weights hardly at all.
+_SMALL, _MOST_EXPANSION = 1 << 24, 100
+# The filters of HDF5 by which arrays may be stored; others are code that the library would look for.
+_FILTERS = MappingProxyType({1: "deflate", 2: "shuffle", 3: "fletcher32", 32000: "lzf"})
+# What libraries raise for files that are not what they should be.
+DAMAGED = (
+    *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+    *(MemoryError, zipfile.BadZipFile, zlib.error, struct.error),
+)
 
 
 @dataclass(frozen=True)
@@ -36,12 +52,57 @@ class Entry:
     Args:
         shape: Its shape.
         dtype: Its dtype.
-        read: Reads it, while the file is open.
+        load: Reads it, while the file is open.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    read: Callable[[], Array]
+    load: Callable[[], Array]
+
+    def read(self) -> Array:
+        """The array.
+
+        Raises:
+            FileError: if it cannot be read.
+        """
+        try:
+            return self.load()
+        except DAMAGED as error:
+            raise FileError("an array in a file cannot be read", got=str(error)[:200]) from None
+
+    @property
+    def size(self) -> int:
+        """The number of bytes of the array."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def converts(entry: Entry, variable: Variable) -> bool:
+    """Whether an array can be cast to the dtype of a variable without losing more than precision."""
+    try:
+        given = dtypes.as_dtype(entry.dtype)
+    except DTypeError:
+        return False
+    wanted = variable.type.dtype
+    return (
+        given.is_complex <= wanted.is_complex
+        and given.is_inexact <= wanted.is_inexact
+        and wanted.is_bool <= given.is_bool
+    )
+
+
+def check_size(what: str, size: int, stored: int) -> None:
+    """Checks that something is not much larger than what is stored of it.
+
+    Raises:
+        FileError: if it is.
+    """
+    if size > max(_SMALL, _MOST_EXPANSION * stored):
+        raise too_large(what, size, max(_SMALL, _MOST_EXPANSION * stored))
+
+
+def too_large(what: str, size: int, most: int) -> FileError:
+    """The error for something in a file that would take more memory than it should."""
+    return WeightsError(f"{what} is larger than it can be", got=f"{size} bytes", expected=f"{most} at most")
 
 
 def kind_of(path: Path) -> str:
@@ -93,6 +154,44 @@ def written_aside(target: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+@contextmanager
+def folder_written_aside(target: Path) -> Iterator[Path]:
+    """A context with the path of a temporary folder, which replaces `target` if the block ends without an error.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    path = Path(os.path.realpath(target))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(path)
+    aside = Path(tempfile.mkdtemp(prefix=_prefix(path, os.getpid()), dir=path.parent))
+    try:
+        yield aside
+        for part in (*aside.rglob("*"), aside):
+            os.chmod(part, _default_mode(0o777 if part.is_dir() else 0o666))
+            _synced(part)
+        _exchange(aside, path)
+        _synced(path.parent)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+def _exchange(aside: Path, path: Path) -> None:
+    """Puts a new folder in the place of an old one, at once where the system can."""
+    if not path.exists():
+        os.rename(aside, path)
+        return
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None or rename(_AT_FDCWD, os.fsencode(aside), _AT_FDCWD, os.fsencode(path), _RENAME_EXCHANGE) != 0:
+        old = aside.with_name(f"{aside.name}.old")
+        os.rename(path, old)
+        os.rename(aside, path)
+        os.rename(old, aside)
+
+
 def _prefix(path: Path, process: int | str) -> str:
     """The prefix of the temporary files of a process on this machine."""
     # A name has at most 255 bytes, which that of the target may use up.
@@ -106,7 +205,7 @@ def _remove_stale(path: Path) -> None:
         process = left.name.removeprefix(start).partition(".")[0] if left.name.startswith(start) else ""
         if process.isdigit() and not _runs(int(process)):
             with suppress(OSError):
-                left.unlink()
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _runs(process: int) -> bool:
@@ -123,9 +222,14 @@ def _mode(path: Path) -> int:
     """The mode of an existing file, else that of a new one."""
     with suppress(OSError):
         return stat.S_IMODE(path.stat().st_mode)
+    return _default_mode(0o666)
+
+
+def _default_mode(most: int) -> int:
+    """The mode of a new file or folder."""
     mask = os.umask(0)
     os.umask(mask)
-    return 0o666 & ~mask
+    return most & ~mask
 
 
 def _synced(path: Path) -> None:
@@ -201,28 +305,42 @@ def opened(path: Path, kind: str) -> Iterator[dict[str, Entry]]:
     Raises:
         FileError: if it cannot be read, or contains something else than plain arrays.
     """
-    from safetensors import SafetensorError  # noqa: PLC0415
-
     if not os.path.isfile(path):
         raise WeightsError("there is no such file", got=str(path), hint="check the path")
-    try:
-        with (_safetensors if kind == "safetensors" else _h5)(path) as entries:
-            yield entries
-    except FileError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise FileError(
-            "the file cannot be read", got=f"{path}: {error}", expected="weights", hint="is it a file of weights?"
-        ) from None
+    with ExitStack() as stack:
+        with readable(path):
+            entries = (_safetensors if kind == "safetensors" else _h5)(path, stack)
+        yield entries
 
 
 @contextmanager
-def _safetensors(path: Path) -> Iterator[dict[str, Entry]]:
+def readable(path: Path) -> Iterator[None]:
+    """A context in which errors of libraries that read a file become errors of ours.
+
+    Raises:
+        FileError: if the file cannot be read.
+    """
+    from safetensors import SafetensorError  # noqa: PLC0415
+
+    try:
+        yield
+    except FileError:
+        raise
+    except (*DAMAGED, SafetensorError) as error:
+        raise FileError(
+            "the file cannot be read",
+            got=f"{path}: {str(error)[:200]}",
+            expected="weights",
+            hint="is it a file of weights?",
+        ) from None
+
+
+def _safetensors(path: Path, stack: ExitStack) -> dict[str, Entry]:
     from safetensors import safe_open  # noqa: PLC0415
 
-    with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata() or {}
-        yield {key: _safetensor(file, key, metadata.get(key)) for key in file.keys()}  # noqa: SIM118  (no mapping)
+    file = stack.enter_context(safe_open(path, framework="numpy"))
+    metadata = file.metadata() or {}
+    return {key: _safetensor(file, key, metadata.get(key)) for key in file.keys()}  # noqa: SIM118  (no mapping)
 
 
 def _safetensor(file: Any, key: str, note: str | None) -> Entry:
@@ -248,16 +366,22 @@ _SAFETENSORS = MappingProxyType(
 )
 
 
-@contextmanager
-def _h5(path: Path) -> Iterator[dict[str, Entry]]:
+def _h5(path: Path, stack: ExitStack) -> dict[str, Entry]:
     import h5py  # noqa: PLC0415
 
-    with h5py.File(path, "r") as file:
-        yield h5_entries(file)
+    return h5_entries(stack.enter_context(h5py.File(path, "r")), os.path.getsize(path))
 
 
-def h5_entries(file: Any) -> dict[str, Entry]:
-    """The arrays of an HDF5 file. Links, external and repeated objects are rejected, and never followed."""
+def h5_entries(file: Any, stored: int) -> dict[str, Entry]:
+    """The arrays of an HDF5 file. Links, external and repeated objects are rejected, and never followed.
+
+    Args:
+        file: The file.
+        stored: Its size in bytes.
+
+    Raises:
+        FileError: if it holds something else than arrays of numbers, or arrays much larger than what is stored of them.
+    """
     import h5py  # noqa: PLC0415
 
     found: dict[str, Entry] = {}
@@ -277,6 +401,9 @@ def h5_entries(file: Any) -> dict[str, Entry]:
                 stack.append((f"{key}/", part, depth + 1))
             elif isinstance(part, h5py.Dataset):
                 found[key] = _dataset(key, part)
+            else:
+                raise WeightsError("the file holds something else than arrays and groups", got=key[:80])
+    check_size("all that is in the file", sum(entry.size for entry in found.values()), stored)
     return found
 
 
@@ -292,6 +419,24 @@ def _dataset(key: str, dataset: Any) -> Entry:
         raise WeightsError("the file holds an array without a shape", got=key)
     dtype: np.dtype[Any] = dataset.dtype
     half = dtypes.bfloat16.numpy
+    if dtype.hasobject or dtype.names or dtype.subdtype or dtype.kind not in "biufcV":
+        raise WeightsError("the file holds an array of a dtype that no weight has", got=f"{key[:80]}: {dtype}")
+    _check_storage(key[:80], dataset, math.prod(dataset.shape) * dtype.itemsize)
     if dtype.kind == "V" and dtype.itemsize == half.itemsize and dataset.attrs.get("dtype") == _BFLOAT16:
         return Entry(dataset.shape, half, lambda: np.asarray(dataset[()]).view(half))
     return Entry(dataset.shape, dtype, lambda: np.asarray(dataset[()]))
+
+
+def _check_storage(key: str, dataset: Any, size: int) -> None:
+    """Checks that an array can be read with the memory that it takes, and by known filters."""
+    check_size(key, size, dataset.id.get_storage_size())
+    if dataset.chunks is not None:
+        chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize
+        if chunk > max(size, _SMALL):  # a part of a chunk cannot be read without the rest
+            raise too_large(f"a chunk of {key}", chunk, max(size, _SMALL))
+    properties = dataset.id.get_create_plist()
+    unknown = {properties.get_filter(i)[0] for i in range(properties.get_nfilters())} - set(_FILTERS)
+    if unknown:
+        raise WeightsError(
+            "an array of the file is stored by a filter that is not known", got=f"{key}: {sorted(unknown)}"
+        )

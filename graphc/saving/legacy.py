@@ -8,12 +8,13 @@ is changed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from graphc.errors import FileError, WeightsError
 from graphc.registration import choices
-from graphc.saving.files import Entry, h5_entries
+from graphc.saving.files import Entry, converts, h5_entries, readable
 from graphc.tracing import Array, Variable
 
 _LAYERS, _WEIGHTS, _INNER = "layer_names", "weight_names", "model_weights"
@@ -45,21 +46,14 @@ def load(model: Any, path: Path, skip_mismatch: bool = False, by_name: bool = Fa
     """
     import h5py  # noqa: PLC0415
 
-    try:
-        with h5py.File(path, "r") as file:
-            entries = h5_entries(file)
+    with ExitStack() as stack:
+        with readable(path):
+            file = stack.enter_context(h5py.File(path, "r"))
+            entries = h5_entries(file, path.stat().st_size)
             root, prefix = (file, "") if _has(file, _LAYERS) else (file[_INNER], f"{_INNER}/")
             stored = _stored(root, prefix, entries)
-            chosen = _matched(model, path, stored, skip_mismatch, by_name)
-            arrays: list[tuple[Variable, Array]] = [(variable, entry.read()) for variable, entry in chosen]
-    except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
-        if isinstance(error, FileError):
-            raise
-        raise FileError(
-            "the file of weights cannot be read",
-            got=f"{path}: {error}",
-            expected="an HDF5 file with the weights of a Keras model",
-        ) from error
+        chosen = _matched(model, path, stored, skip_mismatch, by_name)
+        arrays: list[tuple[Variable, Array]] = [(variable, entry.read()) for variable, entry in chosen]
     for variable, array in arrays:
         variable.assign(array)
 
@@ -73,13 +67,14 @@ def _names(group: Any, name: str) -> list[str]:
     parts = [group.attrs[name]] if name in group.attrs else []
     while f"{name}{len(parts)}" in group.attrs:
         parts.append(group.attrs[f"{name}{len(parts)}"])
-    return [text.decode("utf8") if isinstance(text, bytes) else str(text) for part in parts for text in part]
+    return [text.decode("utf8") if isinstance(text, bytes) else str(text) for part in parts for text in list(part)]
 
 
-def arrays_of(file: Any, name: str) -> list[Array]:
-    """The arrays of a group of an open file, in the order of its attribute with their names."""
-    entries = h5_entries(file)
-    return [entries[f"{name}/{weight}"].read() for weight in _names(file[name], _WEIGHTS)]
+def entries_of(path: Path, file: Any, name: str) -> list[Entry]:
+    """The entries of a group of an open file, in the order of its attribute with their names."""
+    with readable(path):
+        entries = h5_entries(file, path.stat().st_size)
+        return [entries[f"{name}/{weight}"] for weight in _names(file[name], _WEIGHTS)]
 
 
 def _stored(root: Any, prefix: str, entries: dict[str, Entry]) -> dict[str, list[Entry]]:
@@ -123,15 +118,16 @@ def _matched(
             raise WeightsError(
                 f"{path.name} does not fit the model",
                 layer=layer.path if hasattr(layer, "path") else layer.name,
-                got=f"weights of shapes {[entry.shape for entry in weights]}",
-                expected=f"{[variable.shape for variable in variables]}",
+                got=f"weights {[(entry.dtype.name, entry.shape) for entry in weights]}",
+                expected=f"{[(variable.type.dtype.name, variable.shape) for variable in variables]}",
                 hint=choices(layer.name, stored) if layer.name not in stored else "skip_mismatch=True leaves it out",
             )
     return chosen
 
 
 def _fits(variables: Sequence[Variable], weights: Sequence[Entry]) -> bool:
-    return [variable.shape for variable in variables] == [entry.shape for entry in weights]
+    pairs = zip(variables, weights, strict=False)
+    return len(variables) == len(weights) and all(v.shape == entry.shape and converts(entry, v) for v, entry in pairs)
 
 
 def ordered(layer: Any) -> list[Variable]:

@@ -11,11 +11,11 @@ import numpy as np
 
 from graphc.errors import FileError, WeightsError
 from graphc.saving import legacy
-from graphc.saving.files import written_aside
+from graphc.saving.files import DAMAGED, converts, written_aside
 from graphc.tracing import Variable
 
 _CONFIG, _TRAINING = "model_config", "training_config"
-_MOST_TEXT = 1 << 28
+_MOST_TEXT = 1 << 26
 
 
 def write(path: Path, model: Any, config: Mapping[str, Any], training: Mapping[str, Any] | None) -> None:
@@ -70,8 +70,8 @@ def configurations(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     try:
         with h5py.File(path, "r") as file:
             found = [_json(file.attrs.get(name)) for name in (_CONFIG, _TRAINING)]
-    except (OSError, ValueError, RuntimeError, RecursionError) as error:
-        raise FileError("the model file cannot be read", got=f"{path}: {error}") from None
+    except DAMAGED as error:
+        raise FileError("the model file cannot be read", got=f"{path}: {str(error)[:200]}") from None
     if found[0] is None:
         raise FileError(
             "the file holds weights and no model", got=str(path), hint="build the model, and call its `load_weights`"
@@ -101,8 +101,8 @@ def optimizer_state(path: Path, optimizer: Any) -> list[tuple[Variable, Any]]:
     with h5py.File(path, "r") as file:
         if "optimizer_weights" not in file:
             return []
-        arrays = legacy.arrays_of(file, "optimizer_weights")
-    variables = optimizer.variables
-    if [np.shape(a) for a in arrays] != [v.shape for v in variables]:
-        return []
-    return list(zip(variables, arrays, strict=True))
+        entries = legacy.entries_of(path, file, "optimizer_weights")
+        pairs = list(zip(optimizer.variables, entries, strict=False))
+        if len(entries) != len(optimizer.variables) or any(v.shape != e.shape or not converts(e, v) for v, e in pairs):
+            return []
+        return [(variable, entry.read()) for variable, entry in pairs]

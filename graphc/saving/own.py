@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import ArgumentError, FileError
+from graphc.errors import ArgumentError
 from graphc.layers.weights import WeightOwner
+from graphc.saving.archive import inside
 from graphc.tracing import Array
 
 _ARRAYS = ("save_own_variables", "load_own_variables")
@@ -90,15 +91,7 @@ def load_files(parts: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             for name, content in files.items():
                 if name.startswith(path):
-                    target = Path(folder, *_inside(name[len(path) :]))
+                    target = Path(folder, *inside(name[len(path) :]))
                     target.parent.mkdir(parents=True, exist_ok=True)
                     target.write_bytes(content)
             part.load_assets(folder)
-
-
-def _inside(name: str) -> tuple[str, ...]:
-    """The parts of a relative path without steps upwards."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or any(c in name for c in "\\:\0") or not path.parts:
-        raise FileError("a file in the model file has a name that leads elsewhere", got=repr(name)[:80])
-    return path.parts

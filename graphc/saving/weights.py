@@ -12,19 +12,22 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from graphc import dtypes
-from graphc.errors import ArgumentError, DTypeError, FileError, WeightsError
+from graphc.errors import ArgumentError, FileError, WeightsError
 from graphc.layers import Layer
 from graphc.layers.weights import WeightOwner
 from graphc.optimizers import Optimizer
 from graphc.random import SeedGenerator
 from graphc.registration import choices
-from graphc.saving import archive, legacy, own
-from graphc.saving.files import Entry, kind_of, opened, write
+from graphc.saving import archive, legacy, own, sharded
+from graphc.saving.files import Entry, converts, kind_of, opened, write
 from graphc.tracing import Array, Variable, describe, snake_case, user_line
 
+_OPTIMIZER = "optimizer/"
+# Keras's names of classes that have a public name besides.
+_OTHER_NAMES = MappingProxyType({"GroupQueryAttention": "GroupedQueryAttention"})
 # Attributes of the base class do not contain sublayers; the optimizer's variables are not weights.
 _SKIPPED = frozenset({*dir(Layer), "optimizer", "_inbound_nodes", "history", "callbacks", "_graph", "_stack"})
 
@@ -35,7 +38,7 @@ class Walk:
     Attributes:
         variables: The variables by their keys.
         optional: The keys that a file may lack: states of seed generators, which Keras does not always write.
-        optimizers: The paths of optimizers, whose variables are not weights.
+        optimizers: The optimizers by path, besides that of `compile`; their variables are not weights.
         writing: The layers that write arrays themselves, by the path of these.
         with_files: The layers that write files, by path.
     """
@@ -43,15 +46,16 @@ class Walk:
     def __init__(self, model: WeightOwner) -> None:
         self.variables: dict[str, Variable] = {}
         self.optional: set[str] = set()
-        self.optimizers: set[str] = {"optimizer/"}
+        self.optimizers: dict[str, Optimizer] = {}
         self.writing: dict[str, WeightOwner] = {}
         self.with_files: dict[str, Any] = {}
-        self._seen: set[int] = set()
+        self._seen: set[int] = {id(getattr(model, "optimizer", None))}
         self._visit(model, "")
 
     def _visit(self, part: Any, path: str) -> None:
-        if isinstance(part, Optimizer):
-            self.optimizers.add(path)
+        if isinstance(part, Optimizer) and id(part) not in self._seen:
+            self.optimizers[path] = part
+            self._seen.add(id(part))
         if not isinstance(part, WeightOwner | SeedGenerator | list | tuple | dict | set) or id(part) in self._seen:
             return
         self._seen.add(id(part))
@@ -76,7 +80,7 @@ class Walk:
             if not isinstance(member, WeightOwner | SeedGenerator | list | tuple | dict | set):
                 continue
             owner = isinstance(member, WeightOwner | SeedGenerator)
-            name = snake_case(type(member).__name__) if owner else "container"
+            name = _name_in_files(type(member)) if owner else "container"
             number = used.get(name, 0)
             used[name] = number + 1
             self._visit(member, f"{path}{name}_{number}/" if number else f"{path}{name}/")
@@ -114,6 +118,10 @@ def _members(container: Any) -> Iterable[Any]:
     return sorted(container, key=_natural_key) if isinstance(container, set) else list(container)
 
 
+def _name_in_files(cls: type) -> str:
+    return snake_case(_OTHER_NAMES.get(cls.__name__, cls.__name__))
+
+
 def _natural_key(member: Any) -> list[Any]:
     """A sort key by which `dense_2` precedes `dense_10`."""
     parts = re.split(r"(\d+)", str(getattr(member, "name", "")))
@@ -128,27 +136,39 @@ def named_variables(model: Any) -> dict[str, Variable]:
 # ---- saving
 
 
-def save(model: Any, filepath: Any, overwrite: bool = True) -> None:
-    """Writes a model's weights to a file.
+def save(model: Any, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
+    """Writes a model's weights to a file, or to several.
 
     Args:
         model: The model.
-        filepath: Path that ends with `.weights.safetensors` or `.weights.h5`.
+        filepath: Path that ends with `.weights.safetensors` or `.weights.h5`; with `.weights.json` for several files.
         overwrite: Whether an existing file may be replaced.
+        max_shard_size: The largest size of a file in GB, where weights are in several; the file at `filepath` tells
+            then which weights are in which. None: one file.
 
     Raises:
         FileError: if the name has another ending, or the file cannot be written; an existing one is then unchanged.
     """
-    path = _path(filepath)
-    kind = kind_of(path)
+    path = path_of(filepath)
+    if max_shard_size is not None:
+        path = sharded.path_of(path)
+    kind = "json" if max_shard_size is not None else kind_of(path)
     if not overwrite and path.exists():
         raise FileError("the file is there already", got=str(path), hint="pass overwrite=True")
     walk = Walk(model)
     _warn_about_missing(model, walk)
-    write(path, walk.arrays(), kind)
+    if max_shard_size is not None:
+        sharded.write(path, walk.arrays(), max_shard_size)
+    else:
+        write(path, walk.arrays(), kind)
 
 
-def _path(filepath: Any) -> Path:
+def path_of(filepath: Any) -> Path:
+    """A path as it was given.
+
+    Raises:
+        ArgumentError: if it is none.
+    """
     try:
         return Path(filepath)
     except TypeError:
@@ -177,14 +197,14 @@ def load(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
 
     Args:
         model: The model.
-        filepath: Path of the file, or of a model file, `.keras`; `.h5` and `.hdf5` without `.weights` are of the form
-            before Keras 3.
+        filepath: Path of the file, or of a model file, `.keras`; `.weights.json` for weights in several files; `.h5`
+            and `.hdf5` without `.weights` are of the form before Keras 3.
         skip_mismatch: Whether to skip weights that are missing or have another shape.
 
     Raises:
         FileError: if the file does not hold exactly the model's weights; no weight is then changed.
     """
-    path = _path(filepath)
+    path = path_of(filepath)
     if path.name.endswith((".h5", ".hdf5")) and not path.name.endswith(".weights.h5"):
         legacy.load(model, path, skip_mismatch)
         return
@@ -199,7 +219,10 @@ def load(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
 def _entries(path: Path) -> Iterator[Mapping[str, Entry]]:
     """A context with the entries of a file of weights, or of those in a model file."""
     if path.suffix == ".keras":
-        with archive.opened(path) as (_, entries):
+        with archive.opened(path) as file:
+            yield file.weights()
+    elif path.name.endswith(sharded.ENDING):
+        with sharded.opened(path) as entries:
             yield entries
     else:
         with opened(path, kind_of(path)) as entries:
@@ -238,7 +261,7 @@ def matched(
     """
     if not walk.variables and not walk.writing:
         raise FileError("the model has no weights yet", got=model.name, hint="build it before loading weights")
-    others = (*walk.optimizers, *walk.writing)
+    others = (_OPTIMIZER, *walk.optimizers, *walk.writing)
     weights = {key: entry for key, entry in entries.items() if not key.startswith(others)}
     chosen = [
         (variable, weights[key])
@@ -253,7 +276,7 @@ def matched(
 def fits(path: Path, key: str, variable: Variable, entries: Mapping[str, Entry], lenient: bool) -> bool:
     """Whether the file has a fitting array for a variable; an error if it has not, unless `lenient`."""
     entry = entries.get(key)
-    if entry is not None and entry.shape == variable.shape and _converts(entry, variable):
+    if entry is not None and entry.shape == variable.shape and converts(entry, variable):
         return True
     if lenient:
         return False
@@ -263,20 +286,6 @@ def fits(path: Path, key: str, variable: Variable, entries: Mapping[str, Entry],
         got="no such weight" if entry is None else f"{entry.dtype} of shape {entry.shape}",
         expected=f"{key}: {variable.type.dtype.name} of shape {variable.shape}",
         hint=choices(key, entries) if entry is None else "is it the file of another model?",
-    )
-
-
-def _converts(entry: Entry, variable: Variable) -> bool:
-    """Whether an array can be cast to the dtype of a variable without losing more than precision."""
-    try:
-        given = dtypes.as_dtype(entry.dtype)
-    except DTypeError:
-        return False
-    wanted = variable.type.dtype
-    return (
-        given.is_complex <= wanted.is_complex
-        and given.is_inexact <= wanted.is_inexact
-        and wanted.is_bool <= given.is_bool
     )
 
 
