@@ -248,6 +248,17 @@ def test_models_leave_and_come_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(classifier)).predict_proba(TABLE), expected)
 
 
+def test_as_onnx(tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    for dtype in ("float32", "float64"):
+        table = TABLE.astype({"age": dtype})
+        classifier = made("DNNClassifier", epochs=5).fit(table, CLASSES)
+        classifier.export(tmp_path / "model.onnx", "onnx")
+        session = runtime.InferenceSession(str(tmp_path / "model.onnx"))
+        (found,) = session.run(None, classifier.encode(table[:50]))
+        np.testing.assert_allclose(found, classifier.predict_proba(table[:50]), rtol=1e-4)
+
+
 def test_in_scikit_learn_s_tools() -> None:
     x, y = load_iris(return_X_y=True)
     search = GridSearchCV(made("DNNClassifier", epochs=20), {"hidden_units": [(4,), (32, 32)]}, cv=2)

@@ -263,15 +263,21 @@ class Estimator(skl.BaseEstimator):  # type: ignore[misc]
         found = self._evaluated(outputs, y, self._weights(sample_weight, len(y)))
         return {**found, "global_step": self.global_step_}
 
-    def export(self, path: Any) -> None:
-        """Writes the model to a file, which `graphc.models.load_model` reads.
+    def export(self, path: Any, format: str = "keras", **options: Any) -> None:
+        """Writes the model to a file.
 
         Args:
-            path: Path that ends with `.keras`. The inputs of the model are what `encode` gives: the table's numbers
-                (`numbers`) and the codes of its categories (`codes`).
+            path: Path of the file. The inputs of the model are what `encode` gives: the table's numbers (`numbers`) and
+                the codes of its categories (`codes`).
+            format: `"keras"`: a file that `graphc.models.load_model` reads; or a format of `Model.export`.
+            **options: Arguments of `Model.export` for the format.
         """
         skl.check_is_fitted(self, "model_")
-        self.model_.save(path)
+        if format == "keras":
+            self.model_.save(path, **options)
+        else:
+            with self._computing():
+                self.model_.export(path, format, verbose=False, **options)
 
     def encode(self, X: Any) -> dict[str, Array]:
         """What the model takes for a table: its numbers, and the codes of its categories."""
