@@ -153,10 +153,6 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
 CASES = [(name, optimizer) for name in MODELS for optimizer in OPTIMIZERS]
 
 
-def test_every_model_and_optimizer_is_tried() -> None:
-    assert ({name for name, _ in CASES}, {name for _, name in CASES}) == (set(MODELS), set(OPTIMIZERS))
-
-
 @cache
 def _models(name: str) -> tuple[Any, Any, list[Any], tuple[Any, Any]]:
     """The model of both libraries, its first weights, and its data."""
@@ -181,6 +177,8 @@ def test_curves(name: str, optimizer: str) -> None:
         curves.append(curve)
     assert min(curves[1][-10:]) < curves[1][0]  # it learns, so that the comparison means something
     np.testing.assert_allclose(curves[0], curves[1], rtol=1e-3)
-    # The last weights, too: those that no loss shows, such as moving statistics.
-    for a, b in zip(mine.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=2e-2, atol=2e-3)
+    # The last weights, too: those that no loss shows, such as moving statistics. Attention does not depend on the bias
+    # of keys, whose gradient is zero but for roundings, of which Lion takes the sign.
+    for weight, a, b in zip(mine.weights, mine.get_weights(), other.get_weights(), strict=True):
+        if not weight.path.endswith("key/bias"):
+            np.testing.assert_allclose(a, b, rtol=2e-2, atol=2e-3)
