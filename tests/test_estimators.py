@@ -259,6 +259,15 @@ def test_as_onnx(tmp_path: Path) -> None:
         np.testing.assert_allclose(found, classifier.predict_proba(table[:50]), rtol=1e-4)
 
 
+def test_classes_that_the_data_lack() -> None:
+    x = RANDOM.normal(size=(60, 2))
+    classifier = estimators.DNNClassifier([8], n_classes=4, epochs=20, random_state=0).fit(x, np.arange(60) % 3)
+    assert classifier.predict_proba(x).shape == (60, 4) and classifier.predict(x).max() <= 3
+    assert classifier.hidden_units == [8]
+    with pytest.raises(DataError, match="0 to 1"):
+        estimators.LinearClassifier(n_classes=2).fit(x, np.arange(60) % 3)
+
+
 def test_in_scikit_learn_s_tools() -> None:
     x, y = load_iris(return_X_y=True)
     search = GridSearchCV(made("DNNClassifier", epochs=20), {"hidden_units": [(4,), (32, 32)]}, cv=2)

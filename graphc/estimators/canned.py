@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ class _DNN(Estimator):
         l2: The factor of the sum of the squares of the weights in the loss.
     """
 
-    hidden_units: Sequence[int] = (64, 32)
+    hidden_units: Sequence[int] = field(default=(64, 32), kw_only=False)
     activation: Any = "relu"
     dropout: float = 0.0
     batch_norm: bool = False

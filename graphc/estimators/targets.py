@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +22,16 @@ else:
     Estimator = object
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Classifier(skl.ClassifierMixin, Estimator):  # type: ignore[misc]
-    """What classifiers add: classes, and their probabilities."""
+    """What classifiers add: classes, and their probabilities.
+
+    Args:
+        n_classes: The number of classes, if labels are integers from 0 and the data need not have all. None: the
+            classes are those of the data.
+    """
+
+    n_classes: int | None = None
 
     def _checked_targets(self, y: Any) -> Array:
 
@@ -32,6 +41,15 @@ class Classifier(skl.ClassifierMixin, Estimator):  # type: ignore[misc]
 
     def _learn_targets(self, y: Array, weight: Array | None) -> None:
         self.classes_ = np.unique(y)
+        if self.n_classes is not None:
+            if self.classes_.dtype.kind not in "iu" or not 0 <= self.classes_[0] <= self.classes_[-1] < self.n_classes:
+                raise DataError(
+                    "with n_classes, labels are integers from 0",
+                    where=describe(user_line()),
+                    got=", ".join(map(repr, self.classes_.tolist()))[:80],
+                    expected=f"0 to {self.n_classes - 1}",
+                )
+            self.classes_ = np.arange(self.n_classes)
         if len(self.classes_) == 1:
             raise DataError("Classifier can't train when only one class is present.", where=describe(user_line()))
 
