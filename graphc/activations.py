@@ -37,7 +37,7 @@ from graphc.ops import (
     tanh_shrink,
     threshold,
 )
-from graphc.registration import deserialize_keras_object, resolve, serialize_keras_object
+from graphc.registration import deserialize_keras_object, exported_functions, resolve, serialize_keras_object
 from graphc.tracing import Tensor, operation
 
 
@@ -102,6 +102,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     *(linear, log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu, soft_shrink, softmax, softplus),
     *(softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus, swish, tanh, tanh_shrink, threshold),
 )
+exported_functions(_FUNCTIONS)
 _NAMES: Mapping[str, Any] = MappingProxyType({function.__name__: function for function in _FUNCTIONS})
 
 

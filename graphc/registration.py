@@ -97,6 +97,11 @@ def exported(module: str, *aliases: str) -> Callable[[T], T]:
     return register
 
 
+def exported_functions(functions: Iterable[Callable[..., Any]]) -> None:
+    """Registers built-in functions, such as losses and activations: configurations name them without a module."""
+    _BUILTIN.update({f"builtins.{function.__name__}": function for function in functions})
+
+
 def exported_later(module: str, names: Iterable[str], package: str) -> None:
     """Tells that classes are registered as `module.name` when a package is imported."""
     _LATER.update({f"{module}.{name}": package for name in names})

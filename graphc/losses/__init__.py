@@ -68,7 +68,7 @@ from graphc.losses.short_names import (
     mse,
     msle,
 )
-from graphc.registration import deserialize_keras_object, resolve, serialize_keras_object
+from graphc.registration import deserialize_keras_object, exported_functions, resolve, serialize_keras_object
 
 _CLASSES = (
     *(BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy),
@@ -99,6 +99,7 @@ _SHORT = {
     "cosine_similarity": cosine_similarity,
     "cosine_distance": cosine_similarity,
 }
+exported_functions(_FUNCTIONS)
 _NAMES: Mapping[str, Any] = MappingProxyType(
     {
         **{function.__name__: function for function in _FUNCTIONS},

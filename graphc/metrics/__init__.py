@@ -88,7 +88,7 @@ from graphc.metrics.scores import (
     concordance_correlation,
     pearson_correlation,
 )
-from graphc.registration import deserialize_keras_object, resolve, serialize_keras_object
+from graphc.registration import deserialize_keras_object, exported_functions, resolve, serialize_keras_object
 from graphc.tracing import snake_case
 
 _CLASSES: tuple[Any, ...] = (
@@ -100,6 +100,12 @@ _CLASSES: tuple[Any, ...] = (
     *(SensitivityAtSpecificity, SparseCategoricalAccuracy, SparseCategoricalCrossentropy),
     *(SparseTopKCategoricalAccuracy, SpecificityAtSensitivity, SquaredHinge, Sum, TopKCategoricalAccuracy),
     *(TrueNegatives, TruePositives),
+)
+exported_functions(
+    (
+        *(accuracy, binary_accuracy, categorical_accuracy, concordance_correlation, pearson_correlation),
+        *(sparse_categorical_accuracy, sparse_top_k_categorical_accuracy, top_k_categorical_accuracy),
+    )
 )
 _SHORT: dict[str, Any] = {
     **dict.fromkeys(("mse", "MSE"), MeanSquaredError),

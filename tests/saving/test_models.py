@@ -297,3 +297,18 @@ def test_custom_objects_are_known_where_a_model_is_compiled(tmp_path: Path) -> N
         again = graphc.models.load_model(tmp_path / "m.keras", custom_objects={"gap": gap, "Twice": Twice})
         wanted = model.evaluate(X["flat"], Y, verbose=0)
         assert again.evaluate(X["flat"], Y, verbose=0) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+@pytest.mark.parametrize("writer", [graphc, keras])
+def test_built_in_functions_are_named(writer: Any, ending: str, tmp_path: Path) -> None:
+    """Losses, metrics and activations that are given as functions of the library, not by name."""
+    inputs = writer.Input((3,))
+    model = writer.Model(inputs, writer.layers.Dense(2, activation=writer.activations.softmax)(inputs))
+    model.compile("sgd", writer.losses.categorical_crossentropy, metrics=[writer.metrics.categorical_accuracy])
+    x, y = np.ones((4, 3)), np.eye(4, 2)
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / f"model{ending}")
+    again = graphc.models.load_model(tmp_path / f"model{ending}")
+    assert graphc.losses.get(again.loss) is graphc.losses.categorical_crossentropy
+    np.testing.assert_allclose(again.evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0), rtol=1e-5)
