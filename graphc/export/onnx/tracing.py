@@ -68,9 +68,14 @@ def inference_of(model: Any, input_signature: Any) -> Inference:
             where=describe(user_line()),
             hint="export a model of the layers behind it, and give that what the layer returns",
         )
-    graph = simplify(optimize_loops(eliminate_dead(simplify(without_empty(step.graph)))))
+    graph = simplified(step.graph)
     _refuse_kept_states(graph)
     return Inference(graph, step.variables, tuple(x.name for x in tensors), _output_names(model, step, graph))
+
+
+def simplified(graph: Graph) -> Graph:
+    """The graph without what need not be computed, or need not be in a loop."""
+    return simplify(optimize_loops(eliminate_dead(simplify(without_empty(graph)))))
 
 
 def _signature(model: Any, given: Any) -> Any:
