@@ -26,6 +26,7 @@ from tests.support.keras_tables import TABLES
 # signals whose length is no power of 2 less exactly.
 TOLERANCES = {"float32": (2e-5, 1e-5), "float16": (4e-3, 4e-3)}
 SLOW = [
+    *((table, "float32", NEWEST) for i, table in enumerate(TABLES) if i % 3),
     *((table, dtype, NEWEST) for table in TABLES for dtype in ("float16", "int32", "int8", "uint8", "bool")),
     *((table, dtype, OLDEST) for table in TABLES for dtype in ("float32", "bfloat16", "int32")),
 ]
@@ -83,9 +84,12 @@ def _compare(found: list[Any], expected: list[Any]) -> None:
         np.testing.assert_allclose(np.asarray(a, "float64"), np.asarray(b, "float64"), *bound)
 
 
+QUICK = [(table, "float32", NEWEST) for table in list(TABLES)[::3]]
+
+
 @pytest.mark.parametrize(
     ("table", "dtype", "opset"),
-    [*((table, "float32", NEWEST) for table in TABLES), *(pytest.param(*c, marks=pytest.mark.slow) for c in SLOW)],
+    [*QUICK, *(pytest.param(*c, marks=pytest.mark.slow) for c in SLOW)],
 )
 def test_operations(table: str, dtype: str, opset: int) -> None:
     with graphc.backend("numpy"), warnings.catch_warnings():
