@@ -25,8 +25,8 @@ from tests.export.onnx_runtime import NEWEST, OLDEST, close, onnx, run, session
 from tests.layers.each_layer import _Names
 from tests.layers.test_each_layer import LAYERS, doubled, kind_of
 
-# Layers that compute on the host.
-ON_HOST = ("Hashing", "HashedCrossing", "IntegerLookup", "StringLookup", "TextVectorization")
+# Layers that compute on the host, and not in a vocabulary.
+ON_HOST = ("Hashing", "HashedCrossing", "TextVectorization")
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +67,55 @@ def test_layers_of_the_host_are_named(text: str, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match=r"host(.|\n)*layer:(.|\n)*test_onnx.py(.|\n)*to do:.*export a model"):
         export(model_of(text), tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
+
+
+# ---- lookups
+
+
+def looked_up(lookup: Any, kind: str = "string") -> Any:
+    x = graphc.Input((4,), dtype=kind, name="tokens")
+    return graphc.Model(x, lookup(x))
+
+
+WORDS = np.array([["a", "b", "?", ""], ["c", "[UNK]", "a", "a"]])
+NUMBERS = np.array([[1, 9, 0, -1], [2, 2, 7, 1]])
+
+
+@pytest.mark.parametrize("mode", ["int", "one_hot", "multi_hot", "count", "tf_idf"])
+@pytest.mark.parametrize("mask", [False, True])
+def test_lookups(mode: str, mask: bool, tmp_path: Path) -> None:
+    weights = {"idf_weights": [0.5, 0.25, 2.0]} if mode == "tf_idf" else {}
+    options: dict[str, Any] = {"output_mode": mode, **weights}
+    strings = layers.StringLookup(vocabulary=["a", "b", "c"], mask_token="" if mask else None, **options)
+    integers = layers.IntegerLookup(vocabulary=[1, 2, 9], mask_token=0 if mask else None, **options)
+    for layer, tokens in ((strings, WORDS), (integers, NUMBERS)):
+        model = looked_up(layer, "string" if layer is strings else "int64")
+        export(model, tmp_path / "m.onnx")
+        found = run(session(str(tmp_path / "m.onnx")), [tokens])
+        close(found, [model.predict(tokens, verbose=0)])
+
+
+def test_a_model_behind_a_lookup(tmp_path: Path) -> None:
+    words, numbers = graphc.Input((4,), dtype="string"), graphc.Input((4,), dtype="int64")
+    x = layers.Embedding(5, 3)(layers.StringLookup(vocabulary=["a", "b", "c"], name="words")(words))
+    y = layers.Embedding(4, 3)(layers.IntegerLookup(vocabulary=[1, 2, 9])(numbers + 0))
+    model = graphc.Model([words, numbers], layers.LSTM(2)(x + y))
+    message = export(model, tmp_path / "m.onnx")
+    assert "words/LabelEncoder" in [node.name for node in message.graph.node]
+    close(run(session(str(tmp_path / "m.onnx")), [WORDS, NUMBERS]), [model.predict([WORDS, NUMBERS], verbose=0)])
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: layers.StringLookup(vocabulary=["a"], num_oov_indices=0), "num_oov_indices=1"),
+        (lambda: layers.StringLookup(vocabulary=["a"], num_oov_indices=2), "hashed"),
+        (lambda: layers.TextVectorization(vocabulary=["a"], output_sequence_length=2, split=None), "no lookup"),
+    ],
+)
+def test_lookups_that_onnx_cannot_say(make: Any, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match=rf"host(.|\n)*{problem}"):
+        export(looked_up(make()), tmp_path / "m.onnx")
 
 
 # ---- what is in the file
