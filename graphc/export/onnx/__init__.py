@@ -23,7 +23,7 @@ from graphc.export.onnx.loops import LOOPS
 from graphc.export.onnx.patterns import find_patterns
 from graphc.export.onnx.placed import Placed, Stored
 from graphc.export.onnx.pointwise import POINTWISE
-from graphc.export.onnx.protobuf import OnnxModel, Subgraph, Typed, checked_bytes, onnx_package, to_message
+from graphc.export.onnx.protobuf import OnnxModel, OnnxNode, Subgraph, Typed, checked_bytes, onnx_package, to_message
 from graphc.export.onnx.reductions import REDUCTIONS
 from graphc.export.onnx.scope import Scope, Shared
 from graphc.export.onnx.tracing import Inference, inference_of
@@ -118,16 +118,29 @@ def _inputs(inference: Inference, scope: Scope) -> tuple[dict[str, Placed], list
         array = f"x{place}"
         shape = inference.strings.get(array)
         type = inference.graph.inputs[array].outs[0] if shape is None else TensorType(shape, dtypes.string)
-        name = scope.shared.unique(wanted)
+        name, told = scope.shared.unique(wanted), list[str]()
         for axis, size in enumerate(type.shape):
             if not isinstance(size, int):
                 ((monomial, factor),) = size.terms
-                scope.shared.sizes.setdefault(monomial[0].name, (name, axis, factor))
+                here = name, axis, factor
+                if scope.shared.sizes.setdefault(monomial[0].name, here) != here and str(size) != BATCH:
+                    told.append(f"axis {axis} is that of {scope.shared.sizes[monomial[0].name][0]}")
+                elif factor > 1:
+                    told.append(f"axis {axis} is a multiple of {factor}")
         typed.append(Typed(name, type.dtype, _shown(type.shape)))
-        own = physical(type.dtype)
-        lies = name if own is type.dtype else scope.cast(name, own)
+        own, lies = physical(type.dtype), _guarded(scope, name, type.shape, told)
+        lies = lies if own is type.dtype else scope.cast(lies, own)
         placed[array] = Placed(lies, tuple(range(type.rank)))
     return placed, typed
+
+
+def _guarded(scope: Scope, name: str, shape: dims.Shape, told: list[str]) -> str:
+    """An input whose sizes are not any: a reshape that other sizes do not fit, so that they are an error."""
+    if not told:
+        return name
+    result = scope.shared.unique(f"{name}: {', '.join(told)}")
+    scope.nodes.append(OnnxNode("Reshape", result, (name, scope.shape(shape)), (result,)))
+    return result
 
 
 def _shown(shape: dims.Shape) -> tuple[int | str, ...]:
