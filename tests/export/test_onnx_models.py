@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphc
+from benchmarks.workloads import WORKLOADS
 from graphc import layers, tree
 from tests.export.onnx_models import MODELS, any_length, encoder_decoder, gpt, randomized, unet
 from tests.export.onnx_runtime import NEWEST, OLDEST, close, run, session
@@ -102,3 +103,30 @@ def test_images_of_several_sizes(name: str, tmp_path: Path) -> None:
     for shape in ((8, 7), (5, 8)):
         with pytest.raises(Exception, match="multiple of"):
             run(one, [np.zeros((1, *shape, 2), "float32")])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_benchmarks(name: str, tmp_path: Path) -> None:
+    workload = WORKLOADS[name]
+    model, x = workload.build(graphc), np.asarray(workload.data(5)[0])
+    with graphc.backend("cpu"):
+        expected = predicted(model, [x])
+    scale = float(np.abs(expected[0]).max())
+    for opset in (OLDEST, NEWEST):
+        close(run(exported(model, tmp_path / "m.onnx", opset), [x]), expected, 1e-5, 2e-6 * scale)
+
+
+APPLICATIONS = {
+    **dict.fromkeys(("MobileNet", "MobileNetV3Small", "EfficientNetB0", "EfficientNetV2B0", "ResNet50V2"), 64),
+    **{"DenseNet121": 64, "Xception": 71, "InceptionV3": 75, "NASNetMobile": 64, "ConvNeXtTiny": 64},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_applications(name: str, tmp_path: Path) -> None:
+    side = APPLICATIONS[name]
+    model = getattr(graphc.applications, name)(weights=None, input_shape=(side, side, 3), classes=10)
+    x = np.random.default_rng(0).uniform(0, 255, (2, side, side, 3)).astype("float32")
+    close(run(exported(model, tmp_path / "m.onnx"), [x]), predicted(model, [x]), 1e-5, 5e-6)
