@@ -200,7 +200,9 @@ def test_operators(name: str, tmp_path: Path) -> None:
     kinds = [node.op_type for node in export(model, tmp_path / "m.onnx").graph.node]
     array = np.random.default_rng(0).normal(size=(2, 6, 6, 3)).astype("float32") * 4
     array[0, 0, 0] = 0 if "MaxPool" in there else np.nan  # which ONNX Runtime does not take for the largest
-    close(run(session(str(tmp_path / "m.onnx")), [array]), [model.predict(array, verbose=0)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of NaN in the data
+        close(run(session(str(tmp_path / "m.onnx")), [array]), [model.predict(array, verbose=0)])
     assert there <= set(kinds) and not missing & set(kinds), kinds
     # What lies with its channels last is transposed once before the first such operator, and once after the last.
     assert kinds.count("Transpose") <= 2
@@ -397,3 +399,37 @@ def test_export_of_a_model_changes_nothing(tmp_path: Path) -> None:
     np.testing.assert_array_equal(model.predict(x, verbose=0), before)
     for a, b in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+# ---- recurrent layers
+
+RECURRENT = {
+    "LSTM": lambda **options: layers.LSTM(3, **options),
+    "GRU": lambda **options: layers.GRU(3, **options),
+    "GRU before": lambda **options: layers.GRU(3, reset_after=False, **options),
+    "SimpleRNN": lambda **options: layers.SimpleRNN(3, **options),
+    "relu": lambda **options: layers.SimpleRNN(3, activation="relu", use_bias=False, **options),
+}
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("name", RECURRENT)
+def test_recurrent_layers_are_operators(name: str, backwards: bool, masked: bool, tmp_path: Path) -> None:
+    """Of any mask, with holes, and of no step at all; from states that are given, and all states as results."""
+    x, mask = graphc.Input((5, 2)), graphc.Input((5,), dtype="bool")
+    states = [graphc.Input((3,)) for _ in range(2 if name == "LSTM" else 1)]
+    given = {"mask": mask} if masked else {}
+    one = RECURRENT[name](return_sequences=True, return_state=True, go_backwards=backwards)
+    other = RECURRENT[name](go_backwards=backwards)
+    outputs = [*one(x, initial_state=states, **given), other(x, **given)]
+    model = graphc.Model([x, *([mask] if masked else []), *states], outputs)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    message = export(model, tmp_path / "m.onnx")
+    kinds = [node.op_type for node in message.graph.node]
+    assert "Scan" not in kinds and {"LSTM", "GRU", "RNN"} & set(kinds)
+    masks = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 1, 0, 1, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 1]], bool)
+    arrays = [rng.normal(size=(5, 5, 2)).astype("float32"), *([masks] if masked else [])]
+    arrays += [rng.normal(size=(5, 3)).astype("float32") for _ in states]
+    close(run(session(str(tmp_path / "m.onnx")), arrays), [np.asarray(y) for y in model.predict(arrays, verbose=0)])
