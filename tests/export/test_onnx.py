@@ -331,6 +331,13 @@ def test_an_operation_that_onnx_lacks(tmp_path: Path) -> None:
         export(model, tmp_path / "m.onnx")
 
 
+def test_a_primitive_of_the_users(tmp_path: Path) -> None:
+    halved = graphc.primitive("halved_for_export", lambda x: x / 2)
+    x = graphc.Input((3,))
+    with pytest.raises(UnsupportedError, match=r"`halved_for_export`(.|\n)*at:.*test_onnx.py"):
+        export(graphc.Model(x, layers.Lambda(lambda x: halved(x))(x)), tmp_path / "m.onnx")
+
+
 def test_an_operation_of_newer_versions(tmp_path: Path) -> None:
     x = graphc.Input((3,), dtype="int32")
     model = graphc.Model(x, ops.bitwise_and(x, 5))
