@@ -4,8 +4,9 @@ Data: Fashion-MNIST. The file has the weights and all operations, takes batches 
 (`netron clothes.onnx`) shows it.
 Prints the test accuracy of graphc (about 0.87) and of ONNX Runtime (the same), the largest difference of probabilities
 (about 1e-6), and the time for one image. Writes clothes.onnx. Takes about 10 seconds.
+It needs `pip install 'graphc[onnx]' onnxruntime`.
 
-Run: `python examples/deploy_onnx.py` (`pip install 'graphc[onnx]' onnxruntime`).
+Run: `python examples/deploy_onnx.py`.
 """
 
 import time

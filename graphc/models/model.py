@@ -310,6 +310,17 @@ class Model(Inspectable):
         Raises:
             UnsupportedError: if the format cannot say what a layer computes.
             FileError: if the file cannot be written; an existing file is then unchanged.
+
+        Example:
+
+        >>> import tempfile, pathlib
+        >>> from graphc import layers
+        >>> model = Sequential([layers.Input((3,)), layers.Dense(2)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "model.onnx")
+        ...     model.export(path, format="onnx", verbose=False)
+        ...     path.exists()
+        True
         """
         export_model(self, filepath, format, verbose, input_signature, **kwargs)
 

@@ -65,6 +65,8 @@ def padding_of(padding: str, sizes: Sequence[Dim], window: Sequence[int], stride
             total = extent - 1
         elif isinstance(size, int):
             total = max((math.ceil(size / stride) - 1) * stride + extent - size, 0)
+        elif dims.mod(size, stride) == 0:
+            total = max(extent - stride, 0)
         elif infers():
             # During inference the size of the result suffices; this padding results in the same size.
             total = extent - 1

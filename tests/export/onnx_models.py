@@ -175,8 +175,9 @@ def bidirectional() -> Any:
 
 def any_length() -> Any:
     x = graphc.Input((None,), dtype="int32")
-    y = layers.Embedding(11, 4)(x)
-    y = layers.LSTM(3, return_sequences=True)(y) + layers.Conv1D(3, 3, padding="same")(y)
+    y = layers.Embedding(11, 4, mask_zero=True)(x)
+    y = layers.LSTM(3, return_sequences=True)(y) + layers.Dense(3)(y)
+    y = layers.Concatenate()([y, layers.Conv1D(3, 3, padding="same")(layers.Embedding(11, 4)(x))])
     return graphc.Model(x, layers.Dense(2)(y))
 
 

@@ -36,6 +36,7 @@ def session(model: Any) -> Any:
 
 def run(session: Any, arrays: list[Any]) -> list[Any]:
     """The outputs for arrays, in the order of the inputs."""
+    arrays = [array.astype(object) if array.dtype.kind == "U" else array for array in arrays]
     inputs = {x.name: array for x, array in zip(session.get_inputs(), arrays, strict=True)}
     return list(session.run(None, inputs))
 

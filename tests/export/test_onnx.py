@@ -25,8 +25,8 @@ from tests.export.onnx_runtime import NEWEST, OLDEST, close, onnx, run, session
 from tests.layers.each_layer import _Names
 from tests.layers.test_each_layer import LAYERS, doubled, kind_of
 
-# Layers that compute on the host.
-ON_HOST = ("Hashing", "HashedCrossing", "IntegerLookup", "StringLookup", "TextVectorization")
+# Layers that compute on the host, and not in a vocabulary.
+ON_HOST = ("Hashing", "HashedCrossing", "TextVectorization")
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +67,55 @@ def test_layers_of_the_host_are_named(text: str, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match=r"host(.|\n)*layer:(.|\n)*test_onnx.py(.|\n)*to do:.*export a model"):
         export(model_of(text), tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
+
+
+# ---- lookups
+
+
+def looked_up(lookup: Any, kind: str = "string") -> Any:
+    x = graphc.Input((4,), dtype=kind, name="tokens")
+    return graphc.Model(x, lookup(x))
+
+
+WORDS = np.array([["a", "b", "?", ""], ["c", "[UNK]", "a", "a"]])
+NUMBERS = np.array([[1, 9, 0, -1], [2, 2, 7, 1]])
+
+
+@pytest.mark.parametrize("mode", ["int", "one_hot", "multi_hot", "count", "tf_idf"])
+@pytest.mark.parametrize("mask", [False, True])
+def test_lookups(mode: str, mask: bool, tmp_path: Path) -> None:
+    weights = {"idf_weights": [0.5, 0.25, 2.0]} if mode == "tf_idf" else {}
+    options: dict[str, Any] = {"output_mode": mode, **weights}
+    strings = layers.StringLookup(vocabulary=["a", "b", "c"], mask_token="" if mask else None, **options)
+    integers = layers.IntegerLookup(vocabulary=[1, 2, 9], mask_token=0 if mask else None, **options)
+    for layer, tokens in ((strings, WORDS), (integers, NUMBERS)):
+        model = looked_up(layer, "string" if layer is strings else "int64")
+        export(model, tmp_path / "m.onnx")
+        found = run(session(str(tmp_path / "m.onnx")), [tokens])
+        close(found, [model.predict(tokens, verbose=0)])
+
+
+def test_a_model_behind_a_lookup(tmp_path: Path) -> None:
+    words, numbers = graphc.Input((4,), dtype="string"), graphc.Input((4,), dtype="int64")
+    x = layers.Embedding(5, 3)(layers.StringLookup(vocabulary=["a", "b", "c"], name="words")(words))
+    y = layers.Embedding(4, 3)(layers.IntegerLookup(vocabulary=[1, 2, 9])(numbers + 0))
+    model = graphc.Model([words, numbers], layers.LSTM(2)(x + y))
+    message = export(model, tmp_path / "m.onnx")
+    assert "words/LabelEncoder" in [node.name for node in message.graph.node]
+    close(run(session(str(tmp_path / "m.onnx")), [WORDS, NUMBERS]), [model.predict([WORDS, NUMBERS], verbose=0)])
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: layers.StringLookup(vocabulary=["a"], num_oov_indices=0), "num_oov_indices=1"),
+        (lambda: layers.StringLookup(vocabulary=["a"], num_oov_indices=2), "hashed"),
+        (lambda: layers.TextVectorization(vocabulary=["a"], output_sequence_length=2, split=None), "no lookup"),
+    ],
+)
+def test_lookups_that_onnx_cannot_say(make: Any, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match=rf"host(.|\n)*{problem}"):
+        export(looked_up(make()), tmp_path / "m.onnx")
 
 
 # ---- what is in the file
@@ -127,6 +176,12 @@ OPERATORS = {
     "MaxPooling2D": (lambda x: layers.MaxPooling2D(2, padding="same")(x), {"MaxPool"}, {"Pad"}),
     "AveragePooling2D": (lambda x: layers.AveragePooling2D(2)(x), {"AveragePool"}, {"Mul"}),
     "GlobalAveragePooling2D": (lambda x: layers.GlobalAveragePooling2D()(x), {"ReduceMean"}, {"Div"}),
+    "ReLU(6)": (lambda x: layers.ReLU(6.0)(x), {"Clip"}, {"Where"}),
+    "LeakyReLU": (lambda x: layers.LeakyReLU(0.2)(x), {"LeakyRelu"}, {"Where"}),
+    "ELU": (lambda x: ops.elu(x, 0.7) + layers.Activation("elu")(x), {"Elu"}, {"Where", "Exp"}),
+    "hard_silu": (lambda x: ops.hard_silu(x), {"HardSigmoid", "Mul"}, {"Where"}),
+    "scale=False": (lambda x: layers.BatchNormalization(scale=False)(x), {"BatchNormalization"}, {"Sub", "Add"}),
+    "center=False": (lambda x: layers.BatchNormalization(center=False)(x), {"BatchNormalization"}, {"Mul"}),
     "softplus": (lambda x: ops.softplus(x), {"Softplus"}, {"Log"}),
     "Conv2DTranspose": (lambda x: layers.Conv2DTranspose(2, 3, 2)(x), {"ConvTranspose"}, {"Pad"}),
     "channels last": (
@@ -141,7 +196,13 @@ OPERATORS = {
 def test_operators(name: str, tmp_path: Path) -> None:
     make, there, missing = OPERATORS[name]
     x = graphc.Input((6, 6, 3))
-    kinds = [node.op_type for node in export(graphc.Model(x, make(x)), tmp_path / "m.onnx").graph.node]
+    model = graphc.Model(x, make(x))
+    kinds = [node.op_type for node in export(model, tmp_path / "m.onnx").graph.node]
+    array = np.random.default_rng(0).normal(size=(2, 6, 6, 3)).astype("float32") * 4
+    array[0, 0, 0] = 0 if "MaxPool" in there else np.nan  # which ONNX Runtime does not take for the largest
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of NaN in the data
+        close(run(session(str(tmp_path / "m.onnx")), [array]), [model.predict(array, verbose=0)])
     assert there <= set(kinds) and not missing & set(kinds), kinds
     # What lies with its channels last is transposed once before the first such operator, and once after the last.
     assert kinds.count("Transpose") <= 2
@@ -270,6 +331,13 @@ def test_an_operation_that_onnx_lacks(tmp_path: Path) -> None:
         export(model, tmp_path / "m.onnx")
 
 
+def test_a_primitive_of_the_users(tmp_path: Path) -> None:
+    halved = graphc.primitive("halved_for_export", lambda x: x / 2)
+    x = graphc.Input((3,))
+    with pytest.raises(UnsupportedError, match=r"`halved_for_export`(.|\n)*at:.*test_onnx.py"):
+        export(graphc.Model(x, layers.Lambda(lambda x: halved(x))(x)), tmp_path / "m.onnx")
+
+
 def test_an_operation_of_newer_versions(tmp_path: Path) -> None:
     x = graphc.Input((3,), dtype="int32")
     model = graphc.Model(x, ops.bitwise_and(x, 5))
@@ -338,3 +406,37 @@ def test_export_of_a_model_changes_nothing(tmp_path: Path) -> None:
     np.testing.assert_array_equal(model.predict(x, verbose=0), before)
     for a, b in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+# ---- recurrent layers
+
+RECURRENT = {
+    "LSTM": lambda **options: layers.LSTM(3, **options),
+    "GRU": lambda **options: layers.GRU(3, **options),
+    "GRU before": lambda **options: layers.GRU(3, reset_after=False, **options),
+    "SimpleRNN": lambda **options: layers.SimpleRNN(3, **options),
+    "relu": lambda **options: layers.SimpleRNN(3, activation="relu", use_bias=False, **options),
+}
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("name", RECURRENT)
+def test_recurrent_layers_are_operators(name: str, backwards: bool, masked: bool, tmp_path: Path) -> None:
+    """Of any mask, with holes, and of no step at all; from states that are given, and all states as results."""
+    x, mask = graphc.Input((5, 2)), graphc.Input((5,), dtype="bool")
+    states = [graphc.Input((3,)) for _ in range(2 if name == "LSTM" else 1)]
+    given = {"mask": mask} if masked else {}
+    one = RECURRENT[name](return_sequences=True, return_state=True, go_backwards=backwards)
+    other = RECURRENT[name](go_backwards=backwards)
+    outputs = [*one(x, initial_state=states, **given), other(x, **given)]
+    model = graphc.Model([x, *([mask] if masked else []), *states], outputs)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    message = export(model, tmp_path / "m.onnx")
+    kinds = [node.op_type for node in message.graph.node]
+    assert "Scan" not in kinds and {"LSTM", "GRU", "RNN"} & set(kinds)
+    masks = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 1, 0, 1, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 1]], bool)
+    arrays = [rng.normal(size=(5, 5, 2)).astype("float32"), *([masks] if masked else [])]
+    arrays += [rng.normal(size=(5, 3)).astype("float32") for _ in states]
+    close(run(session(str(tmp_path / "m.onnx")), arrays), [np.asarray(y) for y in model.predict(arrays, verbose=0)])

@@ -13,22 +13,24 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from graphc import dims
+from graphc import dims, dtypes
 from graphc.errors import ArgumentError, FileError
 from graphc.export.onnx.complex_numbers import COMPLEX
 from graphc.export.onnx.contractions import CONTRACTIONS
 from graphc.export.onnx.emitter import Emitter, Rule, physical
+from graphc.export.onnx.lookups import DOMAIN, DOMAIN_VERSION, emit_lookup
 from graphc.export.onnx.loops import LOOPS
 from graphc.export.onnx.patterns import find_patterns
 from graphc.export.onnx.placed import Placed, Stored
 from graphc.export.onnx.pointwise import POINTWISE
-from graphc.export.onnx.protobuf import OnnxModel, Subgraph, Typed, checked_bytes, onnx_package, to_message
+from graphc.export.onnx.protobuf import OnnxModel, OnnxNode, Subgraph, Typed, checked_bytes, onnx_package, to_message
 from graphc.export.onnx.reductions import REDUCTIONS
 from graphc.export.onnx.scope import Scope, Shared
 from graphc.export.onnx.tracing import Inference, inference_of
 from graphc.export.onnx.views import VIEWS
 from graphc.export.onnx.windows import WINDOWS
-from graphc.graph.types import Ref
+from graphc.graph.core import Graph
+from graphc.graph.types import Ref, TensorType
 from graphc.saving.files import written_aside
 from graphc.tracing import BATCH
 
@@ -83,7 +85,15 @@ def onnx_model(inference: Inference, opset: int, name: str) -> OnnxModel:
     shared = Shared(opset, {})
     shared.weights = frozenset(graph.states)
     scope = Scope(shared)
-    given, inputs = _inputs(inference, scope)
+    placed, inputs = _inputs(inference, scope)
+
+    def emit(part: Graph, values: Mapping[Ref, Stored]) -> list[Stored]:
+        return Emitter(part, scope, RULES, find_patterns, values).run(part.outputs)
+
+    named: dict[str, Stored] = {**placed}
+    for lookup in inference.lookups:
+        named[lookup.name] = emit_lookup(scope, lookup, placed, emit)
+    given = {Ref(node.id): named[name] for name, node in graph.inputs.items()}
     given |= {
         Ref(node.id): Placed(state, tuple(range(node.outs[0].rank)), inference.variables[state].numpy())
         for state, node in graph.states.items()
@@ -98,26 +108,39 @@ def onnx_model(inference: Inference, opset: int, name: str) -> OnnxModel:
             tensor = scope.cast(tensor, type.dtype)
         outputs.append(Typed(scope.result(tensor, wanted), type.dtype, _shown(type.shape)))
     body = Subgraph(name, tuple(scope.nodes), tuple(inputs), tuple(outputs))
-    return OnnxModel(name, opset, body, shared.initializers)
+    return OnnxModel(name, opset, body, shared.initializers, {DOMAIN: DOMAIN_VERSION})
 
 
-def _inputs(inference: Inference, scope: Scope) -> tuple[dict[Ref, Stored], list[Typed]]:
-    """The inputs as values, and as ONNX has them."""
-    given: dict[Ref, Stored] = {}
-    typed = []
+def _inputs(inference: Inference, scope: Scope) -> tuple[dict[str, Placed], list[Typed]]:
+    """The inputs as values, by the names of the arrays of the data, and as ONNX has them."""
+    placed, typed = {}, []
     for place, wanted in enumerate(inference.inputs):
-        node = inference.graph.inputs[f"x{place}"]
-        (type,) = node.outs
-        name = scope.shared.unique(wanted)
+        array = f"x{place}"
+        shape = inference.strings.get(array)
+        type = inference.graph.inputs[array].outs[0] if shape is None else TensorType(shape, dtypes.string)
+        name, told = scope.shared.unique(wanted), list[str]()
         for axis, size in enumerate(type.shape):
             if not isinstance(size, int):
                 ((monomial, factor),) = size.terms
-                scope.shared.sizes.setdefault(monomial[0].name, (name, axis, factor))
+                here = name, axis, factor
+                if scope.shared.sizes.setdefault(monomial[0].name, here) != here and str(size) != BATCH:
+                    told.append(f"axis {axis} is that of {scope.shared.sizes[monomial[0].name][0]}")
+                elif factor > 1:
+                    told.append(f"axis {axis} is a multiple of {factor}")
         typed.append(Typed(name, type.dtype, _shown(type.shape)))
-        own = physical(type.dtype)
-        lies = name if own is type.dtype else scope.cast(name, own)
-        given[Ref(node.id)] = Placed(lies, tuple(range(type.rank)))
-    return given, typed
+        own, lies = physical(type.dtype), _guarded(scope, name, type.shape, told)
+        lies = lies if own is type.dtype else scope.cast(lies, own)
+        placed[array] = Placed(lies, tuple(range(type.rank)))
+    return placed, typed
+
+
+def _guarded(scope: Scope, name: str, shape: dims.Shape, told: list[str]) -> str:
+    """An input whose sizes are not any: a reshape that other sizes do not fit, so that they are an error."""
+    if not told:
+        return name
+    result = scope.shared.unique(f"{name}: {', '.join(told)}")
+    scope.nodes.append(OnnxNode("Reshape", result, (name, scope.shape(shape)), (result,)))
+    return result
 
 
 def _shown(shape: dims.Shape) -> tuple[int | str, ...]:

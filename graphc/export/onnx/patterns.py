@@ -7,12 +7,14 @@ beside it; products and convolutions within a pattern are read by nothing else, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from graphc import dims
+from graphc.export.onnx.activations import elu, gelu, hard_sigmoid, leaky_relu, limited_relu, softplus
 from graphc.export.onnx.contractions import contracted_axes, convolution, matrix_product
-from graphc.export.onnx.emitter import Emitter, Pattern
+from graphc.export.onnx.emitter import Emitter, Pattern, known
 from graphc.export.onnx.matcher import Matcher
 from graphc.export.onnx.placed import Placed, Stored
 from graphc.export.onnx.pointwise import real
@@ -23,6 +25,8 @@ from graphc.graph.core import Graph
 from graphc.graph.types import Node, Ref
 
 Finder = Callable[[Matcher, Node], "Pattern | None"]
+# Scale, offset, mean and variance.
+_Vectors: TypeAlias = "tuple[Ref | None, Ref | None, Ref, Ref]"
 _FLOATS = ("float32", "float64")
 
 
@@ -178,39 +182,6 @@ def _along_axis(op: str, m: Matcher, x: Ref, axis: int) -> Pattern:
     return Pattern([x], rule)
 
 
-# ---- activations
-
-
-def _gelu(m: Matcher, node: Node) -> Pattern | None:
-    """`0.5 x (1 + erf(x sqrt(1/2)))`, for which newer ONNX has an operator."""
-    if m.opset < 20 or node.outs[0].dtype.name not in _FLOATS:
-        return None
-    for half, rest in m.either(Ref(node.id), "mul"):
-        for one, curve in m.either(rest, "add"):
-            inner = m.operands(curve, "erf")
-            if inner is None or not m.is_number(one, 1.0):
-                continue
-            for x, factor in m.either(inner[0], "mul"):
-                halves = any(m.is_number(a, 0.5) and b == x for a, b in m.either(half, "mul"))
-                if halves and m.is_number(factor, 0.5**0.5):
-                    return Pattern([x], _unary("Gelu"))
-    return None
-
-
-def _softplus(m: Matcher, node: Node) -> Pattern | None:
-    """`log1p(exp(x))`."""
-    inner = m.operands(node.inputs[0], "exp")
-    return None if inner is None or node.outs[0].dtype.name not in _FLOATS else Pattern(inner, _unary("Softplus"))
-
-
-def _unary(op: str) -> Callable[[Emitter, Node, Sequence[Stored]], Placed]:
-    def rule(e: Emitter, node: Node, operands: Sequence[Stored]) -> Placed:
-        (x,) = real(e, operands)
-        return Placed(e.scope.op(op, e.named(x)), x.axes)
-
-    return rule
-
-
 # ---- normalization
 
 
@@ -271,37 +242,43 @@ def _batch_norm(m: Matcher, node: Node) -> Pattern | None:
         for x, by in m.either(scaled, "mul"):
             factor = m.spread_along(by, axes)
             parts = None if factor is None else _batch_norm_parts(m, factor, shift.inputs[0])
-            if parts is not None and m.graph.type(x).rank > 1 and axes[0] > 0:
+            if parts is not None and node.outs[0].dtype.name == "float32" and axes[0] > 0:
                 vectors, epsilon = parts
-                return _batch_norm_pattern(x, vectors, epsilon, axes[0])
+                return _batch_norm_pattern(m, x, vectors, epsilon, axes[0])
     return None
 
 
-def _batch_norm_parts(m: Matcher, factor: Ref, shift: Ref) -> tuple[tuple[Ref, Ref, Ref, Ref], float] | None:
-    """Scale, offset, mean and variance, all of them states, and epsilon."""
-    for root, scale in m.either(factor, "mul"):
+def _batch_norm_parts(m: Matcher, factor: Ref, shift: Ref) -> tuple[_Vectors, float] | None:
+    """Scale, offset, mean and variance, all of them states or missing, and epsilon."""
+    for root, scale in [*m.either(factor, "mul"), (factor, None)]:
         inner = m.operands(root, "rsqrt")
-        for moved, offset in m.either(shift, "add") if inner is not None else ():
+        if inner is None:
+            continue
+        for moved, offset in [*m.either(shift, "add"), (shift, None)]:
             negative = m.operands(moved, "neg")
             for mean, again in m.either(negative[0], "mul") if negative is not None else ():
-                for variance, epsilon in m.either(inner[0], "add") if inner is not None else ():
+                for variance, epsilon in m.either(inner[0], "add"):
                     vectors, number = (scale, offset, mean, variance), m.number(epsilon)
-                    states = all(m.node(v).op == "state" for v in vectors)
+                    states = all(v is None or m.node(v).op == "state" for v in vectors)
                     if again == factor and number is not None and states:
                         return vectors, number
     return None
 
 
-def _batch_norm_pattern(x: Ref, vectors: tuple[Ref, Ref, Ref, Ref], epsilon: float, axis: int) -> Pattern:
+def _batch_norm_pattern(m: Matcher, x: Ref, vectors: _Vectors, epsilon: float, axis: int) -> Pattern:
+    count = m.graph.type(x).shape[axis]
+
     def rule(e: Emitter, node: Node, operands: Sequence[Stored]) -> Placed:
         given, *others = real(e, operands)
-        rank = node.outs[0].rank
+        rank, rest = node.outs[0].rank, iter(others)
         order = (0, axis, *(a for a in range(1, rank) if a != axis))
+        # Without a scale it is 1, without an offset 0.
+        defaults = [e.scope.constant(np.full(known(count), number, np.float32)) for number in (1, 0)]
+        names = [defaults[i] if v is None else e.named(next(rest)) for i, v in enumerate(vectors)]
         name = e.whole(given, node.outs[0], order)
-        names = [e.named(v) for v in others]
         return Placed(e.scope.op("BatchNormalization", name, *names, epsilon=epsilon), order)
 
-    return Pattern([x, *vectors], rule)
+    return Pattern([x, *(v for v in vectors if v is not None)], rule)
 
 
 # ---- products with biases
@@ -354,12 +331,13 @@ def _conv_pattern(conv: Node, bias: Ref) -> Pattern:
 
 
 _FINDERS: Mapping[str, tuple[Finder, ...]] = {
-    "mul": (_softmax, _attention, _gelu, _average_pool, _mean),
-    "div": (_mean,),
+    "mul": (_softmax, _attention, gelu, _average_pool, _mean),
+    "div": (_mean, hard_sigmoid),
     "sub": (_log_softmax,),
     "add": (_layer_norm, _batch_norm, _conv_bias, _gemm),
-    "log1p": (_softplus,),
+    "log1p": (softplus,),
     "scan": (recurrence,),
+    "select": (limited_relu, leaky_relu, elu),
 }
 
 

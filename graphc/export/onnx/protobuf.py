@@ -74,12 +74,14 @@ class OnnxModel:
         opset: The version of the operators.
         graph: Nodes, inputs and outputs.
         initializers: The values of weights and constants, by name.
+        domains: The versions of further operators, by domain.
     """
 
     name: str
     opset: int
     graph: Subgraph
     initializers: Mapping[str, Array]
+    domains: Mapping[str, int] = field(default_factory=dict)
 
 
 def onnx_package() -> Any:
@@ -104,6 +106,8 @@ def to_message(model: OnnxModel, producer: str) -> Any:
     initializers = [onnx.numpy_helper.from_array(array, name) for name, array in model.initializers.items()]
     graph = _graph(onnx, model.graph, initializers)
     imports = [onnx.helper.make_opsetid("", model.opset)]
+    for domain in sorted({node.domain for node in model.graph.nodes} - {""}):
+        imports.append(onnx.helper.make_opsetid(domain, model.domains[domain]))
     return onnx.helper.make_model(
         graph,
         opset_imports=imports,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphc import dims, dtypes, tree
 from graphc.dims import Dim
 from graphc.errors import ArgumentError, GraphcError, ShapeError, StateError, UnsupportedError
+from graphc.export.onnx.lookups import Lookup, lookup_of
 from graphc.graph.core import Graph
 from graphc.graph.types import Ref, at_origin
 from graphc.models.data import ArraySpec, DataSpec
@@ -17,7 +18,7 @@ from graphc.passes.dead_code import eliminate_dead
 from graphc.passes.empty import without_empty
 from graphc.passes.loops.optimize import optimize_loops
 from graphc.passes.simplify import simplify
-from graphc.tracing import KerasTensor, Variable, describe, user_line
+from graphc.tracing import BATCH, KerasTensor, Variable, describe, user_line
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,16 @@ class Inference:
         variables: The variable of each state, by name.
         inputs: The names of the inputs, in order.
         outputs: The names of the outputs.
+        strings: The shapes of the inputs that are strings, which the graph does not have.
+        lookups: The inputs of the graph that are looked up in vocabularies.
     """
 
     graph: Graph
     variables: dict[str, Variable]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    strings: Mapping[str, dims.Shape] = field(default_factory=dict)
+    lookups: tuple[Lookup, ...] = ()
 
 
 def inference_of(model: Any, input_signature: Any) -> Inference:
@@ -47,30 +52,23 @@ def inference_of(model: Any, input_signature: Any) -> Inference:
 
     Raises:
         StateError: if the model is not built.
-        UnsupportedError: if it keeps states between calls, or reads strings.
+        UnsupportedError: if it keeps states between calls, or the host computes what ONNX cannot say.
     """
     structure = _signature(model, input_signature)
     leaves, spec = tree.flatten_with_spec(structure)
     tensors = tuple(_symbolic(leaf, i) for i, leaf in enumerate(leaves))
-    if any(x.dtype == dtypes.string.name for x in tensors):
-        raise UnsupportedError(
-            "strings are looked up on the host, and not by the exported model",
-            layer=model.name,
-            where=describe(user_line()),
-            hint="export a model of the layers behind the lookup, and give that the numbers",
-        )
     step = _traced(model, tensors, spec)
-    for call in step.host_calls:
-        layer = getattr(call.function, "__self__", model)
-        raise UnsupportedError(
-            f"{type(layer).__name__} is computed on the host, and not by the exported model",
-            layer=layer.name,
-            where=describe(user_line()),
-            hint="export a model of the layers behind it, and give that what the layer returns",
-        )
-    graph = simplify(optimize_loops(eliminate_dead(simplify(without_empty(step.graph)))))
+    lookups = tuple(lookup_of(call, step.graph.symbols) for call in step.host_calls)
+    graph = simplified(step.graph)
     _refuse_kept_states(graph)
-    return Inference(graph, step.variables, tuple(x.name for x in tensors), _output_names(model, step, graph))
+    strings = {f"x{i}": (dims.size(BATCH), *x.dims[1:]) for i, x in enumerate(tensors) if x.dtype == dtypes.string.name}
+    names = tuple(x.name for x in tensors)
+    return Inference(graph, step.variables, names, _output_names(model, step, graph), strings, lookups)
+
+
+def simplified(graph: Graph) -> Graph:
+    """The graph without what need not be computed, or need not be in a loop."""
+    return simplify(optimize_loops(eliminate_dead(simplify(without_empty(graph)))))
 
 
 def _signature(model: Any, given: Any) -> Any:
@@ -143,10 +141,7 @@ def _attempts(tensors: Sequence[KerasTensor]) -> list[list[tuple[Dim, ...]]]:
 
 
 def _trace(model: Any, tensors: Sequence[KerasTensor], spec: Any, shapes: Sequence[tuple[Dim, ...]]) -> Step:
-    leaves = [
-        ArraySpec(f"x{i}", shape, dtypes.as_dtype(x.dtype))
-        for i, (x, shape) in enumerate(zip(tensors, shapes, strict=True))
-    ]
+    leaves = [ArraySpec(f"x{i}", shape, x.type.dtype) for i, (x, shape) in enumerate(zip(tensors, shapes, strict=True))]
     data = DataSpec(tuple(leaves), (spec, None, None))
     model._ensure_weights(data)
     try:
