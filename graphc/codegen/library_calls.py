@@ -9,7 +9,7 @@ from graphc.codegen.lower.assemble import Assembly
 from graphc.codegen.target import Target
 from graphc.errors import BackendError
 from graphc.graph.registry import LibraryRule, NativeFunction, primitive
-from graphc.graph.types import TensorType
+from graphc.graph.types import TensorType, at_origin
 from graphc.plan import Branch, Buffer, LibraryCall, Loop, Plan, Step, While
 
 
@@ -49,14 +49,14 @@ def refuse(assembly: Assembly, target: Target) -> Assembly:
     """Refuses library calls: the target has no libraries.
 
     Raises:
-        BackendError: if there is a call; it names the operation and its origin.
+        BackendError: if there is a call; it names the operation, the layer and the line.
     """
     portable = target.backend == "c99"
     for call in assembly.plan.calls():
-        where = f", from {call.origins[0]}" if call.origins else ""
-        raise BackendError(
+        error = BackendError(
             f"`{call.operation}` has no implementation {'in portable C' if portable else 'on the backend cuda'}",
-            got=f"a call of it{where}",
-            hint="end the model before it" if portable else "choose the backend cpu for this program",
+            got=f"a call of it, for {', '.join(map(str, call.shapes[: len(call.operands)]))}",
+            hint="export a model that ends before it" if portable else "choose the backend cpu for this program",
         )
+        raise at_origin(error, call.origins)
     return assembly

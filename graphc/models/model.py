@@ -9,6 +9,7 @@ from typing import Any
 
 from graphc import dtypes, optimizers, tree
 from graphc.errors import ArgumentError, NotCalledError, StateError
+from graphc.export import export_model
 from graphc.layers import InputLayer, Layer
 from graphc.layers.shapes import map_shapes, shapes_of
 from graphc.models.data import ArraySpec, DataSpec
@@ -280,6 +281,30 @@ class Model(Inspectable):
         if kwargs:
             raise ArgumentError("`load_weights` takes no such argument", got=", ".join(kwargs))
         files.load(self, filepath, skip_mismatch)
+
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Writes what the model computes in inference to a file that runs without graphc.
+
+        Args:
+            filepath: Path of the file.
+            format: `"onnx"`, or `"c"`: a source in C. Keras's other formats are those of other frameworks.
+            verbose: Whether a message tells that the file is written. None: it does.
+            input_signature: A structure of `InputSpec`, symbolic tensors or arrays like the inputs. None: the inputs
+                that the model has. The size of the batch is never fixed.
+            **kwargs: `opset_version`: for ONNX, the version of its operators, 17 or later.
+
+        Raises:
+            UnsupportedError: if the format cannot say what a layer computes.
+            FileError: if the file cannot be written; an existing file is then unchanged.
+        """
+        export_model(self, filepath, format, verbose, input_signature, **kwargs)
 
     # ---- configuration
 

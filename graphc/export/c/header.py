@@ -135,7 +135,7 @@ def _declarations(interface: Interface) -> list[str]:
         f"#define {prefix}_ERROR_WEIGHTS 2",
         "",
         "/* Memory for what a call computes. The first member makes it aligned. */",
-        f"typedef union {{ double alignment; unsigned char bytes[{max(memory.arena_bytes, 1)}]; }} {name}_arena;",
+        f"typedef union {{ double alignment; unsigned char bytes[{memory.arena_bytes}]; }} {name}_arena;",
         "",
     ]
     if memory.state_bytes:
