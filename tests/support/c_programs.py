@@ -37,7 +37,7 @@ MAIN = """\
 static {name}_arena arena;
 
 static void *elements(size_t count, size_t size, int is_read) {{
-  static void *all[16]; /* which the leak sanitizer reads */
+  static void *all[500]; /* which the leak sanitizer reads */
   static int used = 0;
   void *const data = all[used++] = malloc(count * size + (count == 0));
   if (data == NULL || (is_read && fread(data, size, count, stdin) != count)) exit(2);
