@@ -13,7 +13,9 @@ import graphc
 from graphc import layers
 from graphc.errors import ArgumentError, BackendError, FileError, ShapeError, StateError, UnsupportedError
 from graphc.export.c.weights import array_text
-from tests.support.c_programs import CHECKS, Program
+from graphc.runtime.cpu import toolchain
+from tests.support.c_programs import CHECKS, Program, succeed
+from tests.support.portable import STRICT
 
 BOUND = 3
 
@@ -151,6 +153,31 @@ def test_names_that_c_does_not_have(name: str, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="cannot be named so in C"):
         sequential(layers.Dense(2)).export(tmp_path / "model.c", format="c", name=name)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["plain", "stateful", "file"])
+def test_the_example_in_the_header_compiles_and_runs(kind: str, tmp_path: Path) -> None:
+    stateful = [graphc.Input((3, 4), batch_size=2), layers.LSTM(2, stateful=True)]
+    model = graphc.Sequential(stateful) if kind == "stateful" else sequential(layers.Dense(2))
+    weights = "file" if kind == "file" else "source"
+    model.export(tmp_path / "part.c", format="c", name="digits", weights=weights, verbose=False)
+    header = (tmp_path / "part.h").read_text()
+    example = header.partition("Example:\n")[2].partition("*/")[0]
+    (tmp_path / "example.c").write_text(example)
+    sources = [tmp_path / "example.c", tmp_path / "part.c"]
+    succeed([*toolchain.find().command, *STRICT, *CHECKS, *sources, "-o", tmp_path / "example", "-lm"])
+    assert len(succeed([tmp_path / "example"], folder=tmp_path).split()) == (4 if kind == "stateful" else 2)
+
+
+def test_two_models_in_one_program(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        sequential(layers.Dense(2, "relu")).export(tmp_path / f"{name}.c", format="c", verbose=False)
+    calls = "first_predict(0, 0, 0, &a) + second_predict(0, 0, 0, &b)"
+    main = f"static first_arena a; static second_arena b; int main(void) {{ return {calls}; }}\n"
+    (tmp_path / "main.c").write_text(f'#include "first.h"\n#include "second.h"\n{main}')
+    sources = [tmp_path / name for name in ("main.c", "first.c", "second.c")]
+    succeed([*toolchain.find().command, *STRICT, *sources, "-o", tmp_path / "main", "-lm"])
+    succeed([tmp_path / "main"])
 
 
 def test_the_name_of_the_file_names_the_functions(tmp_path: Path) -> None:
