@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import graphc
-from benchmarks import compile_scaling, eager, loops, loops_rows, machine, results, systems, targets, turns
+from benchmarks import compile_scaling, deploy, eager, loops, loops_rows, machine, results, systems, targets, turns
 from benchmarks.ceilings import Ceilings, Level, Probe, Product
 from benchmarks.eager_rows import TITLES, report
 from benchmarks.gpu_peers import PEERS, Absent
@@ -314,6 +314,15 @@ def test_eager_calls_are_told_beside_the_second_fastest_peer() -> None:
     text = eager.report({"machine": machine.describe(), "medians": found})
     assert "| 3 (6) | 6 (12) | 7 (14) | 1 (2) | 0.50 |" in text and "| 1 (2) | - | - | - | - |" in text
     assert {*eager_keras.calls(graphc)} == {*TITLES}
+
+
+def test_the_table_of_exported_models_has_a_row_for_each_system_and_model() -> None:
+    cell = {"ms": 0.5, "batch_ms": 8.0, "size_kb": 1234.5, "peak_mb": 2.25}
+    text = deploy.report(
+        {"machine": machine.describe(), "medians": {"mlp": {"c": cell, "onnx": cell}, "gpt": {"c": cell}}}
+    )
+    assert "| MLP 784-128-10 | exported C | 1,234 | 2.2 | 0.5 | 4,000 |" in text
+    assert text.count("exported C") == 2 and text.count("ONNX Runtime") == 1
 
 
 def test_eager_calls_are_measured(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,19 +8,28 @@ from graphc import dtypes
 from graphc.codegen.lower.assemble import Assembly
 from graphc.codegen.target import Target
 from graphc.errors import BackendError
-from graphc.graph.registry import LibraryRule, NativeFunction, primitive
-from graphc.graph.types import TensorType
+from graphc.graph.registry import LibraryRule, NativeFunction, PortableFunction, primitive
+from graphc.graph.types import TensorType, at_origin
 from graphc.plan import Branch, Buffer, LibraryCall, Loop, Plan, Step, While
 
 
 def native_function(step: LibraryCall, plan: Plan) -> NativeFunction | None:
     """The library's function for a call; None where there is none."""
+    return _rule(step, plan).native
+
+
+def portable_function(step: LibraryCall, plan: Plan) -> PortableFunction | None:
+    """The function of exported C for a call; None where there is none."""
+    return _rule(step, plan).portable
+
+
+def _rule(step: LibraryCall, plan: Plan) -> LibraryRule:
     ids = (*step.operands, *step.results)
     types = [TensorType(shape, plan.buffers[id].dtype) for shape, id in zip(step.shapes, ids, strict=True)]
     lower = primitive(step.operation).lower
     assert lower is not None
     rule: LibraryRule = lower(tuple(types[: len(step.operands)]), **step.attrs)
-    return rule.native
+    return rule
 
 
 def bind_to_host(assembly: Assembly, target: Target) -> Assembly:
@@ -46,17 +55,19 @@ def bind_to_host(assembly: Assembly, target: Target) -> Assembly:
 
 
 def refuse(assembly: Assembly, target: Target) -> Assembly:
-    """Refuses library calls: the target has no libraries.
+    """Refuses library calls: the target has no libraries. For portable C some operations have functions in C.
 
     Raises:
-        BackendError: if there is a call; it names the operation and its origin.
+        BackendError: if there is a call; it names the operation, the layer and the line.
     """
     portable = target.backend == "c99"
     for call in assembly.plan.calls():
-        where = f", from {call.origins[0]}" if call.origins else ""
-        raise BackendError(
+        if portable and portable_function(call, assembly.plan) is not None:
+            continue
+        error = BackendError(
             f"`{call.operation}` has no implementation {'in portable C' if portable else 'on the backend cuda'}",
-            got=f"a call of it{where}",
-            hint="end the model before it" if portable else "choose the backend cpu for this program",
+            got=f"a call of it, for {', '.join(map(str, call.shapes[: len(call.operands)]))}",
+            hint="export a model that ends before it" if portable else "choose the backend cpu for this program",
         )
+        raise at_origin(error, call.origins)
     return assembly

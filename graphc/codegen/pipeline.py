@@ -185,6 +185,7 @@ PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
             COPY_SOURCES,
             *LOWERING,
             _assemblies("library_calls", refuse, is_optional=False),
+            _assemblies("sample_loops", lambda assembly, _: fuse_loops(assembly, slots=1)),
             _assemblies("deduplicate", lambda assembly, _: deduplicate(assembly)),
             *SCHEDULE,
             _assemblies("scratch", _panels, is_optional=False),

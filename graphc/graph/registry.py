@@ -168,16 +168,32 @@ class NativeFunction:
 
 
 @dataclass(frozen=True, slots=True)
+class PortableFunction:
+    """A function in C99 that needs no library and no memory of its own.
+
+    Args:
+        name: The function below: `void name(void *const *places, const long *extents)`. It gets what the function of a
+            library gets.
+        definition: Its source text.
+    """
+
+    name: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
 class LibraryRule:
     """The implementation of an operation by a library. Without one, `cpu` runs the reference, and `cuda` raises.
 
     Args:
         work: The estimated number of scalar operations.
         native: The function that computes it on `cpu`, where the library is installed.
+        portable: The function that computes it in exported C, which has no libraries.
     """
 
     work: Dim
     native: NativeFunction | None = None
+    portable: PortableFunction | None = None
 
 
 @dataclass(frozen=True)

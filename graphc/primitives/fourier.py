@@ -12,6 +12,7 @@ from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batched, Case, Kind, LibraryRule, Primitive, register
 from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import COMPLEX, Array, check_dtype, linear_in
+from graphc.primitives.portable import fourier
 
 # About how many operations a transform takes for each element.
 _WORK = 32
@@ -33,7 +34,7 @@ def _eval(x: Array, inverse: bool) -> Array:
 
 
 def _lower(types: Sequence[TensorType], inverse: bool) -> LibraryRule:
-    return LibraryRule(types[0].elements * _WORK)
+    return LibraryRule(types[0].elements * _WORK, portable=fourier(types[0], inverse))
 
 
 def _vjp(g: Value, n: Applied) -> Sequence[Value | None]:

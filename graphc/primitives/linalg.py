@@ -15,6 +15,7 @@ from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batch, Batched, Case, Kind, LibraryRule, NativeFunction, Primitive, register
 from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import Array, check_dtype, linear_in
+from graphc.primitives.portable import cholesky_factor, triangular_solution
 
 Grads = Sequence[Value | None]
 # The dtypes of LAPACK.
@@ -123,7 +124,7 @@ if (failed) for (long e = 0; e < n * n; ++e) to[e] = ({c_type})GC_NAN;
 }}
 }}"""
     work = count * size * size * size
-    return LibraryRule(work, NativeFunction(f"{letter}potrf", name, definition))
+    return LibraryRule(work, NativeFunction(f"{letter}potrf", name, definition), cholesky_factor(x))
 
 
 def _cholesky_vjp(g: Value, n: Applied) -> Grads:
@@ -208,7 +209,8 @@ const int rows = (int)n, columns = (int)k;
 ("R", "{part}", "{operation}", "N", &columns, &rows, &one, a, &rows, x, &columns);
 }}
 }}"""
-    return LibraryRule(count * size * size * columns, NativeFunction(f"{letter}trsm", name, definition))
+    native = NativeFunction(f"{letter}trsm", name, definition)
+    return LibraryRule(count * size * size * columns, native, triangular_solution(a, lower, transposed))
 
 
 def _solve_vjp(g: Value, n: Applied) -> Grads:

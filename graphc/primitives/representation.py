@@ -17,6 +17,7 @@ from graphc.graph.types import Attrs, TensorType
 from graphc.intrinsics import Intrinsic, own
 from graphc.intrinsics import register as register_intrinsic
 from graphc.primitives.base import ANY, FLOATS, INTEGERS, Array, full_like, pointwise
+from graphc.primitives.portable import same_bytes
 
 _SIGNBIT = """
 GC_FN int gc_signbit_float32(float x) { union { float number; unsigned bits; } v; v.number = x; return v.bits >> 31; }
@@ -102,7 +103,7 @@ def _bitcast_eval(x: Array, dtype: DType) -> Array:
 
 
 def _bitcast_lower(types: Sequence[TensorType], dtype: DType) -> LibraryRule:
-    return LibraryRule(types[0].elements)
+    return LibraryRule(types[0].elements, portable=same_bytes(types[0]))
 
 
 def _bitcast_batch(builder: Builder, attrs: Attrs, operands: Sequence[Batched], length: Dim) -> Value:

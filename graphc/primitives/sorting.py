@@ -13,6 +13,7 @@ from graphc.graph.builder import Applied, Builder, Value
 from graphc.graph.registry import Batched, Case, Kind, LibraryRule, Primitive, register
 from graphc.graph.types import Attrs, TensorType
 from graphc.primitives.base import ORDERED, Array, check_dtype
+from graphc.primitives.portable import sorted_rows
 
 # About how many comparisons sorting takes for each element.
 _COMPARISONS = 16
@@ -32,7 +33,7 @@ def _eval(x: Array) -> tuple[Array, Array]:
 
 
 def _lower(types: Sequence[TensorType]) -> LibraryRule:
-    return LibraryRule(types[0].elements * _COMPARISONS)
+    return LibraryRule(types[0].elements * _COMPARISONS, portable=sorted_rows(types[0]))
 
 
 def _vjp(given: Value | tuple[Value | None, ...], n: Applied) -> Sequence[Value | None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,25 @@ def test_workloads_are_equal_to_predict(kind: str, tmp_path: Path) -> None:
     assert program.needs() <= LIBRARY
 
 
+def other_compilers() -> dict[str, list[str]]:
+    """Compilers that are on this machine beside the one of the configuration, and how they are called."""
+    found = {name: [path] for name in ("clang", "tcc") if (path := shutil.which(name)) is not None}
+    if importlib.util.find_spec("ziglang") is not None:
+        found["zig"] = [sys.executable, "-m", "ziglang", "cc"]
+    return found
+
+
+@pytest.mark.parametrize("compiler", ["clang", "tcc", "zig"])
+@pytest.mark.parametrize("kind", SMALL)
+def test_other_compilers(kind: str, compiler: str, tmp_path: Path) -> None:
+    if compiler not in other_compilers():
+        pytest.skip(f"there is no {compiler}")
+    build, x = SMALL[kind]
+    model = settled(build())
+    program = Program(model, tmp_path, max_batch=BOUND)
+    program.check(model, program.build("-O2", compiler=other_compilers()[compiler]), x, batches=(1, BOUND))
+
+
 def test_larger_batches_than_the_bound_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     model = settled(mlp())
     program = Program(model, tmp_path, max_batch=2)
@@ -168,6 +189,6 @@ def test_a_cpp_compiler_takes_the_header(tmp_path: Path) -> None:
     (tmp_path / "use.cpp").write_text(f'#include "model.h"\nint main() {{ return {call}; }}\n')
     strict = ("-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic")
     object, used = tmp_path / "model.o", tmp_path / "used"
-    succeed([*toolchain.find().command, "-std=c99", "-c", tmp_path / "model.c", "-o", object])
+    succeed([*toolchain.find().command, "-std=c99", "-fno-sanitize=all", "-c", tmp_path / "model.c", "-o", object])
     succeed([compiler, *strict, tmp_path / "use.cpp", object, "-o", used, "-lm"])
     succeed([used])

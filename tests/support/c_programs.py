@@ -37,7 +37,7 @@ MAIN = """\
 static {name}_arena arena;
 
 static void *elements(size_t count, size_t size, int is_read) {{
-  static void *all[16]; /* which the leak sanitizer reads */
+  static void *all[500]; /* which the leak sanitizer reads */
   static int used = 0;
   void *const data = all[used++] = malloc(count * size + (count == 0));
   if (data == NULL || (is_read && fread(data, size, count, stdin) != count)) exit(2);
@@ -101,11 +101,12 @@ class Program:
         text = "".join(f"{argument}, " for argument in arguments)
         return MAIN.format(name=self.name, arrays="\n".join(arrays), results="\n".join(results), arguments=text)
 
-    def build(self, *flags: str) -> Path:
+    def build(self, *flags: str, compiler: Sequence[str] = ()) -> Path:
         """The program, built with these flags; all warnings are errors."""
         program = self.folder / "_".join(["program", *(flag.strip("-") for flag in flags)]).replace("=", "_")
         sources = (self.folder / "main.c", self.folder / f"{self.name}.c")
-        succeed([*toolchain.find().command, *STRICT, *flags, *map(str, sources), "-o", str(program), "-lm"])
+        command = compiler or toolchain.find().command
+        succeed([*command, *STRICT, *flags, *map(str, sources), "-o", str(program), "-lm"])
         return program
 
     def run(self, program: Path, *inputs: Array, batch: int | None = None, times: int = 1) -> list[Array]:
@@ -137,15 +138,17 @@ class Program:
                 np.testing.assert_allclose(got, expected, rtol=within, atol=within)
 
     def needs(self) -> set[str]:
-        """The symbols that the compiled model takes from elsewhere."""
+        """The symbols that the compiled model takes from elsewhere; it has no variables of its own."""
         compiled = self.folder / "model.o"
         source = str(self.folder / f"{self.name}.c")
         succeed([*toolchain.find().command, *STRICT, "-O2", "-c", source, "-o", str(compiled)])
-        return {line.split()[-1] for line in succeed(["nm", "-u", str(compiled)]).splitlines()}
+        symbols = [line.split()[-2:] for line in succeed(["nm", str(compiled)]).splitlines()]
+        assert {kind for kind, _ in symbols} <= set("TtRrU")  # functions, constants, and what is elsewhere
+        return {name for kind, name in symbols if kind == "U"}
 
 
-def succeed(command: Sequence[str | Path]) -> str:
+def succeed(command: Sequence[str | Path], folder: Path | None = None) -> str:
     """What a command writes; it must succeed."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, f"{shlex.join(map(str, command))}\n{done.stderr[:4000]}"
     return done.stdout

@@ -76,11 +76,10 @@ def export_c(
     assert isinstance(source, C99Source) and plan is not None
     memory = memory_of(plan, {BATCH: max_batch} if BATCH in plan.symbols else {}, weights == "file")
     interface = interface_of(name, traced, plan, max_batch, fixed_batch is not None, memory)
+    header = target.with_suffix(".h")
     files = {
-        target.with_suffix(".h"): header_text(interface).encode("ascii"),
-        target: source_text(interface, plan, source, memory, traced.values, target.with_suffix(".h").name).encode(
-            "ascii"
-        ),
+        header: header_text(interface, header.name).encode("ascii"),
+        target: source_text(interface, plan, source, memory, traced.values, header.name).encode("ascii"),
     }
     if weights == "file":
         files[target.with_name(f"{name}_weights.bin")] = weights_file(plan, memory)

@@ -13,12 +13,12 @@ def escaped(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_ .,:()\[\]-]", "_", text)[:80]
 
 
-def header_text(interface: Interface) -> str:
-    """The header."""
+def header_text(interface: Interface, file: str) -> str:
+    """The header, which lies in a file of a name."""
     guard = f"GRAPHC_{interface.prefix}_H"
     return "\n".join(
         [
-            *_description(interface),
+            *_description(interface, file),
             f"#ifndef {guard}",
             f"#define {guard}",
             "",
@@ -39,7 +39,7 @@ def header_text(interface: Interface) -> str:
     )
 
 
-def _description(interface: Interface) -> list[str]:
+def _description(interface: Interface, file: str) -> list[str]:
     memory, name = interface.memory, interface.name
     batch = f"exactly {interface.max_batch}" if interface.is_fixed else f"up to {interface.max_batch}"
     lines = [
@@ -66,7 +66,7 @@ def _description(interface: Interface) -> list[str]:
             f"   The weights are the contents of {name}_weights.bin, for machines with little-endian numbers, at an",
             "   address that is a multiple of 8.",
         ]
-    return [*lines, "", "   Example:", "", *(f"     {line}".rstrip() for line in _example(interface)), "*/"]
+    return [*lines, "", "   Example:", "", *(f"     {line}".rstrip() for line in _example(interface, file)), "*/"]
 
 
 def _described(argument: Argument) -> str:
@@ -76,10 +76,10 @@ def _described(argument: Argument) -> str:
     return f"{argument.name}[{shape}]  {argument.type.dtype.name}{note}  ({escaped(argument.label)})"
 
 
-def _example(interface: Interface) -> list[str]:
+def _example(interface: Interface, file: str) -> list[str]:
     name, prefix, memory = interface.name, interface.prefix, interface.memory
     count = interface.max_batch if interface.is_fixed else 1
-    lines = ["#include <stdio.h>", f'#include "{name}.h"', "", f"static {name}_arena arena;"]
+    lines = ["#include <stdio.h>", f'#include "{file}"', "", f"static {name}_arena arena;"]
     if memory.state_bytes:
         lines += [f"static {name}_state state;"]
     if memory.weights is not None:
@@ -100,7 +100,7 @@ def _example(interface: Interface) -> list[str]:
     arguments += ["&state"] * bool(memory.state_bytes) + ["weights.bytes"] * (memory.weights is not None) + ["&arena"]
     first = interface.outputs[0]
     lines += [
-        f"  /* ... fill {' and '.join(x.name for x in interface.inputs)} ... */".replace("/*", "//").replace(" */", ""),
+        f"  // ... fill {' and '.join(x.name for x in interface.inputs)} ...",
         f"  if ({name}_predict({', '.join(arguments)}) != 0) return 1;",
         f'  for (int i = 0; i < {count} * {_size(interface, first)}; ++i) printf("%g\\n", (double){first.name}[i]);',
         "  return 0;",
@@ -135,7 +135,7 @@ def _declarations(interface: Interface) -> list[str]:
         f"#define {prefix}_ERROR_WEIGHTS 2",
         "",
         "/* Memory for what a call computes. The first member makes it aligned. */",
-        f"typedef union {{ double alignment; unsigned char bytes[{max(memory.arena_bytes, 1)}]; }} {name}_arena;",
+        f"typedef union {{ double alignment; unsigned char bytes[{memory.arena_bytes}]; }} {name}_arena;",
         "",
     ]
     if memory.state_bytes:

@@ -9,6 +9,8 @@ from graphc import dims
 from graphc.plan import Plan
 from graphc.runtime import memory
 
+# C has no arrays of no elements; so many bytes are aligned anyway.
+LEAST_BYTES = 8
 # The weights in a file begin at multiples of this many bytes, behind a head as long.
 WEIGHTS_ALIGNMENT = 64
 
@@ -53,7 +55,7 @@ def memory_of(plan: Plan, bounds: Mapping[str, int], in_file: bool) -> Memory:
     weights = {id: WEIGHTS_ALIGNMENT + offset for id, offset in constants.items()}
     return Memory(
         layout.offsets,
-        layout.nbytes,
+        max(layout.nbytes, LEAST_BYTES),
         state,
         state_bytes,
         weights if in_file else None,

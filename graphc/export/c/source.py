@@ -70,11 +70,13 @@ def _predict(interface: Interface, plan: Plan, source: C99Source, memory: Memory
         out(f"static const unsigned char head[] = {{{head}}};")
         out(f"if (memcmp(weights, head, sizeof head) != 0) return {prefix}_ERROR_WEIGHTS;")
     out("if (batch == 0) return 0;")
-    for buffer in plan.buffers:
-        place = _place(buffer, interface, plan, memory)
-        if place is not None:
-            const = "const " * (buffer.role in ("input", "constant"))
-            out(f"{const}{stored(buffer.dtype)} *const b{buffer.id} = {place};")
+    accessed = {id for step in plan.steps for id in (*step.reads, *step.writes)}
+    for argument in interface.inputs:
+        if argument.buffer not in accessed:
+            out(f"(void){argument.name};")
+    for buffer in (buffer for buffer in plan.buffers if buffer.id in accessed):
+        const = "const " * (buffer.role in ("input", "constant"))
+        out(f"{const}{stored(buffer.dtype)} *const b{buffer.id} = {_place(buffer, interface, memory)};")
     for line in source.statements.splitlines():
         out(line.strip())
     out("return 0;")
@@ -82,14 +84,12 @@ def _predict(interface: Interface, plan: Plan, source: C99Source, memory: Memory
     return str(out)
 
 
-def _place(buffer: Buffer, interface: Interface, plan: Plan, memory: Memory) -> str | None:
-    """The address of a buffer; None for one that no step accesses."""
+def _place(buffer: Buffer, interface: Interface, memory: Memory) -> str:
+    """The address of a buffer."""
     id, type = buffer.id, stored(buffer.dtype)
     if buffer.role in ("input", "output"):
         arguments = interface.inputs if buffer.role == "input" else interface.outputs
-        name = next((argument.name for argument in arguments if argument.buffer == id), None)
-        if name is None:
-            return None
+        name = next(argument.name for argument in arguments if argument.buffer == id)
         return f"(const {type} *){name}" if buffer.role == "input" else f"({type} *){name}"
     if buffer.role == "constant":
         if memory.weights is None:
@@ -97,6 +97,4 @@ def _place(buffer: Buffer, interface: Interface, plan: Plan, memory: Memory) -> 
         return f"(const {type} *)(const void *)((const unsigned char *)weights + {memory.weights[id]})"
     if buffer.role == "state":
         return f"({type} *)(void *)(state->bytes + {memory.state[id]})"
-    if id not in memory.arena:
-        return None
     return f"({type} *)(void *)(arena->bytes + {memory.arena[id]})"

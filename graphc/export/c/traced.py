@@ -11,9 +11,10 @@ import numpy as np
 from graphc import config, dtypes, tree
 from graphc.errors import ShapeError, StateError, UnsupportedError
 from graphc.graph.core import Graph
+from graphc.layers.shapes import map_shapes
 from graphc.models.data import ArraySpec, DataSpec
 from graphc.models.program import trace_step
-from graphc.tracing import Array, describe, user_line
+from graphc.tracing import Array, KerasTensor, describe, user_line
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,21 @@ def traced_prediction(model: Any, signature: Any = None) -> Traced:
         StateError: if it is not known what the model takes.
         UnsupportedError: if something is computed on the host.
     """
-    inputs = _inputs(model) if signature is None else signature
+    inputs = _inputs(model) if signature is None else _argument(signature)
     leaves, structure = tree.flatten_with_spec(inputs)
     spec = DataSpec(tuple(_spec(i, leaf, model) for i, leaf in enumerate(leaves)), (structure, None, None))
     model._ensure_weights(spec)
-    step = trace_step(model, spec, "predict", None)
-    if step.host_calls:
+    try:
+        step = trace_step(model, spec, "predict", None)
+    finally:
+        model._clear_losses()
+    for call in step.host_calls:
+        layer = getattr(call.function, "__self__", model)
         raise UnsupportedError(
-            "a layer of the model computes on the host, in Python",
-            layer=model.name,
-            where=describe(model.compile_origin),
-            hint="leave it out of the exported model, and pass what it returns",
+            f"{type(layer).__name__} computes on the host, in Python, and not in C",
+            layer=layer.name,
+            where=describe(user_line()),
+            hint="export a model of the layers behind it, and pass what it returns",
         )
     values = {name: np.asarray(variable.numpy()) for name, variable in step.variables.items()}
     names = tuple(getattr(leaf, "name", None) or f"input {i}" for i, leaf in enumerate(leaves))
@@ -64,20 +69,29 @@ def traced_prediction(model: Any, signature: Any = None) -> Traced:
     return Traced(step.graph, values, (tuple(map(str, names)), tuple(outputs)))
 
 
+def _argument(signature: Any) -> Any:
+    """The structure of the inputs; Keras's signatures are lists of the arguments of `call`."""
+    is_list = isinstance(signature, list | tuple) and len(signature) == 1
+    return signature[0] if is_list else signature
+
+
 def _inputs(model: Any) -> Any:
-    """The symbolic inputs of a model."""
+    """The symbolic inputs of a model, or what has their shapes."""
     if getattr(model, "_graph", None) is not None:
         return model.input
+    shapes = getattr(model, "_build_args", None) or {}
+    if model.built and "input_shape" in shapes:
+        return map_shapes(lambda shape: KerasTensor((None, *shape[1:])), shapes["input_shape"])
     raise StateError(
         "it is not known what the model takes",
         layer=model.name,
-        where=describe(model._origin),
-        hint="pass `input_signature`, such as [graphc.InputSpec(shape=(None, 784))]",
+        where=describe(user_line()),
+        hint="call it on data first, or pass `input_signature`, such as [graphc.InputSpec(shape=(None, 784))]",
     )
 
 
 def _spec(position: int, leaf: Any, model: Any) -> ArraySpec:
-    shape = tuple(leaf.shape or ())
+    shape = tuple(getattr(leaf, "shape", None) or ())
     if not shape or any(size is None for size in shape[1:]):
         raise ShapeError(
             "an exported model takes inputs of known size, but for the batch",
@@ -85,6 +99,13 @@ def _spec(position: int, leaf: Any, model: Any) -> ArraySpec:
             where=describe(user_line()),
             got=f"{getattr(leaf, 'name', None) or f'input {position}'}: {shape}",
             hint="pass `input_signature`, such as [graphc.InputSpec(shape=(None, 128))]",
+        )
+    if str(getattr(leaf, "dtype", "")) == dtypes.string.name:
+        raise UnsupportedError(
+            "an exported model takes numbers, and no strings",
+            layer=model.name,
+            where=describe(user_line()),
+            hint="export a model of the layers behind the lookup, and pass what that returns",
         )
     dtype = dtypes.as_dtype(getattr(leaf, "dtype", None) or config.floatx())
     return ArraySpec(f"x{position}", tuple(map(int, shape[1:])), dtype)

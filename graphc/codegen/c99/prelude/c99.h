@@ -1,3 +1,8 @@
+/* Conditions are computed without branches, by the operators of bits, so that loops become vector code. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wunknown-warning-option"
+#pragma clang diagnostic ignored "-Wbitwise-instead-of-logical"
+#endif
 #if defined(__GNUC__)
 #define GC_UNUSED __attribute__((unused))
 #define GC_KERNEL static __attribute__((noinline))

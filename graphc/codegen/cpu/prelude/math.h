@@ -69,7 +69,7 @@ GC_INLINE float gc_log_float32(float x) {
   float y = f + (square * f * q + (e * -2.12194440e-4f - 0.5f * square)) + e * 0.693359375f;
   y = x == 0 ? -(float)GC_INFINITY : y;
   y = x < 0 ? (float)GC_NAN : y;
-  return (x == (float)GC_INFINITY) | (x != x) ? x : y;
+  return ((x == (float)GC_INFINITY) | (x != x)) ? x : y;
 }
 /* log(u) corrected for what rounding took from u = 1 + x (Goldberg, 1991, theorem 4). */
 GC_INLINE float gc_log1p_float32(float x) {

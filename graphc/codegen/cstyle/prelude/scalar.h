@@ -6,8 +6,8 @@
   GC_FN T gc_max_##NAME(T a, T b) { return a > b ? a : b; }
 /* An extremum with NaN is NaN. */
 #define GC_ORDER_FLOAT(T, NAME)                                                                                       \
-  GC_FN T gc_min_##NAME(T a, T b) { return (a < b) | (a != a) ? a : b; }                                              \
-  GC_FN T gc_max_##NAME(T a, T b) { return (a > b) | (a != a) ? a : b; }
+  GC_FN T gc_min_##NAME(T a, T b) { return ((a < b) | (a != a)) ? a : b; }                                            \
+  GC_FN T gc_max_##NAME(T a, T b) { return ((a > b) | (a != a)) ? a : b; }
 
 /* Integers. Products and shifted bits are those of `unsigned` at least: C would compute narrow ones as `int`, where they may
    be too large. */
@@ -24,7 +24,7 @@
     T r;                                                                                                              \
     if (b == 0 || b == -1) return 0;                                                                                  \
     r = (T)(a % b);                                                                                                   \
-    return (T)(r + ((r != 0) & ((r < 0) != (b < 0)) ? b : 0));                                                        \
+    return (T)(r + (((r != 0) & ((r < 0) != (b < 0))) ? b : 0));                                                      \
   }                                                                                                                   \
   GC_FN T gc_pow_##NAME(T a, T b) {                                                                                   \
     UNSIGNED result = 1, base = (UNSIGNED)a;                                                                          \
