@@ -24,8 +24,8 @@ from graphc.saving.files import (
     check_size,
     folder_written_aside,
     h5_entries,
+    h5_of,
     too_large,
-    write_h5,
     written_aside,
 )
 from graphc.tracing import Array
@@ -109,17 +109,11 @@ def _members(
         now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
         yield METADATA, json.dumps({"keras_version": _VERSION, "date_saved": now}).encode()
         yield CONFIG, json.dumps(config).encode()
-    yield WEIGHTS, _h5_bytes(arrays)
+    yield WEIGHTS, h5_of(arrays)
     for name, content in files.items():
         yield _FILES + name, content
     if training is not None:
-        yield _TRAINING, _h5_bytes(training)
-
-
-def _h5_bytes(arrays: Mapping[str, Array]) -> Any:
-    content = io.BytesIO()
-    write_h5(content, arrays)
-    return content.getbuffer()
+        yield _TRAINING, h5_of(training)
 
 
 # ---- reading
