@@ -140,6 +140,10 @@ class ModelFile:
             raise too_large(f"{CONFIG} in the model file", self._members.size(CONFIG), _MOST_TEXT)
         return _json(self.path, self._read(CONFIG))
 
+    def metadata(self) -> dict[str, Any] | None:
+        """What the file tells of itself; None if it tells nothing."""
+        return _json(self.path, self._read(METADATA)) if METADATA in self._members.names() else None
+
     def weights(self) -> dict[str, Entry]:
         """The entries of the weights, by key."""
         return self._entries(WEIGHTS)

@@ -268,12 +268,13 @@ def write(path: Path, arrays: Mapping[str, Array], kind: str) -> None:
 
 
 def _write_safetensors(path: Path, arrays: Mapping[str, Array]) -> None:
-    from safetensors.numpy import save_file  # noqa: PLC0415
+    from safetensors.numpy import save as bytes_of  # noqa: PLC0415
 
     # safetensors has no NumPy dtype for bfloat16: the bits are stored as uint16, and the dtype in the metadata.
     metadata = {key: dtypes.as_dtype(array.dtype).name for key, array in arrays.items()}
     bits = {key: array.view(np.uint16) if _is_bfloat16(array) else array for key, array in arrays.items()}
-    save_file({key: np.ascontiguousarray(array) for key, array in bits.items()}, path, metadata=metadata)
+    # The library's own writing to a file leaves temporary ones when it is interrupted.
+    path.write_bytes(bytes_of({key: np.ascontiguousarray(array) for key, array in bits.items()}, metadata))
 
 
 def h5_of(arrays: Mapping[str, Array]) -> memoryview:
