@@ -1,10 +1,11 @@
 """Training that is killed at any moment and goes on as if nothing had happened.
 
-The program starts itself as a process that trains a small convnet with dropout and shuffled data, kills this process
-several times, and starts it again each time. The weights in the end are bit for bit those of a training that nobody
-interrupted.
+Data: 512 noisy images of stripes of 12 x 12 pixels. The program trains a small convnet with dropout and shuffled data
+in a process of its own, kills this process several times, and starts it again each time.
+Prints the training accuracy (about 0.9), and whether the weights are bit for bit those of a training that nobody
+interrupted. Takes about 15 seconds.
 
-    python examples/resume.py
+Run: `python examples/resume.py`.
 """
 
 import argparse
@@ -80,12 +81,12 @@ def run(folder: Path, kill_after: int = 0) -> bool:
 
 def main() -> bool:
     with tempfile.TemporaryDirectory() as name:
-        print("without interruption:")
+        print("without interruption:", flush=True)
         run(Path(name, "whole"))
-        print("killed again and again:")
+        print("killed again and again:", flush=True)
         for kill_after in (7, 20, 13):
             if not run(Path(name, "killed"), kill_after):
-                print(f"  killed after {kill_after} batches")
+                print(f"  killed after {kill_after} batches", flush=True)
         run(Path(name, "killed"))
         models = [make_model(), make_model()]
         for model, folder in zip(models, ("whole", "killed"), strict=True):
