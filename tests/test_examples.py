@@ -137,7 +137,7 @@ QUALITY: dict[str, dict[str, tuple[float, float]]] = {
         r"threshold .* recall (\S+)": (0.85, 1),
     },
     "resnet_augmentation.py": {r"test accuracy: (\S+)": (0.84, 1)},
-    "resume.py": {r"accuracy (\S+)": (0.8, 1), r"from epoch (\d) on": (1, 4)},
+    "resume.py": {r"epoch 1 on: accuracy (\S+)": (0.8, 1), r"from epoch ([2-9]) on": (2, 4)},
     "segmentation_unet.py": {r"mean IoU: (\S+)": (0.55, 1), r"background +IoU (\S+)": (0.9, 1)},
     "several_outputs.py": {
         r"digit accuracy: ([\d.]+)": (0.88, 1),
