@@ -142,6 +142,7 @@ QUALITY: dict[str, dict[str, tuple[float, float]]] = {
         r"threshold .* recall (\S+)": (0.85, 1),
     },
     "resnet_augmentation.py": {r"test accuracy: (\S+)": (0.84, 1)},
+    "resume.py": {r"epoch 1 on: accuracy (\S+)": (0.8, 1), r"from epoch ([2-9]) on": (2, 4)},
     "segmentation_unet.py": {r"mean IoU: (\S+)": (0.55, 1), r"background +IoU (\S+)": (0.9, 1)},
     "several_outputs.py": {
         r"digit accuracy: ([\d.]+)": (0.88, 1),
@@ -161,6 +162,7 @@ QUALITY: dict[str, dict[str, tuple[float, float]]] = {
 # What else a program says, which shows that it does what it is there for.
 SAID: dict[str, str] = {
     "custom_parts.py": "the same results after loading: True",
+    "resume.py": "the weights are equal to the last bit",
     "several_outputs.py": "digit_accuracy, digit_loss, ink_loss, ink_mae, loss, odd_accuracy, odd_auc, odd_loss",
     "text_transformer.py": "the loaded model predicts the same: True",
     "transfer_learning.py": "moving averages changed: False",

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from graphc import checkpoint
 from graphc.callbacks.callback import Callback, Logs
-from graphc.errors import FileError, StateError
-from graphc.tracing import Array, Variable
+from graphc.errors import FileError, StateError, WeightsError
+from graphc.frames import warn
 from graphc.utils.arguments import argument_error, whole_number
 
-_WEIGHTS, _OPTIMIZER, _PROGRESS = "model.weights.h5", "optimizer.npz", "progress.json"
+_LAST, _BEFORE = "last", "before"
 
 
 class BackupAndRestore(Callback):
-    """Keeps weights, optimizer and progress in a folder while `fit` runs, and goes on from there when it runs again.
+    """Keeps checkpoints in a folder while `fit` runs, and goes on from the last one when it runs again.
 
-    A backup is written beside the last one and takes its place when it is complete, so that there is always one.
+    A checkpoint holds all that training depends on: see `graphc.checkpoint`. It takes the place of the last one when it
+    is complete, so that there is always one.
 
     Args:
         backup_dir: The folder. Use one for each training.
-        save_freq: `"epoch"`, or the number of batches between two backups.
-        double_checkpoint: Whether the backup before the last one is kept, too.
-        delete_checkpoint: Whether backups are removed when training has ended.
+        save_freq: `"epoch"`, or the number of batches between two checkpoints. Training goes on after the batch, or at
+            the beginning of the epoch, before which the last one was written.
+        double_checkpoint: Whether the checkpoint before the last one is kept, too, and used if the last is damaged.
+        delete_checkpoint: Whether checkpoints are removed when training has ended.
 
     Raises:
         ArgumentError: if an argument is invalid.
         StateError: if the model has no weights yet when training begins.
-        FileError: if a backup cannot be written, or is not one of this model.
+        FileError: if a checkpoint cannot be written, or is not one of this model.
 
     Example:
 
@@ -55,53 +54,35 @@ class BackupAndRestore(Callback):
         self.backup_dir = backup_dir
         self.save_freq = save_freq if save_freq == "epoch" else whole_number("save_freq", save_freq, 1)
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
-        self._epoch, self._batches = 0, 0
+        self._batches = 0
         if self.save_freq != "epoch":
             # A method of this object alone: batches are reported one by one only where this is needed.
             self.on_train_batch_end = self._end_batch  # type: ignore[method-assign]
 
-    @property
-    def _last(self) -> Path:
-        return Path(self.backup_dir, "last")
+    def _path(self, name: str) -> Path:
+        return Path(self.backup_dir, name)
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Restores the last backup, if there is one."""
+        """Restores the last checkpoint, if there is one."""
         if not self.model.built:
             raise StateError(
                 "BackupAndRestore needs a model with weights", got=self.model.name, hint="call `build` before `fit`"
             )
-        before = self._last.with_name("before")
-        found = next((folder for folder in (self._last, before) if (folder / _PROGRESS).exists()), None)
-        if found is None:
-            return
-        try:
-            progress = json.loads((found / _PROGRESS).read_text())
-            state = self._state_of_optimizer(found / _OPTIMIZER)
-            self._epoch = int(progress["epoch"])
-            self.model.load_weights(found / _WEIGHTS)
-        except (ValueError, KeyError) as error:
-            raise FileError(
-                "this backup is not one of this model", got=f"{found}: {error}", hint="choose another backup_dir"
-            ) from error
-        for variable, value in state:
-            variable.assign(value)
-        self.model._initial_epoch = self._epoch
-
-    def _state_of_optimizer(self, path: Path) -> list[tuple[Variable, Array]]:
-        """The variables of the optimizer, and their values in a backup."""
-        optimizer = self.model.optimizer
-        if not optimizer.built:
-            optimizer.build(self.model.trainable_variables)
-        with np.load(path, allow_pickle=False) as arrays:
-            values = [arrays[str(i)] for i in range(len(arrays.files))]
-        variables = optimizer.variables
-        if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
-            raise FileError("this backup is not one of this model's optimizer", got=str(path))
-        return [(x, value.view(x.numpy().dtype)) for x, value in zip(variables, values, strict=True)]
+        self._batches = 0
+        found = [path for path in (self._path(_LAST), self._path(_BEFORE)) if path.exists()]
+        for i, path in enumerate(found):
+            try:
+                self.model._initial_epoch = checkpoint.restore(path, self.model).epoch
+                return
+            except WeightsError:  # of another model
+                raise
+            except FileError as error:
+                if i + 1 == len(found):
+                    raise
+                warn(f"{path} is damaged, and the checkpoint before it is used: {error.got}")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Writes a backup, where one is due after each epoch."""
-        self._epoch = epoch + 1
+        """Writes a checkpoint, where one is due after each epoch."""
         if self.save_freq == "epoch":
             self._save()
 
@@ -111,33 +92,17 @@ class BackupAndRestore(Callback):
             self._save()
 
     def _save(self) -> None:
-        aside, before = self._last.with_name(f"aside-{os.getpid()}"), self._last.with_name("before")
-        try:
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir(parents=True)
-            self.model.save_weights(aside / _WEIGHTS)
-            values = [variable.numpy() for variable in self.model.optimizer.variables]
-            # Bits alone: NumPy's files have no bfloat16.
-            bits = {str(i): value.view(f"V{value.itemsize}") for i, value in enumerate(values)}
-            np.savez(aside / _OPTIMIZER, **bits)
-            (aside / _PROGRESS).write_text(json.dumps({"epoch": self._epoch, "batch": self._batches}))
-            shutil.rmtree(before, ignore_errors=True)
-            if self._last.exists():
-                os.replace(self._last, before)
-            os.replace(aside, self._last)
-            if not self.double_checkpoint:
-                shutil.rmtree(before, ignore_errors=True)
-        except OSError as error:
-            if isinstance(error, FileError):
-                raise
-            raise FileError("a backup cannot be written", got=f"{self.backup_dir}: {error.strerror}") from error
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+        last = self._path(_LAST)
+        if self.double_checkpoint and last.exists():
+            with suppress(FileNotFoundError):
+                self._path(_BEFORE).unlink()
+            os.link(last, self._path(_BEFORE))
+        checkpoint.save(last, self.model)
 
     def on_train_end(self, logs: Logs = None) -> None:
-        """Removes the backups, if this is wanted."""
+        """Removes the checkpoints, if this is wanted."""
         if self.delete_checkpoint:
-            for name in ("last", "before"):
-                shutil.rmtree(self._last.with_name(name), ignore_errors=True)
+            for name in (_LAST, _BEFORE):
+                self._path(name).unlink(missing_ok=True)
             with suppress(OSError):  # what else is in the folder stays
                 Path(self.backup_dir).rmdir()

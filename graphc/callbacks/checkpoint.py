@@ -18,6 +18,8 @@ _MODELS = (".keras", ".h5")
 class ModelCheckpoint(Monitor):
     """Saves the model, or its weights, after epochs or after a number of batches.
 
+    A model file is a checkpoint, too, from which training goes on where it was: see `graphc.checkpoint.restore`.
+
     Args:
         filepath: The path; `{epoch}`, `{batch}` and names of metrics in braces are replaced by their values. It ends
             with `.keras` or `.h5`; with `.weights.h5` or `.weights.safetensors` where only weights are saved.
@@ -59,6 +61,9 @@ class ModelCheckpoint(Monitor):
             )
         self.best = initial_value_threshold
         self._batches, self._epoch = 0, 0
+        if save_freq != "epoch":
+            # A method of this object alone: batches are reported one by one only where this is needed.
+            self.on_train_batch_end = self._end_batch  # type: ignore[method-assign]
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Checks that the direction of improvement is known, if it decides what is saved."""
@@ -69,10 +74,8 @@ class ModelCheckpoint(Monitor):
         """Notes the epoch."""
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+    def _end_batch(self, batch: int, logs: Logs = None) -> None:
         """Saves after so many batches."""
-        if self.save_freq == "epoch":
-            return
         self._batches += 1
         if self._batches >= self.save_freq:
             self._batches = 0

@@ -18,6 +18,7 @@ from graphc.dtypes import DType
 from graphc.errors import ArgumentError, DataError, DataWarning, DTypeError
 from graphc.models import positions
 from graphc.runtime.state import StateBuffer
+from graphc.saving.training import random_state
 from graphc.tracing import Array, Tensor, describe, user_line
 from graphc.tracing.arrays import STRINGS
 from graphc.utils.arguments import argument_error, number
@@ -481,6 +482,8 @@ class Batches:
             )
         self._peeked: list[Any] = []
         self._iterator: Iterator[Any] | None = None
+        # The states of random generators when the iteration began, for checkpoints.
+        self.begun: dict[str, Any] | None = None
 
     @property
     def steps(self) -> int | None:
@@ -522,42 +525,47 @@ class Batches:
         if self._peeked and order is None and not hasattr(self.source, "on_epoch_begin"):
             return
         if self._iterator is None or self.can_restart():
-            if isinstance(self._iterator, AheadIfSlow):
-                self._iterator.close()
-            self._peeked, self._iterator = [], self._new_iterator(order)
+            self._close()
+            self._iterator = self._new_iterator(order)
 
-    def restart(self, order: Sequence[int] | None, iterations: int, within: bool, skipped: int) -> Batch | None:
-        """Starts an iteration as it was started before, for a checkpoint.
+    def forget(self) -> None:
+        """Drops the batch that was fetched to look at it: the iterator has gone to another position."""
+        self._peeked = []
+
+    def skip(self, iterations: int) -> None:
+        """Begins iterations until there were so many: the next one may differ by that from those before."""
+        self._close()
+        if not self.indexed and positions.counts(self.source):
+            for _ in range(positions.iterations(self.source), iterations):
+                positions.begun(self.source)
+
+    def restart(self, order: Sequence[int] | None, done: int, again: bool) -> Batch | None:
+        """Goes to a position in a pass.
 
         Args:
             order: The indices of the batches, for a source with indices. None: in the source's order.
-            iterations: How many iterations of an iterable had been begun.
-            within: Whether the last of them goes on; else the next one is begun later.
-            skipped: The number of batches that were used of it.
+            done: The number of batches that were used.
+            again: Whether an iterable is iterated anew; else the iteration goes on that was begun to look at a batch.
 
         Returns:
-            The last of these batches, of an iterable; None of a source with indices, where they are not made again.
+            The last of the batches that were used, of an iterable; None of a source with indices.
         """
-        begun = positions.iterations(self.source)
-        # The iteration that was begun to peek at a batch may be the one that goes on.
-        if self.indexed or not within or begun != iterations or not self._peeked:
-            if isinstance(self._iterator, AheadIfSlow):
-                self._iterator.close()
-            self._peeked, self._iterator = [], None
-        if not self.indexed and positions.counts(self.source):
-            # An iteration may differ from the one before by how many there were.
-            for _ in range(begun, iterations - within):
-                positions.begun(self.source)
-        if not within:
-            return None
         if self.indexed:
-            self._iterator = self._new_iterator(order, first=skipped)
+            self._close()
+            self._iterator = self._new_iterator(order, first=done)
             return None
+        if again or not self._peeked:
+            self._close()
         self._iterator = self._iterator or self._new_iterator(order)
         last = None
-        for _ in range(skipped):
+        for _ in range(done):
             last = self._peeked.pop() if self._peeked else next(self._iterator, None)
         return None if last is None else self.make_batch(last)
+
+    def _close(self) -> None:
+        if isinstance(self._iterator, AheadIfSlow):
+            self._iterator.close()
+        self._peeked, self._iterator = [], None
 
     def next(self) -> Batch | None:
         """The next batch; None at the end."""
@@ -571,6 +579,7 @@ class Batches:
             indices = order if order is not None else range(count) if count is not None else itertools.count()
             iterator: Iterator[Any] = (self.source[i] for i in itertools.islice(indices, first, None))
         else:
+            self.begun = random_state()
             iterator = positions.begun(self.source)
         return AheadIfSlow(iterator) if ahead and self._is_fetched_ahead() else iterator
 

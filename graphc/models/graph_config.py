@@ -268,7 +268,9 @@ class _Call:
         return outputs
 
 
-_OPERATIONS = {"".join(part.capitalize() for part in name.split("_")): name for name in ops.__all__}
+_OPERATIONS = {
+    "".join(part.capitalize() for part in name.split("_")): name for name in dir(ops) if callable(getattr(ops, name))
+}
 
 
 def graph_from_config(

@@ -30,7 +30,7 @@ def digest(arrays: Mapping[str, Array]) -> int:
     for name in sorted(arrays):
         array = arrays[name]
         plain = np.array(array.tolist()).astype("U") if array.dtype == object else array
-        total = zlib.crc32(np.ascontiguousarray(plain).view(np.uint8), total)
+        total = zlib.crc32(np.ascontiguousarray(plain).tobytes(), total)
     return total
 
 

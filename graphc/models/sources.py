@@ -283,7 +283,7 @@ class IterableSource:
         """How many batches of the pass are done, and what leads to the next one."""
         return {
             "done": self._done or 0,
-            "random": self._random,
+            "random": self._random if self.batches.indexed else self.batches.begun,
             "iterations": positions.iterations(self.batches.source),
             "calls": self._calls,
             "state": positions.state_of(self.batches.source),
@@ -296,10 +296,12 @@ class IterableSource:
         Raises:
             DataError: if they are other data.
         """
-        source, done = self.batches.source, position["done"]
+        source, batches, done = self.batches.source, self.batches, position["done"]
         if position["state"] is not None:
             positions.set_state(source, position["state"])
-        elif not self.batches.can_restart():
+            if not batches.can_restart():
+                batches.forget()
+        elif not batches.can_restart():
             warn(
                 f"training goes on with the next batch that the {type(source).__name__} gives: it cannot be set back."
                 f" {done} batches of its pass were used before the checkpoint was written; arrays, a PyDataset, or an"
@@ -308,13 +310,29 @@ class IterableSource:
             )
         elif not positions.replay_hooks(source, position["calls"]):
             warn("the data set was used after the checkpoint was written: its epochs may differ now", DataWarning)
-        self._calls, self._done, self._random = list(position["calls"]), done, position["random"]
-        if not self.batches.can_restart():
+        self._calls, self._done, self._random, self._next = list(position["calls"]), done, position["random"], None
+        if not batches.can_restart():
             return
-        skipped = done if within and (position["state"] is None or self.batches.indexed) else 0
-        if within:
+        if not within:
+            batches.skip(position["iterations"])
+        elif batches.indexed:
             set_random_state(position["random"])
-        last = self.batches.restart(self._new_order() if within else None, position["iterations"], within, skipped)
-        self._next = None
-        if last is not None and skipped and positions.digest(last.arrays) != position["digest"]:
-            raise _other_data()
+            batches.restart(self._new_order(), done, again=True)
+        else:
+            self._iterate_to(position)
+
+    def _iterate_to(self, position: Mapping[str, Any]) -> None:
+        """Goes to a position of an iterable: in the iteration that is begun, or in a new one.
+
+        The order of an iteration may depend on how many there were, or on random states when it begins.
+        """
+        source, batches = self.batches.source, self.batches
+        done = 0 if position["state"] is not None else position["done"]
+        if positions.iterations(source) != position["iterations"]:
+            batches.skip(position["iterations"] - 1)
+        for again in (False, True):
+            set_random_state(position["random"])
+            self._last = batches.restart(None, done, again)
+            if not done or (self._last is not None and positions.digest(self._last.arrays) == position["digest"]):
+                return
+        raise _other_data()

@@ -15,7 +15,7 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.layers.kinds import KINDS, refuse_unsupported
 from graphc.parameters import Kind, configured
 from graphc.preprocessing_layers.host import HostLayer, batches_of, is_batch, text_array
-from graphc.preprocessing_layers.vocabulary import StringLookup
+from graphc.preprocessing_layers.vocabulary import StringLookup, without_paths
 from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
 from graphc.tracing import Array, Tensor, describe
 
@@ -229,7 +229,7 @@ class TextVectorization(HostLayer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Creates a layer from a configuration that `get_config` returned."""
-        return cls(**{name: value for name, value in config.items() if name != "vocabulary_size"})
+        return cls(**without_paths(cls.__name__, {k: v for k, v in config.items() if k != "vocabulary_size"}))
 
 
 def _each(texts: Array, function: Callable[[str], str]) -> Array:

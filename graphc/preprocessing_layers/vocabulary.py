@@ -284,7 +284,11 @@ class IndexLookup(Encoding, HostLayer):
         """The configuration, from which `from_config` creates an equal layer, with its vocabulary."""
         config = super().get_config() | {"vocabulary_size": self.vocabulary_size() if self._tokens else None}
         if self._is_given:
-            return config | {name: _plain(config[name]) for name in ("vocabulary", "idf_weights")}
+            given = {name: _plain(config[name]) for name in ("vocabulary", "idf_weights")}
+            # A file may be elsewhere when the configuration is read, and is not read from there.
+            return (
+                config | given | ({"vocabulary": self.get_vocabulary()} if isinstance(given["vocabulary"], str) else {})
+            )
         return config | {
             "vocabulary": self.get_vocabulary() if self._tokens else None,
             "idf_weights": None if self._idf is None else self._idf[: self.vocabulary_size()].tolist(),
@@ -293,12 +297,30 @@ class IndexLookup(Encoding, HostLayer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Creates a layer from a configuration that `get_config` returned."""
-        return cls(**{name: value for name, value in config.items() if name != "vocabulary_size"})
+        return cls(**without_paths(cls.__name__, {k: v for k, v in config.items() if k != "vocabulary_size"}))
 
 
 def _plain(values: Any) -> Any:
     """Values as a list, as in JSON."""
     return np.asarray(values).tolist() if isinstance(values, list | tuple | np.ndarray) else values
+
+
+def without_paths(kind: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a lookup, which names no file: whoever wrote it could have any file read.
+
+    Raises:
+        ArgumentError: if it names one.
+    """
+    for name in ("vocabulary", "idf_weights"):
+        if isinstance(config.get(name), str | Path):
+            raise ArgumentError(
+                f"the configuration of a {kind} names a file, which is not read",
+                layer=str(config.get("name")),
+                got=repr(config[name])[:80],
+                expected="the tokens",
+                hint="create the layer with the tokens, or with the path",
+            )
+    return config
 
 
 def _lines(path: str | Path) -> list[str]:

@@ -18,11 +18,14 @@ from graphc.saving.weights import save as _save
 
 if TYPE_CHECKING:
     from graphc.models import load_model, save_model
+    from graphc.saving.file_editor import KerasFileEditor
 
 CustomObjectScope = custom_object_scope
 # With the models, so that all that a file may name is registered.
 __getattr__, __dir__ = lazy.attributes(
-    "graphc.saving", (), dict.fromkeys(("load_model", "save_model"), "graphc.models")
+    "graphc.saving",
+    (),
+    {**dict.fromkeys(("load_model", "save_model"), "graphc.models"), "KerasFileEditor": "graphc.saving.file_editor"},
 )
 
 
@@ -48,6 +51,7 @@ def load_weights(model: object, filepath: object, skip_mismatch: bool = False, *
 
 __all__ = [
     "CustomObjectScope",
+    "KerasFileEditor",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",

@@ -24,8 +24,8 @@ from graphc.saving.files import (
     check_size,
     folder_written_aside,
     h5_entries,
+    h5_of,
     too_large,
-    write_h5,
     written_aside,
 )
 from graphc.tracing import Array
@@ -109,17 +109,11 @@ def _members(
         now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
         yield METADATA, json.dumps({"keras_version": _VERSION, "date_saved": now}).encode()
         yield CONFIG, json.dumps(config).encode()
-    yield WEIGHTS, _h5_bytes(arrays)
+    yield WEIGHTS, h5_of(arrays)
     for name, content in files.items():
         yield _FILES + name, content
     if training is not None:
-        yield _TRAINING, _h5_bytes(training)
-
-
-def _h5_bytes(arrays: Mapping[str, Array]) -> Any:
-    content = io.BytesIO()
-    write_h5(content, arrays)
-    return content.getbuffer()
+        yield _TRAINING, h5_of(training)
 
 
 # ---- reading
@@ -145,6 +139,10 @@ class ModelFile:
         if CONFIG in self._members.names() and self._members.size(CONFIG) > _MOST_TEXT:
             raise too_large(f"{CONFIG} in the model file", self._members.size(CONFIG), _MOST_TEXT)
         return _json(self.path, self._read(CONFIG))
+
+    def metadata(self) -> dict[str, Any] | None:
+        """What the file tells of itself; None if it tells nothing."""
+        return _json(self.path, self._read(METADATA)) if METADATA in self._members.names() else None
 
     def weights(self) -> dict[str, Entry]:
         """The entries of the weights, by key."""

@@ -8,6 +8,7 @@ on first use.
 from __future__ import annotations
 
 import ctypes
+import io
 import math
 import os
 import shutil
@@ -22,7 +23,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -255,7 +256,7 @@ def write(path: Path, arrays: Mapping[str, Array], kind: str) -> None:
 
     try:
         with written_aside(path) as aside:
-            (_write_safetensors if kind == "safetensors" else write_h5)(aside, arrays)
+            (_write_safetensors if kind == "safetensors" else _write_h5)(aside, arrays)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         # The libraries report a full disk with various exceptions.
         raise FileError(
@@ -267,24 +268,41 @@ def write(path: Path, arrays: Mapping[str, Array], kind: str) -> None:
 
 
 def _write_safetensors(path: Path, arrays: Mapping[str, Array]) -> None:
-    from safetensors.numpy import save_file  # noqa: PLC0415
+    from safetensors.numpy import save as bytes_of  # noqa: PLC0415
 
     # safetensors has no NumPy dtype for bfloat16: the bits are stored as uint16, and the dtype in the metadata.
     metadata = {key: dtypes.as_dtype(array.dtype).name for key, array in arrays.items()}
     bits = {key: array.view(np.uint16) if _is_bfloat16(array) else array for key, array in arrays.items()}
-    save_file({key: np.ascontiguousarray(array) for key, array in bits.items()}, path, metadata=metadata)
+    # The library's own writing to a file leaves temporary ones when it is interrupted.
+    path.write_bytes(bytes_of({key: np.ascontiguousarray(array) for key, array in bits.items()}, metadata))
 
 
-def write_h5(path: Path | BinaryIO, arrays: Mapping[str, Array]) -> None:
-    """Writes arrays to an HDF5 file, in Keras's form."""
-    import h5py  # type: ignore[import-untyped]  # noqa: PLC0415
-
-    with h5py.File(path, "w") as file:
+def h5_of(arrays: Mapping[str, Array]) -> memoryview:
+    """Arrays as the bytes of an HDF5 file, in Keras's form."""
+    with h5_in_memory() as (file, content):
         for key, array in arrays.items():
             dataset = file.create_dataset(key, data=array)
             if _is_bfloat16(array):
                 # HDF5 has no bfloat16; this attribute is Keras's convention.
                 dataset.attrs["dtype"] = _BFLOAT16
+    return content.getbuffer()
+
+
+@contextmanager
+def h5_in_memory() -> Iterator[tuple[Any, io.BytesIO]]:
+    """A context with a new HDF5 file, and what has its bytes at the end.
+
+    The library writes no file itself: where a disk is full it crashes when the next file is opened.
+    """
+    import h5py  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        yield file, content
+
+
+def _write_h5(path: Path, arrays: Mapping[str, Array]) -> None:
+    path.write_bytes(h5_of(arrays))
 
 
 def _is_bfloat16(array: Array) -> bool:

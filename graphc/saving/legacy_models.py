@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc.errors import FileError, WeightsError
 from graphc.saving import legacy
-from graphc.saving.files import DAMAGED, converts, written_aside
+from graphc.saving.files import DAMAGED, converts, h5_in_memory, written_aside
 from graphc.tracing import Variable
 
 _CONFIG, _TRAINING = "model_config", "training_config"
@@ -30,25 +30,29 @@ def write(path: Path, model: Any, config: Mapping[str, Any], training: Mapping[s
     Raises:
         FileError: if the file cannot be written; an existing one is then unchanged.
     """
-    import h5py  # type: ignore[import-untyped]  # noqa: PLC0415
-
     try:
-        with written_aside(path) as aside, h5py.File(aside, "w") as file:
-            file.attrs["keras_version"], file.attrs["backend"] = "3.15.1", "jax"
-            file.attrs[_CONFIG] = json.dumps(config).encode()
-            layers = file.create_group("model_weights")
-            owners = [layer for layer in getattr(model, "layers", []) if layer.weights]
-            layers.attrs["layer_names"] = [layer.name.encode() for layer in owners]
-            for layer in owners:
-                _write_group(layers.create_group(layer.name), legacy.ordered(layer))
-            if training is not None:
-                optimizer = {key: training["optimizer"][key] for key in ("class_name", "config")}
-                others = {key: value for key, value in training.items() if key != "optimizer"}
-                file.attrs[_TRAINING] = json.dumps({**others, "optimizer_config": optimizer}).encode()
-                if model.optimizer is not None and model.optimizer.built:
-                    _write_group(file.create_group("optimizer_weights"), model.optimizer.variables)
+        with written_aside(path) as aside:
+            aside.write_bytes(_content(model, config, training))
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         raise FileError("the model cannot be written", got=f"{path}: {error}") from None
+
+
+def _content(model: Any, config: Mapping[str, Any], training: Mapping[str, Any] | None) -> memoryview:
+    with h5_in_memory() as (file, content):
+        file.attrs["keras_version"], file.attrs["backend"] = "3.15.1", "jax"
+        file.attrs[_CONFIG] = json.dumps(config).encode()
+        layers = file.create_group("model_weights")
+        owners = [layer for layer in getattr(model, "layers", []) if layer.weights]
+        layers.attrs["layer_names"] = [layer.name.encode() for layer in owners]
+        for layer in owners:
+            _write_group(layers.create_group(layer.name), legacy.ordered(layer))
+        if training is not None:
+            optimizer = {key: training["optimizer"][key] for key in ("class_name", "config")}
+            others = {key: value for key, value in training.items() if key != "optimizer"}
+            file.attrs[_TRAINING] = json.dumps({**others, "optimizer_config": optimizer}).encode()
+            if model.optimizer is not None and model.optimizer.built:
+                _write_group(file.create_group("optimizer_weights"), model.optimizer.variables)
+    return content.getbuffer()
 
 
 def _write_group(group: Any, variables: Sequence[Variable]) -> None:
@@ -63,7 +67,7 @@ def configurations(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     Raises:
         FileError: if it is no such file.
     """
-    import h5py  # noqa: PLC0415
+    import h5py  # type: ignore[import-untyped]  # noqa: PLC0415
 
     if not path.is_file():
         raise WeightsError("there is no such file", got=str(path), hint="check the path")

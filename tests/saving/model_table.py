@@ -159,7 +159,7 @@ def own_parts(k: Any) -> Made:
 def convnet(k: Any) -> Made:
     layers = k.layers
     parts = [layers.Conv2D(4, 3, padding="same", use_bias=False), layers.BatchNormalization()]
-    parts += [layers.ReLU(), layers.MaxPooling2D()]
+    parts += [layers.ReLU()]
     more = [
         layers.MaxPooling2D(),
         layers.SeparableConv2D(4, 3),

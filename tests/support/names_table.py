@@ -39,8 +39,6 @@ ABSENT = {
     "layers.JaxLayer": _FRAMEWORK,
     "layers.TFSMLayer": _FRAMEWORK,
     "layers.TorchModuleWrapper": _FRAMEWORK,
-    "saving.KerasFileEditor": "not yet",
-    "legacy.saving": "not yet",
 }
 # How a name that is there differs; the sections above say more.
 DIFFERS = {
