@@ -31,6 +31,7 @@ ON_HOST = ("Hashing", "HashedCrossing", "TextVectorization")
 
 @pytest.fixture(autouse=True)
 def interpreted() -> Any:
+    graphc.utils.set_random_seed(0)
     with graphc.backend("numpy"):
         yield
 
@@ -182,6 +183,11 @@ OPERATORS = {
     "hard_silu": (lambda x: ops.hard_silu(x), {"HardSigmoid", "Mul"}, {"Where"}),
     "scale=False": (lambda x: layers.BatchNormalization(scale=False)(x), {"BatchNormalization"}, {"Sub", "Add"}),
     "center=False": (lambda x: layers.BatchNormalization(center=False)(x), {"BatchNormalization"}, {"Mul"}),
+    "behind a convolution": (
+        lambda x: layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(x)),
+        {"GlobalAveragePool"},
+        {"ReduceMean"},
+    ),
     "softplus": (lambda x: ops.softplus(x), {"Softplus"}, {"Log"}),
     "Conv2DTranspose": (lambda x: layers.Conv2DTranspose(2, 3, 2)(x), {"ConvTranspose"}, {"Pad"}),
     "channels last": (

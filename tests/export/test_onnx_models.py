@@ -20,6 +20,7 @@ TOLERANCES = {"mixed_bfloat16": 2e-2, "float16": 2e-3}
 
 @pytest.fixture(autouse=True)
 def interpreted() -> Any:
+    graphc.utils.set_random_seed(0)
     with graphc.backend("numpy"):
         yield
 

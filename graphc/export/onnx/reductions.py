@@ -191,7 +191,12 @@ def _sort(e: Emitter, node: Node, operands: Sequence[Stored]) -> tuple[Stored, .
 def mean_over(e: Emitter, x: Placed, type: TensorType, axes: Sequence[int]) -> Placed:
     """The mean over axes."""
     x = e.spread(x, type, axes)
-    return Placed(reduced(e.scope, "ReduceMean", e.named(x), places_of(x, axes)), left_axes(x, axes))
+    places, left = places_of(x, axes), left_axes(x, axes)
+    if len(x.axes) > 3 and sorted(places) == list(range(2, len(x.axes))) and type.dtype is dtypes.float32:
+        # Behind convolutions it is computed in their own layout.
+        pooled = e.scope.op("GlobalAveragePool", e.named(x))
+        return Placed(e.scope.op("Squeeze", pooled, e.scope.ints(*sorted(places))), left)
+    return Placed(reduced(e.scope, "ReduceMean", e.named(x), places), left)
 
 
 REDUCTIONS = MappingProxyType(
