@@ -305,7 +305,9 @@ class Model(Inspectable):
             verbose: Whether a message tells that the file is written. None: it does.
             input_signature: A structure of `InputSpec`, symbolic tensors or arrays like the inputs. None: the inputs
                 that the model has. The size of the batch is never fixed.
-            **kwargs: `opset_version`: for ONNX, the version of its operators, 17 or later.
+            **kwargs: For ONNX `opset_version`, the version of its operators, 17 or later. For C `max_batch`, the bound
+                of the batch (32), `name`, the prefix of the functions, and `weights`: `"source"`, or `"file"` for a
+                file beside the source.
 
         Raises:
             UnsupportedError: if the format cannot say what a layer computes.

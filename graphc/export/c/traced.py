@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from graphc import config, dtypes, tree
-from graphc.errors import ShapeError, StateError, UnsupportedError
+from graphc import dtypes
+from graphc.errors import ShapeError, UnsupportedError
+from graphc.export.inputs import output_names, symbolic_inputs
 from graphc.graph.core import Graph
-from graphc.layers.shapes import map_shapes
 from graphc.models.data import ArraySpec, DataSpec
 from graphc.models.program import trace_step
 from graphc.tracing import Array, KerasTensor, describe, user_line
@@ -45,9 +45,8 @@ def traced_prediction(model: Any, signature: Any = None) -> Traced:
         StateError: if it is not known what the model takes.
         UnsupportedError: if something is computed on the host.
     """
-    inputs = _inputs(model) if signature is None else _argument(signature)
-    leaves, structure = tree.flatten_with_spec(inputs)
-    spec = DataSpec(tuple(_spec(i, leaf, model) for i, leaf in enumerate(leaves)), (structure, None, None))
+    inputs, structure = symbolic_inputs(model, signature)
+    spec = DataSpec(tuple(_spec(i, x, model) for i, x in enumerate(inputs)), (structure, None, None))
     model._ensure_weights(spec)
     try:
         step = trace_step(model, spec, "predict", None)
@@ -62,50 +61,23 @@ def traced_prediction(model: Any, signature: Any = None) -> Traced:
             hint="export a model of the layers behind it, and pass what it returns",
         )
     values = {name: np.asarray(variable.numpy()) for name, variable in step.variables.items()}
-    names = tuple(getattr(leaf, "name", None) or f"input {i}" for i, leaf in enumerate(leaves))
-    outputs = getattr(model, "_output_names", None) or ()
-    if len(outputs) != len(step.graph.outputs):
-        outputs = [f"output {i}" for i in range(len(step.graph.outputs))]
-    return Traced(step.graph, values, (tuple(map(str, names)), tuple(outputs)))
+    return Traced(step.graph, values, (tuple(x.name for x in inputs), output_names(model, step)))
 
 
-def _argument(signature: Any) -> Any:
-    """The structure of the inputs; Keras's signatures are lists of the arguments of `call`."""
-    is_list = isinstance(signature, list | tuple) and len(signature) == 1
-    return signature[0] if is_list else signature
-
-
-def _inputs(model: Any) -> Any:
-    """The symbolic inputs of a model, or what has their shapes."""
-    if getattr(model, "_graph", None) is not None:
-        return model.input
-    shapes = getattr(model, "_build_args", None) or {}
-    if model.built and "input_shape" in shapes:
-        return map_shapes(lambda shape: KerasTensor((None, *shape[1:])), shapes["input_shape"])
-    raise StateError(
-        "it is not known what the model takes",
-        layer=model.name,
-        where=describe(user_line()),
-        hint="call it on data first, or pass `input_signature`, such as [graphc.InputSpec(shape=(None, 784))]",
-    )
-
-
-def _spec(position: int, leaf: Any, model: Any) -> ArraySpec:
-    shape = tuple(getattr(leaf, "shape", None) or ())
-    if not shape or any(size is None for size in shape[1:]):
+def _spec(position: int, x: KerasTensor, model: Any) -> ArraySpec:
+    if None in x.shape[1:]:
         raise ShapeError(
             "an exported model takes inputs of known size, but for the batch",
             layer=model.name,
             where=describe(user_line()),
-            got=f"{getattr(leaf, 'name', None) or f'input {position}'}: {shape}",
+            got=f"{x.name}: {x.shape}",
             hint="pass `input_signature`, such as [graphc.InputSpec(shape=(None, 128))]",
         )
-    if str(getattr(leaf, "dtype", "")) == dtypes.string.name:
+    if x.dtype == dtypes.string.name:
         raise UnsupportedError(
             "an exported model takes numbers, and no strings",
             layer=model.name,
             where=describe(user_line()),
             hint="export a model of the layers behind the lookup, and pass what that returns",
         )
-    dtype = dtypes.as_dtype(getattr(leaf, "dtype", None) or config.floatx())
-    return ArraySpec(f"x{position}", tuple(map(int, shape[1:])), dtype)
+    return ArraySpec(f"x{position}", x.shape[1:], x.type.dtype)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphc import dims, dtypes, tree
+from graphc import dims, dtypes
 from graphc.dims import Dim
-from graphc.errors import ArgumentError, GraphcError, ShapeError, StateError, UnsupportedError
+from graphc.errors import GraphcError, ShapeError, UnsupportedError
+from graphc.export.inputs import output_names, symbolic_inputs
 from graphc.export.onnx.lookups import Lookup, lookup_of
 from graphc.graph.core import Graph
 from graphc.graph.types import Ref, at_origin
@@ -18,7 +19,7 @@ from graphc.passes.dead_code import eliminate_dead
 from graphc.passes.empty import without_empty
 from graphc.passes.loops.optimize import optimize_loops
 from graphc.passes.simplify import simplify
-from graphc.tracing import BATCH, KerasTensor, Variable, describe, user_line
+from graphc.tracing import BATCH, KerasTensor, Variable
 
 
 @dataclass(frozen=True)
@@ -54,60 +55,19 @@ def inference_of(model: Any, input_signature: Any) -> Inference:
         StateError: if the model is not built.
         UnsupportedError: if it keeps states between calls, or the host computes what ONNX cannot say.
     """
-    structure = _signature(model, input_signature)
-    leaves, spec = tree.flatten_with_spec(structure)
-    tensors = tuple(_symbolic(leaf, i) for i, leaf in enumerate(leaves))
+    tensors, spec = symbolic_inputs(model, input_signature)
     step = _traced(model, tensors, spec)
     lookups = tuple(lookup_of(call, step.graph.symbols) for call in step.host_calls)
     graph = simplified(step.graph)
     _refuse_kept_states(graph)
     strings = {f"x{i}": (dims.size(BATCH), *x.dims[1:]) for i, x in enumerate(tensors) if x.dtype == dtypes.string.name}
     names = tuple(x.name for x in tensors)
-    return Inference(graph, step.variables, names, _output_names(model, step, graph), strings, lookups)
+    return Inference(graph, step.variables, names, output_names(model, step), strings, lookups)
 
 
 def simplified(graph: Graph) -> Graph:
     """The graph without what need not be computed, or need not be in a loop."""
     return simplify(optimize_loops(eliminate_dead(simplify(without_empty(graph)))))
-
-
-def _signature(model: Any, given: Any) -> Any:
-    if given is not None:
-        # Keras's signatures are lists of the arguments of `call`.
-        return given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
-    if getattr(model, "_graph", None) is not None:
-        return model.input
-    shapes = getattr(model, "_build_args", None) or {}
-    if not model.built or "input_shape" not in shapes:
-        raise StateError(
-            "the shapes of the model's inputs are not known",
-            layer=model.name,
-            where=describe(user_line()),
-            hint="call the model on data first, or pass input_signature=[graphc.InputSpec(shape=..., dtype=...)]",
-        )
-    return _tensors(shapes["input_shape"])
-
-
-def _tensors(shapes: Any) -> Any:
-    """Symbolic tensors for a structure of shapes."""
-    if isinstance(shapes, dict):
-        return {name: _tensors(part) for name, part in shapes.items()}
-    if all(size is None or isinstance(size, int) for size in shapes):
-        return KerasTensor((None, *shapes[1:]))
-    return type(shapes)(_tensors(part) for part in shapes)
-
-
-def _symbolic(leaf: Any, place: int) -> KerasTensor:
-    shape, dtype = getattr(leaf, "shape", None), getattr(leaf, "dtype", None)
-    if shape is None or not len(shape):
-        raise ArgumentError(
-            "an input signature tells the shape and the dtype of each input",
-            got=repr(leaf)[:80],
-            expected="an InputSpec with a shape, a symbolic tensor or an array, with the batch as first axis",
-        )
-    name = getattr(leaf, "name", None) or f"input_{place}"
-    sizes = tuple(size if isinstance(size, int) else None for size in shape)
-    return KerasTensor((None, *sizes[1:]), dtype if dtype is not None else "float32", name=name)
 
 
 def _traced(model: Any, tensors: Sequence[KerasTensor], spec: Any) -> Step:
@@ -166,12 +126,3 @@ def _refuse_kept_states(graph: Graph) -> None:
             hint="export it without training=True in its layers" if drawn else "export a model with stateful=False",
         )
         raise at_origin(error, node.loc)
-
-
-def _output_names(model: Any, step: Step, graph: Graph) -> tuple[str, ...]:
-    count = len(graph.outputs)
-    named = tree.unflatten(step.structure, list(range(count)))
-    if isinstance(named, dict):
-        return tuple("/".join(map(str, path)) for path in tree.paths(named))
-    names = list(getattr(model, "_output_names", None) or ())
-    return tuple(names) if len(names) == count else tuple(f"output_{i}" for i in range(count))
