@@ -422,6 +422,8 @@ CONFIGURATIONS: dict[str, Maker] = {
         "keras.utils", "get_file", "pwned", "file:///etc/hosts"
     ),
     "CVE-2025-8747: a function of graphc that downloads": called("graphc.utils.files", "get_file", "pwned", "x"),
+    "a registered name of another class": with_layer({**built_in("Dense", units=3), "registered_name": "pkg>MyDense"}),
+    "a registered name of any module": with_layer({**built_in("Dense", units=3), "registered_name": "builtins.eval"}),
     "a class of Keras that is no layer": class_of("keras.callbacks", "CSVLogger", filename="pwned"),
     "CVE-2025-12058: a vocabulary in a file": reads_file("StringLookup"),
     "CVE-2025-12058: a vocabulary at an address": reads_file("StringLookup", vocabulary="http://127.0.0.1:9/x"),
