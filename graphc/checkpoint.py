@@ -2,8 +2,11 @@
 
 A checkpoint holds weights, the states of optimizers, random generators and metrics, the epoch and the batch, and the
 order of the data. Training that is killed at any batch and resumed gives bit for bit the weights that it would have
-had, from the same data and with the same callbacks. A checkpoint whose name ends with `.keras` is a model file, too,
-which Keras reads; and a model file that is written while `fit` runs (by `ModelCheckpoint`) is a checkpoint.
+had, from the same data. What other callbacks note (the best value so far of `EarlyStopping`) is not in it, nor what
+they change after it is written: a callback that writes checkpoints is the last one in the list.
+
+A checkpoint whose name ends with `.keras` is a model file, too, which Keras reads; and a model file that is written
+while `fit` runs (by `ModelCheckpoint`) is a checkpoint.
 """
 
 from __future__ import annotations

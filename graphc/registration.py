@@ -404,10 +404,16 @@ def _passed_function(name: str, custom_objects: Any) -> Any:
 
 def _made_from(cls: Any, config: Any) -> Any:
     """An object of a class, from its configuration."""
-    name = config.get("name") if isinstance(config, dict) else None
+    with owner_of_functions(config.get("name") if isinstance(config, dict) else None):
+        return _object_from(cls, config)
+
+
+@contextmanager
+def owner_of_functions(name: Any) -> Iterator[None]:
+    """A context in which the configuration of a layer is read, whose functions may come by its name."""
     token = _owner.set(name if isinstance(name, str) else _owner.get())
     try:
-        return _object_from(cls, config)
+        yield
     finally:
         _owner.reset(token)
 
@@ -439,6 +445,13 @@ def _find(module: str | None, name: str, registered: Any, custom_objects: Any) -
     # Configurations of before Keras 3 name no module.
     for home in (module,) if module is not None else _HOMES:
         found = _built_in(f"{home}.{name}")
+        if found is not None and registered not in (None, "", name):
+            # Who registered a class of their own under the name of a built-in one would get another object.
+            raise ArgumentError(
+                "a configuration names a registered class, and a built-in one",
+                got=f"{str(registered)[:80]!r} and {home}.{name}",
+                hint="pass the class in custom_objects, or register it",
+            )
         if found is not None:
             return found
     raise ArgumentError(

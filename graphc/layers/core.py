@@ -16,7 +16,13 @@ from graphc.layers.input_spec import InputSpec
 from graphc.layers.kinds import refuse_unsupported
 from graphc.layers.layer import Layer
 from graphc.parameters import configured, declared_of
-from graphc.registration import deserialize_keras_object, exported, serialize_keras_object
+from graphc.registration import (
+    custom_object_scope,
+    deserialize_keras_object,
+    exported,
+    owner_of_functions,
+    serialize_keras_object,
+)
 from graphc.tracing import KerasTensor, Node, bind, current_origin, describe, set_mask, user_line
 from graphc.tracing.lookups import Lookup, Table, is_checked, nodes_from_data, record
 from graphc.transforms.autograph import for_trace
@@ -415,7 +421,10 @@ class Masking(Layer):
 
 @exported(_MODULE)
 class Lambda(Layer):
-    """A function as a layer. It cannot be written to a file: define a `Layer` for that.
+    """A function as a layer.
+
+    A file holds the name of the function, and no code: who reads it passes the function in `custom_objects`, one
+    without a name under that of the layer, or registers it.
 
     Args:
         function: A function of the inputs.
@@ -450,6 +459,22 @@ class Lambda(Layer):
         config = super().get_config()
         config["arguments"] = serialize_keras_object(self.arguments)
         return {key: value for key, value in config.items() if value is not None or key not in ("output_shape", "mask")}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
+        """Creates a layer from a configuration that `get_config` returned.
+
+        Args:
+            config: The configuration.
+            custom_objects: Functions by name. One without a name comes under the name of the layer, or `"<lambda>"`.
+            safe_mode: Accepted as in Keras: code in configurations is never run.
+
+        Raises:
+            ArgumentError: if a function is not there.
+        """
+        with owner_of_functions(config.get("name")), custom_object_scope(custom_objects or {}):
+            layer: Lambda = super().from_config(config)
+        return layer
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the outputs."""

@@ -179,6 +179,13 @@ def test_lambdas_come_from_the_caller(ending: str, tmp_path: Path) -> None:
     with graphc.saving.custom_object_scope({"<lambda>": lambda x, by=0: x}):
         graphc.models.load_model(path)
     np.testing.assert_array_equal(np.shape(graphc.models.clone_model(model)(data)), (2, 3))
+    config = model.get_layer("double").get_config()
+    for safe_mode in (None, True, False):
+        with pytest.raises(graphc.errors.ArgumentError, match="whose code is not read"):
+            graphc.layers.Lambda.from_config(config, safe_mode=safe_mode)
+        for name in ("double", "<lambda>"):
+            layer = graphc.layers.Lambda.from_config(config, {name: lambda x: x + 3}, safe_mode)
+            np.testing.assert_array_equal(layer(data), data + 3)
 
 
 def test_lambdas_of_keras_are_not_run(tmp_path: Path) -> None:
