@@ -210,7 +210,10 @@ def test_workloads_have_keras_s_parameters(name: str) -> None:
     assert x.shape[1:] == model.input_shape[1:] and workload.samples % workload.batch == 0
 
 
-@pytest.mark.parametrize("name", VARIETY)
+# Keras on JAX takes long to make the models of applications, which have tests of their own.
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in ("resnet50", "mobilenet_v2") else n for n in VARIETY]
+)
 def test_models_that_nothing_was_tuned_for_are_keras_s(name: str) -> None:
     os.environ.setdefault("KERAS_BACKEND", "jax")
     keras = pytest.importorskip("keras")

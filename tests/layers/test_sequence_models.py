@@ -76,7 +76,7 @@ def batches(name: str) -> tuple[Any, Any]:
     return (x[:, :-1], x[:, 1:]) if name == "model" else (x[:, 1:], (x[:, 0] % 2).astype("float32"))
 
 
-@pytest.mark.parametrize("backend", ["cpu", "numpy"])
+@pytest.mark.parametrize("backend", ["cpu", pytest.param("numpy", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("name", "make"), [("classifier", classifier), ("model", language_model)])
 def test_training(name: str, make: Any, backend: str) -> None:
     fresh_names()

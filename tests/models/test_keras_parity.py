@@ -108,7 +108,13 @@ def test_convnet(name: str) -> None:
     np.testing.assert_allclose(mine[:, 0], other[:, 0], rtol=1e-4)
 
 
-@pytest.mark.parametrize("fewest_tiles", [tiling.FEWEST_TILES, 1 << 30], ids=["winograd", "direct"])
+@pytest.mark.parametrize(
+    "fewest_tiles",
+    [
+        pytest.param(tiling.FEWEST_TILES, id="winograd", marks=pytest.mark.slow),
+        pytest.param(1 << 30, id="direct"),
+    ],
+)
 def test_residual_net(fewest_tiles: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiling, "FEWEST_TILES", fewest_tiles)
     with graphc.config.override(cache_dir=tmp_path):

@@ -53,7 +53,9 @@ FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+@pytest.mark.parametrize(
+    "compiled", [pytest.param(False, id="eager", marks=pytest.mark.slow), pytest.param(True, id="compiled")]
+)
 def test_first_and_second_order_as_jax(compiled: bool) -> None:
     run = graphc.function if compiled else (lambda f: f)
     inputs = [np.random.default_rng(i).normal(size=shape).astype("float32") for i, shape in enumerate(SHAPES)]
