@@ -108,7 +108,21 @@ def onnx_model(inference: Inference, opset: int, name: str) -> OnnxModel:
             tensor = scope.cast(tensor, type.dtype)
         outputs.append(Typed(scope.result(tensor, wanted), type.dtype, _shown(type.shape)))
     body = Subgraph(name, tuple(scope.nodes), tuple(inputs), tuple(outputs))
-    return OnnxModel(name, opset, body, shared.initializers, {DOMAIN: DOMAIN_VERSION})
+    # What an operator found as a pattern made needless.
+    read = _names_read(body)
+    initializers = {name: array for name, array in shared.initializers.items() if name in read}
+    return OnnxModel(name, opset, body, initializers, {DOMAIN: DOMAIN_VERSION})
+
+
+def _names_read(graph: Subgraph) -> set[str]:
+    """The names of the values that nodes and outputs of a graph read, also in graphs within nodes."""
+    found = {output.name for output in graph.outputs}
+    for node in graph.nodes:
+        found.update(node.inputs)
+        for attribute in node.attrs.values():
+            if isinstance(attribute, Subgraph):
+                found |= _names_read(attribute)
+    return found
 
 
 def _inputs(inference: Inference, scope: Scope) -> tuple[dict[str, Placed], list[Typed]]:
