@@ -297,7 +297,7 @@ CHECKED = {
     "SKLearnRegressor": wrappers.SKLearnRegressor(network, fit_kwargs=FEW),
     "SKLearnTransformer": wrappers.SKLearnTransformer(network, fit_kwargs=FEW),
 }
-LONG = ("CNN", "DNN", "Linear")
+LONG = ("CNN", "DNN", "Linear", "SKLearn")
 
 
 @pytest.mark.parametrize(

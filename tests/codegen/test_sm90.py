@@ -13,7 +13,17 @@ from tests.support.sm90 import usage_on_sm90
 FEW_BYTES = 16
 
 
-@pytest.mark.parametrize("primitive", all_primitives(), ids=lambda primitive: primitive.name)
+# What takes the compiler longest.
+LONG = ("conv_filter_grad", "conv_input_grad")
+
+
+@pytest.mark.parametrize(
+    "primitive",
+    [
+        pytest.param(primitive, id=primitive.name, marks=[pytest.mark.slow] if primitive.name in LONG else [])
+        for primitive in all_primitives()
+    ],
+)
 def test_kernels_compile_for_the_gpu(primitive: Primitive) -> None:
     for name, usage in usage_on_sm90(build_loops(all_calls(primitive).graph)).items():
         assert usage.spills <= FEW_BYTES, f"{name} spills {usage.spills} bytes of its {usage.registers} registers"

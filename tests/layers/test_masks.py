@@ -163,6 +163,7 @@ def translator(api: Any) -> Any:
     return api.Model([words, before], api.layers.TimeDistributed(api.layers.Dense(5, activation="softmax"))(both))
 
 
+@pytest.mark.slow
 def test_encoder_and_decoder() -> None:
     fresh_names()
     rng = np.random.default_rng(0)

@@ -180,7 +180,7 @@ PROGRAMS = [(b, d, "all") for b in ("numpy", "cpu") for d in COMPILED] + [
     (b, "float32", "further") for b in ("numpy", "cpu")
 ]
 # The others have tests in programs elsewhere.
-QUICK_PROGRAMS = [("numpy", "float32", "further"), ("cpu", "float32", "further")]
+QUICK_PROGRAMS = [("cpu", "float32", "further")]
 
 
 @pytest.mark.parametrize(("backend", "dtype", "group"), slowly(PROGRAMS, QUICK_PROGRAMS))

@@ -44,6 +44,7 @@ def test_programs_compute_the_same_compiled_as_eagerly(way: str, tmp_path: Path)
     _check_in_parts(_programs(range(40, 46), most=40), way, tmp_path, 3)
 
 
+@pytest.mark.slow
 def test_programs_compute_the_same_by_jax(tmp_path: Path) -> None:
     check(_programs(range(46, 48), most=40), "jax", tmp_path)
 
